@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 
 
@@ -80,6 +80,22 @@ class Window:
     def buckets(self) -> int:
         """How many buckets the window has."""
         return (self.end - self.start) // self.step
+
+
+@dataclass(frozen=True, slots=True)
+class OapTime:
+    """An OAP's clock and zone as seen from here; `ahead` is its clock less ours."""
+
+    ahead: timedelta
+    zone: tzinfo
+
+    def at(self, ours: datetime) -> datetime:
+        """The OAP's wall clock at an instant of ours."""
+        return (ours + self.ahead).astimezone(self.zone)
+
+    def ours(self, theirs: datetime) -> datetime:
+        """The instant of ours at which the OAP's clock shows `theirs`."""
+        return theirs - self.ahead
 
 
 @dataclass(frozen=True, slots=True)

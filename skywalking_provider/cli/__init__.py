@@ -1,0 +1,62 @@
+"""The command line. Each command is a file of its own, imported when it is asked for."""
+
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from skywalking_provider import __version__
+
+_COMMANDS = {
+    "serve": "serve_command",
+    "eval": "eval_command",
+    "mock-oap": "mock_oap_command",
+    "demo": "demo_command",
+}
+
+
+class _Commands(TyperGroup):
+    """Finds `NAME` in `cli/NAME.py`, so that `eval` need not wait for what `serve` imports."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in _COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        module = import_module(f"{__name__}.{cmd_name.replace('-', '_')}")
+        single = typer.Typer(add_completion=False, rich_markup_mode=None)
+        single.command(cmd_name)(getattr(module, _COMMANDS[cmd_name]))
+        return typer.main.get_command(single)
+
+
+app = typer.Typer(
+    name="skywalking-provider",
+    cls=_Commands,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Apache SkyWalking as a judge of Argo Rollouts canaries."""
+
+
+def main() -> None:
+    """Entry point of `skywalking-provider`."""
+    app()

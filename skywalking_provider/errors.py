@@ -1,0 +1,43 @@
+"""What can go wrong in one measurement: the closed set of reasons, and the one exception that carries them."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Stable reason codes: they begin the message of a measurement (docs/reasons.md has the remedies)."""
+
+    BLOCK_INVALID = "BLOCK_INVALID"
+    QUERY_INVALID = "QUERY_INVALID"
+    BACKEND_UNKNOWN = "BACKEND_UNKNOWN"
+    OAP_AWAY = "OAP_AWAY"
+    OAP_REFUSED = "OAP_REFUSED"
+    OAP_ANSWER_INVALID = "OAP_ANSWER_INVALID"
+    NO_DATA = "NO_DATA"
+    CONDITION_ERROR = "CONDITION_ERROR"
+    CONDITION_NOT_MET = "CONDITION_NOT_MET"
+    FAILURE_CONDITION_MET = "FAILURE_CONDITION_MET"
+    NEITHER_CONDITION_MET = "NEITHER_CONDITION_MET"
+    INTERNAL = "INTERNAL"
+
+
+class ProviderError(Exception):
+    """A measurement that cannot be finished as asked.
+
+    Args:
+        reason: The stable code.
+        what: What is wrong and where, one line, no secrets.
+        remedy: What to do about it; may be empty.
+    """
+
+    def __init__(self, reason: Reason, what: str, remedy: str = "") -> None:
+        self.reason = reason
+        self.what = what
+        self.remedy = remedy
+        super().__init__(f"{what}: {remedy}" if remedy else what)
+
+
+class BackendAway(ProviderError):  # noqa: N818 - a state of the backend, named as the design names it
+    """The backend cannot answer now and may later: unreachable, 5xx, no GraphQL, too late, storage down."""
+
+    def __init__(self, what: str, remedy: str = "") -> None:
+        super().__init__(Reason.OAP_AWAY, what, remedy)

@@ -1,0 +1,81 @@
+"""What an answer holds, read by read: buckets with values, and buckets without. Absent is never zero. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Number = int | float
+Bucket = Number | str | None
+"""One bucket: a number, MQE's text for what is none ("NaN"), or absent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """The buckets of one read; `None` where a bucket is absent."""
+
+    name: str
+    buckets: tuple[Bucket, ...]
+
+    @property
+    def present(self) -> tuple[Number | str, ...]:
+        """The buckets that have a value."""
+        return tuple(bucket for bucket in self.buckets if bucket is not None)
+
+
+def series_of(data: Mapping[str, Any]) -> list[Series]:
+    """The series of an answer, one for every top-level field that reads metrics; other fields are not metrics.
+
+    Args:
+        data: The GraphQL data. Known forms: MetricsValues, a list of them (labeled), an MQE result, a nullable value,
+            a bare number, and null.
+    """
+    return [Series(name, buckets) for name, field in data.items() if (buckets := _buckets(field)) is not None]
+
+
+def errors_of(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The errors that MQE puts beside its data: pairs of field and OAP's own words."""
+    for name, field in data.items():
+        match field:
+            case {"error": str(error)} if error:
+                yield name, error
+
+
+def _buckets(field: object) -> tuple[Bucket, ...] | None:
+    match field:
+        case None:
+            return ()
+        case bool():
+            return None
+        case int() | float():
+            return (field,)
+        case {"isEmptyValue": bool(empty), "value": value}:
+            return (None if empty else _bucket(value),)
+        case {"results": list(results)}:
+            return _joined(result.get("values") for result in results if isinstance(result, dict))
+        case {"values": {"values": list(values)}}:
+            return _joined([values])
+        case []:
+            return ()
+        case [{"values": {"values": list()}}, *_]:
+            return _joined(one["values"]["values"] for one in field if isinstance(one, dict))
+    return None
+
+
+def _joined(lists: Iterator[Any] | Sequence[Any]) -> tuple[Bucket, ...] | None:
+    """Buckets of all lists; None if nothing in them says whether it is present."""
+    buckets: list[Bucket] = []
+    for values in lists:
+        for value in values or ():
+            if not isinstance(value, dict) or "value" not in value:
+                return None
+            buckets.append(None if value.get("isEmptyValue") is True else _bucket(value["value"]))
+    return tuple(buckets)
+
+
+def _bucket(value: object) -> Bucket:
+    if isinstance(value, str):
+        try:
+            return float(value) if "." in value else int(value)
+        except ValueError:
+            return value
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -1,0 +1,43 @@
+"""Logs to standard error: JSON lines with Argo's field names, or columns for a person at a terminal."""
+
+import logging
+import sys
+
+import structlog
+from structlog.typing import Processor
+
+from skywalking_provider.config import LogConfig
+
+
+def configure_logging(config: LogConfig) -> None:
+    """Set up structlog for the whole process, and let the libraries' warnings through it."""
+    columns = config.format == "console" or (config.format == "auto" and sys.stderr.isatty())
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    last: list[Processor] = (
+        [structlog.dev.ConsoleRenderer()]
+        if columns
+        else [
+            structlog.processors.dict_tracebacks,
+            structlog.processors.EventRenamer("msg"),
+            structlog.processors.JSONRenderer(),
+        ]
+    )
+    level = logging.getLevelNamesMapping()[config.level.upper()]
+    structlog.configure(
+        processors=shared + last,
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=max(level, logging.WARNING), force=True)

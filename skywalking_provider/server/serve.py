@@ -1,0 +1,122 @@
+"""Start, readiness and the two-stage stop of the service."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import grpc.aio
+import structlog
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from skywalking_provider import __version__
+from skywalking_provider.conditions import open_conditions
+from skywalking_provider.config import Config, ConfigError
+from skywalking_provider.contract.v1 import metric_provider_pb2 as pb
+from skywalking_provider.contract.v1 import metric_provider_pb2_grpc as rpc
+from skywalking_provider.engine import Engine
+from skywalking_provider.oap import open_backends
+from skywalking_provider.server.listen import Endpoint, endpoint_of
+from skywalking_provider.server.service import MetricProviderService
+
+SERVICE = pb.DESCRIPTOR.services_by_name["MetricProvider"].full_name
+_OPTIONS = (
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_receive_message_length", 1024 * 1024),  # a block is small; what is larger is refused unread
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+)
+
+_log = structlog.get_logger()
+
+
+async def serve(config: Config) -> None:
+    """Serve until a signal says stop.
+
+    The first SIGTERM or SIGINT says NOT_SERVING, takes no new calls and lets those in flight go on for `drain`;
+    the second ends them at once.
+
+    Raises:
+        ConfigError: The place to serve on cannot be used.
+    """
+    endpoint = endpoint_of(config)
+    stop, hurry = _signals()
+    async with running(config, endpoint) as server:
+        _log.info("ready", endpoint=endpoint.target, backends=sorted(config.backends), version=__version__)
+        await stop.wait()
+        _log.info("stopping", drain_seconds=config.drain.total_seconds())
+        draining = asyncio.create_task(server.drain(config.drain.total_seconds()))
+        hurried = asyncio.create_task(hurry.wait())
+        await asyncio.wait({draining, hurried}, return_when=asyncio.FIRST_COMPLETED)
+        hurried.cancel()
+        await server.stop_now()
+        await draining
+    _log.info("stopped")
+
+
+class RunningServer:
+    """A server that answers, and how to end it."""
+
+    def __init__(self, server: grpc.aio.Server, healthy: health.aio.HealthServicer, port: int) -> None:
+        self._server = server
+        self._healthy = healthy
+        self.port = port
+
+    async def drain(self, seconds: float) -> None:
+        """Take no new calls; those in flight may go on for so many seconds."""
+        await self._healthy.enter_graceful_shutdown()
+        await self._server.stop(seconds)
+
+    async def stop_now(self) -> None:
+        """End what is still in flight."""
+        await self._server.stop(None)
+
+
+@asynccontextmanager
+async def running(config: Config, endpoint: Endpoint) -> AsyncIterator[RunningServer]:
+    """Serve for as long as the context lasts; SERVING only once a condition can be evaluated."""
+    async with open_conditions() as conditions, open_backends(config.backends, _now) as backends:
+        server = grpc.aio.server(options=_OPTIONS)
+        rpc.add_MetricProviderServicer_to_server(MetricProviderService(Engine(backends, conditions, _now)), server)
+        healthy = health.aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
+        reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+        port = _bind(server, endpoint, config)
+        await server.start()
+        if endpoint.socket:
+            endpoint.socket.chmod(config.socket_mode)
+        for name in ("", SERVICE):
+            await healthy.set(name, health_pb2.HealthCheckResponse.SERVING)
+        try:
+            yield RunningServer(server, healthy, port)
+        finally:
+            await server.stop(None)
+            if endpoint.socket:
+                endpoint.socket.unlink(missing_ok=True)
+
+
+def _bind(server: grpc.aio.Server, endpoint: Endpoint, config: Config) -> int:
+    if config.insecure and endpoint.address:
+        _log.warning("TCP without authentication: whoever reaches the port can read the backends (--insecure)")
+    before = os.umask(0o777 & ~config.socket_mode)  # never a moment in which others may connect
+    try:
+        return server.add_insecure_port(endpoint.target)
+    except RuntimeError as error:
+        raise ConfigError(f"cannot serve on {endpoint.target}: is it in use, or not of this machine?") from error
+    finally:
+        os.umask(before)
+
+
+def _signals() -> tuple[asyncio.Event, asyncio.Event]:
+    first, second = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, lambda: second.set() if first.is_set() else first.set())
+    return first, second
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,52 @@
+"""Durations as Argo writes them: Go's notation ("3m", "1h30m", "90s")."""
+
+from datetime import timedelta
+from typing import Annotated
+
+import durationpy
+from pydantic import BeforeValidator
+
+_LONGEST = timedelta(days=7)
+
+
+def parse_duration(text: object) -> timedelta:
+    """Read a duration in Go's notation.
+
+    Args:
+        text: For example "3m"; a bare 0 needs no unit, as in Go.
+
+    Raises:
+        ValueError: What is wrong, with the notation that is meant.
+    """
+    if isinstance(text, timedelta):
+        return text
+    if isinstance(text, bool) or not isinstance(text, str | int | float):
+        raise ValueError('is not a duration; write it in Go\'s notation, such as "3m" or "1h30m"')
+    text = str(text).strip()
+    if text == "0":
+        return timedelta(0)
+    try:
+        duration = durationpy.from_str(text)
+    except (durationpy.DurationError, OverflowError) as error:
+        raise ValueError(f'{text!r} is not a duration; write it in Go\'s notation, such as "3m" or "1h30m"') from error
+    if duration < timedelta(0):
+        raise ValueError(f"{text!r} is negative")
+    if duration > _LONGEST:
+        raise ValueError(f"{text!r} is longer than 7 days")
+    return duration
+
+
+def format_duration(duration: timedelta) -> str:
+    """Write a duration in Go's notation, the shortest way: "3m", "1h30m", "90s" as "1m30s"."""
+    seconds = duration.total_seconds()
+    hours, rest = divmod(int(seconds), 3600)
+    minutes, whole = divmod(rest, 60)
+    fraction = seconds - int(seconds)
+    parts = [f"{hours}h" if hours else "", f"{minutes}m" if minutes else ""]
+    if whole or fraction or not any(parts):
+        parts.append(f"{whole + fraction:g}s")
+    return "".join(parts)
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+"""A pydantic field that is written as "3m"."""

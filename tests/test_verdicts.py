@@ -1,0 +1,102 @@
+"""What trouble and silence mean, and when a measurement goes on."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skywalking_provider import explain, judge
+from skywalking_provider.errors import BackendAway, ProviderError, Reason
+from skywalking_provider.judge import Verdict
+from skywalking_provider.model import Phase, Window
+from skywalking_provider.series import Series
+from skywalking_provider.spec import OnNoData, OnOutage
+
+START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+AWAY = BackendAway("backend prod answered 503 Service Unavailable")
+WAITED = st.integers(0, 7200).map(lambda seconds: timedelta(seconds=seconds))
+LIMITS = st.integers(0, 3600).map(lambda seconds: timedelta(seconds=seconds))
+
+
+@given(WAITED, LIMITS, st.sampled_from(OnOutage))
+def test_an_outage_is_never_failed_and_ends_with_its_policy(
+    waited: timedelta, grace: timedelta, policy: OnOutage
+) -> None:
+    now = START + waited
+
+    verdict = judge.outage(AWAY, grace, policy, START, now)
+
+    if waited < grace:
+        assert verdict.phase is Phase.RUNNING
+        assert verdict.resume_at is not None
+        assert now < verdict.resume_at <= min(START + grace, now + timedelta(minutes=1))
+    else:
+        assert verdict.phase.value.lower() == policy.value
+        assert verdict.resume_at is None
+    assert verdict.reason is Reason.OAP_AWAY
+
+
+@given(WAITED, LIMITS, st.sampled_from(OnNoData), st.integers(1, 60))
+def test_silence_is_waited_for_until_the_answer_can_change_and_then_ends_with_its_policy(
+    waited: timedelta, wait: timedelta, policy: OnNoData, seconds: int
+) -> None:
+    now = START + waited
+    change = now + timedelta(seconds=seconds)
+
+    verdict = judge.silence("no value", wait, policy, START, now, change)
+
+    if waited < wait:
+        assert verdict.phase is Phase.RUNNING
+        assert verdict.resume_at == min(change, START + wait)
+    else:
+        assert verdict.phase.value.lower() == policy.value
+
+
+@pytest.mark.parametrize(
+    ("phase", "success", "failure", "reason"),
+    [
+        (Phase.SUCCESSFUL, True, True, None),
+        (Phase.FAILED, True, False, Reason.CONDITION_NOT_MET),
+        (Phase.FAILED, False, True, Reason.FAILURE_CONDITION_MET),
+        (Phase.FAILED, True, True, Reason.FAILURE_CONDITION_MET),
+        (Phase.INCONCLUSIVE, True, True, Reason.NEITHER_CONDITION_MET),
+        (Phase.ERROR, True, False, Reason.CONDITION_ERROR),
+    ],
+)
+def test_the_reason_says_which_condition_decided(
+    phase: Phase, success: bool, failure: bool, reason: Reason | None
+) -> None:
+    assert judge.reason_of(phase, success=success, failure=failure) is reason
+
+
+def test_the_message_says_the_most_useful_fact_first() -> None:
+    window = Window(START, START + timedelta(minutes=3))
+    series = [Series("service_apdex", (8500, None, 8600))]
+
+    because = explain.measured(series, explain.conditions_of("result > 1", ""), window, "prod")
+
+    assert explain.message_of(Verdict(Phase.FAILED, Reason.CONDITION_NOT_MET, because)) == (
+        'CONDITION_NOT_MET service_apdex 8500 – 8600, wanted "result > 1"'
+        " · 2 of 3 buckets 09:00–09:03 +0000 · backend prod"
+    )
+
+
+def test_a_long_series_is_told_by_its_extremes() -> None:
+    window = Window(START, START + timedelta(minutes=10))
+
+    assert "service_cpm 1..10," in explain.measured([Series("service_cpm", tuple(range(1, 11)))], "x", window, "prod")
+
+
+def test_a_condition_error_is_told_in_argos_words_alone() -> None:
+    words = 'could not evaluate successCondition "x": unknown name x'
+
+    assert explain.message_of(Verdict(Phase.ERROR, Reason.CONDITION_ERROR, words)) == words
+
+
+@given(st.text(max_size=5000))
+def test_a_message_is_one_line_of_bounded_length(text: str) -> None:
+    message = explain.message_of(judge.trouble(ProviderError(Reason.QUERY_INVALID, text)))
+
+    assert len(message) <= explain.MAX_MESSAGE
+    assert len(message.splitlines()) == 1
