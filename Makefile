@@ -36,3 +36,73 @@ lock: ## renew the lock files from pyproject.toml
 	@for set in "runtime" "dev --group dev"; do set -- $$set; name=$$1; shift; \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	    pyproject.toml "$$@" --output-file requirements/$$name.lock; done
+
+BRIDGE := .cache/bin/skywalking-bridge
+HOST := .cache/bin/argo-host
+WASM := skywalking_provider/conditions/expr.wasm
+BRIDGE_SOURCES := $(shell find bridge -name '*.go' -not -name '*_test.go' 2>/dev/null) bridge/go.mod bridge/go.sum
+EXPR_SOURCES := $(shell find expr -name '*.go' -not -name '*_test.go' 2>/dev/null) expr/go.mod expr/go.sum
+
+.PHONY: go
+go:
+	@command -v go >/dev/null || { echo "make: Go is missing; install Go 1.26 or newer (https://go.dev/dl)" >&2; exit 1; }
+
+$(BRIDGE): $(BRIDGE_SOURCES) | go
+	$(call say,the bridge: $@ (the first build takes some minutes))
+	@cd bridge && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o ../$@ .
+
+$(HOST): $(BRIDGE_SOURCES) | go
+	$(call say,Argo's own plugin client for tests and demo: $@)
+	@cd bridge && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o ../$@ ./cmd/argo-host
+
+$(WASM): $(EXPR_SOURCES) | go
+	$(call say,Argo's condition language: $@)
+	@expr/build
+
+.cache/precompiled: $(WASM) $(VENV)/.installed
+	$(call say,machine code of $(WASM) for this machine)
+	@$(BIN)/python -m skywalking_provider.conditions.precompile
+	@mkdir -p .cache && touch $@
+
+.PHONY: build
+build: $(VENV)/.installed $(BRIDGE) $(HOST) $(WASM) .cache/precompiled ## the bridge, the condition language, the packages
+
+# -- what a newcomer runs -------------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: build ## a healthy and a bad canary, judged on this machine in under a minute
+	@$(BIN)/skywalking-provider demo --bridge $(BRIDGE) --argo-host $(HOST)
+
+.PHONY: test
+test: build ## unit, property, capture, contract and conformance tests
+	$(call say,Python tests)
+	@$(BIN)/pytest -q -m "not e2e"
+	$(call say,Go tests of the condition language)
+	@cd expr && go test ./...
+	$(call say,Go tests of the bridge, conformance with Argo's own plugin client included)
+	@cd bridge && go test -race ./...
+
+.PHONY: e2e
+e2e: build ## the stock controller, a real API server and a real OAP
+	$(call say,the real parts)
+	@lab/build.sh
+	$(call say,end to end)
+	@$(BIN)/pytest -v -m e2e tests/e2e
+
+.PHONY: lint
+lint: $(VENV)/.installed ## style, types, layers, Go vet, the contract
+	$(call say,ruff)
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check --quiet .
+	$(call say,mypy)
+	@$(BIN)/mypy
+	$(call say,import contracts)
+	@$(BIN)/lint-imports
+	$(call say,go vet)
+	@cd expr && go vet ./... && GOOS=wasip1 GOARCH=wasm go vet .
+	@cd bridge && go vet ./... && test -z "$$(gofmt -l . ../expr | tee /dev/stderr)"
+	$(call say,the contract)
+	@cd proto && ../$(BIN)/buf lint
+
+.PHONY: clean
+clean: ## remove what was built here
+	@rm -rf .cache $(VENV) $(WASM) skywalking_provider/conditions/*.cwasm

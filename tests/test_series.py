@@ -1,7 +1,5 @@
 """A value, a real zero, an absent bucket: three things that never mix."""
 
-import json
-from pathlib import Path
 
 import pytest
 
