@@ -1,0 +1,186 @@
+// Package argohost drives a metric plugin binary as an Argo Rollouts controller does: with upstream's own
+// configuration, downloader and plugin client. Demo, tests and whoever debugs a plugin use it.
+package argohost
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/argoproj/argo-rollouts/metric"
+	metricplugin "github.com/argoproj/argo-rollouts/metricproviders/plugin"
+	"github.com/argoproj/argo-rollouts/metricproviders/skywalking"
+	"github.com/argoproj/argo-rollouts/pkg/apis/rollouts/v1alpha1"
+	analysisutil "github.com/argoproj/argo-rollouts/utils/analysis"
+	"github.com/argoproj/argo-rollouts/utils/config"
+	"github.com/argoproj/argo-rollouts/utils/defaults"
+	"github.com/argoproj/argo-rollouts/utils/plugin"
+	"github.com/argoproj/argo-rollouts/utils/plugin/types"
+	goplugin "github.com/hashicorp/go-plugin"
+	log "github.com/sirupsen/logrus"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes/fake"
+	"sigs.k8s.io/yaml"
+)
+
+// Install configures the plugins and copies their binaries to ./plugin-bin, as the controller does when it starts.
+// The state is upstream's and global: one set of plugins in a process, and the working directory belongs to it.
+func Install(plugins ...types.PluginItem) error {
+	text, err := yaml.Marshal(plugins)
+	if err != nil {
+		return err
+	}
+	client := fake.NewSimpleClientset(&corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{Name: defaults.DefaultRolloutsConfigMapName, Namespace: defaults.Namespace()},
+		Data:       map[string]string{"metricProviderPlugins": string(text)},
+	})
+	if _, err := config.InitializeConfig(client, defaults.DefaultRolloutsConfigMapName); err != nil {
+		return err
+	}
+	return plugin.DownloadPlugins(noDownload{}, client)
+}
+
+// Close ends the plugin processes as the controller does when it stops.
+func Close() { goplugin.CleanupClients() }
+
+// Request is one thing to do.
+type Request struct {
+	ID          json.RawMessage       `json:"id"`
+	Op          string                `json:"op"`
+	Run         *v1alpha1.AnalysisRun `json:"run"`
+	Metric      v1alpha1.Metric       `json:"metric"`
+	Measurement v1alpha1.Measurement  `json:"measurement"`
+	Limit       int                   `json:"limit"`
+}
+
+// Answer is what came of it. A loop answers more than once; the last answer has Done.
+type Answer struct {
+	ID          json.RawMessage       `json:"id"`
+	Measurement *v1alpha1.Measurement `json:"measurement,omitempty"`
+	Metadata    map[string]string     `json:"metadata,omitempty"`
+	Type        string                `json:"type,omitempty"`
+	Error       string                `json:"error,omitempty"`
+	ElapsedMs   float64               `json:"elapsedMs"`
+	Done        bool                  `json:"done"`
+}
+
+// Do makes the calls of a request and hands each answer to say.
+func Do(ctx context.Context, request Request, say func(Answer)) {
+	began := time.Now()
+	answer := func(a Answer) {
+		a.ID, a.ElapsedMs = request.ID, float64(time.Since(began).Microseconds())/1000
+		say(a)
+	}
+	if err := do(ctx, request, answer); err != nil {
+		answer(Answer{Error: err.Error(), Done: true})
+	}
+}
+
+func do(ctx context.Context, request Request, answer func(Answer)) error {
+	resolved, err := resolve(request.Run, request.Metric)
+	if err != nil {
+		return err
+	}
+	request.Metric = resolved
+	provider, err := providerOf(request)
+	if err != nil {
+		return err
+	}
+	measured := func(m v1alpha1.Measurement) { answer(Answer{Measurement: &m, Done: true}) }
+	switch request.Op {
+	case "run", "builtin":
+		measured(provider.Run(request.Run, request.Metric))
+	case "resume":
+		measured(provider.Resume(request.Run, request.Metric, request.Measurement))
+	case "terminate":
+		measured(provider.Terminate(request.Run, request.Metric, request.Measurement))
+	case "loop":
+		return follow(ctx, provider, request, answer)
+	case "gc":
+		err := provider.GarbageCollect(request.Run, request.Metric, request.Limit)
+		if err == nil {
+			answer(Answer{Done: true})
+		}
+		return err
+	case "metadata":
+		answer(Answer{Metadata: provider.GetMetadata(request.Metric), Done: true})
+	case "type":
+		answer(Answer{Type: provider.Type(), Done: true})
+	default:
+		return fmt.Errorf("op %q: want run, resume, terminate, loop, gc, metadata, type or builtin", request.Op)
+	}
+	return nil
+}
+
+// follow runs a measurement and resumes it at its ResumeAt until it is finished. As the controller does, it builds
+// the provider for every call: that is what notices a plugin process that ended.
+func follow(ctx context.Context, provider metric.Provider, request Request, answer func(Answer)) error {
+	m := provider.Run(request.Run, request.Metric)
+	for !m.Phase.Completed() {
+		answer(Answer{Measurement: m.DeepCopy()})
+		if m.ResumeAt == nil {
+			return fmt.Errorf("phase %q without resumeAt: Argo would not go on with it", m.Phase)
+		}
+		select {
+		case <-time.After(time.Until(m.ResumeAt.Time)):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		next, err := providerOf(request)
+		if err != nil {
+			return err
+		}
+		if m, err = stored(m); err != nil {
+			return err
+		}
+		m = next.Resume(request.Run, request.Metric, m)
+	}
+	answer(Answer{Measurement: &m, Done: true})
+	return nil
+}
+
+// stored is a measurement as it comes back from the API server: whole seconds, among other things.
+func stored(m v1alpha1.Measurement) (out v1alpha1.Measurement, err error) {
+	text, err := json.Marshal(m)
+	if err != nil {
+		return out, err
+	}
+	return out, json.Unmarshal(text, &out)
+}
+
+func resolve(run *v1alpha1.AnalysisRun, metric v1alpha1.Metric) (v1alpha1.Metric, error) {
+	if run == nil || len(run.Spec.Args) == 0 {
+		return metric, nil
+	}
+	resolved, err := analysisutil.ResolveMetricArgs(metric, run.Spec.Args)
+	if err != nil {
+		return metric, fmt.Errorf("Unable to resolve metric arguments: %w", err) //nolint:staticcheck // upstream's words
+	}
+	return *resolved, nil
+}
+
+func providerOf(request Request) (metric.Provider, error) {
+	if request.Op != "builtin" {
+		return metricplugin.NewRpcPlugin(request.Metric)
+	}
+	if request.Metric.Provider.SkyWalking == nil {
+		return nil, errors.New("op builtin: the metric has no provider.skywalking")
+	}
+	client, err := skywalking.NewSkyWalkingClient(request.Metric, nil)
+	if err != nil {
+		return nil, err
+	}
+	return skywalking.NewSkyWalkingProvider(client, *log.NewEntry(log.New())), nil
+}
+
+// noDownload refuses: the binary under test lies on this machine.
+type noDownload struct{}
+
+func (noDownload) Get(url string, _ http.Header) (*http.Response, error) {
+	return nil, fmt.Errorf("%s: %w", url, os.ErrPermission)
+}

@@ -1,0 +1,138 @@
+package provider
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/argoproj/argo-rollouts/pkg/apis/rollouts/v1alpha1"
+	"google.golang.org/protobuf/types/known/timestamppb"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	contractv1 "github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/contract/v1"
+)
+
+const (
+	// pollAfter is when an unfinished measurement goes on if nobody said when.
+	pollAfter = 5 * time.Second
+	// maxWait bounds resume_at: a clock gone wrong must not park a measurement.
+	maxWait = time.Minute
+)
+
+var phases = map[contractv1.Phase]v1alpha1.AnalysisPhase{
+	contractv1.Phase_PHASE_PENDING:      v1alpha1.AnalysisPhasePending,
+	contractv1.Phase_PHASE_RUNNING:      v1alpha1.AnalysisPhaseRunning,
+	contractv1.Phase_PHASE_SUCCESSFUL:   v1alpha1.AnalysisPhaseSuccessful,
+	contractv1.Phase_PHASE_FAILED:       v1alpha1.AnalysisPhaseFailed,
+	contractv1.Phase_PHASE_ERROR:        v1alpha1.AnalysisPhaseError,
+	contractv1.Phase_PHASE_INCONCLUSIVE: v1alpha1.AnalysisPhaseInconclusive,
+}
+
+// projectMetric gives what the sidecar may see of a metric. The host does not tell under which name we are
+// configured, so the block is the only one there is.
+func projectMetric(metric v1alpha1.Metric) (*contractv1.Metric, error) {
+	if len(metric.Provider.Plugin) != 1 {
+		names := slices.Sorted(maps.Keys(metric.Provider.Plugin))
+		return nil, fmt.Errorf("BLOCK_INVALID provider.plugin: must have exactly one key, the plugin's name, and has %d (%s)",
+			len(names), strings.Join(names, ", "))
+	}
+	projected := &contractv1.Metric{
+		Name: metric.Name, SuccessCondition: metric.SuccessCondition, FailureCondition: metric.FailureCondition,
+	}
+	for _, block := range metric.Provider.Plugin {
+		projected.Block = block
+	}
+	return projected, nil
+}
+
+// projectRun gives what the sidecar may see of an AnalysisRun: never its arguments.
+func projectRun(run *v1alpha1.AnalysisRun) *contractv1.Run {
+	if run == nil {
+		return nil
+	}
+	projected := &contractv1.Run{
+		Namespace: run.Namespace, Name: run.Name, Uid: string(run.UID), Labels: run.Labels,
+		CreatedAt: timestamp(&run.CreationTimestamp), StartedAt: timestamp(run.Status.StartedAt),
+	}
+	if owner := metav1.GetControllerOf(run); owner != nil {
+		projected.Owner = &contractv1.Owner{Kind: owner.Kind, Name: owner.Name}
+	}
+	return projected
+}
+
+func projectMeasurement(m v1alpha1.Measurement) *contractv1.Measurement {
+	projected := &contractv1.Measurement{
+		Message: m.Message, Value: m.Value, Metadata: m.Metadata,
+		StartedAt: timestamp(m.StartedAt), FinishedAt: timestamp(m.FinishedAt), ResumeAt: timestamp(m.ResumeAt),
+	}
+	for wire, phase := range phases {
+		if phase == m.Phase {
+			projected.Phase = wire
+		}
+	}
+	return projected
+}
+
+// measurement turns a reply into what Argo may store: a phase Argo knows, started, and either finished or with an
+// instant to go on at. Argo resumes nothing that has both or neither. Returns what it had to mend.
+func measurement(reply *contractv1.Measurement, started, now time.Time) (m v1alpha1.Measurement, mended []string) {
+	phase, known := phases[reply.GetPhase()]
+	if !known {
+		return failed(started, now, fmt.Sprintf("PROVIDER_ERROR the sidecar answered with phase %s, which is none of Argo's;"+
+			" install bridge and sidecar of one release", reply.GetPhase())), nil
+	}
+	m = v1alpha1.Measurement{Phase: phase, Message: reply.GetMessage(), Value: reply.GetValue(), Metadata: reply.GetMetadata()}
+	m.StartedAt = &metav1.Time{Time: started}
+	if phase.Completed() {
+		finished, ok := instant(reply.GetFinishedAt())
+		if !ok || finished.Before(started) {
+			finished, mended = now, append(mended, "finished_at")
+		}
+		m.FinishedAt = &metav1.Time{Time: finished}
+		return m, mended
+	}
+	resume, ok := instant(reply.GetResumeAt())
+	switch {
+	case !ok:
+		resume, mended = now.Add(pollAfter), append(mended, "resume_at")
+	case resume.After(now.Add(maxWait + time.Second)):
+		resume, mended = now.Add(maxWait), append(mended, "resume_at")
+	case resume.Before(now): // it passed on the way
+		resume = now
+	}
+	if reply.GetFinishedAt() != nil {
+		mended = append(mended, "finished_at")
+	}
+	m.ResumeAt = wholeSecond(resume)
+	return m, mended
+}
+
+// failed is a measurement that went wrong itself.
+func failed(started, now time.Time, message string) v1alpha1.Measurement {
+	return v1alpha1.Measurement{
+		Phase: v1alpha1.AnalysisPhaseError, Message: message,
+		StartedAt: &metav1.Time{Time: started}, FinishedAt: &metav1.Time{Time: now},
+	}
+}
+
+// wholeSecond rounds up: Argo stores whole seconds, and cut off it would lie in the past.
+func wholeSecond(t time.Time) *metav1.Time {
+	whole := t.Truncate(time.Second)
+	if whole.Before(t) {
+		whole = whole.Add(time.Second)
+	}
+	return &metav1.Time{Time: whole}
+}
+
+func timestamp(t *metav1.Time) *timestamppb.Timestamp {
+	if t.IsZero() {
+		return nil
+	}
+	return timestamppb.New(t.Time)
+}
+
+func instant(t *timestamppb.Timestamp) (time.Time, bool) {
+	return t.AsTime(), t != nil && t.IsValid()
+}
