@@ -1,0 +1,184 @@
+"""How the OAP versions differ on the wire: one record a version, taken from recorded answers of real servers."""
+
+from dataclasses import dataclass
+from typing import Final
+
+SDL_BEFORE_9_4: Final = ("common", "before-9.4")
+SDL_SINCE_9_5: Final = ("common", "since-9.5", "mqe")
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What one OAP version does differently from another. Everything else is the same in all of them."""
+
+    version: str
+    build: str
+    """What `query { version }` answers."""
+    sdl: tuple[str, ...]
+    """The files of `sdl/` that make its GraphQL schema, in order."""
+    content_type: str
+    """The content type of a GraphQL answer."""
+    old_validation_words: bool
+    """graphql-java before 18: `Validation error of type X: ... @ 'path'`."""
+    coercion_is_http_500: bool
+    """A variable of a wrong value ends in HTTP 500 text instead of a GraphQL error."""
+    missing_query: str
+    """The body of HTTP 400 for a request without a query."""
+    not_found_has_text: bool
+    """Whether HTTP 404 carries a body and a content type."""
+    ambiguous_operation_is_json: bool
+    """Whether HTTP 500 for two operations without a name carries a JSON message."""
+    old_token_words: bool
+    """How the parser words its limit of tokens."""
+    max_complexity: int
+    """Default `maxQueryComplexity`; every selected field counts one."""
+    ids_name_the_metric: bool
+    """Whether the id of a value starts with the metric's name."""
+    scope_is_obeyed: bool
+    """Whether `scope` of an entity must fit; later versions sense it from the metric."""
+    unknown_metric_has_own_id: bool
+    """Whether values of an unknown metric carry UNKNOWN_METRIC_NAME."""
+    single_bucket_is_refused: bool
+    """Whether a duration whose start is its end is "more than 500 minutes" (a flaw of old versions)."""
+    time_is_parsed_as_number: bool
+    """Whether a wrong time is reported as a number's ("For input string")."""
+    causes_name_their_class: bool
+    """Whether a failed read names the Java class of its cause (reads are asynchronous since 10.0)."""
+    percentile_labels: tuple[str, ...]
+    """The labels of a percentile metric, in the order of 50, 75, 90, 95, 99."""
+    percentile_key: str
+    """The label's key; `_` has no name in V2 answers."""
+    mqe: "MqeDialect | None"
+    """None: no metrics query expressions at all."""
+
+    @property
+    def labels_by_key(self) -> bool:
+        """Whether labels have keys (`{p=50}`) instead of positions."""
+        return self.percentile_key != "_"
+
+
+@dataclass(frozen=True, slots=True)
+class MqeDialect:
+    """How a generation of the metrics query expression differs."""
+
+    functions: tuple[str, ...]
+    """The words that start an expression, in the order in which the parser lists what it expected."""
+    free_labels: bool
+    """Whether a label's name is free; the first generation knows `_` alone."""
+    syntax_error_throws: bool
+    """Whether a malformed expression ends the whole request as a GraphQL error."""
+    unknown_metric: str
+    """The words for an unknown metric."""
+    computed_has_labels: bool
+    """Whether the result of an operation on scalars has `labels: []` instead of `metric: null`."""
+    illegal_entity_is_unknown: bool
+    """Whether an entity that does not identify anything gives UNKNOWN instead of absent values."""
+
+
+_FIRST: Final = ("avg", "count", "latest", "max", "min", "sum", "abs", "ceil", "floor", "round")
+
+_MQE_9 = MqeDialect(
+    functions=(*_FIRST, "top_n", "view_as_seq", "relabels", "aggregate_labels"),
+    free_labels=False,
+    syntax_error_throws=True,
+    unknown_metric="Metric: [{}] dose not exist.",
+    computed_has_labels=False,
+    illegal_entity_is_unknown=False,
+)
+
+_MQE_10 = MqeDialect(
+    functions=(
+        *_FIRST,
+        *("increase", "rate", "top_n", "view_as_seq", "is_present", "relabels", "aggregate_labels"),
+        *("sort_values", "sort_label_values"),
+    ),
+    free_labels=True,
+    syntax_error_throws=False,
+    unknown_metric="Metric: [{}] does not exist.",
+    computed_has_labels=True,
+    illegal_entity_is_unknown=True,
+)
+
+_POSITIONS: Final = ("0", "1", "2", "3", "4")
+PERCENTILES: Final = (50, 75, 90, 95, 99)
+
+DIALECTS: Final = {
+    dialect.version: dialect
+    for dialect in (
+        Dialect(
+            version="9.2.0",
+            build="9.2.0-cb8845a",
+            sdl=SDL_BEFORE_9_4,
+            content_type="application/graphql+json",
+            old_validation_words=True,
+            coercion_is_http_500=True,
+            missing_query="Missing query",
+            not_found_has_text=True,
+            ambiguous_operation_is_json=False,
+            old_token_words=True,
+            max_complexity=1000,
+            ids_name_the_metric=False,
+            scope_is_obeyed=True,
+            unknown_metric_has_own_id=False,
+            single_bucket_is_refused=True,
+            time_is_parsed_as_number=True,
+            causes_name_their_class=False,
+            percentile_labels=_POSITIONS,
+            percentile_key="_",
+            mqe=None,
+        ),
+        Dialect(
+            version="9.6.0",
+            build="9.6.0-fb61128",
+            sdl=SDL_SINCE_9_5,
+            content_type="application/json",
+            old_validation_words=False,
+            coercion_is_http_500=False,
+            missing_query="query is missing",
+            not_found_has_text=False,
+            ambiguous_operation_is_json=False,
+            old_token_words=False,
+            max_complexity=3000,
+            ids_name_the_metric=True,
+            scope_is_obeyed=False,
+            unknown_metric_has_own_id=True,
+            single_bucket_is_refused=False,
+            time_is_parsed_as_number=False,
+            causes_name_their_class=False,
+            percentile_labels=_POSITIONS,
+            percentile_key="_",
+            mqe=_MQE_9,
+        ),
+        Dialect(
+            version="10.1.0",
+            build="10.1.0-d28dfea",
+            sdl=SDL_SINCE_9_5,
+            content_type="application/json",
+            old_validation_words=False,
+            coercion_is_http_500=False,
+            missing_query="query is missing",
+            not_found_has_text=True,
+            ambiguous_operation_is_json=True,
+            old_token_words=False,
+            max_complexity=3000,
+            ids_name_the_metric=True,
+            scope_is_obeyed=False,
+            unknown_metric_has_own_id=True,
+            single_bucket_is_refused=False,
+            time_is_parsed_as_number=False,
+            causes_name_their_class=True,
+            percentile_labels=tuple(str(p) for p in PERCENTILES),
+            percentile_key="p",
+            mqe=_MQE_10,
+        ),
+    )
+}
+
+
+def dialect_of(version: str) -> Dialect:
+    """The dialect of a version; ValueError names the versions that were recorded."""
+    try:
+        return DIALECTS[version]
+    except KeyError:
+        known = ", ".join(DIALECTS)
+        raise ValueError(f"OAP version {version!r} was not recorded: choose one of {known}") from None

@@ -1,0 +1,74 @@
+"""Names and ids of services, instances and endpoints, as OAP makes them."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from skywalking_provider.mock_oap.dialect import Dialect
+
+ILLEGAL: Final = "ILLEGAL_ENTITY"
+_BLANK: Final = "_blank"
+
+
+class Scope(StrEnum):
+    """What a metric belongs to."""
+
+    SERVICE = "Service"
+    INSTANCE = "ServiceInstance"
+    ENDPOINT = "Endpoint"
+
+
+@dataclass(frozen=True, slots=True)
+class EntityKey:
+    """One entity: a service, or an instance or endpoint of it."""
+
+    scope: Scope
+    service: str
+    normal: bool
+    child: str = ""
+    """The name of the instance or endpoint."""
+
+    @property
+    def id(self) -> str:
+        """The entity's id in OAP."""
+        own = service_id(self.service, normal=self.normal)
+        return own if self.scope is Scope.SERVICE else f"{own}_{encode(self.child)}"
+
+
+def encode(name: str) -> str:
+    """A name as ids carry it; the empty name has one of its own."""
+    return base64.b64encode((name or _BLANK).encode()).decode()
+
+
+def decode(text: str) -> str:
+    """The name in an id; empty if there is none."""
+    try:
+        return base64.b64decode(text, validate=True).decode()
+    except ValueError:
+        return ""
+
+
+def service_id(name: str, *, normal: bool) -> str:
+    """The id of a service."""
+    return f"{encode(name)}.{int(normal)}"
+
+
+def read_service_id(text: str) -> tuple[str, bool]:
+    """Name and normality from a service's id; an unreadable id names the empty service."""
+    name, _, normal = text.partition(".")
+    return decode(name), normal == "1"
+
+
+def entity_of(given: Mapping[str, object], scope: Scope, dialect: Dialect) -> EntityKey | None:
+    """The entity that a GraphQL `Entity` means for a metric of this scope; None if it identifies nothing."""
+    service, normal = given.get("serviceName"), given.get("normal")
+    if dialect.scope_is_obeyed and given.get("scope") != scope:
+        return None
+    if not isinstance(service, str) or not isinstance(normal, bool):
+        return None
+    if scope is Scope.SERVICE:
+        return EntityKey(scope, service, normal)
+    child = given.get("serviceInstanceName" if scope is Scope.INSTANCE else "endpointName")
+    return EntityKey(scope, service, normal, child) if isinstance(child, str) else None

@@ -1,0 +1,76 @@
+"""The fields of the GraphQL root: each hands its arguments to the room that answers it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NoReturn
+
+from skywalking_provider.mock_oap.catalog import METRICS, MetricType, matching
+from skywalking_provider.mock_oap.dialect import Dialect
+from skywalking_provider.mock_oap.java import JavaError
+from skywalking_provider.mock_oap.metadata import Metadata
+from skywalking_provider.mock_oap.reads import Reads
+from skywalking_provider.mock_oap.store import Store
+
+Json = dict[str, Any]
+Resolver = Callable[..., Any]
+
+WITHOUT_STORAGE: Final = frozenset(
+    {"version", "checkHealth", "getTimeInfo", "typeOfMetrics", "listMetrics", "__typename", "__schema", "__type"}
+)
+"""The fields that are answered while the storage is down."""
+
+
+def root(store: Store, dialect: Dialect) -> dict[str, Resolver]:
+    """The resolvers of the root's fields, by name; called with graphql-core's info first."""
+    metadata, reads = Metadata(store, dialect), Reads(store, dialect)
+
+    def time_info(_: object) -> Json:
+        return {"timezone": store.clock.offset_text(), "currentTimestamp": store.clock.millis()}
+
+    def health(_: object) -> NoReturn:
+        raise JavaError("health-checker missing.")  # as an OAP without that module was recorded
+
+    def type_of(_: object, name: str) -> MetricType:
+        return METRICS[name].type if name in METRICS else MetricType.UNKNOWN
+
+    def metrics(_: object, regex: str | None = None) -> list[Json]:
+        return [{"name": found.name, "type": found.type, "catalog": found.catalog} for found in matching(regex)]
+
+    def nullable(_: object, condition: Mapping[str, Any], duration: Mapping[str, str]) -> Json:
+        value, empty = reads.single(condition, duration)
+        return {"value": value, "isEmptyValue": empty}
+
+    def labeled(
+        _: object, condition: Mapping[str, Any], labels: Sequence[str], duration: Mapping[str, str]
+    ) -> list[Json]:
+        return reads.labeled(condition, labels, duration)
+
+    def endpoints(_: object, serviceId: str, limit: int, keyword: str | None = None) -> list[Json]:  # noqa: N803
+        return metadata.endpoints(serviceId, keyword, limit)
+
+    def instances(_: object, duration: Mapping[str, str], serviceId: str) -> list[Json]:  # noqa: N803
+        return metadata.instances(duration, serviceId)
+
+    def search(_: object, duration: Mapping[str, str], keyword: str) -> list[Json]:  # noqa: ARG001
+        return [service for service in metadata.services() if keyword in service["name"]]
+
+    return {
+        "version": lambda _: dialect.build,
+        "checkHealth": health,
+        "getTimeInfo": time_info,
+        "listLayers": lambda _: metadata.layers(),
+        "listServices": lambda _, layer=None: metadata.services(layer),
+        "listInstances": instances,
+        "getService": lambda _, serviceId: metadata.service_by_id(serviceId),  # noqa: N803
+        "findService": lambda _, serviceName: metadata.service_by_name(serviceName),  # noqa: N803
+        "getInstance": lambda _, instanceId: metadata.instance(instanceId),  # noqa: N803
+        "findEndpoint": endpoints,
+        "getAllServices": lambda _, **__: metadata.services(),
+        "searchServices": search,
+        "getServiceInstances": instances,
+        "typeOfMetrics": type_of,
+        "listMetrics": metrics,
+        "readMetricsValue": lambda _, condition, duration: reads.single(condition, duration)[0],
+        "readMetricsValues": lambda _, condition, duration: reads.values(condition, duration),
+        "readNullableMetricsValue": nullable,
+        "readLabeledMetricsValues": labeled,
+    }

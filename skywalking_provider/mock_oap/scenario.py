@@ -1,0 +1,171 @@
+"""Scenarios: which services there are and what their callers meet, minute by minute. Written in YAML."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Final, Self
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.alias_generators import to_camel
+
+FOLDER: Final = resources.files(__package__) / "scenarios"
+DAY: Final = 24 * 60
+
+
+class ScenarioError(ValueError):
+    """A scenario that cannot be played; the message names the place and the remedy."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True)
+
+
+def _unique(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) < len(names):
+        raise ValueError("a name is there twice")
+    return names
+
+
+class Traffic(_Part):
+    """A stretch of time in which the same calls come every minute."""
+
+    begin: int = Field(default=-DAY, alias="from")
+    """First minute, counted from the minute in which the mock's clock started."""
+    until: int | None = None
+    """First minute that is no longer in it; without, it never ends."""
+    calls: int = Field(ge=0, le=1_000_000)
+    """Calls a minute. A minute without calls is absent in OAP, not 0."""
+    failures: int | None = Field(default=None, ge=0)
+    """How many of them fail, spread evenly."""
+    success_ratio: float | None = Field(default=None, ge=0, le=1)
+    """Instead of `failures`: the share that succeeds."""
+    latencies: tuple[Annotated[int, Field(ge=0, le=3_600_000)], ...] = Field(default=(50,), min_length=1)
+    """Milliseconds, dealt to the calls in turn."""
+    delay: int = Field(default=0, ge=0)
+    """Seconds after which a call can be seen: late data."""
+    idle_every: int | None = Field(default=None, ge=2)
+    """Every so many minutes one has no calls: the last of each group."""
+    idle_minutes: frozenset[int] = frozenset()
+    """Minutes without calls, counted from the clock's start."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.failures is not None and self.success_ratio is not None:
+            raise ValueError("give failures or successRatio, not both")
+        if self.failures is not None and self.failures > self.calls:
+            raise ValueError(f"failures ({self.failures}) cannot exceed calls ({self.calls})")
+        if self.until is not None and self.until <= self.begin:
+            raise ValueError(f"until ({self.until}) must come after from ({self.begin})")
+        return self
+
+    @property
+    def failed(self) -> int:
+        """Calls of a minute that fail."""
+        if self.failures is not None:
+            return self.failures
+        return self.calls - round(self.calls * self.success_ratio) if self.success_ratio is not None else 0
+
+    def covers(self, minute: int) -> bool:
+        """Whether there are calls in this minute of the scenario."""
+        if minute < self.begin or (self.until is not None and minute >= self.until) or not self.calls:
+            return False
+        if self.idle_every is not None and minute % self.idle_every == self.idle_every - 1:
+            return False
+        return minute not in self.idle_minutes
+
+
+class Instance(_Part):
+    """A running instance of a service, e.g. a pod."""
+
+    name: str = Field(min_length=1)
+    attributes: dict[str, str] = {}
+    traffic: tuple[Traffic, ...] = ()
+    """Its own calls; without, it shares those of the service."""
+    begin: int | None = Field(default=None, alias="from")
+    """The minute from which OAP lists it; without, always."""
+    until: int | None = None
+    """The minute from which OAP no longer lists it; without, never."""
+    language: str = "UNKNOWN"
+
+    def listed(self, first: int, last: int) -> bool:
+        """Whether it was alive in some minute from `first` to `last`."""
+        return (self.begin is None or self.begin <= last) and (self.until is None or self.until > first)
+
+
+class Service(_Part):
+    """A service as OAP knows it."""
+
+    name: str = Field(min_length=1)
+    layer: str = "MESH"
+    normal: bool = True
+    begin: int | None = Field(default=None, alias="from")
+    """The minute from which OAP lists it; without, always."""
+    apdex_threshold: int = Field(default=500, gt=0)
+    """Milliseconds."""
+    instances: tuple[Instance, ...] = ()
+    endpoints: Annotated[tuple[str, ...], AfterValidator(_unique)] = ()
+    traffic: tuple[Traffic, ...] = ()
+
+    @model_validator(mode="after")
+    def _names(self) -> Self:
+        _unique(tuple(instance.name for instance in self.instances))
+        return self
+
+
+class Scenario(_Part):
+    """Everything the mock plays."""
+
+    description: str = ""
+    flush: float = Field(default=25, gt=0)
+    """Seconds between two writes to the storage (OAP's persistentPeriod): only then new calls can be seen."""
+    services: tuple[Service, ...]
+
+    @model_validator(mode="after")
+    def _names(self) -> Self:
+        _unique(tuple(service.name for service in self.services))
+        return self
+
+    @property
+    def flush_period(self) -> timedelta:
+        """The period as time."""
+        return timedelta(seconds=self.flush)
+
+
+def shipped_scenarios() -> list[str]:
+    """The names of the scenarios that come with the package."""
+    return sorted(file.name.removesuffix(".yaml") for file in FOLDER.iterdir() if file.name.endswith(".yaml"))
+
+
+def load_scenario(name_or_file: str | Path) -> Scenario:
+    """A shipped scenario by name, or one from a file; ScenarioError names the place and the remedy."""
+    if str(name_or_file) in shipped_scenarios():
+        return parse_scenario((FOLDER / f"{name_or_file}.yaml").read_text(encoding="utf-8"), str(name_or_file))
+    path = Path(name_or_file)
+    if not path.is_file():
+        raise ScenarioError(
+            f"no scenario {str(name_or_file)!r}: give a YAML file, or one of {', '.join(shipped_scenarios())}"
+        )
+    return parse_scenario(path.read_text(encoding="utf-8"), str(path))
+
+
+def parse_scenario(text: str, source: str) -> Scenario:
+    """A scenario from YAML; `source` is named in errors."""
+    try:
+        content: Any = yaml.safe_load(text)
+    except yaml.YAMLError as broken:
+        raise ScenarioError(f"{source}: not YAML: {broken}") from broken
+    try:
+        return Scenario.model_validate(content)
+    except ValidationError as wrong:
+        raise ScenarioError("\n".join(f"{source}: {line}" for line in _explain(wrong))) from wrong
+
+
+def _explain(wrong: ValidationError) -> Iterable[str]:
+    for error in wrong.errors(include_url=False):
+        place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"]).lstrip(".")
+        if error["type"] == "extra_forbidden":
+            yield f"{place}: unknown key; remove it or correct its spelling"
+        else:
+            yield f"{place or 'scenario'}: {error['msg'].removeprefix('Value error, ')}"

@@ -1,0 +1,136 @@
+"""What OAP's storage would hold now: the scenario's calls, as far as the clock and the flushes have come."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from skywalking_provider.mock_oap.catalog import MetricDefinition
+from skywalking_provider.mock_oap.clock import MINUTE, MockClock
+from skywalking_provider.mock_oap.duration import Bucket, Duration
+from skywalking_provider.mock_oap.entities import EntityKey, Scope
+from skywalking_provider.mock_oap.scenario import Instance, Scenario, Service, Traffic
+from skywalking_provider.mock_oap.traffic import Calls, Dealt, Tally, deal
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Store:
+    """Answers from a scenario by the mock's clock. It keeps nothing: the same instant gives the same answer."""
+
+    def __init__(self, scenario: Scenario, clock: MockClock) -> None:
+        self.scenario = scenario
+        self.clock = clock
+        self._services = {(service.name, service.normal): service for service in scenario.services}
+
+    # -- metadata
+
+    def services(self, layer: str | None = None) -> list[Service]:
+        """The services that are known by now, of one layer or of all."""
+        now = self._minute(self.clock.now())
+        return [
+            service
+            for service in self.scenario.services
+            if (service.begin is None or service.begin <= now) and layer in (None, service.layer)
+        ]
+
+    def service(self, name: str, *, normal: bool) -> Service | None:
+        """One service, if it is known by now."""
+        service = self._services.get((name, normal))
+        return service if service in self.services() else None
+
+    def instances(self, service: Service, duration: Duration) -> list[Instance]:
+        """The instances that were alive in the duration."""
+        first = self._minute(_instant(duration.buckets[0]))
+        last = self._minute(_instant(duration.buckets[-1]) + duration.step.width - timedelta(microseconds=1))
+        last = min(last, self._minute(self.clock.now()))
+        return [instance for instance in service.instances if instance.listed(first, last)]
+
+    # -- metrics
+
+    def value(self, metric: MetricDefinition, entity: EntityKey, bucket: Bucket) -> int | None:
+        """A metric of an entity in a bucket; None if the bucket is absent."""
+        tally = self.tally(entity, bucket)
+        if tally is None or metric.value is None:
+            return None
+        return metric.value(tally, bucket.step.minutes)
+
+    def percentiles(self, entity: EntityKey, bucket: Bucket) -> tuple[int, ...] | None:
+        """All percentiles of an entity in a bucket; None if the bucket is absent."""
+        tally = self.tally(entity, bucket)
+        return None if tally is None else tally.percentiles()
+
+    def tally(self, entity: EntityKey, bucket: Bucket) -> Tally | None:
+        """The calls of an entity in a bucket, as far as they can be seen; None if there are none."""
+        service = self._services.get((entity.service, entity.normal))
+        if service is None:
+            return None
+        total = Tally(service.apdex_threshold)
+        now, earliest = self.clock.now(), self._earliest(service)
+        end = _instant(bucket) + bucket.step.width + MINUTE * 180
+        if earliest is None or end < earliest:
+            return None
+        pick = _picker(entity)
+        for minute in bucket.minutes():
+            if minute > now:
+                break
+            if minute < earliest:
+                continue
+            for calls, visible in self._streams(service, minute, now):
+                tally = pick(deal(calls, visible)) if visible else None
+                if tally is not None:
+                    total.merge(tally)
+        return total if total.calls else None
+
+    # -- the scenario's minutes
+
+    def _minute(self, instant: datetime) -> int:
+        return (instant - self.clock.start) // MINUTE
+
+    def _earliest(self, service: Service) -> datetime | None:
+        begins = [traffic.begin for traffic in _all_traffic(service)]
+        return self.clock.start + min(begins) * MINUTE if begins else None
+
+    def _streams(self, service: Service, minute: datetime, now: datetime) -> list[tuple[Calls, int]]:
+        """The calls of a minute by who shares them, each with the number that can be seen."""
+        index = self._minute(minute)
+        sharing = tuple(instance.name for instance in service.instances if not instance.traffic)
+        streams = [(service.traffic, sharing)]
+        streams += [(instance.traffic, (instance.name,)) for instance in service.instances if instance.traffic]
+        found = []
+        for phases, instances in streams:
+            for traffic in phases:
+                if traffic.covers(index):
+                    calls = Calls(
+                        traffic.calls,
+                        traffic.failed,
+                        traffic.latencies,
+                        instances,
+                        service.endpoints,
+                        service.apdex_threshold,
+                    )
+                    found.append((calls, self._visible(traffic, minute, now)))
+        return found
+
+    def _visible(self, traffic: Traffic, minute: datetime, now: datetime) -> int:
+        """How many calls of a minute can be seen: those that came before the last flush, less the delay."""
+        flushed = now - (now - _EPOCH) % self.scenario.flush_period
+        share = (flushed - timedelta(seconds=traffic.delay) - minute) / MINUTE
+        return int(traffic.calls * min(max(share, 0.0), 1.0))
+
+
+def _instant(bucket: Bucket) -> datetime:
+    return bucket.local.replace(tzinfo=bucket.zone).astimezone(UTC)
+
+
+def _all_traffic(service: Service) -> list[Traffic]:
+    return [*service.traffic, *(traffic for instance in service.instances for traffic in instance.traffic)]
+
+
+def _picker(entity: EntityKey) -> Callable[[Dealt], Tally | None]:
+    match entity.scope:
+        case Scope.SERVICE:
+            return lambda dealt: dealt.whole
+        case Scope.INSTANCE:
+            return lambda dealt: dealt.instances.get(entity.child)
+        case Scope.ENDPOINT:
+            return lambda dealt: dealt.endpoints.get(entity.child)
