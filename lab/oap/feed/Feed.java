@@ -1,0 +1,77 @@
+import io.grpc.ManagedChannel;
+import io.grpc.netty.NettyChannelBuilder;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * Sends mesh telemetry to an OAP until it is ended: first the past minutes of every service, then a slice a second.
+ *
+ * Usage: Feed HOST PORT TABLE BACKFILL_MINUTES. What an OAP that was away did not take is sent when it is back.
+ */
+public final class Feed {
+
+    private final Wire wire;
+    private final Path table;
+    private final int backfill;
+    private final Map<String, Long> fedUntil = new HashMap<>();
+    private List<Traffic> services = List.of();
+    private FileTime readAt = FileTime.fromMillis(0);
+
+    private Feed(Wire wire, Path table, int backfill) {
+        this.wire = wire;
+        this.table = table;
+        this.backfill = backfill;
+    }
+
+    public static void main(String[] args) throws Exception {
+        ManagedChannel channel =
+            NettyChannelBuilder.forAddress(args[0], Integer.parseInt(args[1])).usePlaintext().build();
+        Feed feed = new Feed(new Wire(channel), Path.of(args[2]), Integer.parseInt(args[3]));
+        String trouble = "";
+        while (true) {
+            try {
+                feed.tick();
+                trouble = "";
+            } catch (Exception away) {
+                if (!trouble.equals(away.toString())) say("trying again every second: " + (trouble = away.toString()));
+            }
+            TimeUnit.MILLISECONDS.sleep(1000 - System.currentTimeMillis() % 1000);
+        }
+    }
+
+    /** Everything that is due; a service's progress is kept only when OAP has acknowledged its calls. */
+    private void tick() throws Exception {
+        readTable();
+        long now = System.currentTimeMillis();
+        for (Traffic service : services) {
+            long past = now / Traffic.MINUTE * Traffic.MINUTE - backfill * Traffic.MINUTE - 1;
+            long from = fedUntil.getOrDefault(service.service(), past);
+            List<Traffic.Call> calls = service.between(from, now);
+            if (!calls.isEmpty()) wire.send(calls);
+            fedUntil.put(service.service(), now);
+            if (from == past) say("caught up: " + calls.size() + " calls of " + service.service());
+        }
+    }
+
+    private void readTable() throws IOException {
+        FileTime changed = Files.getLastModifiedTime(table);
+        if (changed.equals(readAt)) return;
+        services = Traffic.read(table);
+        readAt = changed;
+        List<String> words = new ArrayList<>();
+        for (Traffic service : services) words.add(service.service() + " " + service.profile());
+        say("table read: " + String.join(", ", words));
+    }
+
+    private static void say(String text) {
+        System.out.println(Instant.now() + " " + text);
+    }
+}

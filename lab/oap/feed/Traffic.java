@@ -1,0 +1,70 @@
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Which calls a service receives, as a function of time alone: the same minute always looks the same. */
+record Traffic(String service, Profile profile, int perMinute, List<String> instances) {
+
+    static final long MINUTE = 60_000;
+
+    /** How a service behaves. Latencies in milliseconds; every ERROR_EVERY-th call fails (0: none does). */
+    enum Profile {
+        /** Apdex 1, success rate 1, 62 ms on average. */
+        good(0, 30, 35, 40, 45, 50, 55, 60, 70, 90, 150),
+        /** Apdex 0.85, success rate 0.9, 350 ms on average. */
+        bad(10, 80, 100, 120, 150, 180, 220, 300, 450, 700, 1200),
+        /** Apdex 0.5, success rate 1, 1200 ms on average. */
+        slow(0, 900, 1000, 1100, 1150, 1200, 1200, 1250, 1300, 1400, 1500);
+
+        final int errorEvery;
+        final int[] latencies;
+
+        Profile(int errorEvery, int... latencies) {
+            this.errorEvery = errorEvery;
+            this.latencies = latencies;
+        }
+    }
+
+    /** One call, as the sidecar beside the service saw it. */
+    record Call(String service, String instance, String endpoint, long start, int latency, boolean ok) { }
+
+    /** The calls that start in (from, to], both in epoch milliseconds. */
+    List<Call> between(long from, long to) {
+        List<Call> calls = new ArrayList<>();
+        for (long minute = from / MINUTE * MINUTE; minute <= to; minute += MINUTE) {
+            for (int i = 0; i < perMinute; i++) {
+                long start = minute + i * MINUTE / perMinute;
+                if (start > from && start <= to) calls.add(call(i, start));
+            }
+        }
+        return calls;
+    }
+
+    private Call call(int i, long start) {
+        boolean failed = profile.errorEvery > 0 && i % profile.errorEvery == profile.errorEvery - 1;
+        return new Call(service, instances.get(i % instances.size()), i % 2 == 0 ? "GET:/reviews/{id}" : "POST:/reviews",
+            start, profile.latencies[i % profile.latencies.length], !failed);
+    }
+
+    /** Reads the table of services; a wrong line is named with its number. */
+    static List<Traffic> read(Path table) throws IOException {
+        List<Traffic> all = new ArrayList<>();
+        int number = 0;
+        for (String line : Files.readAllLines(table)) {
+            number++;
+            String[] words = line.strip().split("\\s+");
+            if (words[0].isEmpty() || words[0].startsWith("#")) continue;
+            try {
+                String service = words[1];
+                String version = service.split("\\|")[0];
+                all.add(new Traffic(service, Profile.valueOf(words[0]), Integer.parseInt(words[2]),
+                    words.length > 3 ? List.of(words[3].split(",")) : List.of(version + "-0", version + "-1")));
+            } catch (IllegalArgumentException | ArrayIndexOutOfBoundsException wrong) {
+                throw new IOException(table + ":" + number + ": want `good|bad|slow SERVICE CALLS [INSTANCE,...]`, got: " + line);
+            }
+        }
+        return all;
+    }
+}
