@@ -3,6 +3,7 @@ package provider
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -14,6 +15,8 @@ import (
 
 	"github.com/argoproj/argo-rollouts/pkg/apis/rollouts/v1alpha1"
 	"github.com/valyala/fasttemplate"
+
+	contractv1 "github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/contract/v1"
 )
 
 const (
@@ -32,7 +35,7 @@ const (
 type secrets struct {
 	mu       sync.Mutex
 	values   []string // least recently seen first
-	refused  []string // metrics that named a secret argument; GetMetadata gets them without the run
+	refused  []string // digests of metrics that named a secret argument; GetMetadata gets them without the run
 	replaced *strings.Replacer
 	long     *strings.Replacer
 }
@@ -60,18 +63,18 @@ func (s *secrets) remember(run *v1alpha1.AnalysisRun) {
 
 // inBlock says which secret a metric would carry to the sidecar: an argument that the unresolved metric names, or
 // a remembered value. Empty: none.
-func (s *secrets) inBlock(run *v1alpha1.AnalysisRun, metric v1alpha1.Metric) string {
-	text, _ := json.Marshal(metric)
-	name := namedSecret(run, metric.Name)
+func (s *secrets) inBlock(run *v1alpha1.AnalysisRun, metric *contractv1.Metric) string {
+	texts := []string{metric.GetName(), metric.GetSuccessCondition(), metric.GetFailureCondition(), string(metric.GetBlock())}
+	sum := sha256.Sum256([]byte(strings.Join(texts, "\x00")))
+	name := namedSecret(run, metric.GetName())
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case name != "":
-		s.refused, _ = refresh(s.refused, string(text))
+	if name != "" {
+		s.refused, _ = refresh(s.refused, string(sum[:]))
 		return fmt.Sprintf("the argument %s comes from a Secret", name)
-	case slices.Contains(s.refused, string(text)):
-		return "an argument comes from a Secret"
-	case cleanJSON(s.long, string(text)) != string(text):
+	}
+	holds := func(text string) bool { return cleanJSON(s.long, text) != text }
+	if slices.Contains(s.refused, string(sum[:])) || slices.ContainsFunc(texts, holds) {
 		return "it holds the value of an argument that comes from a Secret"
 	}
 	return ""

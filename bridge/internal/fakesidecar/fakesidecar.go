@@ -1,0 +1,171 @@
+// Package fakesidecar serves the contract with whatever behaviour a test asks for.
+package fakesidecar
+
+import (
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	contractv1 "github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/contract/v1"
+)
+
+// Sidecar is a scripted provider. Set what differs from the friendly default before Start.
+type Sidecar struct {
+	contractv1.UnimplementedMetricProviderServer
+	// Socket is its path; New chooses one.
+	Socket string
+	// Version of the contract that Describe tells; "1.0" if empty.
+	Version string
+	// OnRun, OnResume and OnMetadata answer in the place of the default, which is Successful and the block.
+	OnRun      func(context.Context, *contractv1.RunRequest) (*contractv1.Measurement, error)
+	OnResume   func(context.Context, *contractv1.ResumeRequest) (*contractv1.Measurement, error)
+	OnMetadata func(context.Context, *contractv1.GetMetadataRequest) (map[string]string, error)
+
+	mu     sync.Mutex
+	seen   map[string][]any
+	server *grpc.Server
+}
+
+// New gives a sidecar that does not run yet.
+func New(t testing.TB) *Sidecar {
+	t.Helper()
+	// t.TempDir holds the test's name, which may not fit into a socket's path.
+	home, err := os.MkdirTemp("", "sidecar-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Sidecar{Socket: filepath.Join(home, "s"), seen: map[string][]any{}}
+	t.Cleanup(func() { s.Kill(); os.RemoveAll(home) })
+	return s
+}
+
+// Start serves; after Kill it serves again.
+func (s *Sidecar) Start(t testing.TB) *Sidecar {
+	t.Helper()
+	_ = os.Remove(s.Socket)
+	listener, err := net.Listen("unix", s.Socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := grpc.NewServer()
+	contractv1.RegisterMetricProviderServer(server, s)
+	s.mu.Lock()
+	s.server = server
+	s.mu.Unlock()
+	go func() { _ = server.Serve(listener) }()
+	return s
+}
+
+// Kill drops every connection at once, as the end of the process would.
+func (s *Sidecar) Kill() {
+	s.mu.Lock()
+	server := s.server
+	s.server = nil
+	s.mu.Unlock()
+	if server != nil {
+		server.Stop()
+	}
+}
+
+// Seen gives the requests of one method so far, oldest first.
+func Seen[Request any](s *Sidecar, method string) []Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var requests []Request
+	for _, request := range s.seen[method] {
+		requests = append(requests, request.(Request))
+	}
+	return requests
+}
+
+func (s *Sidecar) note(method string, request any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen[method] = append(s.seen[method], request)
+}
+
+// Describe tells the version.
+func (s *Sidecar) Describe(_ context.Context, r *contractv1.DescribeRequest) (*contractv1.DescribeResponse, error) {
+	s.note("Describe", r)
+	version := s.Version
+	if version == "" {
+		version = "1.0"
+	}
+	return &contractv1.DescribeResponse{ContractVersion: version, Provider: "fake", Version: "0.0.1"}, nil
+}
+
+// Run answers Successful with the block as the value.
+func (s *Sidecar) Run(ctx context.Context, r *contractv1.RunRequest) (*contractv1.Measurement, error) {
+	s.note("Run", r)
+	if s.OnRun != nil {
+		return s.OnRun(ctx, r)
+	}
+	return Finished(contractv1.Phase_PHASE_SUCCESSFUL, string(r.GetMetric().GetBlock())), nil
+}
+
+// Resume answers Successful with the block as the value.
+func (s *Sidecar) Resume(ctx context.Context, r *contractv1.ResumeRequest) (*contractv1.Measurement, error) {
+	s.note("Resume", r)
+	if s.OnResume != nil {
+		return s.OnResume(ctx, r)
+	}
+	return Finished(contractv1.Phase_PHASE_SUCCESSFUL, string(r.GetMetric().GetBlock())), nil
+}
+
+// Terminate takes note.
+func (s *Sidecar) Terminate(_ context.Context, r *contractv1.TerminateRequest) (*contractv1.Measurement, error) {
+	s.note("Terminate", r)
+	return r.GetMeasurement(), nil
+}
+
+// GarbageCollect takes note.
+func (s *Sidecar) GarbageCollect(
+	_ context.Context, r *contractv1.GarbageCollectRequest,
+) (*contractv1.GarbageCollectResponse, error) {
+	s.note("GarbageCollect", r)
+	return &contractv1.GarbageCollectResponse{}, nil
+}
+
+// GetMetadata answers with the metric's name.
+func (s *Sidecar) GetMetadata(
+	ctx context.Context, r *contractv1.GetMetadataRequest,
+) (*contractv1.GetMetadataResponse, error) {
+	s.note("GetMetadata", r)
+	if s.OnMetadata != nil {
+		metadata, err := s.OnMetadata(ctx, r)
+		return &contractv1.GetMetadataResponse{Metadata: metadata}, err
+	}
+	return &contractv1.GetMetadataResponse{Metadata: map[string]string{"ResolvedQuery": r.GetMetric().GetName()}}, nil
+}
+
+// Finished is a measurement that began and ended now.
+func Finished(phase contractv1.Phase, value string) *contractv1.Measurement {
+	now := timestamppb.Now()
+	return &contractv1.Measurement{Phase: phase, Value: value, StartedAt: now, FinishedAt: now}
+}
+
+// Running is a measurement that goes on after so long.
+func Running(after time.Duration, metadata map[string]string) *contractv1.Measurement {
+	return &contractv1.Measurement{
+		Phase: contractv1.Phase_PHASE_RUNNING, Message: "NO_DATA not yet", Metadata: metadata,
+		StartedAt: timestamppb.Now(), ResumeAt: timestamppb.New(time.Now().Add(after)),
+	}
+}
+
+// Hang answers when the caller has given up, as a service stuck on something would.
+func Hang(ctx context.Context) error {
+	<-ctx.Done()
+	return status.FromContextError(ctx.Err()).Err()
+}
+
+// Refuse is a gRPC error of that code.
+func Refuse(code codes.Code, text string) error { return status.Error(code, text) }

@@ -1,0 +1,341 @@
+package provider
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/argoproj/argo-rollouts/pkg/apis/rollouts/v1alpha1"
+	"github.com/hashicorp/go-hclog"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc/codes"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	contractv1 "github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/contract/v1"
+	"github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/internal/fakesidecar"
+)
+
+var metric = v1alpha1.Metric{Name: "m", Provider: v1alpha1.MetricProvider{
+	Plugin: map[string]json.RawMessage{"skywalking/metrics": json.RawMessage(`{"query":"q"}`)},
+}}
+
+// connected is a plugin for the sidecar, with a grace of a minute, and its log.
+func connected(t *testing.T, sidecar *fakesidecar.Sidecar) (*Plugin, *lines) {
+	t.Helper()
+	log := &lines{}
+	p, err := New(Options{
+		Target: "unix://" + sidecar.Socket, OutageGrace: time.Minute, RunTimeout: time.Second, Version: "test",
+	}, hclog.New(&hclog.LoggerOptions{Output: log, JSONFormat: true}))
+	require.NoError(t, err)
+	t.Cleanup(func() { p.Close() })
+	return p, log
+}
+
+func TestTheAnswerOfTheSidecarIsTheMeasurement(t *testing.T) {
+	p, _ := connected(t, fakesidecar.New(t).Start(t))
+	m := p.Run(nil, metric)
+	require.Equal(t, v1alpha1.AnalysisPhaseSuccessful, m.Phase)
+	require.Equal(t, `{"query":"q"}`, m.Value)
+	require.False(t, m.FinishedAt.Before(m.StartedAt))
+}
+
+func TestASidecarThatIsAwayIsWaitedForAndThenPauses(t *testing.T) {
+	for name, row := range map[string]struct {
+		code, cause string
+		prepare     func(*testing.T, *fakesidecar.Sidecar)
+	}{
+		"absent": {"PROVIDER_AWAY", "no such file or directory", func(*testing.T, *fakesidecar.Sidecar) {}},
+		"dead with its socket left behind": {"PROVIDER_AWAY", "connection refused", func(t *testing.T, s *fakesidecar.Sidecar) {
+			leaveSocket(t, s.Socket)
+		}},
+		"hanging": {"PROVIDER_AWAY", "did not answer within 500ms", func(t *testing.T, s *fakesidecar.Sidecar) {
+			s.OnRun = func(ctx context.Context, _ *contractv1.RunRequest) (*contractv1.Measurement, error) {
+				return nil, fakesidecar.Hang(ctx)
+			}
+			s.Start(t)
+		}},
+		"killed on the way": {"PROVIDER_AWAY", "no connection", func(t *testing.T, s *fakesidecar.Sidecar) {
+			s.OnRun = func(ctx context.Context, _ *contractv1.RunRequest) (*contractv1.Measurement, error) {
+				go s.Kill()
+				return nil, fakesidecar.Hang(ctx)
+			}
+			s.Start(t)
+		}},
+		"stopping": {"PROVIDER_AWAY", "stopped while it was measuring", func(t *testing.T, s *fakesidecar.Sidecar) {
+			s.OnRun = refusing(codes.Canceled)
+			s.Start(t)
+		}},
+		"older": {"PROVIDER_INCOMPATIBLE", "install bridge and sidecar of one release", func(t *testing.T, s *fakesidecar.Sidecar) {
+			s.OnRun = refusing(codes.Unimplemented)
+			s.Start(t)
+		}},
+		"of another major version": {"PROVIDER_INCOMPATIBLE", `speaks contract "2.1", this bridge (test) contract 1`, func(t *testing.T, s *fakesidecar.Sidecar) {
+			s.Version = "2.1"
+			s.Start(t)
+		}},
+		"of no version": {"PROVIDER_INCOMPATIBLE", `speaks contract "new"`, func(t *testing.T, s *fakesidecar.Sidecar) {
+			s.Version = "new"
+			s.Start(t)
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sidecar := fakesidecar.New(t)
+			row.prepare(t, sidecar)
+			p, _ := connected(t, sidecar)
+			began := time.Now()
+			m := p.Run(nil, metric)
+			require.Less(t, time.Since(began), p.options.RunTimeout)
+			require.Equal(t, v1alpha1.AnalysisPhaseRunning, m.Phase)
+			require.True(t, strings.HasPrefix(m.Message, row.code+" "), m.Message)
+			require.Contains(t, m.Message, row.cause)
+			require.Contains(t, m.Message, sidecar.Socket)
+			require.Contains(t, m.Message, " · waiting until "+m.StartedAt.Add(time.Minute).UTC().Format("15:04:05Z"))
+			require.NotContains(t, m.Message, "\n")
+			require.Nil(t, m.FinishedAt)
+			require.Zero(t, m.ResumeAt.Nanosecond())
+			require.WithinRange(t, m.ResumeAt.Time, time.Now(), time.Now().Add(10*time.Second))
+		})
+	}
+}
+
+func TestTheGraceIsCountedFromTheStartOfTheMeasurement(t *testing.T) {
+	p, _ := connected(t, fakesidecar.New(t))
+	p.now = func() time.Time { return noon.Add(58 * time.Second) }
+	before := v1alpha1.Measurement{
+		Phase: "Running", StartedAt: &metav1.Time{Time: noon}, ResumeAt: &metav1.Time{Time: noon.Add(58 * time.Second)},
+		Value: "7", Metadata: map[string]string{"k": "v"},
+	}
+	m := p.Resume(nil, metric, before)
+	require.Equal(t, v1alpha1.AnalysisPhaseRunning, m.Phase)
+	require.Equal(t, noon.Add(time.Minute), m.ResumeAt.Time, "not later than the end of the grace")
+	require.Equal(t, before.StartedAt, m.StartedAt)
+	require.Equal(t, before.Metadata, m.Metadata)
+	require.Equal(t, before.Value, m.Value)
+
+	p.now = func() time.Time { return noon.Add(time.Minute) }
+	m = p.Resume(nil, metric, before)
+	require.Equal(t, v1alpha1.AnalysisPhaseInconclusive, m.Phase)
+	require.Equal(t, noon.Add(time.Minute), m.FinishedAt.Time)
+	require.Equal(t, before.StartedAt, m.StartedAt)
+	require.Nil(t, m.ResumeAt)
+	require.Nil(t, m.Metadata)
+	require.Contains(t, m.Message, "PROVIDER_AWAY")
+	require.Contains(t, m.Message, "gave up after 1m0s")
+}
+
+func TestAnyOtherTroubleOfTheSidecarIsAnError(t *testing.T) {
+	for _, code := range []codes.Code{
+		codes.Internal, codes.Unknown, codes.ResourceExhausted, codes.InvalidArgument, codes.PermissionDenied, codes.DataLoss,
+	} {
+		sidecar := fakesidecar.New(t)
+		sidecar.OnRun = refusing(code)
+		p, _ := connected(t, sidecar.Start(t))
+		m := p.Run(nil, metric)
+		require.Equal(t, v1alpha1.AnalysisPhaseError, m.Phase)
+		require.True(t, strings.HasPrefix(m.Message, "PROVIDER_ERROR "), m.Message)
+		require.Contains(t, m.Message, "because of the test")
+		require.NotNil(t, m.FinishedAt)
+	}
+}
+
+func TestTheSidecarGetsHalfASecondLess(t *testing.T) {
+	sidecar := fakesidecar.New(t)
+	var left time.Duration
+	sidecar.OnRun = func(ctx context.Context, _ *contractv1.RunRequest) (*contractv1.Measurement, error) {
+		deadline, _ := ctx.Deadline()
+		left = time.Until(deadline)
+		return fakesidecar.Finished(contractv1.Phase_PHASE_FAILED, ""), nil
+	}
+	p, _ := connected(t, sidecar.Start(t))
+	p.options.RunTimeout = 15 * time.Second
+	p.Run(nil, metric)
+	require.InDelta(t, 14.5, left.Seconds(), 0.4)
+}
+
+func TestTheContractIsAgreedOnOncePerConnection(t *testing.T) {
+	sidecar := fakesidecar.New(t).Start(t)
+	p, _ := connected(t, sidecar)
+	described := func() int { return len(fakesidecar.Seen[*contractv1.DescribeRequest](sidecar, "Describe")) }
+	var calls sync.WaitGroup
+	for range 20 {
+		calls.Go(func() { p.Run(nil, metric) })
+	}
+	calls.Wait()
+	require.Equal(t, 1, described())
+	require.Equal(t, "test", fakesidecar.Seen[*contractv1.DescribeRequest](sidecar, "Describe")[0].GetClientVersion())
+
+	sidecar.Kill()
+	sidecar.Version = "2.0"
+	sidecar.Start(t)
+	require.Eventually(t, func() bool {
+		return strings.Contains(p.Run(nil, metric).Message, "PROVIDER_INCOMPATIBLE")
+	}, 10*time.Second, 50*time.Millisecond, "a replaced sidecar is asked again")
+	sidecar.Kill()
+	sidecar.Version = "1.7"
+	sidecar.Start(t)
+	require.Eventually(t, func() bool {
+		return p.Run(nil, metric).Phase == v1alpha1.AnalysisPhaseSuccessful
+	}, 10*time.Second, 50*time.Millisecond, "a newer minor version is welcome")
+}
+
+func TestTheStartOfAMeasurementSurvivesResume(t *testing.T) {
+	sidecar := fakesidecar.New(t)
+	sidecar.OnResume = func(context.Context, *contractv1.ResumeRequest) (*contractv1.Measurement, error) {
+		return fakesidecar.Running(3*time.Second, map[string]string{"k": "v2"}), nil
+	}
+	p, _ := connected(t, sidecar.Start(t))
+	before := v1alpha1.Measurement{Phase: "Running", StartedAt: &metav1.Time{Time: noon}, Metadata: map[string]string{"k": "v"}}
+	m := p.Resume(nil, metric, before)
+	require.Equal(t, before.StartedAt, m.StartedAt)
+	require.Equal(t, map[string]string{"k": "v2"}, m.Metadata)
+	sent := fakesidecar.Seen[*contractv1.ResumeRequest](sidecar, "Resume")[0].GetMeasurement()
+	require.Equal(t, noon, sent.GetStartedAt().AsTime())
+	require.Equal(t, before.Metadata, sent.GetMetadata())
+}
+
+func TestAFinishedMeasurementIsNotTouched(t *testing.T) {
+	sidecar := fakesidecar.New(t).Start(t)
+	p, _ := connected(t, sidecar)
+	for _, phase := range []v1alpha1.AnalysisPhase{"Successful", "Failed", "Error", "Inconclusive"} {
+		m := v1alpha1.Measurement{Phase: phase, Value: "1", Metadata: map[string]string{"k": "v"}}
+		require.Equal(t, m, p.Resume(nil, metric, m))
+		require.Equal(t, m, p.Terminate(nil, metric, m))
+	}
+	require.Empty(t, fakesidecar.Seen[*contractv1.ResumeRequest](sidecar, "Resume"))
+}
+
+func TestATerminatedMeasurementIsInconclusiveAndTheSidecarIsTold(t *testing.T) {
+	sidecar := fakesidecar.New(t).Start(t)
+	p, _ := connected(t, sidecar)
+	before := v1alpha1.Measurement{Phase: "Running", StartedAt: &metav1.Time{Time: noon}, ResumeAt: &metav1.Time{Time: noon}}
+	m := p.Terminate(nil, metric, before)
+	require.Equal(t, v1alpha1.AnalysisPhaseInconclusive, m.Phase)
+	require.Equal(t, before.StartedAt, m.StartedAt)
+	require.NotNil(t, m.FinishedAt)
+	require.Nil(t, m.ResumeAt)
+	require.Contains(t, m.Message, "TERMINATED")
+	require.Eventually(t, func() bool {
+		return len(fakesidecar.Seen[*contractv1.TerminateRequest](sidecar, "Terminate")) == 1
+	}, 5*time.Second, 10*time.Millisecond)
+}
+
+func TestNobodyWaitsForWhatIsToldInTheBackground(t *testing.T) {
+	p, log := connected(t, fakesidecar.New(t))
+	began := time.Now()
+	for range 5 * maxTells {
+		require.False(t, p.GarbageCollect(nil, metric, 10).HasError())
+		require.Equal(t, v1alpha1.AnalysisPhaseInconclusive, p.Terminate(nil, metric, v1alpha1.Measurement{}).Phase)
+	}
+	require.Less(t, time.Since(began), time.Second)
+	require.Eventually(t, func() bool { return strings.Contains(log.String(), "not told") }, 5*time.Second, 10*time.Millisecond)
+}
+
+func TestMetadataIsEmptyWhileTheSidecarIsAwayAndAnErrorIfItFails(t *testing.T) {
+	sidecar := fakesidecar.New(t)
+	p, _ := connected(t, sidecar)
+	require.Nil(t, p.GetMetadata(metric))
+	sidecar.Start(t)
+	require.Eventually(t, func() bool { return p.GetMetadata(metric)["ResolvedQuery"] == "m" }, 10*time.Second, 50*time.Millisecond)
+
+	failing := fakesidecar.New(t)
+	failing.OnMetadata = func(context.Context, *contractv1.GetMetadataRequest) (map[string]string, error) {
+		return nil, fakesidecar.Refuse(codes.Internal, "oh")
+	}
+	p, _ = connected(t, failing.Start(t))
+	require.Contains(t, p.GetMetadata(metric)["error"], "PROVIDER_ERROR")
+	require.Contains(t, p.GetMetadata(v1alpha1.Metric{})["error"], "BLOCK_INVALID provider.plugin")
+}
+
+func TestASecretInABlockNeverReachesTheSidecar(t *testing.T) {
+	sidecar := fakesidecar.New(t).Start(t)
+	p, log := connected(t, sidecar)
+	run := withSecret("p4ss", "", `{"query":"{{args.token}}"}`)
+	resolved := metric.DeepCopy()
+	resolved.Provider.Plugin["skywalking/metrics"] = json.RawMessage(`{"query":"p4ss"}`)
+	running := v1alpha1.Measurement{Phase: "Running"}
+	for _, m := range []v1alpha1.Measurement{p.Run(run, *resolved), p.Resume(run, *resolved, running)} {
+		require.Equal(t, v1alpha1.AnalysisPhaseError, m.Phase)
+		require.Contains(t, m.Message, "SECRET_IN_BLOCK metric m: the argument token comes from a Secret: "+
+			"credentials belong in a backend of the provider's configuration")
+	}
+	require.Contains(t, p.GetMetadata(*resolved)["error"], "SECRET_IN_BLOCK")
+	p.Terminate(run, *resolved, running)
+	p.GarbageCollect(run, *resolved, 1)
+	time.Sleep(100 * time.Millisecond) // what was told in the background would have arrived
+	for _, method := range []string{"Run", "Resume", "GetMetadata", "Terminate", "GarbageCollect"} {
+		require.Empty(t, fakesidecar.Seen[any](sidecar, method), method)
+	}
+	require.NotContains(t, log.String(), "p4ss")
+}
+
+func TestWhatTheSidecarBringsBackIsCleaned(t *testing.T) {
+	sidecar := fakesidecar.New(t)
+	const secret = "long-s3cret"
+	sidecar.OnRun = func(_ context.Context, r *contractv1.RunRequest) (*contractv1.Measurement, error) {
+		if r.GetMetric().GetSuccessCondition() == "bad" {
+			return nil, fakesidecar.Refuse(codes.Internal, "no "+secret)
+		}
+		m := fakesidecar.Running(time.Second, map[string]string{"k": secret})
+		m.Value, m.Message = `{"v":"`+secret+`"}`, "got "+secret
+		return m, nil
+	}
+	p, log := connected(t, sidecar.Start(t))
+	run := withSecret(secret, "", "{}")
+	m := p.Run(run, metric)
+	require.Equal(t, `{"v":"********"}`, m.Value)
+	require.Equal(t, "got ********", m.Message)
+	require.Equal(t, map[string]string{"k": "********"}, m.Metadata)
+	bad := metric.DeepCopy()
+	bad.SuccessCondition = "bad"
+	require.Contains(t, p.Run(run, *bad).Message, "no ********")
+	require.Contains(t, log.String(), "no ********")
+	require.NotContains(t, log.String(), secret)
+}
+
+func TestABugEndsOneMeasurementAndNotTheProcess(t *testing.T) {
+	p, log := connected(t, fakesidecar.New(t).Start(t))
+	friendly := p.sidecar.client
+	p.sidecar.client = nil
+	running := v1alpha1.Measurement{Phase: "Running", StartedAt: &metav1.Time{Time: noon}}
+	for _, m := range []v1alpha1.Measurement{p.Run(nil, metric), p.Resume(nil, metric, running)} {
+		require.Equal(t, v1alpha1.AnalysisPhaseError, m.Phase)
+		require.Contains(t, m.Message, "BRIDGE_BUG")
+		require.NotNil(t, m.StartedAt)
+		require.NotNil(t, m.FinishedAt)
+	}
+	require.Contains(t, p.GetMetadata(metric)["error"], "BRIDGE_BUG")
+	require.Equal(t, v1alpha1.AnalysisPhaseInconclusive, p.Terminate(nil, metric, running).Phase)
+	require.False(t, p.GarbageCollect(nil, metric, 1).HasError())
+	require.Eventually(t, func() bool { return strings.Count(log.String(), `"panic"`) >= 5 }, 5*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return len(p.tells) == 0 }, 5*time.Second, 10*time.Millisecond)
+	p.sidecar.client = friendly
+	require.Equal(t, v1alpha1.AnalysisPhaseSuccessful, p.Run(nil, metric).Phase)
+}
+
+func refusing(code codes.Code) func(context.Context, *contractv1.RunRequest) (*contractv1.Measurement, error) {
+	return func(context.Context, *contractv1.RunRequest) (*contractv1.Measurement, error) {
+		return nil, fakesidecar.Refuse(code, "because of the test")
+	}
+}
+
+// lines is a log that may be read while it is written.
+type lines struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestACommandLineThatCannotWorkIsRefusedWithItsRemedy(t *testing.T) {
+	for line, want := range map[string]string{
+		"":                                      "pass exactly one of --socket PATH and --address TARGET",
+		"--socket /a --address localhost:1":     "pass exactly one of --socket PATH and --address TARGET",
+		"--socket run/a.sock":                   "--socket run/a.sock: must be an absolute path",
+		"--socket /" + strings.Repeat("x", 107): "has 108 bytes, a unix socket's path at most 107",
+		"--address localhost":                   "want host:port or dns:///host:port",
+		"--address 10.0.0.1:9000":               "accept it with --insecure",
+		"--address dns:///provider.shop:9000":   "accept it with --insecure",
+		"--socket /a --outage-grace -1s":        "--outage-grace -1s: must not be negative",
+		"--socket /a --outage-grace soon":       `invalid value "soon" for flag -outage-grace`,
+		"--socket /a --run-timeout 500ms":       "--run-timeout 500ms: must be 1s or more",
+		"--socket /a --sockets /b":              "flag provided but not defined: -sockets",
+		"--socket /a /b":                        `unexpected argument "/b"`,
+	} {
+		var stdout, stderr bytes.Buffer
+		require.Equal(t, 2, serve(strings.Fields(line), &stdout, &stderr), line)
+		require.Contains(t, stderr.String(), want, line)
+		require.Equal(t, 1, strings.Count(stderr.String(), "\n"), "one line: %s", stderr.String())
+		require.Empty(t, stdout.String(), "stdout belongs to the handshake")
+	}
+}
+
+func TestTheSidecarIsFoundOnASocketOrAnAddress(t *testing.T) {
+	for line, want := range map[string]string{
+		"--socket=/run/skywalking/provider.sock":          "unix:///run/skywalking/provider.sock",
+		"--socket=/run/a%20b/with space.sock":             "unix:///run/a%2520b/with%20space.sock",
+		"--address=127.0.0.1:9000":                        "127.0.0.1:9000",
+		"--address=[::1]:9000":                            "[::1]:9000",
+		"--address=localhost:9000":                        "localhost:9000",
+		"--address=dns:///localhost:9000":                 "dns:///localhost:9000",
+		"--address=dns:///provider.shop:9000; --insecure": "dns:///provider.shop:9000",
+	} {
+		parsed, err := parseOptions(strings.Split(line, "; "), nil)
+		require.NoError(t, err, line)
+		require.Equal(t, want, parsed.provider.Target, line)
+		require.Equal(t, 5*time.Minute, parsed.provider.OutageGrace)
+		require.Equal(t, 15*time.Second, parsed.provider.RunTimeout)
+	}
+}
+
+func TestTheVersionNamesWhatABugReportNeeds(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	require.Equal(t, 0, serve([]string{"--version"}, &stdout, &stderr))
+	require.Regexp(t, `^skywalking-bridge \S+ \(contract 1, argo-rollouts v1\.\d+\.\d+, go\S+\)\n$`, stdout.String())
+	stdout.Reset()
+	require.Equal(t, 0, serve([]string{"--help"}, &stdout, &stderr))
+	require.Contains(t, stderr.String(), "-outage-grace")
+	require.Empty(t, stdout.String())
+}
