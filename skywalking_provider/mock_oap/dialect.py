@@ -36,6 +36,8 @@ class Dialect:
     """Whether the id of a value starts with the metric's name."""
     scope_is_obeyed: bool
     """Whether `scope` of an entity must fit; later versions sense it from the metric."""
+    blank_names_have_own_id: bool
+    """Whether an empty name is encoded as `_blank`."""
     unknown_metric_has_own_id: bool
     """Whether values of an unknown metric carry UNKNOWN_METRIC_NAME."""
     single_bucket_is_refused: bool
@@ -119,6 +121,7 @@ DIALECTS: Final = {
             max_complexity=1000,
             ids_name_the_metric=False,
             scope_is_obeyed=True,
+            blank_names_have_own_id=False,
             unknown_metric_has_own_id=False,
             single_bucket_is_refused=True,
             time_is_parsed_as_number=True,
@@ -141,6 +144,7 @@ DIALECTS: Final = {
             max_complexity=3000,
             ids_name_the_metric=True,
             scope_is_obeyed=False,
+            blank_names_have_own_id=True,
             unknown_metric_has_own_id=True,
             single_bucket_is_refused=False,
             time_is_parsed_as_number=False,
@@ -163,6 +167,7 @@ DIALECTS: Final = {
             max_complexity=3000,
             ids_name_the_metric=True,
             scope_is_obeyed=False,
+            blank_names_have_own_id=True,
             unknown_metric_has_own_id=True,
             single_bucket_is_refused=False,
             time_is_parsed_as_number=False,

@@ -9,7 +9,7 @@ from typing import Final
 from skywalking_provider.mock_oap.dialect import Dialect
 
 ILLEGAL: Final = "ILLEGAL_ENTITY"
-_BLANK: Final = "_blank"
+BLANK: Final = "_blank"
 
 
 class Scope(StrEnum):
@@ -38,8 +38,8 @@ class EntityKey:
 
 
 def encode(name: str) -> str:
-    """A name as ids carry it; the empty name has one of its own."""
-    return base64.b64encode((name or _BLANK).encode()).decode()
+    """A name as ids carry it."""
+    return base64.b64encode(name.encode()).decode()
 
 
 def decode(text: str) -> str:
@@ -68,6 +68,8 @@ def entity_of(given: Mapping[str, object], scope: Scope, dialect: Dialect) -> En
         return None
     if not isinstance(service, str) or not isinstance(normal, bool):
         return None
+    if not service and dialect.blank_names_have_own_id:
+        service = BLANK
     if scope is Scope.SERVICE:
         return EntityKey(scope, service, normal)
     child = given.get("serviceInstanceName" if scope is Scope.INSTANCE else "endpointName")

@@ -59,11 +59,13 @@ class GraphQLRequest:
 class Executor:
     """Executes requests against a store in one version's manner."""
 
-    def __init__(self, store: Store, dialect: Dialect, *, max_complexity: int | None = None) -> None:
+    def __init__(
+        self, store: Store, dialect: Dialect, *, max_complexity: int | None = None, decimal_comma: bool = False
+    ) -> None:
         self.dialect = dialect
         self.schema = schema_of(dialect.version)
         self.max_complexity = max_complexity or dialect.max_complexity
-        self.root: dict[str, Resolver] = root(store, dialect)
+        self.root: dict[str, Resolver] = root(store, dialect, decimal_comma=decimal_comma)
 
     def execute(self, request: GraphQLRequest) -> Answer:
         """Answer one request; wrong requests get OAP's refusals."""

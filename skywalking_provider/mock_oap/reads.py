@@ -100,6 +100,8 @@ class Reads:
     ) -> str:
         if metric is None and self.dialect.unknown_metric_has_own_id:
             return f"{bucket}_{UNKNOWN_METRIC}"
+        if self.dialect.scope_is_obeyed and (condition.get("entity") or {}).get("scope") == "All":
+            return bucket
         if entity is None:
             return f"{bucket}_{ILLEGAL}"
         prefix = f"{condition['name']}_" if self.dialect.ids_name_the_metric else ""

@@ -7,6 +7,7 @@ from skywalking_provider.mock_oap.catalog import METRICS, MetricType, matching
 from skywalking_provider.mock_oap.dialect import Dialect
 from skywalking_provider.mock_oap.java import JavaError
 from skywalking_provider.mock_oap.metadata import Metadata
+from skywalking_provider.mock_oap.mqe import Expressions
 from skywalking_provider.mock_oap.reads import Reads
 from skywalking_provider.mock_oap.store import Store
 
@@ -19,9 +20,10 @@ WITHOUT_STORAGE: Final = frozenset(
 """The fields that are answered while the storage is down."""
 
 
-def root(store: Store, dialect: Dialect) -> dict[str, Resolver]:
+def root(store: Store, dialect: Dialect, *, decimal_comma: bool) -> dict[str, Resolver]:
     """The resolvers of the root's fields, by name; called with graphql-core's info first."""
     metadata, reads = Metadata(store, dialect), Reads(store, dialect)
+    expressions = Expressions(store, dialect, decimal_comma)
 
     def time_info(_: object) -> Json:
         return {"timezone": store.clock.offset_text(), "currentTimestamp": store.clock.millis()}
@@ -73,4 +75,5 @@ def root(store: Store, dialect: Dialect) -> dict[str, Resolver]:
         "readMetricsValues": lambda _, condition, duration: reads.values(condition, duration),
         "readNullableMetricsValue": nullable,
         "readLabeledMetricsValues": labeled,
+        "execExpression": lambda _, expression, entity, duration: expressions.execute(expression, entity, duration),
     }

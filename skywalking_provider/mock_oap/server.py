@@ -40,6 +40,7 @@ class MockOap:
         host: str = "127.0.0.1",
         port: int = 0,
         max_complexity: int | None = None,
+        decimal_comma: bool = False,
     ) -> None:
         self.scenario = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
         self.dialect = dialect_of(version)
@@ -49,7 +50,7 @@ class MockOap:
         """What came in, oldest first (requests to /mock excepted)."""
         self.faults = Faults(faults)
         self._host, self._port = host, port
-        self._executor = Executor(self.store, self.dialect, max_complexity=max_complexity)
+        self._executor = Executor(self.store, self.dialect, max_complexity=max_complexity, decimal_comma=decimal_comma)
         self._closing = asyncio.Event()
         self._wire = Wire(self._executor, self.faults, self._closing)
         self._runner: web.AppRunner | None = None

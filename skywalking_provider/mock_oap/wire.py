@@ -52,13 +52,11 @@ class Wire:
         self._executor = executor
         self._faults = faults
         self._closing = closing
-        self._storage_lost = False
+        self._storage_lost_by: Fault | None = None
 
     async def answer(self, request: web.Request, body: str) -> web.StreamResponse:
         """The answer to a request, or what a fault makes of it."""
         fault = self._faults.meet(body)
-        if fault is None or fault.kind is not FaultKind.STORAGE_DOWN:
-            self._storage_lost = False
         if fault is None:
             return _response(self.plain(request, body))
         match fault.kind:
@@ -114,8 +112,8 @@ class Wire:
         parsed = self._read(request, body)
         if isinstance(parsed, Answer) or not needs_storage(parsed):
             return self.plain(request, body)
-        if not self._storage_lost:
-            self._storage_lost = True
+        if self._storage_lost_by is not fault:
+            self._storage_lost_by = fault
             return self._executor.storage_error(parsed)
         await self._sleep(_STORAGE_TIMEOUT if fault.seconds is None else fault.seconds)
         return Answer.of_status(HTTPStatus.SERVICE_UNAVAILABLE, "Service Unavailable")

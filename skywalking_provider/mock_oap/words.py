@@ -110,7 +110,7 @@ def _validation_error(
     if rule.__name__ == "ScalarLeafsRule" and "must not have" in wrong.message:
         kind, text = "SubselectionNotAllowed", "Subselection not allowed on leaf type '{1}' of field '{0}'"
     if dialect.old_validation_words:
-        text = text.replace("does not match", "doesn't match")
+        text = _OLD_TEXTS.get(kind, text)
     quoted = [part.lstrip("$") for part in re.findall(r"'([^']*)'", wrong.message)] + ["", "", ""]
     if rule.__name__ == "ProvidedRequiredArgumentsRule":
         quoted[0] = re.sub(r".*\((\w+):\)", r"\1", quoted[0])
@@ -143,6 +143,20 @@ _KINDS: Final = {
         "Variable type '{1}' does not match expected type '{2}'",
     ),
     "ValuesOfCorrectTypeRule": ("WrongType", "{message}"),
+}
+
+_OLD_TEXTS: Final = {
+    "SubselectionRequired": "Sub selection required for type {1} of field {0}",
+    "SubselectionNotAllowed": "Sub selection not allowed on leaf type {1} of field {0}",
+    "UnknownArgument": "Unknown field argument {0}",
+    "MissingFieldArgument": "Missing field argument {0}",
+    "UndefinedVariable": "Undefined variable {0}",
+    "UnusedVariable": "Unused variable {0}",
+    "UnknownType": "Unknown type {0}",
+    "UndefinedFragment": "Undefined fragment {0}",
+    "UnusedFragment": "Unused fragment {0}",
+    "UnknownDirective": "Unknown directive {0}",
+    "VariableTypeMismatch": "Variable type '{1}' doesn't match expected type '{2}'",
 }
 
 

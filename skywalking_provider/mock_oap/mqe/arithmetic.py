@@ -1,0 +1,117 @@
+"""Arithmetic and comparison between results: scalars, series, and rows with labels."""
+
+import math
+import operator
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from skywalking_provider.mock_oap.mqe.values import EvaluationError, Label, Result, ResultType, Row, Value
+
+Operation = Callable[[float, float], float]
+_MANY: Final = (ResultType.SERIES, ResultType.SORTED, ResultType.RECORDS)
+
+
+def divide(left: float, right: float) -> float:
+    """Division of doubles: by zero is infinite, 0/0 not a number."""
+    if right:
+        return left / right
+    if left == 0 or math.isnan(left):
+        return math.nan
+    return math.copysign(math.inf, left) * math.copysign(1.0, right)
+
+
+def remainder(left: float, right: float) -> float:
+    """Java's % of doubles: the sign of the left one; not a number by zero."""
+    return math.fmod(left, right) if right and math.isfinite(left) else math.nan
+
+
+def _compare(test: Callable[[float, float], bool]) -> Operation:
+    return lambda left, right: float(test(left, right))
+
+
+OPERATIONS: Final[dict[str, Operation]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": divide,
+    "%": remainder,
+    "==": _compare(operator.eq),
+    "!=": _compare(operator.ne),
+    "<": _compare(operator.lt),
+    "<=": _compare(operator.le),
+    ">": _compare(operator.gt),
+    ">=": _compare(operator.ge),
+}
+
+
+def combine(left: Result, right: Result, operation: Operation, computed: tuple[Label, ...] | None) -> Result:
+    """One result out of two; `computed` are the labels of what belongs to no metric any more."""
+    if left.type is ResultType.SINGLE and right.type is ResultType.SINGLE:
+        return _singles(left, right, operation, computed)
+    if left.type in _MANY and right.type is ResultType.SINGLE:
+        return _many_one(left, right, operation)
+    if left.type is ResultType.SINGLE and right.type in _MANY:
+        return _many_one(right, left, lambda many, one: operation(one, many))
+    if left.type is ResultType.SERIES and right.type is ResultType.SERIES:
+        return _series(left, right, operation, computed)
+    raise EvaluationError("Unsupported operation.")
+
+
+def _singles(left: Result, right: Result, operation: Operation, computed: tuple[Label, ...] | None) -> Result:
+    if left.labeled and right.labeled:
+        return _by_labels(left, right, operation)
+    if left.labeled:
+        return _many_one(left, right, operation)
+    if right.labeled:
+        return _many_one(right, left, lambda many, one: operation(one, many))
+    one, other = _only(left), _only(right)
+    value = None if one is None or other is None else operation(one, other)
+    return Result.single(value, computed)
+
+
+def _many_one(many: Result, single: Result, operation: Operation) -> Result:
+    # An absent single value counts as 0 here: OAP reads the number without asking whether it is one.
+    one = _only(single) or 0.0
+    return many.map(lambda value: operation(value, one))
+
+
+def _only(single: Result) -> float | None:
+    if not single.rows or len(single.rows[0].values) != 1:
+        raise EvaluationError("Single to Single, left result is empty or has more than one value.")
+    return single.rows[0].values[0].value
+
+
+def _series(left: Result, right: Result, operation: Operation, computed: tuple[Label, ...] | None) -> Result:
+    if left.labeled and right.labeled:
+        return _by_labels(left, right, operation)
+    plain = right if left.labeled else left
+    if not plain.rows or (not left.labeled and not right.labeled and not right.rows):
+        raise EvaluationError("Series No Labeled, left or right result is empty.")
+    if left.labeled:
+        return replace(left, rows=tuple(_zip(row, right.rows[0], operation, row.labels) for row in left.rows))
+    if right.labeled:
+        return replace(right, rows=tuple(_zip(left.rows[0], row, operation, row.labels) for row in right.rows))
+    return replace(left, rows=(_zip(left.rows[0], right.rows[0], operation, computed),))
+
+
+def _by_labels(left: Result, right: Result, operation: Operation) -> Result:
+    others = {frozenset(row.labels or ()): row for row in right.rows}
+    rows = []
+    for row in left.rows:
+        other = others.get(frozenset(row.labels or ()))
+        absent = Row(tuple(Value(None, value.id) for value in row.values))
+        rows.append(_zip(row, other or absent, operation, row.labels))
+    return replace(left, rows=tuple(rows))
+
+
+def _zip(left: Row, right: Row, operation: Operation, labels: tuple[Label, ...] | None) -> Row:
+    if len(left.values) != len(right.values):
+        raise EvaluationError("Series No Labeled, left and right series value size not equal.")
+    return Row(
+        tuple(
+            Value(None if one.value is None or other.value is None else operation(one.value, other.value), one.id)
+            for one, other in zip(left.values, right.values, strict=True)
+        ),
+        labels,
+    )
