@@ -7,11 +7,13 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -33,6 +35,7 @@ type Sidecar struct {
 	mu     sync.Mutex
 	seen   map[string][]any
 	server *grpc.Server
+	open   atomic.Int64
 }
 
 // New gives a sidecar that does not run yet.
@@ -56,7 +59,7 @@ func (s *Sidecar) Start(t testing.TB) *Sidecar {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := grpc.NewServer()
+	server := grpc.NewServer(grpc.StatsHandler(connections{&s.open}))
 	contractv1.RegisterMetricProviderServer(server, s)
 	s.mu.Lock()
 	s.server = server
@@ -169,3 +172,21 @@ func Hang(ctx context.Context) error {
 
 // Refuse is a gRPC error of that code.
 func Refuse(code codes.Code, text string) error { return status.Error(code, text) }
+
+// Connections tells how many bridges are connected.
+func (s *Sidecar) Connections() int { return int(s.open.Load()) }
+
+// connections counts those that are open.
+type connections struct{ open *atomic.Int64 }
+
+func (c connections) HandleConn(_ context.Context, event stats.ConnStats) {
+	switch event.(type) {
+	case *stats.ConnBegin:
+		c.open.Add(1)
+	case *stats.ConnEnd:
+		c.open.Add(-1)
+	}
+}
+func (connections) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
+func (connections) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context   { return ctx }
+func (connections) HandleRPC(context.Context, stats.RPCStats)                         {}

@@ -1,0 +1,109 @@
+// Package conformance holds the promises of a metric plugin, tried through Argo's own host code and the built
+// binary. README.md says which test holds which case.
+package conformance
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/hashicorp/go-hclog"
+	log "github.com/sirupsen/logrus"
+)
+
+var (
+	// binary is the bridge under test.
+	binary string
+	// repository is the root of the checkout.
+	repository string
+	// controllerLog is what the controller would log of its plugins.
+	controllerLog = &capture{}
+)
+
+func TestMain(m *testing.M) {
+	code, err := prepared(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// prepared builds the bridge and gives the tests a working directory of their own, where Argo installs plugins.
+func prepared(m *testing.M) (int, error) {
+	here, err := os.Getwd()
+	if err != nil {
+		return 1, err
+	}
+	repository = filepath.Dir(filepath.Dir(here))
+	home, err := os.MkdirTemp("", "conformance-")
+	if err != nil {
+		return 1, err
+	}
+	defer os.RemoveAll(home)
+	if err := os.Chmod(home, 0o755); err != nil { // another user starts the binary, too
+		return 1, err
+	}
+	if binary = os.Getenv("SKYWALKING_BRIDGE"); binary == "" {
+		binary = filepath.Join(home, "skywalking-bridge")
+		if err := build(binary); err != nil {
+			return 1, err
+		}
+	}
+	// A data race in the bridge ends its process, and the test with it.
+	if err := os.Setenv("GORACE", "halt_on_error=1"); err != nil {
+		return 1, err
+	}
+	hclog.DefaultOutput = controllerLog
+	log.SetOutput(io.Discard)
+	if err := os.Chdir(home); err != nil {
+		return 1, err
+	}
+	defer stopServices()
+	return m.Run(), nil
+}
+
+// build makes the binary as the release does, or with the race detector if the tests have it.
+func build(path string) error {
+	args := []string{"build", "-trimpath", "-ldflags", "-s -w", "-o", path}
+	cgo := "CGO_ENABLED=0"
+	if raceDetector {
+		args, cgo = append(args, "-race"), "CGO_ENABLED=1"
+	}
+	command := exec.Command("go", append(args, ".")...)
+	command.Dir = filepath.Join(repository, "bridge")
+	command.Env = append(os.Environ(), cgo)
+	if out, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("building the bridge: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// capture is a log that may be read while it is written.
+type capture struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (c *capture) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.text.Write(p)
+}
+
+func (c *capture) String() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.text.String()
+}
+
+func (c *capture) Reset() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.text.Reset()
+}

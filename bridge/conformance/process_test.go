@@ -1,0 +1,191 @@
+package conformance
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"regexp"
+	"syscall"
+	"testing"
+	"time"
+
+	metricplugin "github.com/argoproj/argo-rollouts/metricproviders/plugin"
+	"github.com/argoproj/argo-rollouts/pkg/apis/rollouts/v1alpha1"
+	"github.com/stretchr/testify/require"
+
+	contractv1 "github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/contract/v1"
+	"github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/internal/fakesidecar"
+)
+
+// cookie is what a controller puts into the environment of a plugin.
+const cookie = "ARGO_ROLLOUTS_RPC_PLUGIN=metricprovider"
+
+var hello = regexp.MustCompile(`^1\|1\|unix\|/.+\|netrpc\|`)
+
+func TestWithoutAControllerTheBinarySaysWhatItIs(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	command := exec.Command(binary, "--socket=/nowhere")
+	command.Stdout, command.Stderr = &stdout, &stderr
+	require.Error(t, command.Run())
+	require.Equal(t, 1, command.ProcessState.ExitCode())
+	require.Contains(t, stderr.String(), "This binary is a plugin")
+	require.Empty(t, stdout.String())
+}
+
+func TestTheFirstLineIsTheHandshake(t *testing.T) {
+	require.Regexp(t, hello, firstLine(t, nil))
+}
+
+func TestAnotherUserCanRunIt(t *testing.T) {
+	if os.Getuid() != 0 {
+		require.Regexp(t, hello, firstLine(t, nil))
+		return
+	}
+	const nobodyOfTheController = 999
+	require.Regexp(t, hello, firstLine(t, &syscall.SysProcAttr{
+		Credential: &syscall.Credential{Uid: nobodyOfTheController, Gid: nobodyOfTheController},
+	}))
+}
+
+// firstLine is what the binary, started as a controller does, writes to stdout first.
+func firstLine(t *testing.T, attributes *syscall.SysProcAttr) string {
+	t.Helper()
+	command := exec.Command(binary, "--socket=/nowhere")
+	command.Dir = "/"
+	command.Env = append(os.Environ(), cookie, "PLUGIN_MIN_PORT=10000", "PLUGIN_MAX_PORT=25000", "PLUGIN_PROTOCOL_VERSIONS=1")
+	command.SysProcAttr = attributes
+	stdout, err := command.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, command.Start())
+	defer func() { _ = command.Process.Kill(); _ = command.Wait() }()
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	require.NoError(t, err)
+	return line
+}
+
+func TestATemporaryFolderThatCannotBeUsedIsNamed(t *testing.T) {
+	t.Setenv("TMPDIR", "/nonexistent")
+	client, _ := direct(t, "--socket=/nowhere")
+	controllerLog.Reset()
+	_, err := client.Client()
+	require.Error(t, err)
+	require.Contains(t, controllerLog.String(), "plugin init error")
+	require.Contains(t, controllerLog.String(), "/nonexistent")
+}
+
+func TestAWrongCommandLineIsInTheControllersLog(t *testing.T) {
+	installed(t, "--socket=/nowhere", "--address=localhost:1")
+	_, err := metricplugin.NewRpcPlugin(block("{}"))
+	require.Error(t, err)
+	require.Eventually(t, func() bool {
+		return regexp.MustCompile(`\[ERROR\].*pass exactly one of --socket PATH`).MatchString(controllerLog.String())
+	}, 5*time.Second, 10*time.Millisecond)
+}
+
+func TestOnlyTheNameThatArgoAsksForIsServed(t *testing.T) {
+	client, _ := direct(t, "--socket=/nowhere")
+	require.Equal(t, "SkyWalking", dispensed(t, client).Type())
+	protocol, err := client.Client()
+	require.NoError(t, err)
+	_, err = protocol.Dispense("Other")
+	require.ErrorContains(t, err, "unknown plugin type")
+}
+
+func TestInitNeitherWaitsForTheSidecarNorMindsToBeCalledAgain(t *testing.T) {
+	for range 2 { // processes
+		client, _ := direct(t, "--socket=/nowhere")
+		plugin := dispensed(t, client)
+		for range 2 {
+			began := time.Now()
+			require.Empty(t, plugin.InitPlugin().ErrorString)
+			require.Less(t, time.Since(began), 100*time.Millisecond)
+		}
+	}
+}
+
+func TestTheTypeNeedsNobody(t *testing.T) {
+	installed(t, "--socket=/nowhere")
+	require.Equal(t, "SkyWalking", provider(t).Type())
+}
+
+func TestAnAliasIsAsGoodAsTheName(t *testing.T) {
+	sidecar := fakesidecar.New(t).Start(t)
+	const alias = "acme-corp/observability_2.0"
+	installedAs(t, alias, "--socket="+sidecar.Socket)
+	metric := block(`{"query":"q"}`)
+	metric.Provider.Plugin[alias] = metric.Provider.Plugin[pluginName]
+	delete(metric.Provider.Plugin, pluginName)
+	p, err := metricplugin.NewRpcPlugin(metric)
+	require.NoError(t, err)
+	require.Equal(t, `{"query":"q"}`, p.Run(nil, metric).Value)
+}
+
+func TestAKilledBridgeCostsAtMostTwoMeasurements(t *testing.T) {
+	sidecar := fakesidecar.New(t)
+	release := make(chan struct{})
+	sidecar.OnRun = func(ctx context.Context, r *contractv1.RunRequest) (*contractv1.Measurement, error) {
+		if string(r.GetMetric().GetBlock()) == `"slow"` {
+			<-release
+		}
+		return fakesidecar.Finished(contractv1.Phase_PHASE_SUCCESSFUL, "1"), nil
+	}
+	sidecar.Start(t)
+	defer close(release)
+	installed(t, "--socket="+sidecar.Socket)
+	measure := func(text string) v1alpha1.Measurement {
+		p, err := metricplugin.NewRpcPlugin(block(text))
+		if err != nil { // what the controller makes of it
+			return v1alpha1.Measurement{Phase: v1alpha1.AnalysisPhaseError, Message: err.Error()}
+		}
+		return p.Run(nil, block(text))
+	}
+	require.Equal(t, v1alpha1.AnalysisPhaseSuccessful, measure("{}").Phase)
+
+	// while a measurement is under way
+	lost := make(chan v1alpha1.Measurement)
+	go func() { lost <- measure(`"slow"`) }()
+	require.Eventually(t, func() bool {
+		return len(fakesidecar.Seen[*contractv1.RunRequest](sidecar, "Run")) == 2
+	}, 10*time.Second, 5*time.Millisecond)
+	require.NoError(t, pluginProcess(t).Kill())
+	m := <-lost
+	require.Equal(t, v1alpha1.AnalysisPhaseError, m.Phase)
+	require.Contains(t, m.Message, "Run rpc call error")
+	recovered(t, measure)
+
+	// between two
+	require.NoError(t, pluginProcess(t).Kill())
+	recovered(t, measure)
+}
+
+// recovered wants a good measurement after at most one bad one.
+func recovered(t *testing.T, measure func(string) v1alpha1.Measurement) {
+	t.Helper()
+	if m := measure("{}"); m.Phase != v1alpha1.AnalysisPhaseSuccessful {
+		require.Equal(t, v1alpha1.AnalysisPhaseError, m.Phase)
+		require.Equal(t, v1alpha1.AnalysisPhaseSuccessful, measure("{}").Phase)
+	}
+}
+
+func TestTheLevelsOfTheLogReachTheController(t *testing.T) {
+	installed(t, "--socket=/nowhere")
+	provider(t).Run(nil, block("{}"))
+	require.Eventually(t, func() bool {
+		return regexp.MustCompile(`\[WARN\] .*the sidecar is away: .*reason=PROVIDER_AWAY`).MatchString(controllerLog.String())
+	}, 5*time.Second, 10*time.Millisecond, "written after Serve")
+	require.Regexp(t, `\[INFO\] .*started: .*sidecar=unix:///nowhere`, controllerLog.String())
+}
+
+func TestAToldEndIsAnOrderlyOne(t *testing.T) {
+	sidecar := fakesidecar.New(t).Start(t)
+	client, command := direct(t, "--socket="+sidecar.Socket)
+	dispensed(t, client).Run(nil, block("{}"))
+	require.Equal(t, 1, sidecar.Connections())
+	began := time.Now()
+	client.Kill() // asks by Control.Quit first
+	require.Less(t, time.Since(began), 2*time.Second)
+	require.Equal(t, 0, command.ProcessState.ExitCode())
+	require.Eventually(t, func() bool { return sidecar.Connections() == 0 }, 2*time.Second, 5*time.Millisecond)
+}

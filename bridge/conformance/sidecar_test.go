@@ -1,0 +1,411 @@
+package conformance
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/argoproj/argo-rollouts/pkg/apis/rollouts/v1alpha1"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/types/known/timestamppb"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	contractv1 "github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/contract/v1"
+	"github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/internal/fakesidecar"
+)
+
+// running is a measurement in flight, as Argo stores it.
+func running(ago time.Duration) v1alpha1.Measurement {
+	started, resume := metav1.NewTime(time.Now().Add(-ago).Truncate(time.Second)), metav1.NewTime(time.Now().Truncate(time.Second))
+	return v1alpha1.Measurement{
+		Phase: v1alpha1.AnalysisPhaseRunning, StartedAt: &started, ResumeAt: &resume, Message: "NO_DATA not yet",
+		Metadata: map[string]string{"k": "v"},
+	}
+}
+
+// waiting wants a measurement that the controller resumes soon.
+func waiting(t *testing.T, m v1alpha1.Measurement, code string) {
+	t.Helper()
+	require.Equal(t, v1alpha1.AnalysisPhaseRunning, m.Phase, m.Message)
+	require.True(t, strings.HasPrefix(m.Message, code+" "), m.Message)
+	require.NotNil(t, m.StartedAt)
+	require.Nil(t, m.FinishedAt)
+	require.NotNil(t, m.ResumeAt)
+	require.Zero(t, m.ResumeAt.Nanosecond(), "Argo stores whole seconds")
+	require.WithinRange(t, m.ResumeAt.Time, time.Now().Add(-time.Second), time.Now().Add(10*time.Second))
+}
+
+// finished wants a measurement that ended with that phase.
+func finished(t *testing.T, m v1alpha1.Measurement, phase v1alpha1.AnalysisPhase) {
+	t.Helper()
+	require.Equal(t, phase, m.Phase, m.Message)
+	require.NotNil(t, m.StartedAt)
+	require.NotNil(t, m.FinishedAt)
+	require.False(t, m.FinishedAt.Before(m.StartedAt))
+}
+
+func TestAnAbsentSidecarIsWaitedForAndThenTheRolloutPauses(t *testing.T) {
+	sidecar := fakesidecar.New(t)
+	installed(t, "--socket="+sidecar.Socket, "--outage-grace=30s")
+	p := provider(t)
+	began := time.Now()
+	m := p.Run(nil, block("{}"))
+	require.Less(t, time.Since(began), 5*time.Second)
+	waiting(t, m, "PROVIDER_AWAY")
+	require.Contains(t, m.Message, sidecar.Socket)
+	waiting(t, p.Resume(nil, block("{}"), running(20*time.Second)), "PROVIDER_AWAY")
+
+	old := running(31 * time.Second)
+	m = p.Resume(nil, block("{}"), old)
+	finished(t, m, v1alpha1.AnalysisPhaseInconclusive)
+	require.Equal(t, old.StartedAt.Unix(), m.StartedAt.Unix())
+
+	sidecar.Start(t)
+	require.Eventually(t, func() bool {
+		return p.Resume(nil, block("{}"), old).Phase == v1alpha1.AnalysisPhaseSuccessful
+	}, 10*time.Second, 50*time.Millisecond, "the bridge is alive and finds a sidecar that came late")
+}
+
+func TestASidecarKilledDuringAMeasurementCostsNothing(t *testing.T) {
+	sidecar := fakesidecar.New(t)
+	sidecar.OnRun = func(ctx context.Context, _ *contractv1.RunRequest) (*contractv1.Measurement, error) {
+		go sidecar.Kill()
+		return nil, fakesidecar.Hang(ctx)
+	}
+	sidecar.Start(t)
+	installed(t, "--socket="+sidecar.Socket)
+	p := provider(t)
+	m := p.Run(nil, block(`"q"`))
+	waiting(t, m, "PROVIDER_AWAY")
+	plugin := pluginProcess(t).Pid
+	sidecar.Start(t)
+	require.Eventually(t, func() bool {
+		m = p.Resume(nil, block(`"q"`), m)
+		return m.Phase == v1alpha1.AnalysisPhaseSuccessful
+	}, 10*time.Second, 50*time.Millisecond)
+	require.Equal(t, `"q"`, m.Value)
+	require.Equal(t, plugin, pluginProcess(t).Pid, "the plugin was not restarted")
+}
+
+func TestNoAnswerLeavesAPhaseThatArgoDoesNotKnow(t *testing.T) {
+	answers := map[string]func() (*contractv1.Measurement, error){
+		"no phase":      func() (*contractv1.Measurement, error) { return &contractv1.Measurement{}, nil },
+		"unknown phase": func() (*contractv1.Measurement, error) { return &contractv1.Measurement{Phase: 99}, nil },
+		"Internal":      func() (*contractv1.Measurement, error) { return nil, fakesidecar.Refuse(codes.Internal, "boom") },
+		"Unknown":       func() (*contractv1.Measurement, error) { return nil, fakesidecar.Refuse(codes.Unknown, "boom") },
+		"too large": func() (*contractv1.Measurement, error) {
+			return fakesidecar.Finished(contractv1.Phase_PHASE_FAILED, strings.Repeat("x", 5<<20)), nil
+		},
+	}
+	sidecar := fakesidecar.New(t)
+	sidecar.OnRun = func(_ context.Context, r *contractv1.RunRequest) (*contractv1.Measurement, error) {
+		return answers[r.GetMetric().GetSuccessCondition()]()
+	}
+	sidecar.Start(t)
+	installed(t, "--socket="+sidecar.Socket)
+	p := provider(t)
+	for name := range answers {
+		metric := block("{}")
+		metric.SuccessCondition = name
+		m := p.Run(nil, metric)
+		finished(t, m, v1alpha1.AnalysisPhaseError)
+		require.True(t, strings.HasPrefix(m.Message, "failed to run via plugin: PROVIDER_ERROR "), m.Message)
+		require.Less(t, len(m.Message), 1000)
+	}
+}
+
+func TestARunningMeasurementAlwaysHasAnInstantToGoOnAt(t *testing.T) {
+	for name, answer := range map[string]*contractv1.Measurement{
+		"none":            {Phase: contractv1.Phase_PHASE_RUNNING},
+		"in the past":     {Phase: contractv1.Phase_PHASE_RUNNING, ResumeAt: timestamppb.New(time.Unix(1, 0))},
+		"far away":        {Phase: contractv1.Phase_PHASE_RUNNING, ResumeAt: timestamppb.New(time.Now().Add(time.Hour))},
+		"finished, too":   {Phase: contractv1.Phase_PHASE_RUNNING, FinishedAt: timestamppb.Now()},
+		"without a start": {Phase: contractv1.Phase_PHASE_PENDING, ResumeAt: timestamppb.Now()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sidecar := fakesidecar.New(t)
+			sidecar.OnRun = func(context.Context, *contractv1.RunRequest) (*contractv1.Measurement, error) { return answer, nil }
+			sidecar.Start(t)
+			installed(t, "--socket="+sidecar.Socket)
+			m := provider(t).Run(nil, block("{}"))
+			require.False(t, m.Phase.Completed())
+			require.NotNil(t, m.StartedAt)
+			require.Nil(t, m.FinishedAt)
+			require.Zero(t, m.ResumeAt.Nanosecond())
+			require.WithinRange(t, m.ResumeAt.Time, time.Now().Add(-time.Second), time.Now().Add(time.Minute+time.Second))
+		})
+	}
+}
+
+func TestAHangingSidecarBlocksNobody(t *testing.T) {
+	sidecar := fakesidecar.New(t)
+	sidecar.OnRun = func(ctx context.Context, _ *contractv1.RunRequest) (*contractv1.Measurement, error) {
+		return nil, fakesidecar.Hang(ctx)
+	}
+	sidecar.Start(t)
+	const deadline = 2 * time.Second
+	installed(t, "--socket="+sidecar.Socket, "--run-timeout="+deadline.String())
+	p := provider(t)
+	began := time.Now()
+	answered := make(chan v1alpha1.Measurement)
+	for range 10 {
+		go func() { answered <- p.Run(nil, block("{}")) }()
+	}
+	time.Sleep(deadline / 4)
+	asked := time.Now()
+	provider(t) // which pings
+	require.Less(t, time.Since(asked), time.Second)
+	for range 10 {
+		m := <-answered
+		waiting(t, m, "PROVIDER_AWAY")
+		require.Contains(t, m.Message, "did not answer within")
+	}
+	require.Less(t, time.Since(began), deadline)
+}
+
+func TestASidecarOfAnotherContractIsRefusedWithTheRemedy(t *testing.T) {
+	sidecar := fakesidecar.New(t)
+	sidecar.Version = "2.0"
+	sidecar.Start(t)
+	installed(t, "--socket="+sidecar.Socket, "--outage-grace=10s")
+	m := provider(t).Run(nil, block("{}"))
+	waiting(t, m, "PROVIDER_INCOMPATIBLE")
+	require.Contains(t, m.Message, "install bridge and sidecar of one release")
+	finished(t, provider(t).Resume(nil, block("{}"), running(time.Minute)), v1alpha1.AnalysisPhaseInconclusive)
+	require.Empty(t, fakesidecar.Seen[any](sidecar, "Run"), "nothing is asked of a sidecar that may mean something else")
+}
+
+func TestFortyMeasurementsAtOnceDoNotMeet(t *testing.T) {
+	const each = 500 * time.Millisecond
+	sidecar := fakesidecar.New(t)
+	sidecar.OnRun = func(_ context.Context, r *contractv1.RunRequest) (*contractv1.Measurement, error) {
+		time.Sleep(each)
+		value := fmt.Sprintf("%q", r.GetMetric().GetName()+" "+string(r.GetMetric().GetBlock())+" "+r.GetRun().GetName())
+		return fakesidecar.Finished(contractv1.Phase_PHASE_SUCCESSFUL, value), nil
+	}
+	sidecar.Start(t)
+	installed(t, "--socket="+sidecar.Socket)
+	provider(t)
+	began := time.Now()
+	var calls sync.WaitGroup
+	for i := range 40 {
+		calls.Go(func() {
+			metric := block(fmt.Sprint(i))
+			metric.Name = fmt.Sprintf("m%d", i)
+			run := &v1alpha1.AnalysisRun{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("r%d", i)}}
+			run.Spec.Args = []v1alpha1.Argument{secretArg("token", fmt.Sprintf("secret-of-%d", i))}
+			m := provider(t).Run(run, metric)
+			if want := fmt.Sprintf(`"m%d %d r%d"`, i, i, i); m.Value != want {
+				t.Errorf("%s: want %s", m.Value, want)
+			}
+		})
+	}
+	calls.Wait()
+	require.Less(t, time.Since(began), 4*each)
+}
+
+func TestNothingAtAllIsAnErrorAndNoCrash(t *testing.T) {
+	sidecar := fakesidecar.New(t).Start(t)
+	installed(t, "--socket="+sidecar.Socket)
+	p := provider(t)
+	require.Equal(t, v1alpha1.AnalysisPhaseSuccessful, p.Run(nil, block("{}")).Phase, "a nil run")
+	for _, m := range []v1alpha1.Measurement{
+		p.Run(nil, v1alpha1.Metric{}), p.Resume(nil, v1alpha1.Metric{}, v1alpha1.Measurement{}),
+		p.Run(&v1alpha1.AnalysisRun{}, v1alpha1.Metric{}),
+	} {
+		finished(t, m, v1alpha1.AnalysisPhaseError)
+		require.Contains(t, m.Message, "BLOCK_INVALID provider.plugin: must have exactly one key, the plugin's name, and has 0")
+	}
+	finished(t, p.Terminate(nil, v1alpha1.Metric{}, v1alpha1.Measurement{}), v1alpha1.AnalysisPhaseInconclusive)
+	require.NoError(t, p.GarbageCollect(nil, v1alpha1.Metric{}, 0))
+	require.Contains(t, p.GetMetadata(v1alpha1.Metric{})["error"], "BLOCK_INVALID provider.plugin")
+	require.Equal(t, v1alpha1.AnalysisPhaseSuccessful, p.Run(nil, block("{}")).Phase)
+}
+
+func TestTwoKeysUnderPluginAreOneTooMany(t *testing.T) {
+	sidecar := fakesidecar.New(t).Start(t)
+	installed(t, "--socket="+sidecar.Socket)
+	p := provider(t)
+	metric := block("{}")
+	metric.Provider.Plugin["another/one"] = json.RawMessage(`{}`)
+	m := p.Run(nil, metric)
+	finished(t, m, v1alpha1.AnalysisPhaseError)
+	require.Contains(t, m.Message, "provider.plugin")
+	require.Contains(t, m.Message, "has 2 (another/one, skywalking/metrics)")
+}
+
+func TestAMeasurementIsResumedWhereItBegan(t *testing.T) {
+	sidecar := fakesidecar.New(t)
+	answers := []*contractv1.Measurement{
+		fakesidecar.Running(1500*time.Millisecond, map[string]string{"k": "v"}),
+		fakesidecar.Finished(contractv1.Phase_PHASE_FAILED, "7"),
+	}
+	sidecar.OnResume = func(_ context.Context, r *contractv1.ResumeRequest) (*contractv1.Measurement, error) {
+		answer := answers[0]
+		answers = answers[1:]
+		return answer, nil
+	}
+	sidecar.Start(t)
+	installed(t, "--socket="+sidecar.Socket)
+	p := provider(t)
+	before := running(time.Minute)
+	m := p.Resume(nil, block("{}"), before)
+	waiting(t, m, "NO_DATA")
+	require.True(t, m.ResumeAt.After(time.Now()))
+	require.Equal(t, before.StartedAt.Unix(), m.StartedAt.Unix())
+	require.Equal(t, before.Metadata, m.Metadata)
+	m = p.Resume(nil, block("{}"), m)
+	finished(t, m, v1alpha1.AnalysisPhaseFailed)
+	require.Equal(t, "7", m.Value)
+	require.Equal(t, before.StartedAt.Unix(), m.StartedAt.Unix())
+	sent := fakesidecar.Seen[*contractv1.ResumeRequest](sidecar, "Resume")[0].GetMeasurement()
+	require.Equal(t, before.StartedAt.Unix(), sent.GetStartedAt().GetSeconds())
+}
+
+func TestAFinishedMeasurementStaysAsItIs(t *testing.T) {
+	installed(t, "--socket=/nowhere")
+	p := provider(t)
+	for _, phase := range []v1alpha1.AnalysisPhase{"Successful", "Failed", "Inconclusive"} {
+		m := running(time.Minute)
+		m.Phase, m.FinishedAt = phase, m.ResumeAt
+		for _, after := range []v1alpha1.Measurement{p.Resume(nil, block("{}"), m), p.Terminate(nil, block("{}"), m)} {
+			require.Equal(t, asStored(t, m), asStored(t, after))
+		}
+	}
+}
+
+// asStored is what the API server keeps.
+func asStored(t *testing.T, m v1alpha1.Measurement) string {
+	t.Helper()
+	text, err := json.Marshal(m)
+	require.NoError(t, err)
+	return string(text)
+}
+
+func TestATerminatedMeasurementEndsAtOnceWhateverTheSidecarDoes(t *testing.T) {
+	sidecar := fakesidecar.New(t)
+	for name, start := range map[string]func(){"away": func() {}, "there": func() { sidecar.Start(t) }} {
+		t.Run(name, func(t *testing.T) {
+			start()
+			installed(t, "--socket="+sidecar.Socket)
+			p := provider(t)
+			before := running(time.Minute)
+			began := time.Now()
+			m := p.Terminate(nil, block("{}"), before)
+			require.Less(t, time.Since(began), time.Second)
+			finished(t, m, v1alpha1.AnalysisPhaseInconclusive)
+			require.Equal(t, before.StartedAt.Unix(), m.StartedAt.Unix())
+			require.Nil(t, m.ResumeAt)
+			if name == "there" {
+				require.Eventually(t, func() bool {
+					return len(fakesidecar.Seen[*contractv1.TerminateRequest](sidecar, "Terminate")) > 0
+				}, 5*time.Second, 10*time.Millisecond)
+			}
+		})
+	}
+}
+
+func TestGarbageIsCollectedWithoutTheSidecarAndWithoutCredentials(t *testing.T) {
+	installed(t, "--socket=/nowhere")
+	p := provider(t)
+	began := time.Now()
+	require.NoError(t, p.GarbageCollect(nil, block(`{"query":"temp-for-secret"}`), 10))
+	require.Less(t, time.Since(began), 500*time.Millisecond)
+}
+
+func TestMetadataIsFastAndEmptyWhileNobodyCanTell(t *testing.T) {
+	sidecar := fakesidecar.New(t)
+	sidecar.OnMetadata = func(ctx context.Context, r *contractv1.GetMetadataRequest) (map[string]string, error) {
+		switch string(r.GetMetric().GetBlock()) {
+		case `"bad"`:
+			return map[string]string{"error": "BLOCK_INVALID query: is missing"}, nil
+		case `"slow"`:
+			return nil, fakesidecar.Hang(ctx)
+		}
+		return map[string]string{"ResolvedSkyWalkingQuery": "q"}, nil
+	}
+	installed(t, "--socket="+sidecar.Socket)
+	p := provider(t)
+	began := time.Now()
+	require.Empty(t, p.GetMetadata(block("{}")))
+	require.Less(t, time.Since(began), 2*time.Second)
+	sidecar.Start(t)
+	require.Eventually(t, func() bool {
+		return p.GetMetadata(block("{}"))["ResolvedSkyWalkingQuery"] == "q"
+	}, 10*time.Second, 50*time.Millisecond)
+	require.Equal(t, "failed to get metadata via plugin: BLOCK_INVALID query: is missing", p.GetMetadata(block(`"bad"`))["error"])
+	began = time.Now()
+	require.Empty(t, p.GetMetadata(block(`"slow"`)))
+	require.Less(t, time.Since(began), 2*time.Second)
+}
+
+func TestASecretLeavesByNoWayWhatever(t *testing.T) {
+	const secret = `t0ken<"of">us`
+	sidecar := fakesidecar.New(t)
+	echo, err := json.Marshal(map[string]string{"token": secret})
+	require.NoError(t, err)
+	sidecar.OnRun = func(_ context.Context, r *contractv1.RunRequest) (*contractv1.Measurement, error) {
+		switch r.GetMetric().GetSuccessCondition() {
+		case "refused":
+			return nil, fakesidecar.Refuse(codes.PermissionDenied, "not with "+secret)
+		case "unavailable":
+			return nil, fakesidecar.Refuse(codes.Unavailable, "not with "+secret)
+		case "garbage":
+			return &contractv1.Measurement{Message: secret}, nil
+		}
+		m := fakesidecar.Running(time.Second, map[string]string{"sent": secret})
+		m.Value, m.Message = string(echo), fmt.Sprintf("got %q", secret)
+		return m, nil
+	}
+	sidecar.OnMetadata = func(context.Context, *contractv1.GetMetadataRequest) (map[string]string, error) {
+		return map[string]string{"error": "with " + secret}, nil
+	}
+	sidecar.Start(t)
+	installed(t, "--socket="+sidecar.Socket)
+	p := provider(t)
+	run := &v1alpha1.AnalysisRun{Spec: v1alpha1.AnalysisRunSpec{
+		Args: []v1alpha1.Argument{secretArg("token", secret), plainArg("service", "reviews")},
+	}}
+	var told []any
+	for _, condition := range []string{"", "refused", "unavailable", "garbage"} {
+		metric := block(`{"query":"{{args.service}}"}`)
+		metric.SuccessCondition = condition
+		run.Spec.Metrics = []v1alpha1.Metric{metric}
+		m := p.Run(run, resolved(t, run))
+		told = append(told, m, p.Terminate(run, metric, m), p.GetMetadata(metric))
+	}
+	// and where it is written into the block, in any way
+	for _, text := range []string{`{"query":"{{args.token}}"}`, `{"a":[{"{{ args.token }}":1}]}`} {
+		run.Spec.Metrics = []v1alpha1.Metric{block(text)}
+		metric := resolved(t, run)
+		m := p.Run(run, metric)
+		finished(t, m, v1alpha1.AnalysisPhaseError)
+		require.Contains(t, m.Message, "SECRET_IN_BLOCK metric m: the argument token comes from a Secret: "+
+			"credentials belong in a backend of the provider's configuration")
+		metadata := p.GetMetadata(metric)
+		require.Contains(t, metadata["error"], "SECRET_IN_BLOCK")
+		require.NoError(t, p.GarbageCollect(run, metric, 1))
+		told = append(told, m, metadata)
+	}
+	require.Eventually(t, func() bool { // what was told in the background has arrived
+		return len(fakesidecar.Seen[any](sidecar, "Terminate")) >= 1
+	}, 5*time.Second, 10*time.Millisecond)
+	for _, method := range []string{"Run", "Resume", "Terminate", "GarbageCollect", "GetMetadata"} {
+		for _, request := range fakesidecar.Seen[any](sidecar, method) {
+			told = append(told, request)
+		}
+	}
+	for _, one := range told {
+		text, err := json.Marshal(one)
+		require.NoError(t, err)
+		require.NotContains(t, string(text), "t0ken")
+		require.NotContains(t, fmt.Sprint(one), "t0ken")
+	}
+	require.NotContains(t, controllerLog.String(), "t0ken")
+	require.Contains(t, controllerLog.String(), "********")
+}
