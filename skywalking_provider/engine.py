@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from skywalking_provider import explain, judge
-from skywalking_provider.conditions import Conditions, Judged
+from skywalking_provider.conditions import Conditions, Judged, jsontext
 from skywalking_provider.errors import BackendAway, ProviderError, Reason
 from skywalking_provider.judge import Verdict
 from skywalking_provider.model import Deadline, Measurement, Metric, OapTime, Phase, Run, Window
@@ -104,7 +104,7 @@ class Engine:
         judged = await self._conditions.evaluate(
             metric.success_condition,
             metric.failure_condition,
-            _json(data),
+            jsontext.dump(data),
             timeout=min(_CONDITION_SECONDS, deadline.remaining),
         )
         return _verdict(asked, judged, series), "" if judged.phase is Phase.ERROR else _bounded_value(judged.value)
@@ -168,10 +168,6 @@ def _whole_second(instant: datetime) -> datetime:
     """Argo stores whole seconds; rounding down would wake a measurement too early."""
     floor = instant.replace(microsecond=0)
     return floor if floor == instant else floor + timedelta(seconds=1)
-
-
-def _json(data: Mapping[str, Any]) -> bytes:
-    return json.dumps(data, separators=(",", ":"), allow_nan=False).encode()
 
 
 def _bounded_value(value: str) -> str:

@@ -1,7 +1,7 @@
 """GraphQL to one OAP: gql over one aiohttp session, foreign errors translated at this border."""
 
 import asyncio
-import json
+import os
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
@@ -17,6 +17,7 @@ from gql.transport.exceptions import (
     TransportServerError,
 )
 
+from skywalking_provider.conditions import jsontext
 from skywalking_provider.config import BackendConfig
 from skywalking_provider.errors import BackendAway, ProviderError, Reason
 from skywalking_provider.model import Deadline
@@ -38,13 +39,13 @@ class OapClient:
         self._session: AsyncClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        self._session = await self._client.connect_async()
+        self._session = await self._client.connect_async()  # type: ignore[no-untyped-call] # gql's own gap
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._client.close_async()
+        await self._client.close_async()  # type: ignore[no-untyped-call]
         self._session = None
 
     async def read(self, read: Read, deadline: Deadline) -> dict[str, Any]:
@@ -83,13 +84,16 @@ class OapClient:
         cause = error.__cause__
         if isinstance(cause, ProviderError):
             return cause
-        what = shorten(str(error)) or type(cause).__name__
-        return BackendAway(f"backend {self._name} at {self._config.url} cannot be reached: {what}")
+        if isinstance(cause, aiohttp.ClientConnectorError):
+            what = os.strerror(cause.os_error.errno) if cause.os_error.errno else str(cause.os_error)
+        else:
+            what = str(error) or type(cause).__name__
+        return BackendAway(f"backend {self._name} at {self._config.url} cannot be reached: {shorten(what)}")
 
     def _transport(self) -> AIOHTTPTransport:
         return AIOHTTPTransport(
             url=f"{self._config.url}/graphql",
-            json_deserialize=_strict_json,
+            json_deserialize=jsontext.load,
             client_session_args={
                 "response_class": _bounded_response(self._name, self._config.max_answer_bytes),
                 "cookie_jar": aiohttp.DummyCookieJar(),
@@ -98,22 +102,6 @@ class OapClient:
                 "trust_env": False,
             },
         )
-
-
-def _strict_json(text: str) -> Any:
-    """Refuse what Go's decoder refuses: NaN, Infinity, and numbers beyond float64."""
-    return json.loads(text, parse_constant=_no_constant, parse_float=_finite)
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is no JSON number")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if number in (float("inf"), float("-inf")):
-        raise ValueError(f"{text} is beyond a 64-bit float")
-    return number
 
 
 def _bounded_response(name: str, limit: int) -> Callable[..., aiohttp.ClientResponse]:
