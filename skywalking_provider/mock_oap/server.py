@@ -97,6 +97,11 @@ class MockOap:
         """The GraphQL endpoint."""
         return self.address + PATH
 
+    def play(self, scenario: str | Path | Scenario) -> None:
+        """Go on with another scenario; its minutes still count from the clock's start."""
+        self.scenario = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
+        self.store.play(self.scenario)
+
     # -- faults
 
     def fault(self, kind: FaultKind | str, **details: Any) -> None:
@@ -123,8 +128,8 @@ class MockOap:
             dict(request.headers),
             body,
         )
-        if len(self.requests) < _MAX_RECORDED:  # a demo that runs for days must not eat the memory
-            self.requests.append(seen)
+        self.requests.append(seen)
+        del self.requests[:-_MAX_RECORDED]  # a mock that runs for days must not eat the memory
         return await self._wire.answer(request, body)
 
     async def _show_faults(self, _: web.Request) -> web.Response:

@@ -18,8 +18,12 @@ class Store:
     """Answers from a scenario by the mock's clock. It keeps nothing: the same instant gives the same answer."""
 
     def __init__(self, scenario: Scenario, clock: MockClock) -> None:
-        self.scenario = scenario
         self.clock = clock
+        self.play(scenario)
+
+    def play(self, scenario: Scenario) -> None:
+        """Answer from this scenario from now on."""
+        self.scenario = scenario
         self._services = {(service.name, service.normal): service for service in scenario.services}
 
     # -- metadata

@@ -3,10 +3,13 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Final
 
 from skywalking_provider.mock_oap.mqe.values import EvaluationError, Label, Result, ResultType, Row, Value
+
+_MAX_DIGITS: Final = 400
+_WIDE: Final = Context(prec=2 * _MAX_DIGITS, rounding=ROUND_HALF_UP)
 
 
 def aggregate(function: str, result: Result) -> Result:
@@ -58,7 +61,9 @@ def _finite(change: Callable[[float], float]) -> Callable[[float], float]:
 
 
 def _half_up(value: float, digits: int) -> float:
-    return float(Decimal(repr(value)).quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP))
+    if digits > _MAX_DIGITS:  # a double has no more
+        return value
+    return float(Decimal(repr(value)).quantize(Decimal(1).scaleb(-digits), context=_WIDE))
 
 
 def trend(function: str, steps: int, step_seconds: float, result: Result) -> Result:
@@ -121,11 +126,12 @@ def relabel(old: Label, new: Label | None, result: Result) -> Result:
 
 
 def _relabel_positions(label: Label, result: Result) -> Result:
-    """The first generation gives the rows new values of `_`, in their order."""
+    """The first generation has one label, `_`: its rows get new values in their order."""
     values = _split(label)
     if len(values) != len(result.rows):
-        raise EvaluationError("The number of relabels is not equal to the number of labels.")
-    return replace(result, rows=tuple(replace(row, labels=(to,)) for row, to in zip(result.rows, values, strict=True)))
+        return replace(result, error="The number of relabels is not equal to the number of labels.")
+    rows = tuple(replace(row, labels=(to,)) for row, to in zip(result.rows, values, strict=True))
+    return replace(result, rows=rows)
 
 
 def _split(label: Label) -> list[Label]:

@@ -21,6 +21,7 @@ AGGREGATIONS: Final = ("avg", "count", "latest", "max", "min", "sum")
 MATHEMATICS: Final = ("abs", "ceil", "floor")
 LABEL_FUNCTIONS: Final = ("avg", "sum", "max", "min")
 MAX_DEPTH: Final = 200
+_KEYWORDS: Final = ("_", "bool", "asc", "des")
 
 
 def parse(text: str, dialect: MqeDialect) -> tree.Node:
@@ -47,6 +48,8 @@ class _Parser:
         left = self._operand()
         while self._next.kind is Kind.SIGN and _STRENGTH.get(self._next.text, 0) > strength:
             sign = self._take().text
+            if _STRENGTH[sign] == 1 and self._next.text.lower() == "bool":
+                self._take()  # a comparison gives 0 or 1 anyway
             right = self.expression(_STRENGTH[sign])
             left = tree.Binary(sign, left, right, self._since(begin))
         self._depth -= 1
@@ -62,7 +65,7 @@ class _Parser:
             inner = self.expression()
             self._expect(")")
             return inner
-        if token.kind is not Kind.WORD or token.text == "_":
+        if token.kind is not Kind.WORD or token.text.lower() in _KEYWORDS:
             self._mismatch(
                 ["'('", *self._functions(), *(kind.value for kind in (Kind.INTEGER, Kind.DECIMAL, Kind.WORD))]
             )
@@ -74,7 +77,7 @@ class _Parser:
         return [f"'{name}'" for name in self._dialect.functions]
 
     def _metric(self, begin: int) -> tree.Metric:
-        if self._next.kind is not Kind.WORD or self._next.text in self._dialect.functions:
+        if self._next.kind is not Kind.WORD or self._next.text in (*_KEYWORDS, *self._dialect.functions):
             self._mismatch([Kind.WORD.value])
         name = self._take().text
         labels: list[Label] = []
@@ -82,7 +85,7 @@ class _Parser:
             self._take()
             if self._next.text != "}":
                 labels.append(self._label(closing=True))
-                while self._next.text == ",":
+                while self._dialect.free_labels and self._next.text == ",":
                     self._take()
                     labels.append(self._label())
             self._expect("}")

@@ -1,0 +1,105 @@
+"""The mock lives on its own clock and in its own zone."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from asking import buckets, minutes, post
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skywalking_provider.mock_oap import ManualClock, MockOap
+from skywalking_provider.mock_oap.clock import MockClock, parse_zone
+from skywalking_provider.mock_oap.dialect import dialect_of
+from skywalking_provider.mock_oap.duration import parse_duration
+from skywalking_provider.mock_oap.java import JavaError
+
+NOON = datetime(2026, 11, 23, 12, 0, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("zone", ["+0000", "+0800", "+0530", "+0545", "-0330"])
+async def test_get_time_info_gives_zone_and_time_and_windows_are_local(zone: str):
+    async with MockOap("healthy-canary", timezone=zone, clock=ManualClock(NOON)) as oap:
+        told = (await post(oap, "{ getTimeInfo { timezone currentTimestamp } }"))["data"]["getTimeInfo"]
+        local = NOON.astimezone(parse_zone(zone))
+        assert told == {"timezone": zone, "currentTimestamp": NOON.timestamp() * 1000}
+        # three closed minutes, the one that has just begun, and one of the future
+        seen = await buckets(oap, "service_cpm", minutes(local - timedelta(minutes=3), 5))
+        assert seen[:3] == [60, 60, 60]
+        assert seen[4] is None
+
+
+async def test_an_iana_zone_tells_the_offset_of_the_day():
+    async with MockOap(timezone="Europe/Berlin", clock=ManualClock(NOON)) as oap:
+        assert (await post(oap, "{ getTimeInfo { timezone } }"))["data"]["getTimeInfo"]["timezone"] == "+0100"
+
+
+async def test_a_duration_in_utc_sees_nothing_in_another_zone():
+    async with MockOap(timezone="+0800", clock=ManualClock(NOON)) as oap:
+        assert await buckets(oap, "service_apdex", minutes(NOON - timedelta(days=1, minutes=5), 3)) == [None] * 3
+
+
+async def test_the_running_minute_fills_with_the_flushes():
+    clock = ManualClock(NOON.replace(second=0))
+    async with MockOap("healthy-canary", clock=clock) as oap:
+        window = minutes(NOON, 1)
+        seen = []
+        for _ in range(6):
+            seen.append((await buckets(oap, "service_cpm", window))[0])
+            clock.advance(15)
+        # flushes every 25 s since 1970: the first seconds of a minute read nothing
+        assert seen[0] is None
+        present = [value for value in seen if value is not None]
+        assert present == sorted(present)
+        assert present[-1] == 60
+        assert any(0 < value < 60 for value in present)
+
+
+def test_a_faster_clock_passes_more_time():
+    world = ManualClock(NOON)
+    clock = MockClock(world, UTC, speed=60)
+    world.advance(1)
+    assert clock.now() == NOON + timedelta(minutes=1)
+    assert clock.start == NOON.replace(second=0)
+
+
+def test_a_clock_without_zone_or_speed_is_refused():
+    with pytest.raises(ValueError, match="aware"):
+        MockClock(lambda: NOON.replace(tzinfo=None), UTC)
+    with pytest.raises(ValueError, match="above 0"):
+        MockClock(ManualClock(NOON), UTC, speed=0)
+
+
+def test_an_unknown_zone_is_refused_with_what_is_accepted():
+    with pytest.raises(ValueError, match=r"'Moon/Crater'.*\+0545"):
+        parse_zone("Moon/Crater")
+
+
+BERLIN = ZoneInfo("Europe/Berlin")
+MODERN = dialect_of("10.1.0")
+
+
+def test_a_skipped_hour_has_no_times():
+    with pytest.raises(JavaError, match="daylight savings time 'gap'"):
+        parse_duration({"start": "2026-03-29 0230", "end": "2026-03-29 0330", "step": "MINUTE"}, BERLIN, MODERN)
+
+
+def test_a_repeated_hour_is_walked_twice_into_the_same_buckets():
+    during = parse_duration({"start": "2026-10-25 0159", "end": "2026-10-25 0300", "step": "MINUTE"}, BERLIN, MODERN)
+    labels = [bucket.label for bucket in during.buckets]
+    assert len(labels) == 1 + 60 + 60 + 1
+    assert len(set(labels)) == 62
+    assert len(list(during.buckets[1].minutes())) == 2
+
+
+@given(
+    start=st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1)),  # noqa: DTZ001 -- local times
+    count=st.integers(2, 501),
+    offset=st.integers(-12 * 4, 14 * 4),
+)
+def test_a_duration_in_a_fixed_zone_has_its_exact_minutes(start: datetime, count: int, offset: int):
+    zone = parse_zone(f"{'-' if offset < 0 else '+'}{abs(offset) // 4:02}{abs(offset) % 4 * 15:02}")
+    during = parse_duration(minutes(start, count), zone, MODERN)
+    assert len(during.buckets) == count
+    assert during.buckets[-1].millis - during.buckets[0].millis == (count - 1) * 60_000
+    assert all(len(list(bucket.minutes())) == 1 for bucket in during.buckets[:2])
