@@ -1,6 +1,5 @@
 """A value, a real zero, an absent bucket: three things that never mix."""
 
-
 import pytest
 
 from skywalking_provider.series import Series, errors_of, series_of

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skywalking_provider.oap.clock import parse_zone
 from skywalking_provider.plan import argo_window, closed_window, duration_variable, next_bucket
 
 MINUTE = timedelta(minutes=1)
@@ -114,8 +115,6 @@ def test_the_built_in_providers_window_has_the_unfinished_minute() -> None:
 
 @pytest.mark.parametrize(("zone", "start"), [("+0545", "2026-11-24 1507"), ("-0330", "2026-11-24 0552")])
 def test_buckets_are_named_in_the_oaps_zone(zone: str, start: str) -> None:
-    from skywalking_provider.oap.clock import parse_zone
-
     now = utc("2026-11-24 09:26:40").astimezone(parse_zone(zone))
 
     assert duration_variable(closed_window(3 * MINUTE, 60 * timedelta(seconds=1), now, now))["start"] == start

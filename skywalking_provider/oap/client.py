@@ -7,13 +7,11 @@ from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
-from gql import Client, GraphQLRequest
-from gql.client import AsyncClientSession
+from gql import GraphQLRequest
 from gql.transport.aiohttp import AIOHTTPTransport
 from gql.transport.exceptions import (
     TransportConnectionFailed,
     TransportProtocolError,
-    TransportQueryError,
     TransportServerError,
 )
 
@@ -35,18 +33,17 @@ class OapClient:
         self._config = config
         self._credentials = Credentials(config)
         self._slots = asyncio.Semaphore(config.max_requests)
-        self._client = Client(transport=self._transport(), execute_timeout=None)
-        self._session: AsyncClientSession | None = None
+        # gql's transport without its Client: an answer of `data: null` without errors would be an assertion there.
+        self._transport = self._new_transport()
 
     async def __aenter__(self) -> Self:
-        self._session = await self._client.connect_async()  # type: ignore[no-untyped-call] # gql's own gap
+        await self._transport.connect()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._client.close_async()  # type: ignore[no-untyped-call]
-        self._session = None
+        await self._transport.close()
 
     async def read(self, read: Read, deadline: Deadline) -> dict[str, Any]:
         """Ask once and give the `data` of the answer.
@@ -55,19 +52,15 @@ class OapClient:
             BackendAway: Nothing usable came in time; another attempt may succeed.
             ProviderError: OAP refuses, or does not accept the query; another attempt will not help.
         """
-        if self._session is None:
-            raise RuntimeError("the client is used outside its context")
         seconds = min(self._config.timeout.total_seconds(), deadline.remaining)
         request = GraphQLRequest(parse_query(read.query), variable_values=dict(read.variables))
         try:
             async with asyncio.timeout(seconds), self._slots:
-                data = await self._session.execute(
+                result = await self._transport.execute(
                     request, extra_args={"allow_redirects": False, "headers": self._credentials.headers()}
                 )
         except TimeoutError as error:
             raise BackendAway(f"backend {self._name} did not answer within {seconds:.3g} s") from error
-        except TransportQueryError as error:
-            raise from_graphql_errors(error.errors or [], self._name) from error
         except TransportServerError as error:
             raise from_status(error.code or 500, self._name) from error
         except TransportProtocolError as error:
@@ -76,9 +69,11 @@ class OapClient:
             ) from error
         except TransportConnectionFailed as error:
             raise self._translated(error) from error
-        if data is None:
+        if result.errors:
+            raise from_graphql_errors(result.errors, self._name)
+        if not isinstance(result.data, dict):
             raise ProviderError(Reason.OAP_ANSWER_INVALID, "no results returned from SkyWalking query")
-        return data
+        return result.data
 
     def _translated(self, error: TransportConnectionFailed) -> ProviderError:
         cause = error.__cause__
@@ -90,7 +85,7 @@ class OapClient:
             what = str(error) or type(cause).__name__
         return BackendAway(f"backend {self._name} at {self._config.url} cannot be reached: {shorten(what)}")
 
-    def _transport(self) -> AIOHTTPTransport:
+    def _new_transport(self) -> AIOHTTPTransport:
         return AIOHTTPTransport(
             url=f"{self._config.url}/graphql",
             json_deserialize=jsontext.load,
@@ -117,17 +112,24 @@ def _bounded_response(name: str, limit: int) -> Callable[..., aiohttp.ClientResp
 
         async def read(self) -> bytes:
             if self._body is None:
-                body = bytearray()
-                async for chunk in self.content.iter_any():
-                    body += chunk
-                    if len(body) > limit:
-                        self.close()
-                        raise ProviderError(
-                            Reason.OAP_ANSWER_INVALID,
-                            f"the answer of backend {name} is longer than {limit} bytes",
-                            "ask for less: a shorter interval, fewer fields",
-                        )
-                self._body = bytes(body)
+                self._body = await self._bounded()
             return self._body
+
+        async def _bounded(self) -> bytes:
+            body = bytearray()
+            async for chunk in self.content.iter_any():
+                body += chunk
+                if len(body) > limit:
+                    self.close()
+                    self.read = self._refuse  # type: ignore[method-assign] # gql reads once more for its message
+                    return await self._refuse()
+            return bytes(body)
+
+        async def _refuse(self) -> bytes:
+            raise ProviderError(
+                Reason.OAP_ANSWER_INVALID,
+                f"the answer of backend {name} is longer than {limit} bytes",
+                "ask for less: a shorter interval, fewer fields",
+            )
 
     return BoundedResponse

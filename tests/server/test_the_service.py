@@ -125,7 +125,7 @@ async def test_the_socket_has_its_mode_and_is_gone_afterwards(tmp_path: Path) ->
         ({}, "say where to serve"),
         ({"socket": "/a", "listen": "127.0.0.1:1"}, "write one of them"),
         ({"socket": "/no/such/folder/p.sock"}, "does not exist"),
-        ({"socket": "/tmp/" + "x" * 120}, "does not exist"),
+        ({"socket": "/" + "x" * 120}, "100 characters"),
         ({"listen": "127.0.0.1"}, "host:port"),
         ({"listen": "0.0.0.0:9500"}, "--insecure"),
         ({"listen": "example.org:9500"}, "--insecure"),
@@ -135,8 +135,6 @@ async def test_the_socket_has_its_mode_and_is_gone_afterwards(tmp_path: Path) ->
 def test_a_wrong_place_to_serve_is_refused_with_its_remedy(keys: dict[str, str], words: str) -> None:
     config = Config.model_validate({"backends": {"prod": {"url": "http://oap"}}} | keys)
 
-    if "x" * 120 in keys.get("socket", ""):
-        words = "100 characters"
     with pytest.raises(ConfigError, match=words):
         endpoint_of(config)
 
@@ -269,7 +267,7 @@ def test_a_wrong_configuration_ends_the_command_with_a_sentence_and_two(tmp_path
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_the_effective_configuration_can_be_printed(tmp_path: Path) -> None:
+def test_the_effective_configuration_can_be_printed() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "skywalking_provider", "serve", "--print-config", "--log-level", "debug"],
         env={"PATH": os.environ["PATH"], "SW_OAP_ADDRESS": "http://oap", "SWP_LOG__FORMAT": "json"},

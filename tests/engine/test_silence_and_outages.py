@@ -1,0 +1,233 @@
+"""No data is never good, an OAP that is away is never bad, and nothing waits longer than it was told."""
+
+import asyncio
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from conftest import NOON, Bencher, talk_query
+
+from skywalking_provider.model import Phase
+
+MQE = """query q($duration: Duration!) {
+  cpm: execExpression(expression: "service_cpm", entity: {serviceName: "%s", normal: true}, duration: $duration) {
+    type error results { metric { labels { key value } } values { id value } }
+  }
+}"""
+NO_SERVICE = MQE % "nobody"
+ALL_GOOD = "all(result.cpm.results, {all(.values, {asFloat(.value) > 0})})"
+
+
+async def test_no_data_is_waited_for_and_then_pauses_the_rollout(bench: Bencher) -> None:
+    async with bench() as b:
+        steps = await b.follow(ALL_GOOD, query=NO_SERVICE)
+
+    assert {step.phase for step in steps[:-1]} == {Phase.RUNNING}
+    assert steps[-1].phase is Phase.INCONCLUSIVE
+    assert steps[-1].message.startswith("NO_DATA no value of cpm in ")
+    assert steps[-1].finished_at - NOON == timedelta(minutes=5)  # maxWait
+    assert len(steps) <= 7  # once a minute: nothing can have changed in between
+
+
+@pytest.mark.parametrize(
+    ("policy", "phase"),
+    [
+        ("error", Phase.ERROR),
+        ("failed", Phase.FAILED),
+        ("successful", Phase.SUCCESSFUL),
+        ("inconclusive", Phase.INCONCLUSIVE),
+    ],
+)
+async def test_what_no_data_means_is_said_in_the_block(bench: Bencher, policy: str, phase: Phase) -> None:
+    async with bench() as b:
+        measurement = await b.run(ALL_GOOD, query=NO_SERVICE, maxWait="0", onNoData=policy)
+
+    assert measurement.phase is phase
+    assert measurement.message.startswith("NO_DATA ")
+
+
+async def test_no_data_is_no_success_even_without_a_condition(bench: Bencher) -> None:
+    async with bench() as b:
+        measurement = await b.run("", query=NO_SERVICE, maxWait="0")
+
+    assert measurement.phase is Phase.INCONCLUSIVE
+
+
+async def test_buckets_that_say_they_are_empty_are_no_data(bench: Bencher) -> None:
+    async with bench() as b:
+        measurement = await b.run(query=talk_query("nobody", "value isEmptyValue"), maxWait="0")
+
+    assert measurement.phase is Phase.INCONCLUSIVE
+    assert measurement.message.startswith("NO_DATA no value of service_apdex in 3 buckets 11:56–11:59 +0000")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "status", "status": 500},
+        {"kind": "status", "status": 502},
+        {"kind": "status", "status": 503},
+        {"kind": "html"},
+        {"kind": "html", "status": 502},
+        {"kind": "reset"},
+        {"kind": "truncated"},
+        {"kind": "hang"},
+        {"kind": "answer", "body": "", "status": 200},
+        {"kind": "answer", "body": "null", "status": 200},
+        {"kind": "answer", "body": "[]", "status": 200},
+        {"kind": "answer", "body": '"text"', "status": 200},
+        {"kind": "answer", "body": '{"data": {"a": NaN}}', "status": 200},
+        {"kind": "answer", "body": '{"data": {"a": 1e400}}', "status": 200},
+        {"kind": "answer", "body": '{"message": "no"}', "status": 200},
+        {"kind": "storage-down", "seconds": 0},
+    ],
+    ids=lambda fault: "-".join(str(part) for part in fault.values())[:40],
+)
+async def test_an_oap_that_is_away_costs_nothing_inside_the_grace_and_then_pauses(
+    bench: Bencher, fault: dict[str, object]
+) -> None:
+    async with bench(backend={"timeout": "300ms"}) as b:
+        b.oap.fault(**fault)
+        steps = await b.follow(outageGrace="20s")
+
+        assert [step.phase for step in steps[:-1]] == [Phase.RUNNING] * (len(steps) - 1)
+        assert steps[-1].phase is Phase.INCONCLUSIVE
+        assert all(step.message.startswith("OAP_AWAY ") for step in steps)
+
+        b.oap.clear_faults()
+        assert (await b.resume(steps[0])).phase is Phase.SUCCESSFUL
+
+
+async def test_an_outage_can_be_made_an_error(bench: Bencher) -> None:
+    async with bench() as b:
+        b.oap.fault("status", status=503)
+
+        assert (await b.run(outageGrace="0", onOutage="error")).phase is Phase.ERROR
+
+
+async def test_an_oap_that_comes_back_inside_the_grace_gives_its_verdict(bench: Bencher) -> None:
+    async with bench("slow-canary") as b:
+        b.oap.fault("status", status=503, times=3)
+        steps = await b.follow()
+
+    assert [step.phase for step in steps] == [Phase.RUNNING, Phase.RUNNING, Phase.RUNNING, Phase.FAILED]
+    assert all(step.started_at == NOON for step in steps)
+
+
+async def test_no_answer_takes_longer_than_the_deadline(bench: Bencher) -> None:
+    async with bench(backend={"timeout": "60s"}) as b:
+        b.oap.fault("hang")
+        began = time.monotonic()
+        measurement = await b.run(seconds=1.0)
+
+    assert measurement.phase is Phase.RUNNING
+    assert time.monotonic() - began < 1.0
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (
+            {"kind": "status", "status": 401},
+            "OAP_REFUSED backend prod answered 401 Unauthorized: check the credentials",
+        ),
+        ({"kind": "status", "status": 403}, "OAP_REFUSED backend prod answered 403 Forbidden: check the credentials"),
+        ({"kind": "status", "status": 404}, "OAP_REFUSED backend prod answered 404 Not Found: backends.prod.url"),
+        ({"kind": "redirect"}, "OAP_REFUSED backend prod answered 302 Found: redirects are not followed"),
+        ({"kind": "huge", "size": 8 << 20}, "OAP_ANSWER_INVALID the answer of backend prod is longer than"),
+        (
+            {"kind": "answer", "body": '{"data": null}', "match": "readMetrics"},
+            "OAP_ANSWER_INVALID no results returned from SkyWalking query",
+        ),
+        (
+            {"kind": "answer", "body": '{"data": {"getTimeInfo": {"timezone": "CET"}}}', "match": "getTimeInfo"},
+            "OAP_ANSWER_INVALID getTimeInfo was answered without zone and time",
+        ),
+    ],
+    ids=lambda value: "-".join(str(part) for part in value.values())[:40] if isinstance(value, dict) else "",
+)
+async def test_what_waiting_cannot_mend_is_an_error_at_once(
+    bench: Bencher, fault: dict[str, object], words: str
+) -> None:
+    async with bench() as b:
+        b.oap.fault(**fault)
+
+        measurement = await b.run()
+
+    assert measurement.phase is Phase.ERROR
+    assert measurement.message.startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("query q($duration: Duration!) { nope(duration: $duration) }", "Field 'nope' in type 'Query' is undefined"),
+        ("query q($other: Duration!) { getTimeInfo { timezone } }", "'other'"),
+        (MQE % 'x") { x } }#', ""),
+    ],
+)
+async def test_a_wrong_query_is_an_error_in_oaps_own_words(bench: Bencher, query: str, words: str) -> None:
+    async with bench() as b:
+        measurement = await b.run(query=query)
+
+    assert measurement.phase is Phase.ERROR
+    assert measurement.message.startswith(("QUERY_INVALID graphql: ", "BLOCK_INVALID "))
+    assert words in measurement.message
+
+
+async def test_an_unknown_metric_is_an_error_in_mqes_own_words(bench: Bencher) -> None:
+    async with bench() as b:
+        measurement = await b.run(ALL_GOOD, query=NO_SERVICE.replace("service_cpm", "service_cmp"))
+
+    assert measurement.phase is Phase.ERROR
+    assert measurement.message == "QUERY_INVALID cpm: Metric: [service_cmp] does not exist."
+
+
+async def test_no_body_of_a_refusal_is_repeated(bench: Bencher) -> None:
+    async with bench() as b:
+        b.oap.answer("token=hunter2 is wrong", status=403, content_type="text/plain")
+
+        assert "hunter2" not in (await b.run()).message
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"backend": "staging"}, "BACKEND_UNKNOWN backend: 'staging' is not configured: backends are prod"),
+        ({"address": "http://169.254.169.254"}, "BACKEND_UNKNOWN address: no configured backend has"),
+        ({"intervall": "3m"}, "BLOCK_INVALID the block under provider.plugin is wrong: intervall: unknown key"),
+    ],
+)
+async def test_a_wrong_block_asks_no_oap(bench: Bencher, keys: dict[str, str], words: str) -> None:
+    async with bench() as b:
+        measurement = await b.run(**keys)
+
+        assert measurement.phase is Phase.ERROR
+        assert measurement.message.startswith(words)
+        assert b.oap.requests == []
+
+
+async def test_the_clock_is_asked_once_for_many_measurements(bench: Bencher) -> None:
+    async with bench(backend={"clockTtl": "60s"}) as b:
+        await asyncio.gather(*(b.run() for _ in range(20)))
+
+        assert sum("getTimeInfo" in request.body for request in b.oap.requests) == 1
+
+
+async def test_credentials_of_the_backend_reach_the_oap_and_follow_their_file(bench: Bencher, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("first\n")
+    async with bench(backend={"bearer": {"tokenFile": str(file)}, "headers": {"X-Tenant": "blue"}}) as b:
+        await b.run()
+        assert b.oap.requests[-1].headers["Authorization"] == "Bearer first"
+        assert b.oap.requests[-1].headers["X-Tenant"] == "blue"
+
+        file.write_text("second-token\n")
+        await b.run()
+        assert b.oap.requests[-1].headers["Authorization"] == "Bearer second-token"
+
+        file.unlink()
+        lost = await b.run()
+        assert lost.phase is Phase.RUNNING
+        assert "cannot be read" in lost.message

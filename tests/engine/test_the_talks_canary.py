@@ -1,0 +1,124 @@
+"""The talk's own template, on good data, on bad data, and in the first seconds of a minute."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from conftest import NOON, TALK, Bencher, talk_query
+
+from skywalking_provider.model import Phase
+
+
+async def test_a_healthy_canary_is_successful_and_says_nothing_more(bench: Bencher) -> None:
+    async with bench("healthy-canary") as b:
+        measurement = await b.run()
+
+    assert (measurement.phase, measurement.message) == (Phase.SUCCESSFUL, "")
+    assert json.loads(measurement.value)["service_apdex"]["values"]["values"] == [{"value": 10000}] * 3
+    assert measurement.started_at == measurement.finished_at == NOON
+    assert measurement.resume_at is None
+    assert measurement.metadata == {}
+
+
+async def test_a_slow_canary_is_failed_and_says_why(bench: Bencher) -> None:
+    async with bench("slow-canary") as b:
+        measurement = await b.run()
+
+    assert measurement.phase is Phase.FAILED
+    assert measurement.message == (
+        f'CONDITION_NOT_MET service_apdex 3500 3500 3500, wanted "{TALK}" · 3 buckets 11:56–11:59 +0000 · backend prod'
+    )
+
+
+@pytest.mark.parametrize("second", [0, 1, 5, 20, 40, 59])
+async def test_the_unfinished_minute_never_fails_a_healthy_canary(bench: Bencher, second: int) -> None:
+    async with bench("healthy-canary") as b:
+        b.clock.set(NOON.replace(minute=7, second=second))
+
+        assert (await b.run()).phase is Phase.SUCCESSFUL
+
+
+async def test_the_built_in_providers_window_does_fail_it_in_the_first_seconds_of_a_minute(bench: Bencher) -> None:
+    """Why `compatibility: argo` is not the default: the minute that has begun reads 0."""
+    async with bench("healthy-canary") as b:
+        b.clock.set(NOON.replace(minute=7, second=2))
+
+        measurement = await b.run(compatibility="argo")
+
+    assert measurement.phase is Phase.FAILED
+    assert json.loads(measurement.value)["service_apdex"]["values"]["values"][-1] == {"value": 0}
+
+
+@pytest.mark.parametrize("zone", ["+0000", "+0800", "-0330", "+0545", "Asia/Kolkata", "America/St_Johns"])
+async def test_it_reads_the_same_minutes_in_every_zone(bench: Bencher, zone: str) -> None:
+    async with bench("healthy-canary", timezone=zone) as b:
+        measurement = await b.run()
+
+        assert measurement.phase is Phase.SUCCESSFUL, measurement.message
+
+
+async def test_a_skewed_clock_of_the_oap_is_followed(bench: Bencher) -> None:
+    async with bench("healthy-canary", skew=timedelta(minutes=30)) as b:
+        assert (await b.run()).phase is Phase.SUCCESSFUL
+
+
+async def test_duration_is_given_to_the_query_as_the_built_in_gives_it(bench: Bencher) -> None:
+    async with bench() as b:
+        await b.run()
+
+        (asked,) = [json.loads(request.body) for request in b.oap.requests if "readMetricsValues" in request.body]
+    assert asked["variables"] == {"duration": {"start": "2026-11-24 1156", "end": "2026-11-24 1158", "step": "MINUTE"}}
+
+
+async def test_both_conditions_make_argos_matrix(bench: Bencher) -> None:
+    async with bench() as b:
+        bad = await b.run("true", "true")
+        undecided = await b.run("false", "false")
+        nothing_wanted = await b.run("", "")
+
+    assert (bad.phase, bad.message.split()[0]) == (Phase.FAILED, "FAILURE_CONDITION_MET")
+    assert (undecided.phase, undecided.message.split()[0]) == (Phase.INCONCLUSIVE, "NEITHER_CONDITION_MET")
+    assert (nothing_wanted.phase, nothing_wanted.message) == (Phase.SUCCESSFUL, "")
+
+
+async def test_a_wrong_condition_is_an_error_in_argos_words_without_a_value(bench: Bencher) -> None:
+    async with bench() as b:
+        measurement = await b.run("result.service_apdex >")
+
+    assert measurement.phase is Phase.ERROR
+    assert measurement.message.startswith(
+        'could not evaluate successCondition "result.service_apdex >": unexpected token EOF'
+    )
+    assert measurement.value == ""
+
+
+async def test_an_argument_with_quotes_reaches_the_oap_as_it_is_written(bench: Bencher) -> None:
+    async with bench() as b:
+        measurement = await b.run(query=talk_query(service='no \\"such\\" {service} <ü>'))
+
+        assert 'no \\\\\\"such\\\\\\" {service} <\\u00fc>' in b.oap.requests[-1].body
+    assert measurement.phase is Phase.FAILED  # OAP answers zeros for a service that it does not know
+
+
+async def test_a_value_too_long_for_an_analysis_run_is_left_out_and_says_so(bench: Bencher) -> None:
+    async with bench() as b:
+        b.clock.set(NOON.replace(hour=23))
+        fields = "id value " + " ".join(f"v{i}: value" for i in range(20))
+
+        measurement = await b.run("true", query=talk_query(fields=fields), interval="300m")
+
+    assert measurement.phase is Phase.SUCCESSFUL
+    assert json.loads(measurement.value).startswith("omitted: the result has ")
+
+
+async def test_a_bug_in_one_measurement_is_an_error_of_that_one(
+    bench: Bencher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bench() as b:
+        with monkeypatch.context() as patched:
+            patched.setattr("skywalking_provider.engine.series_of", lambda _: 1 / 0)
+            broken = await b.run()
+
+        assert broken.phase is Phase.ERROR
+        assert broken.message.startswith("INTERNAL a bug in the provider")
+        assert (await b.run()).phase is Phase.SUCCESSFUL
