@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from conftest import NOON, Bencher, talk_query
+from engine_bench import NOON, Bencher, talk_query
 
 from skywalking_provider.model import Phase
 

@@ -4,7 +4,7 @@ import json
 from datetime import timedelta
 
 import pytest
-from conftest import NOON, TALK, Bencher, talk_query
+from engine_bench import NOON, TALK, Bencher, talk_query
 
 from skywalking_provider.model import Phase
 

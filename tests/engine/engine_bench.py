@@ -1,0 +1,98 @@
+"""An engine with real conditions against a mock OAP; one clock for both, moved by the test."""
+
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from skywalking_provider.conditions import open_conditions
+from skywalking_provider.config import BackendConfig
+from skywalking_provider.engine import Engine
+from skywalking_provider.mock_oap import ManualClock, MockOap
+from skywalking_provider.model import Deadline, Measurement, Metric, Run
+from skywalking_provider.oap import open_backends
+
+NOON = datetime(2026, 11, 24, 12, 0, 20, tzinfo=UTC)
+CANARY = "canary|reviews|bookinfo|cluster-1|-"
+TALK = "all(result.service_apdex.values.values, {asFloat(.value) >= 9900})"
+
+
+def talk_query(service: str = CANARY, fields: str = "value", metric: str = "service_apdex") -> str:
+    return f"""
+      query queryData($duration: Duration!) {{
+        {metric}: readMetricsValues(
+          condition: {{ name: "{metric}", entity: {{ scope: Service, serviceName: "{service}", normal: true }} }},
+          duration: $duration) {{
+            label values {{ values {{ {fields} }} }}
+          }}
+      }}"""
+
+
+@dataclass
+class Bench:
+    """Everything a test turns."""
+
+    oap: MockOap
+    clock: ManualClock
+    engine: Engine
+
+    async def run(self, success: str = TALK, failure: str = "", *, seconds: float = 10, **block: Any) -> Measurement:
+        return await self.engine.run(metric(success, failure, **block), RUN, Deadline.after(seconds))
+
+    async def resume(self, measurement: Measurement, success: str = TALK, **block: Any) -> Measurement:
+        """Go on at the moment that the measurement named, as Argo does."""
+        assert measurement.resume_at
+        self.clock.set(measurement.resume_at)
+        return await self.engine.resume(metric(success, "", **block), RUN, measurement, Deadline.after(10))
+
+    async def follow(self, success: str = TALK, **block: Any) -> list[Measurement]:
+        """A measurement from its beginning to its end."""
+        steps = [await self.run(success, **block)]
+        while not steps[-1].phase.completed:
+            assert len(steps) < 200
+            steps.append(await self.resume(steps[-1], success, **block))
+        return steps
+
+
+RUN = Run(namespace="bookinfo", name="reviews-1", labels={"rollout-type": "Step"})
+
+
+def metric(success: str, failure: str = "", **block: Any) -> Metric:
+    content = {"interval": "3m", "query": talk_query()} | block
+    return Metric("apdex", success, failure, json.dumps(content).encode())
+
+
+Bencher = Callable[..., Any]
+
+
+@pytest.fixture
+def bench() -> Bencher:
+    @asynccontextmanager
+    async def make(
+        scenario: str = "healthy-canary",
+        *,
+        backend: dict[str, Any] | None = None,
+        skew: timedelta = timedelta(0),
+        **oap: Any,
+    ) -> AsyncIterator[Bench]:
+        clock = ManualClock(NOON)
+
+        def now() -> datetime:
+            return clock() + skew
+
+        async with AsyncExitStack() as stack:
+            mock = await stack.enter_async_context(MockOap(scenario, clock=clock, **oap))
+            conditions = await stack.enter_async_context(open_conditions())
+            config = BackendConfig.model_validate({"url": mock.url, "clockTtl": "0s"} | (backend or {}))
+            backends = await stack.enter_async_context(open_backends({"prod": config}, now))
+            yield Bench(mock, clock, Engine(backends, conditions, now))
+
+    return make
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(f"2026-11-24 {text}").replace(tzinfo=UTC)
