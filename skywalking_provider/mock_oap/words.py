@@ -19,6 +19,7 @@ from graphql import (
     Source,
     Token,
     TokenKind,
+    VariablesInAllowedPositionRule,
     Visitor,
     get_location,
     specified_rules,
@@ -115,14 +116,15 @@ def _validation_error(
     if rule.__name__ == "ProvidedRequiredArgumentsRule":
         quoted[0] = re.sub(r".*\((\w+):\)", r"\1", quoted[0])
     text = text.format(*quoted, message=wrong.message)
-    # graphql-java points at the place of use, graphql-core may name the definition before it.
-    node = wrong.nodes[-1] if wrong.nodes else None
+    # graphql-java points at a variable's use, graphql-core names its definition first.
+    index = -1 if rule is VariablesInAllowedPositionRule else 0
+    node = wrong.nodes[index] if wrong.nodes else None
     path = paths.get(id(node), "")
     if dialect.old_validation_words:
         message = f"Validation error of type {kind}: {text}" + (f" @ '{path}'" if path else "")
     else:
         message = f"Validation error ({kind}@[{path}]) : {text}" if path else f"Validation error ({kind}) : {text}"
-    return error(message, "ValidationError", _where(wrong, last=True))
+    return error(message, "ValidationError", _where(wrong, index))
 
 
 # rule of graphql-core: kind in graphql-java, its words; the numbers are the quoted words of graphql-core's message
@@ -160,10 +162,10 @@ _OLD_TEXTS: Final = {
 }
 
 
-def _where(wrong: GraphQLError, *, last: bool = False) -> tuple[int, int] | None:
+def _where(wrong: GraphQLError, index: int = 0) -> tuple[int, int] | None:
     if not wrong.locations:
         return None
-    at = wrong.locations[-1 if last else 0]
+    at = wrong.locations[index]
     return at.line, at.column
 
 
