@@ -1,0 +1,90 @@
+package argo
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+)
+
+// The rows were printed by the evaluator of argo-rollouts v1.10.0.
+func TestEveryRowOfTheOracleHasArgosPhaseMessageAndValue(t *testing.T) {
+	text, err := os.ReadFile("../../tests/conditions/data/eval-oracle-v1.10.0.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []struct {
+		Result           json.RawMessage
+		SuccessCondition string
+		FailureCondition string
+		Phase            Phase
+		Error            string
+		GoJSONValue      string
+	}
+	if err := json.Unmarshal(text, &rows); err != nil {
+		t.Fatal(err)
+	}
+	if len(rows) < 60 {
+		t.Fatalf("the oracle has %d rows", len(rows))
+	}
+	judge := NewJudge()
+	for _, row := range rows {
+		result, err := Decode(row.Result)
+		if err != nil {
+			t.Fatal(err)
+		}
+		phase, err := judge.Result(result, row.SuccessCondition, row.FailureCondition)
+		message := ""
+		if err != nil {
+			message = err.Error()
+		}
+		if phase != row.Phase || message != row.Error {
+			t.Errorf("%q, %q on %s: %s %q, wanted %s %q",
+				row.SuccessCondition, row.FailureCondition, row.Result, phase, message, row.Phase, row.Error)
+		}
+		if value, err := Value(result); err != nil || string(value) != row.GoJSONValue {
+			t.Errorf("value of %s: %s (%v), wanted %s", row.Result, value, err, row.GoJSONValue)
+		}
+	}
+}
+
+func TestAFloatBeyondInt64BecomesWhatAnAmd64ControllerMakesOfIt(t *testing.T) {
+	judge := NewJudge()
+	for _, condition := range []string{
+		"asInt(result) == -9223372036854775807 - 1", "int(result) == -9223372036854775807 - 1", "asInt(asFloat('NaN')) < 0",
+	} {
+		if phase, err := judge.Result(1e300, condition, ""); phase != Successful {
+			t.Errorf("%s: %s %v", condition, phase, err)
+		}
+	}
+}
+
+func TestAConditionIsCompiledOnceForEachTypeOfResult(t *testing.T) {
+	judge := NewJudge()
+	for range 3 {
+		for _, result := range []any{1.0, 2.0, "text"} {
+			judge.Result(result, "result == 1", "")
+		}
+	}
+	if hits, misses := judge.Cache(); hits != 7 || misses != 2 {
+		t.Errorf("%d hits and %d misses, wanted 7 and 2", hits, misses)
+	}
+}
+
+func TestTheCacheIsBoundedByTextAndKeepsWhatIsUsed(t *testing.T) {
+	judge := NewJudge()
+	padding := " + 0" + strings.Repeat(" ", 4000)
+	for i := range 100 {
+		judge.Result(1.0, "result == 1", "")
+		judge.Result(1.0, "result == 1"+padding+strings.Repeat(" ", i), "")
+	}
+	if got := judge.programs.text; got > maxCachedText {
+		t.Errorf("%d bytes of conditions are cached, more than %d", got, maxCachedText)
+	}
+	if len(judge.programs.byKey) != judge.programs.order.Len() {
+		t.Errorf("%d keys for %d programs", len(judge.programs.byKey), judge.programs.order.Len())
+	}
+	if hits, _ := judge.Cache(); hits != 99 {
+		t.Errorf("the condition in use was found %d times, wanted 99", hits)
+	}
+}
