@@ -1,0 +1,154 @@
+"""One evaluator in its sandbox: its own memory, no files, no environment, no network, and an end by the clock."""
+
+import math
+import struct
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from wasmtime import Func, Instance, Linker, Memory, Store, Trap, TrapCode, WasiConfig, WasmtimeError
+
+from skywalking_provider.conditions.limits import Cause, StoppedError
+from skywalking_provider.conditions.module import load, new_engine, read_wasm
+
+# How exact a time limit is, and how often a thread wakes to count: 50 times a second are not to be measured.
+TICK_SECONDS = 0.02
+# Starting takes a few milliseconds; this is for a machine that does not get to it.
+_START_SECONDS = 10.0
+_FIRST_BUFFER = 4096
+
+_LENGTH = struct.Struct("<I")
+_STATISTICS = struct.Struct("<4Q")
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """A guest's own account: its cache of compiled conditions, and its heap in bytes."""
+
+    hits: int
+    misses: int
+    heap_bytes: int
+    collections: int
+
+
+class Sandbox:
+    """What all guests of a process share: the machine code and the clock. Making one takes milliseconds, or seconds."""
+
+    def __init__(self, memory_bytes: int) -> None:
+        self._memory_bytes = memory_bytes
+        self._engine = new_engine()
+        self._module = load(self._engine, read_wasm())
+        self._linker = Linker(self._engine)
+        self._linker.define_wasi()
+        self._closed = threading.Event()
+        self._clock = threading.Thread(target=self._tick, name="conditions-clock", daemon=True)
+        self._clock.start()
+
+    def guest(self) -> "Guest":
+        """A new evaluator: 2 ms and 4 MiB.
+
+        Raises:
+            StoppedError: It does not start.
+        """
+        try:
+            store = Store(self._engine)
+            store.set_limits(memory_size=self._memory_bytes)
+            store.set_wasi(WasiConfig())  # no arguments, environment, files, standard streams
+            store.set_epoch_deadline(_ticks(_START_SECONDS))
+            return Guest(store, self._linker.instantiate(store, self._module))
+        except (Trap, WasmtimeError) as error:
+            raise StoppedError(Cause.BROKEN, str(error)) from error
+
+    def interrupt(self, seconds: float) -> None:
+        """End every evaluation that would go on for up to so many seconds."""
+        for _ in range(_ticks(seconds)):
+            self._engine.increment_epoch()
+
+    def close(self) -> None:
+        """Stop the clock. Only when no guest runs any more: nothing would end it."""
+        self._closed.set()
+        self._clock.join()
+
+    def _tick(self) -> None:
+        while not self._closed.wait(TICK_SECONDS):
+            self._engine.increment_epoch()
+
+
+class Guest:
+    """One instance. One thread at a time; after a StoppedError it is dead."""
+
+    def __init__(self, store: Store, instance: Instance) -> None:
+        self._store = store
+        exports = instance.exports(store)
+        self._functions = {name: export for name, export in exports.items() if isinstance(export, Func)}
+        memory = exports["memory"]
+        if not isinstance(memory, Memory):
+            raise StoppedError(Cause.BROKEN, "expr.wasm exports no memory")
+        self._memory = memory
+        self._functions["_initialize"](store)
+        self._buffer = 0
+        self._buffer_size = 0
+
+    @property
+    def memory_bytes(self) -> int:
+        """How large the guest's memory has grown; it never shrinks."""
+        return self._memory.data_len(self._store)
+
+    def ask(self, question: str, fields: Sequence[bytes], seconds: float) -> list[bytes]:
+        """Call an export with a row of fields; give the fields of its answer.
+
+        Raises:
+            StoppedError: It took longer than so many seconds, or needed more memory or stack than there is.
+        """
+        request = b"".join(part for field in fields for part in (_LENGTH.pack(len(field)), field))
+        self._store.set_epoch_deadline(_ticks(seconds))
+        try:
+            if len(request) > self._buffer_size:
+                self._enlarge(len(request))
+            self._memory.write(self._store, request, self._buffer)
+            return _split(self._read(self._functions[question](self._store, self._buffer, len(request))))
+        except (Trap, WasmtimeError) as error:
+            raise StoppedError(_cause(error), str(error)) from error
+
+    def statistics(self) -> Statistics:
+        """The guest's account of itself."""
+        self._store.set_epoch_deadline(_ticks(_START_SECONDS))
+        return Statistics(*_STATISTICS.unpack(self._read(self._functions["statistics"](self._store))))
+
+    def _enlarge(self, size: int) -> None:
+        """Have room for a request; kept for the next ones, as a call costs more than the memory."""
+        if self._buffer:
+            self._functions["free"](self._store, self._buffer)
+        self._buffer_size = max(_FIRST_BUFFER, 1 << (size - 1).bit_length())
+        self._buffer = self._functions["alloc"](self._store, self._buffer_size) & 0xFFFF_FFFF
+
+    def _read(self, place: int) -> bytes:
+        address, length = place >> 32 & 0xFFFF_FFFF, place & 0xFFFF_FFFF
+        return bytes(self._memory.read(self._store, address, address + length))
+
+
+def _ticks(seconds: float) -> int:
+    # One more: the first tick comes at once or in a whole tick.
+    return math.ceil(seconds / TICK_SECONDS) + 1
+
+
+def _cause(error: Trap | WasmtimeError) -> Cause:
+    match error.trap_code if isinstance(error, Trap) else None:
+        case TrapCode.INTERRUPT:
+            return Cause.TIME
+        case TrapCode.STACK_OVERFLOW:
+            return Cause.DEPTH
+        case _:
+            # Go ends itself (an unreachable instruction) when it gets no memory. Panics of expr are recovered inside.
+            return Cause.MEMORY
+
+
+def _split(answer: bytes) -> list[bytes]:
+    fields: list[bytes] = []
+    at = 0
+    while at < len(answer):
+        (length,) = _LENGTH.unpack_from(answer, at)
+        at += _LENGTH.size
+        fields.append(answer[at : at + length])
+        at += length
+    return fields
