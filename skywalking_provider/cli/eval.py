@@ -1,0 +1,156 @@
+"""`skywalking-provider eval`: try a condition on a result, as Argo would evaluate it."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import structlog
+import typer
+
+from skywalking_provider.conditions import Conditions, Judged, jsontext, open_conditions
+from skywalking_provider.model import Phase
+
+# The service's own limits end an evaluation long before; this is for a machine that does not get to it.
+_SECONDS = 10.0
+_EXIT_CODES = {Phase.SUCCESSFUL: 0, Phase.FAILED: 1, Phase.ERROR: 2, Phase.INCONCLUSIVE: 4}
+_COLOURS = {
+    Phase.SUCCESSFUL: typer.colors.GREEN,
+    Phase.FAILED: typer.colors.RED,
+    Phase.ERROR: typer.colors.RED,
+    Phase.INCONCLUSIVE: typer.colors.YELLOW,
+}
+
+
+class Output(StrEnum):
+    """How one evaluation is shown."""
+
+    HUMAN = "human"
+    JSON = "json"
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    success: str
+    failure: str
+    result: bytes
+
+
+def eval_command(
+    *,
+    success: Annotated[str, typer.Option("--success", "-s", help="The successCondition.")] = "",
+    failure: Annotated[str, typer.Option("--failure", "-x", help="The failureCondition.")] = "",
+    filename: Annotated[str, typer.Option("--filename", "-f", help="File with the result in JSON; - is stdin.")] = "-",
+    output: Annotated[Output, typer.Option("--output", "-o", help="For a person, or JSON.")] = Output.HUMAN,
+    jsonl: Annotated[
+        bool,
+        typer.Option(
+            "--jsonl", help='Read lines {"success", "failure", "result"}, write as many lines {"phase", "message"}.'
+        ),
+    ] = False,
+) -> None:
+    """Evaluate conditions on a result, by Argo's own library and rules.
+
+    Ends with 0 where the measurement would be Successful, 1 Failed, 2 Error (or a wrong use), 4 Inconclusive.
+    With --jsonl every line answers for itself and the end is 0; one that cannot be read is an Error with its number.
+    """
+    # Logs beside what is asked for, never in it.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    if jsonl and (success or failure):
+        raise typer.BadParameter("with --jsonl the conditions are in the lines", param_hint="--success/--failure")
+    with _open(filename) as file:
+        if jsonl:
+            asyncio.run(_stream(file))
+            return
+        case = _Case(success, failure, file.read())
+    raise typer.Exit(asyncio.run(_one(case, output)))
+
+
+def _open(filename: str) -> AbstractContextManager[BinaryIO]:
+    try:
+        return nullcontext(sys.stdin.buffer) if filename == "-" else Path(filename).open("rb")
+    except OSError as error:
+        raise typer.BadParameter(f"{filename}: {error.strerror}", param_hint="--filename") from error
+
+
+async def _one(case: _Case, output: Output) -> int:
+    async with open_conditions() as conditions:
+        judged = await conditions.evaluate(case.success, case.failure, case.result, timeout=_SECONDS)
+        if output is Output.JSON:
+            _write({"phase": judged.phase, "message": judged.message, "value": judged.value})
+        else:
+            await _show(conditions, case, judged)
+    return _EXIT_CODES[judged.phase]
+
+
+async def _show(conditions: Conditions, case: _Case, judged: Judged) -> None:
+    typer.echo("phase             " + typer.style(judged.phase, fg=_COLOURS[judged.phase], bold=True))
+    if judged.message:
+        typer.echo(f"message           {judged.message}")
+    for name, success, failure in (("successCondition", case.success, ""), ("failureCondition", "", case.failure)):
+        if not (condition := success or failure):
+            continue
+        alone = await conditions.evaluate(success, failure, case.result, timeout=_SECONDS)
+        if alone.phase is Phase.ERROR:
+            mistake = await conditions.check(condition, sample=case.result, timeout=_SECONDS)
+            if mistake and mistake.snippet:
+                typer.echo(
+                    f"{name}  line {mistake.line}, column {mistake.column}: {mistake.message}\n{mistake.snippet}"
+                )
+            continue
+        holds = (alone.phase is Phase.SUCCESSFUL) == bool(success)
+        typer.echo(f"{name}  {'holds' if holds else 'does not hold'}: {condition}")
+    if judged.value:
+        typer.echo(f"value             {judged.value}")
+
+
+async def _stream(lines: Iterable[bytes]) -> None:
+    """Answer each line when it comes, so that another program can hold a conversation."""
+    async with open_conditions() as conditions:
+        for number, line in enumerate(lines, 1):
+            try:
+                case = _parse(line)
+            except ValueError as error:
+                judged = Judged(Phase.ERROR, f"line {number}: {error}")
+            else:
+                judged = await conditions.evaluate(case.success, case.failure, case.result, timeout=_SECONDS)
+            _write({"phase": judged.phase, "message": judged.message})
+
+
+def _parse(line: bytes) -> _Case:
+    """Read a line; keys that are not ours are somebody's notes.
+
+    Raises:
+        ValueError: It is not what is asked for.
+    """
+    try:
+        read = jsontext.load(line.strip())
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON: {error.msg} at column {error.colno}") from error
+    except ValueError as error:
+        raise ValueError(f"not JSON: {error}") from error
+    if not isinstance(read, dict):
+        raise ValueError('not an object with "success", "failure" and "result"')
+    if "result" not in read:
+        raise ValueError('"result" is missing; write null for a result without data')
+    return _Case(_text(read, "success"), _text(read, "failure"), jsontext.dump(read["result"]))
+
+
+def _text(line: dict[object, object], key: str) -> str:
+    match line.get(key):
+        case None:
+            return ""
+        case str(text):
+            return text
+        case other:
+            raise ValueError(f'"{key}" is {json.dumps(other)[:40]}, not a text')
+
+
+def _write(answer: dict[str, str]) -> None:
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
