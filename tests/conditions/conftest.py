@@ -1,0 +1,49 @@
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from skywalking_provider.conditions import open_conditions
+from skywalking_provider.conditions.expr import ExprConditions
+
+DATA = Path(__file__).with_name("data")
+
+
+@pytest.fixture
+async def conditions() -> AsyncIterator[ExprConditions]:
+    async with open_conditions() as opened:
+        yield opened
+
+
+@pytest.fixture
+def eval_command() -> Callable[..., subprocess.CompletedProcess[bytes]]:
+    def run(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        program = Path(sys.executable).with_name("skywalking-provider")
+        return subprocess.run([program, "eval", *arguments], input=stdin, capture_output=True, check=False, timeout=60)
+
+    return run
+
+
+@pytest.fixture
+def stream(
+    eval_command: Callable[..., subprocess.CompletedProcess[bytes]],
+) -> Callable[[Iterable[dict[str, Any]]], list[dict[str, str]]]:
+    def run(cases: Iterable[dict[str, Any]]) -> list[dict[str, str]]:
+        done = eval_command("--jsonl", stdin="".join(json.dumps(case) + "\n" for case in cases).encode())
+        assert done.returncode == 0, done.stderr.decode()
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    return run
+
+
+@pytest.fixture
+def rows() -> Callable[[str], list[dict[str, Any]]]:
+    def read(name: str) -> list[dict[str, Any]]:
+        text = (DATA / name).read_text()
+        return [json.loads(line) for line in text.splitlines()] if name.endswith(".jsonl") else json.loads(text)
+
+    return read
