@@ -30,12 +30,12 @@ var handshake = goplugin.HandshakeConfig{
 }
 
 // installed puts the bridge with these arguments into the controller's configuration, for one test.
-func installed(t *testing.T, args ...string) {
+func installed(t testing.TB, args ...string) {
 	t.Helper()
 	installedAs(t, pluginName, args...)
 }
 
-func installedAs(t *testing.T, name string, args ...string) {
+func installedAs(t testing.TB, name string, args ...string) {
 	t.Helper()
 	controllerLog.Reset()
 	t.Cleanup(func() {
@@ -48,7 +48,7 @@ func installedAs(t *testing.T, name string, args ...string) {
 }
 
 // provider is what the controller builds for every call on a metric.
-func provider(t *testing.T) metric.Provider {
+func provider(t testing.TB) metric.Provider {
 	t.Helper()
 	p, err := metricplugin.NewRpcPlugin(block("{}"))
 	require.NoError(t, err)

@@ -1,0 +1,271 @@
+package conformance
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/argoproj/argo-rollouts/pkg/apis/rollouts/v1alpha1"
+	"github.com/stretchr/testify/require"
+)
+
+func TestSilenceIsWaitedForAndThenWhatTheBlockSays(t *testing.T) {
+	s := judged(t)
+	p := provider(t)
+	const absent = `{"data":{"r":{"values":{"values":[{"value":0,"isEmptyValue":true},{"value":0,"isEmptyValue":true}]}}}}`
+	const empty = `{"data":{"r":{"values":{"values":[]}}}}`
+	for _, answer := range []string{absent, empty} {
+		s.scripted.body(200, "application/json", answer)
+		trap := "all(result.r.values.values, {.value >= 0})" // true of nothing at all
+		m := p.Run(nil, scripted(trap, "", ""))
+		require.Equal(t, v1alpha1.AnalysisPhaseRunning, m.Phase, m.Message)
+		require.Contains(t, m.Message, "NO_DATA")
+		require.WithinRange(t, m.ResumeAt.Time, time.Now(), time.Now().Add(time.Minute+time.Second))
+		for policy, phase := range map[string]v1alpha1.AnalysisPhase{
+			"": "Inconclusive", `, "onNoData": "error"`: "Error", `, "onNoData": "failed"`: "Failed",
+			`, "onNoData": "successful"`: "Successful",
+		} {
+			m = p.Resume(nil, scripted(trap, "", policy), running(6*time.Minute))
+			finished(t, m, phase)
+			require.Contains(t, m.Message, "NO_DATA")
+		}
+	}
+	m := p.Run(nil, scripted("", "", `, "maxWait": "0"`))
+	finished(t, m, v1alpha1.AnalysisPhaseInconclusive)
+}
+
+func TestAWrongQueryIsAnErrorInOAPsWords(t *testing.T) {
+	s := judged(t)
+	s.scripted.body(200, "application/json",
+		`{"data":null,"errors":[{"message":"Validation error: no such metric: m","locations":[{"line":1,"column":2}]},{"message":"second"}]}`)
+	m := provider(t).Run(nil, scripted("true", "", ""))
+	finished(t, m, v1alpha1.AnalysisPhaseError)
+	require.Contains(t, m.Message, "QUERY_INVALID")
+	require.Contains(t, m.Message, "Validation error: no such metric: m")
+	require.Contains(t, m.Message, "1 more")
+	require.Empty(t, m.Value)
+}
+
+func TestARefusalIsAnErrorThatNamesTheStatusAndNotTheBody(t *testing.T) {
+	s := judged(t)
+	p := provider(t)
+	for _, status := range []int{401, 403, 404} {
+		s.scripted.body(status, "text/html", "<html>"+strings.Repeat("the page ", 1000)+"</html>")
+		m := p.Run(nil, scripted("true", "", ""))
+		finished(t, m, v1alpha1.AnalysisPhaseError)
+		require.Contains(t, m.Message, "OAP_REFUSED")
+		require.Contains(t, m.Message, fmt.Sprint(status))
+		require.NotContains(t, m.Message, "the page")
+	}
+}
+
+func TestAnOAPThatIsAwayIsWaitedForAndThenWhatTheBlockSays(t *testing.T) {
+	s := judged(t)
+	p := provider(t)
+	for name, text := range map[string]string{
+		"an error of the server": `{"kind": "status", "status": 500}`,
+		"a proxy without OAP":    `{"kind": "status", "status": 503}`,
+		"a page":                 `{"kind": "html"}`,
+		"a reset":                `{"kind": "reset"}`,
+		"half an answer":         `{"kind": "truncated"}`,
+		"no answer":              `{"kind": "hang"}`,
+		"storage down":           `{"kind": "storage-down", "seconds": 0.1}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			fault(t, s.healthy, text)
+			metric := talk(t, `"backend": "healthy"`)
+			for range 2 { // a storage that is down answers otherwise the second time
+				began := time.Now()
+				m := p.Run(nil, metric)
+				require.Less(t, time.Since(began), 15*time.Second, "the worker is free before the bridge's deadline")
+				require.Equal(t, v1alpha1.AnalysisPhaseRunning, m.Phase, m.Message)
+				require.Contains(t, m.Message, "OAP_AWAY")
+				require.NotNil(t, m.ResumeAt)
+			}
+			m := p.Resume(nil, metric, running(6*time.Minute))
+			finished(t, m, v1alpha1.AnalysisPhaseInconclusive)
+			m = p.Resume(nil, talk(t, `"backend": "healthy", "onOutage": "error"`), running(6*time.Minute))
+			finished(t, m, v1alpha1.AnalysisPhaseError)
+			clearFaults(t, s.healthy)
+			m = p.Resume(nil, metric, running(time.Minute))
+			finished(t, m, v1alpha1.AnalysisPhaseSuccessful)
+		})
+	}
+	m := p.Run(nil, talk(t, `"backend": "absent"`))
+	require.Equal(t, v1alpha1.AnalysisPhaseRunning, m.Phase, m.Message)
+	require.Contains(t, m.Message, "OAP_AWAY")
+}
+
+func TestEveryWrongBlockIsAnErrorWithThePathOfTheKey(t *testing.T) {
+	s := judged(t)
+	p := provider(t)
+	for text, words := range map[string][]string{
+		`{"backend":"scripted","interval":"2m"}`:                                   {"query"},
+		`{"backend":"scripted","query":"{ a }"}`:                                   {"interval"},
+		`{"backend":"scripted","interval":"2m","query":"{ a }","intervall":"1m"}`:  {"intervall", "interval"},
+		`{"backend":"scripted","interval":["2m"],"query":"{ a }"}`:                 {"interval"},
+		`{"backend":"scripted","interval":"90s","query":"{ a }"}`:                  {"interval", "whole minutes"},
+		`{"backend":"scripted","interval":"2m","query":"{ a "}`:                    {"query"},
+		`{"backend":"nobody","interval":"2m","query":"{ a }"}`:                     {"BACKEND_UNKNOWN", "nobody"},
+		`{"address":"http://elsewhere:12800","interval":"2m","query":"{ a }"}`:     {"BACKEND_UNKNOWN", "elsewhere"},
+		`{"interval":"2m","query":"{ a }"}`:                                        {"backend"},
+		`{"backend":"scripted","interval":"2m","query":"{ a }","onNoData":"pass"}`: {"onNoData"},
+		`{"backend":"scripted","interval":"2m","query":"{ a }","sli":"apdex"}`:     {"sli"},
+		`["a list"]`: {"object"},
+		`"a text"`:   {"object"},
+		`null`:       {"object"},
+	} {
+		metric := block(text)
+		m := p.Run(nil, metric)
+		finished(t, m, v1alpha1.AnalysisPhaseError)
+		for _, word := range words {
+			require.Contains(t, m.Message, word, text)
+		}
+		require.NotEmpty(t, p.GetMetadata(metric)["error"], text)
+	}
+	require.Empty(t, s.scripted.asked(), "nothing is asked for a wrong block")
+}
+
+func TestATemplatesTextIsAcceptedWhereANumberIsMeant(t *testing.T) {
+	s := judged(t)
+	s.scripted.body(200, "application/json", twoBuckets)
+	m := provider(t).Run(nil, scripted("true", "", `, "maxWait": "0", "settle": "60s"`))
+	finished(t, m, v1alpha1.AnalysisPhaseSuccessful)
+}
+
+func TestTheMetadataExplainsTheMetric(t *testing.T) {
+	judged(t)
+	metadata := provider(t).GetMetadata(talk(t, `"address": "http://oap.istio-system:12800"`))
+	require.Contains(t, metadata["ResolvedSkyWalkingQuery"], "canary|reviews|bookinfo|cluster-1|-")
+	require.Equal(t, "healthy", metadata["backend"])
+	require.Equal(t, "3m", metadata["window"])
+	require.Empty(t, metadata["error"])
+}
+
+func TestAnArgumentReachesTheOAPAsItIsOrIsRefused(t *testing.T) {
+	s := judged(t)
+	p := provider(t)
+	for value, arrives := range map[string]bool{
+		"canary|réviews <b> & Ünïcode 测试 {{x}}": true,
+		`with "quotes"`: false, // they would end the text that they were put into
+		"two\nlines":    false,
+	} {
+		s.scripted.body(200, "application/json", `{"data":{"service_apdex":{"label":null,"values":{"values":[{"value":1}]}}}}`)
+		query, err := json.Marshal(talkQuery)
+		require.NoError(t, err)
+		metric := block(`{"backend":"scripted","interval":"1m","query":` + string(query) + `}`)
+		run := &v1alpha1.AnalysisRun{Spec: v1alpha1.AnalysisRunSpec{
+			Args: []v1alpha1.Argument{plainArg("service-name", value)}, Metrics: []v1alpha1.Metric{metric},
+		}}
+		m := p.Run(run, resolved(t, run))
+		if !arrives {
+			finished(t, m, v1alpha1.AnalysisPhaseError)
+			require.Contains(t, m.Message, "query")
+			require.Empty(t, s.scripted.asked())
+			continue
+		}
+		require.NotEqual(t, v1alpha1.AnalysisPhaseError, m.Phase, m.Message)
+		var sent struct{ Query string }
+		require.NoError(t, json.Unmarshal([]byte(s.scripted.asked()[0]), &sent))
+		require.Contains(t, sent.Query, value)
+	}
+}
+
+func TestALargeValueDoesNotReachTheStatus(t *testing.T) {
+	s := judged(t)
+	var values []string
+	for i := range 5000 {
+		values = append(values, fmt.Sprintf(`{"value":%d,"isEmptyValue":false}`, i))
+	}
+	s.scripted.body(200, "application/json", `{"data":{"r":{"values":{"values":[`+strings.Join(values, ",")+`]}}}}`)
+	m := provider(t).Run(nil, scripted("len(result.r.values.values) == 5000", "", ""))
+	finished(t, m, v1alpha1.AnalysisPhaseSuccessful)
+	require.LessOrEqual(t, len(m.Value), maxValue)
+	require.True(t, json.Valid([]byte(m.Value)), m.Value)
+	require.Contains(t, m.Value, "omitted")
+
+	s.scripted.answer(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(`{"data":{"r":"` + strings.Repeat("x", 8<<20) + `"}}`))
+	})
+	m = provider(t).Run(nil, scripted("true", "", ""))
+	finished(t, m, v1alpha1.AnalysisPhaseError)
+	require.Contains(t, m.Message, "OAP_ANSWER_INVALID")
+	require.Less(t, len(m.Message), 2000)
+}
+
+func TestTheWindowIsClosedBucketsInTheZoneOfTheOAP(t *testing.T) {
+	s := judged(t)
+	p := provider(t)
+	for _, zone := range []string{"+0000", "+0800", "-0330", "+0545"} {
+		s.scripted.body(200, "application/json", twoBuckets)
+		s.scripted.inZone(zone)
+		time.Sleep(5 * time.Millisecond) // what the service knows of the clock is older than its clockTtl
+		before := time.Now()
+		m := p.Run(nil, scripted("true", "", ""))
+		after := time.Now()
+		finished(t, m, v1alpha1.AnalysisPhaseSuccessful)
+		require.Equal(t, zone, zoneOf(t, s, zone, before, after))
+	}
+}
+
+// zoneOf wants the last request's window to be the two minutes that were closed a minute ago, in that zone.
+func zoneOf(t *testing.T, s *services, zone string, before, after time.Time) string {
+	t.Helper()
+	asked := s.scripted.asked()
+	var sent struct {
+		Variables struct {
+			Duration struct{ Start, End, Step string }
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(asked[len(asked)-1]), &sent))
+	offset, err := time.Parse("-0700", zone)
+	require.NoError(t, err)
+	windows := []string{}
+	for _, now := range []time.Time{before, after} { // a minute may end on the way
+		last := now.Add(-time.Minute).In(offset.Location()).Truncate(time.Minute).Add(-time.Minute)
+		windows = append(windows, last.Add(-time.Minute).Format("2006-01-02 1504")+" "+last.Format("2006-01-02 1504")+" MINUTE")
+	}
+	require.Contains(t, windows, sent.Variables.Duration.Start+" "+sent.Variables.Duration.End+" "+sent.Variables.Duration.Step)
+	return zone
+}
+
+func TestNoCredentialLeavesTheServiceButTowardsItsBackend(t *testing.T) {
+	s := judged(t)
+	p := provider(t)
+	const secret = "an-arguments-s3cret"
+	run := &v1alpha1.AnalysisRun{Spec: v1alpha1.AnalysisRunSpec{Args: []v1alpha1.Argument{secretArg("token", secret)}}}
+	echo := func(status int, contentType, format string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", contentType)
+			w.WriteHeader(status)
+			fmt.Fprintf(w, format, r.Header.Get("Authorization"))
+		}
+	}
+	var told []any
+	for _, respond := range []http.HandlerFunc{
+		echo(401, "text/plain", "not with %s"), echo(403, "text/html", "<b>%s</b>"), echo(500, "application/json", "%q"),
+		echo(200, "text/html", "<b>%s</b>"), echo(200, "application/json", `{"data":`),
+	} {
+		s.scripted.answer(respond)
+		for _, metric := range []v1alpha1.Metric{scripted("true", "", ""), scripted("{{", "", ""), block(`{"query":"{{args.token}}"}`)} {
+			run.Spec.Metrics = []v1alpha1.Metric{metric}
+			m := p.Run(run, metric)
+			told = append(told, m, p.Resume(run, metric, running(10*time.Minute)), p.GetMetadata(metric))
+		}
+	}
+	require.Equal(t, "Bearer "+s.token, s.scripted.headers[0].Get("Authorization"))
+	for _, one := range told {
+		text, err := json.Marshal(one)
+		require.NoError(t, err)
+		require.NotContains(t, string(text), s.token)
+		require.NotContains(t, string(text), secret)
+	}
+	for _, text := range []string{controllerLog.String(), s.log.String()} {
+		require.NotContains(t, text, s.token)
+		require.NotContains(t, text, secret)
+	}
+}
