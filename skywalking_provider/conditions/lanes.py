@@ -73,19 +73,25 @@ class Lane:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def join(self) -> None:
-        """Wait for the thread's end."""
+        """Wait for the thread's end, and take its guest."""
         self._thread.shutdown(wait=True)
+        if self._guest:
+            self._guest.close()
+            self._guest = None
 
     def _answer(self, question: Question, deadline: Deadline) -> list[bytes]:
         seconds = min(self._seconds, deadline.remaining)
         if seconds <= 0:
             raise StoppedError(Cause.WAITED)
         guest, self._guest = self._guest or self._new_guest(), None
-        answer = guest.ask(question.export, question.fields, seconds)
-        # Reached only by a guest that is well.
-        if self._keep and guest.memory_bytes < _KEEP_BELOW_BYTES:
-            self._guest = guest
-        return answer
+        try:
+            answer = guest.ask(question.export, question.fields, seconds)
+            if self._keep and guest.memory_bytes < _KEEP_BELOW_BYTES:
+                self._guest = guest
+            return answer
+        finally:
+            if self._guest is None:
+                guest.close()
 
 
 class Lanes:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from pathlib import Path
 
 import pytest
 
@@ -35,6 +36,17 @@ async def test_a_condition_that_takes_all_memory_is_stopped_and_the_next_is_well
     assert judged.phase is Phase.ERROR
     assert "stopped at the limit of 64 MiB of memory" in judged.message
     assert (await _timed(conditions, "result == 1"))[0].phase is Phase.SUCCESSFUL
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="Linux tells the memory there")
+async def test_the_memory_of_stopped_conditions_is_given_back_at_once(conditions: ExprConditions) -> None:
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+    before = resident()
+    for i in range(5):  # ten guests of 64 MiB, one after the other
+        assert (await _timed(conditions, f"{_HUGE} && {i} > 0"))[0].phase is Phase.ERROR
+    assert resident() - before < 100 << 20
 
 
 async def test_argos_own_budget_answers_in_argos_words(conditions: ExprConditions) -> None:
@@ -111,7 +123,7 @@ async def test_an_honest_condition_on_a_slow_machine_comes_back_to_the_lane_of_a
         assert not conditions._lanes._slow
 
 
-async def test_the_memory_of_stopped_conditions_is_bounded(conditions: ExprConditions) -> None:
+async def test_the_list_of_stopped_conditions_is_bounded(conditions: ExprConditions) -> None:
     lanes = conditions._lanes
     for i in range(300):
         lanes._remember(Question("evaluate", (), key=(b"%d" % i,)))
