@@ -64,7 +64,8 @@ func (p *Plugin) measure(
 	if err != nil {
 		return p.unanswered(metric, before, started, began, err)
 	}
-	if at, ok := instant(reply.GetStartedAt()); ok && before.StartedAt.IsZero() {
+	// The sidecar measures from its own start, unless its clock is so far from ours that the grace would be wrong.
+	if at, ok := instant(reply.GetStartedAt()); ok && before.StartedAt.IsZero() && at.Sub(began).Abs() < maxWait {
 		started = at
 	}
 	m, mended := measurement(reply, started, p.now())
@@ -83,19 +84,19 @@ func (p *Plugin) unanswered(
 	out, away := p.sidecar.outage(err, now.Sub(began))
 	if !away {
 		p.warn("the sidecar failed", "metric", metric.Name, "error", err)
-		return failed(started, now, "PROVIDER_ERROR the sidecar failed: "+err.Error())
+		return failed(started, now, "PROVIDER_ERROR the sidecar failed: "+p.sentence(err.Error()))
 	}
 	p.warn("the sidecar is away", "metric", metric.Name, "reason", out.code, "cause", out.cause)
-	until := started.Add(p.options.OutageGrace)
+	cause, until := p.sentence(out.cause), started.Add(p.options.OutageGrace)
 	m := v1alpha1.Measurement{StartedAt: &metav1.Time{Time: started}}
 	if now.Before(until) {
 		m.Phase, m.Value, m.Metadata = v1alpha1.AnalysisPhaseRunning, before.Value, before.Metadata
-		m.Message = fmt.Sprintf("%s %s · waiting until %s", out.code, out.cause, until.UTC().Format("15:04:05Z"))
+		m.Message = fmt.Sprintf("%s %s · waiting until %s", out.code, cause, until.UTC().Format("15:04:05Z"))
 		m.ResumeAt = wholeSecond(earlier(now.Add(pollAfter), until))
 		return m
 	}
 	m.Phase, m.FinishedAt = v1alpha1.AnalysisPhaseInconclusive, &metav1.Time{Time: now}
-	m.Message = fmt.Sprintf("%s %s · gave up after %s", out.code, out.cause, p.options.OutageGrace)
+	m.Message = fmt.Sprintf("%s %s · gave up after %s", out.code, cause, p.options.OutageGrace)
 	return m
 }
 

@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/argoproj/argo-rollouts/metricproviders/plugin/rpc"
@@ -23,6 +24,8 @@ const (
 	margin = 500 * time.Millisecond
 	// shortTimeout is the deadline of the calls that measure nothing.
 	shortTimeout = 2 * time.Second
+	// maxSentence bounds what is repeated of a foreign text, in bytes: Argo keeps messages in the AnalysisRun.
+	maxSentence = 1024
 )
 
 // Options of the bridge, from its command line.
@@ -99,7 +102,7 @@ func (p *Plugin) GetMetadata(metric v1alpha1.Metric) (metadata map[string]string
 		if _, away := p.sidecar.outage(err, p.now().Sub(began)); away {
 			return nil
 		}
-		return map[string]string{"error": "PROVIDER_ERROR the sidecar failed: " + err.Error()}
+		return map[string]string{"error": "PROVIDER_ERROR the sidecar failed: " + p.sentence(err.Error())}
 	}
 	return reply.GetMetadata()
 }
@@ -108,6 +111,15 @@ func (p *Plugin) GetMetadata(metric v1alpha1.Metric) (metadata map[string]string
 func (p *Plugin) bug(method string, bug any) string {
 	p.warn("panic", "method", method, "panic", bug, "stack", string(debug.Stack()))
 	return fmt.Sprintf("BRIDGE_BUG %s failed inside the bridge: %v; please report it with the controller's log", method, bug)
+}
+
+// sentence is a foreign text as one line of bounded length. Secrets go first: cut in two they would not be found.
+func (p *Plugin) sentence(text string) string {
+	line := strings.Join(strings.Fields(p.secrets.text(text)), " ")
+	if len(line) > maxSentence {
+		line = strings.ToValidUTF8(line[:maxSentence], "") + "…"
+	}
+	return line
 }
 
 // warn logs without secrets. Argo does not redact what plugins write.

@@ -8,11 +8,13 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/argoproj/argo-rollouts/pkg/apis/rollouts/v1alpha1"
 	"github.com/hashicorp/go-hclog"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/types/known/timestamppb"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	contractv1 "github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/contract/v1"
@@ -139,6 +141,46 @@ func TestAnyOtherTroubleOfTheSidecarIsAnError(t *testing.T) {
 		require.True(t, strings.HasPrefix(m.Message, "PROVIDER_ERROR "), m.Message)
 		require.Contains(t, m.Message, "because of the test")
 		require.NotNil(t, m.FinishedAt)
+	}
+}
+
+func TestALongStoryOfTheSidecarBecomesOneBoundedLineWithoutSecrets(t *testing.T) {
+	const secret = "a secret\nof two lines"
+	sidecar := fakesidecar.New(t)
+	for code, prefix := range map[codes.Code]string{codes.Unknown: "PROVIDER_ERROR", codes.Unavailable: "PROVIDER_AWAY"} {
+		sidecar.OnRun = func(context.Context, *contractv1.RunRequest) (*contractv1.Measurement, error) {
+			return nil, fakesidecar.Refuse(code, secret+" Traceback:\n  é"+strings.Repeat("é", 1010-len(secret))+secret)
+		}
+		sidecar.Start(t)
+		p, _ := connected(t, sidecar)
+		m := p.Run(withSecret(secret, "", "{}"), metric)
+		require.True(t, strings.HasPrefix(m.Message, prefix), m.Message)
+		require.Contains(t, m.Message, mask+" Traceback: é")
+		require.Less(t, len(m.Message), 1200)
+		require.NotContains(t, m.Message, "\n")
+		require.NotContains(t, m.Message, "secret")
+		require.True(t, utf8.ValidString(m.Message))
+		sidecar.Kill()
+	}
+}
+
+func TestTheSidecarsStartIsKeptUnlessItsClockIsWrong(t *testing.T) {
+	sidecar := fakesidecar.New(t)
+	for ago, kept := range map[time.Duration]bool{2 * time.Second: true, -2 * time.Second: true, time.Hour: false, -time.Hour: false} {
+		sidecar.OnRun = func(context.Context, *contractv1.RunRequest) (*contractv1.Measurement, error) {
+			m := fakesidecar.Running(time.Second, nil)
+			m.StartedAt = timestamppb.New(time.Now().Add(-ago))
+			return m, nil
+		}
+		sidecar.Start(t)
+		p, _ := connected(t, sidecar)
+		off := time.Since(p.Run(nil, metric).StartedAt.Time)
+		if kept {
+			require.InDelta(t, ago.Seconds(), off.Seconds(), 1)
+		} else {
+			require.InDelta(t, 0, off.Seconds(), 1)
+		}
+		sidecar.Kill()
 	}
 }
 
