@@ -352,8 +352,13 @@ func TestABugEndsOneMeasurementAndNotTheProcess(t *testing.T) {
 	require.Contains(t, p.GetMetadata(metric)["error"], "BRIDGE_BUG")
 	require.Equal(t, v1alpha1.AnalysisPhaseInconclusive, p.Terminate(nil, metric, running).Phase)
 	require.False(t, p.GarbageCollect(nil, metric, 1).HasError())
-	require.Eventually(t, func() bool { return strings.Count(log.String(), `"panic"`) >= 5 }, 5*time.Second, 10*time.Millisecond)
-	require.Eventually(t, func() bool { return len(p.tells) == 0 }, 5*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Count(log.String(), `"@message":"panic"`) == 5 }, 5*time.Second, 10*time.Millisecond)
+	for range maxTells { // nothing in the background is left behind
+		p.tells <- struct{}{}
+	}
+	for range maxTells {
+		<-p.tells
+	}
 	p.sidecar.client = friendly
 	require.Equal(t, v1alpha1.AnalysisPhaseSuccessful, p.Run(nil, metric).Phase)
 }
