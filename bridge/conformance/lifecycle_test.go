@@ -1,0 +1,119 @@
+package conformance
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/argoproj/argo-rollouts/pkg/apis/rollouts/v1alpha1"
+	"github.com/stretchr/testify/require"
+
+	contractv1 "github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/contract/v1"
+	"github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/internal/fakesidecar"
+)
+
+func TestAMeasurementIsResumedWhereItBegan(t *testing.T) {
+	sidecar := fakesidecar.New(t)
+	answers := []*contractv1.Measurement{
+		fakesidecar.Running(1500*time.Millisecond, map[string]string{"k": "v"}),
+		fakesidecar.Finished(contractv1.Phase_PHASE_FAILED, "7"),
+	}
+	sidecar.OnResume = func(_ context.Context, r *contractv1.ResumeRequest) (*contractv1.Measurement, error) {
+		answer := answers[0]
+		answers = answers[1:]
+		return answer, nil
+	}
+	sidecar.Start(t)
+	installed(t, "--socket="+sidecar.Socket)
+	p := provider(t)
+	before := running(time.Minute)
+	m := p.Resume(nil, block("{}"), before)
+	waiting(t, m, "NO_DATA")
+	require.True(t, m.ResumeAt.After(time.Now()))
+	require.Equal(t, before.StartedAt.Unix(), m.StartedAt.Unix())
+	require.Equal(t, before.Metadata, m.Metadata)
+	m = p.Resume(nil, block("{}"), m)
+	finished(t, m, v1alpha1.AnalysisPhaseFailed)
+	require.Equal(t, "7", m.Value)
+	require.Equal(t, before.StartedAt.Unix(), m.StartedAt.Unix())
+	sent := fakesidecar.Seen[*contractv1.ResumeRequest](sidecar, "Resume")[0].GetMeasurement()
+	require.Equal(t, before.StartedAt.Unix(), sent.GetStartedAt().GetSeconds())
+}
+
+func TestAFinishedMeasurementStaysAsItIs(t *testing.T) {
+	installed(t, "--socket=/nowhere")
+	p := provider(t)
+	for _, phase := range []v1alpha1.AnalysisPhase{"Successful", "Failed", "Inconclusive"} {
+		m := running(time.Minute)
+		m.Phase, m.FinishedAt = phase, m.ResumeAt
+		for _, after := range []v1alpha1.Measurement{p.Resume(nil, block("{}"), m), p.Terminate(nil, block("{}"), m)} {
+			require.Equal(t, asStored(t, m), asStored(t, after))
+		}
+	}
+}
+
+// asStored is what the API server keeps.
+func asStored(t *testing.T, m v1alpha1.Measurement) string {
+	t.Helper()
+	text, err := json.Marshal(m)
+	require.NoError(t, err)
+	return string(text)
+}
+
+func TestATerminatedMeasurementEndsAtOnceWhateverTheSidecarDoes(t *testing.T) {
+	sidecar := fakesidecar.New(t)
+	for name, start := range map[string]func(){"away": func() {}, "there": func() { sidecar.Start(t) }} {
+		t.Run(name, func(t *testing.T) {
+			start()
+			installed(t, "--socket="+sidecar.Socket)
+			p := provider(t)
+			before := running(time.Minute)
+			began := time.Now()
+			m := p.Terminate(nil, block("{}"), before)
+			require.Less(t, time.Since(began), time.Second)
+			finished(t, m, v1alpha1.AnalysisPhaseInconclusive)
+			require.Equal(t, before.StartedAt.Unix(), m.StartedAt.Unix())
+			require.Nil(t, m.ResumeAt)
+			if name == "there" {
+				require.Eventually(t, func() bool {
+					return len(fakesidecar.Seen[*contractv1.TerminateRequest](sidecar, "Terminate")) > 0
+				}, 5*time.Second, 10*time.Millisecond)
+			}
+		})
+	}
+}
+
+func TestGarbageIsCollectedWithoutTheSidecarAndWithoutCredentials(t *testing.T) {
+	installed(t, "--socket=/nowhere")
+	p := provider(t)
+	began := time.Now()
+	require.NoError(t, p.GarbageCollect(nil, block(`{"query":"temp-for-secret"}`), 10))
+	require.Less(t, time.Since(began), 500*time.Millisecond)
+}
+
+func TestMetadataIsFastAndEmptyWhileNobodyCanTell(t *testing.T) {
+	sidecar := fakesidecar.New(t)
+	sidecar.OnMetadata = func(ctx context.Context, r *contractv1.GetMetadataRequest) (map[string]string, error) {
+		switch string(r.GetMetric().GetBlock()) {
+		case `"bad"`:
+			return map[string]string{"error": "BLOCK_INVALID query: is missing"}, nil
+		case `"slow"`:
+			return nil, fakesidecar.Hang(ctx)
+		}
+		return map[string]string{"ResolvedSkyWalkingQuery": "q"}, nil
+	}
+	installed(t, "--socket="+sidecar.Socket)
+	p := provider(t)
+	began := time.Now()
+	require.Empty(t, p.GetMetadata(block("{}")))
+	require.Less(t, time.Since(began), 2*time.Second)
+	sidecar.Start(t)
+	require.Eventually(t, func() bool {
+		return p.GetMetadata(block("{}"))["ResolvedSkyWalkingQuery"] == "q"
+	}, 10*time.Second, 50*time.Millisecond)
+	require.Equal(t, "failed to get metadata via plugin: BLOCK_INVALID query: is missing", p.GetMetadata(block(`"bad"`))["error"])
+	began = time.Now()
+	require.Empty(t, p.GetMetadata(block(`"slow"`)))
+	require.Less(t, time.Since(began), 2*time.Second)
+}
