@@ -29,8 +29,13 @@ setting() {
 # need FILE PART: a part that is not built yet is named with its remedy.
 need() { [ -e "$1" ] || fail "$1 is missing: run lab/build.sh $2"; }
 
-# A pid alone may belong to somebody else by now: the start time (field 22 of stat, after the name) tells.
-started_at() { sed 's/^.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20; }
+# When a process started, in the kernel's ticks; nothing if it has ended, also when nobody has reaped it yet.
+# A pid alone may belong to somebody else by now. In stat, after the name: the state is first, the start twentieth.
+started_at() {
+  local stat
+  stat=$(sed 's/^.*) //' "/proc/$1/stat" 2>/dev/null) || return 0
+  case $stat in [ZX]*) ;; *) cut -d ' ' -f 20 <<< "$stat" ;; esac
+}
 
 # pid_of PART: prints the pid of a part that this lab started and that still runs; else fails.
 pid_of() {
@@ -64,10 +69,11 @@ await() {
   say "ready (pid $(pid_of "$part"), log $LAB_DIR/$part.log)"
 }
 
-# stop_part PART SECONDS: asks, waits, insists.
+# stop_part PART SECONDS: asks, waits, insists. A killed controller would leave its plugin behind.
 stop_part() {
-  local part=$1 seconds=$2 pid
+  local part=$1 seconds=$2 pid children
   if pid=$(pid_of "$part"); then
+    children=$(cat "/proc/$pid"/task/*/children 2>/dev/null || true)
     kill -TERM "$pid" 2>/dev/null || true
     for _ in $(seq $((seconds * 10))); do
       pid_of "$part" > /dev/null || break
@@ -75,7 +81,7 @@ stop_part() {
     done
     if pid_of "$part" > /dev/null; then
       say "$part did not end in $seconds s, killed"
-      kill -KILL "$pid" 2>/dev/null || true
+      kill -KILL "$pid" $children 2>/dev/null || true
     else
       say "$part ended"
     fi

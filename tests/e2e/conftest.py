@@ -1,0 +1,72 @@
+"""One lab a test session: real etcd, API server, stock controller and OAP, our service and bridge. No mocks."""
+
+import os
+import tempfile
+import time
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+from e2e_lab import ROOT, Lab, Say
+
+PARTS = ("etcd", "apiserver", "controller-manager", "scheduler", "kwok", "oap", "feed", "sidecar", "controller")
+SHOWN = ("controller", "sidecar", "oap", "feed")
+LAB = pytest.StashKey[Lab]()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.e2e)
+            item.add_marker(pytest.mark.timeout(420))
+
+
+@pytest.fixture(scope="session")
+def say(pytestconfig: pytest.Config) -> Say:
+    """One line of progress with the seconds since the begin, past pytest's capture."""
+    began = time.monotonic()
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+    reporter = pytestconfig.pluginmanager.getplugin("terminalreporter")
+
+    def line(text: str) -> None:
+        with capture.global_and_fixture_disabled():
+            reporter.ensure_newline()
+            reporter.write_line(f"  {time.monotonic() - began:6.1f} s  {text}")
+
+    return line
+
+
+@pytest.fixture(scope="session")
+def lab(pytestconfig: pytest.Config, say: Say) -> Iterator[Lab]:
+    """The whole lab, ended by pid whatever happens; its logs stay in .cache/lab/run/e2e."""
+    home = Path(os.environ.get("LAB_HOME", ROOT / ".cache/lab"))
+    with tempfile.TemporaryDirectory(prefix="e2e-") as sockets:
+        lab = Lab.at(home / "run/e2e", home, Path(sockets), say)
+        lab.stop()  # what a killed session may have left
+        for log in lab.folder.glob("*.log"):
+            log.unlink()
+        (lab.folder / "services.table").write_text("# calls are added by the tests\n")
+        pytestconfig.stash[LAB] = lab
+        try:
+            for part in PARTS:
+                lab.start(part)
+            yield lab
+        finally:
+            lab.stop()
+
+
+@pytest.fixture(autouse=True)
+def headline(request: pytest.FixtureRequest, lab: Lab, say: Say) -> None:  # noqa: ARG001 - the lab is up before
+    """Every test begins with its sentence, when the lab is up."""
+    say(f"{request.node.name.removeprefix('test_').replace('_', ' ')}:")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Put the ends of the parts' logs under a failure: the cause is rarely in the test's own words."""
+    report = yield
+    if report.failed and LAB in item.config.stash:
+        lab = item.config.stash[LAB]
+        report.sections += [(f"{lab.folder / part}.log", lab.log_tail(part)) for part in SHOWN]
+    return report

@@ -1,0 +1,158 @@
+"""The lab as the tests use it: parts started by their own scripts, ended by pid, telemetry on demand."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from e2e_kubectl import Kubectl
+
+ROOT = Path(__file__).parents[2]
+MANIFESTS = Path(__file__).parent / "manifests"
+PLUGIN = "skywalking/metrics"
+PORTS = (
+    "LAB_ETCD_PORT",
+    "LAB_ETCD_PEER_PORT",
+    "LAB_API_PORT",
+    "LAB_CONTROLLER_MANAGER_PORT",
+    "LAB_SCHEDULER_PORT",
+    "LAB_KWOK_PORT",
+    "OAP_REST_PORT",
+    "OAP_GRPC_PORT",
+    "LAB_CONTROLLER_METRICS_PORT",
+    "LAB_CONTROLLER_HEALTH_PORT",
+)
+
+Say = Callable[[str], None]
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports nobody listens on now: all are held until the last is known, so none comes twice."""
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in held]
+    for one in held:
+        one.close()
+    return ports
+
+
+@dataclass(frozen=True, slots=True)
+class Lab:
+    """One lab in one folder."""
+
+    folder: Path
+    home: Path
+    settings: dict[str, str]
+    say: Say
+
+    @classmethod
+    def at(cls, folder: Path, home: Path, sockets: Path, say: Say) -> "Lab":
+        """A lab on free ports. `sockets` has a short path: a unix socket's name ends at 107 bytes."""
+        settings = dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
+        settings |= {"LAB_DIR": str(folder), "LAB_HOME": str(home), "LAB_SOCKET": str(sockets / "provider.sock")}
+        return cls(folder, home, settings, say)
+
+    @property
+    def socket(self) -> Path:
+        return Path(self.settings["LAB_SOCKET"])
+
+    def start(self, part: str, *args: str) -> None:
+        """Run the part's script; it returns when the part is ready, and shows its log's end when it is not."""
+        began = time.monotonic()
+        # 240 s: the script's own patience is shorter; this only bounds a script that hangs.
+        done = subprocess.run(
+            [ROOT / "lab" / f"{part}.sh", *args],
+            env={**os.environ, **self.settings},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+        if done.returncode:
+            raise RuntimeError(f"lab/{part}.sh failed:\n{done.stdout}")
+        self.say(f"{part} ready in {time.monotonic() - began:.1f} s")
+
+    def stop(self, *parts: str) -> None:
+        environment = {**os.environ, **self.settings}
+        done = subprocess.run(
+            [ROOT / "lab/stop.sh", *parts], env=environment, capture_output=True, text=True, timeout=240, check=True
+        )
+        if ended := done.stdout.replace("stop: ", "").splitlines():
+            self.say(", ".join(ended))
+
+    def pid(self, part: str) -> int:
+        return int((self.folder / f"{part}.pid").read_text().split()[0])
+
+    def kill(self, part: str) -> None:
+        """End a part as a crash does, and wait until it is gone."""
+        pid = self.pid(part)
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: not Path(f"/proc/{pid}/exe").exists(), 10, f"{part} (pid {pid}) to be gone")
+
+    def plugin_pid(self) -> int:
+        """The bridge that this lab's controller runs as its child."""
+        found = [pid for pid in children(self.pid("controller")) if PLUGIN in command_of(pid)]
+        assert len(found) == 1, f"one plugin process expected below the controller, found {found}"
+        return found[0]
+
+    @property
+    def kubectl(self) -> Kubectl:
+        return Kubectl(self.home / "bin/kubectl", self.folder / "kubeconfig")
+
+    @property
+    def graphql(self) -> str:
+        return f"http://127.0.0.1:{self.settings['OAP_REST_PORT']}/graphql"
+
+    def log_tail(self, part: str, lines: int = 15, width: int = 300) -> str:
+        path = self.folder / f"{part}.log"
+        text = path.read_text(errors="replace") if path.exists() else ""
+        return "\n".join(line[:width] for line in text.splitlines()[-lines:])
+
+    def feed(self, service: str, profile: str, instances: str = "") -> None:
+        """Let a service have this traffic, ten past minutes included, and wait until OAP answers with them."""
+        table = self.folder / "services.table"
+        with table.open("a") as rows:
+            rows.write(f"{profile} {service} 60 {instances}\n")
+        wait_for(lambda: len(self.apdex(service, minutes=5)) == 5, 30, f"five closed minutes of {service} in OAP")
+
+    def apdex(self, service: str, minutes: int) -> list[int]:
+        """The service's apdex, times 10000, of the closed minutes that have one."""
+        query = """query q($service: String!, $duration: Duration!) {
+          apdex: readMetricsValues(
+            condition: {name: "service_apdex", entity: {scope: Service, serviceName: $service, normal: true}},
+            duration: $duration) { values { values { value isEmptyValue } } } }"""
+        end = datetime.now(UTC) - timedelta(minutes=1)
+        duration = {
+            "start": f"{end - timedelta(minutes=minutes - 1):%Y-%m-%d %H%M}",
+            "end": f"{end:%Y-%m-%d %H%M}",
+            "step": "MINUTE",
+        }
+        body = json.dumps({"query": query, "variables": {"service": service, "duration": duration}}).encode()
+        request = urllib.request.Request(self.graphql, body, {"content-type": "application/json"})  # noqa: S310 - ours
+        with urllib.request.urlopen(request, timeout=10) as reply:  # noqa: S310 - the lab's own OAP
+            values = json.load(reply)["data"]["apdex"]["values"]["values"]
+        return [one["value"] for one in values if not one["isEmptyValue"]]
+
+
+def wait_for(ready: Callable[[], bool], seconds: float, what: str) -> None:
+    """Ask twice a second until it is so; a test that waits in vain says for what."""
+    until = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < until, f"waited {seconds:.0f} s in vain for {what}"
+        time.sleep(0.5)
+
+
+def children(pid: int) -> list[int]:
+    found = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for file in found for child in file.read_text().split()]
+
+
+def command_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
