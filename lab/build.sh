@@ -108,7 +108,7 @@ build_oap() {
   fi
   rm -rf "$home/feed"
   javac -d "$home/feed" -cp "$home/libs/*" "$LAB/oap/feed"/*.java "$LAB/oap/feed/wire-$wire"/*.java
-  say "OAP $OAP_VERSION: $(ls "$home/libs" | wc -l) jars, $(du -sm "$home/libs" | cut -f 1) MB, feeder compiled"
+  say "OAP $OAP_VERSION: $(find "$home/libs" -name "*.jar" | wc -l) jars, $(du -sm "$home/libs" | cut -f 1) MB, feeder compiled"
 }
 
 [ $# -gt 0 ] || set -- etcd oap kubernetes kwok istio argo-1.10 argo-1.9

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034
 # What every part of the lab shares: where things lie, remembered settings, start, wait, stop. Sourced, never run.
 #
 #   LAB_DIR   the state of one lab: logs, pids, keys, settings (default .cache/lab/run); two labs need two folders
@@ -45,7 +46,7 @@ pid_of() {
   [ "$(started_at "$pid")" = "$born" ] && echo "$pid"
 }
 
-# launch PART COMMAND...: in the background, in a session of its own, all output into LAB_DIR/PART.log.
+# launch PART COMMAND...: in the background, out of reach of the terminal's Ctrl-C, all output into LAB_DIR/PART.log.
 launch() {
   local part=$1 pid
   shift
@@ -81,6 +82,7 @@ stop_part() {
     done
     if pid_of "$part" > /dev/null; then
       say "$part did not end in $seconds s, killed"
+      # shellcheck disable=SC2086 # several pids
       kill -KILL "$pid" $children 2>/dev/null || true
     else
       say "$part ended"

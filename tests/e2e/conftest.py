@@ -1,4 +1,4 @@
-"""One lab a test session: real etcd, API server, stock controller and OAP, our service and bridge. No mocks."""
+"""One lab for all tests: real etcd, API server, stock controller and OAP, our service and bridge. No mocks."""
 
 import os
 import tempfile
@@ -43,7 +43,7 @@ def lab(pytestconfig: pytest.Config, say: Say) -> Iterator[Lab]:
     home = Path(os.environ.get("LAB_HOME", ROOT / ".cache/lab"))
     with tempfile.TemporaryDirectory(prefix="e2e-") as sockets:
         lab = Lab.at(home / "run/e2e", home, Path(sockets), say)
-        lab.stop()  # what a killed session may have left
+        lab.stop()  # what a killed run may have left
         for log in lab.folder.glob("*.log"):
             log.unlink()
         (lab.folder / "services.table").write_text("# calls are added by the tests\n")
