@@ -1,0 +1,192 @@
+"""One worker process from the service's side: started when first asked, ended when it does not answer, replaced."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from skywalking_provider.conditions.limits import Cause, StoppedError
+from skywalking_provider.model import Deadline
+
+_MODULE = "skywalking_provider.conditions.cel_worker"
+# The packages' folder, wherever this one was found.
+_ROOT = str(Path(__file__).parents[2])
+# It takes half a second of a free core.
+_START_SECONDS = 30.0
+# The worker stops itself; this much later it is taken for stuck.
+_GRACE_SECONDS = 0.25
+_STOPPED = {"time": Cause.TIME, "memory": Cause.MEMORY, "depth": Cause.DEPTH}
+# What a worker needs of the environment. Nothing else: credentials live there.
+_KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONHOME", "TMPDIR", "VIRTUAL_ENV")
+
+
+class CelProcess:
+    """Answers one question at a time. Belongs to the event loop it is first used in."""
+
+    def __init__(self, memory_bytes: int) -> None:
+        self._memory_bytes = memory_bytes
+        self._turn = asyncio.Lock()
+        self._process: Process | None = None
+        self._talk: asyncio.Task[dict[str, Any]] | None = None
+        self._closed = False
+
+    @property
+    def pid(self) -> int | None:
+        """The process's number, where there is one."""
+        return self._process.pid if self._process else None
+
+    async def ask(
+        self, question: dict[str, Any], result: bytes, *, seconds: float, deadline: Deadline
+    ) -> dict[str, Any]:
+        """Wait for the turn and the answer.
+
+        A caller that leaves takes its question with it while it waits; one that runs is over by its limit.
+
+        Args:
+            question: See `cel_worker`; `seconds` and `size` are filled in.
+            result: JSON.
+            seconds: What the evaluation may take.
+            deadline: When the caller leaves.
+
+        Raises:
+            StoppedError: A limit of the evaluation, the deadline, or the end of the service.
+        """
+        if self._closed:
+            raise StoppedError(Cause.CLOSED)
+        if not deadline.remaining:
+            raise StoppedError(Cause.WAITED)
+        try:
+            async with asyncio.timeout(deadline.remaining):
+                await self._turn.acquire()
+                # A task of its own: a question that was sent has to be heard out, whoever asked.
+                self._talk = asyncio.create_task(self._converse(question, result, seconds, deadline))
+                self._talk.add_done_callback(self._done)
+                return await asyncio.shield(self._talk)
+        except TimeoutError:
+            raise StoppedError(Cause.WAITED) from None
+
+    async def close(self) -> None:
+        """End the process; open questions are answered with `Cause.CLOSED`."""
+        self._closed = True
+        talk = self._talk
+        self._kill()
+        if talk is not None:
+            await asyncio.wait([talk])
+        await self._end()
+
+    def _done(self, talk: asyncio.Task[dict[str, Any]]) -> None:
+        self._talk = None
+        self._turn.release()
+        if not talk.cancelled():
+            talk.exception()  # heard, even where the caller has left
+
+    async def _converse(
+        self, question: dict[str, Any], result: bytes, seconds: float, deadline: Deadline
+    ) -> dict[str, Any]:
+        if self._closed:
+            raise StoppedError(Cause.CLOSED)
+        try:
+            was_there = self._process is not None
+            try:
+                return await self._exchange(question, result, seconds, deadline)
+            except _DiedError:
+                if not was_there:  # a process made for this question has died of it
+                    raise
+            return await self._exchange(question, result, seconds, deadline)
+        except _DiedError:
+            raise StoppedError(Cause.CLOSED if self._closed else Cause.MEMORY) from None
+
+    async def _exchange(
+        self, question: dict[str, Any], result: bytes, seconds: float, deadline: Deadline
+    ) -> dict[str, Any]:
+        process = self._process or await self._start()
+        seconds = min(seconds, deadline.remaining)
+        if not seconds:
+            raise StoppedError(Cause.WAITED)
+        head = json.dumps({**question, "seconds": seconds, "size": len(result)}).encode()
+        try:
+            async with asyncio.timeout(seconds + _GRACE_SECONDS):
+                answer = await _ask(process, head + b"\n" + result)
+        except TimeoutError:
+            await self._end()
+            raise StoppedError(Cause.TIME) from None
+        except (EOFError, OSError, ValueError):
+            await self._end()
+            raise _DiedError from None
+        if stopped := answer.get("stopped"):
+            if stopped == "memory":  # what is left of it is in pieces
+                await self._end()
+            raise StoppedError(_STOPPED[stopped])
+        return answer
+
+    async def _start(self) -> Process:
+        if self._closed:
+            raise StoppedError(Cause.CLOSED)
+        environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (_ROOT, os.environ.get("PYTHONPATH"))))
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-P", "-m", _MODULE, str(self._memory_bytes)),
+                stdin=PIPE,
+                stdout=PIPE,
+                stderr=DEVNULL,  # nobody's log: it would be as long as an expression wants
+                env=environment,
+                start_new_session=True,  # ^C is the service's to handle
+            )
+        except OSError as error:
+            raise StoppedError(Cause.BROKEN, str(error)) from error
+        if self._closed:
+            self._kill()
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                hello = await _ask(self._process, b"")
+            trouble = hello.get("broken", "")
+        except (EOFError, OSError, ValueError) as error:
+            trouble = f"the process ended before it was ready: {error!r}"
+        except TimeoutError:
+            trouble = f"not ready within {_START_SECONDS:g} s"
+        if trouble:
+            await self._end()
+            raise StoppedError(Cause.CLOSED if self._closed else Cause.BROKEN, trouble)
+        return self._process
+
+    def _kill(self) -> None:
+        if self._process is not None and self._process.returncode is None:
+            # Its group is itself. (Process.kill would first look whether it has ended, and take the news from asyncio.)
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+    async def _end(self) -> None:
+        self._kill()
+        process, self._process = self._process, None
+        if process is not None:
+            await process.communicate()  # closes the pipes and waits
+
+
+class _DiedError(Exception):
+    """The process is gone."""
+
+
+async def _ask(process: Process, question: bytes) -> dict[str, Any]:
+    """Send, and read a line.
+
+    Raises:
+        EOFError, OSError: The process is gone.
+        ValueError: It does not speak as agreed.
+    """
+    if process.stdin is None or process.stdout is None:
+        raise EOFError
+    process.stdin.write(question)
+    await process.stdin.drain()
+    line = await process.stdout.readline()
+    if not line.endswith(b"\n"):
+        raise EOFError
+    answer = json.loads(line)
+    if not isinstance(answer, dict):
+        raise ValueError(f"no answer: {line[:80]!r}")
+    return answer
