@@ -22,6 +22,7 @@ from pydantic.alias_generators import to_camel
 from skywalking_provider.model import Secret
 from skywalking_provider.spec.address import normalise_address
 from skywalking_provider.spec.duration import Duration, format_duration
+from skywalking_provider.spec.entity import check_pattern
 from skywalking_provider.spec.problems import describe, keys_of
 
 ENVIRONMENT_PREFIX = "SWP_"
@@ -94,6 +95,8 @@ class BackendConfig(_Section):
         url: Base URL; /graphql is appended to it.
         aliases: Other addresses that templates use for this OAP. They are compared, never dialled.
         timeout: How long one request may take.
+        ui: Address of the SkyWalking UI, for the link in a run's status.
+        service_name: How the parts of a service become the name that SkyWalking knows.
         settle: How long after its end a bucket is read (OAP flushes every 25 s, then its storage refreshes).
         clock_ttl: How long an answer of getTimeInfo is used.
         max_answer_bytes: Longer answers are refused unread.
@@ -102,6 +105,8 @@ class BackendConfig(_Section):
 
     url: Url
     aliases: tuple[Url, ...] = ()
+    ui: str | None = None
+    service_name: Annotated[str, AfterValidator(check_pattern)] = "{name}.{namespace}"
     timeout: Seconds = timedelta(seconds=5)
     settle: Seconds = timedelta(seconds=60)
     clock_ttl: Seconds = timedelta(seconds=60)

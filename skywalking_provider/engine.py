@@ -1,40 +1,26 @@
 """The path of one measurement, in one direction: block, clock, window, reads, conditions, verdict."""
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import structlog
 
 from skywalking_provider import explain, judge
-from skywalking_provider.conditions import Conditions, Judged, jsontext
-from skywalking_provider.errors import BackendAway, ProviderError, Reason
-from skywalking_provider.judge import Verdict
-from skywalking_provider.model import Deadline, Measurement, Metric, OapTime, Phase, Run, Window
+from skywalking_provider.asking import Answered, Frame, answer_of, frame_of
+from skywalking_provider.conditions import Judged, jsontext
+from skywalking_provider.errors import BackendAway, NotYetKnown, ProviderError, Reason
+from skywalking_provider.judge import Patience, Verdict
+from skywalking_provider.languages import Languages, conditions_for
+from skywalking_provider.metadata import metadata_of
+from skywalking_provider.model import Deadline, Measurement, Metric, Phase, Run
 from skywalking_provider.oap import Backend, Backends
-from skywalking_provider.plan import argo_window, closed_window, next_bucket, read_for
-from skywalking_provider.series import Series, errors_of, series_of
-from skywalking_provider.spec import Spec, parse_block
-from skywalking_provider.spec.duration import format_duration
+from skywalking_provider.spec import EntitySpec, GraphqlSpec, Spec, parse_block
 
 MAX_VALUE = 32 * 1024  # characters of one value: Argo keeps ten measurements of a metric in one object
-_CONDITION_SECONDS = 1.0
 _RESERVE_SECONDS = 0.25  # left of a deadline for judging and answering
 
 _log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """One question, complete: what to read, from whom, for which window."""
-
-    spec: Spec
-    metric: Metric
-    backend: Backend
-    window: Window
-    next_bucket: datetime
 
 
 class Engine:
@@ -42,15 +28,15 @@ class Engine:
 
     Args:
         backends: The connected OAPs.
-        conditions: Argo's condition language.
+        languages: The condition languages.
         now: Our clock, aware.
     """
 
     def __init__(
-        self, backends: Backends, conditions: Conditions, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self, backends: Backends, languages: Languages, now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
         self._backends = backends
-        self._conditions = conditions
+        self._languages = languages
         self._now = now
 
     async def run(self, metric: Metric, run: Run, deadline: Deadline) -> Measurement:
@@ -67,15 +53,9 @@ class Engine:
         """The facts of a metric by its text alone; the key `error` says what is wrong with the block."""
         try:
             spec = parse_block(metric.block)
-            backend = self._backends.select(spec.backend, spec.address)
+            return metadata_of(spec, self._backends.select(spec.backend, spec.address))
         except ProviderError as error:
             return {"error": explain.bounded(f"{error.reason} {error}")}
-        return {
-            "ResolvedSkyWalkingQuery": spec.query,
-            "backend": backend.name,
-            "window": format_duration(spec.interval)
-            + (" up to now, the unfinished minute included (compatibility: argo)" if spec.compatibility else ""),
-        }
 
     async def _measure(self, metric: Metric, run: Run, started_at: datetime, deadline: Deadline) -> Measurement:
         value = ""
@@ -92,51 +72,32 @@ class Engine:
 
     async def _judge(self, metric: Metric, run: Run, started_at: datetime, deadline: Deadline) -> tuple[Verdict, str]:
         spec = parse_block(metric.block)
+        conditions = conditions_for(spec, metric)
         backend = self._backends.select(spec.backend, spec.address)
         try:
-            asked = await self._ask_for(spec, metric, backend, started_at, deadline)
-            data = await backend.read(read_for(spec, asked.window), deadline)
+            frame = await frame_of(spec, backend, run, started_at, self._now(), deadline)
+            patience = self._patience(spec, run, frame)
+            if not frame.window.buckets:
+                what = f"no minute since the run's start has closed yet · backend {backend.name}"
+                return judge.silence(Reason.NO_DATA, what, spec.on_no_data, patience), ""
+            answered = await answer_of(spec, backend, frame, deadline)
         except BackendAway as error:
             return judge.outage(error, spec.outage_grace, spec.on_outage, started_at, self._now()), ""
-        series = series_of(data)
-        if spec.compatibility is None and (verdict := self._without_data(asked, data, series, run, started_at)):
+        except NotYetKnown as error:
+            return judge.unknown(error, patience), ""
+        if verdict := _without_data(spec, backend, frame, answered, patience):
             return verdict, ""
-        judged = await self._conditions.evaluate(
-            metric.success_condition,
-            metric.failure_condition,
-            jsontext.dump(data),
-            timeout=min(_CONDITION_SECONDS, deadline.remaining),
-        )
-        return _verdict(asked, judged, series), "" if judged.phase is Phase.ERROR else _bounded_value(judged.value)
+        result = jsontext.dump(answered.sample.result)
+        judged = await self._languages.evaluate(conditions, result, deadline)
+        reason = judge.reason_of(judged.phase, success=bool(conditions.success), failure=bool(conditions.failure))
+        if reason in (None, Reason.CONDITION_ERROR):
+            return Verdict(judged.phase, reason, judged.message), _value(judged, spec)
+        wanted = explain.conditions_of(conditions.success, conditions.failure)
+        because = explain.measured(answered.sample, wanted, answered.of, frame.window, backend.name)
+        return Verdict(judged.phase, reason, because), _value(judged, spec)
 
-    async def _ask_for(
-        self, spec: Spec, metric: Metric, backend: Backend, started_at: datetime, deadline: Deadline
-    ) -> _Asked:
-        now = self._now()
-        if spec.compatibility:  # the built-in provider knows neither OAP's clock nor its zone
-            window = argo_window(spec.interval, now.astimezone())
-            return _Asked(spec, metric, backend, window, now + timedelta(minutes=1))
-        time = await backend.time(deadline)
-        settle = backend.settle if spec.settle is None else spec.settle
-        window = closed_window(spec.interval, settle, time.at(started_at), time.at(now))
-        return _Asked(spec, metric, backend, window, _ours(time, next_bucket(settle, time.at(now))))
-
-    def _without_data(
-        self, asked: _Asked, data: Mapping[str, Any], series: list[Series], run: Run, started_at: datetime
-    ) -> Verdict | None:
-        for field, words in errors_of(data):
-            raise ProviderError(Reason.QUERY_INVALID, f"{field}: {words}")
-        silent = [one for one in series if not one.present]
-        if not silent:
-            return None
-        return judge.silence(
-            explain.nothing_in(silent, asked.window, asked.backend.name),
-            asked.spec.longest_wait(background=run.background),
-            asked.spec.on_no_data,
-            started_at,
-            self._now(),
-            asked.next_bucket,
-        )
+    def _patience(self, spec: Spec, run: Run, frame: Frame) -> Patience:
+        return Patience(spec.longest_wait(background=run.background), frame.waits_from, self._now(), frame.next_bucket)
 
     def _render(self, verdict: Verdict, value: str, started_at: datetime) -> Measurement:
         return Measurement(
@@ -149,19 +110,15 @@ class Engine:
         )
 
 
-def _verdict(asked: _Asked, judged: Judged, series: list[Series]) -> Verdict:
-    metric = asked.metric
-    reason = judge.reason_of(
-        judged.phase, success=bool(metric.success_condition), failure=bool(metric.failure_condition)
-    )
-    if reason in (None, Reason.CONDITION_ERROR):
-        return Verdict(judged.phase, reason, judged.message)
-    wanted = explain.conditions_of(metric.success_condition, metric.failure_condition)
-    return Verdict(judged.phase, reason, explain.measured(series, wanted, asked.window, asked.backend.name))
-
-
-def _ours(time: OapTime, theirs: datetime) -> datetime:
-    return time.ours(theirs).astimezone(UTC)
+def _without_data(spec: Spec, backend: Backend, frame: Frame, answered: Answered, patience: Patience) -> Verdict | None:
+    sample, of, window = answered.sample, answered.of, frame.window
+    if sample.silent:
+        what = explain.nothing_in(sample, of, window, backend.name)
+        return judge.silence(Reason.NO_DATA, what, spec.on_no_data, patience)
+    if isinstance(spec, EntitySpec) and spec.min_calls > (sample.calls or 0):
+        what = explain.too_few(sample, spec.min_calls, of, window, backend.name)
+        return judge.silence(Reason.TOO_FEW_CALLS, what, spec.on_no_data, patience)
+    return None
 
 
 def _whole_second(instant: datetime) -> datetime:
@@ -170,9 +127,12 @@ def _whole_second(instant: datetime) -> datetime:
     return floor if floor == instant else floor + timedelta(seconds=1)
 
 
-def _bounded_value(value: str) -> str:
-    if len(value) <= MAX_VALUE:
-        return value
+def _value(judged: Judged, spec: Spec) -> str:
+    if judged.phase is Phase.ERROR:
+        return ""  # as Argo: an Error keeps no value
+    as_the_built_in = isinstance(spec, GraphqlSpec) and spec.compatibility is not None
+    if len(judged.value) <= MAX_VALUE or as_the_built_in:
+        return judged.value
     return json.dumps(
-        f"omitted: the result has {len(value)} characters; at most {MAX_VALUE} are kept in an AnalysisRun"
+        f"omitted: the result has {len(judged.value)} characters; at most {MAX_VALUE} are kept in an AnalysisRun"
     )

@@ -13,6 +13,9 @@ class Reason(StrEnum):
     OAP_REFUSED = "OAP_REFUSED"
     OAP_ANSWER_INVALID = "OAP_ANSWER_INVALID"
     NO_DATA = "NO_DATA"
+    TOO_FEW_CALLS = "TOO_FEW_CALLS"
+    ENTITY_UNKNOWN = "ENTITY_UNKNOWN"
+    METRIC_UNAVAILABLE = "METRIC_UNAVAILABLE"
     CONDITION_ERROR = "CONDITION_ERROR"
     CONDITION_NOT_MET = "CONDITION_NOT_MET"
     FAILURE_CONDITION_MET = "FAILURE_CONDITION_MET"
@@ -33,7 +36,7 @@ class ProviderError(Exception):
         self.reason = reason
         self.what = what
         self.remedy = remedy
-        super().__init__(f"{what}: {remedy}" if remedy else what)
+        super().__init__(f"{what.removesuffix('.')}: {remedy}" if remedy else what)
 
 
 class BackendAway(ProviderError):  # noqa: N818 - a state of the backend, named as the design names it
@@ -41,3 +44,10 @@ class BackendAway(ProviderError):  # noqa: N818 - a state of the backend, named 
 
     def __init__(self, what: str, remedy: str = "") -> None:
         super().__init__(Reason.OAP_AWAY, what, remedy)
+
+
+class NotYetKnown(ProviderError):  # noqa: N818 - as above
+    """OAP does not know an entity that is well written: a new canary takes up to a minute to appear."""
+
+    def __init__(self, what: str, remedy: str = "") -> None:
+        super().__init__(Reason.ENTITY_UNKNOWN, what, remedy)

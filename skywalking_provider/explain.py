@@ -1,17 +1,15 @@
 """The one line that a measurement says about itself: most useful fact first, a stable reason code before it. Pure."""
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from skywalking_provider.errors import Reason
+from skywalking_provider.forms.sample import Sample
 from skywalking_provider.judge import Verdict
 from skywalking_provider.model import Window
-from skywalking_provider.series import Bucket, Series
 
 MAX_MESSAGE = 1024
 _MAX_CONDITION = 240
 _MAX_SERIES = 3
-_MAX_BUCKETS = 8
 
 
 def message_of(verdict: Verdict) -> str:
@@ -24,25 +22,29 @@ def message_of(verdict: Verdict) -> str:
     return bounded(f"{verdict.reason} {verdict.because}")
 
 
-def measured(series: Sequence[Series], wanted: str, window: Window, backend: str) -> str:
+def measured(sample: Sample, wanted: str, of: str, window: Window, backend: str) -> str:
     """What was measured, what was wanted of it, and where it comes from.
 
     Args:
-        series: The reads of the measurement.
+        sample: What was read.
         wanted: The conditions, as `conditions_of` writes them.
+        of: Whom it is of, where the block does not say it all.
         window: The window read, in the OAP's zone.
         backend: Name of the backend.
     """
-    facts = ", ".join(_facts(one) for one in series[:_MAX_SERIES]) or "result"
-    if len(series) > _MAX_SERIES:
-        facts += f" and {len(series) - _MAX_SERIES} more"
-    return f"{facts}, {wanted} · {_buckets(series, window)} {window_text(window)} · backend {backend}"
+    return _joined(f"{sample.told}, {wanted}", _coverage(sample, window), of, window_text(window), f"backend {backend}")
 
 
-def nothing_in(series: Sequence[Series], window: Window, backend: str) -> str:
+def nothing_in(sample: Sample, of: str, window: Window, backend: str) -> str:
     """Which reads have no value at all, and where was looked."""
-    names = ", ".join(one.name for one in series[:_MAX_SERIES])
-    return f"no value of {names} in {window.buckets} buckets {window_text(window)} · backend {backend}"
+    names = ", ".join(one.name for one in sample.silent[:_MAX_SERIES])
+    return _joined(f"no value of {names} in {window.buckets} buckets", of, window_text(window), f"backend {backend}")
+
+
+def too_few(sample: Sample, wanted: int, of: str, window: Window, backend: str) -> str:
+    """How many calls there were, and how many are wanted."""
+    calls = f"{_count(sample.calls or 0)} calls, wanted {_count(wanted)} (minCalls)"
+    return _joined(calls, of, window_text(window), f"backend {backend}")
 
 
 def conditions_of(success: str, failure: str) -> str:
@@ -66,25 +68,19 @@ def bounded(line: str) -> str:
     return line if len(line) <= MAX_MESSAGE else line[: MAX_MESSAGE - 1] + "…"
 
 
-def _facts(series: Series) -> str:
-    if len(series.buckets) <= _MAX_BUCKETS:
-        return f"{series.name} {' '.join(_bucket(bucket) for bucket in series.buckets)}"
-    numbers = [bucket for bucket in series.present if not isinstance(bucket, str)]
-    if not numbers:
-        return f"{series.name} {len(series.present)} values"
-    return f"{series.name} {_bucket(min(numbers))}..{_bucket(max(numbers))}"
+def _coverage(sample: Sample, window: Window) -> str:
+    calls = "" if sample.calls is None else f"{_count(sample.calls)} calls in "
+    if sample.covered is None or sample.covered >= window.buckets:
+        return f"{calls}{window.buckets} buckets"
+    return f"{calls}{sample.covered} of {window.buckets} buckets"
 
 
-def _buckets(series: Sequence[Series], window: Window) -> str:
-    counts = [len(one.present) for one in series if len(one.buckets) == window.buckets]
-    present = min(counts, default=window.buckets)
-    return f"{present} of {window.buckets} buckets" if present < window.buckets else f"{window.buckets} buckets"
+def _joined(*parts: str) -> str:
+    return " · ".join(part for part in parts if part)
 
 
-def _bucket(bucket: Bucket) -> str:
-    if bucket is None:
-        return "–"
-    return bucket if isinstance(bucket, str) else f"{bucket:.10g}"
+def _count(number: int) -> str:
+    return f"{number:,}".replace(",", " ")
 
 
 def _clock(instant: datetime) -> str:

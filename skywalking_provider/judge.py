@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from skywalking_provider.errors import BackendAway, ProviderError, Reason
+from skywalking_provider.errors import BackendAway, NotYetKnown, ProviderError, Reason
 from skywalking_provider.model import Phase
 from skywalking_provider.spec import OnNoData, OnOutage
 from skywalking_provider.spec.duration import format_duration
@@ -46,26 +46,52 @@ def outage(error: BackendAway, grace: timedelta, policy: OnOutage, started_at: d
     return Verdict(_ON_OUTAGE[policy], error.reason, f"{error}; away for {format_duration(grace)} (outageGrace)")
 
 
-def silence(
-    what: str, wait: timedelta, policy: OnNoData, started_at: datetime, now: datetime, next_bucket: datetime
-) -> Verdict:
-    """No data is waited for, then the policy decides; no condition is asked.
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long data is waited for.
 
-    Args:
-        what: What was not found, and where.
+    Attributes:
         wait: maxWait.
-        policy: onNoData.
-        started_at: When the measurement began.
+        counted_from: From when, on our clock.
         now: Our clock.
         next_bucket: When the answer can change, on our clock.
     """
-    end = started_at + wait
-    if now < end:
-        return Verdict(
-            Phase.RUNNING, Reason.NO_DATA, f"{what}; waiting for data until {_clock(end)}", min(next_bucket, end)
-        )
-    waited = f"waited {format_duration(wait)} (maxWait)" if wait else "not waiting (maxWait: 0)"
-    return Verdict(_ON_NO_DATA[policy], Reason.NO_DATA, f"{what}; {waited}")
+
+    wait: timedelta
+    counted_from: datetime
+    now: datetime
+    next_bucket: datetime
+
+    @property
+    def end(self) -> datetime:
+        """Until when."""
+        return self.counted_from + self.wait
+
+    @property
+    def over(self) -> bool:
+        """Whether there is none left."""
+        return self.now >= self.end
+
+
+def silence(reason: Reason, what: str, policy: OnNoData, patience: Patience) -> Verdict:
+    """No data, or too few calls: waited for, then the policy decides; no condition is asked.
+
+    Args:
+        reason: NO_DATA or TOO_FEW_CALLS.
+        what: What was not found, and where.
+        policy: onNoData.
+        patience: How long.
+    """
+    if not patience.over:
+        return _waiting(reason, what, patience)
+    return Verdict(_ON_NO_DATA[policy], reason, f"{what}; {_waited(patience)}")
+
+
+def unknown(error: NotYetKnown, patience: Patience) -> Verdict:
+    """An entity that OAP does not know may be new: waited for, then an Error with the nearest names."""
+    if not patience.over:
+        return _waiting(error.reason, str(error), patience)
+    return Verdict(Phase.ERROR, error.reason, f"{error}; {_waited(patience)}")
 
 
 def trouble(error: ProviderError) -> Verdict:
@@ -91,6 +117,15 @@ def reason_of(phase: Phase, *, success: bool, failure: bool) -> Reason | None:
         case Phase.ERROR:
             return Reason.CONDITION_ERROR
     return None
+
+
+def _waiting(reason: Reason, what: str, patience: Patience) -> Verdict:
+    until = f"{what}; waiting until {_clock(patience.end)}"
+    return Verdict(Phase.RUNNING, reason, until, min(patience.next_bucket, patience.end))
+
+
+def _waited(patience: Patience) -> str:
+    return f"waited {format_duration(patience.wait)} (maxWait)" if patience.wait else "not waiting (maxWait: 0)"
 
 
 def _backoff(waited: timedelta) -> timedelta:

@@ -82,6 +82,56 @@ class Window:
         return (self.end - self.start) // self.step
 
 
+class Scope(StrEnum):
+    """SkyWalking's scope of a metric."""
+
+    SERVICE = "Service"
+    INSTANCE = "ServiceInstance"
+    ENDPOINT = "Endpoint"
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """What a metric belongs to; `normal` is false for what agents only call, such as a database."""
+
+    service: str
+    normal: bool = True
+    instance: str | None = None
+    endpoint: str | None = None
+
+    @property
+    def scope(self) -> Scope:
+        """The scope that the parts make."""
+        if self.instance is not None:
+            return Scope.INSTANCE
+        return Scope.SERVICE if self.endpoint is None else Scope.ENDPOINT
+
+    @property
+    def name(self) -> str:
+        """The most particular name."""
+        return self.instance or self.endpoint or self.service
+
+
+@dataclass(frozen=True, slots=True)
+class Entities:
+    """The entities of one measurement: one, or the instances that a selector found.
+
+    Attributes:
+        all: At least one, all of one scope.
+        layers: The layers of the service.
+        selector: The selector of the instances as written, for messages; empty for a single entity.
+    """
+
+    all: tuple[Entity, ...]
+    layers: tuple[str, ...] = ()
+    selector: str = ""
+
+    @property
+    def scope(self) -> Scope:
+        """The scope of all."""
+        return self.all[0].scope
+
+
 @dataclass(frozen=True, slots=True)
 class OapTime:
     """An OAP's clock and zone as seen from here; `ahead` is its clock less ours."""

@@ -1,12 +1,11 @@
-"""What to ask, and for which window. Pure: the clock is an argument."""
+"""Windows and the requests for them. Pure: the clock is an argument."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from skywalking_provider.model import Window
-from skywalking_provider.spec import Spec
-from skywalking_provider.spec.block import MAX_BUCKETS, MINUTE
+from skywalking_provider.spec.common import MAX_BUCKETS, MINUTE
 
 _BUCKET_FORMAT = "%Y-%m-%d %H%M"  # SkyWalking's, at MINUTE step
 
@@ -19,7 +18,9 @@ class Read:
     variables: Mapping[str, object]
 
 
-def closed_window(length: timedelta, settle: timedelta, started_at: datetime, now: datetime) -> Window:
+def closed_window(
+    length: timedelta, settle: timedelta, started_at: datetime, now: datetime, not_before: datetime | None = None
+) -> Window:
     """The window of a measurement: closed buckets only, so that no bucket can still change.
 
     It starts `length` before the last bucket that was closed when the measurement started, and ends with the last
@@ -30,12 +31,16 @@ def closed_window(length: timedelta, settle: timedelta, started_at: datetime, no
         settle: How long after its end a bucket counts as closed.
         started_at: When the measurement began, on the OAP's clock.
         now: The OAP's clock.
+        not_before: No bucket that began earlier is read; the window is empty until the first later one is closed.
     """
     zone = now.tzinfo
     started_at, now = started_at.astimezone(UTC), now.astimezone(UTC)  # Python's arithmetic is right in UTC only
     first_end = _floor(started_at - settle)
     end = max(first_end, _floor(now - settle))
     start = max(first_end - length, end - MAX_BUCKETS * MINUTE)
+    if not_before is not None:
+        start = max(start, _ceiling(not_before.astimezone(UTC)))
+        end = max(start, end)
     return Window(start.astimezone(zone), end.astimezone(zone))
 
 
@@ -57,9 +62,9 @@ def next_bucket(settle: timedelta, now: datetime) -> datetime:
     return _floor(now.astimezone(UTC) - settle) + MINUTE + settle
 
 
-def read_for(spec: Spec, window: Window) -> Read:
-    """The request of a block for a window: its own query, and `$duration` as the built-in provider gives it."""
-    return Read(spec.query, {"duration": duration_variable(window)})
+def readable_at(bucket_start: datetime, settle: timedelta) -> datetime:
+    """When the first bucket that does not begin before an instant will be closed."""
+    return _ceiling(bucket_start.astimezone(UTC)) + MINUTE + settle
 
 
 def duration_variable(window: Window) -> dict[str, str]:
@@ -74,3 +79,8 @@ def duration_variable(window: Window) -> dict[str, str]:
 
 def _floor(instant: datetime) -> datetime:
     return instant.replace(second=0, microsecond=0)
+
+
+def _ceiling(instant: datetime) -> datetime:
+    floor = _floor(instant)
+    return floor if floor == instant else floor + MINUTE

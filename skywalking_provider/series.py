@@ -1,8 +1,13 @@
 """What an answer holds, read by read: buckets with values, and buckets without. Absent is never zero. Pure."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from skywalking_provider.errors import ProviderError, Reason
+
+_DECIMAL = re.compile(r"-?\d+(\.\d+)?")
 
 Number = int | float
 Bucket = Number | str | None
@@ -72,10 +77,35 @@ def _joined(lists: Iterator[Any] | Sequence[Any]) -> tuple[Bucket, ...] | None:
     return tuple(buckets)
 
 
+def number_text(number: Number) -> str:
+    """A number as a person reads it: six significant digits at most after the point, no exponent for what is usual."""
+    return f"{number:.10g}" if isinstance(number, int) or number.is_integer() else f"{number:.6g}"
+
+
+def decimal(text: object, expression: str) -> Number | None:
+    """A number as MQE writes it; None where it is absent.
+
+    Raises:
+        ProviderError: It is none: "NaN" (0/0), "∞" (x/0), or written with the decimal comma of the OAP's locale.
+    """
+    if text is None:
+        return None
+    if isinstance(text, str) and _DECIMAL.fullmatch(text):
+        return float(text) if "." in text else int(text)
+    if isinstance(text, str) and _DECIMAL.fullmatch(text.replace(",", ".")):
+        raise ProviderError(
+            Reason.OAP_ANSWER_INVALID,
+            f"{expression}: OAP writes numbers with a comma ({text}), so that parts of them are lost",
+            "start the OAP with -Duser.language=en",
+        )
+    raise ProviderError(
+        Reason.OAP_ANSWER_INVALID,
+        f"{expression}: OAP answered {str(text)[:20]!r}, which is no number",
+        "x/0 is ∞, 0/0 is NaN",
+    )
+
+
 def _bucket(value: object) -> Bucket:
     if isinstance(value, str):
-        try:
-            return float(value) if "." in value else int(value)
-        except ValueError:
-            return value
+        return (float(value) if "." in value else int(value)) if _DECIMAL.fullmatch(value) else value
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skywalking_provider import explain, judge
-from skywalking_provider.errors import BackendAway, ProviderError, Reason
-from skywalking_provider.judge import Verdict
+from skywalking_provider.errors import BackendAway, NotYetKnown, ProviderError, Reason
+from skywalking_provider.forms.sample import Sample
+from skywalking_provider.judge import Patience, Verdict
 from skywalking_provider.model import Phase, Window
-from skywalking_provider.series import Series
 from skywalking_provider.spec import OnNoData, OnOutage
 
 START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -44,7 +44,8 @@ def test_silence_is_waited_for_until_the_answer_can_change_and_then_ends_with_it
     now = START + waited
     change = now + timedelta(seconds=seconds)
 
-    verdict = judge.silence("no value", wait, policy, START, now, change)
+    patience = Patience(wait, START, now, change)
+    verdict = judge.silence(Reason.NO_DATA, "no value", policy, patience)
 
     if waited < wait:
         assert verdict.phase is Phase.RUNNING
@@ -70,22 +71,30 @@ def test_the_reason_says_which_condition_decided(
     assert judge.reason_of(phase, success=success, failure=failure) is reason
 
 
-def test_the_message_says_the_most_useful_fact_first() -> None:
-    window = Window(START, START + timedelta(minutes=3))
-    series = [Series("service_apdex", (8500, None, 8600))]
+@given(WAITED, LIMITS, st.integers(1, 60))
+def test_an_entity_that_may_be_new_is_waited_for_and_then_an_error(
+    waited: timedelta, wait: timedelta, seconds: int
+) -> None:
+    now = START + waited
 
-    because = explain.measured(series, explain.conditions_of("result > 1", ""), window, "prod")
+    patience = Patience(wait, START, now, now + timedelta(seconds=seconds))
+    verdict = judge.unknown(NotYetKnown("service: OAP knows no 'x'"), patience)
+
+    assert verdict.phase is (Phase.RUNNING if waited < wait else Phase.ERROR)
+    assert verdict.reason is Reason.ENTITY_UNKNOWN
+
+
+def test_the_message_says_the_most_useful_fact_first() -> None:
+    window = Window(START, START + timedelta(minutes=12))
+    sample = Sample(0.973, "success-rate 0.973", (), calls=1840, covered=10)
+
+    wanted = explain.conditions_of("result >= 0.99", "")
+    because = explain.measured(sample, wanted, "3 instances of 6c85f7bf4", window, "prod")
 
     assert explain.message_of(Verdict(Phase.FAILED, Reason.CONDITION_NOT_MET, because)) == (
-        'CONDITION_NOT_MET service_apdex 8500 – 8600, wanted "result > 1"'
-        " · 2 of 3 buckets 09:00–09:03 +0000 · backend prod"
+        'CONDITION_NOT_MET success-rate 0.973, wanted "result >= 0.99" · 1 840 calls in 10 of 12 buckets'
+        " · 3 instances of 6c85f7bf4 · 09:00–09:12 +0000 · backend prod"
     )
-
-
-def test_a_long_series_is_told_by_its_extremes() -> None:
-    window = Window(START, START + timedelta(minutes=10))
-
-    assert "service_cpm 1..10," in explain.measured([Series("service_cpm", tuple(range(1, 11)))], "x", window, "prod")
 
 
 def test_a_condition_error_is_told_in_argos_words_alone() -> None:

@@ -3,34 +3,102 @@
 import difflib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 from skywalking_provider.config import BackendConfig
+from skywalking_provider.entities import Instance, Service
 from skywalking_provider.errors import ProviderError, Reason
-from skywalking_provider.model import Deadline, OapTime
+from skywalking_provider.model import Deadline, OapTime, Window
+from skywalking_provider.oap.cached import Cached
+from skywalking_provider.oap.catalog import (
+    ASK_LAYERS,
+    ASK_METRICS,
+    ASK_SERVICES,
+    ask_endpoints,
+    ask_instances,
+    ask_services_of,
+    instances_from,
+    layers_from,
+    names_from,
+    services_from,
+)
 from skywalking_provider.oap.client import OapClient
-from skywalking_provider.oap.clock import OapClock
+from skywalking_provider.oap.clock import ask_time
+from skywalking_provider.oap.dialect import ASK_DIALECT, Dialect, dialect_from
 from skywalking_provider.plan import Read
 
+_DIALECT_SECONDS = 600.0  # an OAP is upgraded seldom, and a wrong dialect is an Error in its own words until then
+_NAMES_SECONDS = 60.0
+_MISSED_SECONDS = 5.0
 
-@dataclass(frozen=True, slots=True)
+
 class Backend:
-    """One OAP, connected."""
+    """One OAP, connected, with what is known of it.
 
-    name: str
-    settle: timedelta
-    _client: OapClient
-    _clock: OapClock
+    Args:
+        name: As configured.
+        config: Its configuration.
+        client: How to ask it.
+        now: Our own clock.
+    """
 
-    async def time(self, deadline: Deadline) -> OapTime:
-        """The OAP's clock and zone. Raises as `OapClock.read`."""
-        return await self._clock.read(deadline)
+    def __init__(self, name: str, config: BackendConfig, client: OapClient, now: Callable[[], datetime]) -> None:
+        self.name = name
+        self.settle = config.settle
+        self.service_name = config.service_name
+        self.ui = config.ui
+        self._client = client
+        self._time = Cached(partial(ask_time, client, now), config.clock_ttl.total_seconds())
+        self._dialect = Cached(self._ask_dialect, _DIALECT_SECONDS)
+        self._services = Cached(self._ask_services, _NAMES_SECONDS)
+        self._metrics = Cached(self._ask_metrics, _NAMES_SECONDS)
 
     async def read(self, read: Read, deadline: Deadline) -> dict[str, Any]:
-        """The `data` of one request. Raises as `OapClient.read`."""
+        """The `data` of one request. Raises as `OapClient.read`, as all below."""
         return await self._client.read(read, deadline)
+
+    async def time(self, deadline: Deadline) -> OapTime:
+        """The OAP's clock and zone."""
+        return await self._time.get(deadline)
+
+    async def dialect(self, deadline: Deadline) -> Dialect:
+        """What the OAP understands."""
+        return await self._dialect.get(deadline)
+
+    @property
+    def known_dialect(self) -> Dialect | None:
+        """What the OAP understands, if it was asked already."""
+        return self._dialect.peek
+
+    async def services(self, deadline: Deadline, *, fresh: bool = False) -> tuple[Service, ...]:
+        """All services; `fresh` where one was missed that may be new."""
+        return await self._services.get(deadline, newer_than=_MISSED_SECONDS if fresh else None)
+
+    async def metrics(self, deadline: Deadline) -> tuple[str, ...]:
+        """The names of all metrics."""
+        return await self._metrics.get(deadline)
+
+    async def instances(self, service: Service, window: Window, deadline: Deadline) -> tuple[Instance, ...]:
+        """The instances of a service that lived in a window."""
+        return instances_from(await self.read(ask_instances(service, window), deadline))
+
+    async def endpoints(self, service: Service, keyword: str, deadline: Deadline) -> tuple[str, ...]:
+        """The endpoints of a service whose names contain a keyword, a hundred at most."""
+        return names_from(await self.read(ask_endpoints(service, keyword), deadline), "endpoints")
+
+    async def _ask_dialect(self, deadline: Deadline) -> Dialect:
+        return dialect_from(await self.read(ASK_DIALECT, deadline))
+
+    async def _ask_services(self, deadline: Deadline) -> tuple[Service, ...]:
+        if (await self.dialect(deadline)).mqe:
+            return services_from(await self.read(ASK_SERVICES, deadline))
+        layers = layers_from(await self.read(ASK_LAYERS, deadline))
+        return services_from(await self.read(ask_services_of(layers), deadline)) if layers else ()
+
+    async def _ask_metrics(self, deadline: Deadline) -> tuple[str, ...]:
+        return names_from(await self.read(ASK_METRICS, deadline), "metrics")
 
 
 class Backends:
@@ -90,6 +158,6 @@ async def open_backends(configs: Mapping[str, BackendConfig], now: Callable[[], 
         addresses: dict[str, str] = {}
         for name, config in configs.items():
             client = await stack.enter_async_context(OapClient(name, config))
-            backends[name] = Backend(name, config.settle, client, OapClock(client, config.clock_ttl, now))
+            backends[name] = Backend(name, config, client, now)
             addresses |= dict.fromkeys((config.url, *config.aliases), name)
         yield Backends(backends, addresses)

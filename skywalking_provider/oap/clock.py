@@ -1,12 +1,10 @@
-"""An OAP's clock and zone, from `getTimeInfo`: asked seldom, by one at a time."""
+"""An OAP's clock and zone, from `getTimeInfo`."""
 
-import asyncio
 import re
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 
-from skywalking_provider.errors import BackendAway, ProviderError, Reason
+from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.model import Deadline, OapTime
 from skywalking_provider.oap.client import OapClient
 from skywalking_provider.plan import Read
@@ -14,46 +12,16 @@ from skywalking_provider.plan import Read
 _TIME_INFO = Read("query { getTimeInfo { timezone currentTimestamp } }", {})
 
 
-class OapClock:
-    """Caches what `getTimeInfo` said for `ttl`.
+async def ask_time(client: OapClient, now: Callable[[], datetime], deadline: Deadline) -> OapTime:
+    """Ask an OAP for its clock.
 
-    Args:
-        client: Where to ask.
-        ttl: How long an answer is used.
-        now: Our own clock.
+    Raises:
+        BackendAway: It cannot be asked now.
+        ProviderError: It refuses, or its answer is none.
     """
-
-    def __init__(self, client: OapClient, ttl: timedelta, now: Callable[[], datetime]) -> None:
-        self._client = client
-        self._ttl = ttl.total_seconds()
-        self._now = now
-        # The state: the last answer, until which monotonic instant it is used, and who may renew it.
-        self._time: OapTime | None = None
-        self._good_until = 0.0
-        self._renewing = asyncio.Lock()
-
-    async def read(self, deadline: Deadline) -> OapTime:
-        """The OAP's clock.
-
-        Raises:
-            BackendAway: It cannot be asked now.
-            ProviderError: It refuses, or its answer is none.
-        """
-        if self._time is not None and time.monotonic() < self._good_until:
-            return self._time
-        try:
-            async with asyncio.timeout(deadline.remaining), self._renewing:
-                if self._time is None or time.monotonic() >= self._good_until:
-                    self._time = await self._ask(deadline)
-                    self._good_until = time.monotonic() + self._ttl
-                return self._time
-        except TimeoutError as error:
-            raise BackendAway("the OAP's clock could not be read in time") from error
-
-    async def _ask(self, deadline: Deadline) -> OapTime:
-        before = self._now()
-        data = await self._client.read(_TIME_INFO, deadline)
-        return time_from(data, before + (self._now() - before) / 2)
+    before = now()
+    data = await client.read(_TIME_INFO, deadline)
+    return time_from(data, before + (now() - before) / 2)
 
 
 def time_from(data: dict[str, object], ours: datetime) -> OapTime:

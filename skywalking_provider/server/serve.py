@@ -13,11 +13,11 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from skywalking_provider import __version__
-from skywalking_provider.conditions import open_conditions
 from skywalking_provider.config import Config, ConfigError
 from skywalking_provider.contract.v1 import metric_provider_pb2 as pb
 from skywalking_provider.contract.v1 import metric_provider_pb2_grpc as rpc
 from skywalking_provider.engine import Engine
+from skywalking_provider.languages import open_languages
 from skywalking_provider.oap import open_backends
 from skywalking_provider.server.listen import Endpoint, endpoint_of
 from skywalking_provider.server.service import MetricProviderService
@@ -78,9 +78,9 @@ class RunningServer:
 @asynccontextmanager
 async def running(config: Config, endpoint: Endpoint) -> AsyncIterator[RunningServer]:
     """Serve for as long as the context lasts; SERVING only once a condition can be evaluated."""
-    async with open_conditions() as conditions, open_backends(config.backends, _now) as backends:
+    async with open_languages() as languages, open_backends(config.backends, _now) as backends:
         server = grpc.aio.server(options=_OPTIONS)
-        rpc.add_MetricProviderServicer_to_server(MetricProviderService(Engine(backends, conditions, _now)), server)
+        rpc.add_MetricProviderServicer_to_server(MetricProviderService(Engine(backends, languages, _now)), server)
         healthy = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
         reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+_BRANCHES = frozenset({"ServiceParts", "constrained-str"})  # pydantic names the branch of a union; an author does not
+
 
 def describe(error: ValidationError, known: Iterable[str], *, later: Iterable[str] = ()) -> str:
     """Put all findings into one line.
@@ -25,7 +27,7 @@ def keys_of(model: type[BaseModel]) -> list[str]:
 
 
 def _finding(detail: ErrorDetails, known: tuple[str, ...], later: frozenset[str]) -> str:
-    path = ".".join(str(part) for part in detail["loc"])
+    path = ".".join(str(part) for part in detail["loc"] if part not in _BRANCHES)
     key = str(detail["loc"][-1]) if detail["loc"] else ""
     match detail["type"]:
         case "extra_forbidden" if key in later:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from skywalking_provider.conditions import open_conditions
 from skywalking_provider.config import BackendConfig
 from skywalking_provider.engine import Engine
+from skywalking_provider.languages import open_languages
 from skywalking_provider.mock_oap import ManualClock, MockOap
 from skywalking_provider.model import Deadline, Measurement, Metric, Run
 from skywalking_provider.oap import open_backends
@@ -86,10 +86,10 @@ def bench() -> Bencher:
 
         async with AsyncExitStack() as stack:
             mock = await stack.enter_async_context(MockOap(scenario, clock=clock, **oap))
-            conditions = await stack.enter_async_context(open_conditions())
+            languages = await stack.enter_async_context(open_languages())
             config = BackendConfig.model_validate({"url": mock.url, "clockTtl": "0s"} | (backend or {}))
             backends = await stack.enter_async_context(open_backends({"prod": config}, now))
-            yield Bench(mock, clock, Engine(backends, conditions, now))
+            yield Bench(mock, clock, Engine(backends, languages, now))
 
     return make
 

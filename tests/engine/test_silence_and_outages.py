@@ -59,7 +59,7 @@ async def test_buckets_that_say_they_are_empty_are_no_data(bench: Bencher) -> No
         measurement = await b.run(query=talk_query("nobody", "value isEmptyValue"), maxWait="0")
 
     assert measurement.phase is Phase.INCONCLUSIVE
-    assert measurement.message.startswith("NO_DATA no value of service_apdex in 3 buckets 11:56–11:59 +0000")
+    assert measurement.message.startswith("NO_DATA no value of service_apdex in 3 buckets · 11:56–11:59 +0000")
 
 
 @pytest.mark.parametrize(

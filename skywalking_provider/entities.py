@@ -1,0 +1,99 @@
+"""From what an author wrote to the entities that an OAP knows. Pure: the OAP's lists are arguments."""
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from skywalking_provider.errors import NotYetKnown, ProviderError, Reason
+from skywalking_provider.spec import EntitySpec, Instances
+from skywalking_provider.spec.entity import service_name
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service as `listServices` has it; `normal` is false for what agents only call, such as a database."""
+
+    id: str
+    name: str
+    layers: tuple[str, ...]
+    normal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """An instance as `listInstances` has it."""
+
+    name: str
+    attributes: Mapping[str, str]
+
+
+def wanted_service(spec: EntitySpec, pattern: str) -> str:
+    """The name of the service that a spec means.
+
+    Raises:
+        ProviderError: BLOCK_INVALID, where the backend's pattern needs a part that was not given.
+    """
+    try:
+        return service_name(spec.service, pattern)
+    except ValueError as error:
+        raise ProviderError(Reason.BLOCK_INVALID, f"the block under provider.plugin is wrong: {error}") from error
+
+
+def find_service(name: str, layer: str | None, known: Sequence[Service]) -> Service:
+    """The service of a name, of a layer where one is given.
+
+    Raises:
+        NotYetKnown: There is none, with the nearest names.
+    """
+    same_name = [service for service in known if service.name == name]
+    found = [service for service in same_name if layer is None or layer in service.layers]
+    if found:
+        return next((service for service in found if service.normal), found[0])
+    if same_name:
+        layers = ", ".join(sorted({one for service in same_name for one in service.layers}))
+        raise NotYetKnown(f"service: OAP knows {name!r} in {layers}, not in layer {layer}")
+    raise NotYetKnown(f"service: OAP knows no {name!r}", nearest(name, (service.name for service in known)))
+
+
+def select_instances(selector: Instances, service: str, known: Sequence[Instance]) -> list[str]:
+    """The names of the instances that a selector means.
+
+    Raises:
+        NotYetKnown: There are none, with those there are.
+    """
+    found = sorted(instance.name for instance in known if _matches(selector, instance))
+    if found:
+        return found
+    names = ", ".join(sorted(instance.name for instance in known)[:5])
+    raise NotYetKnown(
+        f"instances: no instance of {service!r} matches {selector.told}",
+        f"{len(known)} instances there are: {names}" if known else "it has no instances in this window",
+    )
+
+
+def find_endpoint(name: str, service: str, known: Sequence[str]) -> str:
+    """The endpoint of a name.
+
+    Raises:
+        NotYetKnown: There is none, with the nearest names.
+    """
+    if name in known:
+        return name
+    raise NotYetKnown(f"endpoint: OAP knows no {name!r} of {service!r}", nearest(name, known))
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint: the names that are most alike."""
+    names = sorted(set(known))
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
+    if near:
+        return f"nearest are {', '.join(near)}"
+    return f"known are {', '.join(names[:5])}{', …' if len(names) > 5 else ''}" if names else "it knows none"
+
+
+def _matches(selector: Instances, instance: Instance) -> bool:
+    if selector.name is not None:
+        return re.fullmatch(selector.name, instance.name) is not None
+    names = (instance.name, instance.attributes.get("pod", ""), instance.attributes.get("hostname", ""))
+    return any(selector.pod_template_hash in name.split("-") for name in names)

@@ -1,0 +1,1 @@
+"""The three forms of a block: what each reads, and what its `result` is. Pure."""

@@ -1,0 +1,131 @@
+"""Form C: an indicator by name, over the whole window, from counts where OAP keeps counts."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from skywalking_provider.forms.calls import choose, names_of
+from skywalking_provider.forms.metrics import Found, Wanted, found_in
+from skywalking_provider.forms.sample import Sample
+from skywalking_provider.model import Entities, Entity, Window
+from skywalking_provider.series import Series, number_text
+from skywalking_provider.spec import Sli, SliSpec
+from skywalking_provider.stats import FULL, Counts, counts, sum_counts, weighted_mean
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """The metrics of one indicator: what is measured (nothing for throughput), and the calls behind it."""
+
+    value: str | None
+    calls: str
+    labeled: bool = False
+
+
+def metrics_of(spec: SliSpec, entities: Entities, known: Collection[str]) -> Metrics:
+    """Choose the metrics by scope, layer and what the OAP has.
+
+    Raises:
+        ProviderError: METRIC_UNAVAILABLE, with the recipe to have it.
+    """
+    names = names_of(entities)
+    calls = choose("calls", names.calls, known, entities)
+    match spec.sli:
+        case Sli.THROUGHPUT:
+            return Metrics(None, calls)
+        case Sli.SUCCESS_RATE:
+            return Metrics(choose("success-rate", names.success_rate, known, entities), calls)
+        case Sli.APDEX:
+            return Metrics(choose("apdex", names.apdex, known, entities), calls)
+        case Sli.LATENCY if spec.percentile is not None:
+            return Metrics(choose("percentile", names.percentile, known, entities), calls, labeled=True)
+    return Metrics(choose("latency", names.latency, known, entities), calls)
+
+
+def wanted_by(metrics: Metrics, entities: Entities) -> list[Wanted]:
+    """Calls and values of every entity."""
+    wanted = [Wanted(f"c{at}", metrics.calls, entity) for at, entity in enumerate(entities.all)]
+    if metrics.value is not None:
+        wanted += [
+            Wanted(f"v{at}", metrics.value, entity, labeled=metrics.labeled) for at, entity in enumerate(entities.all)
+        ]
+    return wanted
+
+
+def sample_of(
+    spec: SliSpec, metrics: Metrics, entities: Entities, window: Window, data: Mapping[str, Any], *, mqe: bool
+) -> Sample:
+    """The indicator of the window.
+
+    Args:
+        spec: The block.
+        metrics: As in `wanted_by`.
+        entities: As in `wanted_by`.
+        window: The window read.
+        data: The answers to `wanted_by`, together.
+        mqe: Whether the OAP was asked by MQE. Where it was not, a minute without calls has no values.
+
+    Raises:
+        ProviderError: OAP does not accept a metric, or its numbers are none.
+    """
+    rows = [row for at, entity in enumerate(entities.all) for row in _rows(spec, metrics, at, entity, data, mqe=mqe)]
+    calls = sum(row.calls for row in rows)
+    reads = (Series(metrics.value or metrics.calls, tuple(row.calls for row in rows)),)
+    if not rows:
+        return Sample(None, spec.sli, reads, 0)
+    result = _indicator(spec, rows, window)
+    covered = len({row.bucket for row in rows})
+    return Sample(result, f"{_name(spec)} {number_text(result)}", reads, calls, covered)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One bucket of one entity that has calls, and a value where one is measured."""
+
+    bucket: int
+    calls: int
+    value: float
+
+
+def _rows(
+    spec: SliSpec, metrics: Metrics, at: int, entity: Entity, data: Mapping[str, Any], *, mqe: bool
+) -> list[_Row]:
+    called = found_in(data, Wanted(f"c{at}", metrics.calls, entity), mqe=mqe)
+    calls = called[0].buckets if called else ()
+    if metrics.value is None:
+        values: Sequence[Any] = calls
+    else:
+        wanted = Wanted(f"v{at}", metrics.value, entity, labeled=metrics.labeled)
+        values = _buckets(found_in(data, wanted, mqe=mqe), str(spec.percentile) if metrics.labeled else None)
+    return [
+        _Row(bucket, int(count), float(value))
+        for bucket, (count, value) in enumerate(zip(calls, values, strict=False))
+        if count and value is not None
+    ]
+
+
+def _buckets(found: Sequence[Found], percentile: str | None) -> Sequence[Any]:
+    if percentile is None:
+        return found[0].buckets if found else ()
+    return next((one.buckets for one in found if one.labels.get("p") == percentile), ())
+
+
+def _indicator(spec: SliSpec, rows: Sequence[_Row], window: Window) -> float:
+    match spec.sli:
+        case Sli.SUCCESS_RATE:
+            return _all_counts(rows).success_rate
+        case Sli.APDEX:
+            return weighted_mean((row.value, row.calls) for row in rows) / FULL
+        case Sli.THROUGHPUT:
+            return sum(row.calls for row in rows) / window.buckets
+        case Sli.LATENCY if spec.percentile is not None and spec.aggregate != "weighted":
+            return max(row.value for row in rows)
+    return weighted_mean((row.value, row.calls) for row in rows)
+
+
+def _all_counts(rows: Sequence[_Row]) -> Counts:
+    return sum_counts([counts(int(row.value), row.calls) for row in rows])
+
+
+def _name(spec: SliSpec) -> str:
+    return f"latency p{spec.percentile}" if spec.percentile else spec.sli.value

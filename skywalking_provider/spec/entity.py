@@ -1,0 +1,128 @@
+"""Whom a metric belongs to, as an author names it: a service, an endpoint, a set of instances."""
+
+import re
+import string
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from skywalking_provider.spec.common import Common, Length, NonEmpty, Section
+
+_HASH = re.compile(r"[A-Za-z0-9]+")
+
+
+class ServiceParts(Section):
+    """The parts of a service's name, put together by the backend's `serviceName` pattern."""
+
+    name: NonEmpty
+    subset: NonEmpty | None = None
+    namespace: NonEmpty | None = None
+    cluster: NonEmpty | None = None
+
+
+def _hash(text: str) -> str:
+    text = text.strip()
+    if not text:
+        raise ValueError("is empty; give the canary's hash, valueFrom: {podTemplateHashValue: Latest}")
+    if not _HASH.fullmatch(text):
+        raise ValueError(f"{text[:60]!r} is no pod-template-hash: letters and digits only")
+    return text
+
+
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise ValueError(f"is no regular expression: {error}") from error
+    return text
+
+
+class Instances(Section):
+    """A set of instances of the service; exactly one of both.
+
+    Attributes:
+        pod_template_hash: Matches a dash-delimited segment of the name, then of the attributes pod and hostname.
+        name: A regular expression that the whole name matches.
+    """
+
+    pod_template_hash: Annotated[str, AfterValidator(_hash)] | None = None
+    name: Annotated[str, StringConstraints(min_length=1, max_length=256), AfterValidator(_pattern)] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "Instances":
+        if (self.pod_template_hash is None) == (self.name is None):
+            raise ValueError("write exactly one of podTemplateHash and name")
+        return self
+
+    @property
+    def told(self) -> str:
+        """For messages."""
+        return self.pod_template_hash or f"/{self.name}/"
+
+
+class EntitySpec(Common):
+    """The keys of the forms that select entities by name.
+
+    Attributes:
+        window: Length of the window.
+        service: A service's name, or its parts.
+        layer: SkyWalking's layer, such as MESH or GENERAL; only where services of several layers share a name.
+        endpoint: An endpoint of the service.
+        instances: A set of instances of the service.
+        since: "run" never reads what was before the run's start, "window" reads the whole window. By default "run",
+            but "window" where instances are selected by hash: nobody else ever had the hash.
+        min_calls: Fewer calls in the window are no data.
+    """
+
+    window: Length
+    service: NonEmpty | ServiceParts
+    layer: (
+        Annotated[str, StringConstraints(strip_whitespace=True, to_upper=True, pattern=r"^[A-Za-z0-9_]+$")] | None
+    ) = None
+    endpoint: NonEmpty | None = None
+    instances: Instances | None = None
+    since: Literal["run", "window"] | None = None
+    min_calls: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _one_scope(self) -> "EntitySpec":
+        if self.endpoint is not None and self.instances is not None:
+            raise ValueError("endpoint, instances: SkyWalking has no metric of an endpoint per instance; write one")
+        return self
+
+    @property
+    def from_run(self) -> bool:
+        """Whether the window is cut at the start of the run."""
+        if self.since is not None:
+            return self.since == "run"
+        return self.instances is None or self.instances.pod_template_hash is None
+
+
+def check_pattern(pattern: str) -> str:
+    """A backend's `serviceName` pattern, checked.
+
+    Raises:
+        ValueError: It has a part that no service has, or does not use the name.
+    """
+    fields = [field for _, field, _, _ in string.Formatter().parse(pattern) if field is not None]
+    known = set(ServiceParts.model_fields)
+    if unknown := [field for field in fields if field not in known]:
+        raise ValueError(f"{{{unknown[0]}}} is no part of a name; parts are {', '.join(sorted(known))}")
+    if "name" not in fields:
+        raise ValueError("{name} is missing")
+    return pattern
+
+
+def service_name(service: str | ServiceParts, pattern: str) -> str:
+    """The name that SkyWalking knows.
+
+    Raises:
+        ValueError: The pattern needs a part that was not given.
+    """
+    if isinstance(service, str):
+        return service
+    parts = service.model_dump(exclude_none=True)
+    try:
+        return pattern.format(**parts)
+    except KeyError as error:
+        raise ValueError(f"service.{error.args[0]}: the backend's serviceName {pattern!r} needs it") from error

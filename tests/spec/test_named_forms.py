@@ -1,0 +1,150 @@
+"""Forms B and C as an author writes them, and what is said when they are wrong."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skywalking_provider.errors import ProviderError
+from skywalking_provider.spec import ExpressionSpec, ServiceParts, SliSpec, parse_block
+from skywalking_provider.spec.mqe import check_expression
+
+SERVICE = "reviews.bookinfo"
+
+
+def parsed(**keys: object) -> object:
+    return parse_block(json.dumps(keys).encode())
+
+
+def complaint(**keys: object) -> str:
+    with pytest.raises(ProviderError) as caught:
+        parsed(**keys)
+    return str(caught.value)
+
+
+def test_an_indicator_needs_three_keys() -> None:
+    spec = parsed(sli="success-rate", window="10m", service=SERVICE)
+
+    assert isinstance(spec, SliSpec)
+    assert spec.from_run
+
+
+def test_an_expression_too() -> None:
+    assert isinstance(parsed(expression="avg(service_sla)", window="10m", service=SERVICE), ExpressionSpec)
+
+
+def test_numbers_may_be_text_because_arguments_are() -> None:
+    spec = parsed(sli="latency", percentile="99", minCalls="300", window="10m", service=SERVICE)
+
+    assert isinstance(spec, SliSpec)
+    assert (spec.percentile, spec.min_calls) == (99, 300)
+
+
+def test_a_service_may_be_given_in_parts() -> None:
+    spec = parsed(sli="apdex", window="5m", service={"subset": "canary", "name": "reviews", "namespace": "bookinfo"})
+
+    assert isinstance(spec, SliSpec)
+    assert isinstance(spec.service, ServiceParts)
+
+
+def test_a_set_of_instances_selected_by_hash_reads_the_whole_window() -> None:
+    by_hash = parsed(sli="success-rate", window="5m", service=SERVICE, instances={"podTemplateHash": "6c85f7bf4"})
+    by_name = parsed(sli="success-rate", window="5m", service=SERVICE, instances={"name": "reviews-.*"})
+    cut = parsed(
+        sli="success-rate", window="5m", service=SERVICE, instances={"podTemplateHash": "6c85f7bf4"}, since="run"
+    )
+
+    assert isinstance(by_hash, SliSpec) and not by_hash.from_run  # noqa: PT018
+    assert isinstance(by_name, SliSpec) and by_name.from_run  # noqa: PT018
+    assert isinstance(cut, SliSpec) and cut.from_run  # noqa: PT018
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({}, "it has none of query, expression and sli; write exactly one"),
+        ({"sli": "apdex", "query": "{ x }"}, "it has query and sli; write exactly one"),
+        ({"sli": "errors", "window": "5m", "service": SERVICE}, "sli: input should be 'success-rate'"),
+        ({"sli": "apdex", "service": SERVICE}, "window: is required"),
+        ({"sli": "apdex", "window": "5m"}, "service: is required"),
+        ({"sli": "apdex", "window": "90s", "service": SERVICE}, "window: SkyWalking's buckets are whole minutes"),
+        ({"sli": "apdex", "window": "9h", "service": SERVICE}, "window: OAP answers at most 500 minutes"),
+        ({"sli": "apdex", "window": "5m", "service": ""}, "service"),
+        ({"sli": "apdex", "window": "5m", "service": {"subset": "canary"}}, "service.name: is required"),
+        ({"sli": "apdex", "percentile": 99, "window": "5m", "service": SERVICE}, "percentile: belongs to sli: latency"),
+        ({"sli": "latency", "percentile": 98, "window": "5m", "service": SERVICE}, "50, 75, 90, 95, 99, not 98"),
+        ({"sli": "latency", "aggregate": "weighted", "window": "5m", "service": SERVICE}, "belongs to a percentile"),
+        (
+            {"sli": "apdex", "window": "5m", "service": SERVICE, "instances": {"podTemplateHash": ""}},
+            "instances.podTemplateHash: is empty; give the canary's hash",
+        ),
+        (
+            {"sli": "apdex", "window": "5m", "service": SERVICE, "instances": {"podTemplateHash": "a-b"}},
+            "instances.podTemplateHash: 'a-b' is no pod-template-hash",
+        ),
+        ({"sli": "apdex", "window": "5m", "service": SERVICE, "instances": {"name": "("}}, "is no regular expression"),
+        ({"sli": "apdex", "window": "5m", "service": SERVICE, "instances": {}}, "exactly one of podTemplateHash and"),
+        (
+            {"sli": "apdex", "window": "5m", "service": SERVICE, "endpoint": "/", "instances": {"name": "a"}},
+            "no metric of an endpoint per instance",
+        ),
+        ({"sli": "apdex", "window": "5m", "service": SERVICE, "minCalls": -1}, "minCalls: input should be greater"),
+        ({"expression": "service_cpm extra", "window": "5m", "service": SERVICE}, "OAP would ignore it"),
+        ({"expression": "x", "scale": 0, "window": "5m", "service": SERVICE}, "scale: input should be greater than 0"),
+        ({"expression": "x", "scale": "NaN", "window": "5m", "service": SERVICE}, "scale"),
+        (
+            {"sli": "apdex", "window": "5m", "service": SERVICE, "conditions": {"language": "js"}},
+            "conditions.language: input should be 'cel'",
+        ),
+        ({"sli": "apdex", "window": "5m", "service": SERVICE, "confidence": 0.95}, "confidence: not supported yet"),
+        ({"sli": "apdex", "window": "5m", "service": SERVICE, "intervall": 1}, "intervall: unknown key"),
+    ],
+)
+def test_what_is_wrong_is_named(keys: dict[str, object], words: str) -> None:
+    assert words in complaint(**keys)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "service_cpm",
+        "avg(service_resp_time)",
+        "service_percentile{p='50,99'}",
+        "aggregate_labels(service_percentile, sum)",
+        "top_n(service_cpm, 10, des)",
+        "(service_sla / 100) >= 95",
+        "sum(service_cpm) > 0 && avg(service_sla) != 0",
+        "service_percentile{p='50'} * 2 - -1",
+        "view_as_seq([service_sla, service_cpm])",
+    ],
+)
+def test_expressions_of_skywalkings_documentation_pass(expression: str) -> None:
+    assert check_expression(expression) == expression
+
+
+@pytest.mark.parametrize(
+    ("expression", "words"),
+    [
+        ("service_cpm garbage here", "column 13: 'garbage' follows a complete expression"),
+        ("avg(service_cpm))", "column 17: ')' closes nothing"),
+        ("avg(service_cpm", "')' is missing at the end"),
+        ("avg(service_cpm]", "']' closes nothing"),
+        ("service_cpm; drop", "';' is no part of an expression"),
+        ("service_cpm 2", "'2' follows a complete expression"),
+        ("x" * 5000, "at most 4096"),
+    ],
+)
+def test_what_oap_would_cut_off_silently_is_refused(expression: str, words: str) -> None:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the words follow
+        check_expression(expression)
+
+    assert words in str(caught.value)
+
+
+@given(st.text(max_size=80))
+def test_no_expression_crashes_the_check(text: str) -> None:
+    try:
+        assert check_expression(text) == text
+    except ValueError as error:
+        assert str(error)  # noqa: PT017
