@@ -34,7 +34,8 @@ def series_of(data: Mapping[str, Any]) -> list[Series]:
         data: The GraphQL data. Known forms: MetricsValues, a list of them (labeled), an MQE result, a nullable value,
             a bare number, and null.
     """
-    return [Series(name, buckets) for name, field in data.items() if (buckets := _buckets(field)) is not None]
+    found = ((name, _buckets(field)) for name, field in data.items())
+    return [Series(name, buckets) for name, buckets in found if buckets is not None]
 
 
 def errors_of(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -63,7 +64,7 @@ def _buckets(field: object) -> tuple[Bucket, ...] | None:
             return ()
         case [{"values": {"values": list()}}, *_]:
             return _joined(one["values"]["values"] for one in field if isinstance(one, dict))
-    return None
+    return tuple(_marked(field)) or None  # under other names: an author may use aliases
 
 
 def _joined(lists: Iterator[Any] | Sequence[Any]) -> tuple[Bucket, ...] | None:
@@ -71,10 +72,28 @@ def _joined(lists: Iterator[Any] | Sequence[Any]) -> tuple[Bucket, ...] | None:
     buckets: list[Bucket] = []
     for values in lists:
         for value in values or ():
-            if not isinstance(value, dict) or "value" not in value:
+            if not isinstance(value, dict) or not ("value" in value or "isEmptyValue" in value):
                 return None
-            buckets.append(None if value.get("isEmptyValue") is True else _bucket(value["value"]))
+            buckets.append(_of_dict(value))
     return tuple(buckets)
+
+
+def _marked(node: object) -> Iterator[Bucket]:
+    """Every bucket that says whether it is empty, at any depth."""
+    if isinstance(node, dict) and "isEmptyValue" in node:
+        yield _of_dict(node)
+    elif isinstance(node, dict | list):
+        for child in node.values() if isinstance(node, dict) else node:
+            yield from _marked(child)
+
+
+def _of_dict(value: Mapping[str, Any]) -> Bucket:
+    """A bucket; its value may stand under an alias."""
+    if value.get("isEmptyValue") is True:
+        return None
+    if "value" in value:
+        return _bucket(value["value"])
+    return next((bucket for key in value if key != "isEmptyValue" and (bucket := _bucket(value[key])) is not None), 0)
 
 
 def number_text(number: Number) -> str:

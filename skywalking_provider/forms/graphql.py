@@ -40,7 +40,9 @@ def sample_of(spec: GraphqlSpec, query: Healed, data: Mapping[str, Any]) -> Samp
     series = tuple(series_of(marked))
     keep_zeros = query.counts if spec.absent == "drop" else frozenset(marked)
     result = {
-        name: _without(field, drop_absent=name not in keep_zeros, drop_mark=name in query.added)
+        name: _without(
+            field, drop_absent=name not in keep_zeros, drop_mark=name in query.added or f"{CALLS}{name}" in data
+        )
         for name, field in _unmarked(data, marked).items()
     }
     return Sample(result, _told(series), series, covered=min((len(one.present) for one in series), default=None))

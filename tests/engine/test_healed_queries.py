@@ -1,0 +1,160 @@
+"""Form A, healed: a minute without data is not a zero, whatever the author selected."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from engine_bench import CANARY, RUN, TALK, Bencher, metric, talk_query
+
+from skywalking_provider.forms.healing import heal
+from skywalking_provider.mock_oap.scenario import parse_scenario
+from skywalking_provider.model import Deadline, Phase
+
+VERSIONS = ["9.2.0", "9.6.0", "10.1.0"]
+# Of the three minutes that are read at 12:00:20, the middle one (-3) has no calls.
+IDLE = parse_scenario(f'{{services: [{{name: "{CANARY}", traffic: [{{calls: 60, idleMinutes: [-3]}}]}}]}}', "test")
+SILENT = parse_scenario(f'{{services: [{{name: "{CANARY}", traffic: [{{until: -30, calls: 60}}]}}]}}', "test")
+
+SINGLE = f"""query q($duration: Duration!) {{
+  apdex: readMetricsValue(condition: {{name: "service_apdex", entity: {{scope: Service, serviceName: "{CANARY}",
+    normal: true}}}}, duration: $duration)
+}}"""
+FRAGMENTS = f"""query q($duration: Duration!) {{
+  service_apdex: readMetricsValues(condition: {{name: "service_apdex", entity: {{scope: Service,
+    serviceName: "{CANARY}", normal: true}}}}, duration: $duration) {{ ...series }}
+}}
+fragment series on MetricsValues {{ values {{ values {{ ...bucket }} }} }}
+fragment bucket on KVInt {{ value }}"""
+
+
+def values(value: str, name: str = "service_apdex") -> Any:
+    return json.loads(value)[name]["values"]["values"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_an_idle_minute_is_not_a_failure(bench: Bencher, version: str) -> None:
+    async with bench(IDLE, version=version) as b:
+        measurement = await b.run()
+
+    assert measurement.phase is Phase.SUCCESSFUL, measurement.message
+    assert values(measurement.value) == [{"value": 10000}] * 2
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_the_built_ins_zeros_can_be_had_back(bench: Bencher, version: str) -> None:
+    async with bench(IDLE, version=version) as b:
+        kept = await b.run(absent="zero")
+        silent = await b.run(absent="zero", query=talk_query("nobody"), maxWait="0")
+
+    assert values(kept.value) == [{"value": 10000}, {"value": 0}, {"value": 10000}]
+    assert kept.phase is Phase.FAILED
+    assert silent.phase is Phase.INCONCLUSIVE  # zeros or not: no data is no data
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_no_calls_are_zero_calls(bench: Bencher, version: str) -> None:
+    async with bench(IDLE, version=version) as b:
+        measurement = await b.run("true", query=talk_query(metric="service_cpm"))
+
+    assert values(measurement.value, "service_cpm") == [{"value": 60}, {"value": 0}, {"value": 60}]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    "query", [talk_query(), SINGLE, talk_query(fields="v: value")], ids=["values", "value", "alias"]
+)
+async def test_a_silent_service_is_no_data_before_any_condition(bench: Bencher, version: str, query: str) -> None:
+    async with bench(SILENT, version=version) as b:
+        measurement = await b.run("false", query=query, maxWait="0")
+
+    assert measurement.phase is Phase.INCONCLUSIVE
+    assert measurement.message.startswith("NO_DATA ")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_single_value_stays_the_number_that_was_asked_for(bench: Bencher, version: str) -> None:
+    async with bench(version=version) as b:
+        measurement = await b.run("result.apdex >= 9900", query=SINGLE)
+
+    assert (measurement.phase, measurement.value) == (Phase.SUCCESSFUL, '{"apdex":10000}')
+
+
+@pytest.mark.parametrize("version", ["9.6.0", "10.1.0"])
+async def test_fragments_are_healed_too(bench: Bencher, version: str) -> None:
+    async with bench(IDLE, version=version) as b:
+        measurement = await b.run(query=FRAGMENTS)
+
+    assert values(measurement.value) == [{"value": 10000}] * 2
+
+
+async def test_what_the_author_selected_himself_stays_in_the_result(bench: Bencher) -> None:
+    async with bench(IDLE) as b:
+        measurement = await b.run(query=talk_query(fields="value isEmptyValue"))
+
+    assert values(measurement.value) == [{"value": 10000, "isEmptyValue": False}] * 2
+
+
+async def test_absent_values_of_an_expression_are_left_out(bench: Bencher) -> None:
+    query = f"""query q($duration: Duration!) {{
+      r: execExpression(expression: "service_apdex", entity: {{serviceName: "{CANARY}", normal: true}},
+        duration: $duration) {{ type error results {{ values {{ id value }} }} }}
+    }}"""
+    async with bench(IDLE) as b:
+        measurement = await b.run("len(result.r.results[0].values) == 2", query=query)
+
+    assert measurement.phase is Phase.SUCCESSFUL
+
+
+async def test_the_built_ins_window_is_read_with_the_built_ins_query(bench: Bencher) -> None:
+    async with bench(IDLE) as b:
+        await b.run(TALK, compatibility="argo")
+
+        assert "isEmptyValue" not in b.oap.requests[-1].body
+
+
+async def test_the_resolved_query_shows_what_was_added(bench: Bencher) -> None:
+    async with bench() as b:
+        told = b.engine.metadata(metric(TALK))
+        as_written = b.engine.metadata(metric(TALK, compatibility="argo"))
+
+    assert "isEmptyValue" in told["ResolvedSkyWalkingQuery"]
+    assert as_written["ResolvedSkyWalkingQuery"].split() == talk_query().split()
+    assert as_written["window"].startswith("3m up to now")
+
+
+async def test_metadata_of_an_indicator_names_its_metrics_and_selector_and_asks_nobody(bench: Bencher) -> None:
+    block = {"sli": "success-rate", "window": "5m", "service": "reviews.bookinfo"}
+    block["instances"] = {"podTemplateHash": "6c85f7bf4"}
+    async with bench() as b:
+        told = b.engine.metadata(replace(metric(""), block=json.dumps(block).encode()))
+
+        assert b.oap.requests == []
+    assert told == {
+        "backend": "prod",
+        "sli": "success-rate",
+        "metrics": "service_instance_sla, service_instance_cpm",
+        "service": "reviews.bookinfo",
+        "instances": "6c85f7bf4",
+        "window": "5m",
+    }
+
+
+def test_other_queries_are_sent_as_they_are_written() -> None:
+    query = "query q($duration: Duration!) {\n  getTimeInfo {\n    timezone\n  }\n}"
+
+    assert heal(query, nullable=True).text == heal(query, nullable=False).text == query
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_percentiles_are_healed_as_well(bench: Bencher, version: str) -> None:
+    labels = '["0", "1"]' if version == "9.2.0" else "[]"
+    query = f"""query q($duration: Duration!) {{
+      p: readLabeledMetricsValues(condition: {{name: "service_percentile", entity: {{scope: Service,
+        serviceName: "{CANARY}", normal: true}}}}, labels: {labels}, duration: $duration) {{
+          label values {{ values {{ value }} }} }}
+    }}"""
+    async with bench(IDLE, version=version) as b:
+        measurement = await b.engine.run(metric("true", query=query), RUN, Deadline.after(10))
+
+    assert all(len(one["values"]["values"]) == 2 for one in json.loads(measurement.value)["p"])
