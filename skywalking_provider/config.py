@@ -5,6 +5,7 @@ import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 from pydantic import (
@@ -41,6 +42,13 @@ class ConfigError(Exception):
 
 def _secret(value: object) -> object:
     return Secret(value) if isinstance(value, str) else value
+
+
+def _zone(value: object) -> object:
+    try:
+        return ZoneInfo(value) if isinstance(value, str) else value
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError(f"{value!r} is no IANA name such as Europe/Berlin") from error
 
 
 def _octal(value: object) -> object:
@@ -97,6 +105,8 @@ class BackendConfig(_Section):
         timeout: How long one request may take.
         ui: Address of the SkyWalking UI, for the link in a run's status.
         service_name: How the parts of a service become the name that SkyWalking knows.
+        timezone: IANA name of the OAP's zone, where its clocks are changed twice a year: getTimeInfo tells only today's
+            offset, and a window over the change needs both.
         settle: How long after its end a bucket is read (OAP flushes every 25 s, then its storage refreshes).
         clock_ttl: How long an answer of getTimeInfo is used.
         max_answer_bytes: Longer answers are refused unread.
@@ -107,6 +117,7 @@ class BackendConfig(_Section):
     aliases: tuple[Url, ...] = ()
     ui: str | None = None
     service_name: Annotated[str, AfterValidator(check_pattern)] = "{name}.{namespace}"
+    timezone: Annotated[ZoneInfo, BeforeValidator(_zone), PlainSerializer(str, return_type=str)] | None = None
     timeout: Seconds = timedelta(seconds=5)
     settle: Seconds = timedelta(seconds=60)
     clock_ttl: Seconds = timedelta(seconds=60)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 
 
@@ -79,7 +79,7 @@ class Window:
     @property
     def buckets(self) -> int:
         """How many buckets the window has."""
-        return (self.end - self.start) // self.step
+        return (self.end.astimezone(UTC) - self.start.astimezone(UTC)) // self.step
 
 
 class Scope(StrEnum):

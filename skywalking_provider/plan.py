@@ -41,7 +41,7 @@ def closed_window(
     if not_before is not None:
         start = max(start, _ceiling(not_before.astimezone(UTC)))
         end = max(start, end)
-    return Window(start.astimezone(zone), end.astimezone(zone))
+    return _on_one_clock(Window(start.astimezone(zone), end.astimezone(zone)))
 
 
 def argo_window(length: timedelta, now: datetime) -> Window:
@@ -75,6 +75,19 @@ def duration_variable(window: Window) -> dict[str, str]:
         "end": last.strftime(_BUCKET_FORMAT),
         "step": "MINUTE",
     }
+
+
+def _on_one_clock(window: Window) -> Window:
+    """Where a clock was put back inside a window, its end has an earlier name than its start: OAP refuses that.
+
+    Such a window starts at the change. (OAP itself keeps both hours of that name in the same buckets.)
+    """
+    start, last = window.start, (window.end.astimezone(UTC) - window.step).astimezone(window.end.tzinfo)
+    while start.replace(tzinfo=None) > last.replace(tzinfo=None) and window.buckets:
+        start = (start.astimezone(UTC) + window.step).astimezone(start.tzinfo)
+        if start.astimezone(UTC) > last.astimezone(UTC):
+            break
+    return Window(start, window.end, window.step)
 
 
 def _floor(instant: datetime) -> datetime:

@@ -50,7 +50,7 @@ class Backend:
         self.service_name = config.service_name
         self.ui = config.ui
         self._client = client
-        self._time = Cached(partial(ask_time, client, now), config.clock_ttl.total_seconds())
+        self._time = Cached(partial(ask_time, client, now, config.timezone), config.clock_ttl.total_seconds())
         self._dialect = Cached(self._ask_dialect, _DIALECT_SECONDS)
         self._services = Cached(self._ask_services, _NAMES_SECONDS)
         self._metrics = Cached(self._ask_metrics, _NAMES_SECONDS)

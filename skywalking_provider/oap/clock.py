@@ -2,18 +2,28 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+
+import structlog
 
 from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.model import Deadline, OapTime
 from skywalking_provider.oap.client import OapClient
 from skywalking_provider.plan import Read
 
+_log = structlog.get_logger()
+
 _TIME_INFO = Read("query { getTimeInfo { timezone currentTimestamp } }", {})
 
 
-async def ask_time(client: OapClient, now: Callable[[], datetime], deadline: Deadline) -> OapTime:
+async def ask_time(client: OapClient, now: Callable[[], datetime], zone: tzinfo | None, deadline: Deadline) -> OapTime:
     """Ask an OAP for its clock.
+
+    Args:
+        client: Where to ask.
+        now: Our own clock.
+        zone: The zone that the configuration names; used where its offset is the one that the OAP tells.
+        deadline: Until when.
 
     Raises:
         BackendAway: It cannot be asked now.
@@ -21,7 +31,7 @@ async def ask_time(client: OapClient, now: Callable[[], datetime], deadline: Dea
     """
     before = now()
     data = await client.read(_TIME_INFO, deadline)
-    return time_from(data, before + (now() - before) / 2)
+    return in_zone(time_from(data, before + (now() - before) / 2), zone, now())
 
 
 def time_from(data: dict[str, object], ours: datetime) -> OapTime:
@@ -41,6 +51,17 @@ def time_from(data: dict[str, object], ours: datetime) -> OapTime:
     raise ProviderError(
         Reason.OAP_ANSWER_INVALID, "getTimeInfo was answered without zone and time", "is the backend a SkyWalking OAP?"
     )
+
+
+def in_zone(time: OapTime, zone: tzinfo | None, now: datetime) -> OapTime:
+    """The same clock in the zone of that name, if it is the OAP's; a wrong name is not believed."""
+    if zone is None:
+        return time
+    theirs = time.at(now)
+    if theirs.astimezone(zone).utcoffset() != theirs.utcoffset():
+        _log.warning("the configured timezone is not the OAP's", configured=str(zone), offset=theirs.strftime("%z"))
+        return time
+    return OapTime(time.ahead, zone)
 
 
 def parse_zone(text: str) -> timezone:

@@ -76,10 +76,11 @@ def bench() -> Bencher:
         scenario: str = "healthy-canary",
         *,
         backend: dict[str, Any] | None = None,
+        at: datetime = NOON,
         skew: timedelta = timedelta(0),
         **oap: Any,
     ) -> AsyncIterator[Bench]:
-        clock = ManualClock(NOON)
+        clock = ManualClock(at)
 
         def now() -> datetime:
             return clock() + skew

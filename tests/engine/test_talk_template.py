@@ -1,7 +1,7 @@
 """The talk's own template, on good data, on bad data, and in the first seconds of a minute."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from engine_bench import NOON, TALK, Bencher, talk_query
@@ -56,6 +56,19 @@ async def test_it_reads_the_same_minutes_in_every_zone(bench: Bencher, zone: str
         measurement = await b.run()
 
         assert measurement.phase is Phase.SUCCESSFUL, measurement.message
+
+
+@pytest.mark.parametrize("minute", range(-10, 20, 3))
+async def test_it_reads_the_right_minutes_while_the_clocks_are_put_forward(bench: Bencher, minute: int) -> None:
+    """02:00 is 03:00 in Berlin on 2026-03-29: without the zone's name the window would begin at a time that is none."""
+    at = datetime(2026, 3, 29, 1, 0, 20, tzinfo=UTC) + timedelta(minutes=minute)
+    async with bench("healthy-canary", at=at, timezone="Europe/Berlin", backend={"timezone": "Europe/Berlin"}) as b:
+        assert (await b.run(interval="8m")).phase is Phase.SUCCESSFUL
+
+
+async def test_a_configured_zone_that_is_not_the_oaps_is_not_believed(bench: Bencher) -> None:
+    async with bench("healthy-canary", timezone="+0545", backend={"timezone": "Europe/Berlin"}) as b:
+        assert (await b.run()).phase is Phase.SUCCESSFUL
 
 
 async def test_a_skewed_clock_of_the_oap_is_followed(bench: Bencher) -> None:
