@@ -12,6 +12,7 @@ _COMMANDS = {
     "serve": "serve_command",
     "eval": "eval_command",
     "mock-oap": "mock_oap_command",
+    "migrate": "migrate_command",
     "demo": "demo_command",
 }
 

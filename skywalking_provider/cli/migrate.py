@@ -1,0 +1,157 @@
+"""`skywalking-provider migrate`: templates of the built-in provider, rewritten."""
+
+import os
+import re
+import sys
+from collections.abc import Iterable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, TextIO
+
+import typer
+
+from skywalking_provider.migrate import Migration, MigrationError, migrate
+from skywalking_provider.migrate.report import Line, Tone, configuration, diff, meaning
+
+_STYLES: dict[Tone, dict[str, Any]] = {
+    Tone.PLAIN: {},
+    Tone.TITLE: {"bold": True},
+    Tone.ADDED: {"fg": typer.colors.GREEN},
+    Tone.REMOVED: {"fg": typer.colors.RED},
+    Tone.PLACE: {"fg": typer.colors.CYAN},
+    Tone.ACT: {"fg": typer.colors.YELLOW},
+}
+_WIDEST = 120
+_WRONG = 2
+
+
+class Target(StrEnum):
+    """The form of the blocks that are written."""
+
+    QUERY = "query"
+    EXPRESSION = "expression"
+
+
+class Output(StrEnum):
+    """What is written to standard output."""
+
+    DIFF = "diff"
+    YAML = "yaml"
+
+
+def migrate_command(
+    *,
+    filenames: Annotated[
+        list[str], typer.Option("--filename", "-f", metavar="FILE", help="YAML file; - is stdin; may be repeated.")
+    ],
+    to: Annotated[
+        Target, typer.Option(help="Keep queries, or write those as expressions that mean the same (OAP 9.5+).")
+    ] = Target.QUERY,
+    write: Annotated[bool, typer.Option("--write", "-w", help="Write the files back in place.")] = False,
+    output: Annotated[Output, typer.Option("--output", "-o", help="A diff, or the whole result.")] = Output.DIFF,
+    plugin_name: Annotated[
+        str, typer.Option(metavar="NAME", help="The plugin's name in Argo's configuration.")
+    ] = "skywalking/metrics",
+) -> None:
+    """Rewrite metrics of Argo's built-in SkyWalking provider into ours, and say what changes in meaning.
+
+    Shows a diff; with -w the files are written. Everything but the blocks, comments too, stays as it is. What changes
+    in meaning goes to standard error. Ends with 0, also where there is nothing to do, and with 2 where a file is wrong:
+    then none is written.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[\w.-]+", plugin_name):
+        raise typer.BadParameter(f"{plugin_name!r} is no name that Argo takes, such as skywalking/metrics")
+    if write and ("-" in filenames or output is Output.YAML):
+        raise typer.BadParameter("cannot go with -f - or -o yaml, which write to standard output", param_hint="--write")
+    files = _migrated(list(dict.fromkeys(filenames)), plugin_name, expressions=to is Target.EXPRESSION)
+    if write:
+        _write(files)
+    elif output is Output.YAML:
+        _print_yaml(files)
+    else:
+        _show(sys.stdout, (line for name, migration in files for line in diff(_shown(name), migration)))
+    _explain(files, written=write, diffed=output is Output.DIFF and not write)
+
+
+def _migrated(names: list[str], plugin: str, *, expressions: bool) -> list[tuple[str, Migration]]:
+    """All files, or the end with every file's first mistake."""
+    files, wrong = [], False
+    for name in names:
+        try:
+            files.append((name, migrate(_read(name), plugin, expressions=expressions)))
+        except MigrationError as error:
+            typer.echo(f"{_shown(name)}:{error.line}: {error.what}", err=True)
+            wrong = True
+    if wrong:
+        if len(names) > 1:
+            typer.echo("skywalking-provider: nothing was migrated; mend the above first", err=True)
+        raise typer.Exit(_WRONG)
+    return files
+
+
+def _read(name: str) -> str:
+    try:
+        content = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except OSError as error:
+        remedy = "; name its files, each with -f" if isinstance(error, IsADirectoryError) else ""
+        raise MigrationError(1, f"cannot be read ({error.strerror}){remedy}") from error
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise MigrationError(content.count(b"\n", 0, error.start) + 1, "is not UTF-8: convert it first") from error
+
+
+def _write(files: Iterable[tuple[str, Migration]]) -> None:
+    for name, migration in files:
+        if migration.after == migration.before:
+            continue
+        try:
+            Path(name).write_bytes(migration.after.encode())
+        except OSError as error:
+            typer.echo(f"{name}: cannot be written ({error.strerror})", err=True)
+            raise typer.Exit(_WRONG) from error
+
+
+def _print_yaml(files: list[tuple[str, Migration]]) -> None:
+    """The results one after another, bytes as they are, as documents of one stream."""
+    ends_line = True
+    for at, (_, migration) in enumerate(files):
+        text = migration.after
+        if at:
+            sys.stdout.write("" if ends_line else "\n")
+            sys.stdout.write("" if text.lstrip("\ufeff").startswith("---") else "---\n")
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode())
+        ends_line = text.endswith("\n")
+    sys.stdout.flush()
+
+
+def _explain(files: list[tuple[str, Migration]], *, written: bool, diffed: bool) -> None:
+    terminal = sys.stderr.isatty()
+    width = min(_WIDEST, os.get_terminal_size(sys.stderr.fileno()).columns) if terminal else 0
+    shown = [(_shown(name), migration) for name, migration in files]
+    done = [line for name, migration in shown for line in _done(name, migration, written=written)]
+    paragraphs = [one for one in (done, *meaning(shown, width), list(configuration(shown))) if one]
+    begun = terminal and diffed and any(migration.after != migration.before for _, migration in files)
+    for paragraph in paragraphs:
+        _show(sys.stderr, [Line(""), *paragraph] if begun else paragraph)
+        begun = True
+
+
+def _done(name: str, migration: Migration, *, written: bool) -> list[Line]:
+    changed = sum(metric.changed for metric in migration.metrics)
+    if not changed:
+        return [Line(f"{name}: nothing to migrate")]
+    return [Line(f"{name}: {changed} {'metric' if changed == 1 else 'metrics'} rewritten")] if written else []
+
+
+def _show(stream: TextIO, lines: Iterable[Line]) -> None:
+    coloured = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    for line in lines:
+        style = _STYLES[line.tone] if coloured and line.text else {}
+        print(typer.style(line.text, **style) if style else line.text, file=stream)
+    stream.flush()
+
+
+def _shown(name: str) -> str:
+    return "stdin" if name == "-" else name
