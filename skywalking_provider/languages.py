@@ -11,7 +11,7 @@ from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.model import Deadline, Metric, Phase
 from skywalking_provider.spec import Spec
 
-_SECONDS = 1.0
+_EXPR_SECONDS = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +54,15 @@ class Languages:
         self._cel = cel
 
     async def evaluate(self, written: Written, result: bytes, deadline: Deadline) -> Judged:
-        """Judge a result, JSON, within a second and the deadline."""
-        timeout = min(_SECONDS, deadline.remaining)
+        """Judge a result, JSON, by the deadline; each language bounds itself within that."""
         if not written.cel:
+            timeout = min(_EXPR_SECONDS, deadline.remaining)
             return await self._expr.evaluate(written.success, written.failure, result, timeout=timeout)
-        judged = await self._cel.evaluate(written.success, written.failure, result, timeout=timeout)
+        # The first question of all waits for a process to start: its time is not the condition's.
+        judged = await self._cel.evaluate(written.success, written.failure, result, timeout=deadline.remaining)
         if judged.phase is Phase.ERROR:
             return judged
-        shown = await self._expr.value(result, timeout=min(_SECONDS, deadline.remaining))
+        shown = await self._expr.value(result, timeout=min(_EXPR_SECONDS, deadline.remaining))
         return replace(judged, value=shown.value)
 
 

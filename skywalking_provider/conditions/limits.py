@@ -50,7 +50,7 @@ def stopped(cause: Cause, limits: Limits, *, size: int, timeout: float) -> str:
     match cause:
         case Cause.TIME:
             return (
-                f"stopped at the limit of {limits.seconds:g} s {on}: all, any and map inside each other multiply; "
+                f"stopped at the limit of {limits.seconds:g} s {on}: all, any, exists and map multiply; "
                 "ask for less in the condition, or read fewer buckets"
             )
         case Cause.MEMORY:
