@@ -12,7 +12,9 @@ _COMMANDS = {
     "serve": "serve_command",
     "eval": "eval_command",
     "mock-oap": "mock_oap_command",
+    "check": "check_command",
     "migrate": "migrate_command",
+    "schema": "schema_command",
     "demo": "demo_command",
 }
 

@@ -1,0 +1,128 @@
+"""The series in the answers of a measurement, row by row, as a person looks at them. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from skywalking_provider.check.measuring import Checked
+from skywalking_provider.errors import ProviderError
+from skywalking_provider.forms.metrics import Found, Wanted, found_in
+from skywalking_provider.model import Entity, Window
+from skywalking_provider.series import Bucket, series_of
+from skywalking_provider.spec import GraphqlSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One series.
+
+    Attributes:
+        name: The metric, the expression, or the field of the author's query.
+        entity: Whom it is of; empty where the query says it.
+        buckets: Its values; None where absent.
+        times: When each bucket begins, in the OAP's zone; empty where the values are no buckets of the window.
+        ids: What each value is called instead, in a sorted list.
+    """
+
+    name: str
+    entity: str
+    buckets: tuple[Bucket, ...]
+    times: tuple[datetime, ...] = ()
+    ids: tuple[str, ...] = ()
+
+
+def rows_of(checked: Checked) -> list[Row]:
+    """All series that a measurement read; none where it did not come to reading."""
+    if checked.answered is None or checked.window is None:
+        return []
+    if isinstance(checked.spec, GraphqlSpec):
+        return list(_of_query(checked, checked.window))
+    return list(_of_entities(checked, checked.window))
+
+
+def _of_query(checked: Checked, window: Window) -> Iterator[Row]:
+    """What the sample says is absent is absent, whoever told it."""
+    data = checked.reads[-1].data or {}
+    for series in (checked.answered.sample.reads if checked.answered else ()) or series_of(data):
+        labels = _labels_in(data.get(series.name))
+        each = len(series.buckets) // len(labels) if labels else 0
+        if not each or len(series.buckets) % len(labels):
+            yield _row(series.name, "", series.buckets, window)
+            continue
+        for at, label in enumerate(labels):
+            name = f"{series.name} {label}" if label else series.name
+            yield _row(name, "", series.buckets[at * each : (at + 1) * each], window)
+
+
+def _labels_in(field: Any) -> list[str]:
+    match field:
+        case [dict(), *_]:
+            return [str(one.get("label") or at) for at, one in enumerate(field) if isinstance(one, dict)]
+        case {"results": [dict(), *_] as results}:
+            return [
+                ",".join(str(pair.get("value")) for pair in (one.get("metric") or {}).get("labels") or ())
+                for one in results
+            ]
+    return [""]
+
+
+def _of_entities(checked: Checked, window: Window) -> Iterator[Row]:
+    for exchange in checked.reads:
+        calls: dict[str, tuple[Bucket, ...]] = {}  # by entity: of an old OAP, the witness of absent minutes
+        for alias, field in (exchange.data or {}).items():
+            asked = exchange.read.variables.get(alias)
+            wanted, mqe = _wanted(alias, asked, exchange.read.variables, labeled=isinstance(field, list))
+            try:
+                found = found_in({alias: field}, wanted, mqe=mqe)
+            except ProviderError:  # the message says what is wrong
+                continue
+            if alias.startswith("c") and found:
+                calls[alias[1:]] = found[0].buckets
+            called = () if mqe or alias.startswith("c") else calls.get(alias[1:], ())
+            ids = _ids(field)
+            for one in found:
+                yield _row(_name(wanted, one), _told(wanted.entity), _present(one.buckets, called), window, ids)
+
+
+def _wanted(alias: str, asked: Any, variables: Mapping[str, Any], *, labeled: bool) -> tuple[Wanted, bool]:
+    """The question of an alias, from its variables."""
+    if isinstance(asked, str):
+        return Wanted(alias, asked, _entity(variables[f"{alias}_entity"])), True
+    return Wanted(alias, asked["name"], _entity(asked["entity"]), labeled=labeled), False
+
+
+def _entity(written: Mapping[str, Any]) -> Entity:
+    return Entity(
+        written["serviceName"], written["normal"], written.get("serviceInstanceName"), written.get("endpointName")
+    )
+
+
+def _told(entity: Entity) -> str:
+    return entity.name if entity.name == entity.service else f"{entity.name} of {entity.service}"
+
+
+def _name(wanted: Wanted, found: Found) -> str:
+    labels = ",".join(f"{key}={value}" for key, value in sorted(found.labels.items()))
+    return f"{wanted.expression} {labels}" if labels else wanted.expression
+
+
+def _present(buckets: Sequence[Bucket], calls: Sequence[Bucket]) -> tuple[Bucket, ...]:
+    if len(calls) != len(buckets):
+        return tuple(buckets)
+    return tuple(bucket if called else None for bucket, called in zip(buckets, calls, strict=True))
+
+
+def _ids(field: Any) -> tuple[str, ...]:
+    match field:
+        case {"type": "SORTED_LIST" | "RECORD_LIST", "results": list(results)}:
+            return tuple(str(value.get("id")) for one in results for value in one.get("values") or ())
+    return ()
+
+
+def _row(name: str, entity: str, buckets: tuple[Bucket, ...], window: Window, ids: tuple[str, ...] = ()) -> Row:
+    if ids and len(ids) == len(buckets):
+        return Row(name, entity, buckets, ids=ids)
+    if len(buckets) != window.buckets:
+        return Row(name, entity, buckets)
+    return Row(name, entity, buckets, tuple(window.start + at * window.step for at in range(len(buckets))))

@@ -1,0 +1,123 @@
+"""Backends that keep every request with its answer, so that a measurement can be shown after it was made."""
+
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from skywalking_provider.config import BackendConfig
+from skywalking_provider.errors import ProviderError, Reason
+from skywalking_provider.model import Deadline
+from skywalking_provider.oap import Backend, Backends
+from skywalking_provider.oap.client import OapClient
+from skywalking_provider.plan import Read
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request and what came of it.
+
+    Attributes:
+        read: The request.
+        seconds: Until it was answered.
+        data: The `data` of the answer; None where there is none.
+        error: Why not.
+    """
+
+    read: Read
+    seconds: float
+    data: dict[str, Any] | None = None
+    error: ProviderError | None = None
+
+
+@dataclass(slots=True)
+class Recorder:
+    """What was asked since `begin`, and whether the same is to be told again instead of asked."""
+
+    exchanges: list[Exchange] = field(default_factory=list)
+    replaying: bool = False
+
+    def begin(self) -> None:
+        """Forget all, and ask from now on."""
+        self.exchanges = []
+        self.replaying = False
+
+    def again(self, read: Read) -> dict[str, Any]:
+        """What was answered to a request.
+
+        Raises:
+            ProviderError: As then; INTERNAL where it was never asked.
+        """
+        for exchange in reversed(self.exchanges):
+            if exchange.read == read:
+                if exchange.error is not None:
+                    raise exchange.error
+                return exchange.data or {}
+        raise ProviderError(Reason.INTERNAL, "this was not asked")
+
+
+class RecordingClient(OapClient):
+    """An `OapClient` that keeps what goes through it."""
+
+    def __init__(self, name: str, config: BackendConfig, recorder: Recorder) -> None:
+        super().__init__(name, config)
+        self._recorder = recorder
+
+    async def read(self, read: Read, deadline: Deadline) -> dict[str, Any]:
+        """As `OapClient.read`."""
+        if self._recorder.replaying:
+            return self._recorder.again(read)
+        began = time.perf_counter()
+        try:
+            data = await super().read(read, deadline)
+        except ProviderError as error:
+            self._recorder.exchanges.append(Exchange(read, time.perf_counter() - began, error=error))
+            raise
+        self._recorder.exchanges.append(Exchange(read, time.perf_counter() - began, data))
+        return data
+
+
+class AnyBackend(Backends):
+    """One backend that is meant whatever a block names."""
+
+    def __init__(self, backend: Backend) -> None:
+        super().__init__({backend.name: backend}, {})
+        self._only = backend
+
+    def select(self, name: str | None, address: str | None) -> Backend:  # noqa: ARG002
+        """The one."""
+        return self._only
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The backends, what they record, and where they are."""
+
+    backends: Backends
+    recorder: Recorder
+    urls: Mapping[str, str]
+
+
+@asynccontextmanager
+async def open_recorded(
+    configs: Mapping[str, BackendConfig], now: Callable[[], datetime] = lambda: datetime.now(UTC), *, any_name: bool
+) -> AsyncIterator[Recorded]:
+    """As `open_backends`, recording.
+
+    Args:
+        configs: By name.
+        now: Our clock.
+        any_name: Whether the only backend answers for every name and address.
+    """
+    recorder = Recorder()
+    async with AsyncExitStack() as stack:
+        backends: dict[str, Backend] = {}
+        addresses: dict[str, str] = {}
+        for name, config in configs.items():
+            client = await stack.enter_async_context(RecordingClient(name, config, recorder))
+            backends[name] = Backend(name, config, client, now)
+            addresses |= dict.fromkeys((config.url, *config.aliases), name)
+        chosen = AnyBackend(next(iter(backends.values()))) if any_name else Backends(backends, addresses)
+        yield Recorded(chosen, recorder, {name: config.url for name, config in configs.items()})

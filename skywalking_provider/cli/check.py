@@ -1,0 +1,177 @@
+"""`skywalking-provider check`: one real measurement of every metric of a template, now."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from skywalking_provider.check.arguments import check_names, given_by
+from skywalking_provider.check.measuring import Checked, measure
+from skywalking_provider.check.objects import object_of
+from skywalking_provider.check.outcome import WRONG, code_of, worst
+from skywalking_provider.check.questions import Question, Skipped, questions_of
+from skywalking_provider.check.recording import open_recorded
+from skywalking_provider.check.template import Template, TemplateError, templates_of
+from skywalking_provider.check.text import LABEL, heading, sections_of, skipped_line, summary
+from skywalking_provider.config import BackendConfig, ConfigError, load_config
+from skywalking_provider.languages import open_languages
+
+_WIDTH = 100  # of a chart where there is no terminal
+_ADDRESS = "default"
+_CONTROLS = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), "\ufffd")  # rich lets some through to the terminal
+_CONTROLS_IN_JSON = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}  # those that JSON itself does not escape
+
+
+class Output(StrEnum):
+    """How the metrics are shown."""
+
+    HUMAN = "human"
+    WIDE = "wide"
+    JSON = "json"
+
+
+def check_command(
+    context: typer.Context,
+    *,
+    filenames: Annotated[
+        list[str], typer.Option("--filename", "-f", metavar="FILE", help="Template; - is stdin; may be repeated.")
+    ],
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", envvar="SWP_CONFIG_FILE", help="YAML file with the backends.")
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Ask this OAP instead, whatever backend or address the metrics name."),
+    ] = None,
+    arguments: Annotated[
+        list[str] | None, typer.Option("--arg", "-a", metavar="NAME=VALUE", help="An argument; may be repeated.")
+    ] = None,
+    metrics: Annotated[
+        list[str] | None, typer.Option("--metric", "-m", metavar="NAME", help="Only this metric; may be repeated.")
+    ] = None,
+    output: Annotated[Output, typer.Option("--output", "-o", help="wide: with raw answers.")] = Output.HUMAN,
+    plugin_name: Annotated[
+        str, typer.Option(metavar="NAME", help="The plugin's name in Argo's configuration.")
+    ] = "skywalking/metrics",
+) -> None:
+    """Measure every metric of a template once, now, and show how the verdict comes about.
+
+    The service's own engine asks a real OAP; nothing is waited for, and nothing is written anywhere. Backends come
+    from --config and the environment as for serve, or from --address. There is no run: `since: run` cuts nothing off.
+
+    Ends with the worst of the metrics: 1 Failed, 2 wrong use or Error, 3 the OAP does not answer as it should,
+    4 no data yet or Inconclusive, 0 Successful.
+    """
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    source = context.get_parameter_source("config")
+    if address and source is not None and source.name == "COMMANDLINE":
+        raise typer.BadParameter("cannot go with --config; write one of them", param_hint="--address")
+    try:
+        given = given_by(arguments or ())
+        templates = _templates(list(dict.fromkeys(filenames)))
+        check_names(given, templates)
+        questions, skipped = questions_of(templates, given, metrics or (), plugin_name)
+        backends = _backends(config, address) if questions else {}
+    except (TemplateError, ConfigError) as error:
+        for line in str(error).splitlines():
+            typer.echo(f"skywalking-provider: {line}", err=True)
+        raise typer.Exit(WRONG) from error
+    checked = asyncio.run(_measure(questions, backends, any_name=address is not None))
+    if output is Output.JSON:
+        for one in skipped:
+            typer.echo(f"{one.template.place}: {skipped_line(one).plain.removeprefix('- ')}", err=True)
+        text = json.dumps([object_of(one) for one in checked], indent=2, ensure_ascii=False)
+        typer.echo(text.translate(_CONTROLS_IN_JSON))
+    else:
+        _show(templates, checked, skipped, wide=output is Output.WIDE)
+    if not checked:
+        typer.echo(f"skywalking-provider: no metric of the plugin {plugin_name} to measure", err=True)
+        raise typer.Exit(WRONG)
+    raise typer.Exit(worst(code_of(one) for one in checked))
+
+
+def _templates(files: list[str]) -> list[Template]:
+    """The templates of all files, or all that is wrong with them."""
+    templates: list[Template] = []
+    wrong: list[str] = []
+    for file in files:
+        try:
+            text = (sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()).decode()
+            templates += templates_of(text, "stdin" if file == "-" else file)
+        except OSError as error:
+            wrong.append(f"{file}: cannot be read ({error.strerror})")
+        except UnicodeDecodeError:
+            wrong.append(f"{file}: is not UTF-8")
+        except TemplateError as error:
+            wrong += error.lines
+    if wrong:
+        raise TemplateError(*wrong)
+    return templates
+
+
+def _backends(config: Path | None, address: str | None) -> dict[str, BackendConfig]:
+    if address is None:
+        try:
+            return load_config(config, {}).backends
+        except ConfigError as error:
+            raise ConfigError(f"{error}; or name an OAP by --address") from error
+    # The environment may say how that backend is asked (credentials, timeouts), as for serve.
+    loaded = load_config(None, {"backends": {_ADDRESS: {"url": address}}})
+    return {_ADDRESS: loaded.backends[_ADDRESS]}
+
+
+async def _measure(
+    questions: Sequence[Question], backends: dict[str, BackendConfig], *, any_name: bool
+) -> list[Checked]:
+    """One after another: each is shown with the time that it took."""
+    if not questions:
+        return []
+    async with open_languages() as languages, open_recorded(backends, any_name=any_name) as recorded:
+        return [await measure(question, recorded, languages) for question in questions]
+
+
+def _show(templates: Sequence[Template], checked: Sequence[Checked], skipped: Sequence[Skipped], *, wide: bool) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    width = (console.width if console.is_terminal else _WIDTH) - LABEL
+    for template in templates:
+        ours = [one for one in checked if one.question.template is template]
+        others = [one for one in skipped if one.template is template]
+        if not ours and not others:
+            continue
+        title = (
+            Text().append(f"{template.kind} {template.name}", style="bold").append(f"  {template.file}", style="dim")
+        )
+        _print(console, title)
+        for one in ours:
+            _print(console, Text(), heading(one))
+            for label, lines in sections_of(one, width, wide=wide):
+                _print(console, *_section(console, label, lines, width))
+        if others:
+            _print(console, Text(), *map(skipped_line, others))
+        _print(console, Text())
+    _print(console, summary(checked, skipped))
+
+
+def _section(console: Console, label: str, lines: Sequence[Text], width: int) -> Iterator[Text]:
+    """At a terminal long lines go on below, elsewhere they stay whole: for grep."""
+    left = f"  {label}"
+    for line in lines:
+        for piece in line.wrap(console, width) if console.is_terminal and len(line) > width else [line]:
+            piece.rstrip()
+            yield Text().append(left.ljust(LABEL), style="dim").append_text(piece)
+            left = ""
+
+
+def _print(console: Console, *lines: Text) -> None:
+    """Nothing that an OAP or a template says moves the cursor."""
+    for line in lines:
+        line.plain = line.plain.translate(_CONTROLS)
+        console.print(line)
