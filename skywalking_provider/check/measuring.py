@@ -107,7 +107,7 @@ async def measure(
     except ProviderError:
         return Checked(question, measurement, reason, seconds)
     recorder.replaying = True
-    window, answered = await _seen(spec, backend, exchanges)
+    window, answered = await _seen(spec, backend, exchanges) if reason is not Reason.INTERNAL else (None, None)
     asked = answered if reason not in _NOT_ASKED else None
     return Checked(
         question,

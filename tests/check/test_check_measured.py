@@ -169,6 +169,21 @@ async def test_values_as_long_as_argo_does_not_store_are_shown_all_the_same() ->
 
 
 BOTH = sli("result > 0.99") | {"failureCondition": "result < 0.5"}
+
+
+async def test_a_bug_in_one_metric_is_an_error_of_that_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("oops")
+
+    monkeypatch.setattr("skywalking_provider.forms.sli.sample_of", broken)
+    async with standing_oap() as oap:
+        (one,) = await checked(oap, sli())
+
+    assert (one.reason, code_of(one)) == (Reason.INTERNAL, 2)
+    assert one.answered is None
+    assert "service_sla" in one.reads[0].read.variables.values()
+
+
 CASES: list[tuple[str, dict[str, Any], Phase, Reason | None, int]] = [
     ("well", sli("result > 0.5"), Phase.SUCCESSFUL, None, 0),
     ("failed", sli("result > 0.99"), Phase.FAILED, Reason.CONDITION_NOT_MET, 1),
