@@ -43,6 +43,10 @@ WASM := skywalking_provider/conditions/expr.wasm
 BRIDGE_SOURCES := $(shell find bridge -name '*.go' -not -name '*_test.go' 2>/dev/null) bridge/go.mod bridge/go.sum
 EXPR_SOURCES := $(shell find expr -name '*.go' -not -name '*_test.go' 2>/dev/null) expr/go.mod expr/go.sum
 
+.PHONY: cc
+cc:
+	@command -v cc >/dev/null || { echo "make: a C compiler is missing (for go test -race); install gcc" >&2; exit 1; }
+
 .PHONY: go
 go:
 	@command -v go >/dev/null || { echo "make: Go is missing; install Go 1.26 or newer (https://go.dev/dl)" >&2; exit 1; }
@@ -74,7 +78,7 @@ demo: build ## a healthy and a bad canary, judged on this machine in under a min
 	@$(BIN)/skywalking-provider demo --bridge $(BRIDGE) --argo-host $(HOST)
 
 .PHONY: test
-test: build ## unit, property, capture, contract and conformance tests
+test: build cc ## unit, property, capture, contract and conformance tests
 	$(call say,Python tests)
 	@$(BIN)/pytest -q -m "not e2e"
 	$(call say,Go tests of the condition language)

@@ -1,5 +1,6 @@
 """The configuration of the service: flags, then environment, then one YAML file, then defaults."""
 
+import difflib
 import os
 import re
 from datetime import timedelta
@@ -33,7 +34,7 @@ CONFIG_FILE = "SWP_CONFIG_FILE"
 """Path of the file; it is no key of it."""
 
 OAP_ADDRESS = "SW_OAP_ADDRESS"
-"""SkyWalking's own variable: the url of a backend named `default`."""
+"""SkyWalking's own variable: the url of a backend named `default`, where the file names none."""
 
 
 class ConfigError(Exception):
@@ -41,7 +42,23 @@ class ConfigError(Exception):
 
 
 def _secret(value: object) -> object:
-    return Secret(value) if isinstance(value, str) else value
+    if isinstance(value, Secret):
+        return value
+    if not isinstance(value, str):
+        raise ValueError('is no text; write it in quotes, such as "12345"')
+    return Secret(value)
+
+
+def _username(value: str) -> str:
+    if ":" in value:
+        raise ValueError("holds a colon, which HTTP basic authentication cannot carry")
+    return value
+
+
+def _long_enough(value: timedelta) -> timedelta:
+    if value < timedelta(milliseconds=100):
+        raise ValueError("is shorter than 100ms; no OAP answers in that time")
+    return value
 
 
 def _zone(value: object) -> object:
@@ -72,7 +89,7 @@ class _Section(BaseModel):
 class Basic(_Section):
     """HTTP basic authentication; the password is given as text or as a file, which is read again when it changes."""
 
-    username: str
+    username: Annotated[str, AfterValidator(_username)]
     password: SecretText | None = None
     password_file: Path | None = None
 
@@ -118,7 +135,7 @@ class BackendConfig(_Section):
     ui: str | None = None
     service_name: Annotated[str, AfterValidator(check_pattern)] = "{name}.{namespace}"
     timezone: Annotated[ZoneInfo, BeforeValidator(_zone), PlainSerializer(str, return_type=str)] | None = None
-    timeout: Seconds = timedelta(seconds=5)
+    timeout: Annotated[Seconds, AfterValidator(_long_enough)] = timedelta(seconds=5)
     settle: Seconds = timedelta(seconds=60)
     clock_ttl: Seconds = timedelta(seconds=60)
     max_answer_bytes: int = Field(default=4 * 1024 * 1024, ge=1024, le=64 * 1024 * 1024)
@@ -184,6 +201,9 @@ class Config(_Section):
         return yaml.safe_dump(self.model_dump(mode="json", by_alias=True, exclude_none=True), sort_keys=False)
 
 
+_KEYS = frozenset(key for section in (Config, BackendConfig, LogConfig, Basic, Bearer) for key in keys_of(section))
+
+
 def load_config(path: Path | None, flags: dict[str, Any], environment: dict[str, str] | None = None) -> Config:
     """Read the configuration.
 
@@ -195,15 +215,17 @@ def load_config(path: Path | None, flags: dict[str, Any], environment: dict[str,
     Raises:
         ConfigError: The file, a key or a value is wrong; all findings at once.
     """
+    environment = dict(os.environ) if environment is None else environment
     content = _read(path) if path else {}
-    _merge(content, _from_environment(dict(os.environ) if environment is None else environment))
+    if (address := environment.get(OAP_ADDRESS)) and not content.get("backends"):
+        content["backends"] = {"default": {"url": address}}
+    _merge(content, _from_environment(environment))
     _merge(content, {key: value for key, value in flags.items() if value is not None})
     try:
         return Config.model_validate(content)
     except ValidationError as error:
-        known = {key for section in (Config, BackendConfig, LogConfig, Basic, Bearer) for key in keys_of(section)}
         place = f"{path}: " if path else ""
-        raise ConfigError(f"{place}{describe(error, known)}") from error
+        raise ConfigError(f"{place}{describe(error, _KEYS)}") from error
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -222,14 +244,15 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _from_environment(environment: dict[str, str]) -> dict[str, Any]:
     content: dict[str, Any] = {}
-    if address := environment.get(OAP_ADDRESS):
-        content["backends"] = {"default": {"url": address}}
     for name, value in environment.items():
         if not name.startswith(ENVIRONMENT_PREFIX) or name == CONFIG_FILE:
             continue
         keys = [_key(part) for part in name.removeprefix(ENVIRONMENT_PREFIX).split("__")]
-        branch: dict[str, Any] = {}
-        branch[keys[-1]] = value
+        if keys[0] not in keys_of(Config):
+            near = difflib.get_close_matches(keys[0], keys_of(Config), n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known keys are {', '.join(sorted(keys_of(Config)))}"
+            raise ConfigError(f"environment variable {name}: {keys[0]} is an unknown key; {hint}")
+        branch: dict[str, Any] = {keys[-1]: value}
         for key in reversed(keys[:-1]):
             branch = {key: branch}
         _merge(content, branch)
@@ -237,7 +260,9 @@ def _from_environment(environment: dict[str, str]) -> dict[str, Any]:
 
 
 def _key(part: str) -> str:
-    return to_camel(part.lower())
+    """A key of the configuration, or a name of the user's (a backend, a header), which may have dashes."""
+    key = to_camel(part.lower())
+    return key if key in _KEYS else part.lower().replace("_", "-")
 
 
 def _merge(base: dict[str, Any], over: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from skywalking_provider.asking import Answered, Frame, answer_of, frame_of
 from skywalking_provider.conditions import Judged, jsontext
 from skywalking_provider.errors import BackendAway, NotYetKnown, ProviderError, Reason
 from skywalking_provider.judge import Patience, Verdict
-from skywalking_provider.languages import Languages, conditions_for
+from skywalking_provider.languages import Languages, Written, conditions_for
 from skywalking_provider.metadata import metadata_of
 from skywalking_provider.model import Deadline, Measurement, Metric, Phase, Run
 from skywalking_provider.oap import Backend, Backends
@@ -81,20 +81,16 @@ class Engine:
                 what = f"no minute since the run's start has closed yet · backend {backend.name}"
                 return judge.silence(Reason.NO_DATA, what, spec.on_no_data, patience), ""
             answered = await answer_of(spec, backend, frame, deadline)
+            if verdict := _without_data(spec, backend, frame, answered, patience):
+                return verdict, ""
+            judged = await self._languages.evaluate(conditions, jsontext.dump(answered.sample.result), deadline)
         except BackendAway as error:
             return judge.outage(error, spec.outage_grace, spec.on_outage, started_at, self._now()), ""
         except NotYetKnown as error:
             return judge.unknown(error, patience), ""
-        if verdict := _without_data(spec, backend, frame, answered, patience):
-            return verdict, ""
-        result = jsontext.dump(answered.sample.result)
-        judged = await self._languages.evaluate(conditions, result, deadline)
-        reason = judge.reason_of(judged.phase, success=bool(conditions.success), failure=bool(conditions.failure))
-        if reason in (None, Reason.CONDITION_ERROR):
-            return Verdict(judged.phase, reason, judged.message), _value(judged, spec)
-        wanted = explain.conditions_of(conditions.success, conditions.failure)
-        because = explain.measured(answered.sample, wanted, answered.of, frame.window, backend.name)
-        return Verdict(judged.phase, reason, because), _value(judged, spec)
+        except RecursionError as error:
+            raise ProviderError(Reason.OAP_ANSWER_INVALID, "the answer is nested too deeply") from error
+        return _verdict(conditions, judged, answered, frame, backend), _value(judged, spec)
 
     def _patience(self, spec: Spec, run: Run, frame: Frame) -> Patience:
         return Patience(spec.longest_wait(background=run.background), frame.waits_from, self._now(), frame.next_bucket)
@@ -108,6 +104,16 @@ class Engine:
             finished_at=self._now() if verdict.phase.completed else None,
             resume_at=_whole_second(verdict.resume_at) if verdict.resume_at else None,
         )
+
+
+def _verdict(conditions: Written, judged: Judged, answered: Answered, frame: Frame, backend: Backend) -> Verdict:
+    success, failure = conditions.success, conditions.failure
+    reason = judge.reason_of(judged.phase, success=bool(success), failure=bool(failure))
+    if reason in (None, Reason.CONDITION_ERROR):
+        return Verdict(judged.phase, reason, judged.message)
+    wanted = explain.conditions_of(success, failure)
+    because = explain.measured(answered.sample, wanted, answered.of, frame.window, backend.name)
+    return Verdict(judged.phase, reason, because)
 
 
 def _without_data(spec: Spec, backend: Backend, frame: Frame, answered: Answered, patience: Patience) -> Verdict | None:

@@ -10,6 +10,7 @@ class Reason(StrEnum):
     QUERY_INVALID = "QUERY_INVALID"
     BACKEND_UNKNOWN = "BACKEND_UNKNOWN"
     OAP_AWAY = "OAP_AWAY"
+    PROVIDER_BUSY = "PROVIDER_BUSY"
     OAP_REFUSED = "OAP_REFUSED"
     OAP_ANSWER_INVALID = "OAP_ANSWER_INVALID"
     NO_DATA = "NO_DATA"
@@ -40,10 +41,10 @@ class ProviderError(Exception):
 
 
 class BackendAway(ProviderError):  # noqa: N818 - a state of the backend, named as the design names it
-    """The backend cannot answer now and may later: unreachable, 5xx, no GraphQL, too late, storage down."""
+    """Somebody cannot answer now and may later: mostly the backend, unreachable, 5xx, no GraphQL, too late."""
 
-    def __init__(self, what: str, remedy: str = "") -> None:
-        super().__init__(Reason.OAP_AWAY, what, remedy)
+    def __init__(self, what: str, remedy: str = "", reason: Reason = Reason.OAP_AWAY) -> None:
+        super().__init__(reason, what, remedy)
 
 
 class NotYetKnown(ProviderError):  # noqa: N818 - as above

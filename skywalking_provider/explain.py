@@ -64,7 +64,7 @@ def window_text(window: Window) -> str:
 
 def bounded(line: str) -> str:
     """One line of at most MAX_MESSAGE characters."""
-    line = " ".join(line.split())
+    line = " ".join("".join(character if character.isprintable() else " " for character in line).split())
     return line if len(line) <= MAX_MESSAGE else line[: MAX_MESSAGE - 1] + "…"
 
 

@@ -7,11 +7,9 @@ from dataclasses import dataclass, replace
 from skywalking_provider.conditions import Conditions, Judged, open_conditions
 from skywalking_provider.conditions.cel import CelConditions
 from skywalking_provider.conditions.expr import ExprConditions
-from skywalking_provider.errors import ProviderError, Reason
+from skywalking_provider.errors import BackendAway, ProviderError, Reason
 from skywalking_provider.model import Deadline, Metric, Phase
 from skywalking_provider.spec import Spec
-
-_EXPR_SECONDS = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +52,28 @@ class Languages:
         self._cel = cel
 
     async def evaluate(self, written: Written, result: bytes, deadline: Deadline) -> Judged:
-        """Judge a result, JSON, by the deadline; each language bounds itself within that."""
+        """Judge a result, JSON, by the deadline; each language bounds itself within that.
+
+        Raises:
+            BackendAway: Nobody got to the conditions in time: no fault of theirs.
+        """
         if not written.cel:
-            timeout = min(_EXPR_SECONDS, deadline.remaining)
-            return await self._expr.evaluate(written.success, written.failure, result, timeout=timeout)
-        # The first question of all waits for a process to start: its time is not the condition's.
-        judged = await self._cel.evaluate(written.success, written.failure, result, timeout=deadline.remaining)
+            return _answered(
+                await self._expr.evaluate(written.success, written.failure, result, timeout=deadline.remaining)
+            )
+        judged = _answered(
+            await self._cel.evaluate(written.success, written.failure, result, timeout=deadline.remaining)
+        )
         if judged.phase is Phase.ERROR:
             return judged
-        shown = await self._expr.value(result, timeout=min(_EXPR_SECONDS, deadline.remaining))
+        shown = _answered(await self._expr.value(result, timeout=deadline.remaining))
         return replace(judged, value=shown.value)
+
+
+def _answered(judged: Judged) -> Judged:
+    if judged.unanswered:
+        raise BackendAway(judged.message, reason=Reason.PROVIDER_BUSY)
+    return judged
 
 
 @asynccontextmanager

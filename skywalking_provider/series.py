@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from skywalking_provider.errors import ProviderError, Reason
+from skywalking_provider.errors import BackendAway, ProviderError, Reason
 
-_DECIMAL = re.compile(r"-?\d+(\.\d+)?")
+_DECIMAL = re.compile(r"-?\d{1,300}(\.\d{1,100})?", re.ASCII)
+_PLAIN = 10**9
 
 Number = int | float
 Bucket = Number | str | None
@@ -28,14 +29,14 @@ class Series:
 
 
 def series_of(data: Mapping[str, Any]) -> list[Series]:
-    """The series of an answer, one for every top-level field that reads metrics; other fields are not metrics.
+    """The series of an answer: of every top-level field that reads metrics, and of every label in it.
 
     Args:
         data: The GraphQL data. Known forms: MetricsValues, a list of them (labeled), an MQE result, a nullable value,
             a bare number, and null.
     """
-    found = ((name, _buckets(field)) for name, field in data.items())
-    return [Series(name, buckets) for name, buckets in found if buckets is not None]
+    parts = ((f"{name}{label}", _buckets(part)) for name, field in data.items() for label, part in _parts(field))
+    return [Series(name, buckets) for name, buckets in parts if buckets is not None]
 
 
 def errors_of(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -44,6 +45,27 @@ def errors_of(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         match field:
             case {"error": str(error)} if error:
                 yield name, error
+
+
+def _parts(field: object) -> Iterator[tuple[str, object]]:
+    """The labels of a field, each with its own part; the whole field where it has none."""
+    match field:
+        case [{"values": dict()}, _, *_]:
+            for one in field:
+                yield (f" {one['label']}" if isinstance(one, dict) and one.get("label") else ""), one
+        case {"results": [_, _, *_] as results}:
+            for one in results:
+                yield f" {label_text(one)}".rstrip(), {"results": [one]}
+        case _:
+            yield "", field
+
+
+def label_text(result: object) -> str:
+    """The labels of an MQE result: `p=99`."""
+    match result:
+        case {"metric": {"labels": list(labels)}}:
+            return ",".join(f"{one.get('key')}={one.get('value')}" for one in labels if isinstance(one, dict))
+    return ""
 
 
 def _buckets(field: object) -> tuple[Bucket, ...] | None:
@@ -56,6 +78,8 @@ def _buckets(field: object) -> tuple[Bucket, ...] | None:
             return (field,)
         case {"isEmptyValue": bool(empty), "value": value}:
             return (None if empty else _bucket(value),)
+        case {"results": None} | {"values": None} | {"values": {"values": None}}:
+            return ()
         case {"results": list(results)}:
             return _joined(result.get("values") for result in results if isinstance(result, dict))
         case {"values": {"values": list(values)}}:
@@ -96,8 +120,17 @@ def _of_dict(value: Mapping[str, Any]) -> Bucket:
     return next((bucket for key in value if key != "isEmptyValue" and (bucket := _bucket(value[key])) is not None), 0)
 
 
+def expression_error(what: str, words: str) -> ProviderError:
+    """What MQE's error beside its data means. Its storage's failure comes that way too, with HTTP 200."""
+    if "Internal IO exception" in words:
+        return BackendAway(f"the storage of the backend is down: {what}: {words}")
+    return ProviderError(Reason.QUERY_INVALID, f"{what}: {words}")
+
+
 def number_text(number: Number) -> str:
     """A number as a person reads it: six significant digits at most after the point, no exponent for what is usual."""
+    if abs(number) >= _PLAIN:
+        return str(number)[:24] + ("…" if len(str(number)) > 24 else "")
     return f"{number:.10g}" if isinstance(number, int) or number.is_integer() else f"{number:.6g}"
 
 

@@ -46,6 +46,18 @@ def test_each_source_goes_before_the_next(file: Path) -> None:
     assert config.backends["prod"].settle == timedelta(seconds=60)
 
 
+def test_names_in_variables_have_dashes_for_underscores() -> None:
+    environment = {"SWP_BACKENDS__PROD_EU__URL": "http://oap", "SWP_BACKENDS__PROD_EU__HEADERS__X_TENANT": "blue"}
+
+    config = load_config(None, {}, environment)
+
+    assert list(config.backends["prod-eu"].headers) == ["x-tenant"]
+
+
+def test_skywalkings_own_variable_adds_no_backend_to_those_of_the_file(file: Path) -> None:
+    assert list(load_config(file, {}, {"SW_OAP_ADDRESS": "http://other:12800"}).backends) == ["prod"]
+
+
 def test_skywalkings_own_variable_is_enough() -> None:
     config = load_config(None, {}, {"SW_OAP_ADDRESS": "http://oap:12800"})
 
@@ -79,6 +91,9 @@ def test_the_effective_configuration_is_shown_without_secrets_and_can_be_read_ag
         ("backends: {a: {url: 'http://oap', bearer: {}}}", "backends.a.bearer", "exactly one of token"),
         ("socketMode: 0660\nbackends: {a: {url: 'http://oap'}}", "socketMode", 'quoted, as "0660"'),
         ("apiVersion: v2\nbackends: {a: {url: 'http://oap'}}", "apiVersion", "'v1'"),
+        ("backends: {a: {url: 'http://oap', timeout: 0s}}", "backends.a.timeout", "100ms"),
+        ("backends: {a: {url: 'http://oap', basic: {username: 'a:b', password: c}}}", "username", "colon"),
+        ("backends: {a: {url: 'http://oap', basic: {username: a, password: 12345}}}", "password", "in quotes"),
         ("[]", "", "holds no mapping"),
         ("a: [", "", "is not YAML"),
     ],
@@ -99,4 +114,6 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_a_misspelt_variable_is_an_error_too(file: Path) -> None:
-    assert "soket: unknown key; did you mean socket?" in complaint(file, SWP_SOKET="x")
+    assert "environment variable SWP_SOKET: soket is an unknown key; did you mean socket?" in complaint(
+        file, SWP_SOKET="x"
+    )

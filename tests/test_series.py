@@ -13,7 +13,6 @@ VALUES = {"values": {"values": [{"value": 9000}, {"value": 0}]}}
         (VALUES, (9000, 0)),
         ({"label": None, "values": {"values": [{"value": 0, "isEmptyValue": True}, {"value": 5}]}}, (None, 5)),
         ({"values": {"values": []}}, ()),
-        ([{"label": "{p=50}", **VALUES}, {"label": "{p=99}", **VALUES}], (9000, 0, 9000, 0)),
         ([], ()),
         (None, ()),
         (350, (350,)),
@@ -32,6 +31,27 @@ def test_every_form_of_an_answer_is_read(field: object, buckets: tuple[object, .
 @pytest.mark.parametrize("field", ["9.7.0", [{"id": "x", "name": "y"}], {"timezone": "+0000"}, True])
 def test_what_is_no_metric_has_no_series(field: object) -> None:
     assert series_of({"version": field}) == []
+
+
+def test_every_label_is_a_series_of_its_own() -> None:
+    empty = {"values": {"values": []}}
+    labeled = [{"label": "{p=50}", **VALUES}, {"label": "{p=99}", **empty}]
+    results = [
+        {"metric": {"labels": [{"key": "p", "value": label}]}, "values": values}
+        for label, values in (("50", [{"value": "1"}]), ("99", [{"value": None}]))
+    ]
+
+    assert series_of({"v2": labeled, "mqe": {"results": results}}) == [
+        Series("v2 {p=50}", (9000, 0)),
+        Series("v2 {p=99}", ()),
+        Series("mqe p=50", (1,)),
+        Series("mqe p=99", (None,)),
+    ]
+
+
+@pytest.mark.parametrize("field", [{"results": None}, {"values": None}, {"values": {"values": None}}])
+def test_null_in_the_place_of_a_metric_is_silence(field: object) -> None:
+    assert series_of({"read": field}) == [Series("read", ())]
 
 
 def test_a_values_list_whose_values_were_not_selected_is_not_called_empty() -> None:

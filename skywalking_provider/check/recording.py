@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from skywalking_provider.config import BackendConfig
 from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.model import Deadline
-from skywalking_provider.oap import Backend, Backends
+from skywalking_provider.oap import Backend, Backends, open_backends
 from skywalking_provider.oap.client import OapClient
 from skywalking_provider.plan import Read
 
@@ -112,12 +112,10 @@ async def open_recorded(
         any_name: Whether the only backend answers for every name and address.
     """
     recorder = Recorder()
-    async with AsyncExitStack() as stack:
-        backends: dict[str, Backend] = {}
-        addresses: dict[str, str] = {}
-        for name, config in configs.items():
-            client = await stack.enter_async_context(RecordingClient(name, config, recorder))
-            backends[name] = Backend(name, config, client, now)
-            addresses |= dict.fromkeys((config.url, *config.aliases), name)
-        chosen = AnyBackend(next(iter(backends.values()))) if any_name else Backends(backends, addresses)
+
+    def new_client(name: str, config: BackendConfig) -> OapClient:
+        return RecordingClient(name, config, recorder)
+
+    async with open_backends(configs, now, new_client) as backends:
+        chosen = AnyBackend(backends.only()) if any_name else backends
         yield Recorded(chosen, recorder, {name: config.url for name, config in configs.items()})

@@ -47,7 +47,7 @@ class CelConditions:
         try:
             answer = await self._ask(conditions, result, Deadline.after(timeout))
         except StoppedError as error:
-            return _error(self._sentence(error, len(result), timeout))
+            return _error(self._sentence(error, len(result), timeout), unanswered=error.cause.unanswered)
         if answer["mistakes"]:
             return _error("; ".join(_pointed(mistake, conditions) for mistake in answer["mistakes"]))
         return Judged(_matrix(answer["truths"].get("success"), answer["truths"].get("failure")))
@@ -113,8 +113,8 @@ def _matrix(success: bool | None, failure: bool | None) -> Phase:
     return Phase.SUCCESSFUL if success else Phase.INCONCLUSIVE
 
 
-def _error(reason: str) -> Judged:
-    return Judged(Phase.ERROR, f"could not evaluate the conditions: {reason}")
+def _error(reason: str, *, unanswered: bool = False) -> Judged:
+    return Judged(Phase.ERROR, f"could not evaluate the conditions: {reason}", unanswered=unanswered)
 
 
 def _pointed(mistake: dict[str, Any], conditions: dict[str, str]) -> str:

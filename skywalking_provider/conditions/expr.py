@@ -37,7 +37,7 @@ class ExprConditions:
         try:
             phase, message, value = await self._lanes.ask(question, Deadline.after(timeout))
         except StoppedError as error:
-            return _error(self._sentence(error, len(result), timeout))
+            return _error(self._sentence(error, len(result), timeout), unanswered=error.cause.unanswered)
         return Judged(Phase(phase.decode()), message.decode("utf-8", "replace"), value.decode("utf-8", "replace"))
 
     async def value(self, result: bytes, *, timeout: float) -> Judged:  # noqa: ASYNC109
@@ -47,7 +47,8 @@ class ExprConditions:
         try:
             error, value = await self._lanes.ask(Question("marshal", (result,), key=()), Deadline.after(timeout))
         except StoppedError as stop:
-            return Judged(Phase.ERROR, self._sentence(stop, len(result), timeout))
+            sentence = self._sentence(stop, len(result), timeout)
+            return Judged(Phase.ERROR, sentence, unanswered=stop.cause.unanswered)
         if error:
             return Judged(Phase.ERROR, error.decode("utf-8", "replace"))
         return Judged(Phase.SUCCESSFUL, value=value.decode("utf-8", "replace"))
@@ -78,9 +79,9 @@ class ExprConditions:
         return stopped(error.cause, self._limits, size=size, timeout=timeout)
 
 
-def _error(reason: str) -> Judged:
+def _error(reason: str, *, unanswered: bool = False) -> Judged:
     # The wording of Argo's own errors, so that a person finds them in the same place.
-    return Judged(Phase.ERROR, f"could not evaluate the conditions: {reason}")
+    return Judged(Phase.ERROR, f"could not evaluate the conditions: {reason}", unanswered=unanswered)
 
 
 def _utf8(text: str) -> bytes:

@@ -16,11 +16,13 @@ class Judged:
             remedy. Empty for the other phases, as at the controller.
         value: The result as Go's `json.Marshal` writes it: what Argo stores. Empty where the result could not be read
             or a limit was hit. (Argo drops it where the phase is Error; it is here for those who show it all the same.)
+        unanswered: Whether nobody got to the conditions: such an Error says nothing about them.
     """
 
     phase: Phase
     message: str = ""
     value: str = ""
+    unanswered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,11 @@ class Cause(Enum):
     CLOSED = auto()
     BROKEN = auto()
 
+    @property
+    def unanswered(self) -> bool:
+        """Whether it says nothing about the condition: nobody got to it."""
+        return self in (Cause.WAITED, Cause.CLOSED, Cause.BROKEN)
+
 
 class StoppedError(Exception):
     """An evaluation ended without an answer. `detail` is for the log where the cause is BROKEN."""

@@ -16,8 +16,9 @@ class HostError(Exception):
 class ArgoHost:
     """A running host. One question at a time."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process, log: Path) -> None:
         self._process = process
+        self._log = log
         self._asked = 0
 
     async def ask(self, op: str, **request: Any) -> dict[str, Any]:
@@ -33,11 +34,15 @@ class ArgoHost:
         assert self._process.stdin  # noqa: S101 - opened with pipes
         assert self._process.stdout  # noqa: S101
         self._asked += 1
-        self._process.stdin.write(json.dumps({"id": self._asked, "op": op, **request}).encode() + b"\n")
-        await self._process.stdin.drain()
-        line = await self._process.stdout.readline()
+        try:
+            self._process.stdin.write(json.dumps({"id": self._asked, "op": op, **request}).encode() + b"\n")
+            await self._process.stdin.drain()
+            line = await self._process.stdout.readline()
+        except ConnectionError:
+            line = b""
         if not line:
-            raise HostError("argo-host ended; its last lines are above")
+            last = " / ".join(self._log.read_text(errors="replace").splitlines()[-3:])
+            raise HostError(f"argo-host ended: {last or 'it said nothing'}")
         answer: dict[str, Any] = json.loads(line)
         if error := answer.get("error"):
             raise HostError(str(error))
@@ -45,14 +50,15 @@ class ArgoHost:
 
 
 @asynccontextmanager
-async def argo_host(binary: Path, bridge: Path, *bridge_args: str) -> AsyncIterator[ArgoHost]:
-    """Run the host with the bridge for as long as the context lasts."""
+async def argo_host(binary: Path, bridge: Path, log: Path, *bridge_args: str) -> AsyncIterator[ArgoHost]:
+    """Run the host with the bridge for as long as the context lasts; what they say goes to `log`."""
     arguments = [f"--plugin-binary={bridge}", *(f"--arg={argument}" for argument in bridge_args)]
-    process = await asyncio.create_subprocess_exec(
-        str(binary), *arguments, stdin=PIPE, stdout=PIPE, stderr=asyncio.subprocess.DEVNULL, limit=16 << 20
-    )
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            str(binary), *arguments, stdin=PIPE, stdout=PIPE, stderr=output, limit=16 << 20
+        )
     try:
-        yield ArgoHost(process)
+        yield ArgoHost(process, log)
     finally:
         if process.stdin:
             process.stdin.close()  # it finishes, ends its plugin and goes

@@ -76,7 +76,7 @@ async def play(title: str, scenario: str, programs: Programs, folder: Path, show
     async with (
         MockOap(scenario=scenario, clock=clock) as oap,
         _service(folder, oap.url) as socket,
-        argo_host(programs.argo_host, programs.bridge, f"--socket={socket}") as host,
+        argo_host(programs.argo_host, programs.bridge, folder / "host.log", f"--socket={socket}") as host,
     ):
         for weight in WEIGHTS:
             canary.weight = weight

@@ -45,7 +45,7 @@ def sample_of(spec: ExpressionSpec, entities: Entities, data: Mapping[str, Any])
         if wanted.alias.startswith("c"):
             calls = (calls or 0) + sum(int(bucket) for bucket in series(wanted, found).present)
             continue
-        reads.append(Series(_read_name(wanted.entity, entities), series(wanted, found).buckets))
+        reads += _reads(_read_name(wanted.entity, entities), found)
         results[wanted.entity.name] = _result(_type(data, wanted), data, wanted, found, spec.scale)
     result = results if entities.selector else next(iter(results.values()))
     return Sample(result, f"{spec.expression} {_told(result)}", _one_speaks(reads, entities), calls)
@@ -63,6 +63,13 @@ def _one_speaks(reads: Sequence[Series], entities: Entities) -> tuple[Series, ..
         return tuple(reads)
     buckets = tuple(bucket for read in reads for bucket in read.buckets)
     return (Series(f"{len(reads)} instances of {entities.selector}", buckets),)
+
+
+def _reads(name: str, found: Sequence[Found]) -> list[Series]:
+    """A series for every label; a silent one where nothing was found at all."""
+    if not found:
+        return [Series(name, ())]
+    return [Series(f"{name} {_label(one.labels)}".rstrip(), one.buckets) for one in found]
 
 
 def _read_name(entity: Entity, entities: Entities) -> str:

@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.forms.healing import CALLS, PRESENT, Healed, heal, not_healed
 from skywalking_provider.forms.sample import Sample
 from skywalking_provider.model import Window
 from skywalking_provider.plan import Read, duration_variable
-from skywalking_provider.series import Series, errors_of, number_text, series_of
+from skywalking_provider.series import Series, errors_of, expression_error, number_text, series_of
 from skywalking_provider.spec import GraphqlSpec
 
 _SHOWN_SERIES = 3
@@ -35,15 +34,19 @@ def sample_of(spec: GraphqlSpec, query: Healed, data: Mapping[str, Any]) -> Samp
         series = tuple(series_of(data))
         return Sample(data, _told(series), ())
     for field, words in errors_of(data):
-        raise ProviderError(Reason.QUERY_INVALID, f"{field}: {words}")
+        raise expression_error(field, words)
     marked = {name: _marked(name, field, data) for name, field in data.items() if not name.startswith((PRESENT, CALLS))}
     series = tuple(series_of(marked))
     keep_zeros = query.counts if spec.absent == "drop" else frozenset(marked)
+    written = {
+        name: {key: part for key, part in field.items() if key != "error"} if name in query.errors else field
+        for name, field in _unmarked(data, marked).items()
+    }
     result = {
         name: _without(
             field, drop_absent=name not in keep_zeros, drop_mark=name in query.added or f"{CALLS}{name}" in data
         )
-        for name, field in _unmarked(data, marked).items()
+        for name, field in written.items()
     }
     return Sample(result, _told(series), series, covered=min((len(one.present) for one in series), default=None))
 

@@ -4,16 +4,17 @@ Where OAP can tell (9.5 and newer), `isEmptyValue` is asked beside every value, 
 companion. Where it cannot, the calls of the same entity are the witness: a minute without calls has no values.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
+from cachetools import LRUCache, cached
 from graphql import (
     ArgumentNode,
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
+    FragmentSpreadNode,
     InlineFragmentNode,
     NameNode,
     Node,
@@ -30,11 +31,14 @@ from graphql import (
 
 from skywalking_provider.spec.query import parse_query
 
+_CACHED_CHARACTERS = 256 * 1024
+
 PRESENT = "swp_present_"
 CALLS = "swp_calls_"
 _SERIES = ("readMetricsValues", "readLabeledMetricsValues")
 _SINGLE = "readMetricsValue"
 _NULLABLE = "readNullableMetricsValue"
+_EXPRESSION = "execExpression"
 _PREFIXES = ("service_instance_", "service_", "endpoint_")
 
 
@@ -46,14 +50,16 @@ class Healed:
         text: GraphQL, as it is sent.
         added: The response names whose `isEmptyValue` the author did not select.
         counts: The response names that are counts, where no calls are zero calls.
+        errors: The response names of expressions whose `error` the author did not select.
     """
 
     text: str
     added: frozenset[str] = frozenset()
     counts: frozenset[str] = frozenset()
+    errors: frozenset[str] = frozenset()
 
 
-@lru_cache(maxsize=512)
+@cached(LRUCache(maxsize=_CACHED_CHARACTERS, getsizeof=lambda healed: len(healed.text)))
 def heal(query: str, *, nullable: bool) -> Healed:
     """Complete a query.
 
@@ -61,16 +67,18 @@ def heal(query: str, *, nullable: bool) -> Healed:
         query: A text that `parse_query` accepts.
         nullable: Whether the OAP has `isEmptyValue` and `readNullableMetricsValue`.
     """
-    document = parse_query(query)
+    document = _flattened(parse_query(query))
     fields = list(_metric_fields(document))
     added, counts, companions = set(), set(), []
+    errors = {_response_name(field) for field in _fields(document, (_EXPRESSION,)) if not _selects(field, "error")}
+    marks_itself = _selects_empty(document)
     for field in fields:
         name, metric = _response_name(field), _metric(field)
         if metric and metric.endswith("_cpm"):
             counts.add(name)
         if nullable and field.name.value == _SINGLE:
             companions.append(_companion(field, f"{PRESENT}{name}", _NULLABLE, "{ isEmptyValue }"))
-        elif nullable and not _selects_empty(field, document):
+        elif nullable and not (_selects_empty(field) or marks_itself):
             added.add(name)
         elif not nullable and (calls := _witness(metric)):
             companions.append(
@@ -78,8 +86,14 @@ def heal(query: str, *, nullable: bool) -> Healed:
                     _companion(field, f"{CALLS}{name}", "readMetricsValues", "{ values { values { value } } }"), calls
                 )
             )
-    healed = _map_document(document, lambda one: visit(one, _AddEmpty()) if _asks(one, added) else one, companions)
-    return Healed(print_ast(healed), frozenset(added), frozenset(counts))
+
+    def completed(node: Any) -> Any:
+        if isinstance(node, FieldNode) and _response_name(node) in errors:
+            return _with_field(node, "error")
+        return visit(node, _AddEmpty()) if _asks(node, added) else node
+
+    healed = _map_document(document, completed, companions)
+    return Healed(print_ast(healed), frozenset(added), frozenset(counts), frozenset(errors))
 
 
 def not_healed(query: str) -> Healed:
@@ -88,11 +102,59 @@ def not_healed(query: str) -> Healed:
 
 
 def _metric_fields(document: DocumentNode) -> Iterator[FieldNode]:
+    return _fields(document, (*_SERIES, _SINGLE, _NULLABLE))
+
+
+def _fields(document: DocumentNode, names: tuple[str, ...]) -> Iterator[FieldNode]:
+    """The top-level fields of some names; `_flattened` has made all of them fields."""
     for definition in document.definitions:
         if isinstance(definition, OperationDefinitionNode):
             for selection in definition.selection_set.selections:
-                if isinstance(selection, FieldNode) and selection.name.value in (*_SERIES, _SINGLE, _NULLABLE):
+                if isinstance(selection, FieldNode) and selection.name.value in names:
                     yield selection
+
+
+def _flattened(document: DocumentNode) -> DocumentNode:
+    """A query whose root has fields only: fragments on Query are put in their places."""
+    fragments = {one.name.value: one for one in document.definitions if isinstance(one, FragmentDefinitionNode)}
+    used: set[str] = set()
+
+    def inlined(selections: Iterable[Any], inside: frozenset[str]) -> Iterator[Any]:
+        for one in selections:
+            name = one.name.value if isinstance(one, FragmentSpreadNode) else ""
+            if isinstance(one, InlineFragmentNode) and not one.directives:
+                yield from inlined(one.selection_set.selections, inside)
+            elif name in fragments and name not in inside and not one.directives:
+                used.add(name)
+                yield from inlined(fragments[name].selection_set.selections, inside | {name})
+            else:
+                yield one
+
+    def changed(definition: Any) -> Any:
+        if not isinstance(definition, OperationDefinitionNode):
+            return definition
+        selections = tuple(inlined(definition.selection_set.selections, frozenset()))
+        return replace(definition, selection_set=SelectionSetNode(selections=selections))
+
+    definitions = [changed(definition) for definition in document.definitions]
+    left = (one for one in definitions if not (isinstance(one, FragmentDefinitionNode) and one.name.value in used))
+    return DocumentNode(definitions=tuple(left)) if used or _has_inline(document) else document
+
+
+def _has_inline(document: DocumentNode) -> bool:
+    return any(
+        isinstance(selection, InlineFragmentNode)
+        for definition in document.definitions
+        if isinstance(definition, OperationDefinitionNode)
+        for selection in definition.selection_set.selections
+    )
+
+
+def _selects(field: FieldNode, name: str) -> bool:
+    return field.selection_set is not None and any(
+        isinstance(one, FieldNode) and one.alias is None and one.name.value == name
+        for one in field.selection_set.selections
+    )
 
 
 def _response_name(field: FieldNode) -> str:
@@ -167,9 +229,13 @@ def _is_of_metrics(fragment: FragmentDefinitionNode) -> bool:
     return fragment.type_condition.name.value in ("MetricsValues", "IntValues", "KVInt")
 
 
-def _selects_empty(field: FieldNode, document: DocumentNode) -> bool:
-    """Whether the author asks for isEmptyValue himself, in the field or in any fragment."""
-    parts: list[Node] = [field, *(one for one in document.definitions if isinstance(one, FragmentDefinitionNode))]
+def _selects_empty(node: Node) -> bool:
+    """Whether the author asks for isEmptyValue himself in a field, or in any fragment of a document."""
+    parts = (
+        [one for one in node.definitions if isinstance(one, FragmentDefinitionNode)]
+        if isinstance(node, DocumentNode)
+        else [node]
+    )
     return any(" isEmptyValue" in f" {' '.join(print_ast(part).split())}" for part in parts)
 
 
@@ -204,8 +270,12 @@ def _has_values(selections: SelectionSetNode | None) -> bool:
 
 
 def _with_empty(node: Any) -> Any:
-    mark = FieldNode(name=NameNode(value="isEmptyValue"), arguments=(), directives=())
-    return replace(node, selection_set=SelectionSetNode(selections=(*node.selection_set.selections, mark)))
+    return _with_field(node, "isEmptyValue")
+
+
+def _with_field(node: Any, name: str) -> Any:
+    more = FieldNode(name=NameNode(value=name), arguments=(), directives=())
+    return replace(node, selection_set=SelectionSetNode(selections=(*node.selection_set.selections, more)))
 
 
 def _selection(text: str) -> SelectionSetNode:

@@ -7,7 +7,7 @@ from typing import Any
 from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.model import Entity, Window
 from skywalking_provider.plan import Read, duration_variable
-from skywalking_provider.series import Bucket, Series, decimal
+from skywalking_provider.series import Bucket, Series, decimal, expression_error
 
 ALIASES = 100  # of one request: OAP's complexity limit of 3,000 bears 272 expressions, older ones' 1,000 bears 90
 OLD_ALIASES = 60
@@ -95,7 +95,7 @@ def _entity(entity: Entity) -> dict[str, object]:
 def _from_expression(field: object, wanted: Wanted) -> list[Found]:
     match field:
         case {"error": str(error)} if error:
-            raise ProviderError(Reason.QUERY_INVALID, f"{wanted.expression}: {error}")
+            raise expression_error(wanted.expression, error)
         case {"type": "UNKNOWN"}:
             raise ProviderError(Reason.QUERY_INVALID, f"{wanted.expression}: OAP does not know what it is")
         case {"results": list(results)}:

@@ -50,10 +50,14 @@ class Backend:
         self.service_name = config.service_name
         self.ui = config.ui
         self._client = client
-        self._time = Cached(partial(ask_time, client, now, config.timezone), config.clock_ttl.total_seconds())
-        self._dialect = Cached(self._ask_dialect, _DIALECT_SECONDS)
-        self._services = Cached(self._ask_services, _NAMES_SECONDS)
-        self._metrics = Cached(self._ask_metrics, _NAMES_SECONDS)
+        self._time = Cached(
+            f"the clock of backend {name}",
+            partial(ask_time, client, now, config.timezone),
+            config.clock_ttl.total_seconds(),
+        )
+        self._dialect = Cached(f"the schema of backend {name}", self._ask_dialect, _DIALECT_SECONDS)
+        self._services = Cached(f"the services of backend {name}", self._ask_services, _NAMES_SECONDS)
+        self._metrics = Cached(f"the metrics of backend {name}", self._ask_metrics, _NAMES_SECONDS)
 
     async def read(self, read: Read, deadline: Deadline) -> dict[str, Any]:
         """The `data` of one request. Raises as `OapClient.read`, as all below."""
@@ -88,6 +92,11 @@ class Backend:
         """The endpoints of a service whose names contain a keyword, a hundred at most."""
         return names_from(await self.read(ask_endpoints(service, keyword), deadline), "endpoints")
 
+    async def close(self) -> None:
+        """End what is asked for in the background."""
+        for cached in (self._time, self._dialect, self._services, self._metrics):
+            await cached.close()
+
     async def _ask_dialect(self, deadline: Deadline) -> Dialect:
         return dialect_from(await self.read(ASK_DIALECT, deadline))
 
@@ -107,6 +116,11 @@ class Backends:
     def __init__(self, backends: Mapping[str, Backend], addresses: Mapping[str, str]) -> None:
         self._backends = backends
         self._addresses = addresses
+
+    def only(self) -> Backend:
+        """The one backend, where there is one."""
+        (backend,) = self._backends.values()
+        return backend
 
     def select(self, name: str | None, address: str | None) -> Backend:
         """The backend that a block means.
@@ -151,13 +165,18 @@ class Backends:
 
 
 @asynccontextmanager
-async def open_backends(configs: Mapping[str, BackendConfig], now: Callable[[], datetime]) -> AsyncIterator[Backends]:
+async def open_backends(
+    configs: Mapping[str, BackendConfig],
+    now: Callable[[], datetime],
+    new_client: Callable[[str, BackendConfig], OapClient] = OapClient,
+) -> AsyncIterator[Backends]:
     """Connect nothing yet, but hold the connections of all backends for as long as the context lasts."""
     async with AsyncExitStack() as stack:
         backends: dict[str, Backend] = {}
         addresses: dict[str, str] = {}
         for name, config in configs.items():
-            client = await stack.enter_async_context(OapClient(name, config))
+            client = await stack.enter_async_context(new_client(name, config))
             backends[name] = Backend(name, config, client, now)
+            stack.push_async_callback(backends[name].close)
             addresses |= dict.fromkeys((config.url, *config.aliases), name)
         yield Backends(backends, addresses)

@@ -1,4 +1,4 @@
-"""An answer that is asked for by one at a time and used for a while by everybody."""
+"""An answer that is asked for by one flight at a time and used for a while by everybody."""
 
 import asyncio
 import time
@@ -12,20 +12,22 @@ T = TypeVar("T")
 
 
 class Cached(Generic[T]):
-    """One value with a time to live.
+    """One value with a time to live. Who waits shares what the flight brings, a failure too.
 
     Args:
-        ask: Gets it anew; what it raises is the caller's, and nothing is remembered of it.
+        what: For messages, such as "the clock of backend prod".
+        ask: Gets it anew; nothing is remembered of a failure.
         seconds: How long it is used.
     """
 
-    def __init__(self, ask: Callable[[Deadline], Awaitable[T]], seconds: float) -> None:
+    def __init__(self, what: str, ask: Callable[[Deadline], Awaitable[T]], seconds: float) -> None:
+        self._what = what
         self._ask = ask
         self._seconds = seconds
-        # The state: the last value, when it was asked for (monotonic), and who may renew it.
+        # The state: the last value, when it was asked for (monotonic), and the flight for a new one.
         self._value: T | None = None
         self._asked_at = float("-inf")
-        self._renewing = asyncio.Lock()
+        self._flight: asyncio.Task[T] | None = None
 
     @property
     def peek(self) -> T | None:
@@ -41,21 +43,34 @@ class Cached(Generic[T]):
 
         Raises:
             BackendAway: It could not be had in time.
+            ProviderError: What asking for it raised.
         """
         seconds = self._seconds if newer_than is None else min(newer_than, self._seconds)
-        value = self._fresh(seconds)
-        if value is not None:
-            return value
+        if self._value is not None and time.monotonic() - self._asked_at < seconds:
+            return self._value
+        if self._flight is None or self._flight.done():
+            self._flight = asyncio.create_task(self._renew(deadline))
+            self._flight.add_done_callback(_seen)
         try:
-            async with asyncio.timeout(deadline.remaining), self._renewing:
-                value = self._fresh(seconds)
-                if value is None:
-                    asked_at = time.monotonic()
-                    value = self._value = await self._ask(deadline)
-                    self._asked_at = asked_at
-                return value
+            async with asyncio.timeout(deadline.remaining):
+                return await asyncio.shield(self._flight)
         except TimeoutError as error:
-            raise BackendAway("the backend did not answer in time") from error
+            raise BackendAway(f"{self._what} could not be read in time") from error
 
-    def _fresh(self, seconds: float) -> T | None:
-        return self._value if time.monotonic() - self._asked_at < seconds else None
+    async def close(self) -> None:
+        """End the flight, if there is one."""
+        if self._flight is not None and not self._flight.done():
+            self._flight.cancel()
+            await asyncio.wait({self._flight})
+
+    async def _renew(self, deadline: Deadline) -> T:
+        asked_at = time.monotonic()
+        value = await self._ask(deadline)
+        self._value, self._asked_at = value, asked_at
+        return value
+
+
+def _seen(flight: asyncio.Task[T]) -> None:
+    """A failure that nobody waits for any more is no failure of the loop."""
+    if not flight.cancelled():
+        flight.exception()

@@ -2,11 +2,14 @@
 
 import asyncio
 import os
+import socket
+import ssl
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
+from cachetools import LRUCache, cached
 from gql import GraphQLRequest
 from gql.transport.aiohttp import AIOHTTPTransport
 from gql.transport.exceptions import (
@@ -14,6 +17,7 @@ from gql.transport.exceptions import (
     TransportProtocolError,
     TransportServerError,
 )
+from graphql import DocumentNode, parse
 
 from skywalking_provider.conditions import jsontext
 from skywalking_provider.config import BackendConfig
@@ -22,7 +26,6 @@ from skywalking_provider.model import Deadline
 from skywalking_provider.oap.credentials import Credentials
 from skywalking_provider.oap.trouble import from_graphql_errors, from_status, shorten
 from skywalking_provider.plan import Read
-from skywalking_provider.spec.query import parse_query
 
 
 class OapClient:
@@ -53,7 +56,7 @@ class OapClient:
             ProviderError: OAP refuses, or does not accept the query; another attempt will not help.
         """
         seconds = min(self._config.timeout.total_seconds(), deadline.remaining)
-        request = GraphQLRequest(parse_query(read.query), variable_values=dict(read.variables))
+        request = GraphQLRequest(_document(read.query), variable_values=dict(read.variables))
         try:
             async with asyncio.timeout(seconds), self._slots:
                 result = await self._transport.execute(
@@ -79,16 +82,13 @@ class OapClient:
         cause = error.__cause__
         if isinstance(cause, ProviderError):
             return cause
-        if isinstance(cause, aiohttp.ClientConnectorError):
-            what = os.strerror(cause.os_error.errno) if cause.os_error.errno else str(cause.os_error)
-        else:
-            what = str(error) or type(cause).__name__
+        what = _connection_trouble(cause) or str(error) or type(cause).__name__
         return BackendAway(f"backend {self._name} at {self._config.url} cannot be reached: {shorten(what)}")
 
     def _new_transport(self) -> AIOHTTPTransport:
         return AIOHTTPTransport(
             url=f"{self._config.url}/graphql",
-            json_deserialize=jsontext.load,
+            json_deserialize=_answer,
             client_session_args={
                 "response_class": _bounded_response(self._name, self._config.max_answer_bytes),
                 "cookie_jar": aiohttp.DummyCookieJar(),
@@ -99,13 +99,43 @@ class OapClient:
         )
 
 
+@cached(LRUCache(maxsize=256 * 1024, getsizeof=lambda document: len(document.loc.source.body)))
+def _document(text: str) -> DocumentNode:
+    """A query as gql takes it. An author's was checked before; ours may be longer than his may be."""
+    return parse(text)
+
+
+def _answer(text: str) -> object:
+    """One answer of the form that the GraphQL specification gives it; anything else is no GraphQL."""
+    answer = jsontext.load(text)
+    if isinstance(answer, dict) and ("data" in answer or "errors" in answer):
+        data, errors = answer.get("data"), answer.get("errors")
+        if isinstance(data, dict | None) and isinstance(errors, list | None):
+            return answer
+    raise ValueError("no answer of GraphQL")
+
+
+def _connection_trouble(cause: BaseException | None) -> str:
+    """What the operating system's numbers mean, which differ by who speaks."""
+    match cause:
+        case aiohttp.ClientConnectorCertificateError():
+            return f"its certificate is not trusted ({cause.certificate_error})"
+        case aiohttp.ClientConnectorError(os_error=socket.gaierror()):
+            return "its name is not known to DNS"
+        case aiohttp.ClientConnectorError(os_error=ssl.SSLError() as error):
+            return f"TLS failed ({error.reason or error})"
+        case aiohttp.ClientConnectorError(os_error=OSError(errno=int(number))) if number > 0:
+            return os.strerror(number)
+    return ""
+
+
 def _bounded_response(name: str, limit: int) -> Callable[..., aiohttp.ClientResponse]:
     class BoundedResponse(aiohttp.ClientResponse):
         """Judges the status before the body, and stops reading a body that is too long (after decompression)."""
 
         async def start(self, connection: Any) -> aiohttp.ClientResponse:
             response = await super().start(connection)
-            if 300 <= self.status < 400 or self.status in (401, 403, 404, 502, 503, 504):
+            if not 200 <= self.status < 300 and self.status != 400:  # OAP tells what is wrong in a query with 400
                 self.close()
                 raise from_status(self.status, name)
             return response

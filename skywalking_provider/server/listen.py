@@ -1,8 +1,6 @@
 """Where the service listens: a unix socket with a mode, or TCP on loopback."""
 
 import ipaddress
-import socket
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,18 +43,6 @@ def _check_socket(path: Path) -> None:
         raise ConfigError(f"socket: the folder {path.parent} does not exist")
     if len(str(path)) > 100:
         raise ConfigError(f"socket: {path} is longer than the 100 characters that a unix socket may have")
-    if not path.exists():
-        return
-    if not stat.S_ISSOCK(path.stat().st_mode):
-        raise ConfigError(f"socket: {path} exists and is no socket; remove it or name another path")
-    with socket.socket(socket.AF_UNIX) as probe:
-        probe.settimeout(1)
-        try:
-            probe.connect(str(path))
-        except OSError:
-            path.unlink()  # what a killed service left behind
-            return
-    raise ConfigError(f"socket: another service answers on {path}; stop it or name another path")
 
 
 def _check_address(address: str, *, insecure: bool) -> None:

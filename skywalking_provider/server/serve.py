@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 
 import grpc.aio
@@ -17,10 +17,11 @@ from skywalking_provider.config import Config, ConfigError
 from skywalking_provider.contract.v1 import metric_provider_pb2 as pb
 from skywalking_provider.contract.v1 import metric_provider_pb2_grpc as rpc
 from skywalking_provider.engine import Engine
-from skywalking_provider.languages import open_languages
+from skywalking_provider.languages import Languages, open_languages
 from skywalking_provider.oap import open_backends
 from skywalking_provider.server.listen import Endpoint, endpoint_of
 from skywalking_provider.server.service import MetricProviderService
+from skywalking_provider.server.socketfile import owned_socket
 
 SERVICE = pb.DESCRIPTOR.services_by_name["MetricProvider"].full_name
 _OPTIONS = (
@@ -78,7 +79,11 @@ class RunningServer:
 @asynccontextmanager
 async def running(config: Config, endpoint: Endpoint) -> AsyncIterator[RunningServer]:
     """Serve for as long as the context lasts; SERVING only once a condition can be evaluated."""
-    async with open_languages() as languages, open_backends(config.backends, _now) as backends:
+    async with AsyncExitStack() as stack:
+        if endpoint.socket:
+            stack.enter_context(owned_socket(endpoint.socket))
+        languages = await stack.enter_async_context(_ready_languages())
+        backends = await stack.enter_async_context(open_backends(config.backends, _now))
         server = grpc.aio.server(options=_OPTIONS)
         rpc.add_MetricProviderServicer_to_server(MetricProviderService(Engine(backends, languages, _now)), server)
         healthy = health.aio.HealthServicer()
@@ -94,8 +99,18 @@ async def running(config: Config, endpoint: Endpoint) -> AsyncIterator[RunningSe
             yield RunningServer(server, healthy, port)
         finally:
             await server.stop(None)
-            if endpoint.socket:
-                endpoint.socket.unlink(missing_ok=True)
+
+
+@asynccontextmanager
+async def _ready_languages() -> AsyncIterator[Languages]:
+    try:
+        async with AsyncExitStack() as stack:
+            languages = await stack.enter_async_context(open_languages())
+            kept = stack.pop_all()
+    except (FileNotFoundError, RuntimeError) as error:
+        raise ConfigError(f"the condition language does not start: {error}") from error
+    async with kept:
+        yield languages
 
 
 def _bind(server: grpc.aio.Server, endpoint: Endpoint, config: Config) -> int:

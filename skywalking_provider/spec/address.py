@@ -14,6 +14,10 @@ def normalise_address(address: str) -> str:
     Raises:
         ValueError: It is no HTTP URL, or has parts that cannot belong to a base URL.
     """
+    if "@" in address or "?" in address:  # before anything repeats it: it may hold a secret
+        raise ValueError(
+            "an address must not carry credentials or a query; those belong in a backend of the configuration"
+        )
     try:
         parts = urlsplit(address.strip())
         port = parts.port
@@ -21,10 +25,8 @@ def normalise_address(address: str) -> str:
         raise ValueError(f"{address!r} is not a URL: {error}") from error
     if parts.scheme.lower() not in _DEFAULT_PORTS or not parts.hostname:
         raise ValueError(f"{address!r} is not an http:// or https:// URL such as http://oap.istio-system:12800")
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("an address must not carry credentials; they belong in a backend of the configuration")
-    if parts.query or parts.fragment:
-        raise ValueError(f"{address!r} has a query or fragment; write the base URL of the OAP only")
+    if parts.fragment:
+        raise ValueError(f"{address!r} has a fragment; write the base URL of the OAP only")
     scheme = parts.scheme.lower()
     port_text = "" if port in (None, _DEFAULT_PORTS[scheme]) else f":{port}"
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname

@@ -11,7 +11,7 @@ from skywalking_provider.spec.graphql import GraphqlSpec
 from skywalking_provider.spec.named import ExpressionSpec, SliSpec
 from skywalking_provider.spec.problems import describe, keys_of
 
-MAX_BLOCK_BYTES = 64 * 1024
+MAX_BLOCK_BYTES = 32 * 1024
 
 Spec = GraphqlSpec | ExpressionSpec | SliSpec
 
@@ -25,7 +25,7 @@ FORMS: dict[str, type[GraphqlSpec | ExpressionSpec | SliSpec]] = {
 LATER_KEYS = frozenset({"compare", "confidence"})
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=512)
 def parse_block(block: bytes) -> Spec:
     """Parse the JSON of a block.
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
 from skywalking_provider.spec.address import normalise_address
@@ -80,6 +80,16 @@ class Common(Section):
         if self.max_wait is not None:
             return self.max_wait
         return timedelta(minutes=2 if background else 5)
+
+
+def _no_boolean(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("is true or false where a number is meant")
+    return value
+
+
+NotBoolean = BeforeValidator(_no_boolean)
+"""Pydantic takes `true` for 1; an author never means that."""
 
 
 def whole_buckets(length: timedelta) -> timedelta:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from skywalking_provider.spec.common import Common, Length, NonEmpty, Section
+from skywalking_provider.spec.common import Common, Length, NonEmpty, NotBoolean, Section
 
 _HASH = re.compile(r"[A-Za-z0-9]+")
 
@@ -82,7 +82,7 @@ class EntitySpec(Common):
     endpoint: NonEmpty | None = None
     instances: Instances | None = None
     since: Literal["run", "window"] | None = None
-    min_calls: int = Field(default=0, ge=0)
+    min_calls: Annotated[int, NotBoolean] = Field(default=0, ge=0)
 
     @model_validator(mode="after")
     def _one_scope(self) -> "EntitySpec":

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
+from skywalking_provider.spec.common import NotBoolean
 from skywalking_provider.spec.entity import EntitySpec
 from skywalking_provider.spec.mqe import check_expression
 
@@ -35,7 +36,7 @@ class ExpressionSpec(EntitySpec):
     """
 
     expression: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(check_expression)]
-    scale: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    scale: Annotated[float, NotBoolean] = Field(default=1.0, gt=0, allow_inf_nan=False)
 
 
 class SliSpec(EntitySpec):
@@ -49,7 +50,7 @@ class SliSpec(EntitySpec):
     """
 
     sli: Sli
-    percentile: Annotated[int, AfterValidator(_percentile)] | None = None
+    percentile: Annotated[int, NotBoolean, AfterValidator(_percentile)] | None = None
     aggregate: Literal["highest", "weighted"] | None = None
 
     @model_validator(mode="after")

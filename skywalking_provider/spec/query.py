@@ -1,22 +1,33 @@
 """The GraphQL text of a block, checked as far as it can be without an OAP."""
 
-from functools import lru_cache
-
+from cachetools import LRUCache, cached
 from graphql import DocumentNode, GraphQLSyntaxError, OperationDefinitionNode, OperationType, parse
 
+MAX_CHARACTERS = 16 * 1024
+_MAX_TOKENS = 4000  # OAP's complexity limit is 3,000 fields
 
-@lru_cache(maxsize=512)
+# Bounded by text, not by number: a tree takes some hundred times the memory of its text.
+_CACHED_CHARACTERS = 256 * 1024
+
+
+def _size(document: DocumentNode) -> int:
+    return len(document.loc.source.body) if document.loc else MAX_CHARACTERS
+
+
+@cached(LRUCache(maxsize=_CACHED_CHARACTERS, getsizeof=_size))
 def parse_query(text: str) -> DocumentNode:
     """Parse a query document.
 
     Args:
-        text: GraphQL with exactly one operation, a query. OAP reads at most 15,000 tokens.
+        text: GraphQL with exactly one operation, a query.
 
     Raises:
         ValueError: What is wrong, with line and column of the text.
     """
+    if len(text) > MAX_CHARACTERS:
+        raise ValueError(f"has {len(text)} characters; at most {MAX_CHARACTERS} are sent")
     try:
-        document = parse(text, max_tokens=15_000)
+        document = parse(text, max_tokens=_MAX_TOKENS)
     except GraphQLSyntaxError as error:
         place = f" at line {error.locations[0].line}, column {error.locations[0].column}" if error.locations else ""
         raise ValueError(f"is not GraphQL{place}: {error.message}") from error

@@ -107,7 +107,9 @@ async def test_twenty_honest_ones_finish_while_a_hostile_one_runs() -> None:
         await cel.close()
     for judged, _ in await asyncio.gather(hostile, again):
         assert judged == Judged(
-            Phase.ERROR, "could not evaluate the conditions: the service is stopping; measure again"
+            Phase.ERROR,
+            "could not evaluate the conditions: the service is stopping; measure again",
+            unanswered=True,
         )
 
 

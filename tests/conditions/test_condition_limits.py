@@ -173,7 +173,9 @@ async def test_closing_ends_what_runs_and_answers_what_waits() -> None:
     assert time.monotonic() - begun < 10
     for judged in await asyncio.gather(*asked):
         assert judged == Judged(
-            Phase.ERROR, "could not evaluate the conditions: the service is stopping; measure again"
+            Phase.ERROR,
+            "could not evaluate the conditions: the service is stopping; measure again",
+            unanswered=True,
         )
     assert "stopping" in (await conditions.evaluate("true", "", b"1", timeout=1)).message
     await conditions.close()  # a second time does nothing

@@ -298,6 +298,27 @@ async def test_several_instances_travel_as_aliases_of_one_request(bench: Bencher
         assert sum("execExpression" in request.body for request in b.oap.requests) == 1
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_hundred_and_twenty_pods_are_one_canary(bench: Bencher, version: str) -> None:
+    pods = "\n".join(
+        f"              - {{name: reviews-{HASH}-{pod:05}, traffic: [{{calls: 10}}]}}" for pod in range(120)
+    )
+    scenario = parse_scenario(
+        f"""
+        services:
+          - name: {VANILLA}
+            instances:
+{pods}
+            traffic: [{{calls: 1200}}]
+        """,
+        "test",
+    )
+    async with bench(scenario, version=version) as b:
+        measurement = await ask(b, sli="throughput", service=VANILLA, instances={"podTemplateHash": HASH})
+
+    assert measurement.value == "1200", measurement.message
+
+
 async def test_the_dialect_and_the_names_are_asked_once(bench: Bencher) -> None:
     async with bench() as b:
         for _ in range(5):

@@ -95,6 +95,31 @@ async def test_what_the_author_selected_himself_stays_in_the_result(bench: Bench
     assert values(measurement.value) == [{"value": 10000, "isEmptyValue": False}] * 2
 
 
+async def test_fragments_at_the_root_are_healed_too(bench: Bencher) -> None:
+    body = talk_query().split("{", 1)[1].rsplit("}", 1)[0]
+    query = f"query q($duration: Duration!) {{ ...all }} fragment all on Query {{ {body} }}"
+    async with bench(IDLE) as b:
+        measurement = await b.run(query=query)
+
+    assert values(measurement.value) == [{"value": 10000}] * 2
+
+
+async def test_an_expressions_error_is_asked_for_and_does_not_show_in_the_result(bench: Bencher) -> None:
+    def query(expression: str) -> str:
+        return f"""query q($duration: Duration!) {{
+          r: execExpression(expression: "{expression}", entity: {{serviceName: "{CANARY}", normal: true}},
+            duration: $duration) {{ results {{ values {{ id value }} }} }}
+        }}"""
+
+    async with bench() as b:
+        wrong = await b.run("true", query=query("service_cmp"))
+        right = await b.run("true", query=query("service_cpm"))
+
+    assert wrong.phase is Phase.ERROR
+    assert "does not exist" in wrong.message
+    assert list(json.loads(right.value)["r"]) == ["results"]
+
+
 async def test_absent_values_of_an_expression_are_left_out(bench: Bencher) -> None:
     query = f"""query q($duration: Duration!) {{
       r: execExpression(expression: "service_apdex", entity: {{serviceName: "{CANARY}", normal: true}},

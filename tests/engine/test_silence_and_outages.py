@@ -1,14 +1,16 @@
 """No data is never good, an OAP that is away is never bad, and nothing waits longer than it was told."""
 
 import asyncio
+import json
 import time
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from engine_bench import NOON, Bencher, talk_query
+from engine_bench import CANARY, NOON, RUN, Bencher, talk_query
 
-from skywalking_provider.model import Phase
+from skywalking_provider.conditions import Judged
+from skywalking_provider.model import Deadline, Metric, Phase
 
 MQE = """query q($duration: Duration!) {
   cpm: execExpression(expression: "service_cpm", entity: {serviceName: "%s", normal: true}, duration: $duration) {
@@ -80,6 +82,11 @@ async def test_buckets_that_say_they_are_empty_are_no_data(bench: Bencher) -> No
         {"kind": "answer", "body": '{"data": {"a": NaN}}', "status": 200},
         {"kind": "answer", "body": '{"data": {"a": 1e400}}', "status": 200},
         {"kind": "answer", "body": '{"message": "no"}', "status": 200},
+        {"kind": "answer", "body": '{"data": {"a": 1}}', "status": 520},
+        {"kind": "answer", "body": '{"errors": [{"message": "java.lang.OutOfMemoryError"}]}', "status": 500},
+        {"kind": "answer", "body": '{"errors": [{"message": "slow down"}]}', "status": 429},
+        {"kind": "answer", "body": '{"errors": {"message": "no list"}}', "status": 200},
+        {"kind": "answer", "body": '{"data": [1]}', "status": 200},
         {"kind": "storage-down", "seconds": 0},
     ],
     ids=lambda fault: "-".join(str(part) for part in fault.values())[:40],
@@ -182,6 +189,56 @@ async def test_an_unknown_metric_is_an_error_in_mqes_own_words(bench: Bencher) -
 
     assert measurement.phase is Phase.ERROR
     assert measurement.message == "QUERY_INVALID cpm: Metric: [service_cmp] does not exist."
+
+
+@pytest.mark.parametrize("block", [{"query": MQE % CANARY}, {"expression": "service_cpm", "service": CANARY}])
+async def test_a_storage_that_fails_under_an_expression_is_away(bench: Bencher, block: dict[str, str]) -> None:
+    """OAP says it with HTTP 200, beside the data."""
+    words = "Internal IO exception, query metrics error."
+    field = {"type": "UNKNOWN", "error": words, "results": []}
+    async with bench() as b:
+        b.oap.answer(json.dumps({"data": {"cpm": field, "e0": field}}), match="execExpression")
+        content = {"interval": "3m"} | block if "query" in block else {"window": "3m", "since": "window"} | block
+        asked = Metric("m", "true", "", json.dumps(content).encode())
+        measurement = await b.engine.run(asked, RUN, Deadline.after(10))
+
+    assert measurement.phase is Phase.RUNNING, measurement.message
+    assert measurement.message.startswith("OAP_AWAY the storage of the backend is down")
+
+
+async def test_an_evaluator_that_is_too_busy_is_no_fault_of_the_condition(
+    bench: Bencher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bench() as b:
+
+        async def busy(*_: object, **__: object) -> Judged:
+            return Judged(Phase.ERROR, "no answer in time: the machine is busy", unanswered=True)
+
+        monkeypatch.setattr(b.engine._languages._expr, "evaluate", busy)
+        measurement = await b.run()
+
+    assert measurement.phase is Phase.RUNNING
+    assert measurement.message.startswith("PROVIDER_BUSY no answer in time")
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"interval": "9" * 30_000},
+        {"interval": "1" + "0" * 30_000 + "m"},
+        {"query": "query q { " + "a " * 15_000 + "}"},
+        {"query": "query q { " + "a { " * 3_000 + "}" * 3_000 + " }"},
+    ],
+    ids=["digits", "minutes", "wide", "deep"],
+)
+async def test_a_hostile_block_stops_nobody(bench: Bencher, block: dict[str, str]) -> None:
+    async with bench() as b:
+        began = time.process_time()
+        measurement = await b.run(**block)
+
+    assert measurement.phase is Phase.ERROR
+    assert measurement.message.startswith("BLOCK_INVALID ")
+    assert time.process_time() - began < 1.0
 
 
 async def test_no_body_of_a_refusal_is_repeated(bench: Bencher) -> None:

@@ -135,7 +135,11 @@ def test_conditions_limits_and_other_keys_of_the_metric_stay() -> None:
         ({"interval": None}, 9, "interval: is required"),
         ({"interval": "soon"}, 10, "'soon' is not a duration"),
         ({"interval": "501m"}, 10, "write 500m or less"),
-        ({"address": "http://me:hunter2@oap:1"}, 11, "must not carry credentials; they belong in a backend"),
+        (
+            {"address": "http://me:hunter2@oap:1"},
+            11,
+            "must not carry credentials or a query; those belong in a backend",
+        ),
         ({"address": "oap:12800"}, 11, "is not an http:// or https:// URL"),
         ({"query": "mutation m { x }"}, 12, "a measurement only reads"),
         ({"querry": "x"}, 13, "unknown key; did you mean query?"),

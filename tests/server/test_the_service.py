@@ -9,7 +9,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import grpc.aio
@@ -22,6 +22,7 @@ from skywalking_provider.contract.v1 import metric_provider_pb2 as pb
 from skywalking_provider.contract.v1 import metric_provider_pb2_grpc as rpc
 from skywalking_provider.server.listen import Endpoint, endpoint_of
 from skywalking_provider.server.serve import SERVICE, running
+from skywalking_provider.server.socketfile import owned_socket
 
 NOWHERE = BackendConfig.model_validate({"url": "http://127.0.0.1:9"})
 QUERY = (
@@ -98,7 +99,8 @@ async def test_metadata_tells_the_query_and_never_asks_an_oap(channel: grpc.aio.
     good = await stub.GetMetadata(pb.GetMetadataRequest(metric=metric()), timeout=1)
     bad = await stub.GetMetadata(pb.GetMetadataRequest(metric=metric(backend="nope")), timeout=1)
 
-    assert dict(good.metadata) == {"ResolvedSkyWalkingQuery": QUERY, "backend": "prod", "window": "3m"}
+    assert 'readMetricsValues(condition: { name: "a" }' in good.metadata["ResolvedSkyWalkingQuery"]
+    assert (good.metadata["backend"], good.metadata["window"]) == ("prod", "3m")
     assert bad.metadata["error"].startswith("BACKEND_UNKNOWN backend: 'nope' is not configured")
 
 
@@ -152,8 +154,8 @@ def test_a_socket_that_a_killed_service_left_is_replaced(tmp_path: Path) -> None
     left.bind(str(path))
     left.close()
 
-    assert endpoint_of(config_of(path)).socket == path
-    assert not path.exists()
+    with owned_socket(path):
+        assert not path.exists()
 
 
 def test_a_socket_on_which_somebody_answers_is_not_taken_away(tmp_path: Path) -> None:
@@ -162,18 +164,47 @@ def test_a_socket_on_which_somebody_answers_is_not_taken_away(tmp_path: Path) ->
         other.bind(str(path))
         other.listen()
 
-        with pytest.raises(ConfigError, match="another service answers"):
-            endpoint_of(config_of(path))
-    path.unlink()
+        with pytest.raises(ConfigError, match="another service answers"), owned_socket(path):
+            pass
+        assert path.exists()
+
+
+def test_a_socket_whose_owner_is_too_busy_to_answer_is_not_taken_away(tmp_path: Path) -> None:
+    path = tmp_path / "p.sock"
+    with socket.socket(socket.AF_UNIX) as other, ExitStack() as callers:
+        other.bind(str(path))
+        other.listen(0)
+        for _ in range(3):
+            caller = callers.enter_context(socket.socket(socket.AF_UNIX))
+            caller.setblocking(False)
+            caller.connect_ex(str(path))
+
+        with pytest.raises(ConfigError, match="another service answers"), owned_socket(path):
+            pass
+        assert path.exists()
 
 
 def test_a_file_in_the_sockets_place_is_not_removed(tmp_path: Path) -> None:
     path = tmp_path / "p.sock"
     path.write_text("precious")
 
-    with pytest.raises(ConfigError, match="is no socket"):
-        endpoint_of(config_of(path))
+    with pytest.raises(ConfigError, match="is no socket"), owned_socket(path):
+        pass
     assert path.read_text() == "precious"
+
+
+async def test_a_second_service_leaves_the_socket_of_the_first_alone(tmp_path: Path) -> None:
+    config = config_of(tmp_path / "p.sock")
+    endpoint = endpoint_of(config)
+    async with running(config, endpoint):
+        with pytest.raises(ConfigError, match="another service holds"):
+            async with running(config, endpoint):
+                pass
+
+        async with grpc.aio.insecure_channel(endpoint.target) as channel:
+            assert await rpc.MetricProviderStub(channel).Describe(pb.DescribeRequest(), timeout=5)
+    async with running(config, endpoint):
+        assert (tmp_path / "p.sock").exists()
 
 
 def config_of(path: Path) -> Config:

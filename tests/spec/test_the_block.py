@@ -59,6 +59,10 @@ def test_max_wait_of_zero_needs_no_unit_and_may_be_a_number() -> None:
         ({"interval": "0s"}, "interval", "whole minutes"),
         ({"interval": "501m"}, "interval", "500m or less"),
         ({"interval": True}, "interval", "Go's notation"),
+        ({"interval": "1d"}, "interval", "Go's notation"),
+        ({"interval": "3m-2m"}, "interval", "Go's notation"),
+        ({"interval": "1h 30m"}, "interval", "Go's notation"),
+        ({"interval": "٣m"}, "interval", "Go's notation"),
         ({"interval": {"minutes": 3}}, "interval", "Go's notation"),
         ({"query": ""}, "query", "at least 1 character"),
         ({"query": "query {"}, "query", "line 1, column 8"),
@@ -125,3 +129,15 @@ def test_no_block_crashes_the_parser(content: bytes) -> None:
 )
 def test_spellings_of_one_address_are_equal(written: str, means: str) -> None:
     assert parse_block(block(address=written)).address == means
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://u:p/w@oap", "u:s3cret@oap:12800", "http://u:s3cret@oap:128000", "http://oap?token=s3cret", "@s3cret"],
+)
+def test_an_address_that_may_hold_a_secret_is_never_repeated(address: str) -> None:
+    text = complaint(block(address=address))
+
+    assert "s3cret" not in text
+    assert "p/w" not in text
+    assert "credentials" in text
