@@ -26,7 +26,7 @@ from skywalking_provider.oap.catalog import (
 )
 from skywalking_provider.oap.client import OapClient
 from skywalking_provider.oap.clock import ask_time
-from skywalking_provider.oap.dialect import ASK_DIALECT, Dialect, dialect_from
+from skywalking_provider.oap.dialect import ASK_DIALECT, NEWEST, Dialect, dialect_from
 from skywalking_provider.plan import Read
 
 _DIALECT_SECONDS = 600.0  # an OAP is upgraded seldom, and a wrong dialect is an Error in its own words until then
@@ -98,7 +98,12 @@ class Backend:
             await cached.close()
 
     async def _ask_dialect(self, deadline: Deadline) -> Dialect:
-        return dialect_from(await self.read(ASK_DIALECT, deadline))
+        try:
+            return dialect_from(await self.read(ASK_DIALECT, deadline))
+        except ProviderError as error:
+            if error.reason is not Reason.QUERY_INVALID:
+                raise
+            return NEWEST  # introspection is forbidden here
 
     async def _ask_services(self, deadline: Deadline) -> tuple[Service, ...]:
         if (await self.dialect(deadline)).mqe:

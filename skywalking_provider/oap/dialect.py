@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.plan import Read
 
 ASK_DIALECT = Read(
@@ -24,17 +23,15 @@ class Dialect:
     nullable: bool
 
 
-def dialect_from(data: dict[str, Any]) -> Dialect:
-    """Read the answer to ASK_DIALECT.
+NEWEST = Dialect(mqe=True, nullable=True)
+"""Taken where an OAP does not tell its schema: a wrong guess is an Error in the OAP's own words."""
 
-    Raises:
-        ProviderError: It is not the schema of a SkyWalking OAP.
-    """
+
+def dialect_from(data: dict[str, Any]) -> Dialect:
+    """Read the answer to ASK_DIALECT."""
     queries, value = _fields(data.get("query")), _fields(data.get("value"))
-    if "readMetricsValues" not in queries and "execExpression" not in queries:
-        raise ProviderError(
-            Reason.OAP_ANSWER_INVALID, "its schema reads no metrics", "is the backend a SkyWalking OAP?"
-        )
+    if not queries:
+        return NEWEST
     return Dialect(
         mqe="execExpression" in queries, nullable="isEmptyValue" in value and "readNullableMetricsValue" in queries
     )

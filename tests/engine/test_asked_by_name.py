@@ -365,3 +365,11 @@ async def test_two_languages_at_once_are_an_error(bench: Bencher) -> None:
 
     assert measurement.phase is Phase.ERROR
     assert "conditions: the metric has a successCondition" in measurement.message
+
+
+async def test_an_oap_that_does_not_tell_its_schema_is_taken_for_a_new_one(bench: Bencher) -> None:
+    async with bench() as b:
+        forbidden = '{"errors": [{"message": "introspection is disabled"}]}'
+        b.oap.answer(forbidden, match="__type")
+
+        assert (await ask(b, sli="success-rate", service=VANILLA)).value == "1"
