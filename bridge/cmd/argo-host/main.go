@@ -69,16 +69,22 @@ func host() error {
 	defer argohost.Close()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
+	signal.Ignore(syscall.SIGPIPE) // a reader that is gone is an error to end with, not a death that leaves the plugin behind
 	return converse(ctx, os.Stdin, os.Stdout)
 }
 
-// converse answers until stdin ends, and then finishes what it began. A signal ends it at once.
-func converse(ctx context.Context, in io.Reader, out io.Writer) error {
+// converse answers until stdin ends, and then finishes what it began. A signal, or a reader that is gone, ends it at
+// once.
+func converse(signalled context.Context, in io.Reader, out io.Writer) error {
+	ctx, giveUp := context.WithCancelCause(signalled)
+	defer giveUp(nil)
 	var writing sync.Mutex
 	say := func(answer argohost.Answer) {
 		writing.Lock()
 		defer writing.Unlock()
-		_ = json.NewEncoder(out).Encode(answer)
+		if err := json.NewEncoder(out).Encode(answer); err != nil {
+			giveUp(fmt.Errorf("answer: %w", err))
+		}
 	}
 	done := make(chan error, 1)
 	go func() {
@@ -99,10 +105,13 @@ func converse(ctx context.Context, in io.Reader, out io.Writer) error {
 		calls.Wait()
 		done <- lines.Err()
 	}()
+	var err error
 	select {
-	case err := <-done:
-		return err
+	case err = <-done:
 	case <-ctx.Done():
-		return nil
 	}
+	if err == nil && signalled.Err() == nil {
+		err = context.Cause(ctx)
+	}
+	return err
 }
