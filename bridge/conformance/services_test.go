@@ -185,9 +185,14 @@ type scriptedOAP struct {
 	mu       sync.Mutex
 	respond  http.HandlerFunc
 	zone     string
-	requests []string // bodies, those for the clock aside
+	requests []string // bodies, those for the clock and the schema aside
 	headers  []http.Header
 }
+
+// schemaOfOAP is what OAP 10 tells of itself, as far as the service asks.
+const schemaOfOAP = `{"data":{
+	"query":{"fields":[{"name":"readMetricsValues"},{"name":"readNullableMetricsValue"},{"name":"execExpression"}]},
+	"value":{"fields":[{"name":"id"},{"name":"value"},{"name":"isEmptyValue"}]}}}`
 
 // answer sets what the next queries get; nil: an empty object. The zone is +0000 again.
 func (o *scriptedOAP) answer(respond http.HandlerFunc) {
@@ -222,7 +227,8 @@ func (o *scriptedOAP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	o.mu.Lock()
 	respond, zone := o.respond, o.zone
 	clock := strings.Contains(string(body), "getTimeInfo")
-	if !clock {
+	schema := strings.Contains(string(body), "__type(")
+	if !clock && !schema {
 		o.requests, o.headers = append(o.requests, string(body)), append(o.headers, r.Header)
 	}
 	o.mu.Unlock()
@@ -230,6 +236,9 @@ func (o *scriptedOAP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case clock:
 		w.Header().Set("Content-Type", "application/json")
 		fmt.Fprintf(w, `{"data":{"getTimeInfo":{"timezone":%q,"currentTimestamp":%d}}}`, zone, time.Now().UnixMilli())
+	case schema:
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, schemaOfOAP)
 	case respond != nil:
 		respond(w, r)
 	default:
