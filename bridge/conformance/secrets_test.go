@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,8 +34,8 @@ func TestASecretLeavesByNoWayWhatever(t *testing.T) {
 		m.Value, m.Message = string(echo), fmt.Sprintf("got %q", secret)
 		return m, nil
 	}
-	sidecar.OnMetadata = func(context.Context, *contractv1.GetMetadataRequest) (map[string]string, error) {
-		return map[string]string{"error": "with " + secret}, nil
+	sidecar.OnMetadata = func(_ context.Context, r *contractv1.GetMetadataRequest) (map[string]string, error) {
+		return map[string]string{"ResolvedQuery": string(r.GetMetric().GetBlock())}, nil
 	}
 	sidecar.Start(t)
 	installed(t, "--socket="+sidecar.Socket)
@@ -79,4 +80,55 @@ func TestASecretLeavesByNoWayWhatever(t *testing.T) {
 	}
 	require.NotContains(t, controllerLog.String(), "t0ken")
 	require.Contains(t, controllerLog.String(), "********")
+}
+
+func TestTwoNamespacesWithOneSecretDoNotMeet(t *testing.T) {
+	sidecar := fakesidecar.New(t)
+	sidecar.OnRun = func(_ context.Context, r *contractv1.RunRequest) (*contractv1.Measurement, error) {
+		m := fakesidecar.Finished(contractv1.Phase_PHASE_SUCCESSFUL, `{"value":10000}`)
+		m.Message = "readMetricsValues for " + r.GetRun().GetNamespace()
+		return m, nil
+	}
+	sidecar.OnMetadata = func(_ context.Context, r *contractv1.GetMetadataRequest) (map[string]string, error) {
+		return map[string]string{"ResolvedQuery": string(r.GetMetric().GetBlock())}, nil
+	}
+	sidecar.Start(t)
+	installed(t, "--socket="+sidecar.Socket)
+	runOf := func(namespace, text string, args ...v1alpha1.Argument) *v1alpha1.AnalysisRun {
+		run := &v1alpha1.AnalysisRun{Spec: v1alpha1.AnalysisRunSpec{Args: args, Metrics: []v1alpha1.Metric{block(text)}}}
+		run.Namespace = namespace
+		return run
+	}
+	secrets := []v1alpha1.Argument{secretArg("word", "readMetricsValues"), secretArg("number", "10000")}
+	mine := runOf("mine", `{"query":"readMetricsValues"}`)
+	for range 3 {
+		for _, theirs := range []*v1alpha1.AnalysisRun{ // masked, and refused with the same text as mine
+			runOf("theirs", `{}`, secrets...), runOf("theirs", `{"query":"{{args.word}}"}`, secrets...),
+		} {
+			text, err := json.Marshal([]any{provider(t).Run(theirs, resolved(t, theirs)), provider(t).GetMetadata(resolved(t, theirs))})
+			require.NoError(t, err)
+			require.NotContains(t, string(text), "readMetricsValues")
+			require.NotContains(t, string(text), "10000")
+		}
+		m := provider(t).Run(mine, resolved(t, mine))
+		finished(t, m, v1alpha1.AnalysisPhaseSuccessful)
+		require.Equal(t, `{"value":10000}`, m.Value)
+		require.Equal(t, "readMetricsValues for mine", m.Message)
+		require.Equal(t, `{"query":"readMetricsValues"}`, provider(t).GetMetadata(resolved(t, mine))["ResolvedQuery"])
+	}
+}
+
+func TestSecretsBeyondAllMeasureAreRefusedAtOnce(t *testing.T) {
+	sidecar := fakesidecar.New(t).Start(t)
+	installed(t, "--socket="+sidecar.Socket)
+	run := &v1alpha1.AnalysisRun{Spec: v1alpha1.AnalysisRunSpec{Metrics: []v1alpha1.Metric{block(`{}`)}}}
+	for i := range 30 {
+		run.Spec.Args = append(run.Spec.Args, secretArg(fmt.Sprintf("s%d", i), strings.Repeat("s", 100<<10)+fmt.Sprint(i)))
+	}
+	began := time.Now()
+	m := provider(t).Run(run, resolved(t, run))
+	require.Less(t, time.Since(began), 5*time.Second) // 3 MB through the host, too
+	finished(t, m, v1alpha1.AnalysisPhaseError)
+	require.Contains(t, m.Message, "SECRETS_TOO_LARGE spec.args: 30 values")
+	require.Empty(t, fakesidecar.Seen[any](sidecar, "Run"))
 }

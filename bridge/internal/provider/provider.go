@@ -6,15 +6,13 @@ package provider
 
 import (
 	"context"
-	"fmt"
-	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/argoproj/argo-rollouts/metricproviders/plugin/rpc"
 	"github.com/argoproj/argo-rollouts/pkg/apis/rollouts/v1alpha1"
 	"github.com/argoproj/argo-rollouts/utils/plugin/types"
 	"github.com/hashicorp/go-hclog"
+	"k8s.io/utils/lru"
 
 	contractv1 "github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/contract/v1"
 )
@@ -24,8 +22,8 @@ const (
 	margin = 500 * time.Millisecond
 	// shortTimeout is the deadline of the calls that measure nothing.
 	shortTimeout = 2 * time.Second
-	// maxSentence bounds what is repeated of a foreign text, in bytes: Argo keeps messages in the AnalysisRun.
-	maxSentence = 1024
+	// maxRefused bounds the refusals that wait for GetMetadata; it follows within milliseconds.
+	maxRefused = 1024
 )
 
 // Options of the bridge, from its command line.
@@ -40,11 +38,12 @@ type Options struct {
 	Version string
 }
 
-// Plugin implements Argo's MetricProviderPlugin. Its methods are called concurrently.
+// Plugin implements Argo's MetricProviderPlugin. Its methods are called concurrently, for the runs of all
+// namespaces: what is here must not carry anything from one to another.
 type Plugin struct {
 	options Options
 	sidecar *sidecar
-	secrets *secrets
+	refused *lru.Cache // digests of metrics with a secret, to the reason
 	log     hclog.Logger
 	tells   chan struct{}
 	now     func() time.Time
@@ -59,7 +58,7 @@ func New(options Options, log hclog.Logger) (*Plugin, error) {
 		return nil, err
 	}
 	return &Plugin{
-		options: options, sidecar: sidecar, secrets: newSecrets(), log: log,
+		options: options, sidecar: sidecar, refused: lru.New(maxRefused), log: log,
 		tells: make(chan struct{}, maxTells), now: time.Now,
 	}, nil
 }
@@ -76,56 +75,28 @@ func (p *Plugin) InitPlugin() types.RpcError {
 // Type names the provider.
 func (p *Plugin) Type() string { return "SkyWalking" }
 
-// GetMetadata explains a metric. Argo asks once per run, right after the first Run; while the sidecar is away there
-// is nothing to say.
+// GetMetadata explains a metric. While the sidecar is away there is nothing to say. Of a metric that was not refused
+// there is nothing to mask: it is free of its run's secrets.
 func (p *Plugin) GetMetadata(metric v1alpha1.Metric) (metadata map[string]string) {
-	began := p.now()
-	defer func() {
-		if bug := recover(); bug != nil {
-			metadata = map[string]string{"error": p.bug("GetMetadata", bug)}
-		}
-		metadata = p.secrets.metadata(metadata)
-	}()
+	failed := func(message string) map[string]string { return map[string]string{"error": message} }
+	c := &call{Plugin: p, method: "GetMetadata", metric: metric}
+	defer c.recovered(func(sentence string) { metadata = failed(sentence) })
 	projected, err := projectMetric(metric)
 	if err != nil {
-		return map[string]string{"error": err.Error()}
+		return failed(err.Error())
 	}
-	if secret := p.secrets.inBlock(nil, projected); secret != "" {
-		return map[string]string{"error": "SECRET_IN_BLOCK " + secret +
-			": credentials belong in a backend of the provider's configuration"}
+	if why, refused := p.refused.Get(digest(projected)); refused {
+		return failed(why.(string))
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), shortTimeout-margin)
 	defer cancel()
-	reply, err := ask(ctx, p.sidecar, p.sidecar.client.GetMetadata, &contractv1.GetMetadataRequest{Metric: projected})
+	reply, err := p.sidecar.client.GetMetadata(ctx, &contractv1.GetMetadataRequest{Metric: projected})
 	if err != nil {
-		p.warn("no metadata", "metric", metric.Name, "error", err)
-		if _, away := p.sidecar.outage(err, p.now().Sub(began)); away {
+		c.warn("no metadata", "error", err)
+		if code, _ := p.sidecar.outage(err, shortTimeout-margin); code != "" {
 			return nil
 		}
-		return map[string]string{"error": "PROVIDER_ERROR the sidecar failed: " + p.sentence(err.Error())}
+		return failed("PROVIDER_ERROR the sidecar failed: " + c.sentence(err.Error()))
 	}
 	return reply.GetMetadata()
-}
-
-// bug logs a panic and gives its sentence.
-func (p *Plugin) bug(method string, bug any) string {
-	p.warn("panic", "method", method, "panic", bug, "stack", string(debug.Stack()))
-	return fmt.Sprintf("BRIDGE_BUG %s failed inside the bridge: %v; please report it with the controller's log", method, bug)
-}
-
-// sentence is a foreign text as one line of bounded length. Secrets go first: cut in two they would not be found.
-func (p *Plugin) sentence(text string) string {
-	line := strings.Join(strings.Fields(p.secrets.text(text)), " ")
-	if len(line) > maxSentence {
-		line = strings.ToValidUTF8(line[:maxSentence], "") + "…"
-	}
-	return line
-}
-
-// warn logs without secrets. Argo does not redact what plugins write.
-func (p *Plugin) warn(message string, args ...any) {
-	for i, arg := range args {
-		args[i] = p.secrets.text(fmt.Sprint(arg))
-	}
-	p.log.Warn(message, args...)
 }

@@ -349,7 +349,7 @@ func TestABugEndsOneMeasurementAndNotTheProcess(t *testing.T) {
 		require.NotNil(t, m.StartedAt)
 		require.NotNil(t, m.FinishedAt)
 	}
-	require.Contains(t, p.GetMetadata(metric)["error"], "BRIDGE_BUG")
+	require.Contains(t, p.GetMetadata(metric)["error"], "BRIDGE_BUG GetMetadata")
 	require.Equal(t, v1alpha1.AnalysisPhaseInconclusive, p.Terminate(nil, metric, running).Phase)
 	require.False(t, p.GarbageCollect(nil, metric, 1).HasError())
 	require.Eventually(t, func() bool { return strings.Count(log.String(), `"@message":"panic"`) == 5 }, 5*time.Second, 10*time.Millisecond)

@@ -29,17 +29,21 @@ func withSecret(value, success, block string) *v1alpha1.AnalysisRun {
 	}}
 }
 
-func remembering(values ...string) *secrets {
-	s := newSecrets()
-	for _, value := range values {
-		s.remember(withSecret(value, "", "{}"))
+// secretsWith are those of a run with these secret arguments.
+func secretsWith(t *testing.T, values ...string) secrets {
+	t.Helper()
+	run := &v1alpha1.AnalysisRun{}
+	for i := range values {
+		run.Spec.Args = append(run.Spec.Args, withSecret(values[i], "", "{}").Spec.Args[0])
 	}
+	s, err := secretsOf(run)
+	require.NoError(t, err)
 	return s
 }
 
 func TestASecretIsMaskedInEveryFormAProgramPrints(t *testing.T) {
 	const secret = "p<a>&ss\"wörd\\\t 1\n"
-	s := remembering(secret)
+	s := secretsWith(t, secret)
 	quoted, err := json.Marshal(secret)
 	require.NoError(t, err)
 	for _, form := range []string{
@@ -52,16 +56,18 @@ func TestASecretIsMaskedInEveryFormAProgramPrints(t *testing.T) {
 }
 
 func TestAValueStaysValidJSONWithoutTheSecret(t *testing.T) {
-	s := remembering("tok\"en-1", "12345678")
+	s := secretsWith(t, "tok\"en-1", "12345678", "x\",\"y")
 	for value, want := range map[string]string{
-		`{"a":"x tok\"en-1 y","n":1e-7}`: `{"a":"x ******** y","n":1e-7}`,
-		`{"tok\"en-1":[12345678,true]}`:  `{"********":["********",true]}`,
-		`"tok\u0022en-1"`:                `"********"`,
-		`"{\"inner\":\"tok\\\"en-1\"}"`:  `"{\"inner\":\"********\"}"`,
-		`not json tok"en-1`:              `not json ********`,
-		`{"a":1} {"b":"12345678"}`:       `{"a":1} {"b":"********"}`,
+		`{"a":"x tok\"en-1 y","n":1e-7}`:  `{"a":"x ******** y","n":1e-7}`,
+		`{"tok\"en-1":["12345678",true]}`: `{"********":["********",true]}`,
+		`"{\"inner\":\"tok\\\"en-1\"}"`:   `"{\"inner\":\"********\"}"`,
+		`not json tok"en-1`:               `not json ********`,
+		`{"a":1} {"b":"12345678"}`:        `{"a":1} {"b":"********"}`,
+		// where it is not within one string, nothing of the value is left
+		`[12345678,true]`: `"********"`,
+		`{"x":"x","y":1}`: `"********"`,
 		// byte for byte where there is nothing to clean
-		`{"b": 9900.0, "a":"<" , "n":0.123456789}`: `{"b": 9900.0, "a":"<" , "n":0.123456789}`,
+		`{"b": 9900.0, "a":"<" , "n":0.98765432}`: `{"b": 9900.0, "a":"<" , "n":0.98765432}`,
 		`9900`: `9900`,
 		``:     ``,
 	} {
@@ -72,8 +78,8 @@ func TestAValueStaysValidJSONWithoutTheSecret(t *testing.T) {
 }
 
 func TestMessageAndMetadataAreCleanedToo(t *testing.T) {
-	s := remembering("token-one", "token-one-longer")
-	m := v1alpha1.Measurement{Message: "a token-one-longer b token-one", Metadata: map[string]string{"token-one": "x token-one"}}
+	s := secretsWith(t, "token-one", "token-one-longer")
+	m := v1alpha1.Measurement{Message: "a token-one b token-one-longer", Metadata: map[string]string{"token-one": "x token-one"}}
 	s.clean(&m)
 	require.Equal(t, "a ******** b ********", m.Message)
 	require.Equal(t, map[string]string{mask: "x ********"}, m.Metadata)
@@ -83,19 +89,16 @@ func TestMessageAndMetadataAreCleanedToo(t *testing.T) {
 }
 
 func TestAWordTooShortToBeASecretIsLeftAlone(t *testing.T) {
-	s := remembering("a", "ok", "")
-	require.Equal(t, "a is ok", s.text("a is ok"))
+	require.Equal(t, "a is ok", secretsWith(t, "a", "ok", "").text("a is ok"))
 }
 
-func TestTheMemoryIsBoundedAndForgetsTheLeastRecentlySeen(t *testing.T) {
-	s := newSecrets()
-	for i := range maxSecrets {
-		s.values, _ = refresh(s.values, fmt.Sprintf("secret-%05d", i))
-	}
-	s.remember(withSecret("secret-00000", "", "{}"))
-	s.remember(withSecret("the-newest", "", "{}"))
-	require.Len(t, s.values, maxSecrets)
-	require.Equal(t, "******** ******** secret-00001 ********", s.text("the-newest secret-00000 secret-00001 secret-00002"))
+func TestAnOrdinaryArgumentIsNoSecret(t *testing.T) {
+	s, err := secretsOf(withSecret("something-else", "", "{}"))
+	require.NoError(t, err)
+	require.Equal(t, "plain", s.text("plain"))
+	s, err = secretsOf(nil)
+	require.NoError(t, err)
+	require.Equal(t, "plain", s.text("plain"))
 }
 
 func TestABlockThatNamesASecretArgumentIsRefusedHoweverShortTheSecret(t *testing.T) {
@@ -106,44 +109,86 @@ func TestABlockThatNamesASecretArgumentIsRefusedHoweverShortTheSecret(t *testing
 	}{
 		{"", `{"query":"{{args.token}}"}`, true},
 		{"", `{"query":"a {{  args.token  }} b"}`, true},
+		{"", `{"query":"{{ args.token }}"}`, true},
 		{"", `{"deep":[{"{{args.token}}":1}]}`, true},
 		{"result == '{{ args.token }}'", `{}`, true},
 		{"", `{"query":"{{args.host}} args.token {{args.token2}}"}`, false},
 		{"", `{}`, false},
 	} {
-		s := newSecrets()
 		run := withSecret("1", row.success, row.block)
-		s.remember(run)
-		require.Equal(t, row.refused, s.inBlock(run, resolved) != "", row)
-		// Argo asks for the metadata of the same metric without its run.
-		require.Equal(t, row.refused, s.inBlock(nil, resolved) != "", row)
+		s, err := secretsOf(run)
+		require.NoError(t, err)
+		require.Equal(t, row.refused, s.inside(run, resolved) != nil, row)
 	}
 }
 
-func TestAMetricWhoseNameWasTemplatedIsCheckedAgainstAllMetrics(t *testing.T) {
-	s := newSecrets()
-	run := withSecret("1", "", "{}")
-	require.NotEmpty(t, s.inBlock(run, &contractv1.Metric{Name: "m-plain"}), "the metric other names the secret")
-}
-
-func TestABlockThatHoldsARememberedValueIsRefused(t *testing.T) {
-	s := remembering("long\"secret", "short12")
-	for block, refused := range map[string]bool{
-		`{"query":"a long\"secret b"}`:     true,
-		`{"query":"a long\u0022secret b"}`: true,
-		`{"a":["x",{"long\"secret":1}]}`:   true,
-		`broken { long"secret`:             true,
-		`{"query":"short12"}`:              false, // may well be an ordinary word
-		`{"query":"long secret"}`:          false,
+func TestAMetricWhoseNameWasTemplatedIsFoundAgain(t *testing.T) {
+	for _, row := range []struct {
+		name    string
+		refused bool
+	}{
+		{"m-plain", true},            // its template names the secret
+		{"other", true},              // so does that of another's
+		{"m", false},                 // which neither is
+		{"of-another-version", true}, // whatever it is: the run has a metric that names the secret
 	} {
-		require.Equal(t, refused, s.inBlock(nil, &contractv1.Metric{Name: "m", Block: []byte(block)}) != "", block)
+		run := withSecret("1", "", "{}")
+		run.Spec.Metrics = append(run.Spec.Metrics, v1alpha1.Metric{Name: "m-{{args.host}}", FailureCondition: "{{args.token}}"})
+		s, err := secretsOf(run)
+		require.NoError(t, err)
+		require.Equal(t, row.refused, s.inside(run, &contractv1.Metric{Name: row.name}) != nil, row)
 	}
-	require.NotEmpty(t, s.inBlock(nil, &contractv1.Metric{SuccessCondition: `result == 'long"secret'`}))
+	// a harmless metric cannot lend its name
+	run := withSecret("1", "", "{}")
+	run.Spec.Metrics = append(run.Spec.Metrics, v1alpha1.Metric{Name: "{{args.name}}", FailureCondition: "{{args.token}}"})
+	name := "m"
+	run.Spec.Args = append(run.Spec.Args, v1alpha1.Argument{Name: "name", Value: &name})
+	s, err := secretsOf(run)
+	require.NoError(t, err)
+	require.Error(t, s.inside(run, &contractv1.Metric{Name: "m"}))
 }
 
-func TestAnOrdinaryArgumentIsNoSecret(t *testing.T) {
-	s := newSecrets()
-	s.remember(withSecret("something-else", "", "{}"))
-	s.remember(nil)
-	require.Equal(t, "plain", s.text("plain"))
+func TestABlockThatHoldsAValueOfItsRunIsRefused(t *testing.T) {
+	run := &v1alpha1.AnalysisRun{}
+	s := secretsWith(t, "long\"secret", "short12")
+	for block, refused := range map[string]bool{
+		`{"query":"a long\"secret b"}`:   true,
+		`{"a":["x",{"long\"secret":1}]}`: true,
+		`broken { long"secret`:           true,
+		`{"query":"short12"}`:            false, // may well be an ordinary word
+		`{"query":"long secret"}`:        false,
+	} {
+		require.Equal(t, refused, s.inside(run, &contractv1.Metric{Name: "m", Block: []byte(block)}) != nil, block)
+	}
+	require.Error(t, s.inside(run, &contractv1.Metric{SuccessCondition: `result == 'long"secret'`}))
+}
+
+func TestMoreSecretsThanCanBeMaskedAreRefusedAndCountedOnce(t *testing.T) {
+	for name, row := range map[string]struct {
+		count, size int
+		same        bool
+		refused     bool
+	}{
+		"many":              {maxSecrets + 1, 10, false, true},
+		"as many as can be": {maxSecrets, maxSecretBytes / maxSecrets, false, false},
+		"long":              {1, maxSecretBytes + 1, false, true},
+		"one, many times":   {10 * maxSecrets, maxSecretBytes, true, false},
+	} {
+		run := &v1alpha1.AnalysisRun{}
+		for i := range row.count {
+			value := strings.Repeat("x", row.size-4)
+			if row.same {
+				value += "0000"
+			} else {
+				value += fmt.Sprintf("%04d", i)
+			}
+			run.Spec.Args = append(run.Spec.Args, withSecret(value, "", "{}").Spec.Args[0])
+		}
+		_, err := secretsOf(run)
+		require.Equal(t, row.refused, err != nil, name)
+		if row.refused {
+			require.ErrorContains(t, err, "SECRETS_TOO_LARGE spec.args: ")
+			require.NotContains(t, err.Error(), "xxxx")
+		}
+	}
 }

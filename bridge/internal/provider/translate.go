@@ -2,8 +2,6 @@ package provider
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -34,9 +32,9 @@ var phases = map[contractv1.Phase]v1alpha1.AnalysisPhase{
 // configured, so the block is the only one there is.
 func projectMetric(metric v1alpha1.Metric) (*contractv1.Metric, error) {
 	if len(metric.Provider.Plugin) != 1 {
-		names := slices.Sorted(maps.Keys(metric.Provider.Plugin))
-		return nil, fmt.Errorf("BLOCK_INVALID provider.plugin: must have exactly one key, the plugin's name, and has %d (%s)",
-			len(names), strings.Join(names, ", "))
+		// The keys themselves are not repeated: a template may have put anything there.
+		return nil, fmt.Errorf("BLOCK_INVALID provider.plugin: must have exactly one key, the plugin's name, and has %d",
+			len(metric.Provider.Plugin))
 	}
 	projected := &contractv1.Metric{
 		Name: metric.Name, SuccessCondition: metric.SuccessCondition, FailureCondition: metric.FailureCondition,
@@ -63,16 +61,11 @@ func projectRun(run *v1alpha1.AnalysisRun) *contractv1.Run {
 }
 
 func projectMeasurement(m v1alpha1.Measurement) *contractv1.Measurement {
-	projected := &contractv1.Measurement{
+	return &contractv1.Measurement{
+		Phase:   contractv1.Phase(contractv1.Phase_value["PHASE_"+strings.ToUpper(string(m.Phase))]),
 		Message: m.Message, Value: m.Value, Metadata: m.Metadata,
 		StartedAt: timestamp(m.StartedAt), FinishedAt: timestamp(m.FinishedAt), ResumeAt: timestamp(m.ResumeAt),
 	}
-	for wire, phase := range phases {
-		if phase == m.Phase {
-			projected.Phase = wire
-		}
-	}
-	return projected
 }
 
 // measurement turns a reply into what Argo may store: a phase Argo knows, started, and either finished or with an
@@ -119,11 +112,7 @@ func failed(started, now time.Time, message string) v1alpha1.Measurement {
 
 // wholeSecond rounds up: Argo stores whole seconds, and cut off it would lie in the past.
 func wholeSecond(t time.Time) *metav1.Time {
-	whole := t.Truncate(time.Second)
-	if whole.Before(t) {
-		whole = whole.Add(time.Second)
-	}
-	return &metav1.Time{Time: whole}
+	return &metav1.Time{Time: t.Add(time.Second - 1).Truncate(time.Second)}
 }
 
 func timestamp(t *metav1.Time) *timestamppb.Timestamp {

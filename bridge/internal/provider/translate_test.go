@@ -109,5 +109,6 @@ func TestTheBlockIsTheOnlyKeyWhateverItsName(t *testing.T) {
 	_, err = projectMetric(plugin(nil))
 	require.ErrorContains(t, err, "BLOCK_INVALID provider.plugin: must have exactly one key, the plugin's name, and has 0")
 	_, err = projectMetric(plugin(map[string]json.RawMessage{"b/b": block, "a/a": block}))
-	require.ErrorContains(t, err, "has 2 (a/a, b/b)")
+	require.ErrorContains(t, err, "has 2")
+	require.NotContains(t, err.Error(), "a/a", "a template may have put a secret there")
 }

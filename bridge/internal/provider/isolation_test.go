@@ -1,0 +1,178 @@
+package provider
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/argoproj/argo-rollouts/pkg/apis/rollouts/v1alpha1"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	contractv1 "github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/contract/v1"
+	"github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/internal/fakesidecar"
+)
+
+// holding is the metric "m" with this block.
+func holding(block string) v1alpha1.Metric {
+	m := *metric.DeepCopy()
+	m.Provider.Plugin["skywalking/metrics"] = json.RawMessage(block)
+	return m
+}
+
+func TestTheSecretOfOneNamespaceIsNoneOfAnothersBusiness(t *testing.T) {
+	sidecar := fakesidecar.New(t)
+	sidecar.OnRun = func(context.Context, *contractv1.RunRequest) (*contractv1.Measurement, error) {
+		m := fakesidecar.Running(time.Second, map[string]string{"sent": "readMetricsValues"})
+		m.Value, m.Message = `{"value":10000}`, "readMetricsValues gave 10000"
+		return m, nil
+	}
+	sidecar.OnMetadata = func(_ context.Context, r *contractv1.GetMetadataRequest) (map[string]string, error) {
+		return map[string]string{"query": string(r.GetMetric().GetBlock())}, nil
+	}
+	p, _ := connected(t, sidecar.Start(t))
+	const block = `{"query":"readMetricsValues"}`
+	ours, theirs := &v1alpha1.AnalysisRun{}, withSecret("readMetricsValues", "", block)
+	ours.Namespace, theirs.Namespace = "b", "a"
+	theirs.Spec.Args = append(theirs.Spec.Args, withSecret("10000", "", "").Spec.Args[0])
+	for range 2 {
+		m := p.Run(theirs, holding("{}"))
+		require.Equal(t, `"********"`, m.Value)
+		require.Equal(t, "******** gave ********", m.Message)
+		require.Equal(t, map[string]string{"sent": mask}, m.Metadata)
+		require.Contains(t, p.Run(theirs, holding(block)).Message, "SECRET_IN_BLOCK")
+		require.Contains(t, p.GetMetadata(holding(block))["error"], "SECRET_IN_BLOCK")
+
+		m = p.Run(ours, holding(block))
+		require.Equal(t, v1alpha1.AnalysisPhaseRunning, m.Phase)
+		require.Equal(t, `{"value":10000}`, m.Value)
+		require.Equal(t, "readMetricsValues gave 10000", m.Message)
+		require.Equal(t, map[string]string{"sent": "readMetricsValues"}, m.Metadata)
+		require.Equal(t, map[string]string{"query": block}, p.GetMetadata(holding(block)))
+	}
+}
+
+func TestAGuessOfAnothersSecretIsNotConfirmed(t *testing.T) {
+	p, log := connected(t, fakesidecar.New(t).Start(t))
+	const secret = "correct-horse-battery"
+	victim := withSecret(secret, "", `{"query":"{{args.token}}"}`)
+	refused := func() {
+		require.Contains(t, p.Run(victim, holding(`{"query":"`+secret+`"}`)).Message, "SECRET_IN_BLOCK")
+		require.Contains(t, p.GetMetadata(holding(`{"query":"` + secret + `"}`))["error"], "SECRET_IN_BLOCK")
+	}
+	told := func(guess string) string {
+		refused()
+		guesser := &v1alpha1.AnalysisRun{ObjectMeta: metav1.ObjectMeta{Namespace: "guesser"}}
+		block := holding(`{"query":"` + guess + `"}`)
+		m := p.Run(guesser, block)
+		m.StartedAt, m.FinishedAt = nil, nil
+		all := fmt.Sprint(m, p.GetMetadata(block), p.Terminate(guesser, block, v1alpha1.Measurement{}).Message)
+		return strings.ReplaceAll(all, guess, "GUESS")
+	}
+	require.Equal(t, told("wrong-horse-battery"), told(secret))
+	refused() // and the victim is as safe as before
+	require.NotContains(t, log.String(), secret)
+}
+
+func TestManyAndLongSecretsKeepWithinTheDeadline(t *testing.T) {
+	sidecar := fakesidecar.New(t)
+	var secrets [maxSecrets]string
+	for i := range secrets {
+		// each of them written differently in every form, and all alike for the most part
+		secrets[i] = strings.Repeat("<é\"", 300)[:maxSecretBytes/maxSecrets-20] + fmt.Sprintf(">\n&é %02d", i)
+	}
+	sidecar.OnRun = func(context.Context, *contractv1.RunRequest) (*contractv1.Measurement, error) {
+		value, err := json.Marshal(strings.Repeat(secrets[7][:900], 300) + secrets[7])
+		m := fakesidecar.Finished(contractv1.Phase_PHASE_SUCCESSFUL, string(value))
+		m.Message = secrets[9]
+		return m, err
+	}
+	p, _ := connected(t, sidecar.Start(t))
+	p.options.RunTimeout = 15 * time.Second
+	timed := func(what string, call func()) {
+		began := time.Now()
+		call()
+		t.Log(what, time.Since(began).Round(time.Millisecond))
+		require.Less(t, time.Since(began), 5*time.Second, what)
+	}
+
+	asMany := &v1alpha1.AnalysisRun{}
+	for i := range secrets {
+		asMany.Spec.Args = append(asMany.Spec.Args, withSecret(secrets[i], "", "").Spec.Args[0])
+	}
+	timed("as many as can be, a large answer", func() {
+		m := p.Run(asMany, metric)
+		require.Equal(t, v1alpha1.AnalysisPhaseSuccessful, m.Phase, m.Message)
+		require.Equal(t, mask, m.Message)
+		require.True(t, strings.HasSuffix(m.Value, mask+`"`))
+	})
+
+	tooMany := withSecret("", "", "{}")
+	for i := range 30 {
+		value := strings.Repeat("x", 100<<10) + fmt.Sprint(i)
+		tooMany.Spec.Args = append(tooMany.Spec.Args, withSecret(value, "", "").Spec.Args[0])
+	}
+	running := v1alpha1.Measurement{Phase: "Running", StartedAt: &metav1.Time{Time: noon}}
+	timed("30 of 100 KB", func() {
+		for _, m := range []v1alpha1.Measurement{p.Run(tooMany, metric), p.Resume(tooMany, metric, running)} {
+			require.Equal(t, v1alpha1.AnalysisPhaseError, m.Phase)
+			require.Contains(t, m.Message, "SECRETS_TOO_LARGE spec.args: 31 values of 30720")
+		}
+		require.Equal(t, v1alpha1.AnalysisPhaseInconclusive, p.Terminate(tooMany, metric, running).Phase)
+		require.False(t, p.GarbageCollect(tooMany, metric, 1).HasError())
+	})
+	require.Len(t, fakesidecar.Seen[*contractv1.RunRequest](sidecar, "Run"), 1)
+	require.Equal(t, v1alpha1.AnalysisPhaseSuccessful, p.Run(nil, metric).Phase)
+}
+
+// replaced is a sidecar that ends, and is followed by another, right after it has told its version.
+type replaced struct {
+	contractv1.MetricProviderClient
+	by func()
+}
+
+func (r replaced) Describe(
+	ctx context.Context, in *contractv1.DescribeRequest, opts ...grpc.CallOption,
+) (*contractv1.DescribeResponse, error) {
+	reply, err := r.MetricProviderClient.Describe(ctx, in, opts...)
+	r.by()
+	return reply, err
+}
+
+func TestWhatAConnectionToldIsForgottenWithItEvenIfItEndsMeanwhile(t *testing.T) {
+	sidecar := fakesidecar.New(t).Start(t)
+	p, _ := connected(t, sidecar)
+	client := p.sidecar.client
+	p.sidecar.client = replaced{client, func() {
+		generation := p.sidecar.generation.Load()
+		sidecar.Kill()
+		require.Eventually(t, func() bool { return p.sidecar.generation.Load() != generation }, 5*time.Second, time.Millisecond)
+		sidecar.Version = "2.0"
+		sidecar.Start(t)
+	}}
+	require.NoError(t, p.sidecar.agree(t.Context()))
+	p.sidecar.client = client
+	require.Eventually(t, func() bool { return strings.HasPrefix(p.Run(nil, metric).Message, "PROVIDER_INCOMPATIBLE") },
+		10*time.Second, 50*time.Millisecond)
+	require.Empty(t, fakesidecar.Seen[*contractv1.RunRequest](sidecar, "Run"))
+}
+
+func TestABugInTerminateStillPausesAndKeepsTheSecret(t *testing.T) {
+	p, log := connected(t, fakesidecar.New(t).Start(t))
+	p.refused = nil
+	before := v1alpha1.Measurement{Phase: "Running", StartedAt: &metav1.Time{Time: noon}, Value: `"the-secret"`}
+	m := p.Terminate(withSecret("the-secret", "", "{}"), metric, before)
+	require.Equal(t, v1alpha1.AnalysisPhaseInconclusive, m.Phase)
+	require.Contains(t, m.Message, "BRIDGE_BUG Terminate failed inside the bridge")
+	require.Equal(t, `"********"`, m.Value)
+	require.Equal(t, before.StartedAt, m.StartedAt)
+	require.NotNil(t, m.FinishedAt)
+	require.Nil(t, m.ResumeAt)
+	require.False(t, p.GarbageCollect(nil, metric, 1).HasError())
+	require.Equal(t, 2, strings.Count(log.String(), `"@message":"panic"`))
+	require.NotContains(t, log.String(), "the-secret")
+}
