@@ -42,10 +42,7 @@ def lab(pytestconfig: pytest.Config, say: Say) -> Iterator[Lab]:
     """The whole lab, ended by pid whatever happens; its logs stay in .cache/lab/run/e2e."""
     home = Path(os.environ.get("LAB_HOME", ROOT / ".cache/lab"))
     with tempfile.TemporaryDirectory(prefix="e2e-") as sockets:
-        lab = Lab.at(home / "run/e2e", home, Path(sockets), say)
-        lab.stop()  # what a killed run may have left
-        for log in lab.folder.glob("*.log"):
-            log.unlink()
+        lab = Lab.at(home / "run/e2e", home, Path(sockets), say).fresh()
         (lab.folder / "services.table").write_text("# calls are added by the tests\n")
         pytestconfig.stash[LAB] = lab
         try:

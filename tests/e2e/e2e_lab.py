@@ -62,6 +62,14 @@ class Lab:
     def socket(self) -> Path:
         return Path(self.settings["LAB_SOCKET"])
 
+    def fresh(self) -> "Lab":
+        """Nothing runs in its folder, and no log of an earlier run is left; what a killed run left is ended."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.stop()
+        for log in self.folder.glob("*.log"):
+            log.unlink()
+        return self
+
     def start(self, part: str, *args: str) -> None:
         """Run the part's script; it returns when the part is ready, and shows its log's end when it is not."""
         began = time.monotonic()

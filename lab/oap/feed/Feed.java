@@ -53,10 +53,10 @@ public final class Feed {
         long now = System.currentTimeMillis();
         for (Traffic service : services) {
             long past = now / Traffic.MINUTE * Traffic.MINUTE - backfill * Traffic.MINUTE - 1;
-            long from = fedUntil.getOrDefault(service.service(), past);
+            long from = fedUntil.getOrDefault(service.row(), past);
             List<Traffic.Call> calls = service.between(from, now);
             if (!calls.isEmpty()) wire.send(calls);
-            fedUntil.put(service.service(), now);
+            fedUntil.put(service.row(), now);
             if (from == past) say("caught up: " + calls.size() + " calls of " + service.service());
         }
     }

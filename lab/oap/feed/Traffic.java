@@ -30,6 +30,11 @@ record Traffic(String service, Profile profile, int perMinute, List<String> inst
     /** One call, as the sidecar beside the service saw it. */
     record Call(String service, String instance, String endpoint, long start, int latency, boolean ok) { }
 
+    /** What tells a row of the table from the others, whatever its profile: a service may have a row for each version. */
+    String row() {
+        return service + instances;
+    }
+
     /** The calls that start in (from, to], both in epoch milliseconds. */
     List<Call> between(long from, long to) {
         List<Call> calls = new ArrayList<>();

@@ -1,0 +1,100 @@
+"""Ask by name on real OAPs, old and new, one in +0800 and one in -0330: measured by `skywalking-provider check`.
+
+They are OAPs of their own, fed as a vanilla mesh feeds them: one service for both versions, told apart by their pods.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from e2e_lab import ROOT, Lab, Say, wait_for
+
+TEMPLATE = Path(__file__).parent / "manifests/named-analysis.yaml"
+CANARY, STABLE = "6c85f7bf4", "7d4f9c8b65"
+TABLE = f"""\
+bad   reviews.bookinfo  60   reviews-{CANARY}-9zr8t
+good  reviews.bookinfo  120  reviews-{STABLE}-2xkqz,reviews-{STABLE}-h6pnw
+"""
+
+
+@pytest.fixture(
+    scope="module",
+    params=[("10.1.0", "Asia/Shanghai"), ("9.6.0", "UTC"), ("9.2.0", "America/St_Johns")],
+    ids=lambda param: "-".join(param).replace("/", "_"),
+)
+def oap(request: pytest.FixtureRequest, lab: Lab, say: Say) -> Iterator[Lab]:
+    """An OAP of its own, with ten past minutes of both versions."""
+    version, zone = request.param
+    say(f"OAP {version} in {zone}")
+    subprocess.run([ROOT / "lab/build.sh", "oap"], env=environment(lab, version), check=True, capture_output=True)
+    with tempfile.TemporaryDirectory(prefix="e2e-") as sockets:
+        own = Lab.at(lab.home / f"run/e2e-{version}", lab.home, Path(sockets), say).fresh()
+        own.settings.update(OAP_VERSION=version, OAP_ZONE=zone)
+        (own.folder / "services.table").write_text(TABLE)
+        try:
+            own.start("oap")
+            own.start("feed")
+            yield own
+        finally:
+            own.stop()
+
+
+def environment(lab: Lab, version: str) -> dict[str, str]:
+
+    return {**os.environ, **lab.settings, "OAP_VERSION": version}
+
+
+def check(oap: Lab, pod_template_hash: str) -> dict[str, dict[str, Any]]:
+    """Every metric of the template, by name."""
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "skywalking_provider", "check", "-f", str(TEMPLATE), "-o", "json"),
+            *("--address", oap.graphql.removesuffix("/graphql"), "-a", f"hash={pod_template_hash}"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.stdout, done.stderr
+    return {one["metric"]: one for one in json.loads(done.stdout)}
+
+
+def phases(measured: dict[str, dict[str, Any]]) -> dict[str, str]:
+    return {name: one["phase"] for name, one in measured.items()}
+
+
+def test_the_canary_is_told_from_the_stable_version_of_the_same_service(oap: Lab, say: Say) -> None:
+    version = oap.settings["OAP_VERSION"]
+    wait_for(lambda: check(oap, CANARY)["throughput"]["phase"] == "Successful", 60, "three settled minutes")
+
+    bad, good = check(oap, CANARY), check(oap, STABLE)
+
+    say(bad["success-rate"]["message"])
+    assert bad["success-rate"]["phase"] == "Failed", bad["success-rate"]
+    assert float(bad["success-rate"]["value"]) == pytest.approx(0.9)
+    assert good["success-rate"]["phase"] == "Successful", good["success-rate"]
+    assert float(bad["latency"]["value"]) == pytest.approx(350)
+    assert float(good["latency"]["value"]) == pytest.approx(62)
+    assert float(bad["throughput"]["value"]) == 180
+    assert float(bad["endpoint"]["value"]) == 90
+    assert float(bad["p99"]["value"]) == 1200
+    assert len(json.loads(bad["query"]["value"])["service_apdex"]["values"]["values"]) == 3
+    expression = bad["expression"]
+    if version == "9.2.0":
+        assert "they came with 9.5" in expression["message"]
+    else:
+        assert json.loads(expression["value"]) == {f"reviews-{CANARY}-9zr8t": 0.9}
+
+
+def test_names_that_oap_does_not_know_are_waited_for_with_the_nearest(oap: Lab) -> None:
+    unknown = check(oap, "0000000000")["success-rate"]
+
+    assert unknown["phase"] == "Running"
+    assert f"reviews-{CANARY}-9zr8t" in unknown["message"]
