@@ -55,6 +55,12 @@ def _username(value: str) -> str:
     return value
 
 
+def _short_enough(value: timedelta) -> timedelta:
+    if value > timedelta(seconds=30):
+        raise ValueError("is longer than 30s; an answer may have changed by then")
+    return value
+
+
 def _long_enough(value: timedelta) -> timedelta:
     if value < timedelta(milliseconds=100):
         raise ValueError("is shorter than 100ms; no OAP answers in that time")
@@ -126,6 +132,7 @@ class BackendConfig(_Section):
             offset, and a window over the change needs both.
         settle: How long after its end a bucket is read (OAP flushes every 25 s, then its storage refreshes).
         clock_ttl: How long an answer of getTimeInfo is used.
+        answer_ttl: How long an answer serves identical questions. Late data within `settle` must not stick.
         max_answer_bytes: Longer answers are refused unread.
         max_requests: Requests in flight at the same time.
     """
@@ -138,6 +145,7 @@ class BackendConfig(_Section):
     timeout: Annotated[Seconds, AfterValidator(_long_enough)] = timedelta(seconds=5)
     settle: Seconds = timedelta(seconds=60)
     clock_ttl: Seconds = timedelta(seconds=60)
+    answer_ttl: Annotated[Seconds, AfterValidator(_short_enough)] = timedelta(seconds=10)
     max_answer_bytes: int = Field(default=4 * 1024 * 1024, ge=1024, le=64 * 1024 * 1024)
     max_requests: int = Field(default=32, ge=1, le=1024)
     headers: dict[str, SecretText] = {}

@@ -4,7 +4,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from skywalking_provider.config import BackendConfig
@@ -116,6 +116,8 @@ async def open_recorded(
     def new_client(name: str, config: BackendConfig) -> OapClient:
         return RecordingClient(name, config, recorder)
 
-    async with open_backends(configs, now, new_client) as backends:
+    # Every metric is to show its own requests: no answer of another's is used.
+    alone = {name: config.model_copy(update={"answer_ttl": timedelta(0)}) for name, config in configs.items()}
+    async with open_backends(alone, now, new_client) as backends:
         chosen = AnyBackend(backends.only()) if any_name else backends
         yield Recorded(chosen, recorder, {name: config.url for name, config in configs.items()})

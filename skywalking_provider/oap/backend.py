@@ -27,6 +27,7 @@ from skywalking_provider.oap.catalog import (
 from skywalking_provider.oap.client import OapClient
 from skywalking_provider.oap.clock import ask_time
 from skywalking_provider.oap.dialect import ASK_DIALECT, NEWEST, Dialect, dialect_from
+from skywalking_provider.oap.flights import Flights
 from skywalking_provider.plan import Read
 
 _DIALECT_SECONDS = 600.0  # an OAP is upgraded seldom, and a wrong dialect is an Error in its own words until then
@@ -49,7 +50,7 @@ class Backend:
         self.settle = config.settle
         self.service_name = config.service_name
         self.ui = config.ui
-        self._client = client
+        self._flights = Flights(name, client.read, config.answer_ttl.total_seconds())
         self._time = Cached(
             f"the clock of backend {name}",
             partial(ask_time, client, now, config.timezone),
@@ -61,7 +62,7 @@ class Backend:
 
     async def read(self, read: Read, deadline: Deadline) -> dict[str, Any]:
         """The `data` of one request. Raises as `OapClient.read`, as all below."""
-        return await self._client.read(read, deadline)
+        return await self._flights.read(read, deadline)
 
     async def time(self, deadline: Deadline) -> OapTime:
         """The OAP's clock and zone."""
@@ -94,6 +95,7 @@ class Backend:
 
     async def close(self) -> None:
         """End what is asked for in the background."""
+        await self._flights.close()
         for cached in (self._time, self._dialect, self._services, self._metrics):
             await cached.close()
 

@@ -27,6 +27,12 @@ from skywalking_provider.oap.credentials import Credentials
 from skywalking_provider.oap.trouble import from_graphql_errors, from_status, shorten
 from skywalking_provider.plan import Read
 
+KEPT_CHARACTERS = 16 * 1024
+
+
+class LargeAnswer(dict[str, Any]):
+    """The data of an answer that is too large to be kept for others."""
+
 
 class OapClient:
     """Reads from one OAP. Use it as an asynchronous context manager; it keeps its connections."""
@@ -111,7 +117,7 @@ def _answer(text: str) -> object:
     if isinstance(answer, dict) and ("data" in answer or "errors" in answer):
         data, errors = answer.get("data"), answer.get("errors")
         if isinstance(data, dict | None) and isinstance(errors, list | None):
-            return answer
+            return answer | {"data": LargeAnswer(data)} if data and len(text) > KEPT_CHARACTERS else answer
     raise ValueError("no answer of GraphQL")
 
 

@@ -288,3 +288,11 @@ async def test_credentials_of_the_backend_reach_the_oap_and_follow_their_file(be
         lost = await b.run()
         assert lost.phase is Phase.RUNNING
         assert "cannot be read" in lost.message
+
+
+async def test_measurements_of_one_moment_share_their_reads(bench: Bencher) -> None:
+    async with bench(backend={"answerTtl": "10s", "clockTtl": "60s"}) as b:
+        measured = await asyncio.gather(*(b.run() for _ in range(50)))
+
+        assert {one.phase for one in measured} == {Phase.SUCCESSFUL}
+        assert sum("readMetricsValues(" in request.body for request in b.oap.requests) == 1
