@@ -65,8 +65,9 @@ async def frame_of(
     time = await backend.time(deadline)
     settle = backend.settle if spec.settle is None else spec.settle
     length = spec.interval if isinstance(spec, GraphqlSpec) else spec.window
-    since = (run.started_at or run.created_at) if isinstance(spec, EntitySpec) and spec.from_run else None
-    not_before = time.at(since) if since else None
+    from_run = isinstance(spec, EntitySpec) and spec.from_run
+    since = (run.started_at or run.created_at) if from_run else None
+    not_before = time.at(min(since, now)) if since else None
     window = closed_window(length, settle, time.at(started_at), time.at(now), not_before)
     first = time.ours(readable_at(not_before, settle)) if not_before else started_at
     return Frame(
@@ -139,7 +140,9 @@ async def _entities(spec: EntitySpec, backend: Backend, window: Window, deadline
     except NotYetKnown:  # it may be new
         service = find_service(name, spec.layer, await backend.services(deadline, fresh=True))
     if spec.endpoint is not None:
-        endpoint = find_endpoint(spec.endpoint, service.name, await backend.endpoints(service, spec.endpoint, deadline))
+        known = await backend.endpoints(service, spec.endpoint, deadline)
+        others = () if spec.endpoint in known else await backend.endpoints(service, "", deadline)
+        endpoint = find_endpoint(spec.endpoint, service.name, known, others)
         return Entities((Entity(service.name, service.normal, endpoint=endpoint),), service.layers)
     if spec.instances is None:
         return Entities((Entity(service.name, service.normal),), service.layers)

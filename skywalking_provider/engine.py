@@ -20,6 +20,12 @@ from skywalking_provider.spec import EntitySpec, GraphqlSpec, Spec, parse_block
 MAX_VALUE = 32 * 1024  # characters of one value: Argo keeps ten measurements of a metric in one object
 _RESERVE_SECONDS = 0.25  # left of a deadline for judging and answering
 
+LAST_AWAY = "skywalking/lastAway"
+"""Metadata of a waiting measurement: when the OAP was last away. It is all that any replica needs to know."""
+
+_AWAY = (Reason.OAP_AWAY, Reason.PROVIDER_BUSY)
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
 _log = structlog.get_logger()
 
 
@@ -41,13 +47,13 @@ class Engine:
 
     async def run(self, metric: Metric, run: Run, deadline: Deadline) -> Measurement:
         """Begin a measurement."""
-        return await self._measure(metric, run, self._now(), deadline)
+        return await self._measure(metric, run, Measurement(Phase.PENDING, self._now()), deadline)
 
     async def resume(self, metric: Metric, run: Run, measurement: Measurement, deadline: Deadline) -> Measurement:
         """Go on with a measurement: the same path, from the moment at which it began."""
         if measurement.phase.completed:
             return measurement
-        return await self._measure(metric, run, measurement.started_at, deadline)
+        return await self._measure(metric, run, measurement, deadline)
 
     def metadata(self, metric: Metric) -> dict[str, str]:
         """The facts of a metric by its text alone; the key `error` says what is wrong with the block."""
@@ -57,10 +63,10 @@ class Engine:
         except ProviderError as error:
             return {"error": explain.bounded(f"{error.reason} {error}")}
 
-    async def _measure(self, metric: Metric, run: Run, started_at: datetime, deadline: Deadline) -> Measurement:
+    async def _measure(self, metric: Metric, run: Run, before: Measurement, deadline: Deadline) -> Measurement:
         value = ""
         try:
-            verdict, value = await self._judge(metric, run, started_at, deadline.earlier_by(_RESERVE_SECONDS))
+            verdict, value = await self._judge(metric, run, before, deadline.earlier_by(_RESERVE_SECONDS))
         except ProviderError as error:
             verdict = judge.trouble(error)
         except Exception:  # noqa: BLE001 - a bug in one measurement is never another's trouble
@@ -68,15 +74,15 @@ class Engine:
             verdict = Verdict(
                 Phase.ERROR, Reason.INTERNAL, "a bug in the provider; its log has the traceback, please report it"
             )
-        return self._render(verdict, value, started_at)
+        return self._render(verdict, value, before)
 
-    async def _judge(self, metric: Metric, run: Run, started_at: datetime, deadline: Deadline) -> tuple[Verdict, str]:
+    async def _judge(self, metric: Metric, run: Run, before: Measurement, deadline: Deadline) -> tuple[Verdict, str]:
         spec = parse_block(metric.block)
         conditions = conditions_for(spec, metric)
         backend = self._backends.select(spec.backend, spec.address)
         try:
-            frame = await frame_of(spec, backend, run, started_at, self._now(), deadline)
-            patience = self._patience(spec, run, frame)
+            frame = await frame_of(spec, backend, run, before.started_at, self._now(), deadline)
+            patience = self._patience(spec, run, frame, before)
             if not frame.window.buckets:
                 what = f"no minute since the run's start has closed yet · backend {backend.name}"
                 return judge.silence(Reason.NO_DATA, what, spec.on_no_data, patience), ""
@@ -85,25 +91,40 @@ class Engine:
                 return verdict, ""
             judged = await self._languages.evaluate(conditions, jsontext.dump(answered.sample.result), deadline)
         except BackendAway as error:
-            return judge.outage(error, spec.outage_grace, spec.on_outage, started_at, self._now()), ""
+            return judge.outage(error, spec.outage_grace, spec.on_outage, before.started_at, self._now()), ""
         except NotYetKnown as error:
             return judge.unknown(error, patience), ""
         except RecursionError as error:
             raise ProviderError(Reason.OAP_ANSWER_INVALID, "the answer is nested too deeply") from error
         return _verdict(conditions, judged, answered, frame, backend), _value(judged, spec)
 
-    def _patience(self, spec: Spec, run: Run, frame: Frame) -> Patience:
-        return Patience(spec.longest_wait(background=run.background), frame.waits_from, self._now(), frame.next_bucket)
+    def _patience(self, spec: Spec, run: Run, frame: Frame, before: Measurement) -> Patience:
+        counted_from = max(frame.waits_from, _last_away(before))  # an outage must not eat what data may take
+        return Patience(spec.longest_wait(background=run.background), counted_from, self._now(), frame.next_bucket)
 
-    def _render(self, verdict: Verdict, value: str, started_at: datetime) -> Measurement:
+    def _render(self, verdict: Verdict, value: str, before: Measurement) -> Measurement:
+        metadata: dict[str, str] = {}
+        if not verdict.phase.completed:  # Argo hides finished measurements that have any
+            away = self._now() if verdict.reason in _AWAY else _last_away(before)
+            metadata = {LAST_AWAY: away.isoformat()} if away > _NEVER else {}
         return Measurement(
             phase=verdict.phase,
-            started_at=started_at,
+            started_at=before.started_at,
             message=explain.message_of(verdict),
             value=value,
             finished_at=self._now() if verdict.phase.completed else None,
             resume_at=_whole_second(verdict.resume_at) if verdict.resume_at else None,
+            metadata=metadata,
         )
+
+
+def _last_away(before: Measurement) -> datetime:
+    """When the measurement last met an OAP that was away, by its own account."""
+    try:
+        away = datetime.fromisoformat(before.metadata.get(LAST_AWAY, ""))
+    except ValueError:
+        return _NEVER
+    return away if away.tzinfo else _NEVER
 
 
 def _verdict(conditions: Written, judged: Judged, answered: Answered, frame: Frame, backend: Backend) -> Verdict:

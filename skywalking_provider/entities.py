@@ -1,13 +1,16 @@
 """From what an author wrote to the entities that an OAP knows. Pure: the OAP's lists are arguments."""
 
 import difflib
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+import re2
 
 from skywalking_provider.errors import NotYetKnown, ProviderError, Reason
 from skywalking_provider.spec import EntitySpec, Instances
 from skywalking_provider.spec.entity import service_name
+
+MAX_ENDPOINTS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +75,21 @@ def select_instances(selector: Instances, service: str, known: Sequence[Instance
     )
 
 
-def find_endpoint(name: str, service: str, known: Sequence[str]) -> str:
+def find_endpoint(name: str, service: str, known: Sequence[str], others: Sequence[str]) -> str:
     """The endpoint of a name.
+
+    Args:
+        name: As written.
+        service: Its service.
+        known: The endpoints whose names contain the name; OAP lists MAX_ENDPOINTS at most.
+        others: Endpoints of the service, for the hint.
 
     Raises:
         NotYetKnown: There is none, with the nearest names.
     """
-    if name in known:
+    if name in known or len(known) >= MAX_ENDPOINTS:  # a full list may lack it: then its metrics tell
         return name
-    raise NotYetKnown(f"endpoint: OAP knows no {name!r} of {service!r}", nearest(name, known))
+    raise NotYetKnown(f"endpoint: OAP knows no {name!r} of {service!r}", nearest(name, others))
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -94,6 +103,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def _matches(selector: Instances, instance: Instance) -> bool:
     if selector.name is not None:
-        return re.fullmatch(selector.name, instance.name) is not None
+        return re2.fullmatch(selector.name, instance.name) is not None
     names = (instance.name, instance.attributes.get("pod", ""), instance.attributes.get("hostname", ""))
     return any(selector.pod_template_hash in name.split("-") for name in names)

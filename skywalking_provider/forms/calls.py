@@ -50,8 +50,8 @@ _DATABASE = replace(
 _SCOPES = {Scope.SERVICE: _SERVICE, Scope.INSTANCE: _INSTANCE, Scope.ENDPOINT: _ENDPOINT}
 _SOURCES = {Scope.SERVICE: "Service", Scope.INSTANCE: "ServiceInstance", Scope.ENDPOINT: "Endpoint"}
 _RECIPES = {
-    "percentile": "{prefix}_percentile = from({source}.latency).percentile2(10);",
-    "apdex": "{prefix}_apdex = from({source}.latency).apdex(name, status);",
+    "percentile": "{prefix}_percentile = from({source}.latency).percentile2(10);",  # percentile(10) before 10.0
+    "apdex": "{prefix}_apdex = from({source}.latency).apdex({service}, status);",
     "success-rate": "{prefix}_sla = from({source}.*).percent(status == true);",
     "latency": "{prefix}_resp_time = from({source}.latency).longAvg();",
     "calls": "{prefix}_cpm = from({source}.*).cpm();",
@@ -87,13 +87,14 @@ def choose(meaning: str, candidates: tuple[str, ...], known: Collection[str], en
     if found:
         return found[0]
     prefix, source = _PREFIXES[entities.scope], _SOURCES[entities.scope]
-    recipe = _RECIPES[meaning].format(prefix=prefix, source=source)
+    service = "name" if entities.scope is Scope.SERVICE else "serviceName"  # whose threshold counts
+    recipe = _RECIPES[meaning].format(prefix=prefix, source=source, service=service)
     own = recipe.split(" = ")[0]
     if not candidates and own in known:  # an administrator followed the recipe
         return own
     hint = f"; {nearest(candidates[0], known)}" if candidates else ""
     raise ProviderError(
         Reason.METRIC_UNAVAILABLE,
-        f"OAP has no {meaning} of a {entities.scope.value}{hint}",
+        f"OAP has no {meaning} at the scope {entities.scope.value}{hint}",
         f"{_RECIPE} `{recipe}`, or ask for another indicator or entity",
     )

@@ -46,7 +46,8 @@ def sample_of(spec: ExpressionSpec, entities: Entities, data: Mapping[str, Any])
             calls = (calls or 0) + sum(int(bucket) for bucket in series(wanted, found).present)
             continue
         reads += _reads(_read_name(wanted.entity, entities), found)
-        results[wanted.entity.name] = _result(_type(data, wanted), data, wanted, found, spec.scale)
+        if not entities.selector or any(one.present for one in _reads("", found)):  # a silent pod stays absent
+            results[wanted.entity.name] = _result(_type(data, wanted), data, wanted, found, spec.scale)
     result = results if entities.selector else next(iter(results.values()))
     return Sample(result, f"{spec.expression} {_told(result)}", _one_speaks(reads, entities), calls)
 

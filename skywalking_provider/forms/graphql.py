@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from skywalking_provider.forms.healing import CALLS, PRESENT, Healed, heal, not_healed
+from skywalking_provider.errors import ProviderError, Reason
+from skywalking_provider.forms.healing import CALLS, OURS, PRESENT, Healed, heal, not_healed
 from skywalking_provider.forms.sample import Sample
 from skywalking_provider.model import Window
 from skywalking_provider.plan import Read, duration_variable
@@ -12,6 +13,9 @@ from skywalking_provider.spec import GraphqlSpec
 
 _SHOWN_SERIES = 3
 _SHOWN_BUCKETS = 8
+
+Present = list[list[bool]]
+"""Whether each bucket of each label is there; one label where the metric has none."""
 
 
 def healed(spec: GraphqlSpec, *, nullable: bool) -> Healed:
@@ -28,91 +32,104 @@ def sample_of(spec: GraphqlSpec, query: Healed, data: Mapping[str, Any]) -> Samp
     """What the answer holds.
 
     Raises:
-        ProviderError: An expression in it has an error beside its data.
+        ProviderError: An expression in it has an error beside its data, or a read is answered in another form.
     """
     if spec.compatibility:
         series = tuple(series_of(data))
         return Sample(data, _told(series), ())
-    for field, words in errors_of(data):
-        raise expression_error(field, words)
-    marked = {name: _marked(name, field, data) for name, field in data.items() if not name.startswith((PRESENT, CALLS))}
-    series = tuple(series_of(marked))
-    keep_zeros = query.counts if spec.absent == "drop" else frozenset(marked)
-    written = {
-        name: {key: part for key, part in field.items() if key != "error"} if name in query.errors else field
-        for name, field in _unmarked(data, marked).items()
-    }
-    result = {
-        name: _without(
-            field, drop_absent=name not in keep_zeros, drop_mark=name in query.added or f"{CALLS}{name}" in data
-        )
-        for name, field in written.items()
-    }
+    for name, words in errors_of({name: data.get(name) for name in query.expressions}):
+        raise expression_error(name, words)
+    result: dict[str, Any] = {}
+    reads: list[Series] = []
+    for name, answer in data.items():
+        if name.startswith(OURS):
+            continue
+        result[name] = answer
+        if name in query.expressions:
+            reads += _series(name, answer)
+            result[name] = _without_error(_without_null(answer, spec), name, query)
+        elif name in query.reads:
+            told = _marked(name, data)
+            reads += _series(name, told)
+            if spec.absent == "drop" and name not in query.counts:
+                result[name] = _without_absent(answer, _present(told))
+    series = tuple(reads)
     return Sample(result, _told(series), series, covered=min((len(one.present) for one in series), default=None))
 
 
-def _marked(name: str, field: Any, data: Mapping[str, Any]) -> Any:
-    """A read with every absent bucket marked as OAP 9.5 marks it, whoever told."""
-    match data.get(f"{PRESENT}{name}"):
-        case {"isEmptyValue": bool(empty)}:
-            return {"value": field, "isEmptyValue": empty}
-    calls = _calls(data.get(f"{CALLS}{name}"))
+def _series(name: str, answer: Any) -> list[Series]:
+    series = series_of({name: answer})
+    if not series:
+        raise ProviderError(Reason.OAP_ANSWER_INVALID, f"{name} was answered in another form than SkyWalking's")
+    return series
+
+
+def _marked(name: str, data: Mapping[str, Any]) -> Any:
+    """A read as OAP 9.5 tells it, every absent bucket marked, whoever told."""
+    told = data.get(f"{PRESENT}{name}", data[name])
+    calls = data.get(f"{CALLS}{name}")
     if calls is None:
-        return field
-    if isinstance(field, int | float):  # a single value of an old OAP
-        return {"value": field, "isEmptyValue": not any(calls)}
-    return _mark(field, calls)
+        return told
+    called = [bool(value.get("value")) for value in _values(calls)]
+    if isinstance(told, int | float):  # a single value of an old OAP
+        return {"value": told, "isEmptyValue": not any(called)}
+    one_by_one = [_mark(one, called) for one in (told if isinstance(told, list) else [told])]
+    return one_by_one if isinstance(told, list) else one_by_one[0]
 
 
-def _calls(field: Any) -> Sequence[int] | None:
-    match field:
-        case {"values": {"values": list(values)}}:
-            return [value.get("value") or 0 for value in values]
-    return None
+def _mark(one: Any, called: Sequence[bool]) -> Any:
+    values = _values(one)
+    if len(values) != len(called):
+        return one
+    marked = [value | {"isEmptyValue": not there} for value, there in zip(values, called, strict=True)]
+    return {"label": one.get("label"), "values": {"values": marked}}
 
 
-def _mark(node: Any, calls: Sequence[int]) -> Any:
-    """The lists of buckets, one for every minute, marked where there were no calls."""
+def _values(one: Any) -> list[dict[str, Any]]:
+    match one:
+        case {"values": {"values": list(values)}} if all(isinstance(value, dict) for value in values):
+            return values
+    return []
+
+
+def _present(told: Any) -> Present:
+    labels = told if isinstance(told, list) else [told]
+    return [[value.get("isEmptyValue") is not True for value in _values(one)] for one in labels]
+
+
+def _without_absent(answer: Any, present: Present) -> Any:
+    """What the author selected, less the buckets that are not there, under whatever names he gave them."""
+    if isinstance(answer, list):
+        return [_drop(one, there) for one, there in zip(answer, present, strict=False)]
+    return _drop(answer, present[0]) if present else answer
+
+
+def _drop(node: Any, there: Sequence[bool]) -> Any:
     if isinstance(node, dict):
-        return {key: _mark(value, calls) for key, value in node.items()}
+        return {key: _drop(value, there) for key, value in node.items()}
     if not isinstance(node, list):
         return node
-    if len(node) == len(calls) and all(_is_bucket(one) for one in node):
-        return [one | {"isEmptyValue": not called} for one, called in zip(node, calls, strict=True)]
-    return [_mark(one, calls) for one in node]
+    if len(node) == len(there):
+        return [bucket for bucket, is_there in zip(node, there, strict=True) if is_there]
+    return [_drop(one, there) for one in node]
 
 
-def _is_bucket(node: Any) -> bool:
-    return isinstance(node, dict) and all(not isinstance(value, dict | list) for value in node.values())
-
-
-def _unmarked(data: Mapping[str, Any], marked: Mapping[str, Any]) -> dict[str, Any]:
-    """Single values are marked for us alone: the author sees the number that he asked for."""
-    return {
-        name: data[name] if isinstance(data[name], int | float) else marked_field
-        for name, marked_field in marked.items()
+def _without_null(answer: Any, spec: GraphqlSpec) -> Any:
+    """An MQE answer less its absent values; its zeros are its own."""
+    if spec.absent == "zero" or not isinstance(answer, dict) or not isinstance(answer.get("results"), list):
+        return answer
+    return answer | {
+        "results": [
+            one | {"values": [value for value in one.get("values") or () if value.get("value") is not None]}
+            for one in answer["results"]
+        ]
     }
 
 
-def _without(node: Any, *, drop_absent: bool, drop_mark: bool) -> Any:
-    """An answer without absent buckets, and without the marks that the author did not select."""
-    if isinstance(node, dict):
-        return {
-            key: _without(value, drop_absent=drop_absent, drop_mark=drop_mark)
-            for key, value in node.items()
-            if not (drop_mark and key == "isEmptyValue")
-        }
-    if isinstance(node, list):
-        kept = [one for one in node if not (drop_absent and _is_absent(one))]
-        return [_without(one, drop_absent=drop_absent, drop_mark=drop_mark) for one in kept]
-    return node
-
-
-def _is_absent(node: Any) -> bool:
-    """A bucket that OAP says is empty, or an MQE value that is null."""
-    return isinstance(node, dict) and (
-        node.get("isEmptyValue") is True or ("id" in node and "value" in node and node["value"] is None)
-    )
+def _without_error(answer: Any, name: str, query: Healed) -> Any:
+    if name not in query.errors or not isinstance(answer, dict):
+        return answer
+    return {key: part for key, part in answer.items() if key != "error"}
 
 
 def _told(series: Sequence[Series]) -> str:

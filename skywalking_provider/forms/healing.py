@@ -1,45 +1,47 @@
 """Old queries, healed: OAP answers 0 for a minute without data, unless it is asked whether the minute is empty.
 
-Where OAP can tell (9.5 and newer), `isEmptyValue` is asked beside every value, and a single value gets a nullable
-companion. Where it cannot, the calls of the same entity are the witness: a minute without calls has no values.
+Every V2 read of a query gets a companion that says, bucket by bucket, what is there. Where OAP can tell (9.5 and
+newer) it asks `isEmptyValue`; where it cannot, the calls of the same entity are the witness: a minute without calls has
+no values. What the author selected stays as it is.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
 from cachetools import LRUCache, cached
 from graphql import (
     ArgumentNode,
     DocumentNode,
     FieldNode,
-    FragmentDefinitionNode,
-    FragmentSpreadNode,
-    InlineFragmentNode,
     NameNode,
-    Node,
     ObjectFieldNode,
     ObjectValueNode,
     OperationDefinitionNode,
+    SelectionNode,
     SelectionSetNode,
     StringValueNode,
-    Visitor,
     parse,
     print_ast,
-    visit,
 )
 
+from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.spec.query import parse_query
 
-_CACHED_CHARACTERS = 256 * 1024
+OURS = "swp_"
+PRESENT = f"{OURS}present_"
+CALLS = f"{OURS}calls_"
 
-PRESENT = "swp_present_"
-CALLS = "swp_calls_"
-_SERIES = ("readMetricsValues", "readLabeledMetricsValues")
-_SINGLE = "readMetricsValue"
-_NULLABLE = "readNullableMetricsValue"
-_EXPRESSION = "execExpression"
-_PREFIXES = ("service_instance_", "service_", "endpoint_")
+_CACHED_CHARACTERS = 256 * 1024
+_SERIES, _LABELED = "readMetricsValues", "readLabeledMetricsValues"
+_SINGLE, _NULLABLE, _EXPRESSION = "readMetricsValue", "readNullableMetricsValue", "execExpression"
+_BUCKETS = "{ label values { values { value isEmptyValue } } }"
+_OLD_BUCKETS = "{ label values { values { value } } }"
+_FROM_CALLS = frozenset(
+    f"{scope}_{what}"
+    for scope in ("service", "service_instance", "endpoint")
+    for what in ("sla", "apdex", "resp_time", "avg", "percentile", "cpm")
+)
+"""The metrics of OAP's core.oal that come from calls; others live without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +50,28 @@ class Healed:
 
     Attributes:
         text: GraphQL, as it is sent.
-        added: The response names whose `isEmptyValue` the author did not select.
-        counts: The response names that are counts, where no calls are zero calls.
-        errors: The response names of expressions whose `error` the author did not select.
+        reads: The response names of V2 reads.
+        counts: Those of them that are counts, where no calls are zero calls.
+        expressions: The response names of MQE reads.
+        errors: Those of them whose `error` the author did not select.
     """
 
     text: str
-    added: frozenset[str] = frozenset()
+    reads: frozenset[str] = frozenset()
     counts: frozenset[str] = frozenset()
+    expressions: frozenset[str] = frozenset()
     errors: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class _Found:
+    """What is gathered on the way through the top-level fields."""
+
+    reads: set[str] = field(default_factory=set)
+    counts: set[str] = field(default_factory=set)
+    expressions: set[str] = field(default_factory=set)
+    errors: set[str] = field(default_factory=set)
+    selections: list[SelectionNode] = field(default_factory=list)
 
 
 @cached(LRUCache(maxsize=_CACHED_CHARACTERS, getsizeof=lambda healed: len(healed.text)))
@@ -66,34 +81,27 @@ def heal(query: str, *, nullable: bool) -> Healed:
     Args:
         query: A text that `parse_query` accepts.
         nullable: Whether the OAP has `isEmptyValue` and `readNullableMetricsValue`.
+
+    Raises:
+        ProviderError: QUERY_INVALID, where absent minutes could not be told in what is written.
     """
-    document = _flattened(parse_query(query))
-    fields = list(_metric_fields(document))
-    added, counts, companions = set(), set(), []
-    errors = {_response_name(field) for field in _fields(document, (_EXPRESSION,)) if not _selects(field, "error")}
-    marks_itself = _selects_empty(document)
-    for field in fields:
-        name, metric = _response_name(field), _metric(field)
-        if metric and metric.endswith("_cpm"):
-            counts.add(name)
-        if nullable and field.name.value == _SINGLE:
-            companions.append(_companion(field, f"{PRESENT}{name}", _NULLABLE, "{ isEmptyValue }"))
-        elif nullable and not (_selects_empty(field) or marks_itself):
-            added.add(name)
-        elif not nullable and (calls := _witness(metric)):
-            companions.append(
-                _with_metric(
-                    _companion(field, f"{CALLS}{name}", "readMetricsValues", "{ values { values { value } } }"), calls
-                )
-            )
-
-    def completed(node: Any) -> Any:
-        if isinstance(node, FieldNode) and _response_name(node) in errors:
-            return _with_field(node, "error")
-        return visit(node, _AddEmpty()) if _asks(node, added) else node
-
-    healed = _map_document(document, completed, companions)
-    return Healed(print_ast(healed), frozenset(added), frozenset(counts), frozenset(errors))
+    document = parse_query(query)
+    found = _Found()
+    for selection in _top_level(document):
+        _heal(selection, found, nullable=nullable)
+    definitions = tuple(
+        replace(one, selection_set=SelectionSetNode(selections=tuple(found.selections)))
+        if isinstance(one, OperationDefinitionNode)
+        else one
+        for one in document.definitions
+    )
+    return Healed(
+        print_ast(DocumentNode(definitions=definitions)),
+        frozenset(found.reads),
+        frozenset(found.counts),
+        frozenset(found.expressions),
+        frozenset(found.errors),
+    )
 
 
 def not_healed(query: str) -> Healed:
@@ -101,69 +109,66 @@ def not_healed(query: str) -> Healed:
     return Healed(query)
 
 
-def _metric_fields(document: DocumentNode) -> Iterator[FieldNode]:
-    return _fields(document, (*_SERIES, _SINGLE, _NULLABLE))
-
-
-def _fields(document: DocumentNode, names: tuple[str, ...]) -> Iterator[FieldNode]:
-    """The top-level fields of some names; `_flattened` has made all of them fields."""
+def _top_level(document: DocumentNode) -> Iterator[FieldNode]:
     for definition in document.definitions:
         if isinstance(definition, OperationDefinitionNode):
             for selection in definition.selection_set.selections:
-                if isinstance(selection, FieldNode) and selection.name.value in names:
-                    yield selection
+                if not isinstance(selection, FieldNode):
+                    raise _refused("a fragment at its root hides what is read; write its fields there")
+                yield selection
 
 
-def _flattened(document: DocumentNode) -> DocumentNode:
-    """A query whose root has fields only: fragments on Query are put in their places."""
-    fragments = {one.name.value: one for one in document.definitions if isinstance(one, FragmentDefinitionNode)}
-    used: set[str] = set()
-
-    def inlined(selections: Iterable[Any], inside: frozenset[str]) -> Iterator[Any]:
-        for one in selections:
-            name = one.name.value if isinstance(one, FragmentSpreadNode) else ""
-            if isinstance(one, InlineFragmentNode) and not one.directives:
-                yield from inlined(one.selection_set.selections, inside)
-            elif name in fragments and name not in inside and not one.directives:
-                used.add(name)
-                yield from inlined(fragments[name].selection_set.selections, inside | {name})
-            else:
-                yield one
-
-    def changed(definition: Any) -> Any:
-        if not isinstance(definition, OperationDefinitionNode):
-            return definition
-        selections = tuple(inlined(definition.selection_set.selections, frozenset()))
-        return replace(definition, selection_set=SelectionSetNode(selections=selections))
-
-    definitions = [changed(definition) for definition in document.definitions]
-    left = (one for one in definitions if not (isinstance(one, FragmentDefinitionNode) and one.name.value in used))
-    return DocumentNode(definitions=tuple(left)) if used or _has_inline(document) else document
+def _heal(read: FieldNode, found: _Found, *, nullable: bool) -> None:
+    name, kind = (read.alias or read.name).value, read.name.value
+    if name.startswith(OURS):
+        raise _refused(f"the alias {name} begins with {OURS}, which the provider uses itself; write another")
+    found.selections.append(read)
+    if kind == _EXPRESSION:
+        found.expressions.add(name)
+        _check_expression(read, name)
+        if not _selected(read, "error"):
+            found.errors.add(name)
+            found.selections[-1] = _with_error(read)
+    elif kind in (_SERIES, _LABELED, _SINGLE, _NULLABLE):
+        metric = _metric(read)
+        found.reads.add(name)
+        if metric and metric.endswith("_cpm"):
+            found.counts.add(name)
+        found.selections += _companions(read, name, metric, nullable=nullable)
 
 
-def _has_inline(document: DocumentNode) -> bool:
-    return any(
-        isinstance(selection, InlineFragmentNode)
-        for definition in document.definitions
-        if isinstance(definition, OperationDefinitionNode)
-        for selection in definition.selection_set.selections
+def _companions(read: FieldNode, name: str, metric: str | None, *, nullable: bool) -> Iterator[FieldNode]:
+    """The reads that tell what is there: of the same entity, in the same window, under the same directives."""
+    single = read.name.value in (_SINGLE, _NULLABLE)
+    if nullable:
+        kind = _NULLABLE if single else read.name.value
+        yield _companion(read, f"{PRESENT}{name}", kind, "{ value isEmptyValue }" if single else _BUCKETS)
+        return
+    if not single:
+        yield _companion(read, f"{PRESENT}{name}", read.name.value, _OLD_BUCKETS)
+    if metric in _FROM_CALLS:
+        calls = f"{metric.removesuffix(_last_word(metric))}cpm"
+        yield _with_metric(_companion(read, f"{CALLS}{name}", _SERIES, _OLD_BUCKETS), calls)
+
+
+def _last_word(metric: str) -> str:
+    return next(word for word in ("resp_time", "percentile", "apdex", "sla", "avg", "cpm") if metric.endswith(word))
+
+
+def _companion(read: FieldNode, alias: str, kind: str, selection: str) -> FieldNode:
+    kept = ("condition", "duration", "labels") if kind == _LABELED else ("condition", "duration")
+    return FieldNode(
+        alias=NameNode(value=alias),
+        name=NameNode(value=kind),
+        arguments=tuple(one for one in read.arguments or () if one.name.value in kept),
+        directives=read.directives,
+        selection_set=_selection(selection),
     )
 
 
-def _selects(field: FieldNode, name: str) -> bool:
-    return field.selection_set is not None and any(
-        isinstance(one, FieldNode) and one.alias is None and one.name.value == name
-        for one in field.selection_set.selections
-    )
-
-
-def _response_name(field: FieldNode) -> str:
-    return (field.alias or field.name).value
-
-
-def _metric(field: FieldNode) -> str | None:
+def _metric(read: FieldNode) -> str | None:
     """The literal name in `condition: {name: "..."}`."""
-    for argument in field.arguments or ():
+    for argument in read.arguments or ():
         if argument.name.value == "condition" and isinstance(argument.value, ObjectValueNode):
             for part in argument.value.fields:
                 if part.name.value == "name" and isinstance(part.value, StringValueNode):
@@ -171,25 +176,7 @@ def _metric(field: FieldNode) -> str | None:
     return None
 
 
-def _witness(metric: str | None) -> str | None:
-    """The calls of the same entity; None where OAP has none, or the metric counts calls itself."""
-    prefix = next((one for one in _PREFIXES if metric and metric.startswith(one)), None)
-    return f"{prefix}cpm" if prefix and metric != f"{prefix}cpm" else None
-
-
-def _companion(field: FieldNode, alias: str, name: str, selection: str) -> FieldNode:
-    """The same read under another name, with the arguments that both have."""
-    arguments = tuple(one for one in field.arguments or () if one.name.value in ("condition", "duration"))
-    return FieldNode(
-        alias=NameNode(value=alias),
-        name=NameNode(value=name),
-        arguments=arguments,
-        directives=(),
-        selection_set=_selection(selection),
-    )
-
-
-def _with_metric(field: FieldNode, metric: str) -> FieldNode:
+def _with_metric(read: FieldNode, metric: str) -> FieldNode:
     def renamed(argument: ArgumentNode) -> ArgumentNode:
         if argument.name.value != "condition" or not isinstance(argument.value, ObjectValueNode):
             return argument
@@ -199,83 +186,36 @@ def _with_metric(field: FieldNode, metric: str) -> FieldNode:
         )
         return ArgumentNode(name=argument.name, value=ObjectValueNode(fields=parts))
 
-    return replace(field, arguments=tuple(renamed(argument) for argument in field.arguments or ()))
+    return replace(read, arguments=tuple(renamed(argument) for argument in read.arguments or ()))
 
 
-def _asks(node: Node, names: set[str]) -> bool:
-    """Whether a top-level field, or a fragment, is to ask for isEmptyValue."""
-    if isinstance(node, FieldNode):
-        return _response_name(node) in names
-    return bool(names)
-
-
-def _map_document(document: DocumentNode, change: Callable[[Any], Any], more: list[FieldNode]) -> DocumentNode:
-    """Change the top-level fields and the fragments, and read more."""
-
-    def changed(definition: Any) -> Any:
-        if isinstance(definition, FragmentDefinitionNode):
-            return change(definition) if _is_of_metrics(definition) else definition
-        if not isinstance(definition, OperationDefinitionNode):
-            return definition
-        fields = tuple(
-            change(one) if isinstance(one, FieldNode) else one for one in definition.selection_set.selections
+def _check_expression(read: FieldNode, name: str) -> None:
+    """Absent values of MQE are null where they stand: the way to them must be the documented one."""
+    results = _selected(read, "results")
+    values = _selected(results, "values") if results else None
+    if values is None or _selected(values, "value") is None:
+        raise _refused(
+            f"{name}: absent values cannot be told in what is selected; write results {{ values {{ value }} }} without"
+            " aliases, fragments and directives"
         )
-        return replace(definition, selection_set=SelectionSetNode(selections=(*fields, *more)))
-
-    return DocumentNode(definitions=tuple(changed(definition) for definition in document.definitions))
 
 
-def _is_of_metrics(fragment: FragmentDefinitionNode) -> bool:
-    return fragment.type_condition.name.value in ("MetricsValues", "IntValues", "KVInt")
-
-
-def _selects_empty(node: Node) -> bool:
-    """Whether the author asks for isEmptyValue himself in a field, or in any fragment of a document."""
-    parts = (
-        [one for one in node.definitions if isinstance(one, FragmentDefinitionNode)]
-        if isinstance(node, DocumentNode)
-        else [node]
-    )
-    return any(" isEmptyValue" in f" {' '.join(print_ast(part).split())}" for part in parts)
-
-
-class _AddEmpty(Visitor):
-    """Asks isEmptyValue beside every value of a field, also in fragments on KVInt."""
-
-    def leave_field(self, node: FieldNode, *_: Any) -> Any:
-        """`values { id value }`, and the nullable single value."""
-        if node.name.value in ("values", _NULLABLE) and _has_values(node.selection_set):
-            return _with_empty(node)
-        return None
-
-    def leave_inline_fragment(self, node: InlineFragmentNode, *_: Any) -> Any:
-        """`... on KVInt { value }`."""
-        return _on_value(node)
-
-    def leave_fragment_definition(self, node: FragmentDefinitionNode, *_: Any) -> Any:
-        """`fragment f on KVInt { value }`."""
-        return _on_value(node)
-
-
-def _on_value(fragment: InlineFragmentNode | FragmentDefinitionNode) -> Any:
-    if fragment.type_condition is not None and fragment.type_condition.name.value == "KVInt":
-        return _with_empty(fragment)
+def _selected(node: FieldNode, name: str) -> FieldNode | None:
+    """A plain field: no alias, no directive, in no fragment."""
+    for one in node.selection_set.selections if node.selection_set else ():
+        if isinstance(one, FieldNode) and one.name.value == name and one.alias is None and not one.directives:
+            return one
     return None
 
 
-def _has_values(selections: SelectionSetNode | None) -> bool:
-    return selections is not None and any(
-        isinstance(one, FieldNode) and one.name.value in ("value", "id") for one in selections.selections
-    )
+def _with_error(read: FieldNode) -> FieldNode:
+    more = FieldNode(name=NameNode(value="error"), arguments=(), directives=())
+    selections = read.selection_set.selections if read.selection_set else ()
+    return replace(read, selection_set=SelectionSetNode(selections=(*selections, more)))
 
 
-def _with_empty(node: Any) -> Any:
-    return _with_field(node, "isEmptyValue")
-
-
-def _with_field(node: Any, name: str) -> Any:
-    more = FieldNode(name=NameNode(value=name), arguments=(), directives=())
-    return replace(node, selection_set=SelectionSetNode(selections=(*node.selection_set.selections, more)))
+def _refused(what: str) -> ProviderError:
+    return ProviderError(Reason.QUERY_INVALID, f"query: {what}")
 
 
 def _selection(text: str) -> SelectionSetNode:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.forms.calls import choose, names_of
 from skywalking_provider.forms.metrics import Found, Wanted, found_in
 from skywalking_provider.forms.sample import Sample
@@ -97,11 +98,24 @@ def _rows(
     else:
         wanted = Wanted(f"v{at}", metrics.value, entity, labeled=metrics.labeled)
         values = _buckets(found_in(data, wanted, mqe=mqe), str(spec.percentile) if metrics.labeled else None)
+    if len(values) not in (0, len(calls)) or not _all_within(calls, 0, None):
+        raise _not_skywalkings(metrics)
+    if spec.sli in (Sli.SUCCESS_RATE, Sli.APDEX) and not _all_within(values, 0, FULL):
+        raise _not_skywalkings(metrics)
     return [
         _Row(bucket, int(count), float(value))
         for bucket, (count, value) in enumerate(zip(calls, values, strict=False))
         if count and value is not None
     ]
+
+
+def _all_within(buckets: Sequence[Any], low: int, high: int | None) -> bool:
+    return all(low <= bucket and (high is None or bucket <= high) for bucket in buckets if bucket is not None)
+
+
+def _not_skywalkings(metrics: Metrics) -> ProviderError:
+    what = f"{metrics.value or metrics.calls}, {metrics.calls}: the numbers are none that SkyWalking writes"
+    return ProviderError(Reason.OAP_ANSWER_INVALID, what, "is the backend a SkyWalking OAP?")
 
 
 def _buckets(found: Sequence[Found], percentile: str | None) -> Sequence[Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from skywalking_provider.entities import Instance, Service
+from skywalking_provider.entities import MAX_ENDPOINTS, Instance, Service
 from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.model import Window
 from skywalking_provider.plan import Read, duration_variable
@@ -42,19 +42,20 @@ def ask_instances(service: Service, window: Window) -> Read:
 def ask_endpoints(service: Service, keyword: str) -> Read:
     """Endpoints whose name contains a keyword."""
     query = (
-        "query q($service: ID!, $keyword: String!) { endpoints: findEndpoint(serviceId: $service, keyword: $keyword,"
-        " limit: 100) { name } }"
+        "query q($service: ID!, $keyword: String!, $limit: Int!) {"
+        " endpoints: findEndpoint(serviceId: $service, keyword: $keyword, limit: $limit) { name } }"
     )
-    return Read(query, {"service": service.id, "keyword": keyword})
+    return Read(query, {"service": service.id, "keyword": keyword, "limit": MAX_ENDPOINTS})
 
 
 def services_from(data: Mapping[str, Any]) -> tuple[Service, ...]:
     """The answer to ASK_SERVICES or `ask_services_of`; a service of several layers is there once."""
-    services = {
-        one["id"]: Service(one["id"], one["name"], tuple(one.get("layers") or ()), one.get("normal") is not False)
-        for field in data
-        for one in _list(data, field)
-    }
+    services: dict[str, Service] = {}
+    for field in data:
+        for one in _list(data, field):
+            before = services[one["id"]].layers if one["id"] in services else ()
+            layers = tuple(dict.fromkeys((*before, *(one.get("layers") or ()))))
+            services[one["id"]] = Service(one["id"], one["name"], layers, one.get("normal") is not False)
     return tuple(services.values())
 
 

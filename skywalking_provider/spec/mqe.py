@@ -10,7 +10,8 @@ MAX_EXPRESSION = 4096
 
 _TOKEN = re.compile(
     r"""\s*(?:
-      (?P<operand>[A-Za-z_][A-Za-z0-9_]* | \d+(?:\.\d+)? | '[^']*' | "[^"]*")
+      (?P<name>[A-Za-z_][A-Za-z0-9_]*)
+    | (?P<value>\d+(?:\.\d+)? | '[^']*' | "[^"]*")
     | (?P<open>[(\[{])
     | (?P<close>[)\]}])
     | (?P<comma>,)
@@ -18,6 +19,7 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
+_COMPLETE = ("name", "value", "close")
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -30,37 +32,40 @@ def check_expression(text: str) -> str:
     if len(text) > MAX_EXPRESSION:
         raise ValueError(f"has {len(text)} characters; at most {MAX_EXPRESSION} are sent")
     open_brackets: list[str] = []
-    at, complete = (
-        0,
-        False,
-    )  # complete: an operand ended here, so that only an operator, a comma or a bracket may follow
+    at, before = 0, ""  # the kind of the token before: what may follow depends on it
     end = len(text.rstrip())
     while at < end:
         token = _TOKEN.match(text, at)
-        if not token:
-            raise ValueError(
-                f"column {_column(text, at)}: {text[at:].split(maxsplit=1)[0][:20]!r} is no part of an expression"
-            )
-        kind, word = token.lastgroup, token.group(token.lastgroup or 0)
-        column = token.start(token.lastgroup or 0) + 1
-        match kind:
-            case "operand" if complete:
-                raise ValueError(f"column {column}: {word!r} follows a complete expression; OAP would ignore it")
-            case "operand":
-                complete = True
-            case "open":
-                open_brackets.append(_PAIRS[word])
-                complete = False
-            case "close":
-                if not open_brackets or open_brackets.pop() != word:
-                    raise ValueError(f"column {column}: {word!r} closes nothing; OAP would ignore what follows")
-                complete = True
-            case _:
-                complete = False
-        at = token.end()
+        if not token or token.lastgroup is None:
+            word = text[at:].split(maxsplit=1)[0][:20]
+            raise ValueError(f"column {_column(text, at)}: {word!r} is no part of an expression")
+        kind, word, column = token.lastgroup, token.group(token.lastgroup), token.start(token.lastgroup) + 1
+        if trouble := _misplaced(kind, word, before, open_brackets):
+            raise ValueError(f"column {column}: {word!r} {trouble}; OAP would ignore it")
+        if kind == "open":
+            open_brackets.append(_PAIRS[word])
+        elif kind == "close":
+            open_brackets.pop()
+        before, at = kind, token.end()
     if open_brackets:
         raise ValueError(f"{open_brackets[-1]!r} is missing at the end")
+    if before not in _COMPLETE:
+        raise ValueError("something is missing at the end")
     return text
+
+
+def _misplaced(kind: str, word: str, before: str, open_brackets: list[str]) -> str:
+    """Why a token cannot stand where it does; empty where it can."""
+    match kind:
+        case "name" | "value" if before in _COMPLETE:
+            return "follows a complete expression"
+        case "open" if before in _COMPLETE and not (before == "name" and word in "({"):
+            return "follows a complete expression"
+        case "close" if not open_brackets or open_brackets[-1] != word:
+            return "closes nothing"
+        case "comma" if not open_brackets:
+            return "stands outside brackets"
+    return ""
 
 
 def _column(text: str, at: int) -> int:

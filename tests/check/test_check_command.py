@@ -195,7 +195,7 @@ def at_a_terminal(*arguments: str, **environment: str) -> str:
 
 
 def test_colours_are_for_terminals_that_want_them() -> None:
-    nobody = ("-f", "reviews.yaml", "--address", "http://127.0.0.1:9", "-a", "canary-hash=a")
+    nobody = ("-f", "reviews.yaml", "--address", "http://127.0.0.1:9", "-a", "canary-hash=6c85f7bf4")
 
     coloured = at_a_terminal(*nobody)
     plain = at_a_terminal(*nobody, NO_COLOR="1")

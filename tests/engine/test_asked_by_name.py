@@ -129,13 +129,13 @@ async def test_absent_buckets_stay_absent(bench: Bencher) -> None:
         ({"expression": "0 / 0 * service_cpm"}, "which is no number"),
         (
             {"sli": "apdex", "instances": {"podTemplateHash": HASH}},
-            "OAP's OAL, for example `service_instance_apdex = from(ServiceInstance.latency).apdex(name, status);`",
+            "OAL, for example `service_instance_apdex = from(ServiceInstance.latency).apdex(serviceName, status);`",
         ),
         (
             {"sli": "latency", "percentile": 99, "instances": {"podTemplateHash": HASH}},
             "`service_instance_percentile = from(ServiceInstance.latency).percentile2(10);`",
         ),
-        ({"sli": "apdex", "endpoint": "POST:/reviews"}, "OAP has no apdex of a Endpoint"),
+        ({"sli": "apdex", "endpoint": "POST:/reviews"}, "OAP has no apdex at the scope Endpoint"),
     ],
     ids=lambda case: str(next(iter(case.values()))) if isinstance(case, dict) else "",
 )
@@ -373,3 +373,76 @@ async def test_an_oap_that_does_not_tell_its_schema_is_taken_for_a_new_one(bench
         b.oap.answer(forbidden, match="__type")
 
         assert (await ask(b, sli="success-rate", service=VANILLA)).value == "1"
+
+
+async def test_an_outage_does_not_eat_the_time_that_a_new_name_may_take(bench: Bencher) -> None:
+    """Away for three of the two minutes that a background run waits for a name; then the service is not listed yet."""
+    run = Run(labels={"rollout-type": "Background"})
+    block = {"sli": "success-rate", "service": "new.bookinfo", "window": "5m"}
+    content = Metric("m", "result >= 0.99", "", json.dumps(block).encode())
+    async with bench() as b:
+        b.oap.fault("status", status=503)
+        step = await b.engine.run(content, run, Deadline.after(10))
+        b.clock.advance(180)
+        step = await b.engine.resume(content, run, step, Deadline.after(10))
+        assert step.message.startswith("OAP_AWAY ")
+        b.oap.clear_faults()
+        b.clock.advance(15)
+        back = await b.engine.resume(content, run, step, Deadline.after(10))
+        while not back.phase.completed:
+            last = back
+            b.clock.set(back.resume_at)
+            back = await b.engine.resume(content, run, back, Deadline.after(10))
+
+    assert last.message.startswith("ENTITY_UNKNOWN ")
+    assert back.phase is Phase.ERROR
+    assert back.finished_at - NOON == timedelta(minutes=5)
+    assert back.metadata == {}
+
+
+@pytest.mark.timeout(20)
+async def test_a_hostile_regular_expression_stops_nobody(bench: Bencher) -> None:
+    async with bench() as b:
+        measurement = await ask(b, sli="throughput", service=VANILLA, instances={"name": "([a-z0-9-]+)+!"}, maxWait="0")
+
+    assert measurement.message.startswith("ENTITY_UNKNOWN ")
+
+
+async def test_a_pod_without_traffic_is_left_out_of_the_result(bench: Bencher) -> None:
+    scenario = parse_scenario(
+        f"""
+        services:
+          - name: {VANILLA}
+            instances:
+              - {{name: reviews-{HASH}-aaaaa, traffic: [{{calls: 10}}]}}
+              - {{name: reviews-{HASH}-bbbbb, traffic: [{{calls: 10, until: -60}}]}}
+            traffic: [{{calls: 10}}]
+        """,
+        "test",
+    )
+    async with bench(scenario) as b:
+        measurement = await ask(
+            b,
+            "all(values(result), # >= 0.99)",
+            expression="avg(service_instance_sla)",
+            scale=10000,
+            service=VANILLA,
+            instances={"podTemplateHash": HASH},
+        )
+
+    assert (measurement.phase, measurement.value) == (Phase.SUCCESSFUL, f'{{"reviews-{HASH}-aaaaa":1}}')
+
+
+async def test_an_endpoint_that_oap_does_not_list_among_a_hundred_others_is_asked_for_all_the_same(
+    bench: Bencher,
+) -> None:
+    endpoints = ", ".join(f'"/api/{number}"' for number in range(120))
+    scenario = parse_scenario(
+        f"services: [{{name: {VANILLA}, endpoints: [{endpoints}, /api], traffic: [{{calls: 1210}}]}}]", "test"
+    )
+    async with bench(scenario) as b:
+        found = await ask(b, sli="throughput", service=VANILLA, endpoint="/api")
+        wrong = await ask(b, sli="throughput", service=VANILLA, endpoint="/apj/1", maxWait="0")
+
+    assert float(found.value) > 0, found.message
+    assert "nearest are /api" in wrong.message

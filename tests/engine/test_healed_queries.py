@@ -95,13 +95,68 @@ async def test_what_the_author_selected_himself_stays_in_the_result(bench: Bench
     assert values(measurement.value) == [{"value": 10000, "isEmptyValue": False}] * 2
 
 
-async def test_fragments_at_the_root_are_healed_too(bench: Bencher) -> None:
-    body = talk_query().split("{", 1)[1].rsplit("}", 1)[0]
-    query = f"query q($duration: Duration!) {{ ...all }} fragment all on Query {{ {body} }}"
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("query q($duration: Duration!) { ...all } fragment all on Query { version }", "a fragment at its root"),
+        ("query q($duration: Duration!) { ... @include(if: true) { version } }", "a fragment at its root"),
+        ("query q($duration: Duration!) { swp_present_a: version }", "begins with swp_"),
+        (
+            """query q($duration: Duration!) { r: execExpression(expression: "x", entity: {serviceName: "x"},
+              duration: $duration) { rs: results { values { value } } } }""",
+            "r: absent values cannot be told in what is selected",
+        ),
+    ],
+)
+async def test_what_hides_absent_minutes_is_refused_with_the_remedy(bench: Bencher, query: str, words: str) -> None:
     async with bench(IDLE) as b:
-        measurement = await b.run(query=query)
+        measurement = await b.run("true", query=query)
 
-    assert values(measurement.value) == [{"value": 10000}] * 2
+    assert measurement.phase is Phase.ERROR
+    assert measurement.message.startswith("QUERY_INVALID query: ")
+    assert words in measurement.message
+
+
+READS = [
+    "values { values { value } }",
+    "label values { values { id value } }",
+    "values { values { v: value } }",
+    "vs: values { xs: values { v: value } }",
+    "values { ... { values { value } } }",
+    "values { values { ... @include(if: true) { value } } }",
+    "values { values { value empty: isEmptyValue } }",
+    "values { values { value isEmptyValue @skip(if: true) } }",
+    "...series",
+]
+FRAGMENT = "fragment series on MetricsValues { values { values { value isEmptyValue } } }"
+
+
+@pytest.mark.parametrize("selection", READS)
+@pytest.mark.parametrize("version", ["9.6.0", "10.1.0"])
+async def test_however_it_is_written_a_silent_service_is_never_judged_and_an_idle_minute_never_a_zero(
+    bench: Bencher, version: str, selection: str
+) -> None:
+    body = talk_query().split("label values")[0] + selection + " } }"
+    query = f"{body} {FRAGMENT}" if "...series" in selection else body
+    async with bench(SILENT, version=version) as b:
+        silent = await b.run("true", query=query, maxWait="0")
+    async with bench(IDLE, version=version) as b:
+        idle = await b.run("true", query=query)
+
+    assert silent.message.startswith("NO_DATA "), silent
+    assert idle.phase is Phase.SUCCESSFUL, idle
+    assert idle.value.count("10000") == 2
+    assert ":0" not in idle.value
+
+
+async def test_relations_and_metrics_that_need_no_calls_are_left_alone_on_an_old_oap() -> None:
+    query = """query q($duration: Duration!) {
+      jvm: readMetricsValues(condition: {name: "service_instance_jvm_cpu", entity: {scope: ServiceInstance,
+        serviceName: "x", serviceInstanceName: "y", normal: true}}, duration: $duration) { values { values { value } } }
+    }"""
+
+    assert "swp_calls_" not in heal(query, nullable=False).text
+    assert "swp_calls_" in heal(query.replace("jvm_cpu", "resp_time"), nullable=False).text
 
 
 async def test_an_expressions_error_is_asked_for_and_does_not_show_in_the_result(bench: Bencher) -> None:
