@@ -1,0 +1,96 @@
+"""What README and docs show is what the provider takes: every YAML snippet is read, and the examples are run."""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from skywalking_provider.config import Config
+from skywalking_provider.engine import Engine
+from skywalking_provider.languages import open_languages
+from skywalking_provider.mock_oap import MockOap
+from skywalking_provider.mock_oap.scenario import parse_scenario
+from skywalking_provider.model import Deadline, Metric, Phase, Run
+from skywalking_provider.oap import open_backends
+from skywalking_provider.spec import parse_block
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+SNIPPET = re.compile(r"^```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
+ARGUMENTS = {"canary-hash": "6c85f7bf4", "service-name": "canary|reviews|bookinfo|cluster-1|-", "hash": "6c85f7bf4"}
+PLUGIN = "skywalking/metrics"
+
+
+def snippets() -> Iterator[Any]:
+    for page in PAGES:
+        for number, found in enumerate(SNIPPET.finditer(page.read_text()), start=1):
+            yield pytest.param(found[1], id=f"{page.name}-{number}")
+
+
+def resolved(text: str) -> Any:
+    return yaml.safe_load(re.sub(r"\{\{\s*args\.([\w-]+)\s*\}\}", lambda name: ARGUMENTS[name[1]], text))
+
+
+def blocks(node: Any) -> Iterator[dict[str, Any]]:
+    """Every block under provider.plugin, at any depth."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key == "plugin" and isinstance(value, dict):
+                yield from value.values()
+            else:
+                yield from blocks(value)
+    elif isinstance(node, list):
+        for one in node:
+            yield from blocks(one)
+
+
+@pytest.mark.parametrize("text", list(snippets()))
+def test_every_yaml_snippet_is_what_the_provider_takes(text: str) -> None:
+    content = resolved(text)
+    match content:
+        case {"backends": dict()}:
+            Config.model_validate(content)
+        case {"services": list()}:
+            parse_scenario(text, "docs")
+        case {"data": {"metricProviderPlugins": str(plugins)}}:
+            assert [plugin["name"] for plugin in yaml.safe_load(plugins)] == [PLUGIN]
+        case {"sli": _} | {"expression": _} | {"query": _}:
+            parse_block(json.dumps(content).encode())
+        case {"conditions": dict()}:
+            parse_block(json.dumps({"sli": "apdex", "window": "5m", "service": "a.b"} | content).encode())
+        case {"args": [{"name": str(), "valueFrom": dict()}]}:
+            pass  # Argo's own
+        case {"provider": {"skywalking": dict()}} | {"spec": {"metrics": [{"provider": {"skywalking": _}}]}}:
+            pass  # the built-in provider's: what migrate begins with
+        case _:
+            found = list(blocks(content))
+            assert found, "a snippet of a kind that no test reads"
+            for block in found:
+                parse_block(json.dumps(block).encode())
+
+
+async def test_the_readmes_second_example_rejects_the_mocks_bad_canary_and_says_why() -> None:
+    second = [found[1] for found in SNIPPET.finditer((ROOT / "README.md").read_text())][1]
+    (metric,) = resolved(second)["metrics"]
+    asked = Metric(
+        metric["name"], metric["successCondition"], "", json.dumps(metric["provider"]["plugin"][PLUGIN]).encode()
+    )
+
+    def noon() -> datetime:
+        return datetime(2026, 11, 24, 12, 0, 20, tzinfo=UTC)
+
+    async with MockOap("bad-canary", clock=noon) as oap, open_languages() as languages:
+        config = Config.model_validate({"backends": {"prod": {"url": oap.url}}})
+        async with open_backends(config.backends, noon) as backends:
+            measurement = await Engine(backends, languages, noon).run(asked, Run(), Deadline.after(10))
+
+    assert (measurement.phase, measurement.value) == (Phase.FAILED, "0.95")
+    assert measurement.message == (
+        'CONDITION_NOT_MET success-rate 0.95, wanted "result >= 0.99" · 600 calls in 10 buckets'
+        " · 1 instance of 6c85f7bf4 · 11:49–11:59 +0000 · backend prod"
+    )
