@@ -23,6 +23,7 @@ _RESERVE_SECONDS = 0.25  # left of a deadline for judging and answering
 LAST_AWAY = "skywalking/lastAway"
 """Metadata of a waiting measurement: when the OAP was last away. It is all that any replica needs to know."""
 
+_BUG = "a bug in the provider; its log has the traceback, please report it"
 _AWAY = (Reason.OAP_AWAY, Reason.PROVIDER_BUSY)
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -62,6 +63,9 @@ class Engine:
             return metadata_of(spec, self._backends.select(spec.backend, spec.address))
         except ProviderError as error:
             return {"error": explain.bounded(f"{error.reason} {error}")}
+        except Exception:  # noqa: BLE001 - as below
+            _log.exception("metadata failed", metric=metric.name)
+            return {"error": f"{Reason.INTERNAL} {_BUG}"}
 
     async def _measure(self, metric: Metric, run: Run, before: Measurement, deadline: Deadline) -> Measurement:
         value = ""
@@ -71,9 +75,7 @@ class Engine:
             verdict = judge.trouble(error)
         except Exception:  # noqa: BLE001 - a bug in one measurement is never another's trouble
             _log.exception("measurement failed", metric=metric.name, namespace=run.namespace, analysisrun=run.name)
-            verdict = Verdict(
-                Phase.ERROR, Reason.INTERNAL, "a bug in the provider; its log has the traceback, please report it"
-            )
+            verdict = Verdict(Phase.ERROR, Reason.INTERNAL, _BUG)
         return self._render(verdict, value, before)
 
     async def _judge(self, metric: Metric, run: Run, before: Measurement, deadline: Deadline) -> tuple[Verdict, str]:

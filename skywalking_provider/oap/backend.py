@@ -69,8 +69,13 @@ class Backend:
         return await self._time.get(deadline)
 
     async def dialect(self, deadline: Deadline) -> Dialect:
-        """What the OAP understands."""
-        return await self._dialect.get(deadline)
+        """What the OAP understands; one that forbids introspection is taken for a new one."""
+        try:
+            return await self._dialect.get(deadline)
+        except ProviderError as error:
+            if error.reason is not Reason.QUERY_INVALID:
+                raise
+            return NEWEST
 
     @property
     def known_dialect(self) -> Dialect | None:
@@ -100,12 +105,7 @@ class Backend:
             await cached.close()
 
     async def _ask_dialect(self, deadline: Deadline) -> Dialect:
-        try:
-            return dialect_from(await self.read(ASK_DIALECT, deadline))
-        except ProviderError as error:
-            if error.reason is not Reason.QUERY_INVALID:
-                raise
-            return NEWEST  # introspection is forbidden here
+        return dialect_from(await self.read(ASK_DIALECT, deadline))
 
     async def _ask_services(self, deadline: Deadline) -> tuple[Service, ...]:
         if (await self.dialect(deadline)).mqe:

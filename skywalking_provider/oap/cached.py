@@ -10,6 +10,8 @@ from skywalking_provider.model import Deadline
 
 T = TypeVar("T")
 
+FLIGHT_SECONDS = 14.0  # of a flight that several wait for, none of whom may shorten it; each request has its own limit
+
 
 class Cached(Generic[T]):
     """One value with a time to live. Who waits shares what the flight brings, a failure too.
@@ -49,7 +51,7 @@ class Cached(Generic[T]):
         if self._value is not None and time.monotonic() - self._asked_at < seconds:
             return self._value
         if self._flight is None or self._flight.done():
-            self._flight = asyncio.create_task(self._renew(deadline))
+            self._flight = asyncio.create_task(self._renew(Deadline.after(FLIGHT_SECONDS)))
             self._flight.add_done_callback(_seen)
         try:
             async with asyncio.timeout(deadline.remaining):

@@ -14,6 +14,7 @@ from cachetools import LRUCache
 
 from skywalking_provider.errors import BackendAway
 from skywalking_provider.model import Deadline
+from skywalking_provider.oap.cached import FLIGHT_SECONDS
 from skywalking_provider.oap.client import LargeAnswer
 from skywalking_provider.plan import Read
 
@@ -56,7 +57,9 @@ class Flights:
             return data
         flight = self._flying.get(question)
         if flight is None:
-            flight = self._flying[question] = asyncio.create_task(self._fly(question, read, deadline))
+            flight = self._flying[question] = asyncio.create_task(
+                self._fly(question, read, Deadline.after(FLIGHT_SECONDS))
+            )
             flight.add_done_callback(_seen)
         try:
             async with asyncio.timeout(deadline.remaining):

@@ -17,7 +17,7 @@ _STORAGE_DOWN = re.compile(
     | Connection\ (is\ )?(refused|reset|closed|not\ available) | terminating\ connection
     | (Socket|Connect|Timeout|UnknownHost|NoHttpResponse|ClosedChannel|StatusRuntime)\w*Exception
     | java\.io\.IOException
-    | [Ee]lastic[Ss]earch | OpenSearch | BanyanDB | UNAVAILABLE | DEADLINE_EXCEEDED | [Tt]imed\ ?out
+    | ([Ee]lastic[Ss]earch|OpenSearch|BanyanDB)\w*Exception | [Tt]imed\ ?out
     | No\ (available|endpoints)
     """,
     re.VERBOSE,
