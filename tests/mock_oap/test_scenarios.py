@@ -20,6 +20,7 @@ async def canary(scenario: str, metric: str, **entity: str) -> list[int | None]:
 
 def test_these_scenarios_are_shipped():
     assert shipped_scenarios() == [
+        "bad-canary",
         "failing-canary",
         "healthy-canary",
         "idle-minutes",
