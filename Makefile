@@ -93,6 +93,12 @@ e2e: build ## the stock controller, a real API server and a real OAP
 	$(call say,end to end)
 	@$(BIN)/pytest -v -m e2e tests/e2e
 
+.PHONY: bench
+bench: build ## Argo's built-in provider and ours on a live OAP, side by side (eight minutes)
+	@lab/build.sh oap
+	$(call say,the talk's template on a live OAP with its default flush)
+	@$(BIN)/python bench/freshness.py --json bench/results/freshness.json
+
 .PHONY: lint
 lint: $(VENV)/.installed ## style, types, layers, Go vet, the contract
 	$(call say,ruff)
