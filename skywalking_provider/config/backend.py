@@ -1,0 +1,87 @@
+"""How one OAP is reached: its address, credentials and limits."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, model_validator
+
+from skywalking_provider.config.types import (
+    Seconds,
+    SecretText,
+    Section,
+    Url,
+    Zone,
+    long_enough,
+    short_enough,
+    username,
+)
+from skywalking_provider.spec.entity import check_pattern
+
+
+class Basic(Section):
+    """HTTP basic authentication; the password is given as text or as a file, which is read again when it changes."""
+
+    username: Annotated[str, AfterValidator(username)]
+    password: SecretText | None = None
+    password_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _one_password(self) -> "Basic":
+        if (self.password is None) == (self.password_file is None):
+            raise ValueError("write exactly one of password and passwordFile")
+        return self
+
+
+class Bearer(Section):
+    """A bearer token, given as text or as a file, which is read again when it changes."""
+
+    token: SecretText | None = None
+    token_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _one_token(self) -> "Bearer":
+        if (self.token is None) == (self.token_file is None):
+            raise ValueError("write exactly one of token and tokenFile")
+        return self
+
+
+class BackendConfig(Section):
+    """One OAP.
+
+    Attributes:
+        url: Base URL; /graphql is appended to it.
+        aliases: Other addresses that templates use for this OAP. They are compared, never dialled.
+        timeout: How long one request may take.
+        ui: Address of the SkyWalking UI, for the link in a run's status.
+        service_name: How the parts of a service become the name that SkyWalking knows.
+        timezone: IANA name of the OAP's zone, where its clocks are changed twice a year: getTimeInfo tells only today's
+            offset, and a window over the change needs both.
+        settle: How long after its end a bucket is read (OAP flushes every 25 s, then its storage refreshes).
+        clock_ttl: How long an answer of getTimeInfo is used.
+        answer_ttl: How long an answer serves identical questions. Late data within `settle` must not stick.
+        max_answer_bytes: Longer answers are refused unread.
+        max_requests: Requests in flight at the same time.
+    """
+
+    url: Url
+    aliases: tuple[Url, ...] = ()
+    ui: str | None = None
+    service_name: Annotated[str, AfterValidator(check_pattern)] = "{name}.{namespace}"
+    timezone: Zone | None = None
+    timeout: Annotated[Seconds, AfterValidator(long_enough)] = timedelta(seconds=5)
+    settle: Seconds = timedelta(seconds=60)
+    clock_ttl: Seconds = timedelta(seconds=60)
+    answer_ttl: Annotated[Seconds, AfterValidator(short_enough)] = timedelta(seconds=10)
+    max_answer_bytes: int = Field(default=4 * 1024 * 1024, ge=1024, le=64 * 1024 * 1024)
+    max_requests: int = Field(default=32, ge=1, le=1024)
+    headers: dict[str, SecretText] = Field(default_factory=dict)
+    basic: Basic | None = None
+    bearer: Bearer | None = None
+
+    @model_validator(mode="after")
+    def _one_authorization(self) -> "BackendConfig":
+        ways = [self.basic is not None, self.bearer is not None, "authorization" in {k.lower() for k in self.headers}]
+        if sum(ways) > 1:
+            raise ValueError("write at most one of basic, bearer and an Authorization header")
+        return self

@@ -1,0 +1,67 @@
+"""What a value of the configuration may be, and how it is read from YAML and from the environment."""
+
+import re
+from datetime import timedelta
+from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic.alias_generators import to_camel
+
+from skywalking_provider.model import Secret
+from skywalking_provider.spec.address import normalise_address
+from skywalking_provider.spec.duration import Duration, format_duration
+
+
+def _secret(value: object) -> object:
+    if isinstance(value, Secret):
+        return value
+    if not isinstance(value, str):
+        raise ValueError('is no text; write it in quotes, such as "12345"')
+    return Secret(value)
+
+
+def username(value: str) -> str:
+    if ":" in value:
+        raise ValueError("holds a colon, which HTTP basic authentication cannot carry")
+    return value
+
+
+def short_enough(value: timedelta) -> timedelta:
+    if value > timedelta(seconds=30):
+        raise ValueError("is longer than 30s; an answer may have changed by then")
+    return value
+
+
+def long_enough(value: timedelta) -> timedelta:
+    if value < timedelta(milliseconds=100):
+        raise ValueError("is shorter than 100ms; no OAP answers in that time")
+    return value
+
+
+def _zone(value: object) -> object:
+    try:
+        return ZoneInfo(value) if isinstance(value, str) else value
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError(f"{value!r} is no IANA name such as Europe/Berlin") from error
+
+
+def _octal(value: object) -> object:
+    if isinstance(value, str) and re.fullmatch(r"0?[0-7]{3}", value):
+        return int(value, 8)
+    raise ValueError('is not a mode; write it quoted, as "0660" or "0600"')
+
+
+SecretText = Annotated[Secret, BeforeValidator(_secret), PlainSerializer(lambda _: "********", return_type=str)]
+Seconds = Annotated[Duration, PlainSerializer(format_duration, return_type=str)]
+Mode = Annotated[int, BeforeValidator(_octal), PlainSerializer(lambda mode: f"{mode:04o}", return_type=str)]
+Url = Annotated[str, AfterValidator(normalise_address)]
+Zone = Annotated[ZoneInfo, BeforeValidator(_zone), PlainSerializer(str, return_type=str)]
+
+
+class Section(BaseModel):
+    """A mapping of the file: keys in camelCase, unknown ones are errors."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=False, arbitrary_types_allowed=True
+    )
