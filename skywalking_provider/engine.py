@@ -1,7 +1,8 @@
 """The path of one measurement, in one direction: block, clock, window, reads, conditions, verdict."""
 
 import json
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -15,6 +16,7 @@ from skywalking_provider.languages import Languages, Written, conditions_for
 from skywalking_provider.metadata import metadata_of
 from skywalking_provider.model import Deadline, Measurement, Metric, Phase, Run
 from skywalking_provider.oap import Backend, Backends
+from skywalking_provider.record import Record, Trail, Watch
 from skywalking_provider.spec import EntitySpec, GraphqlSpec, Spec, parse_block
 
 MAX_VALUE = 32 * 1024  # characters of one value: Argo keeps ten measurements of a metric in one object
@@ -37,14 +39,20 @@ class Engine:
         backends: The connected OAPs.
         languages: The condition languages.
         now: Our clock, aware.
+        watches: Told of every answer.
     """
 
     def __init__(
-        self, backends: Backends, languages: Languages, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        backends: Backends,
+        languages: Languages,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        watches: Sequence[Watch] = (),
     ) -> None:
         self._backends = backends
         self._languages = languages
         self._now = now
+        self._watches = watches
 
     async def run(self, metric: Metric, run: Run, deadline: Deadline) -> Measurement:
         """Begin a measurement."""
@@ -68,27 +76,42 @@ class Engine:
             return {"error": f"{Reason.INTERNAL} {_BUG}"}
 
     async def _measure(self, metric: Metric, run: Run, before: Measurement, deadline: Deadline) -> Measurement:
-        value = ""
+        began, trail, value = time.monotonic(), Trail(), ""
         try:
-            verdict, value = await self._judge(metric, run, before, deadline.earlier_by(_RESERVE_SECONDS))
+            verdict, value = await self._judge(metric, run, before, deadline.earlier_by(_RESERVE_SECONDS), trail)
         except ProviderError as error:
             verdict = judge.trouble(error)
         except Exception:  # noqa: BLE001 - a bug in one measurement is never another's trouble
             _log.exception("measurement failed", metric=metric.name, namespace=run.namespace, analysisrun=run.name)
             verdict = Verdict(Phase.ERROR, Reason.INTERNAL, _BUG)
-        return self._render(verdict, value, before)
+        measurement = self._render(verdict, value, before)
+        self._tell(Record(metric, run, measurement, verdict.reason, trail, time.monotonic() - began))
+        return measurement
 
-    async def _judge(self, metric: Metric, run: Run, before: Measurement, deadline: Deadline) -> tuple[Verdict, str]:
+    def _tell(self, record: Record) -> None:
+        for watch in self._watches:
+            try:
+                watch(record)
+            except Exception:  # noqa: BLE001 - who watches must not change what is seen
+                _log.exception("a watch failed", metric=record.metric.name, namespace=record.run.namespace)
+
+    async def _judge(
+        self, metric: Metric, run: Run, before: Measurement, deadline: Deadline, trail: Trail
+    ) -> tuple[Verdict, str]:
         spec = parse_block(metric.block)
         conditions = conditions_for(spec, metric)
+        trail.success, trail.failure = conditions.success, conditions.failure
         backend = self._backends.select(spec.backend, spec.address)
+        trail.backend = backend.name
         try:
             frame = await frame_of(spec, backend, run, before.started_at, self._now(), deadline)
+            trail.window = frame.window
             patience = self._patience(spec, run, frame, before)
             if not frame.window.buckets:
                 what = f"no minute since the run's start has closed yet · backend {backend.name}"
                 return judge.silence(Reason.NO_DATA, what, spec.on_no_data, patience), ""
             answered = await answer_of(spec, backend, frame, deadline)
+            trail.sample, trail.reads, trail.of = answered.sample, answered.reads, answered.of
             if verdict := _without_data(spec, backend, frame, answered, patience):
                 return verdict, ""
             judged = await self._languages.evaluate(conditions, jsontext.dump(answered.sample.result), deadline)

@@ -21,6 +21,9 @@ def serve_command(
         bool | None, typer.Option("--insecure", help="Allow --listen beyond loopback, without authentication.")
     ] = None,
     drain: Annotated[str | None, typer.Option(help='How long calls may go on after SIGTERM; by default "15s".')] = None,
+    http: Annotated[
+        str | None, typer.Option(help="host:port of /metrics, /healthz and /readyz; by default off.")
+    ] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
     log_format: Annotated[str | None, typer.Option(help="auto, json or console.")] = None,
     print_config: Annotated[
@@ -39,6 +42,7 @@ def serve_command(
         "listen": listen,
         "insecure": insecure,
         "drain": drain,
+        "http": {"listen": http} if http else None,
         "log": log or None,
     }
     try:

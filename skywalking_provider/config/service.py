@@ -9,6 +9,7 @@ import yaml
 from pydantic import Field, model_validator
 
 from skywalking_provider.config.backend import BackendConfig
+from skywalking_provider.config.listeners import HttpConfig
 from skywalking_provider.config.types import Mode, Seconds, Section
 
 OAP_ADDRESS = "SW_OAP_ADDRESS"
@@ -31,6 +32,7 @@ class Config(Section):
         listen: host:port to serve on instead; beyond loopback only with `insecure`.
         insecure: Serve on `listen` beyond loopback without authentication.
         drain: How long calls in flight may go on after the first SIGTERM.
+        http: Probes and metrics over HTTP, where they are wanted.
         backends: The OAPs by name.
     """
 
@@ -41,6 +43,7 @@ class Config(Section):
     insecure: bool = False
     drain: Seconds = timedelta(seconds=15)
     log: LogConfig = LogConfig()
+    http: HttpConfig | None = None
     backends: dict[str, BackendConfig] = Field(default={}, validate_default=True)
 
     @model_validator(mode="after")

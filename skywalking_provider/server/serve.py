@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import grpc.aio
 import structlog
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from skywalking_provider import __version__
@@ -20,8 +20,10 @@ from skywalking_provider.engine import Engine
 from skywalking_provider.languages import Languages, open_languages
 from skywalking_provider.oap import open_backends
 from skywalking_provider.server.listen import Endpoint, endpoint_of
+from skywalking_provider.server.readiness import Readiness
 from skywalking_provider.server.service import MetricProviderService
 from skywalking_provider.server.socketfile import owned_socket
+from skywalking_provider.server.watching import Watching, open_watching
 
 SERVICE = pb.DESCRIPTOR.services_by_name["MetricProvider"].full_name
 _OPTIONS = (
@@ -46,7 +48,8 @@ async def serve(config: Config) -> None:
     endpoint = endpoint_of(config)
     stop, hurry = _signals()
     async with running(config, endpoint) as server:
-        _log.info("ready", endpoint=endpoint.target, backends=sorted(config.backends), version=__version__)
+        backends = sorted(config.backends)
+        _log.info("ready", endpoint=endpoint.target, **server.places, backends=backends, version=__version__)
         await stop.wait()
         _log.info("stopping", drain_seconds=config.drain.total_seconds())
         draining = asyncio.create_task(server.drain(config.drain.total_seconds()))
@@ -61,14 +64,15 @@ async def serve(config: Config) -> None:
 class RunningServer:
     """A server that answers, and how to end it."""
 
-    def __init__(self, server: grpc.aio.Server, healthy: health.aio.HealthServicer, port: int) -> None:
+    def __init__(self, server: grpc.aio.Server, readiness: Readiness, port: int, watching: Watching) -> None:
         self._server = server
-        self._healthy = healthy
+        self._readiness = readiness
         self.port = port
+        self.places = watching.places
 
     async def drain(self, seconds: float) -> None:
         """Take no new calls; those in flight may go on for so many seconds."""
-        await self._healthy.enter_graceful_shutdown()
+        await self._readiness.end()
         await self._server.stop(seconds)
 
     async def stop_now(self) -> None:
@@ -82,21 +86,22 @@ async def running(config: Config, endpoint: Endpoint) -> AsyncIterator[RunningSe
     async with AsyncExitStack() as stack:
         if endpoint.socket:
             stack.enter_context(owned_socket(endpoint.socket))
+        readiness = Readiness("", SERVICE)
+        watching = await stack.enter_async_context(open_watching(config, readiness))
         languages = await stack.enter_async_context(_ready_languages())
         backends = await stack.enter_async_context(open_backends(config.backends, _now))
         server = grpc.aio.server(options=_OPTIONS)
-        rpc.add_MetricProviderServicer_to_server(MetricProviderService(Engine(backends, languages, _now)), server)
-        healthy = health.aio.HealthServicer()
-        health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
+        engine = Engine(backends, languages, _now, watching.watches)
+        rpc.add_MetricProviderServicer_to_server(MetricProviderService(engine), server)
+        health_pb2_grpc.add_HealthServicer_to_server(readiness.servicer, server)
         reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
         port = _bind(server, endpoint, config)
         await server.start()
         if endpoint.socket:
             endpoint.socket.chmod(config.socket_mode)
-        for name in ("", SERVICE):
-            await healthy.set(name, health_pb2.HealthCheckResponse.SERVING)
+        await readiness.begin()
         try:
-            yield RunningServer(server, healthy, port)
+            yield RunningServer(server, readiness, port, watching)
         finally:
             await server.stop(None)
 
