@@ -63,7 +63,7 @@ async def frame_of(
         # The built-in provider knows neither OAP's clock nor its zone.
         return Frame(argo_window(spec.interval, now.astimezone()), now + timedelta(minutes=1), started_at)
     time = await backend.time(deadline)
-    settle = backend.settle if spec.settle is None else spec.settle
+    settle = backend.config.settle if spec.settle is None else spec.settle
     length = spec.interval if isinstance(spec, GraphqlSpec) else spec.window
     from_run = isinstance(spec, EntitySpec) and spec.from_run
     since = (run.started_at or run.created_at) if from_run else None
@@ -134,7 +134,7 @@ async def _read_all(
 
 
 async def _entities(spec: EntitySpec, backend: Backend, window: Window, deadline: Deadline) -> Entities:
-    name = wanted_service(spec, backend.service_name)
+    name = wanted_service(spec, backend.config.service_name)
     try:
         service = find_service(name, spec.layer, await backend.services(deadline))
     except NotYetKnown:  # it may be new

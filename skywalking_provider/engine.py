@@ -68,7 +68,7 @@ class Engine:
         """The facts of a metric by its text alone; the key `error` says what is wrong with the block."""
         try:
             spec = parse_block(metric.block)
-            return metadata_of(spec, self._backends.select(spec.backend, spec.address))
+            return metadata_of(spec, self._backends.select(spec.backend, spec.address, None))
         except ProviderError as error:
             return {"error": explain.bounded(f"{error.reason} {error}")}
         except Exception:  # noqa: BLE001 - as below
@@ -101,7 +101,7 @@ class Engine:
         spec = parse_block(metric.block)
         conditions = conditions_for(spec, metric)
         trail.success, trail.failure = conditions.success, conditions.failure
-        backend = self._backends.select(spec.backend, spec.address)
+        backend = self._backends.select(spec.backend, spec.address, run.namespace)
         trail.backend = backend.name
         try:
             frame = await frame_of(spec, backend, run, before.started_at, self._now(), deadline)

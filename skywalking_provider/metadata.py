@@ -16,8 +16,8 @@ def metadata_of(spec: Spec, backend: Backend) -> dict[str, str]:
         ProviderError: The block cannot be measured.
     """
     facts = {"backend": backend.name}
-    if backend.ui:
-        facts["ui"] = backend.ui
+    if backend.config.ui:
+        facts["ui"] = backend.config.ui
     match spec:
         case GraphqlSpec():
             dialect = backend.known_dialect
@@ -34,7 +34,7 @@ def metadata_of(spec: Spec, backend: Backend) -> dict[str, str]:
 
 
 def _entity(spec: EntitySpec, backend: Backend) -> dict[str, str]:
-    facts = {"service": wanted_service(spec, backend.service_name), "window": format_duration(spec.window)}
+    facts = {"service": wanted_service(spec, backend.config.service_name), "window": format_duration(spec.window)}
     if spec.layer:
         facts["layer"] = spec.layer
     if spec.endpoint:
@@ -48,7 +48,7 @@ def _entity(spec: EntitySpec, backend: Backend) -> dict[str, str]:
 
 def _metrics(spec: SliSpec, backend: Backend) -> str:
     """The metrics that are read of an OAP with the usual ones; the first name where versions differ."""
-    service = wanted_service(spec, backend.service_name)
+    service = wanted_service(spec, backend.config.service_name)
     instance = spec.instances.told if spec.instances else None
     layers = (spec.layer,) if spec.layer else ()
     names = names_of(Entities((Entity(service, instance=instance, endpoint=spec.endpoint),), layers))

@@ -103,7 +103,7 @@ async def measure(
     try:
         spec = parse_block(question.metric.block)
         written = conditions_for(spec, question.metric)
-        backend = recorded.backends.select(spec.backend, spec.address)
+        backend = recorded.backends.select(spec.backend, spec.address, run.namespace)
     except ProviderError:
         return Checked(question, measurement, reason, seconds)
     recorder.replaying = True

@@ -82,13 +82,13 @@ class RecordingClient(OapClient):
 class AnyBackend(Backends):
     """One backend that is meant whatever a block names."""
 
-    def __init__(self, backend: Backend) -> None:
-        super().__init__({backend.name: backend}, {})
-        self._only = backend
+    def __init__(self, backends: Backends) -> None:
+        super().__init__({}, {})
+        self._only = backends
 
-    def select(self, name: str | None, address: str | None) -> Backend:  # noqa: ARG002
+    def select(self, name: str | None, address: str | None, namespace: str | None) -> Backend:  # noqa: ARG002
         """The one."""
-        return self._only
+        return self._only.select(None, None, namespace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,5 +119,5 @@ async def open_recorded(
     # Every metric is to show its own requests: no answer of another's is used.
     alone = {name: config.model_copy(update={"answer_ttl": timedelta(0)}) for name, config in configs.items()}
     async with open_backends(alone, now, new_client) as backends:
-        chosen = AnyBackend(backends.only()) if any_name else backends
+        chosen = AnyBackend(backends) if any_name else backends
         yield Recorded(chosen, recorder, {name: config.url for name, config in configs.items()})

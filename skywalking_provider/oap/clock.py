@@ -1,14 +1,14 @@
 """An OAP's clock and zone, from `getTimeInfo`."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from typing import Any
 
 import structlog
 
 from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.model import Deadline, OapTime
-from skywalking_provider.oap.client import OapClient
 from skywalking_provider.plan import Read
 
 _log = structlog.get_logger()
@@ -16,11 +16,16 @@ _log = structlog.get_logger()
 _TIME_INFO = Read("query { getTimeInfo { timezone currentTimestamp } }", {})
 
 
-async def ask_time(client: OapClient, now: Callable[[], datetime], zone: tzinfo | None, deadline: Deadline) -> OapTime:
+async def ask_time(
+    ask: Callable[[Read, Deadline], Awaitable[dict[str, Any]]],
+    now: Callable[[], datetime],
+    zone: tzinfo | None,
+    deadline: Deadline,
+) -> OapTime:
     """Ask an OAP for its clock.
 
     Args:
-        client: Where to ask.
+        ask: Asks the OAP, now and not from memory.
         now: Our own clock.
         zone: The zone that the configuration names; used where its offset is the one that the OAP tells.
         deadline: Until when.
@@ -30,7 +35,7 @@ async def ask_time(client: OapClient, now: Callable[[], datetime], zone: tzinfo 
         ProviderError: It refuses, or its answer is none.
     """
     before = now()
-    data = await client.read(_TIME_INFO, deadline)
+    data = await ask(_TIME_INFO, deadline)
     return in_zone(time_from(data, before + (now() - before) / 2), zone, now())
 
 

@@ -16,6 +16,7 @@ from skywalking_provider.errors import BackendAway
 from skywalking_provider.model import Deadline
 from skywalking_provider.oap.cached import FLIGHT_SECONDS
 from skywalking_provider.oap.client import LargeAnswer
+from skywalking_provider.oap.observer import Observer, Source
 from skywalking_provider.plan import Read
 
 _ANSWERS = 512  # of at most LargeAnswer's size
@@ -32,10 +33,14 @@ class Flights:
         name: Of the backend, for messages.
         ask: Reads anew.
         seconds: How long an answer is used; 0 shares flights only.
+        observer: Is told of every request that was not needed.
     """
 
-    def __init__(self, name: str, ask: Callable[[Read, Deadline], Awaitable[Data]], seconds: float) -> None:
+    def __init__(
+        self, name: str, ask: Callable[[Read, Deadline], Awaitable[Data]], seconds: float, observer: Observer
+    ) -> None:
         self._name = name
+        self._observer = observer
         self._ask = ask
         self._seconds = seconds
         # The state: flights by question, and answers by question with the monotonic instant of their asking.
@@ -54,6 +59,7 @@ class Flights:
         question = _question(read)
         asked_at, data = self._answers.get(question, (float("-inf"), {}))
         if time.monotonic() - asked_at < self._seconds:
+            self._observer.shared(self._name, Source.CACHE)
             return data
         flight = self._flying.get(question)
         if flight is None:
@@ -61,6 +67,8 @@ class Flights:
                 self._fly(question, read, Deadline.after(FLIGHT_SECONDS))
             )
             flight.add_done_callback(_seen)
+        else:
+            self._observer.shared(self._name, Source.FLIGHT)
         try:
             async with asyncio.timeout(deadline.remaining):
                 return await asyncio.shield(flight)

@@ -282,7 +282,7 @@ async def test_late_data_within_the_settle_delay_never_flips_a_verdict(bench: Be
 
         b.clock.advance(3600)
 
-        backend = b.engine._backends.select(None, None)
+        backend = b.engine._backends.select(None, None, "bookinfo")
         again = await backend.read(
             Read(json.loads(asked.body)["query"], json.loads(asked.body)["variables"]), Deadline.after(5)
         )

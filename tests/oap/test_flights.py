@@ -8,6 +8,7 @@ import pytest
 
 from skywalking_provider.errors import BackendAway
 from skywalking_provider.model import Deadline
+from skywalking_provider.oap import UNOBSERVED
 from skywalking_provider.oap.client import LargeAnswer
 from skywalking_provider.oap.flights import Flights
 from skywalking_provider.plan import Read
@@ -36,7 +37,7 @@ def away() -> Any:
 
 async def test_a_thousand_identical_questions_are_one_request() -> None:
     oap = Oap()
-    flights = Flights("prod", oap.read, seconds=10)
+    flights = Flights("prod", oap.read, 10, UNOBSERVED)
     reads = [asyncio.create_task(flights.read(FIRST, Deadline.after(5))) for _ in range(1000)]
     await asyncio.sleep(0)
     oap.let.set()
@@ -49,7 +50,7 @@ async def test_a_thousand_identical_questions_are_one_request() -> None:
 async def test_another_window_is_another_question() -> None:
     oap = Oap()
     oap.let.set()
-    flights = Flights("prod", oap.read, seconds=10)
+    flights = Flights("prod", oap.read, 10, UNOBSERVED)
 
     await flights.read(FIRST, Deadline.after(5))
     await flights.read(SECOND, Deadline.after(5))
@@ -59,7 +60,7 @@ async def test_another_window_is_another_question() -> None:
 
 async def test_a_failure_is_shared_by_those_who_waited_and_never_remembered() -> None:
     oap = Oap(away)
-    flights = Flights("prod", oap.read, seconds=10)
+    flights = Flights("prod", oap.read, 10, UNOBSERVED)
     reads = [asyncio.create_task(flights.read(FIRST, Deadline.after(5))) for _ in range(10)]
     await asyncio.sleep(0)
     oap.let.set()
@@ -74,7 +75,7 @@ async def test_a_failure_is_shared_by_those_who_waited_and_never_remembered() ->
 
 async def test_one_who_leaves_takes_nobody_with_him() -> None:
     oap = Oap()
-    flights = Flights("prod", oap.read, seconds=10)
+    flights = Flights("prod", oap.read, 10, UNOBSERVED)
     leaver = asyncio.create_task(flights.read(FIRST, Deadline.after(5)))
     stayer = asyncio.create_task(flights.read(FIRST, Deadline.after(5)))
     await asyncio.sleep(0)
@@ -89,7 +90,7 @@ async def test_one_who_leaves_takes_nobody_with_him() -> None:
 
 
 async def test_nobody_waits_beyond_his_own_deadline() -> None:
-    flights = Flights("prod", Oap().read, seconds=10)
+    flights = Flights("prod", Oap().read, 10, UNOBSERVED)
 
     with pytest.raises(BackendAway, match="backend prod did not answer in time"):
         await flights.read(FIRST, Deadline.after(0.01))
@@ -99,7 +100,7 @@ async def test_nobody_waits_beyond_his_own_deadline() -> None:
 async def test_without_a_time_to_live_only_flights_are_shared() -> None:
     oap = Oap()
     oap.let.set()
-    flights = Flights("prod", oap.read, seconds=0)
+    flights = Flights("prod", oap.read, 0, UNOBSERVED)
 
     await flights.read(FIRST, Deadline.after(5))
     await flights.read(FIRST, Deadline.after(5))
@@ -110,7 +111,7 @@ async def test_without_a_time_to_live_only_flights_are_shared() -> None:
 async def test_a_large_answer_is_not_kept() -> None:
     oap = Oap(lambda: LargeAnswer(a=1))
     oap.let.set()
-    flights = Flights("prod", oap.read, seconds=10)
+    flights = Flights("prod", oap.read, 10, UNOBSERVED)
 
     await flights.read(FIRST, Deadline.after(5))
     await flights.read(FIRST, Deadline.after(5))
@@ -119,7 +120,7 @@ async def test_a_large_answer_is_not_kept() -> None:
 
 
 async def test_closing_ends_what_flies() -> None:
-    flights = Flights("prod", Oap().read, seconds=10)
+    flights = Flights("prod", Oap().read, 10, UNOBSERVED)
     read = asyncio.create_task(flights.read(FIRST, Deadline.after(5)))
     await asyncio.sleep(0)
 

@@ -1,0 +1,113 @@
+"""One OAP, connected, with what is known of it: what all namespaces that may read it share."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from skywalking_provider.config import BackendConfig
+from skywalking_provider.entities import Service
+from skywalking_provider.errors import ProviderError, Reason
+from skywalking_provider.model import Deadline, OapTime
+from skywalking_provider.oap.cached import Cached
+from skywalking_provider.oap.catalog import (
+    ASK_LAYERS,
+    ASK_METRICS,
+    ASK_SERVICES,
+    ask_services_of,
+    layers_from,
+    names_from,
+    services_from,
+)
+from skywalking_provider.oap.client import OapClient
+from skywalking_provider.oap.clock import ask_time
+from skywalking_provider.oap.dialect import ASK_DIALECT, NEWEST, Dialect, dialect_from
+from skywalking_provider.oap.flights import Flights
+from skywalking_provider.oap.observer import Observer
+from skywalking_provider.oap.requests import Requests
+from skywalking_provider.plan import Read
+
+_DIALECT_SECONDS = 600.0  # an OAP is upgraded seldom, and a wrong dialect is an Error in its own words until then
+_NAMES_SECONDS = 60.0
+_MISSED_SECONDS = 5.0
+
+OWN = ""
+"""The namespace of what the provider asks for itself: the clock, the schema, the catalogue."""
+
+
+class Connected:
+    """One OAP, connected.
+
+    Args:
+        name: As configured.
+        config: Its configuration.
+        client: How to ask it.
+        now: Our own clock.
+        observer: Is told what happens.
+    """
+
+    def __init__(
+        self, name: str, config: BackendConfig, client: OapClient, now: Callable[[], datetime], observer: Observer
+    ) -> None:
+        self.name = name
+        self.config = config
+        self._requests = Requests(name, client, observer)
+        self._now = now
+        self._observer = observer
+        self._flights = Flights(name, self._requests.ask, config.answer_ttl.total_seconds(), observer)
+        self._time = Cached(f"the clock of backend {name}", self._ask_time, config.clock_ttl.total_seconds())
+        self._dialect = Cached(f"the schema of backend {name}", self._ask_dialect, _DIALECT_SECONDS)
+        self._services = Cached(f"the services of backend {name}", self._ask_services, _NAMES_SECONDS)
+        self._metrics = Cached(f"the metrics of backend {name}", self._ask_metrics, _NAMES_SECONDS)
+
+    async def read(self, read: Read, deadline: Deadline, namespace: str) -> dict[str, Any]:  # noqa: ARG002 - fairness
+        """The `data` of one request. Raises as `OapClient.read`, as all below."""
+        return await self._flights.read(read, deadline)
+
+    async def time(self, deadline: Deadline) -> OapTime:
+        """The OAP's clock and zone."""
+        return await self._time.get(deadline)
+
+    async def dialect(self, deadline: Deadline) -> Dialect:
+        """What the OAP understands; one that forbids introspection is taken for a new one."""
+        try:
+            return await self._dialect.get(deadline)
+        except ProviderError as error:
+            if error.reason is not Reason.QUERY_INVALID:
+                raise
+            return NEWEST
+
+    @property
+    def known_dialect(self) -> Dialect | None:
+        """What the OAP understands, if it was asked already."""
+        return self._dialect.peek
+
+    async def services(self, deadline: Deadline, *, fresh: bool = False) -> tuple[Service, ...]:
+        """All services; `fresh` where one was missed that may be new."""
+        return await self._services.get(deadline, newer_than=_MISSED_SECONDS if fresh else None)
+
+    async def metrics(self, deadline: Deadline) -> tuple[str, ...]:
+        """The names of all metrics."""
+        return await self._metrics.get(deadline)
+
+    async def close(self) -> None:
+        """End what is asked for in the background."""
+        await self._flights.close()
+        for cached in (self._time, self._dialect, self._services, self._metrics):
+            await cached.close()
+
+    async def _ask_time(self, deadline: Deadline) -> OapTime:
+        time = await ask_time(self._requests.ask, self._now, self.config.timezone, deadline)
+        self._observer.clock_skew(self.name, time.ahead.total_seconds())
+        return time
+
+    async def _ask_dialect(self, deadline: Deadline) -> Dialect:
+        return dialect_from(await self.read(ASK_DIALECT, deadline, OWN))
+
+    async def _ask_services(self, deadline: Deadline) -> tuple[Service, ...]:
+        if (await self.dialect(deadline)).mqe:
+            return services_from(await self.read(ASK_SERVICES, deadline, OWN))
+        layers = layers_from(await self.read(ASK_LAYERS, deadline, OWN))
+        return services_from(await self.read(ask_services_of(layers), deadline, OWN)) if layers else ()
+
+    async def _ask_metrics(self, deadline: Deadline) -> tuple[str, ...]:
+        return names_from(await self.read(ASK_METRICS, deadline, OWN), "metrics")
