@@ -1,7 +1,8 @@
 """The talk's template on a live OAP with its default flush: Argo's built-in provider and ours, side by side.
 
 Every few seconds both judge a healthy and a failing service through Argo's own code (bridge/cmd/argo-host): the
-built-in provider in its process, ours through the bridge and the service. `make bench` runs it; it takes eight minutes.
+built-in provider in its process, ours through the bridge and the service. `make bench-live` runs it; it takes eight
+minutes.
 """
 
 import argparse

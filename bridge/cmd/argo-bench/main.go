@@ -1,0 +1,147 @@
+// Command argo-bench is the static half of `make bench`; bench/ in the repository has the other.
+//
+//	argo-bench oap --listen 127.0.0.1:0     an OAP that costs always the same; prints its address
+//	argo-bench echo                         a metric plugin that answers at once; Argo starts it
+//	argo-bench load --side ours ...         reads loads from stdin, a JSON line each, writes what came of them
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/argoproj/argo-rollouts/metricproviders/plugin/rpc"
+	"github.com/argoproj/argo-rollouts/utils/plugin/types"
+	"github.com/hashicorp/go-hclog"
+	goplugin "github.com/hashicorp/go-plugin"
+	log "github.com/sirupsen/logrus"
+
+	"github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/internal/argohost"
+	"github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/internal/bench"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if err := command(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "argo-bench:", err)
+		os.Exit(1)
+	}
+}
+
+func command(ctx context.Context, args []string) error {
+	if len(args) == 0 {
+		return errors.New("say oap, echo or load")
+	}
+	switch args[0] {
+	case "oap":
+		return oap(ctx, args[1:])
+	case "echo":
+		echo()
+		return nil
+	case "load":
+		return load(args[1:])
+	}
+	return fmt.Errorf("%q: say oap, echo or load", args[0])
+}
+
+func oap(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("oap", flag.ExitOnError)
+	address := flags.String("listen", "127.0.0.1:0", "`host:port`")
+	_ = flags.Parse(args)
+	listener, err := net.Listen("tcp", *address)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("http://%s\n", listener.Addr())
+	return bench.NewOAP(bench.Settings{Services: 1}).Serve(ctx, listener)
+}
+
+func echo() {
+	goplugin.Serve(&goplugin.ServeConfig{
+		HandshakeConfig: goplugin.HandshakeConfig{
+			ProtocolVersion: 1, MagicCookieKey: "ARGO_ROLLOUTS_RPC_PLUGIN", MagicCookieValue: "metricprovider",
+		},
+		Plugins: map[string]goplugin.Plugin{"RpcMetricProviderPlugin": &rpc.RpcMetricProviderPlugin{Impl: bench.Echo{}}},
+		Logger:  hclog.New(&hclog.LoggerOptions{JSONFormat: true, Output: os.Stderr}),
+	})
+}
+
+func load(args []string) error {
+	flags := flag.NewFlagSet("load", flag.ExitOnError)
+	side := flags.String("side", "", "ours, echo, built-in, bare or service")
+	bridge := flags.String("bridge", "", "`path` of our plugin (ours)")
+	socket := flags.String("socket", "", "`path` of our service's socket (ours, service)")
+	address := flags.String("oap", "", "`url` of the OAP (built-in, bare)")
+	_ = flags.Parse(args)
+	log.SetOutput(os.Stderr)
+	log.SetLevel(log.WarnLevel)
+	// Upstream installs plugins below the working directory.
+	home, err := os.MkdirTemp("", "argo-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(home)
+	var bearer bench.Side
+	switch *side {
+	case "ours":
+		binary, err := filepath.Abs(*bridge)
+		if err != nil {
+			return err
+		}
+		bearer = bench.Plugin("skywalking/metrics")
+		defer argohost.Close()
+		if err := install(home, "skywalking/metrics", binary, "--socket="+*socket); err != nil {
+			return err
+		}
+	case "echo":
+		self, err := os.Executable()
+		if err != nil {
+			return err
+		}
+		bearer = bench.Plugin("bench/echo")
+		defer argohost.Close()
+		if err := install(home, "bench/echo", self, "echo"); err != nil {
+			return err
+		}
+	case "built-in":
+		bearer = bench.BuiltIn(*address)
+	case "bare":
+		bearer = bench.NewBare(*address)
+	case "service":
+		service, err := bench.NewService("unix:" + *socket)
+		if err != nil {
+			return err
+		}
+		bearer = service
+	default:
+		return fmt.Errorf("--side %q: say ours, echo, built-in, bare or service", *side)
+	}
+	lines, answers := bufio.NewScanner(os.Stdin), json.NewEncoder(os.Stdout)
+	for lines.Scan() {
+		var wanted bench.Load
+		if err := json.Unmarshal(lines.Bytes(), &wanted); err != nil {
+			return fmt.Errorf("load: %w", err)
+		}
+		if err := answers.Encode(wanted.On(bearer)); err != nil {
+			return err
+		}
+	}
+	return lines.Err()
+}
+
+// install makes a plugin known to Argo's client, below a directory.
+func install(home, name, binary string, args ...string) error {
+	if err := os.Chdir(home); err != nil {
+		return err
+	}
+	return argohost.Install(types.PluginItem{Name: name, Location: "file://" + binary, Args: args})
+}

@@ -1,0 +1,234 @@
+package bench
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// values of the bench's metrics, the same in every bucket; the forms are those that OAP 10.1 was recorded with
+// (tests/captures/10.1.0).
+var values = map[string]int{
+	"service_cpm": 60, "service_sla": 9950, "service_apdex": 9500, "service_resp_time": 350,
+}
+
+// percentiles of service_percentile: label of MQE, label of the older reads, value.
+var percentiles = []struct {
+	label string
+	value int
+}{{"50", 180}, {"75", 450}, {"90", 700}, {"95", 1200}, {"99", 1900}}
+
+const (
+	schemaAnswer = `"query":{"fields":[{"name":"execExpression"},{"name":"readMetricsValues"},` +
+		`{"name":"readNullableMetricsValue"},{"name":"listServices"}]},` +
+		`"value":{"fields":[{"name":"id"},{"name":"value"},{"name":"isEmptyValue"}]}`
+	metricsAnswer = `[{"name":"service_cpm"},{"name":"service_sla"},{"name":"service_apdex"},` +
+		`{"name":"service_resp_time"},{"name":"service_percentile"}]`
+	bucketFormat = "2006-01-02 1504"
+)
+
+// answers finds the root fields of a query by their looks: a whole GraphQL would cost more than the rest of the OAP.
+type answers struct {
+	field, metric, expression, variable *regexp.Regexp
+}
+
+func newAnswers() *answers {
+	return &answers{
+		field: regexp.MustCompile(`(?:(\w+)\s*:\s*)?\b(execExpression|readMetricsValues|readLabeledMetricsValues|` +
+			`listServices|listMetrics|getTimeInfo|__type)\b`),
+		metric:     regexp.MustCompile(`name:\s*"(\w+)"`),
+		expression: regexp.MustCompile(`expression:\s*(?:\$(\w+)|"([^"]*)")`),
+		variable:   regexp.MustCompile(`condition:\s*\$(\w+)`),
+	}
+}
+
+// window of a request, in buckets.
+type window struct {
+	start time.Time
+	count int
+}
+
+// to gives the kind of a request and the body of its answer.
+func (a *answers) to(body []byte, services string) (kind string, answer []byte, err error) {
+	var request struct {
+		Query     string                     `json:"query"`
+		Variables map[string]json.RawMessage `json:"variables"`
+	}
+	if err := json.Unmarshal(body, &request); err != nil {
+		return "", nil, err
+	}
+	if strings.Contains(request.Query, "__type") {
+		return "schema", []byte(`{"data":{` + schemaAnswer + `}}`), nil
+	}
+	found := a.field.FindAllStringSubmatchIndex(request.Query, -1)
+	if len(found) == 0 {
+		return "", nil, fmt.Errorf("the bench's OAP has no answer to %.200s", request.Query)
+	}
+	w, err := windowOf(request.Variables["duration"])
+	if err != nil {
+		return "", nil, err
+	}
+	var out bytes.Buffer
+	out.WriteString(`{"data":{`)
+	for at, match := range found {
+		end := len(request.Query)
+		if at+1 < len(found) {
+			end = found[at+1][0]
+		}
+		name, text := request.Query[match[4]:match[5]], request.Query[match[4]:end]
+		alias := name
+		if match[2] >= 0 {
+			alias = request.Query[match[2]:match[3]]
+		}
+		if at > 0 {
+			out.WriteByte(',')
+		}
+		fmt.Fprintf(&out, "%q:", alias)
+		switch name {
+		case "getTimeInfo":
+			kind = "time"
+			fmt.Fprintf(&out, `{"timezone":"+0000","currentTimestamp":%d}`, time.Now().UnixMilli())
+		case "listServices":
+			kind = "services"
+			out.WriteString(services)
+		case "listMetrics":
+			kind = "metrics"
+			out.WriteString(metricsAnswer)
+		case "execExpression":
+			kind = "read"
+			writeExpression(&out, a.expressionIn(text, request.Variables), w)
+		default:
+			kind = "read"
+			writeValues(&out, a.metricIn(text, request.Variables), text, w)
+		}
+	}
+	out.WriteString(`}}`)
+	return kind, out.Bytes(), nil
+}
+
+func (a *answers) expressionIn(text string, variables map[string]json.RawMessage) (expression string) {
+	found := a.expression.FindStringSubmatch(text)
+	if found == nil {
+		return ""
+	}
+	if found[1] == "" {
+		return found[2]
+	}
+	_ = json.Unmarshal(variables[found[1]], &expression)
+	return expression
+}
+
+func (a *answers) metricIn(text string, variables map[string]json.RawMessage) string {
+	if found := a.variable.FindStringSubmatch(text); found != nil {
+		var condition struct{ Name string }
+		_ = json.Unmarshal(variables[found[1]], &condition)
+		return condition.Name
+	}
+	if found := a.metric.FindStringSubmatch(text); found != nil {
+		return found[1]
+	}
+	return ""
+}
+
+// writeExpression writes the result of an expression: that of the metric in it, averaged where it says so.
+func writeExpression(out *bytes.Buffer, expression string, w window) {
+	metric, average := strings.CutPrefix(expression, "avg(")
+	metric = strings.TrimSuffix(metric, ")")
+	kind := "TIME_SERIES_VALUES"
+	if average {
+		kind = "SINGLE_VALUE"
+	}
+	fmt.Fprintf(out, `{"type":%q,"error":null,"results":[`, kind)
+	if metric == "service_percentile" {
+		for at, one := range percentiles {
+			if at > 0 {
+				out.WriteByte(',')
+			}
+			writeResult(out, fmt.Sprintf(`{"key":"p","value":%q}`, one.label), one.value, w, average)
+		}
+	} else {
+		writeResult(out, "", values[metric], w, average)
+	}
+	out.WriteString(`]}`)
+}
+
+func writeResult(out *bytes.Buffer, label string, value int, w window, average bool) {
+	fmt.Fprintf(out, `{"metric":{"labels":[%s]},"values":[`, label)
+	if average {
+		fmt.Fprintf(out, `{"id":null,"value":"%d"}]}`, value)
+		return
+	}
+	for at := range w.count {
+		if at > 0 {
+			out.WriteByte(',')
+		}
+		out.WriteString(`{"id":"`)
+		out.WriteString(strconv.FormatInt(w.start.Add(time.Duration(at)*time.Minute).UnixMilli(), 10))
+		out.WriteString(`","value":"`)
+		out.WriteString(strconv.Itoa(value))
+		out.WriteString(`"}`)
+	}
+	out.WriteString(`]}`)
+}
+
+// writeValues writes the answer of the reads that came before expressions; a labeled one is a list, of the label asked
+// for alone.
+func writeValues(out *bytes.Buffer, metric, text string, w window) {
+	value, labeled := values[metric], strings.HasPrefix(text, "readLabeledMetricsValues")
+	label := "null"
+	if labeled {
+		label, value = `"99"`, percentiles[len(percentiles)-1].value
+		out.WriteByte('[')
+	}
+	fmt.Fprintf(out, `{"label":%s,"values":{"values":[`, label)
+	empty := ""
+	if strings.Contains(text, "isEmptyValue") {
+		empty = `,"isEmptyValue":false`
+	}
+	for at := range w.count {
+		if at > 0 {
+			out.WriteByte(',')
+		}
+		fmt.Fprintf(out, `{"value":%d%s}`, value, empty)
+	}
+	out.WriteString(`]}}`)
+	if labeled {
+		out.WriteByte(']')
+	}
+}
+
+func windowOf(variable json.RawMessage) (w window, err error) {
+	if variable == nil {
+		return w, nil
+	}
+	var duration struct{ Start, End string }
+	if err := json.Unmarshal(variable, &duration); err != nil {
+		return w, fmt.Errorf("duration: %w", err)
+	}
+	end, err := time.Parse(bucketFormat, duration.End)
+	if err != nil {
+		return w, fmt.Errorf("duration: %w", err)
+	}
+	if w.start, err = time.Parse(bucketFormat, duration.Start); err != nil {
+		return w, fmt.Errorf("duration: %w", err)
+	}
+	w.count = int(end.Sub(w.start)/time.Minute) + 1
+	return w, nil
+}
+
+func servicesAnswer(count int) string {
+	var out strings.Builder
+	out.WriteByte('[')
+	for at := range count {
+		if at > 0 {
+			out.WriteByte(',')
+		}
+		fmt.Fprintf(&out, `{"id":"%d.1","name":%q,"layers":["MESH"],"normal":true}`, at, serviceName(at))
+	}
+	out.WriteByte(']')
+	return out.String()
+}

@@ -1,0 +1,118 @@
+package bench
+
+import (
+	"encoding/json"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/argoproj/argo-rollouts/pkg/apis/rollouts/v1alpha1"
+	"github.com/stretchr/testify/require"
+)
+
+func TestNoUncachedQuestionIsAskedTwice(t *testing.T) {
+	asked, questions := map[question]bool{}, Questions{Services: 100}
+	for number := range 10 * 100 * len(kinds) {
+		asked[questions.at(number)] = true
+	}
+	require.Len(t, asked, 10*100*len(kinds))
+}
+
+func TestTheTwoPercentilesOfAServiceAreOneReadOnlyWhereQuestionsAreShared(t *testing.T) {
+	pair := func(q Questions) bool {
+		return q.at(2).minutes == q.at(3).minutes && q.at(2).service == q.at(3).service
+	}
+	require.Equal(t, "latency-p50 latency-p99", kinds[2].name+" "+kinds[3].name)
+	require.True(t, pair(Questions{Shared: true, Services: 50}))
+	require.False(t, pair(Questions{Services: 50}))
+}
+
+func TestTheOAPTakesItsPriceAndAnswersNoMoreAtATimeThanItHasWorkers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		oap := NewOAP(Settings{DelayMs: 20, Workers: 16})
+		began := time.Now()
+		var asking sync.WaitGroup
+		for range 40 {
+			asking.Go(func() { ask(t, oap, `query { getTimeInfo { timezone currentTimestamp } }`, "") })
+		}
+		asking.Wait()
+		require.Equal(t, 60*time.Millisecond, time.Since(began))
+		counted := oap.settings.Load().counted()
+		require.Equal(t, map[string]int{"time": 40}, counted.Requests)
+		require.Equal(t, []float64{40, 60}, []float64{counted.Own.P50, counted.Own.Max})
+	})
+}
+
+func TestTheOAPAnswersOneBucketForEveryMinuteAsked(t *testing.T) {
+	oap := NewOAP(Settings{})
+	answer := ask(t, oap, `query q($duration: Duration!, $e: String!) {
+		old: readMetricsValues(condition: {name: "service_apdex", entity: {scope: Service}}, duration: $duration) { label }
+		present: readMetricsValues(condition: {name: "service_apdex"}, duration: $duration) { values { isEmptyValue } }
+		e: execExpression(expression: $e, entity: {}, duration: $duration) { type } }`,
+		`{"e": "service_cpm", "duration": {"start": "2026-11-24 2359", "end": "2026-11-25 0001", "step": "MINUTE"}}`)
+	require.JSONEq(t, `{"data": {
+		"old": {"label": null, "values": {"values": [{"value": 9500}, {"value": 9500}, {"value": 9500}]}},
+		"present": {"label": null, "values": {"values": [
+			{"value": 9500, "isEmptyValue": false}, {"value": 9500, "isEmptyValue": false}, {"value": 9500, "isEmptyValue": false}]}},
+		"e": {"type": "TIME_SERIES_VALUES", "error": null, "results": [{"metric": {"labels": []}, "values": [
+			{"id": "1795564740000", "value": "60"}, {"id": "1795564800000", "value": "60"}, {"id": "1795564860000", "value": "60"}]}]}
+	}}`, answer)
+}
+
+func TestALoadMeasuresEveryMetricOfEveryRunOnceAndCountsWhatCameOfIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		side := &sleepy{seen: map[string]int{}}
+		borne := Load{Questions: Questions{Services: 1000}, Workers: 3, Metrics: 5, Runs: 7}.On(side)
+		require.Len(t, side.seen, 7*5)
+		require.Equal(t, map[v1alpha1.AnalysisPhase]int{"Successful": 28, "Failed": 7}, borne.Phases)
+		require.Equal(t, "as scripted", borne.Unlike)
+		require.Equal(t, 35, borne.Took.Count)
+		require.InDelta(t, 1000, borne.Took.P99, 0.001, "the metrics of a run are measured in parallel")
+		require.InDelta(t, 3, borne.Seconds, 0.001, "seven runs by three workers")
+	})
+}
+
+func TestQuantilesAreOfWhatWasMeasured(t *testing.T) {
+	var durations []time.Duration
+	for number := range 100 {
+		durations = append(durations, time.Duration(100-number)*time.Millisecond)
+	}
+	require.Equal(t, Quantiles{Count: 100, Mean: 50.5, P50: 50, P90: 90, P99: 99, Max: 100}, quantilesOf(durations))
+	require.Equal(t, Quantiles{}, quantilesOf(nil))
+}
+
+func ask(t *testing.T, oap *OAP, query, variables string) string {
+	t.Helper()
+	request := map[string]any{"query": query}
+	if variables != "" {
+		request["variables"] = json.RawMessage(variables)
+	}
+	body, err := json.Marshal(request)
+	require.NoError(t, err)
+	answer := httptest.NewRecorder()
+	oap.graphql(answer, httptest.NewRequest("POST", "/graphql", strings.NewReader(string(body))))
+	require.Equal(t, 200, answer.Code, answer.Body)
+	return answer.Body.String()
+}
+
+// sleepy takes a second for every measurement, and fails one metric of each run.
+type sleepy struct {
+	mu   sync.Mutex
+	seen map[string]int
+}
+
+func (s *sleepy) Metric(q question) v1alpha1.Metric { return q.plugin("sleepy") }
+
+func (s *sleepy) Measure(_ *v1alpha1.AnalysisRun, metric v1alpha1.Metric, _ bool) v1alpha1.Measurement {
+	time.Sleep(time.Second)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen[string(metric.Provider.Plugin["sleepy"])]++
+	if metric.Name == "apdex" {
+		return v1alpha1.Measurement{Phase: v1alpha1.AnalysisPhaseFailed, Message: "as scripted"}
+	}
+	return v1alpha1.Measurement{Phase: v1alpha1.AnalysisPhaseSuccessful}
+}

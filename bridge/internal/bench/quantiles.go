@@ -1,0 +1,34 @@
+package bench
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// Quantiles of durations, in milliseconds.
+type Quantiles struct {
+	Count int     `json:"count"`
+	Mean  float64 `json:"mean"`
+	P50   float64 `json:"p50"`
+	P90   float64 `json:"p90"`
+	P99   float64 `json:"p99"`
+	Max   float64 `json:"max"`
+}
+
+// quantilesOf takes the smallest duration that so many are not longer than (nearest rank).
+func quantilesOf(durations []time.Duration) Quantiles {
+	if len(durations) == 0 {
+		return Quantiles{}
+	}
+	sorted, sum := slices.Sorted(slices.Values(durations)), time.Duration(0)
+	for _, one := range sorted {
+		sum += one
+	}
+	ms := func(d time.Duration) float64 { return math.Round(float64(d)/float64(time.Microsecond)) / 1000 }
+	rank := func(q float64) float64 { return ms(sorted[int(math.Ceil(q*float64(len(sorted))))-1]) }
+	return Quantiles{
+		Count: len(sorted), Mean: ms(sum / time.Duration(len(sorted))),
+		P50: rank(0.5), P90: rank(0.9), P99: rank(0.99), Max: ms(sorted[len(sorted)-1]),
+	}
+}

@@ -1,0 +1,197 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	metricplugin "github.com/argoproj/argo-rollouts/metricproviders/plugin"
+	"github.com/argoproj/argo-rollouts/metricproviders/plugin/rpc"
+	"github.com/argoproj/argo-rollouts/metricproviders/skywalking"
+	"github.com/argoproj/argo-rollouts/pkg/apis/rollouts/v1alpha1"
+	"github.com/argoproj/argo-rollouts/utils/plugin/types"
+	log "github.com/sirupsen/logrus"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/protobuf/types/known/timestamppb"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	contractv1 "github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/contract/v1"
+)
+
+// Side is somebody who measures.
+type Side interface {
+	// Metric is a question as this side is asked it.
+	Metric(question) v1alpha1.Metric
+	// Measure is one measurement; first, if it is the first of its metric in its run.
+	Measure(run *v1alpha1.AnalysisRun, metric v1alpha1.Metric, first bool) v1alpha1.Measurement
+}
+
+// Plugin is a metric plugin by its name, called through Argo's own client; Argo must know it already.
+type Plugin string
+
+// Metric implements Side.
+func (p Plugin) Metric(q question) v1alpha1.Metric { return q.plugin(string(p)) }
+
+// Measure makes the calls of Argo's analysis worker, in its order: find the plugin (a ping), run, the facts.
+func (p Plugin) Measure(run *v1alpha1.AnalysisRun, metric v1alpha1.Metric, first bool) v1alpha1.Measurement {
+	provider, err := metricplugin.NewRpcPlugin(metric)
+	if err != nil {
+		return failed(err)
+	}
+	m := provider.Run(run, metric)
+	if first {
+		provider.GetMetadata(metric)
+	}
+	return m
+}
+
+// BuiltIn is Argo's own SkyWalking provider, in this process, asking the OAP at this address.
+type BuiltIn string
+
+// Metric implements Side.
+func (b BuiltIn) Metric(q question) v1alpha1.Metric { return q.builtIn(string(b)) }
+
+// Measure implements Side.
+func (b BuiltIn) Measure(run *v1alpha1.AnalysisRun, metric v1alpha1.Metric, first bool) v1alpha1.Measurement {
+	client, err := skywalking.NewSkyWalkingClient(metric, nil)
+	if err != nil {
+		return failed(err)
+	}
+	provider := skywalking.NewSkyWalkingProvider(client, *log.NewEntry(log.StandardLogger()))
+	m := provider.Run(run, metric)
+	if first {
+		provider.GetMetadata(metric)
+	}
+	return m
+}
+
+// Bare asks the OAP at an address the built-in provider's question and judges nothing: what the OAP itself takes.
+type Bare struct {
+	BuiltIn
+	client *http.Client
+}
+
+// NewBare gives a client that keeps as many connections as are needed.
+func NewBare(address string) Bare {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost, transport.MaxIdleConns = 1024, 1024
+	return Bare{BuiltIn(address), &http.Client{Transport: transport}}
+}
+
+// Measure implements Side.
+func (b Bare) Measure(_ *v1alpha1.AnalysisRun, metric v1alpha1.Metric, _ bool) v1alpha1.Measurement {
+	interval, err := metric.Provider.SkyWalking.Interval.Duration()
+	if err != nil {
+		return failed(err)
+	}
+	now := time.Now().UTC()
+	body, _ := json.Marshal(map[string]any{"query": metric.Provider.SkyWalking.Query, "variables": map[string]any{
+		"duration": map[string]string{
+			"start": now.Add(-interval).Format(bucketFormat), "end": now.Format(bucketFormat), "step": "MINUTE",
+		},
+	}})
+	response, err := b.client.Post(string(b.BuiltIn)+"/graphql", "application/json", bytes.NewReader(body))
+	if err != nil {
+		return failed(err)
+	}
+	defer response.Body.Close()
+	if _, err := io.Copy(io.Discard, response.Body); err != nil || response.StatusCode != http.StatusOK {
+		return failed(fmt.Errorf("%s %w", response.Status, err))
+	}
+	return v1alpha1.Measurement{Phase: v1alpha1.AnalysisPhaseSuccessful}
+}
+
+// Service is our service alone, asked by its contract: without Argo's plugin protocol and the bridge.
+type Service struct {
+	client contractv1.MetricProviderClient
+}
+
+// NewService gives a client of the service at a gRPC target.
+func NewService(target string) (Service, error) {
+	conn, err := grpc.NewClient(target, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		return Service{}, err
+	}
+	return Service{contractv1.NewMetricProviderClient(conn)}, nil
+}
+
+// Metric implements Side.
+func (Service) Metric(q question) v1alpha1.Metric { return q.plugin("service") }
+
+// Measure implements Side.
+func (s Service) Measure(run *v1alpha1.AnalysisRun, metric v1alpha1.Metric, first bool) v1alpha1.Measurement {
+	ctx, cancel := context.WithTimeout(context.Background(), 14500*time.Millisecond)
+	defer cancel()
+	projected := &contractv1.Metric{
+		Name: metric.Name, SuccessCondition: metric.SuccessCondition, Block: metric.Provider.Plugin["service"],
+	}
+	reply, err := s.client.Run(ctx, &contractv1.RunRequest{
+		Run: &contractv1.Run{
+			Namespace: run.Namespace, Name: run.Name, Uid: string(run.UID), Labels: run.Labels,
+			Owner:     &contractv1.Owner{Kind: run.OwnerReferences[0].Kind, Name: run.OwnerReferences[0].Name},
+			CreatedAt: timestamppb.New(run.CreationTimestamp.Time), StartedAt: timestamppb.New(run.Status.StartedAt.Time),
+		},
+		Metric: projected,
+	})
+	if err == nil && first {
+		_, err = s.client.GetMetadata(ctx, &contractv1.GetMetadataRequest{Metric: projected})
+	}
+	if err != nil {
+		return failed(err)
+	}
+	return v1alpha1.Measurement{Phase: phases[reply.GetPhase()], Message: reply.GetMessage(), Value: reply.GetValue()}
+}
+
+var phases = map[contractv1.Phase]v1alpha1.AnalysisPhase{
+	contractv1.Phase_PHASE_RUNNING:      v1alpha1.AnalysisPhaseRunning,
+	contractv1.Phase_PHASE_SUCCESSFUL:   v1alpha1.AnalysisPhaseSuccessful,
+	contractv1.Phase_PHASE_FAILED:       v1alpha1.AnalysisPhaseFailed,
+	contractv1.Phase_PHASE_ERROR:        v1alpha1.AnalysisPhaseError,
+	contractv1.Phase_PHASE_INCONCLUSIVE: v1alpha1.AnalysisPhaseInconclusive,
+}
+
+func failed(err error) v1alpha1.Measurement {
+	return v1alpha1.Measurement{Phase: v1alpha1.AnalysisPhaseError, Message: err.Error()}
+}
+
+// Echo is the floor: a metric plugin that answers at once.
+type Echo struct{}
+
+var _ rpc.MetricProviderPlugin = Echo{}
+
+// InitPlugin implements rpc.MetricProviderPlugin.
+func (Echo) InitPlugin() types.RpcError { return types.RpcError{} }
+
+// Run implements rpc.MetricProviderPlugin.
+func (Echo) Run(_ *v1alpha1.AnalysisRun, metric v1alpha1.Metric) v1alpha1.Measurement {
+	now := metav1.Now()
+	return v1alpha1.Measurement{
+		Phase: v1alpha1.AnalysisPhaseSuccessful, Value: metric.Name, StartedAt: &now, FinishedAt: &now,
+	}
+}
+
+// Resume implements rpc.MetricProviderPlugin.
+func (Echo) Resume(_ *v1alpha1.AnalysisRun, _ v1alpha1.Metric, m v1alpha1.Measurement) v1alpha1.Measurement {
+	return m
+}
+
+// Terminate implements rpc.MetricProviderPlugin.
+func (Echo) Terminate(_ *v1alpha1.AnalysisRun, _ v1alpha1.Metric, m v1alpha1.Measurement) v1alpha1.Measurement {
+	return m
+}
+
+// GarbageCollect implements rpc.MetricProviderPlugin.
+func (Echo) GarbageCollect(*v1alpha1.AnalysisRun, v1alpha1.Metric, int) types.RpcError {
+	return types.RpcError{}
+}
+
+// Type implements rpc.MetricProviderPlugin.
+func (Echo) Type() string { return "Echo" }
+
+// GetMetadata implements rpc.MetricProviderPlugin.
+func (Echo) GetMetadata(v1alpha1.Metric) map[string]string { return nil }
