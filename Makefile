@@ -68,6 +68,19 @@ $(WASM): $(EXPR_SOURCES) | go
 	$(call say,Argo's condition language: $@)
 	@expr/build
 
+# Helm, the version before it, and kustomize: for the tests of charts/ and kustomize/.
+HELM := .cache/bin/helm
+HELM_3 := .cache/bin/helm-3
+KUSTOMIZE := .cache/bin/kustomize
+CHART_TOOLS := $(HELM) $(HELM_3) $(KUSTOMIZE)
+$(HELM): PACKAGE := helm.sh/helm/v4/cmd/helm
+$(HELM_3): PACKAGE := helm.sh/helm/v3/cmd/helm
+$(KUSTOMIZE): PACKAGE := sigs.k8s.io/kustomize/kustomize/v5
+
+$(CHART_TOOLS): tools/charts/go.mod tools/charts/go.sum | go
+	$(call say,$(PACKAGE): $@ (the first build takes minutes))
+	@cd tools/charts && CGO_ENABLED=0 go build -buildvcs=false -ldflags "-s -w" -o ../../$@ $(PACKAGE)
+
 .cache/precompiled: $(WASM) $(VENV)/.installed
 	$(call say,machine code of $(WASM) for this machine)
 	@$(BIN)/python -m skywalking_provider.conditions.precompile
@@ -78,12 +91,15 @@ build: $(VENV)/.installed $(BRIDGE) $(HOST) $(WASM) .cache/precompiled ## the br
 
 # -- what a newcomer runs -------------------------------------------------------------------------------------------
 
+.PHONY: chart-tools
+chart-tools: $(CHART_TOOLS) ## Helm and kustomize, as the tests of the chart use them
+
 .PHONY: demo
 demo: build ## a healthy and a bad canary, judged on this machine in under a minute
 	@$(BIN)/skywalking-provider demo --bridge $(BRIDGE) --argo-host $(HOST)
 
 .PHONY: test
-test: build cc ## unit, property, capture, contract and conformance tests
+test: build cc $(CHART_TOOLS) ## unit, property, capture, contract and conformance tests
 	$(call say,Python tests)
 	@$(BIN)/pytest -q -m "not e2e"
 	$(call say,Go tests of the condition language)

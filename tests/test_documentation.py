@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 
@@ -24,6 +25,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SNIPPET = re.compile(r"^```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
 ARGUMENTS = {"canary-hash": "6c85f7bf4", "service-name": "canary|reviews|bookinfo|cluster-1|-", "hash": "6c85f7bf4"}
 PLUGIN = "skywalking/metrics"
+CHART_VALUES = json.loads((ROOT / "charts" / "skywalking-provider" / "values.schema.json").read_text())
 
 
 def snippets() -> Iterator[Any]:
@@ -53,6 +55,8 @@ def blocks(node: Any) -> Iterator[dict[str, Any]]:
 def test_every_yaml_snippet_is_what_the_provider_takes(text: str) -> None:
     content = resolved(text)
     match content:
+        case {"image": dict()} | {"bridge": dict()}:
+            jsonschema.validate(content, CHART_VALUES)
         case {"backends": dict()}:
             Config.model_validate(content)
         case {"services": list()}:

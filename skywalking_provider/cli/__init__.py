@@ -15,6 +15,8 @@ _COMMANDS = {
     "check": "check_command",
     "migrate": "migrate_command",
     "schema": "schema_command",
+    "bridge": "bridge_command",
+    "health": "health_command",
     "demo": "demo_command",
 }
 

@@ -1,0 +1,82 @@
+{{- define "skywalking-provider.identities" -}}
+{{- if .Values.tls.allowedIdentities -}}
+{{- toYaml .Values.tls.allowedIdentities -}}
+{{- else -}}
+- {{ include "skywalking-provider.bridgeIdentity" . }}
+{{- end -}}
+{{- end -}}
+
+{{- define "skywalking-provider.bind" -}}
+{{- if contains ":" .Values.bindAddress -}}[{{ .Values.bindAddress }}]{{- else -}}{{ .Values.bindAddress }}{{- end -}}
+{{- end -}}
+
+{{/* The keys that follow from how the chart runs the service; a configuration of yours gets them by the environment. */}}
+{{- define "skywalking-provider.ownKeys" -}}
+{{- $bind := include "skywalking-provider.bind" . -}}
+{{- if eq .Values.mode "sidecar" }}
+socket: /run/skywalking/provider.sock
+socketMode: "0660"
+{{- else }}
+listen: {{ printf "%s:9500" $bind | quote }}
+{{- if .Values.tls.enabled }}
+tls:
+  certFile: /etc/skywalking-provider/tls/tls.crt
+  keyFile: /etc/skywalking-provider/tls/tls.key
+  clientCaFile: /etc/skywalking-provider/tls/ca.crt
+{{- else }}
+insecure: true
+{{- end }}
+{{- end }}
+http:
+  listen: {{ printf "%s:9464" $bind | quote }}
+{{- if eq .Values.bridge.delivery "http" }}
+  bridges: {{ ternary "/bridges" "/opt/bridge" (not (empty .Values.bridge.http.keepFrom)) }}
+{{- end }}
+{{- if .Values.page.enabled }}
+page:
+  listen: 127.0.0.1:9465
+{{- end }}
+{{- end -}}
+
+{{- define "skywalking-provider.config" -}}
+{{- $own := include "skywalking-provider.ownKeys" . | fromYaml -}}
+{{- if and (eq .Values.mode "deployment") .Values.tls.enabled -}}
+{{- $_ := set $own.tls "allowedIdentities" (include "skywalking-provider.identities" . | fromYamlArray) -}}
+{{- end -}}
+apiVersion: v1
+{{ toYaml $own }}
+drain: {{ .Values.drain }}
+log: {{ toJson .Values.log }}
+backends:
+  {{- toYaml .Values.backends | nindent 2 }}
+{{- end -}}
+
+{{/* The same keys as SWP_ variables, for existingConfig. */}}
+{{- define "skywalking-provider.ownEnvironment" -}}
+{{- range $key, $value := include "skywalking-provider.ownKeys" . | fromYaml }}
+{{- if kindIs "map" $value }}
+{{- range $inner, $text := $value }}
+- name: SWP_{{ snakecase $key | upper }}__{{ snakecase $inner | upper }}
+  value: {{ $text | toString | quote }}
+{{- end }}
+{{- else }}
+- name: SWP_{{ snakecase $key | upper }}
+  value: {{ $value | toString | quote }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "skywalking-provider.configVolume" -}}
+- name: skywalking-provider-config
+{{- with .Values.existingConfig }}
+{{- if .secret }}
+  secret:
+    secretName: {{ .secret }}
+    items: [{key: {{ .key }}, path: config.yaml}]
+{{- else }}
+  configMap:
+    name: {{ .configMap | default (include "skywalking-provider.fullname" $) }}
+    items: [{key: {{ .key }}, path: config.yaml}]
+{{- end }}
+{{- end }}
+{{- end -}}

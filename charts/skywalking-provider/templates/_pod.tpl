@@ -1,0 +1,110 @@
+{{/* The containers and volumes of the service: in its own Deployment and in the values for the controller's pod. */}}
+
+{{- define "skywalking-provider.installBridge" -}}
+name: skywalking-provider-bridge
+image: {{ include "skywalking-provider.image" . }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+args: [bridge, --to, /plugins/skywalking/skywalking-bridge]
+resources:
+  requests: {cpu: 10m, memory: 64Mi}
+  limits: {memory: 128Mi}
+securityContext:
+  {{- toYaml .Values.containerSecurityContext | nindent 2 }}
+volumeMounts:
+  - {name: skywalking-provider-bridge, mountPath: /plugins/skywalking}
+{{- end -}}
+
+{{- define "skywalking-provider.service" -}}
+name: skywalking-provider
+image: {{ include "skywalking-provider.image" . }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+args:
+  - serve
+  - --config=/etc/skywalking-provider/config.yaml
+  {{- with .Values.extraArgs }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- $env := concat (include "skywalking-provider.environment" . | fromYamlArray) .Values.extraEnv }}
+{{- with $env }}
+env:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+ports:
+  {{- if eq .Values.mode "deployment" }}
+  - {name: grpc, containerPort: 9500}
+  {{- end }}
+  - {name: sw-metrics, containerPort: 9464}
+livenessProbe:
+  httpGet: {path: /healthz, port: 9464}
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 6
+{{- if eq .Values.mode "sidecar" }}
+{{- if .Values.sidecar.native }}
+startupProbe:
+  exec:
+    command: [skywalking-provider, health, --socket, /run/skywalking/provider.sock]
+  periodSeconds: 1
+  timeoutSeconds: 5
+  failureThreshold: 60
+{{- end }}
+{{- else }}
+startupProbe:
+  httpGet: {path: /readyz, port: 9464}
+  periodSeconds: 1
+  timeoutSeconds: 5
+  failureThreshold: 60
+readinessProbe:
+  httpGet: {path: /readyz, port: 9464}
+  periodSeconds: 5
+  timeoutSeconds: 5
+  failureThreshold: 2
+{{- end }}
+resources:
+  {{- toYaml .Values.resources | nindent 2 }}
+securityContext:
+  {{- toYaml .Values.containerSecurityContext | nindent 2 }}
+volumeMounts:
+  - {name: skywalking-provider-config, mountPath: /etc/skywalking-provider/config.yaml, subPath: config.yaml, readOnly: true}
+  {{- range .Values.secrets }}
+  - {name: {{ include "skywalking-provider.secretVolume" . }}, mountPath: /etc/skywalking-provider/secrets/{{ . }}, readOnly: true}
+  {{- end }}
+  - {name: skywalking-provider-tmp, mountPath: /tmp}
+  {{- if eq .Values.mode "sidecar" }}
+  - {name: skywalking-provider-run, mountPath: /run/skywalking}
+  {{- else if .Values.tls.enabled }}
+  - {name: skywalking-provider-tls, mountPath: /etc/skywalking-provider/tls, readOnly: true}
+  {{- end }}
+  {{- if and (eq .Values.bridge.delivery "http") .Values.bridge.http.keepFrom }}
+  - {name: skywalking-provider-bridges, mountPath: /bridges, readOnly: true}
+  {{- end }}
+  {{- with .Values.extraVolumeMounts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end -}}
+
+{{/* A change of the configuration is a change of the pod, which is how it takes effect. */}}
+{{- define "skywalking-provider.environment" -}}
+{{- if or .Values.existingConfig.secret .Values.existingConfig.configMap }}
+{{- include "skywalking-provider.ownEnvironment" . }}
+{{- else }}
+- name: CONFIG_SHA256
+  value: {{ include "skywalking-provider.config" . | sha256sum | quote }}
+{{- end }}
+{{- end -}}
+
+{{- define "skywalking-provider.secretVolume" -}}
+{{- printf "skywalking-provider-secret-%s" (. | sha256sum | trunc 8) -}}
+{{- end -}}
+
+{{- define "skywalking-provider.volumes" -}}
+{{ include "skywalking-provider.configVolume" . }}
+{{- range .Values.secrets }}
+- name: {{ include "skywalking-provider.secretVolume" . }}
+  secret: {secretName: {{ . }}, defaultMode: 0440}
+{{- end }}
+- {name: skywalking-provider-tmp, emptyDir: {sizeLimit: 64Mi}}
+{{- with .Values.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}

@@ -1,0 +1,121 @@
+"""Helm and kustomize as a user runs them, and what the stock chart does with values."""
+
+import json
+import os
+import subprocess
+from copy import deepcopy
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+CHART = ROOT / "charts" / "skywalking-provider"
+CI_VALUES = sorted((CHART / "ci").glob("*-values.yaml"))
+HELMS = ("helm", "helm-3")
+KUBERNETES = "1.31.0"
+
+
+class HelmError(Exception):
+    """What Helm says when it refuses."""
+
+
+def run(program: str, *arguments: str, stdin: str | None = None) -> str:
+    path = ROOT / ".cache" / "bin" / program
+    assert path.exists(), f"{path} is missing: make chart-tools"
+    done = subprocess.run([path, *arguments], input=stdin, capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode:
+        raise HelmError(done.stderr)
+    return done.stdout
+
+
+def template(
+    *values: Path | dict[str, Any],
+    release: str = "skywalking-provider",
+    namespace: str = "argo-rollouts",
+    kubernetes: str = KUBERNETES,
+    helm: str = "helm",
+    arguments: tuple[str, ...] = (),
+) -> str:
+    """What `helm template` prints. Dictionaries are values, too (JSON is YAML)."""
+    files = [str(each) for each in values if isinstance(each, Path)]
+    texts = [each for each in values if isinstance(each, dict)]
+    assert len(texts) <= 1, "one dictionary comes by standard input"
+    return run(
+        helm,
+        "template",
+        release,
+        str(CHART),
+        f"--namespace={namespace}",
+        f"--kube-version={kubernetes}",
+        *(f"--values={file}" for file in files),
+        *(["--values=-"] if texts else []),
+        *arguments,
+        stdin=json.dumps(texts[0]) if texts else None,
+    )
+
+
+class Objects:
+    """Rendered objects, found by kind and name."""
+
+    def __init__(self, text: str) -> None:
+        self.all: list[dict[str, Any]] = [each for each in yaml.safe_load_all(text) if each]
+
+    def kinds(self) -> list[str]:
+        return sorted({each["kind"] for each in self.all})
+
+    def names(self, kind: str) -> list[str]:
+        return sorted(each["metadata"]["name"] for each in self.all if each["kind"] == kind)
+
+    def one(self, kind: str, name: str = "skywalking-provider") -> dict[str, Any]:
+        found = [each for each in self.all if each["kind"] == kind and each["metadata"]["name"] == name]
+        assert len(found) == 1, f"{len(found)} of {kind}/{name}"
+        return found[0]
+
+
+def render(*values: Path | dict[str, Any], **how: Any) -> Objects:
+    return Objects(template(*values, **how))
+
+
+def values_for_argo(*values: Path | dict[str, Any], **how: Any) -> dict[str, Any]:
+    """What the chart writes for the stock argo-rollouts chart."""
+    text = render(*values, **how).one("ConfigMap", "skywalking-provider-values")["data"]["values.yaml"]
+    parsed: dict[str, Any] = yaml.safe_load(text)
+    return parsed
+
+
+@cache
+def argo_manifests() -> Path:
+    """The manifests that Argo Rollouts ships, out of the Go module that the bridge is built with."""
+    module = ["go", "list", "-m", "-f", "{{.Dir}}", "github.com/argoproj/argo-rollouts"]
+    environment = os.environ | {"GOTOOLCHAIN": "auto"}
+    found = subprocess.run(module, cwd=ROOT / "bridge", env=environment, capture_output=True, text=True, check=True)
+    return Path(found.stdout.strip()) / "manifests"
+
+
+def argo_deployment() -> dict[str, Any]:
+    deployment: dict[str, Any] = yaml.safe_load(
+        (argo_manifests() / "base" / "argo-rollouts-deployment.yaml").read_text()
+    )
+    return deployment
+
+
+def as_the_stock_chart_does(values: dict[str, Any], deployment: dict[str, Any]) -> dict[str, Any]:
+    """Argo's Deployment with values put where the stock chart's templates put them."""
+    patched = deepcopy(deployment)
+    pod = patched["spec"]["template"]["spec"]
+    controller = values["controller"]
+    pod["containers"][0]["volumeMounts"] += controller.get("volumeMounts") or []
+    pod["containers"] += controller.get("extraContainers") or []
+    if controller.get("initContainers"):
+        pod["initContainers"] = controller["initContainers"]
+    pod["volumes"] += controller.get("volumes") or []
+    pod["securityContext"] = values["podSecurityContext"]
+    return patched
+
+
+def named(items: list[dict[str, Any]], name: str) -> dict[str, Any]:
+    found = [each for each in items if each["name"] == name]
+    assert len(found) == 1, f"{len(found)} of {name} among {[each['name'] for each in items]}"
+    return found[0]

@@ -1,0 +1,77 @@
+"""The chart's values, its schema, its README and the service agree."""
+
+import json
+import runpy
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+from install_tools import CHART, ROOT
+
+from skywalking_provider import __version__
+from skywalking_provider.config import BackendConfig
+from skywalking_provider.spec.problems import keys_of
+
+SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
+VALUES: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
+
+
+def leaves(schema: dict[str, Any], path: str = "") -> Iterator[str]:
+    for key, part in schema["properties"].items():
+        here = f"{path}.{key}" if path else key
+        if "properties" in part and "description" not in part:
+            yield from leaves(part, here)
+        else:
+            yield here
+
+
+def has(values: Any, path: str) -> bool:
+    for key in path.split("."):
+        if not isinstance(values, dict) or key not in values:
+            return False
+        values = values[key]
+    return True
+
+
+def test_every_value_has_a_default() -> None:
+    assert [path for path in leaves(SCHEMA) if path != "global" and not has(VALUES, path)] == []
+
+
+def test_every_value_is_documented() -> None:
+    documented = {key for key, _, _ in runpy.run_path(str(ROOT / "tools" / "chart-values"))["rows"](SCHEMA, VALUES)}
+
+    assert documented == set(leaves(SCHEMA)) - {"global"}
+
+
+def test_the_readme_has_the_current_table() -> None:
+    check = subprocess.run([sys.executable, ROOT / "tools" / "chart-values", "--check"], check=False)
+
+    assert check.returncode == 0, "run tools/chart-values"
+
+
+def test_no_object_of_the_schema_lets_an_unknown_key_pass() -> None:
+    def open_objects(schema: dict[str, Any], path: str) -> Iterator[str]:
+        if "properties" in schema and schema.get("additionalProperties") is not False:
+            yield path
+        for key, part in [*schema.get("properties", {}).items(), *schema.get("definitions", {}).items()]:
+            yield from open_objects(part, f"{path}.{key}")
+
+    assert list(open_objects(SCHEMA, "")) == []
+
+
+def test_a_backend_has_the_services_keys_but_secrets_only_as_files() -> None:
+    backend = SCHEMA["definitions"]["backend"]["properties"]
+
+    missing = keys_of(BackendConfig) - backend.keys()
+    assert not missing, f"write {missing} into definitions.backend of charts/skywalking-provider/values.schema.json"
+    assert backend["basic"]["properties"].keys() == {"username", "passwordFile"}
+    assert backend["bearer"]["properties"].keys() == {"tokenFile"}
+
+
+def test_chart_package_and_bridge_have_one_version() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+
+    assert chart["appVersion"] == __version__
+    assert f'var version = "{__version__}"' in (ROOT / "bridge" / "options.go").read_text()

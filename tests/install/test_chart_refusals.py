@@ -1,0 +1,106 @@
+"""What the chart refuses, and that it says where and what to do."""
+
+from typing import Any
+
+import pytest
+from install_tools import CHART, HELMS, HelmError, template
+
+SIDECAR = CHART / "ci" / "sidecar-values.yaml"
+DEPLOYMENT = CHART / "ci" / "deployment-values.yaml"
+IMAGE = {"image": {"repository": "r"}}
+
+
+def nested(path: str, value: Any) -> dict[str, Any]:
+    *parents, last = path.split(".")
+    whole: dict[str, Any] = {last: value}
+    for key in reversed(parents):
+        whole = {key: whole}
+    return whole
+
+
+@pytest.mark.parametrize("helm", HELMS)
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("modus", "sidecar"),
+        ("mode", "daemonset"),
+        ("image.repo", "r"),
+        ("image.tag", "a tag"),
+        ("image.digest", "sha256:abc"),
+        ("backends.prod.uri", "http://oap:12800"),
+        ("backends.prod.url", "oap:12800"),
+        ("backends.prod.url", "http://argo:secret@oap:12800"),
+        ("backends.prod.basic.password", "secret"),
+        ("backends.prod.bearer", {"token": "secret"}),
+        ("backends.prod.headers.authorization", "Basic c2VjcmV0"),
+        ("backends.prod.timeout", "5 seconds"),
+        ("backends.prod.maxRequests", 0),
+        ("backends.Prod", {"url": "http://oap:12800"}),
+        ("secrets", "oap-credentials"),
+        ("secrets", ["Not A Name"]),
+        ("plugin.name", "skywalking"),
+        ("plugin.outageGrace", "5"),
+        ("bridge.delivery", "ftp"),
+        ("bridge.http.sha256", "deadbeef"),
+        ("bridge.http.platform", "windows-amd64"),
+        ("replicaCount", "2"),
+        ("networkPolicy.enabled", "yes please"),
+        ("tls.certManager.issuerRef", {"kind": "ClusterIssuer"}),
+        ("log.level", "verbose"),
+        ("extraEnv", {"A": "b"}),
+    ],
+)
+def test_the_schema_refuses_what_is_no_value_of_the_chart(path: str, value: Any, helm: str) -> None:
+    with pytest.raises(HelmError) as refusal:
+        template(SIDECAR, nested(path, value), helm=helm)
+
+    said = str(refusal.value)
+    assert "values don't meet the specifications of the schema" in said
+    assert any(key in said for key in path.split("."))
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({}, "backends: name at least one OAP"),
+        ({"backends": {"a": {"url": "http://oap:12800"}}}, "image.repository: name where you keep the image"),
+        (IMAGE | {"existingConfig": {"secret": "a", "configMap": "b"}}, "name a Secret or a ConfigMap, not both"),
+        (
+            IMAGE | {"existingConfig": {"secret": "a"}, "backends": {"a": {"url": "http://oap:12800"}}},
+            "backends: existingConfig has them already",
+        ),
+    ],
+)
+def test_what_is_missing_is_named(values: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(HelmError, match=sentence):
+        template(values)
+
+
+@pytest.mark.parametrize(
+    ("changed", "how", "sentence"),
+    [
+        ({}, {"kubernetes": "1.28.3"}, r"Kubernetes v1.28.3 has no native sidecars .* set sidecar.native=false"),
+        ({}, {"kubernetes": "1.24.0"}, "incompatible with Kubernetes"),
+        ({"argoRollouts": {"namespace": "argo"}}, {}, "install it into argo"),
+        ({"bridge": {"delivery": "http"}}, {}, "http needs mode=deployment"),
+        ({"mode": "deployment"}, {}, "set tls.certManager.enabled=true, or name your own Secrets"),
+        ({"argoRollouts": {"currentValues": "a: [b"}}, {}, "argoRollouts.currentValues: is not YAML"),
+    ],
+)
+def test_beside_the_controller_what_cannot_work_is_told_before_it_is_tried(
+    changed: dict[str, Any], how: dict[str, str], sentence: str
+) -> None:
+    with pytest.raises(HelmError, match=sentence):
+        template(SIDECAR, changed, **how)
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"argoRollouts": {"namespace": "other"}}, "name a ClusterIssuer, or install into other"),
+        ({"bridge": {"delivery": "http"}}, "bridge.http: name version and sha256"),
+    ],
+)
+def test_as_a_deployment_what_cannot_work_is_told_before_it_is_tried(changed: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(HelmError, match=sentence):
+        template(DEPLOYMENT, changed)

@@ -1,0 +1,63 @@
+"""`skywalking-provider health`: what a probe runs."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import grpc.aio
+import pytest
+from grpc_health.v1 import health, health_pb2_grpc
+
+from skywalking_provider.config import BackendConfig, Config
+from skywalking_provider.server.listen import Endpoint
+from skywalking_provider.server.serve import running
+
+CONFIG = Config(backends={"prod": BackendConfig.model_validate({"url": "http://127.0.0.1:9"})})
+
+
+async def ask(*arguments: str, **environment: str) -> tuple[int | None, str, str]:
+    command = [sys.executable, "-m", "skywalking_provider", "health", *arguments]
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe, env=environment or None)
+    out, err = await process.communicate()
+    return process.returncode, out.decode(), err.decode()
+
+
+async def test_a_service_that_serves_is_healthy(tmp_path: Path) -> None:
+    path = tmp_path / "p.sock"
+    async with running(CONFIG, Endpoint(path, None)):
+        assert await ask("--socket", str(path)) == (0, "SERVING\n", "")
+
+
+async def test_a_service_that_stops_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "p.sock"
+    stopping = health.aio.HealthServicer()
+    await stopping.enter_graceful_shutdown()
+    server = grpc.aio.server()
+    health_pb2_grpc.add_HealthServicer_to_server(stopping, server)
+    server.add_insecure_port(f"unix:{path}")
+    await server.start()
+
+    assert await ask("--socket", str(path)) == (1, "NOT_SERVING\n", "")
+
+    await server.stop(None)
+
+
+async def test_a_service_on_a_port_is_asked_by_its_address() -> None:
+    async with running(CONFIG, Endpoint(None, "127.0.0.1:0")) as server:
+        assert await ask("--address", f"127.0.0.1:{server.port}") == (0, "SERVING\n", "")
+
+
+async def test_without_a_service_the_socket_is_named(tmp_path: Path) -> None:
+    code, out, err = await ask("--socket", str(tmp_path / "none.sock"))
+
+    assert (code, out) == (1, "")
+    assert err.startswith(f"unix:{tmp_path}/none.sock: UNAVAILABLE")
+
+
+@pytest.mark.parametrize("arguments", [[], ["--socket", "/a", "--address", "b:1"]])
+async def test_one_place_is_asked(arguments: list[str]) -> None:
+    code, _, err = await ask(*arguments)
+
+    assert code == 2
+    assert "exactly one of --socket and --address" in err

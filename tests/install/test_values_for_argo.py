@@ -1,0 +1,205 @@
+"""The values that the chart writes for the stock argo-rollouts chart, and Argo's own Deployment with them."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from install_tools import (
+    CHART,
+    CI_VALUES,
+    argo_deployment,
+    as_the_stock_chart_does,
+    named,
+    template,
+    values_for_argo,
+)
+
+SIDECAR = CHART / "ci" / "sidecar-values.yaml"
+ORDINARY = CHART / "ci" / "sidecar-ordinary-values.yaml"
+DEPLOYMENT = CHART / "ci" / "deployment-values.yaml"
+
+# The keys of the stock chart that carry the plugin; every other one is its user's.
+KEYS = {"metricProviderPlugins", "initContainers", "extraContainers", "volumes", "volumeMounts"}
+
+
+@pytest.mark.parametrize("values", CI_VALUES, ids=lambda path: path.stem)
+def test_they_use_only_keys_that_the_stock_chart_has(values: Path) -> None:
+    written = values_for_argo(values)
+
+    assert written.keys() == {"controller", "podSecurityContext"}
+    assert written["controller"].keys() <= KEYS
+
+
+def patched(values: Path, **changed: Any) -> dict[str, Any]:
+    pod: dict[str, Any] = as_the_stock_chart_does(values_for_argo(values, changed), argo_deployment())["spec"][
+        "template"
+    ]["spec"]
+    return pod
+
+
+def test_the_plugin_is_a_list_of_one_with_the_bridges_arguments() -> None:
+    assert values_for_argo(SIDECAR)["controller"]["metricProviderPlugins"] == [
+        {
+            "name": "skywalking/metrics",
+            "location": "file:///plugins/skywalking/skywalking-bridge",
+            "args": ["--socket=/run/skywalking/provider.sock", "--outage-grace=5m", "--run-timeout=15s"],
+        }
+    ]
+
+
+def test_in_argos_pod_the_bridge_is_there_and_the_service_ready_before_the_controller_starts() -> None:
+    pod = patched(SIDECAR)
+
+    assert [each["name"] for each in pod["containers"]] == ["argo-rollouts"]
+    bridge, service = pod["initContainers"]
+    assert bridge["args"] == ["bridge", "--to", "/plugins/skywalking/skywalking-bridge"]
+    assert "restartPolicy" not in bridge
+    assert service["restartPolicy"] == "Always"
+    assert service["args"] == ["serve", "--config=/etc/skywalking-provider/config.yaml"]
+    assert service["startupProbe"]["exec"]["command"] == [
+        "skywalking-provider",
+        "health",
+        "--socket",
+        "/run/skywalking/provider.sock",
+    ]
+    assert service["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": 9464}
+    assert bridge["image"] == service["image"] == "registry.example.org/skywalking-provider:0.1.0"
+
+
+def test_the_controller_reads_the_bridge_and_opens_the_socket_and_nothing_else() -> None:
+    pod = patched(SIDECAR)
+    [controller] = pod["containers"]
+
+    mounts = {mount["mountPath"]: mount for mount in controller["volumeMounts"]}
+    ours = mounts.keys() - {"/home/argo-rollouts/plugin-bin", "/tmp"}  # noqa: S108
+    assert ours == {"/plugins/skywalking", "/run/skywalking"}
+    assert mounts["/plugins/skywalking"]["readOnly"] is True
+    assert pod["securityContext"] == {"runAsNonRoot": True, "fsGroup": 999}
+
+
+@pytest.mark.parametrize("values", [SIDECAR, ORDINARY, DEPLOYMENT], ids=lambda path: path.stem)
+def test_every_mount_has_its_volume_and_every_volume_a_mount(values: Path) -> None:
+    pod = patched(values)
+    volumes = [volume["name"] for volume in pod["volumes"]]
+    containers = pod["containers"] + pod["initContainers"]
+
+    assert len(volumes) == len(set(volumes))
+    assert {mount["name"] for each in containers for mount in each["volumeMounts"]} == set(volumes)
+
+
+def test_the_sockets_folder_is_shared_and_the_token_of_the_controller_is_not() -> None:
+    pod = patched(SIDECAR)
+    service = named(pod["initContainers"], "skywalking-provider")
+
+    assert named(pod["volumes"], "skywalking-provider-run")["emptyDir"] == {"medium": "Memory", "sizeLimit": "1Mi"}
+    writable = [mount["mountPath"] for mount in service["volumeMounts"] if not mount.get("readOnly")]
+    assert sorted(writable) == ["/run/skywalking", "/tmp"]  # noqa: S108
+    assert service["securityContext"]["readOnlyRootFilesystem"] is True
+    assert service["securityContext"]["runAsUser"] == 999
+
+
+def test_credentials_come_out_of_existing_secrets() -> None:
+    pod = patched(SIDECAR)
+    service = named(pod["initContainers"], "skywalking-provider")
+    [mount] = [each for each in service["volumeMounts"] if each["mountPath"].startswith("/etc/skywalking-provider/sec")]
+
+    assert mount["mountPath"] == "/etc/skywalking-provider/secrets/oap-credentials"
+    assert named(pod["volumes"], mount["name"])["secret"] == {"secretName": "oap-credentials", "defaultMode": 0o440}
+
+
+def test_on_older_clusters_the_service_is_an_ordinary_container() -> None:
+    pod = patched(ORDINARY)
+
+    assert [each["name"] for each in pod["initContainers"]] == ["skywalking-provider-bridge"]
+    service = named(pod["containers"], "skywalking-provider")
+    assert "restartPolicy" not in service
+    assert "startupProbe" not in service
+
+
+def test_with_a_deployment_the_controllers_pod_gets_the_bridge_and_its_certificate() -> None:
+    pod = patched(DEPLOYMENT)
+    [plugin] = values_for_argo(DEPLOYMENT)["controller"]["metricProviderPlugins"]
+
+    assert [each["name"] for each in pod["initContainers"]] == ["skywalking-provider-bridge"]
+    assert named(pod["volumes"], "skywalking-provider-bridge-tls")["secret"]["secretName"] == (
+        "skywalking-provider-bridge"
+    )
+    assert plugin["args"] == [
+        "--address=dns:///skywalking-provider.argo-rollouts.svc:9500",
+        "--tls-ca=/etc/skywalking-bridge/tls/ca.crt",
+        "--tls-cert=/etc/skywalking-bridge/tls/tls.crt",
+        "--tls-key=/etc/skywalking-bridge/tls/tls.key",
+        "--tls-server-name=skywalking-provider.argo-rollouts.svc",
+        "--outage-grace=5m",
+        "--run-timeout=15s",
+    ]
+
+
+def test_a_change_of_the_configuration_restarts_the_controllers_pod() -> None:
+    def of(changed: dict[str, Any]) -> dict[str, Any]:
+        return values_for_argo(SIDECAR, changed)
+
+    assert of({}) == of({"replicaCount": 7})
+    assert of({}) != of({"backends": {"prod": {"timeout": "3s"}}})
+
+
+# -- values that are there already ----------------------------------------------------------------------------------
+
+THEIRS = {
+    "dashboard": {"enabled": True},
+    "podSecurityContext": {"fsGroup": 2000, "runAsUser": 1000},
+    "controller": {
+        "replicas": 3,
+        "metricProviderPlugins": [{"name": "other/plugin", "location": "file:///other"}],
+        "volumes": [{"name": "skywalking-agent", "emptyDir": {}}],
+        "volumeMounts": [{"name": "skywalking-agent", "mountPath": "/agent"}],
+        "initContainers": [{"name": "theirs", "image": "busybox"}],
+    },
+}
+
+
+def contained(tmp_path: Path, theirs: dict[str, Any] | None, values: Path = SIDECAR) -> dict[str, Any]:
+    file = tmp_path / "current.yaml"
+    file.write_text(yaml.safe_dump(theirs))
+    return values_for_argo(values, arguments=(f"--set-file=argoRollouts.currentValues={file}",))
+
+
+def test_values_that_are_there_stay(tmp_path: Path) -> None:
+    written = contained(tmp_path, THEIRS)
+    controller = written["controller"]
+
+    assert written["dashboard"] == {"enabled": True}
+    assert controller["replicas"] == 3
+    assert [each["name"] for each in controller["metricProviderPlugins"]] == ["other/plugin", "skywalking/metrics"]
+    assert named(controller["volumes"], "skywalking-agent")
+    assert controller["volumeMounts"][0] == {"name": "skywalking-agent", "mountPath": "/agent"}
+    assert controller["initContainers"][0]["name"] == "theirs"
+    assert written["podSecurityContext"] == {"fsGroup": 2000, "runAsUser": 1000, "runAsNonRoot": True}
+
+
+def test_what_was_written_before_is_replaced_not_doubled(tmp_path: Path) -> None:
+    once = contained(tmp_path, THEIRS)
+
+    assert contained(tmp_path, once) == once
+
+
+def test_a_change_of_the_way_leaves_nothing_of_the_old_one(tmp_path: Path) -> None:
+    before = contained(tmp_path, THEIRS)
+
+    after = contained(tmp_path, before, DEPLOYMENT)
+
+    assert after == contained(tmp_path, THEIRS, DEPLOYMENT)
+
+
+def test_a_release_without_values_has_none(tmp_path: Path) -> None:
+    assert contained(tmp_path, None) == values_for_argo(SIDECAR)
+
+
+def test_for_a_pipeline_the_values_are_printed_by_themselves() -> None:
+    printed = template(
+        SIDECAR,
+        arguments=("--set=argoRollouts.printValues=true", "--show-only=templates/argo-rollouts-values.yaml"),
+    )
+
+    assert yaml.safe_load(printed) == values_for_argo(SIDECAR)
