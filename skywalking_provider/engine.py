@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -135,8 +136,8 @@ class Engine:
         return Measurement(
             phase=verdict.phase,
             started_at=before.started_at,
-            message=explain.message_of(verdict),
-            value=value,
+            message=explain.message_of(replace(verdict, because=self._backends.masked(verdict.because))),
+            value=self._backends.masked_json(value),
             finished_at=self._now() if verdict.phase.completed else None,
             resume_at=_whole_second(verdict.resume_at) if verdict.resume_at else None,
             metadata=metadata,

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -23,6 +23,8 @@ from skywalking_provider.check.template import Template, TemplateError, template
 from skywalking_provider.check.text import LABEL, heading, sections_of, skipped_line, summary
 from skywalking_provider.config import BackendConfig, ConfigError, load_config
 from skywalking_provider.languages import open_languages
+from skywalking_provider.oap.credentials import mask_of
+from skywalking_provider.oap.mask import inside
 
 _WIDTH = 100  # of a chart where there is no terminal
 _ADDRESS = "default"
@@ -85,13 +87,14 @@ def check_command(
             typer.echo(f"skywalking-provider: {line}", err=True)
         raise typer.Exit(WRONG) from error
     checked = asyncio.run(_measure(questions, backends, any_name=address is not None))
+    mask = mask_of(backends.values())
     if output is Output.JSON:
         for one in skipped:
             typer.echo(f"{one.template.place}: {skipped_line(one).plain.removeprefix('- ')}", err=True)
-        text = json.dumps([object_of(one) for one in checked], indent=2, ensure_ascii=False)
+        text = json.dumps(inside([object_of(one) for one in checked], mask), indent=2, ensure_ascii=False)
         typer.echo(text.translate(_CONTROLS_IN_JSON))
     else:
-        _show(templates, checked, skipped, wide=output is Output.WIDE)
+        _show(templates, checked, skipped, mask, wide=output is Output.WIDE)
     if not checked:
         typer.echo(f"skywalking-provider: no metric of the plugin {plugin_name} to measure", err=True)
         raise typer.Exit(WRONG)
@@ -138,7 +141,17 @@ async def _measure(
         return [await measure(question, recorded, languages) for question in questions]
 
 
-def _show(templates: Sequence[Template], checked: Sequence[Checked], skipped: Sequence[Skipped], *, wide: bool) -> None:
+def _show(
+    templates: Sequence[Template],
+    checked: Sequence[Checked],
+    skipped: Sequence[Skipped],
+    mask: Callable[[str], str],
+    *,
+    wide: bool,
+) -> None:
+    def show(*lines: Text) -> None:
+        _print(console, mask, *lines)
+
     console = Console(highlight=False, soft_wrap=True)
     width = (console.width if console.is_terminal else _WIDTH) - LABEL
     for template in templates:
@@ -149,15 +162,17 @@ def _show(templates: Sequence[Template], checked: Sequence[Checked], skipped: Se
         title = (
             Text().append(f"{template.kind} {template.name}", style="bold").append(f"  {template.file}", style="dim")
         )
-        _print(console, title)
+        show(title)
         for one in ours:
-            _print(console, Text(), heading(one))
+            show(Text(), heading(one))
             for label, lines in sections_of(one, width, wide=wide):
-                _print(console, *_section(console, label, lines, width))
+                for line in lines:
+                    line.plain = mask(line.plain)  # before a terminal's width parts it
+                show(*_section(console, label, lines, width))
         if others:
-            _print(console, Text(), *map(skipped_line, others))
-        _print(console, Text())
-    _print(console, summary(checked, skipped))
+            show(Text(), *map(skipped_line, others))
+        show(Text())
+    show(summary(checked, skipped))
 
 
 def _section(console: Console, label: str, lines: Sequence[Text], width: int) -> Iterator[Text]:
@@ -170,8 +185,8 @@ def _section(console: Console, label: str, lines: Sequence[Text], width: int) ->
             left = ""
 
 
-def _print(console: Console, *lines: Text) -> None:
-    """Nothing that an OAP or a template says moves the cursor."""
+def _print(console: Console, mask: Callable[[str], str], *lines: Text) -> None:
+    """Nothing that an OAP or a template says moves the cursor, and no credentials that an OAP repeats are shown."""
     for line in lines:
-        line.plain = line.plain.translate(_CONTROLS)
+        line.plain = mask(line.plain.translate(_CONTROLS))
         console.print(line)

@@ -57,8 +57,9 @@ def serve_command(
 
 
 def _serve(config: Config) -> None:
+    from skywalking_provider.oap.credentials import mask_of  # noqa: PLC0415 - as below
     from skywalking_provider.server.logging import configure_logging  # noqa: PLC0415 - grpc is slow to import
     from skywalking_provider.server.serve import serve  # noqa: PLC0415
 
-    configure_logging(config.log)
+    configure_logging(config.log, mask_of(config.backends.values()))
     asyncio.run(serve(config))

@@ -7,6 +7,8 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, model_validator
 
 from skywalking_provider.config.types import (
+    HeaderName,
+    Link,
     Seconds,
     SecretText,
     Section,
@@ -66,7 +68,7 @@ class BackendConfig(Section):
 
     url: Url
     aliases: tuple[Url, ...] = ()
-    ui: str | None = None
+    ui: Link | None = None
     service_name: Annotated[str, AfterValidator(check_pattern)] = "{name}.{namespace}"
     timezone: Zone | None = None
     timeout: Annotated[Seconds, AfterValidator(long_enough)] = timedelta(seconds=5)
@@ -75,7 +77,7 @@ class BackendConfig(Section):
     answer_ttl: Annotated[Seconds, AfterValidator(short_enough)] = timedelta(seconds=10)
     max_answer_bytes: int = Field(default=4 * 1024 * 1024, ge=1024, le=64 * 1024 * 1024)
     max_requests: int = Field(default=32, ge=1, le=1024)
-    headers: dict[str, SecretText] = Field(default_factory=dict)
+    headers: dict[HeaderName, SecretText] = Field(default_factory=dict)
     basic: Basic | None = None
     bearer: Bearer | None = None
 

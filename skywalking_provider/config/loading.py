@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -58,13 +59,23 @@ def _read(path: Path) -> dict[str, Any]:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: is not YAML: {' '.join(str(error).split())}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not UTF-8") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: is not YAML: {_trouble(error)}") from error
     if content is None:
         return {}
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: holds no mapping; begin with `backends:`")
     return content
+
+
+def _trouble(error: yaml.YAMLError) -> str:
+    """What and where, without the words of the file: they may be a password."""
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or "it cannot be understood"
+    problem = re.sub(r"""['"].*['"]""", "…", problem, flags=re.DOTALL)
+    return f"line {mark.line + 1}, column {mark.column + 1}: {problem}" if mark else problem
 
 
 def _from_environment(environment: dict[str, str]) -> dict[str, Any]:

@@ -18,7 +18,26 @@ def _secret(value: object) -> object:
         return value
     if not isinstance(value, str):
         raise ValueError('is no text; write it in quotes, such as "12345"')
+    if has_controls(value):
+        raise ValueError("has more than one line, or a control character, which no header can carry")
     return Secret(value)
+
+
+def has_controls(text: str) -> bool:
+    """Whether a text holds what would end a line of HTTP."""
+    return re.search(r"[\x00-\x1f\x7f]", text) is not None
+
+
+def header_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", value):
+        raise ValueError("is no name of an HTTP header, such as X-Tenant")
+    return value
+
+
+def link(value: str) -> str:
+    if "@" in value.partition("://")[2].partition("/")[0]:  # shown to everybody who may read a run
+        raise ValueError("must not carry credentials: it is shown in the status of every run")
+    return value
 
 
 def username(value: str) -> str:
@@ -55,6 +74,8 @@ def _octal(value: object) -> object:
 SecretText = Annotated[Secret, BeforeValidator(_secret), PlainSerializer(lambda _: "********", return_type=str)]
 Seconds = Annotated[Duration, PlainSerializer(format_duration, return_type=str)]
 Mode = Annotated[int, BeforeValidator(_octal), PlainSerializer(lambda mode: f"{mode:04o}", return_type=str)]
+HeaderName = Annotated[str, AfterValidator(header_name)]
+Link = Annotated[str, AfterValidator(link)]
 Url = Annotated[str, AfterValidator(normalise_address)]
 Zone = Annotated[ZoneInfo, BeforeValidator(_zone), PlainSerializer(str, return_type=str)]
 

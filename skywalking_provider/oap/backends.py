@@ -4,6 +4,7 @@ import difflib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
+from functools import reduce
 
 from skywalking_provider.config import BackendConfig
 from skywalking_provider.errors import ProviderError, Reason
@@ -32,6 +33,14 @@ class Backends:
             ProviderError: BACKEND_UNKNOWN, with the configured names.
         """
         return Backend(self._meant(name, address), OWN if namespace is None else namespace)
+
+    def masked(self, text: str) -> str:
+        """A text without the credentials of any backend, which what an OAP says may repeat."""
+        return reduce(lambda words, backend: backend.mask(words), self._backends.values(), text)
+
+    def masked_json(self, text: str) -> str:
+        """The same for JSON, which it stays."""
+        return reduce(lambda words, backend: backend.mask.json(words), self._backends.values(), text)
 
     def _meant(self, name: str | None, address: str | None) -> Connected:
         if name is not None and name not in self._backends:

@@ -41,6 +41,7 @@ class OapClient:
         self._name = name
         self._config = config
         self._credentials = Credentials(config)
+        self.mask = self._credentials.mask
         self._slots = asyncio.Semaphore(config.max_requests)
         # gql's transport without its Client: an answer of `data: null` without errors would be an assertion there.
         self._transport = self._new_transport()
@@ -79,7 +80,7 @@ class OapClient:
         except TransportConnectionFailed as error:
             raise self._translated(error) from error
         if result.errors:
-            raise from_graphql_errors(result.errors, self._name)
+            raise from_graphql_errors(result.errors, self._name, self.mask)
         if not isinstance(result.data, dict):
             raise ProviderError(Reason.OAP_ANSWER_INVALID, "no results returned from SkyWalking query")
         return result.data
@@ -89,7 +90,7 @@ class OapClient:
         if isinstance(cause, ProviderError):
             return cause
         what = _connection_trouble(cause) or str(error) or type(cause).__name__
-        return BackendAway(f"backend {self._name} at {self._config.url} cannot be reached: {shorten(what)}")
+        return BackendAway(f"backend {self._name} at {self._config.url} cannot be reached: {shorten(self.mask(what))}")
 
     def _new_transport(self) -> AIOHTTPTransport:
         return AIOHTTPTransport(

@@ -50,6 +50,7 @@ class Connected:
     ) -> None:
         self.name = name
         self.config = config
+        self.mask = client.mask
         self._requests = Requests(name, client, observer)
         self._now = now
         self._observer = observer

@@ -1,12 +1,15 @@
 """Credentials of a backend as HTTP headers; files are read again when they change: rotation needs no restart."""
 
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
-from aiohttp import BasicAuth
-
 from skywalking_provider.config import BackendConfig
+from skywalking_provider.config.types import has_controls
 from skywalking_provider.errors import BackendAway
 from skywalking_provider.model import Secret
+from skywalking_provider.oap.mask import Mask
 
 
 class SecretFile:
@@ -22,7 +25,7 @@ class SecretFile:
         """The content without surrounding blanks.
 
         Raises:
-            BackendAway: The file cannot be read now.
+            BackendAway: The file cannot be read now, or holds what no header can carry.
         """
         try:
             stat = self._path.stat()
@@ -30,15 +33,19 @@ class SecretFile:
             if version != self._version:
                 self._secret = Secret(self._path.read_text(encoding="utf-8").strip())
                 self._version = version
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
             raise BackendAway(
-                f"the credentials file {self._path} cannot be read", "check its mount and its mode"
+                f"the credentials file {self._path} cannot be read ({error.strerror})", "check its mount and its mode"
             ) from error
+        except UnicodeDecodeError as error:
+            raise BackendAway(f"the credentials file {self._path} is not UTF-8", "write the text only") from error
+        if has_controls(self._secret.reveal()):
+            raise BackendAway(f"the credentials file {self._path} has more than one line", "write the text only")
         return self._secret
 
 
 class Credentials:
-    """The headers that a backend wants."""
+    """The headers that a backend wants, and how to take them out of what it says."""
 
     def __init__(self, config: BackendConfig) -> None:
         self._config = config
@@ -46,19 +53,57 @@ class Credentials:
             config.bearer.token_file if config.bearer else None
         )
         self._file = SecretFile(path) if path else None
+        self.mask = Mask(*(part for header in config.headers.values() for part in _parts(header)))
 
     def headers(self) -> dict[str, str]:
-        """The headers of one request; they hold secrets and go to the backend only."""
+        """The headers of one request; they hold secrets and go to the backend only.
+
+        Raises:
+            BackendAway: A file of secrets cannot be read now.
+        """
         headers = {name: secret.reveal() for name, secret in self._config.headers.items()}
         if basic := self._config.basic:
-            headers["Authorization"] = BasicAuth(
-                basic.username, self._secret(basic.password), encoding="utf-8"
-            ).encode()
+            password = self._secret(basic.password)
+            encoded = b64encode(f"{basic.username}:{password.reveal()}".encode()).decode()
+            headers["Authorization"] = f"Basic {encoded}"
+            self.mask.learn(password, Secret(encoded))
         elif bearer := self._config.bearer:
-            headers["Authorization"] = f"Bearer {self._secret(bearer.token)}"
+            token = self._secret(bearer.token)
+            headers["Authorization"] = f"Bearer {token.reveal()}"
+            self.mask.learn(token)
         return headers
 
-    def _secret(self, given: Secret | None) -> str:
+    def masked(self, text: str) -> str:
+        """The text without what the files hold now and what was sent before: for words of unknown origin."""
+        with suppress(BackendAway):
+            self.headers()
+        return self.mask(text)
+
+    def _secret(self, given: Secret | None) -> Secret:
         if given is not None:
-            return given.reveal()
-        return self._file.read().reveal() if self._file else ""
+            return given
+        return self._file.read() if self._file else Secret("")
+
+
+def mask_of(configs: Iterable[BackendConfig]) -> Callable[[str], str]:
+    """Takes the credentials of all backends out of a text: for logs and for what commands print."""
+    all_credentials = [Credentials(config) for config in configs]
+
+    def masked(text: str) -> str:
+        for credentials in all_credentials:
+            text = credentials.masked(text)
+        return text
+
+    return masked
+
+
+def _parts(header: Secret) -> Iterator[Secret]:
+    """A header as it is, and what of an Authorization header is repeated alone: token, user and password, password."""
+    yield header
+    scheme, _, rest = header.reveal().partition(" ")
+    yield Secret(rest)
+    if scheme.lower() == "basic":
+        with suppress(ValueError):
+            decoded = b64decode(rest, validate=True).decode()
+            yield Secret(decoded)
+            yield Secret(decoded.partition(":")[2])

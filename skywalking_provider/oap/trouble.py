@@ -1,11 +1,12 @@
 """Foreign errors in our words: which answers mean that an OAP is away, refuses, or does not like the query. Pure."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
 from skywalking_provider.errors import BackendAway, ProviderError, Reason
+from skywalking_provider.oap.mask import inside
 
 _SHORT = 300
 
@@ -48,14 +49,15 @@ def from_status(status: int, backend: str) -> ProviderError:
     return ProviderError(Reason.OAP_REFUSED, f"backend {backend} answered {name}", remedy)
 
 
-def from_graphql_errors(errors: Sequence[Any], backend: str) -> ProviderError:
+def from_graphql_errors(errors: Sequence[Any], backend: str, mask: Callable[[str], str]) -> ProviderError:
     """What the `errors` of a GraphQL answer mean, in OAP's own words.
 
     Args:
         errors: As received; only what looks like an error of the GraphQL specification is read.
         backend: Name of the backend.
+        mask: Takes our credentials out of its words.
     """
-    first = errors[0] if errors else {}
+    first = inside(errors[0], mask) if errors else {}
     message = str(first.get("message", first) if isinstance(first, dict) else first)
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     words = shorten(message) + more

@@ -2,15 +2,22 @@
 
 import logging
 import sys
+from collections.abc import Callable
 
 import structlog
 from structlog.typing import Processor
 
 from skywalking_provider.config import LogConfig
+from skywalking_provider.oap.mask import inside
 
 
-def configure_logging(config: LogConfig) -> None:
-    """Set up structlog for the whole process, and let the libraries' warnings through it."""
+def configure_logging(config: LogConfig, mask: Callable[[str], str] = str) -> None:
+    """Set up structlog for the whole process, and let the libraries' warnings through it.
+
+    Args:
+        config: Level and format.
+        mask: Takes the backends' credentials out of every line, the texts of exceptions included.
+    """
     columns = config.format == "console" or (config.format == "auto" and sys.stderr.isatty())
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -19,11 +26,15 @@ def configure_logging(config: LogConfig) -> None:
     ]
     # Tracebacks without the values of variables: those of the client hold credentials.
     last: list[Processor] = (
-        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        [
+            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+            lambda _logger, _method, line: mask(str(line)),
+        ]
         if columns
         else [
             structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False)),
             structlog.processors.EventRenamer("msg"),
+            lambda _logger, _method, event: inside(dict(event), mask),
             structlog.processors.JSONRenderer(),
         ]
     )

@@ -1,0 +1,81 @@
+"""Takes credentials out of words that are not ours: an OAP, or a proxy before it, may repeat what it was sent."""
+
+import json
+import re
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+from skywalking_provider.model import Secret
+
+MASKED = "********"
+SHORTEST = 4
+"""Shorter texts are part of ordinary words; no mask can tell which."""
+
+_REMEMBERED = 8  # of rotated files: an answer may still repeat the one before
+
+
+class Mask:
+    """What must not be told, in every way in which a program may print it.
+
+    Args:
+        secrets: Those that never change.
+    """
+
+    def __init__(self, *secrets: Secret) -> None:
+        self._given = secrets
+        self._learned: deque[Secret] = deque(maxlen=_REMEMBERED)
+        self._pattern = _pattern_of(secrets)
+
+    def learn(self, *secrets: Secret) -> None:
+        """Mask these as well; the oldest learned ones are forgotten."""
+        new = [secret for secret in secrets if secret not in self._learned]
+        if new:
+            self._learned.extend(new)
+            self._pattern = _pattern_of((*self._given, *self._learned))
+
+    def __call__(self, text: str) -> str:
+        """The text without the secrets."""
+        return self._pattern.sub(MASKED, text) if self._pattern else text
+
+    def json(self, text: str) -> str:
+        """A JSON text without the secrets, JSON still."""
+        masked = self(text)
+        if masked == text:
+            return text
+        try:
+            json.loads(masked)
+        except ValueError:  # a number, or more than one string
+            return f'"{MASKED}"'
+        return masked
+
+
+def inside(value: Any, mask: Callable[[str], str]) -> Any:
+    """A JSON value with every text of it masked; numbers stay numbers."""
+    match value:
+        case str():
+            return mask(value)
+        case dict():
+            return {inside(key, mask): inside(one, mask) for key, one in value.items()}
+        case list() | tuple():
+            return [inside(one, mask) for one in value]
+    return value
+
+
+def _pattern_of(secrets: tuple[Secret, ...]) -> re.Pattern[str] | None:
+    forms = {form for secret in secrets for form in _forms(secret.reveal()) if len(form) >= SHORTEST}
+    return re.compile("|".join(map(re.escape, sorted(forms, key=len, reverse=True)))) if forms else None
+
+
+def _forms(text: str) -> set[str]:
+    """As it is, on one line, in Python, in a URL; in JSON that is a text of JSON that is a text of JSON."""
+    plain = {text, text.strip(), " ".join(text.split())}
+    once = _quoted(plain)
+    twice = _quoted(once)
+    urls = {encode(one, safe="") for one in plain for encode in (quote, quote_plus)}
+    return plain | once | twice | _quoted(twice) | {repr(one)[1:-1] for one in plain} | urls
+
+
+def _quoted(texts: set[str]) -> set[str]:
+    return {json.dumps(one, ensure_ascii=ascii_only)[1:-1] for one in texts for ascii_only in (True, False)}
