@@ -9,18 +9,22 @@ from skywalking_provider.spec import EntitySpec, ExpressionSpec, GraphqlSpec, Sl
 from skywalking_provider.spec.duration import format_duration
 
 
-def metadata_of(spec: Spec, backend: Backend) -> dict[str, str]:
+def metadata_of(spec: Spec, backend: Backend | None) -> dict[str, str]:
     """The resolved query, the selector as written, the window's length; no OAP is asked.
+
+    Args:
+        spec: The block.
+        backend: None where it is not for everybody to know: its name, link and pattern are not told.
 
     Raises:
         ProviderError: The block cannot be measured.
     """
-    facts = {"backend": backend.name}
-    if backend.config.ui:
+    facts = {"backend": backend.name} if backend else {}
+    if backend and backend.config.ui:
         facts["ui"] = backend.config.ui
     match spec:
         case GraphqlSpec():
-            dialect = backend.known_dialect
+            dialect = backend.known_dialect if backend else None
             query = graphql.healed(spec, nullable=dialect is None or dialect.nullable)
             closed = "" if spec.compatibility is None else " up to now, the unfinished minute included"
             return facts | {
@@ -33,8 +37,8 @@ def metadata_of(spec: Spec, backend: Backend) -> dict[str, str]:
             return facts | {"sli": spec.sli.value, "metrics": _metrics(spec, backend)} | _entity(spec, backend)
 
 
-def _entity(spec: EntitySpec, backend: Backend) -> dict[str, str]:
-    facts = {"service": wanted_service(spec, backend.config.service_name), "window": format_duration(spec.window)}
+def _entity(spec: EntitySpec, backend: Backend | None) -> dict[str, str]:
+    facts = {"service": _service(spec, backend), "window": format_duration(spec.window)}
     if spec.layer:
         facts["layer"] = spec.layer
     if spec.endpoint:
@@ -46,9 +50,17 @@ def _entity(spec: EntitySpec, backend: Backend) -> dict[str, str]:
     return facts
 
 
-def _metrics(spec: SliSpec, backend: Backend) -> str:
+def _service(spec: EntitySpec, backend: Backend | None) -> str:
+    if backend:
+        return wanted_service(spec, backend.config.service_name)
+    if isinstance(spec.service, str):
+        return spec.service
+    return ", ".join(f"{part} {name}" for part, name in spec.service.model_dump(exclude_none=True).items())
+
+
+def _metrics(spec: SliSpec, backend: Backend | None) -> str:
     """The metrics that are read of an OAP with the usual ones; the first name where versions differ."""
-    service = wanted_service(spec, backend.config.service_name)
+    service = _service(spec, backend)
     instance = spec.instances.told if spec.instances else None
     layers = (spec.layer,) if spec.layer else ()
     names = names_of(Entities((Entity(service, instance=instance, endpoint=spec.endpoint),), layers))

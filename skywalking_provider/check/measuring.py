@@ -91,12 +91,13 @@ async def measure(
     recorded: Recorded,
     languages: Languages,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    namespace: str | None = None,
 ) -> Checked:
-    """Measure once, without waiting."""
+    """Measure once, without waiting, as a run of the namespace would; by default that of the template."""
     recorder, began, instant = recorded.recorder, time.perf_counter(), now()
     recorder.begin()
     engine = Engine(recorded.backends, languages, lambda: instant)
-    run = Run(namespace=question.template.namespace or "default", name="check")
+    run = Run(namespace=namespace or question.template.namespace or "default", name="check")
     measurement = await engine.run(question.metric, run, Deadline.after(_SECONDS))
     seconds, exchanges = time.perf_counter() - began, tuple(recorder.exchanges)
     reason = reason_in(measurement)

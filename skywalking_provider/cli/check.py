@@ -59,6 +59,10 @@ def check_command(
     metrics: Annotated[
         list[str] | None, typer.Option("--metric", "-m", metavar="NAME", help="Only this metric; may be repeated.")
     ] = None,
+    namespace: Annotated[
+        str | None,
+        typer.Option("--namespace", "-n", help="Whose run asks; by default the template's, else default."),
+    ] = None,
     output: Annotated[Output, typer.Option("--output", "-o", help="wide: with raw answers.")] = Output.HUMAN,
     plugin_name: Annotated[
         str, typer.Option(metavar="NAME", help="The plugin's name in Argo's configuration.")
@@ -86,7 +90,7 @@ def check_command(
         for line in str(error).splitlines():
             typer.echo(f"skywalking-provider: {line}", err=True)
         raise typer.Exit(WRONG) from error
-    checked = asyncio.run(_measure(questions, backends, any_name=address is not None))
+    checked = asyncio.run(_measure(questions, backends, namespace, any_name=address is not None))
     mask = mask_of(backends.values())
     if output is Output.JSON:
         for one in skipped:
@@ -132,13 +136,13 @@ def _backends(config: Path | None, address: str | None) -> dict[str, BackendConf
 
 
 async def _measure(
-    questions: Sequence[Question], backends: dict[str, BackendConfig], *, any_name: bool
+    questions: Sequence[Question], backends: dict[str, BackendConfig], namespace: str | None, *, any_name: bool
 ) -> list[Checked]:
     """One after another: each is shown with the time that it took."""
     if not questions:
         return []
     async with open_languages() as languages, open_recorded(backends, any_name=any_name) as recorded:
-        return [await measure(question, recorded, languages) for question in questions]
+        return [await measure(question, recorded, languages, namespace=namespace) for question in questions]
 
 
 def _show(

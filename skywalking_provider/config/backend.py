@@ -1,6 +1,7 @@
 """How one OAP is reached: its address, credentials and limits."""
 
 from datetime import timedelta
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 from skywalking_provider.config.types import (
     HeaderName,
     Link,
+    NamespacePattern,
     Seconds,
     SecretText,
     Section,
@@ -54,6 +56,7 @@ class BackendConfig(Section):
     Attributes:
         url: Base URL; /graphql is appended to it.
         aliases: Other addresses that templates use for this OAP. They are compared, never dialled.
+        allowed_namespaces: Namespaces whose runs may use this OAP, `*` for any characters; by default all.
         timeout: How long one request may take.
         ui: Address of the SkyWalking UI, for the link in a run's status.
         service_name: How the parts of a service become the name that SkyWalking knows.
@@ -68,6 +71,7 @@ class BackendConfig(Section):
 
     url: Url
     aliases: tuple[Url, ...] = ()
+    allowed_namespaces: Annotated[tuple[NamespacePattern, ...], Field(min_length=1)] | None = None
     ui: Link | None = None
     service_name: Annotated[str, AfterValidator(check_pattern)] = "{name}.{namespace}"
     timezone: Zone | None = None
@@ -80,6 +84,12 @@ class BackendConfig(Section):
     headers: dict[HeaderName, SecretText] = Field(default_factory=dict)
     basic: Basic | None = None
     bearer: Bearer | None = None
+
+    def allows(self, namespace: str | None) -> bool:
+        """Whether the runs of a namespace may use this OAP; None is nobody in particular."""
+        if self.allowed_namespaces is None:
+            return True
+        return namespace is not None and any(fnmatchcase(namespace, one) for one in self.allowed_namespaces)
 
     @model_validator(mode="after")
     def _one_authorization(self) -> "BackendConfig":

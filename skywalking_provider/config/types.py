@@ -34,6 +34,12 @@ def header_name(value: str) -> str:
     return value
 
 
+def namespace_pattern(value: str) -> str:
+    if not re.fullmatch(r"[a-z0-9*]([-a-z0-9*]{0,61}[a-z0-9*])?", value):
+        raise ValueError("is no namespace, such as team-a, and no pattern of one, such as team-*")
+    return value
+
+
 def link(value: str) -> str:
     if "@" in value.partition("://")[2].partition("/")[0]:  # shown to everybody who may read a run
         raise ValueError("must not carry credentials: it is shown in the status of every run")
@@ -75,6 +81,7 @@ SecretText = Annotated[Secret, BeforeValidator(_secret), PlainSerializer(lambda 
 Seconds = Annotated[Duration, PlainSerializer(format_duration, return_type=str)]
 Mode = Annotated[int, BeforeValidator(_octal), PlainSerializer(lambda mode: f"{mode:04o}", return_type=str)]
 HeaderName = Annotated[str, AfterValidator(header_name)]
+NamespacePattern = Annotated[str, AfterValidator(namespace_pattern)]
 Link = Annotated[str, AfterValidator(link)]
 Url = Annotated[str, AfterValidator(normalise_address)]
 Zone = Annotated[ZoneInfo, BeforeValidator(_zone), PlainSerializer(str, return_type=str)]

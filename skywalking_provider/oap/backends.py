@@ -1,7 +1,7 @@
 """The configured OAPs, how a block selects one of them, and who may."""
 
 import difflib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from functools import reduce
@@ -24,15 +24,25 @@ class Backends:
     def select(self, name: str | None, address: str | None, namespace: str | None) -> Backend:
         """The backend that a block means, for a namespace: the only way to one, before any cache or request.
 
+        To a namespace, a backend that it may not use does not exist: what is told is the same in both cases.
+
         Args:
             name: The block's `backend`.
             address: The block's `address`, normalised. It is compared, never dialled.
             namespace: Whose run asks; None where nobody's does, and nothing will be read.
 
         Raises:
-            ProviderError: BACKEND_UNKNOWN, with the configured names.
+            ProviderError: BACKEND_UNKNOWN, with the names that the namespace may know.
         """
-        return Backend(self._meant(name, address), OWN if namespace is None else namespace)
+        allowed = {known: one for known, one in self._backends.items() if one.config.allows(namespace)}
+        addresses = {known: owner for known, owner in self._addresses.items() if owner in allowed}
+        whose = "" if namespace is None else f" for namespace {namespace}"
+        return Backend(_meant(name, address, allowed, addresses, whose), OWN if namespace is None else namespace)
+
+    @property
+    def restricted(self) -> bool:
+        """Whether there is a backend that not everybody may use."""
+        return any(one.config.allowed_namespaces is not None for one in self._backends.values())
 
     def masked(self, text: str) -> str:
         """A text without the credentials of any backend, which what an OAP says may repeat."""
@@ -42,37 +52,43 @@ class Backends:
         """The same for JSON, which it stays."""
         return reduce(lambda words, backend: backend.mask.json(words), self._backends.values(), text)
 
-    def _meant(self, name: str | None, address: str | None) -> Connected:
-        if name is not None and name not in self._backends:
-            raise self._unknown(f"backend: {name!r} is not configured", name, self._backends)
-        if address is not None:
-            owner = self._addresses.get(address)
-            if owner is None:
-                raise self._unknown(f"address: no configured backend has {address!r}", address, self._addresses)
-            if name not in (None, owner):
-                raise ProviderError(
-                    Reason.BACKEND_UNKNOWN, f"address: {address!r} is backend {owner}, not {name}", "write one of them"
-                )
-            name = owner
-        if name is not None:
-            return self._backends[name]
-        if len(self._backends) > 1:
-            raise ProviderError(
-                Reason.BACKEND_UNKNOWN,
-                "backend: is required where several are configured",
-                f"write one of {', '.join(sorted(self._backends))}",
-            )
-        return next(iter(self._backends.values()))
 
-    def _unknown(self, what: str, given: str, known: Mapping[str, object]) -> ProviderError:
-        near = difflib.get_close_matches(given, known, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        names = ", ".join(sorted(self._backends))
-        return ProviderError(
+def _meant(
+    name: str | None, address: str | None, allowed: Mapping[str, Connected], addresses: Mapping[str, str], whose: str
+) -> Connected:
+    if not allowed:
+        raise _unknown(f"no backend is configured{whose}", "", (), ())
+    if name is not None and name not in allowed:
+        raise _unknown(f"backend: {name!r} is not configured{whose}", name, allowed, allowed)
+    if address is not None:
+        owner = addresses.get(address)
+        if owner is None:
+            raise _unknown(f"address: no backend configured{whose} has {address!r}", address, addresses, allowed)
+        if name not in (None, owner):
+            raise ProviderError(
+                Reason.BACKEND_UNKNOWN, f"address: {address!r} is backend {owner}, not {name}", "write one of them"
+            )
+        name = owner
+    if name is not None:
+        return allowed[name]
+    if len(allowed) > 1:
+        raise ProviderError(
             Reason.BACKEND_UNKNOWN,
-            what,
-            f"{hint}backends are {names}; an administrator adds a backend or an alias to the provider's configuration",
+            f"backend: is required where several are configured{whose}",
+            f"write one of {', '.join(sorted(allowed))}",
         )
+    return next(iter(allowed.values()))
+
+
+def _unknown(what: str, given: str, known: Collection[str], names: Collection[str]) -> ProviderError:
+    near = difflib.get_close_matches(given, known, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    listed = f"backends are {', '.join(sorted(names))}; " if names else ""
+    return ProviderError(
+        Reason.BACKEND_UNKNOWN,
+        what,
+        f"{hint}{listed}an administrator adds a backend, an alias or an allowed namespace to the configuration",
+    )
 
 
 @asynccontextmanager

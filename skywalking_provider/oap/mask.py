@@ -69,13 +69,18 @@ def _pattern_of(secrets: tuple[Secret, ...]) -> re.Pattern[str] | None:
 
 
 def _forms(text: str) -> set[str]:
-    """As it is, on one line, in Python, in a URL; in JSON that is a text of JSON that is a text of JSON."""
-    plain = {text, text.strip(), " ".join(text.split())}
-    once = _quoted(plain)
-    twice = _quoted(once)
-    urls = {encode(one, safe="") for one in plain for encode in (quote, quote_plus)}
-    return plain | once | twice | _quoted(twice) | {repr(one)[1:-1] for one in plain} | urls
+    """In every way, and in every way of that: a program shows as JSON what another showed as Python."""
+    forms = {text, text.strip(), " ".join(text.split())}
+    for _ in range(_NESTED):
+        forms |= {encode(form) for form in forms for encode in _ENCODERS}
+    return forms
 
 
-def _quoted(texts: set[str]) -> set[str]:
-    return {json.dumps(one, ensure_ascii=ascii_only)[1:-1] for one in texts for ascii_only in (True, False)}
+_NESTED = 3
+_ENCODERS: tuple[Callable[[str], str], ...] = (
+    lambda text: json.dumps(text)[1:-1],
+    lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
+    lambda text: repr(text)[1:-1],
+    lambda text: quote(text, safe=""),
+    quote_plus,
+)

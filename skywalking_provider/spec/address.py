@@ -1,5 +1,6 @@
 """Addresses select a configured backend. They are compared, never dialled."""
 
+from unicodedata import normalize
 from urllib.parse import urlsplit
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -14,7 +15,7 @@ def normalise_address(address: str) -> str:
     Raises:
         ValueError: It is no HTTP URL, or has parts that cannot belong to a base URL.
     """
-    if "@" in address or "?" in address:  # before anything repeats it: it may hold a secret
+    if set("@?") & set(normalize("NFKC", address)):  # before anything repeats it: it may hold a secret
         raise ValueError(
             "an address must not carry credentials or a query; those belong in a backend of the configuration"
         )

@@ -251,8 +251,14 @@ async def test_no_body_of_a_refusal_is_repeated(bench: Bencher) -> None:
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
-        ({"backend": "staging"}, "BACKEND_UNKNOWN backend: 'staging' is not configured: backends are prod"),
-        ({"address": "http://169.254.169.254"}, "BACKEND_UNKNOWN address: no configured backend has"),
+        (
+            {"backend": "staging"},
+            "BACKEND_UNKNOWN backend: 'staging' is not configured for namespace bookinfo: backends are prod",
+        ),
+        (
+            {"address": "http://169.254.169.254"},
+            "BACKEND_UNKNOWN address: no backend configured for namespace bookinfo has",
+        ),
         ({"intervall": "3m"}, "BLOCK_INVALID the block under provider.plugin is wrong: intervall: unknown key"),
     ],
 )
