@@ -12,7 +12,7 @@ import grpc.aio
 import pytest
 import structlog
 from echoing import ANSWERS, ENCODINGS, WORDY, EchoingOap, echoing_oap
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skywalking_provider.config import BackendConfig, Config
