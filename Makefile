@@ -86,6 +86,15 @@ $(CHART_TOOLS): tools/charts/go.mod tools/charts/go.sum | go
 	@$(BIN)/python -m skywalking_provider.conditions.precompile
 	@mkdir -p .cache && touch $@
 
+# The page is tested in a real browser: Debian's, where there is none.
+.PHONY: chromium
+chromium:
+	@test -n "$${CHROMIUM:-}" || command -v chromium google-chrome >/dev/null || { \
+	  echo "==> Chromium, for the tests of the page"; \
+	  test "$$(id -u)" = 0 && command -v apt-get >/dev/null || \
+	    { echo "make: Chromium is missing; install it (apt-get install chromium), or name one with CHROMIUM=" >&2; exit 1; }; \
+	  { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends chromium fonts-dejavu-core; } >/dev/null; }
+
 .PHONY: build
 build: $(VENV)/.installed $(BRIDGE) $(HOST) $(WASM) .cache/precompiled ## the bridge, the condition language, the packages
 
@@ -99,7 +108,7 @@ demo: build ## a healthy and a bad canary, judged on this machine in under a min
 	@$(BIN)/skywalking-provider demo --bridge $(BRIDGE) --argo-host $(HOST)
 
 .PHONY: test
-test: build cc $(CHART_TOOLS) ## unit, property, capture, contract and conformance tests
+test: build cc chromium $(CHART_TOOLS) ## unit, property, capture, contract and conformance tests
 	$(call say,Python tests)
 	@$(BIN)/pytest -q -m "not e2e"
 	$(call say,Go tests of the condition language)

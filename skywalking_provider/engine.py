@@ -99,6 +99,8 @@ class Engine:
         return measurement
 
     def _tell(self, record: Record) -> None:
+        if self._watches and not record.trail.reads:
+            record.trail.facts = self.metadata(record.metric)
         for watch in self._watches:
             try:
                 watch(record)

@@ -1,7 +1,7 @@
 """What one answer about a measurement was made of, for those who watch: metrics, logs, the page."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from skywalking_provider.errors import Reason
 from skywalking_provider.forms.sample import Sample
@@ -21,6 +21,7 @@ class Trail:
         reads: The requests for it.
         sample: What they brought.
         of: Whom it is of, where the block does not say it all.
+        facts: What the block alone tells, where nothing could be read.
     """
 
     backend: str = ""
@@ -30,6 +31,7 @@ class Trail:
     reads: tuple[Read, ...] = ()
     sample: Sample | None = None
     of: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

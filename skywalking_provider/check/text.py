@@ -7,11 +7,11 @@ from rich.text import Text
 from skywalking_provider.check.buckets import rows_of
 from skywalking_provider.check.chart import chart
 from skywalking_provider.check.measuring import Checked, Condition
-from skywalking_provider.check.pretty import bounded, compact, json_lines, query_lines
 from skywalking_provider.check.questions import Skipped
 from skywalking_provider.check.recording import Exchange
 from skywalking_provider.explain import window_text
 from skywalking_provider.model import Phase
+from skywalking_provider.pretty import bounded, compact, json_lines, query_lines
 
 ICONS = {
     Phase.SUCCESSFUL: ("✔", "green"),

@@ -24,6 +24,7 @@ def serve_command(
     http: Annotated[
         str | None, typer.Option(help="host:port of /metrics, /healthz and /readyz; by default off.")
     ] = None,
+    page: Annotated[str | None, typer.Option(help="host:port of the page, on loopback; by default off.")] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
     log_format: Annotated[str | None, typer.Option(help="auto, json or console.")] = None,
     print_config: Annotated[
@@ -43,6 +44,7 @@ def serve_command(
         "insecure": insecure,
         "drain": drain,
         "http": {"listen": http} if http else None,
+        "page": {"listen": page} if page else None,
         "log": log or None,
     }
     try:

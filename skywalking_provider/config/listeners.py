@@ -1,9 +1,10 @@
-"""Where the service lets itself be watched: probes and metrics."""
+"""Where the service lets itself be watched: probes and metrics for machines, a page for people."""
 
+import ipaddress
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from skywalking_provider.config.types import Section
 
@@ -21,8 +22,25 @@ def host_and_port(address: str) -> tuple[str, int]:
     return host, int(port)
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only this machine, or this pod, can reach a host."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def _address(address: str) -> str:
     host_and_port(address)
+    return address
+
+
+def _loopback(address: str) -> str:
+    if not is_loopback(host_and_port(address)[0]):
+        raise ValueError(
+            f"{address!r} is open to others, and the page authenticates nobody; listen on 127.0.0.1 and reach it "
+            "through kubectl port-forward, or put an authenticating proxy into the pod"
+        )
     return address
 
 
@@ -36,3 +54,17 @@ class HttpConfig(Section):
 
     listen: Annotated[str, AfterValidator(_address)] = "127.0.0.1:9464"
     bridges: Path | None = None
+
+
+class PageConfig(Section):
+    """For people: the last measurements, in a browser.
+
+    Attributes:
+        listen: host:port, on loopback only.
+        hosts: Further names under which a browser may ask for it, such as that of an authenticating proxy.
+        measurements: How many are kept.
+    """
+
+    listen: Annotated[str, AfterValidator(_loopback)] = "127.0.0.1:9465"
+    hosts: tuple[str, ...] = ()
+    measurements: int = Field(default=500, ge=1, le=5000)

@@ -9,7 +9,7 @@ import yaml
 from pydantic import Field, model_validator
 
 from skywalking_provider.config.backend import BackendConfig
-from skywalking_provider.config.listeners import HttpConfig
+from skywalking_provider.config.listeners import HttpConfig, PageConfig
 from skywalking_provider.config.types import Mode, Seconds, Section
 
 OAP_ADDRESS = "SW_OAP_ADDRESS"
@@ -33,6 +33,7 @@ class Config(Section):
         insecure: Serve on `listen` beyond loopback without authentication.
         drain: How long calls in flight may go on after the first SIGTERM.
         http: Probes and metrics over HTTP, where they are wanted.
+        page: The page with the last measurements, where it is wanted.
         backends: The OAPs by name.
     """
 
@@ -44,6 +45,7 @@ class Config(Section):
     drain: Seconds = timedelta(seconds=15)
     log: LogConfig = LogConfig()
     http: HttpConfig | None = None
+    page: PageConfig | None = None
     backends: dict[str, BackendConfig] = Field(default={}, validate_default=True)
 
     @model_validator(mode="after")

@@ -49,7 +49,8 @@ def sample_of(spec: ExpressionSpec, entities: Entities, data: Mapping[str, Any])
         if not entities.selector or any(one.present for one in _reads("", found)):  # a silent pod stays absent
             results[wanted.entity.name] = _result(_type(data, wanted), data, wanted, found, spec.scale)
     result = results if entities.selector else next(iter(results.values()))
-    return Sample(result, f"{spec.expression} {_told(result)}", _one_speaks(reads, entities), calls)
+    shown = tuple(_scaled_series(read, spec.scale) for read in reads)
+    return Sample(result, f"{spec.expression} {_told(result)}", _one_speaks(reads, entities), calls, shown=shown)
 
 
 def nearest_metrics(expression: str, known: Sequence[str]) -> str:
@@ -71,6 +72,10 @@ def _reads(name: str, found: Sequence[Found]) -> list[Series]:
     if not found:
         return [Series(name, ())]
     return [Series(f"{name} {_label(one.labels)}".rstrip(), one.buckets) for one in found]
+
+
+def _scaled_series(read: Series, scale: float) -> Series:
+    return Series(read.name, tuple(bucket if bucket is None else _scaled(bucket, scale) for bucket in read.buckets))
 
 
 def _read_name(entity: Entity, entities: Entities) -> str:

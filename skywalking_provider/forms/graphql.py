@@ -36,7 +36,7 @@ def sample_of(spec: GraphqlSpec, query: Healed, data: Mapping[str, Any]) -> Samp
     """
     if spec.compatibility:
         series = tuple(series_of(data))
-        return Sample(data, _told(series), ())
+        return Sample(data, _told(series), (), shown=series)
     for name, words in errors_of({name: data.get(name) for name in query.expressions}):
         raise expression_error(name, words)
     result: dict[str, Any] = {}
@@ -54,7 +54,8 @@ def sample_of(spec: GraphqlSpec, query: Healed, data: Mapping[str, Any]) -> Samp
             if spec.absent == "drop" and name not in query.counts:
                 result[name] = _without_absent(answer, _present(told))
     series = tuple(reads)
-    return Sample(result, _told(series), series, covered=min((len(one.present) for one in series), default=None))
+    covered = min((len(one.present) for one in series), default=None)
+    return Sample(result, _told(series), series, covered=covered, shown=series)
 
 
 def _series(name: str, answer: Any) -> list[Series]:

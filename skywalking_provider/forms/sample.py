@@ -15,6 +15,7 @@ class Sample:
         reads: The reads; one without a present bucket makes the measurement NO_DATA.
         calls: Calls in the window, where they were read.
         covered: In how many buckets of the window there is data, where that is known.
+        shown: What was read, as a person looks at it: in the unit of the result, absent where nothing was called.
     """
 
     result: object
@@ -22,6 +23,7 @@ class Sample:
     reads: tuple[Series, ...]
     calls: int | None = None
     covered: int | None = None
+    shown: tuple[Series, ...] = ()
 
     @property
     def silent(self) -> tuple[Series, ...]:

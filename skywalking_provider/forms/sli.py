@@ -1,6 +1,6 @@
 """Form C: an indicator by name, over the whole window, from counts where OAP keeps counts."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,14 +69,16 @@ def sample_of(
     Raises:
         ProviderError: OAP does not accept a metric, or its numbers are none.
     """
-    rows = [row for at, entity in enumerate(entities.all) for row in _rows(spec, metrics, at, entity, data, mqe=mqe)]
+    by_entity = {entity: _rows(spec, metrics, at, entity, data, mqe=mqe) for at, entity in enumerate(entities.all)}
+    rows = [row for of_entity in by_entity.values() for row in of_entity]
     calls = sum(row.calls for row in rows)
     reads = (Series(metrics.value or metrics.calls, tuple(row.calls for row in rows)),)
     if not rows:
         return Sample(None, spec.sli, reads, 0)
     result = _indicator(spec, rows, window)
     covered = len({row.bucket for row in rows})
-    return Sample(result, f"{_name(spec)} {number_text(result)}", reads, calls, covered)
+    shown = tuple(one for entity, its in by_entity.items() for one in _shown(spec, entity, its, window))
+    return Sample(result, f"{_name(spec)} {number_text(result)}", reads, calls, covered, shown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,17 @@ def _rows(
         for bucket, (count, value) in enumerate(zip(calls, values, strict=False))
         if count and value is not None
     ]
+
+
+def _shown(spec: SliSpec, entity: Entity, rows: Sequence[_Row], window: Window) -> Iterator[Series]:
+    """The indicator and the calls of one entity, minute by minute."""
+    whose = f" {entity.instance}" if entity.instance else ""
+    unit = FULL if spec.sli in (Sli.SUCCESS_RATE, Sli.APDEX) else 1
+    values = {row.bucket: row.value / unit for row in rows}
+    calls = {row.bucket: row.calls for row in rows}
+    if spec.sli is not Sli.THROUGHPUT:
+        yield Series(f"{_name(spec)}{whose}", tuple(values.get(at) for at in range(window.buckets)))
+    yield Series(f"calls{whose}", tuple(calls.get(at) for at in range(window.buckets)))
 
 
 def _all_within(buckets: Sequence[Any], low: int, high: int | None) -> bool:

@@ -87,9 +87,9 @@ async def running(config: Config, endpoint: Endpoint) -> AsyncIterator[RunningSe
         if endpoint.socket:
             stack.enter_context(owned_socket(endpoint.socket))
         readiness = Readiness("", SERVICE)
-        watching = await stack.enter_async_context(open_watching(config, readiness))
+        watching = await stack.enter_async_context(open_watching(config, readiness, _now))
         languages = await stack.enter_async_context(_ready_languages())
-        backends = await stack.enter_async_context(open_backends(config.backends, _now))
+        backends = await stack.enter_async_context(open_backends(config.backends, _now, observer=watching.observer))
         server = grpc.aio.server(options=_OPTIONS)
         engine = Engine(backends, languages, _now, watching.watches)
         rpc.add_MetricProviderServicer_to_server(MetricProviderService(engine), server)

@@ -1,50 +1,55 @@
 """What lets the service be watched, opened as the configuration says; nothing is imported that it does not want."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
-from skywalking_provider.config import Config, HttpConfig
+from skywalking_provider.config import Config, HttpConfig, PageConfig
+from skywalking_provider.oap import Observer
+from skywalking_provider.oap.observer import UNOBSERVED
 from skywalking_provider.record import Watch
 from skywalking_provider.server.readiness import Readiness
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Watching:
-    """Who is told of every answer, and where to look.
+    """Who is told, and where to look.
 
     Attributes:
-        watches: For the engine.
-        http: host:port of the listener for machines, where there is one.
+        watches: Told of every answer to Argo.
+        observer: Told of what the backends are asked.
+        places: host:port of each listener that there is, by its key of the configuration.
     """
 
-    watches: tuple[Watch, ...] = ()
-    http: str | None = None
-
-    @property
-    def places(self) -> dict[str, str]:
-        """Where to look, for the log."""
-        return {"http": self.http} if self.http else {}
+    watches: list[Watch] = field(default_factory=list)
+    observer: Observer = UNOBSERVED
+    places: dict[str, str] = field(default_factory=dict)
 
 
 @asynccontextmanager
-async def open_watching(config: Config, readiness: Readiness) -> AsyncIterator[Watching]:
+async def open_watching(config: Config, readiness: Readiness, now: Callable[[], datetime]) -> AsyncIterator[Watching]:
     """Listen for as long as the context lasts: from before the service is ready until after its last answer.
+
+    Args:
+        config: Which listeners there are.
+        readiness: For /readyz.
+        now: Our clock.
 
     Raises:
         ConfigError: An address cannot be used.
     """
     async with AsyncExitStack() as stack:
-        watches: list[Watch] = []
-        http = None
+        watching = Watching()
         if config.http is not None:
-            watch, http = await stack.enter_async_context(_http(config.http, config, readiness))
-            watches.append(watch)
-        yield Watching(tuple(watches), http)
+            await stack.enter_async_context(_http(config.http, config, readiness, watching))
+        if config.page is not None:
+            await stack.enter_async_context(_page(config.page, config, now, watching))
+        yield watching
 
 
 @asynccontextmanager
-async def _http(http: HttpConfig, config: Config, readiness: Readiness) -> AsyncIterator[tuple[Watch, str]]:
+async def _http(http: HttpConfig, config: Config, readiness: Readiness, watching: Watching) -> AsyncIterator[None]:
     from prometheus_client.aiohttp import make_aiohttp_handler  # noqa: PLC0415 - only where it is configured
 
     from skywalking_provider.server.bridges import Bridges  # noqa: PLC0415
@@ -53,7 +58,25 @@ async def _http(http: HttpConfig, config: Config, readiness: Readiness) -> Async
     from skywalking_provider.telemetry.metrics import Metrics  # noqa: PLC0415
 
     metrics = Metrics(config.backends)
+    watching.watches.append(metrics.measured)
+    watching.observer = metrics.observer
     bridges = Bridges(http.bridges) if http.bridges else None
     app = http_app(lambda: readiness.ready, make_aiohttp_handler(metrics.registry), bridges)
-    async with listening(app, "http.listen", http.listen) as address:
-        yield metrics.measured, address
+    async with listening(app, "http.listen", http.listen) as watching.places["http"]:
+        yield
+
+
+@asynccontextmanager
+async def _page(
+    page: PageConfig, config: Config, now: Callable[[], datetime], watching: Watching
+) -> AsyncIterator[None]:
+    from skywalking_provider.page.history import History  # noqa: PLC0415 - only where it is configured
+    from skywalking_provider.page.view import View  # noqa: PLC0415
+    from skywalking_provider.server.page import page_app  # noqa: PLC0415
+    from skywalking_provider.server.web import listening  # noqa: PLC0415
+
+    history = History(page.measurements, now)
+    watching.watches.append(history.add)
+    app = page_app(page, history, View(tuple(config.backends), page.measurements), now)
+    async with listening(app, "page.listen", page.listen) as watching.places["page"]:
+        yield

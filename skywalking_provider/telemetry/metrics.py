@@ -1,4 +1,4 @@
-"""Prometheus metrics: what was measured, by closed sets of labels that are there from the start."""
+"""Prometheus metrics of the service: closed sets of labels, whose series are all there from the start."""
 
 import platform
 from collections.abc import Iterable
@@ -15,24 +15,28 @@ from prometheus_client import (
 
 from skywalking_provider import __version__
 from skywalking_provider.record import Record
+from skywalking_provider.telemetry.backends import BackendMetrics
 from skywalking_provider.telemetry.outcomes import NO_REASON, outcomes
+from skywalking_provider.telemetry.shapes import NAMESPACE, SECONDS
 
-NAMESPACE = "skywalking_analysis"
 NO_BACKEND = "-"
 """The backend of a measurement whose block selects none."""
 
-_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15)
-
 
 class Metrics:
-    """The measurements, counted.
+    """The registry, and the measurements in it.
 
     Args:
         backends: The names of the configured backends: the closed set of that label.
+
+    Attributes:
+        registry: All metrics.
+        observer: Counts what the backends are asked.
     """
 
     def __init__(self, backends: Iterable[str]) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call] # a second series for every series, with the time of its making
+        backends = tuple(backends)
+        disable_created_metrics()  # type: ignore[no-untyped-call] # a second series each, with the time of its making
         self.registry = CollectorRegistry(auto_describe=True)
         ProcessCollector(registry=self.registry)
         Info("build", "Version of the provider.", namespace=NAMESPACE, registry=self.registry).info(
@@ -40,22 +44,22 @@ class Metrics:
         )
         self._measurements = Counter(
             "measurements",
-            "Answers to Argo; one measurement that waits has several, all but the last Running.",
+            "Answers to Argo; a measurement that waits has several, all but the last of them Running.",
             ("phase", "reason", "backend"),
             namespace=NAMESPACE,
             registry=self.registry,
         )
         self._seconds = Histogram(
             "measurement_duration_seconds",
-            "From the question to the answer.",
+            "From Argo's question to the answer.",
             ("backend",),
             namespace=NAMESPACE,
             registry=self.registry,
-            buckets=_SECONDS,
+            buckets=SECONDS,
         )
         self._last = Gauge(
             "last_measurement_timestamp_seconds",
-            "When Argo last got an answer.",
+            "When Argo last got an answer; 0 before the first.",
             namespace=NAMESPACE,
             registry=self.registry,
         )
@@ -63,6 +67,7 @@ class Metrics:
             self._seconds.labels(backend)
             for phase, reason in outcomes():
                 self._measurements.labels(phase, reason, backend)
+        self.observer = BackendMetrics(self.registry, backends)
 
     def measured(self, record: Record) -> None:
         """Count one answer."""

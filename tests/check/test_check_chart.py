@@ -6,9 +6,9 @@ import pytest
 
 from skywalking_provider.check.buckets import Row
 from skywalking_provider.check.chart import chart
-from skywalking_provider.check.pretty import bounded, json_lines, query_lines
 from skywalking_provider.check.text import wrapped
 from skywalking_provider.model import Window
+from skywalking_provider.pretty import bounded, json_lines, query_lines
 from skywalking_provider.series import Bucket
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -1,0 +1,109 @@
+"""The page's listener: on loopback, read only, for its own names, under a strict policy."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from page_bench import NOON, record
+
+from skywalking_provider.config import Config, PageConfig
+from skywalking_provider.mock_oap import ManualClock
+from skywalking_provider.page.history import History
+from skywalking_provider.page.view import View
+from skywalking_provider.server.listen import Endpoint
+from skywalking_provider.server.page import page_app
+from skywalking_provider.server.serve import running
+
+STATIC = ("/static/page.css", "/static/page.js", "/static/icon.svg")
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[TestClient]:
+    history = History(500, ManualClock(NOON))
+    history.add(record())
+    config = PageConfig.model_validate({"hosts": ["argo.example.org"]})
+    app = page_app(config, history, View(["prod"], 500), ManualClock(NOON))
+    async with TestClient(TestServer(app)) as client:
+        yield client
+
+
+@pytest.mark.parametrize("path", ["/", *STATIC, "/nothing"])
+async def test_nothing_from_elsewhere_is_let_in_and_nothing_may_frame_it(client: TestClient, path: str) -> None:
+    answer = await client.get(path)
+    policy = dict(part.strip().split(" ", 1) for part in answer.headers["Content-Security-Policy"].split(";"))
+
+    assert policy.pop("default-src") == "'none'"
+    assert {policy.pop(name) for name in ("base-uri", "frame-ancestors", "trusted-types")} == {"'none'"}
+    assert policy.pop("require-trusted-types-for") == "'script'"
+    assert set(policy.values()) == {"'self'"}
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+async def test_it_can_only_be_read(client: TestClient, method: str) -> None:
+    for path in ("/", *STATIC):
+        assert (await client.request(method, path)).status == 405
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "127.0.0.1:9465", "[::1]:80", "LOCALHOST:1", "argo.example.org", "Argo.Example.org:443"]
+)
+async def test_it_answers_under_its_own_names(client: TestClient, host: str) -> None:
+    assert (await client.get("/", headers={"Host": host})).status == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:9465", "evil.example@127.0.0.1", "10.0.0.1", ""],
+)
+@pytest.mark.parametrize("path", ["/", "/static/page.js"])
+async def test_a_name_that_somebody_pointed_at_this_machine_is_refused(
+    client: TestClient, host: str, path: str
+) -> None:
+    answer = await client.get(path, headers={"Host": host})
+
+    assert answer.status == 421
+    assert "apdex" not in await answer.text()
+
+
+async def test_it_needs_nothing_that_is_not_here(client: TestClient) -> None:
+    for path in ("/", *STATIC):
+        text = await (await client.get(path)).text()
+        assert "http://" not in text.replace("http://www.w3.org/2000/svg", "")
+        assert "https://" not in text
+
+
+async def test_no_script_and_no_style_is_inline(client: TestClient) -> None:
+    text = await (await client.get("/")).text()
+
+    assert "<style" not in text
+    assert "style=" not in text
+    assert "onclick" not in text
+    assert text.count("<script") == text.count('<script src="/static/page.js" defer></script>') == 1
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:9465", "10.1.2.3:9465", "[::]:9465", "example.org:80"])
+def test_beyond_loopback_it_is_refused_with_the_way_to_reach_it(listen: str) -> None:
+    with pytest.raises(ValueError, match="kubectl port-forward"):
+        PageConfig.model_validate({"listen": listen})
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:0", "[::1]:9465", "localhost:9465", "127.8.8.8:1"])
+def test_all_of_loopback_will_do(listen: str) -> None:
+    assert PageConfig.model_validate({"listen": listen}).listen == listen
+
+
+async def test_the_service_opens_it_where_the_configuration_says_so(tmp_path: Path) -> None:
+    config = Config.model_validate(
+        {"backends": {"prod": {"url": "http://127.0.0.1:9"}}, "page": {"listen": "127.0.0.1:0"}}
+    )
+    async with (
+        running(config, Endpoint(tmp_path / "p.sock", None)) as server,
+        aiohttp.request("GET", f"http://{server.places['page']}/") as answer,
+    ):
+        assert answer.status == 200
+        assert "No measurement yet" in await answer.text()

@@ -1,0 +1,191 @@
+"""What Prometheus reads: every series from the start, few of them, and nothing in them that grows or is secret."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import grpc.aio
+import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.parser import text_string_to_metric_families
+
+from skywalking_provider.config import Config
+from skywalking_provider.contract.v1 import metric_provider_pb2 as pb
+from skywalking_provider.contract.v1 import metric_provider_pb2_grpc as rpc
+from skywalking_provider.errors import Reason
+from skywalking_provider.mock_oap import MockOap
+from skywalking_provider.model import Measurement, Metric, Phase, Run
+from skywalking_provider.oap.observer import Circuit, Outcome, Source
+from skywalking_provider.record import Record, Trail
+from skywalking_provider.server.listen import Endpoint
+from skywalking_provider.server.serve import running
+from skywalking_provider.telemetry.metrics import Metrics
+from skywalking_provider.telemetry.outcomes import outcomes
+
+BUDGET = 2000
+PLANTED = "hunter2"
+
+
+def samples(registry: CollectorRegistry) -> list[tuple[str, dict[str, str], float]]:
+    return [(one.name, one.labels, one.value) for family in registry.collect() for one in family.samples]
+
+
+def value(metrics: Metrics, name: str, **labels: str) -> float | None:
+    return metrics.registry.get_sample_value(f"skywalking_analysis_{name}", labels)
+
+
+def record(phase: Phase, reason: Reason | None = None, backend: str = "prod", seconds: float = 0.02) -> Record:
+    measurement = Measurement(phase, datetime(2026, 11, 24, 12, tzinfo=UTC))
+    return Record(Metric("m", "", "", b""), Run(), measurement, reason, Trail(backend=backend), seconds)
+
+
+def test_an_answer_is_counted_by_phase_reason_and_backend() -> None:
+    metrics = Metrics(["prod"])
+
+    metrics.measured(record(Phase.FAILED, Reason.CONDITION_NOT_MET))
+    metrics.measured(record(Phase.SUCCESSFUL))
+    metrics.measured(record(Phase.ERROR, Reason.BLOCK_INVALID, backend=""))
+
+    count = "measurements_total"
+    assert value(metrics, count, phase="Failed", reason="CONDITION_NOT_MET", backend="prod") == 1
+    assert value(metrics, count, phase="Successful", reason="NONE", backend="prod") == 1
+    assert value(metrics, count, phase="Error", reason="BLOCK_INVALID", backend="-") == 1
+    assert value(metrics, "measurement_duration_seconds_count", backend="prod") == 2
+    assert value(metrics, "measurement_duration_seconds_bucket", backend="prod", le="0.025") == 2
+    assert value(metrics, "measurement_duration_seconds_bucket", backend="prod", le="0.01") == 0
+
+
+def test_what_a_backend_is_asked_is_counted_by_how_it_ended() -> None:
+    metrics = Metrics(["prod"])
+    observer = metrics.observer
+
+    observer.request_started("prod")
+    assert value(metrics, "backend_inflight", backend="prod") == 1
+    observer.request_done("prod", Outcome.AWAY, 0.3)
+    observer.shared("prod", Source.FLIGHT)
+    observer.shared("prod", Source.CACHE)
+    observer.shared("prod", Source.CACHE)
+    observer.retried("prod")
+    observer.shed("prod")
+    observer.clock_skew("prod", -1.5)
+
+    assert value(metrics, "backend_inflight", backend="prod") == 0
+    assert value(metrics, "backend_requests_total", backend="prod", code="away") == 1
+    assert value(metrics, "backend_requests_total", backend="prod", code="ok") == 0
+    assert value(metrics, "backend_request_duration_seconds_sum", backend="prod") == pytest.approx(0.3)
+    assert value(metrics, "coalesced_total", backend="prod") == 1
+    assert value(metrics, "cache_hits_total", backend="prod") == 2
+    assert value(metrics, "retries_total", backend="prod") == 1
+    assert value(metrics, "shed_total", backend="prod") == 1
+    assert value(metrics, "clock_skew_seconds", backend="prod") == -1.5
+
+
+def test_a_circuit_is_in_one_state_at_a_time_and_begins_closed() -> None:
+    metrics = Metrics(["prod"])
+
+    def states() -> dict[str, float | None]:
+        return {one.value: value(metrics, "circuit_state", backend="prod", state=one) for one in Circuit}
+
+    assert states() == {"closed": 1, "open": 0, "half_open": 0}
+    metrics.observer.circuit_changed("prod", Circuit.OPEN)
+    assert states() == {"closed": 0, "open": 1, "half_open": 0}
+
+
+def test_every_series_is_there_before_anything_happened_and_none_comes_later() -> None:
+    metrics = Metrics(["prod"])
+    before = {(name, *sorted(labels.items())) for name, labels, _ in samples(metrics.registry)}
+
+    for backend in ("prod", ""):
+        for phase, reason in outcomes():
+            metrics.measured(record(Phase(phase), None if reason == "NONE" else Reason(reason), backend))
+    for outcome in Outcome:
+        metrics.observer.request_started("prod")
+        metrics.observer.request_done("prod", outcome, 1)
+    for source in Source:
+        metrics.observer.shared("prod", source)
+    for state in Circuit:
+        metrics.observer.circuit_changed("prod", state)
+
+    assert {(name, *sorted(labels.items())) for name, labels, _ in samples(metrics.registry)} == before
+
+
+def test_every_reason_can_be_counted() -> None:
+    assert {reason for _, reason in outcomes()} == {*Reason, "NONE"}
+
+
+def test_twenty_backends_stay_within_the_budget_of_series() -> None:
+    metrics = Metrics([f"backend-{number}" for number in range(20)])
+
+    assert len(samples(metrics.registry)) < BUDGET
+
+
+def test_names_and_labels_follow_the_rules_of_prometheus() -> None:
+    metrics = Metrics(["prod"])
+
+    for family in metrics.registry.collect():
+        own = family.name.startswith("skywalking_analysis_")
+        assert own or family.name.startswith("process_"), family.name
+        assert family.documentation
+        for sample in family.samples:
+            assert set(sample.labels) <= {"phase", "reason", "backend", "code", "state", "le", "version", "python"}
+        if family.type == "histogram":
+            assert family.name.endswith("_seconds")
+
+
+def block(**keys: Any) -> bytes:
+    query = """query q($duration: Duration!) { apdex: readMetricsValues(condition: {name: "service_apdex", entity:
+      {scope: Service, serviceName: "canary|reviews|bookinfo|cluster-1|-", normal: true}}, duration: $duration) {
+        label values { values { value } } } }"""
+    return json.dumps({"interval": "3m", "query": query} | keys).encode()
+
+
+async def test_the_service_counts_what_it_did_and_shows_neither_query_nor_name_nor_secret(tmp_path: Path) -> None:
+    path = tmp_path / "p.sock"
+    async with MockOap("failing-canary") as oap:
+        config = Config.model_validate(
+            {
+                "backends": {"prod": {"url": oap.url, "bearer": {"token": PLANTED}}},
+                "http": {"listen": "127.0.0.1:0"},
+            }
+        )
+        asked = pb.Metric(
+            name="latency-of-reviews", success_condition="len(result.apdex.values.values) > 100", block=block()
+        )
+        run = pb.Run(namespace="bookinfo", name="reviews-6c85f7bf4-2", uid="4b9d")
+        async with running(config, Endpoint(path, None)) as server, aiohttp.ClientSession() as session:
+            async with grpc.aio.insecure_channel(f"unix:{path}") as channel:
+                await rpc.MetricProviderStub(channel).Run(pb.RunRequest(metric=asked, run=run), timeout=10)
+            async with session.get(f"http://{server.places['http']}/metrics") as answer:
+                text = await answer.text()
+
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    failed = [
+        one.value
+        for one in families["skywalking_analysis_measurements"].samples
+        if one.labels == {"phase": "Failed", "reason": "CONDITION_NOT_MET", "backend": "prod"}
+    ]
+    requests = sum(
+        one.value
+        for one in families["skywalking_analysis_backend_requests"].samples
+        if one.labels.get("code") == "ok" and one.name.endswith("_total")
+    )
+    assert failed == [1]
+    assert requests >= 2
+    assert len(families["skywalking_analysis_clock_skew_seconds"].samples) == 1
+    for word in (PLANTED, "bookinfo", "reviews", "readMetricsValues", "6c85f7bf4", "4b9d", oap.url):
+        assert word not in text
+
+
+async def test_prometheus_may_ask_for_openmetrics(tmp_path: Path) -> None:
+    config = Config.model_validate(
+        {"backends": {"prod": {"url": "http://127.0.0.1:9"}}, "http": {"listen": "127.0.0.1:0"}}
+    )
+    accept = {"Accept": "application/openmetrics-text;version=1.0.0"}
+    async with (
+        running(config, Endpoint(tmp_path / "p.sock", None)) as server,
+        aiohttp.request("GET", f"http://{server.places['http']}/metrics", headers=accept) as answer,
+    ):
+        assert answer.content_type == "application/openmetrics-text"
+        assert (await answer.text()).endswith("# EOF\n")
