@@ -106,8 +106,14 @@ build_oap() {
     rm -f "$home"/libs/{kubernetes-,istio-,netty-tcnative-boringssl-static-*-{osx,windows}}*.jar
     echo "$stamp" > "$LAB_HOME/stamps/oap-$OAP_VERSION"
   fi
-  rm -rf "$home/feed"
-  javac -d "$home/feed" -cp "$home/libs/*" "$LAB/oap/feed"/*.java "$LAB/oap/feed/wire-$wire"/*.java
+  local sources=("$LAB/oap/feed"/*.java "$LAB/oap/feed/wire-$wire"/*.java)
+  stamp=$(fingerprint "$LAB/oap/pom.xml" "${sources[@]}")
+  # Not while it is up to date: a feeder that runs loads its classes when it needs them.
+  if ! [ -d "$home/feed" ] || ! fresh "feed-$OAP_VERSION" "$stamp"; then
+    rm -rf "$home/feed"
+    javac -d "$home/feed" -cp "$home/libs/*" "${sources[@]}"
+    echo "$stamp" > "$LAB_HOME/stamps/feed-$OAP_VERSION"
+  fi
   say "OAP $OAP_VERSION: $(find "$home/libs" -name "*.jar" | wc -l) jars, $(du -sm "$home/libs" | cut -f 1) MB, feeder compiled"
 }
 

@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
-# A real SkyWalking OAP on 127.0.0.1 with H2 in memory: GraphQL for readers, gRPC for mesh telemetry.
+# A real SkyWalking OAP on 127.0.0.1 with H2: GraphQL for readers, gRPC for mesh telemetry.
 # Environment: LAB_DIR, OAP_VERSION (10.1.0, 9.6.0 or 9.2.0), OAP_REST_PORT (12800), OAP_GRPC_PORT (11800),
-#              OAP_ZONE (UTC; a Java zone such as Asia/Shanghai), OAP_PERSIST_S (1; the distribution has 25).
+#              OAP_ZONE (UTC; a Java zone such as Asia/Shanghai), OAP_PERSIST_S (1; the distribution has 25),
+#              OAP_H2 (mem:oap, which a restart forgets; file:/a/path keeps it).
 source "$(dirname "$0")/lib.sh"
 setting OAP_VERSION 10.1.0
 setting OAP_REST_PORT 12800
 setting OAP_GRPC_PORT 11800
 setting OAP_ZONE UTC
 setting OAP_PERSIST_S 1
+setting OAP_H2 mem:oap
 libs=$LAB_HOME/oap/$OAP_VERSION/libs
 need "$libs" "oap (OAP_VERSION=$OAP_VERSION)"
-export OAP_REST_PORT OAP_GRPC_PORT OAP_PERSIST_S
+export OAP_REST_PORT OAP_GRPC_PORT OAP_PERSIST_S OAP_H2
 
 # The first file of a name on the class path wins: a version's own folder stands before the common one.
 config=$LAB/oap/config

@@ -7,7 +7,8 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
-from e2e_lab import ROOT, Lab, Say
+from e2e_lab import ROOT, Lab, Say, free_ports
+from e2e_oaps import Oaps, sidecar_config
 
 PARTS = ("etcd", "apiserver", "controller-manager", "scheduler", "kwok", "oap", "feed", "sidecar", "controller")
 SHOWN = ("controller", "sidecar", "oap", "feed")
@@ -38,12 +39,34 @@ def say(pytestconfig: pytest.Config) -> Say:
 
 
 @pytest.fixture(scope="session")
-def lab(pytestconfig: pytest.Config, say: Say) -> Iterator[Lab]:
+def home() -> Path:
+    return Path(os.environ.get("LAB_HOME", ROOT / ".cache/lab"))
+
+
+@pytest.fixture(scope="session")
+def ports() -> Iterator[int]:
+    """Free ports for all labs, none given twice."""
+    return iter(free_ports(100))
+
+
+@pytest.fixture(scope="session")
+def oaps(home: Path, ports: Iterator[int], say: Say) -> Iterator[Oaps]:
+    """OAPs of several versions; none of them runs before a test asks for it."""
+    oaps = Oaps(home, ports, say).fresh()
+    try:
+        yield oaps
+    finally:
+        oaps.stop()
+
+
+@pytest.fixture(scope="session")
+def lab(pytestconfig: pytest.Config, home: Path, ports: Iterator[int], oaps: Oaps, say: Say) -> Iterator[Lab]:
     """The whole lab, ended by pid whatever happens; its logs stay in .cache/lab/run/e2e."""
-    home = Path(os.environ.get("LAB_HOME", ROOT / ".cache/lab"))
-    with tempfile.TemporaryDirectory(prefix="e2e-") as sockets:
-        lab = Lab.at(home / "run/e2e", home, Path(sockets), say).fresh()
-        (lab.folder / "services.table").write_text("# calls are added by the tests\n")
+    with tempfile.TemporaryDirectory(prefix="e2e-") as sockets:  # a unix socket's name ends at 107 bytes
+        lab = Lab.at(home / "run/e2e", home, ports, say).fresh()
+        config = lab.folder / "sidecar.yaml"
+        config.write_text(sidecar_config(lab.oap, oaps.urls))
+        lab.settings.update(LAB_SOCKET=f"{sockets}/provider.sock", LAB_SIDECAR_CONFIG=str(config))
         pytestconfig.stash[LAB] = lab
         try:
             for part in PARTS:

@@ -42,9 +42,10 @@ class Kubectl:
         answer: Object = json.loads(self.run("get", kind, name, "-o", "json"))
         return answer
 
-    def list(self, kinds: Sequence[str]) -> list[Object]:
-        """All objects of these kinds in the namespace, read by one call."""
-        items: list[Object] = json.loads(self.run("get", ",".join(kinds), "-o", "json"))["items"]
+    def list(self, kinds: Sequence[str], *, everywhere: bool = False) -> list[Object]:
+        """All objects of these kinds in the namespace, or in all of them, read by one call."""
+        flags = ("--all-namespaces",) if everywhere else ()
+        items: list[Object] = json.loads(self.run("get", ",".join(kinds), *flags, "-o", "json"))["items"]
         return items
 
     def merge(self, kind: str, name: str, patch: Mapping[str, Any]) -> None:

@@ -2,15 +2,17 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from e2e_kubectl import Kubectl
 
@@ -52,22 +54,22 @@ class Lab:
     say: Say
 
     @classmethod
-    def at(cls, folder: Path, home: Path, sockets: Path, say: Say) -> "Lab":
-        """A lab on free ports. `sockets` has a short path: a unix socket's name ends at 107 bytes."""
-        settings = dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
-        settings |= {"LAB_DIR": str(folder), "LAB_HOME": str(home), "LAB_SOCKET": str(sockets / "provider.sock")}
-        return cls(folder, home, settings, say)
+    def at(cls, folder: Path, home: Path, ports: Iterator[int], say: Say) -> "Lab":
+        """A lab on ports of its own."""
+        settings = {name: str(next(ports)) for name in PORTS}
+        return cls(folder, home, settings | {"LAB_DIR": str(folder), "LAB_HOME": str(home)}, say)
 
     @property
     def socket(self) -> Path:
         return Path(self.settings["LAB_SOCKET"])
 
     def fresh(self) -> "Lab":
-        """Nothing runs in its folder, and no log of an earlier run is left; what a killed run left is ended."""
+        """Nothing runs in its folder, and nothing of an earlier run is left; what a killed run left is ended."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.stop()
-        for log in self.folder.glob("*.log"):
-            log.unlink()
+        shutil.rmtree(self.folder)
+        self.folder.mkdir()
+        (self.folder / "services.table").write_text("# services are added by the tests\n")
         return self
 
     def start(self, part: str, *args: str) -> None:
@@ -95,6 +97,9 @@ class Lab:
         if ended := done.stdout.replace("stop: ", "").splitlines():
             self.say(", ".join(ended))
 
+    def runs(self, part: str) -> bool:
+        return (self.folder / f"{part}.pid").exists()
+
     def pid(self, part: str) -> int:
         return int((self.folder / f"{part}.pid").read_text().split()[0])
 
@@ -116,37 +121,45 @@ class Lab:
 
     @property
     def graphql(self) -> str:
-        return f"http://127.0.0.1:{self.settings['OAP_REST_PORT']}/graphql"
+        return f"{self.oap}/graphql"
+
+    @property
+    def oap(self) -> str:
+        """The base URL of this lab's OAP."""
+        return f"http://127.0.0.1:{self.settings['OAP_REST_PORT']}"
 
     def log_tail(self, part: str, lines: int = 15, width: int = 300) -> str:
         path = self.folder / f"{part}.log"
         text = path.read_text(errors="replace") if path.exists() else ""
         return "\n".join(line[:width] for line in text.splitlines()[-lines:])
 
-    def feed(self, service: str, profile: str, instances: str = "") -> None:
-        """Let a service have this traffic, ten past minutes included, and wait until OAP answers with them."""
-        table = self.folder / "services.table"
-        with table.open("a") as rows:
-            rows.write(f"{profile} {service} 60 {instances}\n")
-        wait_for(lambda: len(self.apdex(service, minutes=5)) == 5, 30, f"five closed minutes of {service} in OAP")
+    def send(self, service: str, profile: str, instances: str = "", *, calls: int = 60, new: bool = False) -> None:
+        """Let a service have this traffic, with ten minutes of a past unless it is new."""
+        with (self.folder / "services.table").open("a") as rows:
+            rows.write(f"{profile} {service} {calls} {instances} {'new' if new else ''}\n")
 
-    def apdex(self, service: str, minutes: int) -> list[int]:
-        """The service's apdex, times 10000, of the closed minutes that have one."""
+    def feed(self, service: str, profile: str) -> None:
+        """Let a service have this traffic and its past, and wait until OAP answers with them."""
+        self.send(service, profile)
+        wait_for(lambda: self.minutes(service, 5) == 5, 30, f"five closed minutes of {service} in OAP")
+
+    def minutes(self, service: str, last: int) -> int:
+        """How many of the last closed minutes of a service have calls in OAP; any version can tell."""
         query = """query q($service: String!, $duration: Duration!) {
-          apdex: readMetricsValues(
-            condition: {name: "service_apdex", entity: {scope: Service, serviceName: $service, normal: true}},
-            duration: $duration) { values { values { value isEmptyValue } } } }"""
-        end = datetime.now(UTC) - timedelta(minutes=1)
+          calls: readMetricsValues(
+            condition: {name: "service_cpm", entity: {scope: Service, serviceName: $service, normal: true}},
+            duration: $duration) { values { values { value } } } }"""
+        end = datetime.now(ZoneInfo(self.settings.get("OAP_ZONE", "UTC"))) - timedelta(minutes=1)
         duration = {
-            "start": f"{end - timedelta(minutes=minutes - 1):%Y-%m-%d %H%M}",
+            "start": f"{end - timedelta(minutes=last - 1):%Y-%m-%d %H%M}",
             "end": f"{end:%Y-%m-%d %H%M}",
             "step": "MINUTE",
         }
         body = json.dumps({"query": query, "variables": {"service": service, "duration": duration}}).encode()
         request = urllib.request.Request(self.graphql, body, {"content-type": "application/json"})  # noqa: S310 - ours
         with urllib.request.urlopen(request, timeout=10) as reply:  # noqa: S310 - the lab's own OAP
-            values = json.load(reply)["data"]["apdex"]["values"]["values"]
-        return [one["value"] for one in values if not one["isEmptyValue"]]
+            values = json.load(reply)["data"]["calls"]["values"]["values"]
+        return sum(one["value"] > 0 for one in values)
 
 
 def wait_for(ready: Callable[[], bool], seconds: float, what: str) -> None:

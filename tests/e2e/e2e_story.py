@@ -1,7 +1,7 @@
 """What happened to a rollout, as the API server's objects tell it: looked at twice a second until it is decided."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -12,7 +12,7 @@ ROLLOUT = "rollouts.argoproj.io"
 RUN = "analysisruns.argoproj.io"
 VIRTUAL_SERVICE = "virtualservices.networking.istio.io"
 DESTINATION_RULE = "destinationrules.networking.istio.io"
-COMPLETED = ("Successful", "Failed", "Error", "Inconclusive")
+SEEN = (ROLLOUT, VIRTUAL_SERVICE, RUN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,24 @@ class Look:
     def rolled_back(self) -> bool:
         return self.phase == "Degraded" and self.aborted and self.weights == (100, 0)
 
+    @property
+    def said(self) -> str:
+        """The last message of a measurement."""
+        return self.measured[-1].message if self.measured else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Until:
+    """What somebody waits for in a story, and how long."""
+
+    story: "Story"
+    ready: Callable[[Look], bool]
+    seconds: float
+    what: str
+
+    def vain(self) -> AssertionError:
+        return AssertionError(f"waited {self.seconds:.0f} s in vain for {self.what}; last seen: {self.story.last}")
+
 
 @dataclass(slots=True)
 class Story:
@@ -73,10 +91,14 @@ class Story:
         return [now for before, now in zip([-1, *weights], weights, strict=False) if now != before]
 
     def look(self) -> Look:
-        objects = self.kubectl.list((ROLLOUT, VIRTUAL_SERVICE, RUN))
-        rollout = next(o for o in objects if o["kind"] == "Rollout" and o["metadata"]["name"] == self.rollout)
-        service = next(o for o in objects if o["kind"] == "VirtualService")
-        runs = [o for o in objects if o["kind"] == "AnalysisRun"]
+        return self.see(self.kubectl.list(SEEN))
+
+    def see(self, objects: Sequence[Object]) -> Look:
+        """Take one look at what the API server just told, of any namespace."""
+        own = [o for o in objects if o["metadata"]["namespace"] == self.kubectl.namespace]
+        rollout = next(o for o in own if o["kind"] == "Rollout" and o["metadata"]["name"] == self.rollout)
+        service = next(o for o in own if o["kind"] == "VirtualService")
+        runs = [o for o in own if o["kind"] == "AnalysisRun"]
         status = rollout.get("status", {})
         now = Look(
             status.get("phase", ""),
@@ -88,25 +110,58 @@ class Story:
         )
         if now != self.last:
             self.looks.append(now)
-            last = f", {now.measured[-1].message}" if now.measured and now.measured[-1].message else ""
+            last = f", {now.said}" if now.said else ""
             self.say(f"{now.phase or 'new'}, stable/canary {now.weights[0]}/{now.weights[1]}, {tally(now)}{last}")
         return now
 
     def until(self, ready: Callable[[Look], bool], seconds: float, what: str) -> Look:
         """Follow the rollout until a look is as wanted; the error of a vain wait tells the last look."""
-        until = time.monotonic() + seconds
-        while not ready(now := self.look()):
-            assert time.monotonic() < until, f"waited {seconds:.0f} s in vain for {what}; last seen: {now}"
+        return self.wait(Until(self, ready, seconds, what))
+
+    def wait(self, wanted: Until) -> Look:
+        end = time.monotonic() + wanted.seconds
+        while not wanted.ready(now := self.look()):
+            if time.monotonic() > end:
+                raise wanted.vain()
             time.sleep(0.5)
         return now
 
-    def decided(self, seconds: float) -> Look:
-        """Follow it until the update is promoted or rolled back."""
+    def decision(self, seconds: float) -> Until:
+        """The update is promoted or rolled back."""
 
         def ready(now: Look) -> bool:
             return now.rolled_back or (now.promoted and now.stable != self.before)
 
-        return self.until(ready, seconds, "the update to be promoted or rolled back")
+        return Until(self, ready, seconds, "the update to be promoted or rolled back")
+
+    def decided(self, seconds: float) -> Look:
+        """Follow it until the update is promoted or rolled back."""
+        return self.wait(self.decision(seconds))
+
+    def passing(self, seconds: float, of: str) -> Until:
+        """So much time, in which the rollout is looked at."""
+        end = time.monotonic() + seconds
+        return Until(self, lambda _: time.monotonic() >= end, seconds + 60, of)
+
+    def pause_reasons(self) -> list[str]:
+        """Why Argo paused the rollout."""
+        status = self.kubectl.get(ROLLOUT, self.rollout)["status"]
+        return [one["reason"] for one in status.get("pauseConditions", [])]
+
+
+def follow(stories: Sequence[Story], ready: Callable[[], bool], seconds: float, what: str) -> None:
+    """Follow several rollouts of one cluster until all together are as wanted."""
+    end = time.monotonic() + seconds
+    while True:
+        objects = stories[0].kubectl.list(SEEN, everywhere=True)
+        for story in stories:
+            story.see(objects)
+        if ready():
+            return
+        assert time.monotonic() < end, (
+            f"waited {seconds:.0f} s in vain for {what}; last seen: {[s.last for s in stories]}"
+        )
+        time.sleep(0.5)
 
 
 def weights_of(service: Object) -> tuple[int, int]:

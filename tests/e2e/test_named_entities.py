@@ -1,54 +1,30 @@
 """Ask by name on real OAPs, old and new, one in +0800 and one in -0330: measured by `skywalking-provider check`.
 
-They are OAPs of their own, fed as a vanilla mesh feeds them: one service for both versions, told apart by their pods.
+They are fed as a vanilla mesh feeds them: one service for both versions, told apart by their pods.
 """
 
 import json
-import os
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e_lab import ROOT, Lab, Say, wait_for
+from e2e_lab import Lab, Say, wait_for
+from e2e_oaps import VERSIONS, Oaps
 
 TEMPLATE = Path(__file__).parent / "manifests/named-analysis.yaml"
 CANARY, STABLE = "6c85f7bf4", "7d4f9c8b65"
-TABLE = f"""\
-bad   reviews.bookinfo  60   reviews-{CANARY}-9zr8t
-good  reviews.bookinfo  120  reviews-{STABLE}-2xkqz,reviews-{STABLE}-h6pnw
-"""
 
 
-@pytest.fixture(
-    scope="module",
-    params=[("10.1.0", "Asia/Shanghai"), ("9.6.0", "UTC"), ("9.2.0", "America/St_Johns")],
-    ids=lambda param: "-".join(param).replace("/", "_"),
-)
-def oap(request: pytest.FixtureRequest, lab: Lab, say: Say) -> Iterator[Lab]:
-    """An OAP of its own, with ten past minutes of both versions."""
-    version, zone = request.param
-    say(f"OAP {version} in {zone}")
-    subprocess.run([ROOT / "lab/build.sh", "oap"], env=environment(lab, version), check=True, capture_output=True)
-    with tempfile.TemporaryDirectory(prefix="e2e-") as sockets:
-        own = Lab.at(lab.home / f"run/e2e-{version}", lab.home, Path(sockets), say).fresh()
-        own.settings.update(OAP_VERSION=version, OAP_ZONE=zone)
-        (own.folder / "services.table").write_text(TABLE)
-        try:
-            own.start("oap")
-            own.start("feed")
-            wait_for(lambda: check(own, CANARY)["throughput"]["phase"] == "Successful", 60, "three settled minutes")
-            yield own
-        finally:
-            own.stop()
-
-
-def environment(lab: Lab, version: str) -> dict[str, str]:
-
-    return {**os.environ, **lab.settings, "OAP_VERSION": version}
+@pytest.fixture(scope="module", params=VERSIONS)
+def oap(request: pytest.FixtureRequest, oaps: Oaps) -> Lab:
+    """An OAP with ten past minutes of both versions."""
+    own = oaps.up(request.param)
+    own.send("reviews.bookinfo", "bad", f"reviews-{CANARY}-9zr8t")
+    own.send("reviews.bookinfo", "good", f"reviews-{STABLE}-2xkqz,reviews-{STABLE}-h6pnw", calls=120)
+    wait_for(lambda: check(own, CANARY)["throughput"]["phase"] == "Successful", 60, "three settled minutes")
+    return own
 
 
 def check(oap: Lab, pod_template_hash: str) -> dict[str, dict[str, Any]]:
@@ -56,7 +32,7 @@ def check(oap: Lab, pod_template_hash: str) -> dict[str, dict[str, Any]]:
     done = subprocess.run(
         [
             *(sys.executable, "-m", "skywalking_provider", "check", "-f", str(TEMPLATE), "-o", "json"),
-            *("--address", oap.graphql.removesuffix("/graphql"), "-a", f"hash={pod_template_hash}"),
+            *("--address", oap.oap, "-a", f"hash={pod_template_hash}"),
         ],
         capture_output=True,
         text=True,

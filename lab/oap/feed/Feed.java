@@ -12,12 +12,14 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Sends mesh telemetry to an OAP until it is ended: first the past minutes of every service, then a slice a second.
+ * Sends mesh telemetry to an OAP until it is ended: first the past minutes of every service that is not new, then a
+ * slice a second.
  *
  * Usage: Feed HOST PORT TABLE BACKFILL_MINUTES. What an OAP that was away did not take is sent when it is back.
  */
 public final class Feed {
 
+    private final ManagedChannel channel;
     private final Wire wire;
     private final Path table;
     private final int backfill;
@@ -25,8 +27,9 @@ public final class Feed {
     private List<Traffic> services = List.of();
     private FileTime readAt = FileTime.fromMillis(0);
 
-    private Feed(Wire wire, Path table, int backfill) {
-        this.wire = wire;
+    private Feed(ManagedChannel channel, Path table, int backfill) {
+        this.channel = channel;
+        this.wire = new Wire(channel);
         this.table = table;
         this.backfill = backfill;
     }
@@ -34,7 +37,7 @@ public final class Feed {
     public static void main(String[] args) throws Exception {
         ManagedChannel channel =
             NettyChannelBuilder.forAddress(args[0], Integer.parseInt(args[1])).usePlaintext().build();
-        Feed feed = new Feed(new Wire(channel), Path.of(args[2]), Integer.parseInt(args[3]));
+        Feed feed = new Feed(channel, Path.of(args[2]), Integer.parseInt(args[3]));
         String trouble = "";
         while (true) {
             try {
@@ -42,6 +45,7 @@ public final class Feed {
                 trouble = "";
             } catch (Exception away) {
                 if (!trouble.equals(away.toString())) say("trying again every second: " + (trouble = away.toString()));
+                feed.channel.resetConnectBackoff(); // else it would dial again only after ever longer pauses
             }
             TimeUnit.MILLISECONDS.sleep(1000 - System.currentTimeMillis() % 1000);
         }
@@ -53,11 +57,12 @@ public final class Feed {
         long now = System.currentTimeMillis();
         for (Traffic service : services) {
             long past = now / Traffic.MINUTE * Traffic.MINUTE - backfill * Traffic.MINUTE - 1;
-            long from = fedUntil.getOrDefault(service.row(), past);
+            boolean first = !fedUntil.containsKey(service.row());
+            long from = first ? (service.isNew() ? now : past) : fedUntil.get(service.row());
             List<Traffic.Call> calls = service.between(from, now);
             if (!calls.isEmpty()) wire.send(calls);
             fedUntil.put(service.row(), now);
-            if (from == past) say("caught up: " + calls.size() + " calls of " + service.service());
+            if (first) say("caught up: " + calls.size() + " calls of " + service.service());
         }
     }
 

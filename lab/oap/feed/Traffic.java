@@ -5,7 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** Which calls a service receives, as a function of time alone: the same minute always looks the same. */
-record Traffic(String service, Profile profile, int perMinute, List<String> instances) {
+record Traffic(String service, Profile profile, int perMinute, List<String> instances, boolean isNew) {
 
     static final long MINUTE = 60_000;
 
@@ -64,10 +64,12 @@ record Traffic(String service, Profile profile, int perMinute, List<String> inst
             try {
                 String service = words[1];
                 String version = service.split("\\|")[0];
+                if (words.length > 4 && !words[4].equals("new")) throw new IllegalArgumentException(words[4]);
                 all.add(new Traffic(service, Profile.valueOf(words[0]), Integer.parseInt(words[2]),
-                    words.length > 3 ? List.of(words[3].split(",")) : List.of(version + "-0", version + "-1")));
+                    words.length > 3 ? List.of(words[3].split(",")) : List.of(version + "-0", version + "-1"),
+                    words.length > 4));
             } catch (IllegalArgumentException | ArrayIndexOutOfBoundsException wrong) {
-                throw new IOException(table + ":" + number + ": want `good|bad|slow SERVICE CALLS [INSTANCE,...]`, got: " + line);
+                throw new IOException(table + ":" + number + ": want `good|bad|slow SERVICE CALLS [INSTANCE,... [new]]`, got: " + line);
             }
         }
         return all;

@@ -1,0 +1,68 @@
+"""Real OAPs of several versions and zones beside the lab's own, each a backend of the same sidecar."""
+
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import yaml
+from e2e_lab import ROOT, Lab, Say
+
+VERSIONS = {"10.1.0": "Asia/Shanghai", "9.6.0": "UTC", "9.2.0": "America/St_Johns"}
+"""The last without MQE and `isEmptyValue`."""
+
+RESTARTED = "restarted"
+"""An OAP that a test kills; it keeps its data in a file, as a real storage does."""
+
+TALKS_ADDRESS = "http://oap.istio-system:12800"
+
+
+class Oaps:
+    """OAPs that are started when they are first asked for, and stay."""
+
+    def __init__(self, home: Path, ports: Iterator[int], say: Say) -> None:
+        self._say = say
+        self._labs = {name: Lab.at(home / f"run/e2e-{name}", home, ports, say) for name in (*VERSIONS, RESTARTED)}
+        for name, zone in VERSIONS.items():
+            self._labs[name].settings.update(OAP_VERSION=name, OAP_ZONE=zone)
+        storage = self._labs[RESTARTED].folder / "h2"
+        self._labs[RESTARTED].settings.update(OAP_VERSION="10.1.0", OAP_H2=f"file:{storage}/oap")
+
+    @property
+    def urls(self) -> Mapping[str, str]:
+        return {name: lab.oap for name, lab in self._labs.items()}
+
+    def up(self, name: str) -> Lab:
+        """The OAP of this name, which answers, and its feeder."""
+        lab = self._labs[name]
+        if not lab.runs("feed"):
+            version, zone = lab.settings["OAP_VERSION"], lab.settings.get("OAP_ZONE", "UTC")
+            self._say(f"OAP {version} in {zone}")
+            environment = {**os.environ, **lab.settings}
+            subprocess.run([ROOT / "lab/build.sh", "oap"], env=environment, check=True, capture_output=True)
+            lab.start("oap")
+            lab.start("feed")
+        return lab
+
+    def fresh(self) -> "Oaps":
+        for lab in self._labs.values():
+            lab.fresh()
+        return self
+
+    def stop(self, *names: str) -> None:
+        """These, or all."""
+        for name in names or self._labs:
+            self._labs[name].stop()
+
+
+def backend_of(name: str) -> str:
+    """What a block calls this OAP."""
+    return f"oap-{name}".replace(".", "-")
+
+
+def sidecar_config(own: str, others: Mapping[str, str]) -> str:
+    """The lab's own OAP is the talk's; the others are known by their names."""
+    # Nobody dials the talk's address: a template only selects this backend by it.
+    backends = {"prod": {"url": own, "aliases": [TALKS_ADDRESS], "settle": "5s"}}
+    backends |= {backend_of(name): {"url": url, "settle": "5s"} for name, url in others.items()}
+    return yaml.safe_dump({"backends": backends})
