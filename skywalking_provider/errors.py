@@ -40,11 +40,25 @@ class ProviderError(Exception):
         super().__init__(f"{what.removesuffix('.')}: {remedy}" if remedy else what)
 
 
+class Away(StrEnum):
+    """In which way a backend is away: what another attempt may be worth."""
+
+    UNREACHABLE = "unreachable"
+    """No connection, or it broke before the answer was there."""
+    UNAVAILABLE = "unavailable"
+    """502, 503 or 504: somebody before the OAP, or the OAP itself, says so."""
+    LATE = "late"
+    """No answer in time."""
+    OTHER = "other"
+    """It answered, with nothing usable; or was not asked."""
+
+
 class BackendAway(ProviderError):  # noqa: N818 - a state of the backend, named as the design names it
     """Somebody cannot answer now and may later: mostly the backend, unreachable, 5xx, no GraphQL, too late."""
 
-    def __init__(self, what: str, remedy: str = "", reason: Reason = Reason.OAP_AWAY) -> None:
+    def __init__(self, what: str, remedy: str = "", reason: Reason = Reason.OAP_AWAY, how: Away = Away.OTHER) -> None:
         super().__init__(reason, what, remedy)
+        self.how = how
 
 
 class NotYetKnown(ProviderError):  # noqa: N818 - as above

@@ -1,21 +1,40 @@
 """Windows and the requests for them. Pure: the clock is an argument."""
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from skywalking_provider.model import Window
 from skywalking_provider.spec.common import MAX_BUCKETS, MINUTE
 
+_DURATION = "duration"
 _BUCKET_FORMAT = "%Y-%m-%d %H%M"  # SkyWalking's, at MINUTE step
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One request to an OAP: a GraphQL text and its variables."""
+    """One request to an OAP: a GraphQL text and its variables.
+
+    Attributes:
+        query: The text.
+        variables: Its variables.
+        window: What alone it reads, of buckets; None where the text may read others.
+    """
 
     query: str
     variables: Mapping[str, object]
+    window: Window | None = field(default=None, compare=False)
+
+    @property
+    def question(self) -> str:
+        """The same for identical requests, and for no others."""
+        return f"{self.query}\0{json.dumps(self.variables, sort_keys=True)}"
+
+    @property
+    def topic(self) -> str:
+        """The same for a question in all its windows."""
+        return Read(self.query, {key: value for key, value in self.variables.items() if key != _DURATION}).question
 
 
 def closed_window(

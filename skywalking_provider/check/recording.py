@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from skywalking_provider.config import BackendConfig
+from skywalking_provider.config import BackendConfig, CircuitConfig
 from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.model import Deadline
 from skywalking_provider.oap import Backend, Backends, open_backends
@@ -116,8 +116,9 @@ async def open_recorded(
     def new_client(name: str, config: BackendConfig) -> OapClient:
         return RecordingClient(name, config, recorder)
 
-    # Every metric is to show its own requests: no answer of another's is used.
-    alone = {name: config.model_copy(update={"answer_ttl": timedelta(0)}) for name, config in configs.items()}
+    # Every metric is to show its own requests: no answer of another's is used, none is repeated or held back.
+    plain = {"answer_ttl": timedelta(0), "retries": 0, "circuit": CircuitConfig(failures=1000)}
+    alone = {name: config.model_copy(update=plain) for name, config in configs.items()}
     async with open_backends(alone, now, new_client) as backends:
         chosen = AnyBackend(backends) if any_name else backends
         yield Recorded(chosen, recorder, {name: config.url for name, config in configs.items()})

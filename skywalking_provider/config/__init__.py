@@ -1,8 +1,17 @@
 """The configuration of the service: what an administrator writes, checked."""
 
-from skywalking_provider.config.backend import BackendConfig
+from skywalking_provider.config.backend import BackendConfig, CircuitConfig
 from skywalking_provider.config.listeners import HttpConfig, PageConfig
 from skywalking_provider.config.loading import ConfigError, load_config
 from skywalking_provider.config.service import Config, LogConfig
 
-__all__ = ["BackendConfig", "Config", "ConfigError", "HttpConfig", "LogConfig", "PageConfig", "load_config"]
+__all__ = [
+    "BackendConfig",
+    "CircuitConfig",
+    "Config",
+    "ConfigError",
+    "HttpConfig",
+    "LogConfig",
+    "PageConfig",
+    "load_config",
+]

@@ -50,6 +50,18 @@ class Bearer(Section):
         return self
 
 
+class CircuitConfig(Section):
+    """When an OAP is asked no more for a while.
+
+    Attributes:
+        failures: After so many in a row: no connection, 502 to 504, or no answer in time (once for each question).
+        cool_down: How long; then one request tries.
+    """
+
+    failures: int = Field(default=5, ge=1, le=1000)
+    cool_down: Seconds = timedelta(seconds=5)
+
+
 class BackendConfig(Section):
     """One OAP.
 
@@ -66,7 +78,9 @@ class BackendConfig(Section):
         clock_ttl: How long an answer of getTimeInfo is used.
         answer_ttl: How long an answer serves identical questions. Late data within `settle` must not stick.
         max_answer_bytes: Longer answers are refused unread.
-        max_requests: Requests in flight at the same time.
+        max_requests: Requests in flight at the same time; namespaces take turns.
+        retries: How often a request is tried again that was not answered, while its deadline lets it.
+        circuit: When it is asked no more for a while.
     """
 
     url: Url
@@ -81,6 +95,8 @@ class BackendConfig(Section):
     answer_ttl: Annotated[Seconds, AfterValidator(short_enough)] = timedelta(seconds=10)
     max_answer_bytes: int = Field(default=4 * 1024 * 1024, ge=1024, le=64 * 1024 * 1024)
     max_requests: int = Field(default=32, ge=1, le=1024)
+    retries: int = Field(default=2, ge=0, le=10)
+    circuit: CircuitConfig = CircuitConfig()
     headers: dict[HeaderName, SecretText] = Field(default_factory=dict)
     basic: Basic | None = None
     bearer: Bearer | None = None

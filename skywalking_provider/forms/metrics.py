@@ -76,7 +76,7 @@ def _read(wanted: Sequence[Wanted], window: Window, *, mqe: bool) -> Read:
                 f"{one.alias}: {query}(condition: ${one.alias}{more}, duration: $duration)"
                 " { label values { values { id value } } }"
             )
-    return Read(f"query read({', '.join(declared)}) {{ {' '.join(fields)} }}", variables)
+    return Read(f"query read({', '.join(declared)}) {{ {' '.join(fields)} }}", variables, window)
 
 
 def _entity(entity: Entity) -> dict[str, object]:

@@ -10,7 +10,8 @@ from skywalking_provider.config import BackendConfig
 from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.oap.backend import Backend
 from skywalking_provider.oap.client import OapClient
-from skywalking_provider.oap.connected import OWN, Connected
+from skywalking_provider.oap.connected import Connected
+from skywalking_provider.oap.errand import OWN
 from skywalking_provider.oap.observer import UNOBSERVED, Observer
 
 

@@ -7,10 +7,9 @@ from typing import Generic, TypeVar
 
 from skywalking_provider.errors import BackendAway
 from skywalking_provider.model import Deadline
+from skywalking_provider.oap.errand import OWN, Errand
 
 T = TypeVar("T")
-
-FLIGHT_SECONDS = 14.0  # of a flight that several wait for, none of whom may shorten it; each request has its own limit
 
 
 class Cached(Generic[T]):
@@ -18,11 +17,11 @@ class Cached(Generic[T]):
 
     Args:
         what: For messages, such as "the clock of backend prod".
-        ask: Gets it anew; nothing is remembered of a failure.
+        ask: Gets it anew for those who wait; nothing is remembered of a failure.
         seconds: How long it is used.
     """
 
-    def __init__(self, what: str, ask: Callable[[Deadline], Awaitable[T]], seconds: float) -> None:
+    def __init__(self, what: str, ask: Callable[[Errand], Awaitable[T]], seconds: float) -> None:
         self._what = what
         self._ask = ask
         self._seconds = seconds
@@ -30,6 +29,7 @@ class Cached(Generic[T]):
         self._value: T | None = None
         self._asked_at = float("-inf")
         self._flight: asyncio.Task[T] | None = None
+        self._errand = Errand(Deadline(0.0), [OWN])
 
     @property
     def peek(self) -> T | None:
@@ -51,13 +51,19 @@ class Cached(Generic[T]):
         if self._value is not None and time.monotonic() - self._asked_at < seconds:
             return self._value
         if self._flight is None or self._flight.done():
-            self._flight = asyncio.create_task(self._renew(Deadline.after(FLIGHT_SECONDS)))
+            self._errand = Errand(deadline, [OWN])
+            self._flight = asyncio.create_task(self._renew(self._errand))
             self._flight.add_done_callback(_seen)
+        flight, errand = self._flight, self._errand
+        errand.extend(deadline)
+        errand.waiting += 1
         try:
             async with asyncio.timeout(deadline.remaining):
-                return await asyncio.shield(self._flight)
+                return await asyncio.shield(flight)
         except TimeoutError as error:
             raise BackendAway(f"{self._what} could not be read in time") from error
+        finally:
+            errand.waiting -= 1
 
     async def close(self) -> None:
         """End the flight, if there is one."""
@@ -65,9 +71,9 @@ class Cached(Generic[T]):
             self._flight.cancel()
             await asyncio.wait({self._flight})
 
-    async def _renew(self, deadline: Deadline) -> T:
+    async def _renew(self, errand: Errand) -> T:
         asked_at = time.monotonic()
-        value = await self._ask(deadline)
+        value = await self._ask(errand)
         self._value, self._asked_at = value, asked_at
         return value
 

@@ -21,17 +21,12 @@ from graphql import DocumentNode, parse
 
 from skywalking_provider.conditions import jsontext
 from skywalking_provider.config import BackendConfig
-from skywalking_provider.errors import BackendAway, ProviderError, Reason
+from skywalking_provider.errors import Away, BackendAway, ProviderError, Reason
 from skywalking_provider.model import Deadline
+from skywalking_provider.oap.answers import Answer
 from skywalking_provider.oap.credentials import Credentials
 from skywalking_provider.oap.trouble import from_graphql_errors, from_status, shorten
 from skywalking_provider.plan import Read
-
-KEPT_CHARACTERS = 16 * 1024
-
-
-class LargeAnswer(dict[str, Any]):
-    """The data of an answer that is too large to be kept for others."""
 
 
 class OapClient:
@@ -42,7 +37,6 @@ class OapClient:
         self._config = config
         self._credentials = Credentials(config)
         self.mask = self._credentials.mask
-        self._slots = asyncio.Semaphore(config.max_requests)
         # gql's transport without its Client: an answer of `data: null` without errors would be an assertion there.
         self._transport = self._new_transport()
 
@@ -58,19 +52,23 @@ class OapClient:
     async def read(self, read: Read, deadline: Deadline) -> dict[str, Any]:
         """Ask once and give the `data` of the answer.
 
+        Args:
+            read: The question.
+            deadline: Of this attempt.
+
         Raises:
             BackendAway: Nothing usable came in time; another attempt may succeed.
             ProviderError: OAP refuses, or does not accept the query; another attempt will not help.
         """
-        seconds = min(self._config.timeout.total_seconds(), deadline.remaining)
+        seconds = deadline.remaining
         request = GraphQLRequest(_document(read.query), variable_values=dict(read.variables))
         try:
-            async with asyncio.timeout(seconds), self._slots:
+            async with asyncio.timeout(seconds):
                 result = await self._transport.execute(
                     request, extra_args={"allow_redirects": False, "headers": self._credentials.headers()}
                 )
         except TimeoutError as error:
-            raise BackendAway(f"backend {self._name} did not answer within {seconds:.3g} s") from error
+            raise BackendAway(f"backend {self._name} did not answer within {seconds:.3g} s", how=Away.LATE) from error
         except TransportServerError as error:
             raise from_status(error.code or 500, self._name) from error
         except TransportProtocolError as error:
@@ -90,7 +88,10 @@ class OapClient:
         if isinstance(cause, ProviderError):
             return cause
         what = _connection_trouble(cause) or str(error) or type(cause).__name__
-        return BackendAway(f"backend {self._name} at {self._config.url} cannot be reached: {shorten(self.mask(what))}")
+        return BackendAway(
+            f"backend {self._name} at {self._config.url} cannot be reached: {shorten(self.mask(what))}",
+            how=Away.UNREACHABLE,
+        )
 
     def _new_transport(self) -> AIOHTTPTransport:
         return AIOHTTPTransport(
@@ -118,7 +119,7 @@ def _answer(text: str) -> object:
     if isinstance(answer, dict) and ("data" in answer or "errors" in answer):
         data, errors = answer.get("data"), answer.get("errors")
         if isinstance(data, dict | None) and isinstance(errors, list | None):
-            return answer | {"data": LargeAnswer(data)} if data and len(text) > KEPT_CHARACTERS else answer
+            return answer if data is None else answer | {"data": Answer.of(data, len(text))}
     raise ValueError("no answer of GraphQL")
 
 

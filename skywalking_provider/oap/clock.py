@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 
 from skywalking_provider.errors import ProviderError, Reason
-from skywalking_provider.model import Deadline, OapTime
+from skywalking_provider.model import OapTime
 from skywalking_provider.plan import Read
 
 _log = structlog.get_logger()
@@ -17,10 +17,7 @@ _TIME_INFO = Read("query { getTimeInfo { timezone currentTimestamp } }", {})
 
 
 async def ask_time(
-    ask: Callable[[Read, Deadline], Awaitable[dict[str, Any]]],
-    now: Callable[[], datetime],
-    zone: tzinfo | None,
-    deadline: Deadline,
+    ask: Callable[[Read], Awaitable[dict[str, Any]]], now: Callable[[], datetime], zone: tzinfo | None
 ) -> OapTime:
     """Ask an OAP for its clock.
 
@@ -28,14 +25,13 @@ async def ask_time(
         ask: Asks the OAP, now and not from memory.
         now: Our own clock.
         zone: The zone that the configuration names; used where its offset is the one that the OAP tells.
-        deadline: Until when.
 
     Raises:
         BackendAway: It cannot be asked now.
         ProviderError: It refuses, or its answer is none.
     """
     before = now()
-    data = await ask(_TIME_INFO, deadline)
+    data = await ask(_TIME_INFO)
     return in_zone(time_from(data, before + (now() - before) / 2), zone, now())
 
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from skywalking_provider.config import BackendConfig
 from skywalking_provider.entities import Service
 from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.model import Deadline, OapTime
+from skywalking_provider.oap.answers import SETTLED_SECONDS, settled
 from skywalking_provider.oap.cached import Cached
 from skywalking_provider.oap.catalog import (
     ASK_LAYERS,
@@ -20,18 +22,18 @@ from skywalking_provider.oap.catalog import (
 )
 from skywalking_provider.oap.client import OapClient
 from skywalking_provider.oap.clock import ask_time
+from skywalking_provider.oap.credentials import Credentials
 from skywalking_provider.oap.dialect import ASK_DIALECT, NEWEST, Dialect, dialect_from
+from skywalking_provider.oap.errand import Errand
 from skywalking_provider.oap.flights import Flights
 from skywalking_provider.oap.observer import Observer
 from skywalking_provider.oap.requests import Requests
+from skywalking_provider.oap.slots import Slots
 from skywalking_provider.plan import Read
 
 _DIALECT_SECONDS = 600.0  # an OAP is upgraded seldom, and a wrong dialect is an Error in its own words until then
 _NAMES_SECONDS = 60.0
 _MISSED_SECONDS = 5.0
-
-OWN = ""
-"""The namespace of what the provider asks for itself: the clock, the schema, the catalogue."""
 
 
 class Connected:
@@ -51,18 +53,19 @@ class Connected:
         self.name = name
         self.config = config
         self.mask = client.mask
-        self._requests = Requests(name, client, observer)
         self._now = now
         self._observer = observer
-        self._flights = Flights(name, self._requests.ask, config.answer_ttl.total_seconds(), observer)
+        self._credentials = Credentials(config)
+        self._requests = Requests(name, config, client, now, observer)
+        self._flights = Flights(name, self._requests.ask, self._requests.slots, self._lifetime, observer)
         self._time = Cached(f"the clock of backend {name}", self._ask_time, config.clock_ttl.total_seconds())
         self._dialect = Cached(f"the schema of backend {name}", self._ask_dialect, _DIALECT_SECONDS)
         self._services = Cached(f"the services of backend {name}", self._ask_services, _NAMES_SECONDS)
         self._metrics = Cached(f"the metrics of backend {name}", self._ask_metrics, _NAMES_SECONDS)
 
-    async def read(self, read: Read, deadline: Deadline, namespace: str) -> dict[str, Any]:  # noqa: ARG002 - fairness
+    async def read(self, read: Read, deadline: Deadline, namespace: str) -> dict[str, Any]:
         """The `data` of one request. Raises as `OapClient.read`, as all below."""
-        return await self._flights.read(read, deadline)
+        return await self._flights.read(read, deadline, namespace, self._credentials.identity())
 
     async def time(self, deadline: Deadline) -> OapTime:
         """The OAP's clock and zone."""
@@ -90,25 +93,37 @@ class Connected:
         """The names of all metrics."""
         return await self._metrics.get(deadline)
 
+    @property
+    def slots(self) -> Slots:
+        """Who asks it and who waits, to look at."""
+        return self._requests.slots
+
     async def close(self) -> None:
         """End what is asked for in the background."""
         await self._flights.close()
         for cached in (self._time, self._dialect, self._services, self._metrics):
             await cached.close()
 
-    async def _ask_time(self, deadline: Deadline) -> OapTime:
-        time = await ask_time(self._requests.ask, self._now, self.config.timezone, deadline)
+    async def _ask_time(self, errand: Errand) -> OapTime:
+        time = await ask_time(partial(self._requests.ask, errand=errand), self._now, self.config.timezone)
         self._observer.clock_skew(self.name, time.ahead.total_seconds())
         return time
 
-    async def _ask_dialect(self, deadline: Deadline) -> Dialect:
-        return dialect_from(await self.read(ASK_DIALECT, deadline, OWN))
+    async def _ask_dialect(self, errand: Errand) -> Dialect:
+        return dialect_from(await self._requests.ask(ASK_DIALECT, errand))
 
-    async def _ask_services(self, deadline: Deadline) -> tuple[Service, ...]:
-        if (await self.dialect(deadline)).mqe:
-            return services_from(await self.read(ASK_SERVICES, deadline, OWN))
-        layers = layers_from(await self.read(ASK_LAYERS, deadline, OWN))
-        return services_from(await self.read(ask_services_of(layers), deadline, OWN)) if layers else ()
+    async def _ask_services(self, errand: Errand) -> tuple[Service, ...]:
+        if (await self.dialect(errand.deadline)).mqe:
+            return services_from(await self._requests.ask(ASK_SERVICES, errand))
+        layers = layers_from(await self._requests.ask(ASK_LAYERS, errand))
+        return services_from(await self._requests.ask(ask_services_of(layers), errand)) if layers else ()
 
-    async def _ask_metrics(self, deadline: Deadline) -> tuple[str, ...]:
-        return names_from(await self.read(ASK_METRICS, deadline, OWN), "metrics")
+    async def _ask_metrics(self, errand: Errand) -> tuple[str, ...]:
+        return names_from(await self._requests.ask(ASK_METRICS, errand), "metrics")
+
+    def _lifetime(self, read: Read) -> float:
+        """How long the answer to a read serves that is asked now."""
+        seconds = self.config.answer_ttl.total_seconds()
+        time = self._time.peek
+        oap_now = time.at(self._now()) if time else None
+        return SETTLED_SECONDS if seconds and settled(read.window, self.config.settle, oap_now) else seconds

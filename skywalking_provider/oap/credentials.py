@@ -7,7 +7,7 @@ from pathlib import Path
 
 from skywalking_provider.config import BackendConfig
 from skywalking_provider.config.types import has_controls
-from skywalking_provider.errors import BackendAway
+from skywalking_provider.errors import Away, BackendAway
 from skywalking_provider.model import Secret
 from skywalking_provider.oap.mask import Mask
 
@@ -20,6 +20,16 @@ class SecretFile:
         # The state: what was read, and of which version of the file.
         self._version: tuple[int, int] | None = None
         self._secret = Secret("")
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """Another one for another content.
+
+        Raises:
+            BackendAway: The file cannot be read now.
+        """
+        self.read()
+        return self._version or (0, 0)
 
     def read(self) -> Secret:
         """The content without surrounding blanks.
@@ -35,7 +45,9 @@ class SecretFile:
                 self._version = version
         except OSError as error:
             raise BackendAway(
-                f"the credentials file {self._path} cannot be read ({error.strerror})", "check its mount and its mode"
+                f"the credentials file {self._path} cannot be read ({error.strerror})",
+                "check its mount and its mode",
+                how=Away.UNREACHABLE,
             ) from error
         except UnicodeDecodeError as error:
             raise BackendAway(f"the credentials file {self._path} is not UTF-8", "write the text only") from error
@@ -54,6 +66,14 @@ class Credentials:
         )
         self._file = SecretFile(path) if path else None
         self.mask = Mask(*(part for header in config.headers.values() for part in _parts(header)))
+
+    def identity(self) -> str:
+        """Another one whenever the credentials are others; no secret.
+
+        Raises:
+            BackendAway: They cannot be read now.
+        """
+        return "{}-{}".format(*self._file.version) if self._file else ""
 
     def headers(self) -> dict[str, str]:
         """The headers of one request; they hold secrets and go to the backend only.

@@ -1,27 +1,31 @@
 """Identical reads of one backend share one flight, and its answer for a short while.
 
 SkyWalking makes one new point per metric, entity and minute: most questions asked of it within a few seconds are the
-same question. A backend has its own flights, so that nothing crosses backends or their credentials.
+same question. A backend has its own flights, and each of its credentials its own answers, so that nothing crosses them.
 """
 
 import asyncio
-import json
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from cachetools import LRUCache
-
 from skywalking_provider.errors import BackendAway
 from skywalking_provider.model import Deadline
-from skywalking_provider.oap.cached import FLIGHT_SECONDS
-from skywalking_provider.oap.client import LargeAnswer
+from skywalking_provider.oap.answers import Answers
+from skywalking_provider.oap.errand import Errand
 from skywalking_provider.oap.observer import Observer, Source
+from skywalking_provider.oap.slots import Slots
 from skywalking_provider.plan import Read
 
-_ANSWERS = 512  # of at most LargeAnswer's size
-
 Data = dict[str, Any]
+
+
+class _Flight:
+    """A task that asks, and for whom."""
+
+    def __init__(self, errand: Errand) -> None:
+        self.errand = errand
+        self.task: asyncio.Task[Data]
 
 
 class Flights:
@@ -32,70 +36,104 @@ class Flights:
     Args:
         name: Of the backend, for messages.
         ask: Reads anew.
-        seconds: How long an answer is used; 0 shares flights only.
+        slots: Where an errand waits for its turn.
+        lifetime: How many seconds the answer to a read serves that is asked now; 0 shares flights only.
         observer: Is told of every request that was not needed.
     """
 
     def __init__(
-        self, name: str, ask: Callable[[Read, Deadline], Awaitable[Data]], seconds: float, observer: Observer
+        self,
+        name: str,
+        ask: Callable[[Read, Errand], Awaitable[Data]],
+        slots: Slots,
+        lifetime: Callable[[Read], float],
+        observer: Observer,
     ) -> None:
         self._name = name
-        self._observer = observer
         self._ask = ask
-        self._seconds = seconds
-        # The state: flights by question, and answers by question with the monotonic instant of their asking.
-        self._flying: dict[str, asyncio.Task[Data]] = {}
-        self._answers: LRUCache[str, tuple[float, Data]] = LRUCache(maxsize=_ANSWERS)
+        self._slots = slots
+        self._lifetime = lifetime
+        self._observer = observer
+        # The state: flights and answers by question.
+        self._flying: dict[str, _Flight] = {}
+        self._answers = Answers()
 
-    async def read(self, read: Read, deadline: Deadline) -> Data:
+    def __repr__(self) -> str:
+        return f"<Flights: {len(self._flying)} in flight, {len(self._answers)} answers kept>"
+
+    async def read(self, read: Read, deadline: Deadline, namespace: str, identity: str) -> Data:
         """The `data` of an answer, perhaps one that somebody else asked for.
 
-        A caller that leaves does not end the flight: others may wait for it, and it ends by its own time limit.
+        A caller that leaves does not end the flight: others may wait for it, and its answer serves the next one. Only
+        what nobody waits for and was not sent yet is not sent any more.
+
+        Args:
+            read: The question.
+            deadline: Until when.
+            namespace: Whose turn it takes.
+            identity: With whose credentials it would be asked now: nobody else's answer is given.
 
         Raises:
             BackendAway: It did not come in time.
             ProviderError: What asking raised; a failure is shared by those who waited for it, never remembered.
         """
-        question = _question(read)
-        asked_at, data = self._answers.get(question, (float("-inf"), {}))
-        if time.monotonic() - asked_at < self._seconds:
+        question = f"{identity}\0{read.question}"
+        if (data := self._answers.get(question)) is not None:
             self._observer.shared(self._name, Source.CACHE)
             return data
         flight = self._flying.get(question)
         if flight is None:
-            flight = self._flying[question] = asyncio.create_task(
-                self._fly(question, read, Deadline.after(FLIGHT_SECONDS))
-            )
-            flight.add_done_callback(_seen)
+            flight = self._begin(question, read, Errand(deadline, [namespace]))
         else:
             self._observer.shared(self._name, Source.FLIGHT)
-        try:
-            async with asyncio.timeout(deadline.remaining):
-                return await asyncio.shield(flight)
-        except TimeoutError as error:
-            raise BackendAway(f"backend {self._name} did not answer in time") from error
+            flight.errand.extend(deadline)
+            self._slots.join(flight.errand, namespace)
+        return await self._landing(question, flight, deadline)
 
     async def close(self) -> None:
         """End what is being read."""
-        flights = list(self._flying.values())
-        for flight in flights:
-            flight.cancel()
-        if flights:
-            await asyncio.wait(flights)
+        tasks = [flight.task for flight in self._flying.values()]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
 
-    async def _fly(self, question: str, read: Read, deadline: Deadline) -> Data:
-        asked_at = time.monotonic()
+    def _begin(self, question: str, read: Read, errand: Errand) -> _Flight:
+        flight = self._flying[question] = _Flight(errand)
+        flight.task = asyncio.create_task(self._fly(question, read, flight))
+        flight.task.add_done_callback(_seen)
+        return flight
+
+    async def _fly(self, question: str, read: Read, flight: _Flight) -> Data:
+        until = time.monotonic() + self._lifetime(read)
         try:
-            data = await self._ask(read, deadline)
+            data = await self._ask(read, flight.errand)
         finally:
-            self._flying.pop(question, None)
-        if not isinstance(data, LargeAnswer):
-            self._answers[question] = (asked_at, data)
+            self._forget(question, flight)
+        self._answers.keep(question, data, until)
         return data
 
+    async def _landing(self, question: str, flight: _Flight, deadline: Deadline) -> Data:
+        flight.errand.waiting += 1
+        try:
+            async with asyncio.timeout(deadline.remaining):
+                return await asyncio.shield(flight.task)
+        except TimeoutError as error:
+            raise self._late(flight.errand) from error
+        finally:
+            flight.errand.waiting -= 1
+            if not flight.errand.waiting and not flight.errand.asking:
+                self._forget(question, flight)
+                flight.task.cancel()
 
-def _question(read: Read) -> str:
-    return f"{read.query}\0{json.dumps(read.variables, sort_keys=True)}"
+    def _forget(self, question: str, flight: _Flight) -> None:
+        if self._flying.get(question) is flight:
+            del self._flying[question]
+
+    def _late(self, errand: Errand) -> BackendAway:
+        if errand.turn is not None:
+            return self._slots.refuse("no turn came in time")
+        return BackendAway(f"backend {self._name} did not answer in time")
 
 
 def _seen(flight: asyncio.Task[Data]) -> None:

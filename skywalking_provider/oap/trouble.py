@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from skywalking_provider.errors import BackendAway, ProviderError, Reason
+from skywalking_provider.errors import Away, BackendAway, ProviderError, Reason
 from skywalking_provider.oap.mask import inside
 
 _SHORT = 300
@@ -40,6 +40,8 @@ def from_status(status: int, backend: str) -> ProviderError:
             remedy = f"backends.{backend}.url must be the base URL of OAP's REST port (12800), without /graphql"
         case 408 | 425 | 429:
             return BackendAway(f"backend {backend} answered {name}")
+        case 502 | 503 | 504:
+            return BackendAway(f"backend {backend} answered {name}", how=Away.UNAVAILABLE)
         case _ if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return BackendAway(f"backend {backend} answered {name}")
         case _ if status < HTTPStatus.BAD_REQUEST:

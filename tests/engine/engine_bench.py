@@ -88,9 +88,9 @@ def bench() -> Bencher:
         async with AsyncExitStack() as stack:
             mock = await stack.enter_async_context(MockOap(scenario, clock=clock, **oap))
             languages = await stack.enter_async_context(open_languages())
-            config = BackendConfig.model_validate(
-                {"url": mock.url, "clockTtl": "0s", "answerTtl": "0s"} | (backend or {})
-            )
+            # Every request is one that the test sees: nothing is remembered, repeated or held back.
+            plain = {"clockTtl": "0s", "answerTtl": "0s", "retries": 0, "circuit": {"coolDown": "0s"}}
+            config = BackendConfig.model_validate({"url": mock.url} | plain | (backend or {}))
             backends = await stack.enter_async_context(open_backends({"prod": config}, now))
             yield Bench(mock, clock, Engine(backends, languages, now))
 

@@ -2,129 +2,213 @@
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from virtual import Scripted, backends_of, in_virtual_time, monotonic, refused
 
 from skywalking_provider.errors import BackendAway
 from skywalking_provider.model import Deadline
-from skywalking_provider.oap import UNOBSERVED
-from skywalking_provider.oap.client import LargeAnswer
-from skywalking_provider.oap.flights import Flights
 from skywalking_provider.plan import Read
 
 FIRST, SECOND = Read("{ a }", {"duration": {"start": "1"}}), Read("{ a }", {"duration": {"start": "2"}})
 
 
-class Oap:
-    """Counts what it is asked, and answers when it is let."""
+class Gate:
+    """An OAP that answers when it is let."""
 
     def __init__(self, answer: Callable[[], Any] = lambda: {"a": 1}) -> None:
-        self.asked: list[Read] = []
         self.let = asyncio.Event()
         self._answer = answer
 
-    async def read(self, read: Read, _: Deadline) -> dict[str, Any]:
-        self.asked.append(read)
+    async def __call__(self, _: Read) -> dict[str, Any]:
         await self.let.wait()
         answer: dict[str, Any] = self._answer()
         return answer
 
 
+async def at_once(_: Read) -> dict[str, Any]:
+    return {"a": 1}
+
+
 def away() -> Any:
-    raise BackendAway("503")
+    raise BackendAway("500")
 
 
+def soon() -> Deadline:
+    return Deadline.after(5)
+
+
+@in_virtual_time
 async def test_a_thousand_identical_questions_are_one_request() -> None:
-    oap = Oap()
-    flights = Flights("prod", oap.read, 10, UNOBSERVED)
-    reads = [asyncio.create_task(flights.read(FIRST, Deadline.after(5))) for _ in range(1000)]
-    await asyncio.sleep(0)
-    oap.let.set()
+    oap = Scripted(gate := Gate())
+    async with backends_of({"prod": oap}) as backends:
+        teams = [backends.select(None, None, f"team-{at}") for at in range(10)]
+        reads = [asyncio.create_task(team.read(FIRST, soon())) for team in teams for _ in range(100)]
+        await asyncio.sleep(0.1)
+        gate.let.set()
 
-    assert await asyncio.gather(*reads) == [{"a": 1}] * 1000
-    assert await flights.read(FIRST, Deadline.after(5)) == {"a": 1}
-    assert oap.asked == [FIRST]
+        assert await asyncio.gather(*reads) == [{"a": 1}] * 1000
+        assert await teams[0].read(FIRST, soon()) == {"a": 1}
+    assert len(oap.asked) == 1
 
 
+@in_virtual_time
 async def test_another_window_is_another_question() -> None:
-    oap = Oap()
-    oap.let.set()
-    flights = Flights("prod", oap.read, 10, UNOBSERVED)
+    oap = Scripted(at_once)
+    async with backends_of({"prod": oap}) as backends:
+        backend = backends.select(None, None, "team")
+        await backend.read(FIRST, soon())
+        await backend.read(SECOND, soon())
 
-    await flights.read(FIRST, Deadline.after(5))
-    await flights.read(SECOND, Deadline.after(5))
-
-    assert oap.asked == [FIRST, SECOND]
+    assert [read for _, read in oap.asked] == [FIRST, SECOND]
 
 
+@in_virtual_time
+async def test_an_answer_of_one_backend_is_never_given_for_another() -> None:
+    async def other(_: Read) -> dict[str, Any]:
+        return {"a": 2}
+
+    oaps = {"prod": Scripted(at_once), "test": Scripted(other)}
+    async with backends_of(oaps) as backends:
+        answers = [await backends.select(name, None, "team").read(FIRST, soon()) for name in ("prod", "test", "prod")]
+
+    assert answers == [{"a": 1}, {"a": 2}, {"a": 1}]
+
+
+def test_other_credentials_do_not_get_the_answers_of_those_before(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("one")
+
+    @in_virtual_time
+    async def rotate() -> None:
+        oap = Scripted(at_once)
+        async with backends_of({"prod": oap}, bearer={"tokenFile": str(token)}) as backends:
+            backend = backends.select(None, None, "team")
+            await backend.read(FIRST, soon())
+            await backend.read(FIRST, soon())
+            assert len(oap.asked) == 1
+
+            rotated = tmp_path / "new"
+            rotated.write_text("two")
+            rotated.replace(token)
+            await backend.read(FIRST, soon())
+            assert len(oap.asked) == 2
+
+            token.unlink()
+            with pytest.raises(BackendAway, match="cannot be read"):
+                await backend.read(FIRST, soon())
+
+    rotate()
+
+
+@in_virtual_time
 async def test_a_failure_is_shared_by_those_who_waited_and_never_remembered() -> None:
-    oap = Oap(away)
-    flights = Flights("prod", oap.read, 10, UNOBSERVED)
-    reads = [asyncio.create_task(flights.read(FIRST, Deadline.after(5))) for _ in range(10)]
-    await asyncio.sleep(0)
-    oap.let.set()
+    oap = Scripted(gate := Gate(away))
+    async with backends_of({"prod": oap}) as backends:
+        backend = backends.select(None, None, "team")
+        reads = [asyncio.create_task(backend.read(FIRST, soon())) for _ in range(10)]
+        await asyncio.sleep(0.1)
+        gate.let.set()
 
-    results = await asyncio.gather(*reads, return_exceptions=True)
-    with pytest.raises(BackendAway):
-        await flights.read(FIRST, Deadline.after(5))
+        results = await asyncio.gather(*reads, return_exceptions=True)
+        with pytest.raises(BackendAway):
+            await backend.read(FIRST, soon())
 
     assert all(isinstance(result, BackendAway) for result in results)
-    assert oap.asked == [FIRST, FIRST]
+    assert len(oap.asked) == 2
 
 
+@in_virtual_time
 async def test_one_who_leaves_takes_nobody_with_him() -> None:
-    oap = Oap()
-    flights = Flights("prod", oap.read, 10, UNOBSERVED)
-    leaver = asyncio.create_task(flights.read(FIRST, Deadline.after(5)))
-    stayer = asyncio.create_task(flights.read(FIRST, Deadline.after(5)))
-    await asyncio.sleep(0)
+    oap = Scripted(gate := Gate())
+    async with backends_of({"prod": oap}) as backends:
+        backend = backends.select(None, None, "team")
+        leaver = asyncio.create_task(backend.read(FIRST, soon()))
+        stayer = asyncio.create_task(backend.read(FIRST, soon()))
+        await asyncio.sleep(0.1)
 
-    leaver.cancel()
-    await asyncio.wait({leaver})
-    oap.let.set()
+        leaver.cancel()
+        await asyncio.wait({leaver})
+        gate.let.set()
 
-    assert await stayer == {"a": 1}
+        assert await stayer == {"a": 1}
     assert leaver.cancelled()
     assert len(oap.asked) == 1
 
 
-async def test_nobody_waits_beyond_his_own_deadline() -> None:
-    flights = Flights("prod", Oap().read, 10, UNOBSERVED)
+@in_virtual_time
+async def test_nobodys_deadline_shortens_the_time_of_another() -> None:
+    async def slow(_: Read) -> dict[str, Any]:
+        await asyncio.sleep(3)
+        return {"a": 1}
 
-    with pytest.raises(BackendAway, match="backend prod did not answer in time"):
-        await flights.read(FIRST, Deadline.after(0.01))
-    await flights.close()
+    oap = Scripted(slow)
+    async with backends_of({"prod": oap}) as backends:
+        backend = backends.select(None, None, "team")
+        hasty = asyncio.create_task(backend.read(FIRST, Deadline.after(1)))
+        patient = asyncio.create_task(backend.read(FIRST, Deadline.after(5)))
+
+        with pytest.raises(BackendAway, match="backend prod did not answer in time"):
+            await hasty
+        assert monotonic() == 1.0
+        assert await patient == {"a": 1}
+    assert len(oap.asked) == 1
 
 
+@in_virtual_time
+async def test_what_nobody_waits_for_any_more_is_finished_for_the_next_one() -> None:
+    async def slow(_: Read) -> dict[str, Any]:
+        await asyncio.sleep(3)
+        return {"a": 1}
+
+    oap = Scripted(slow)
+    async with backends_of({"prod": oap}) as backends:
+        backend = backends.select(None, None, "team")
+        with pytest.raises(BackendAway):
+            await backend.read(FIRST, Deadline.after(1))
+        await asyncio.sleep(4)
+
+        assert await backend.read(FIRST, soon()) == {"a": 1}
+    assert len(oap.asked) == 1
+
+
+@in_virtual_time
+async def test_what_nobody_waits_for_any_more_is_not_tried_again() -> None:
+    async def down(_: Read) -> dict[str, Any]:
+        await asyncio.sleep(0.2)
+        raise refused()
+
+    oap = Scripted(down)
+    async with backends_of({"prod": oap}) as backends:
+        backend = backends.select(None, None, "team")
+        reading = asyncio.create_task(backend.read(FIRST, Deadline.after(60)))
+        await asyncio.sleep(0.1)
+        reading.cancel()
+        await asyncio.sleep(60)
+
+    assert len(oap.asked) == 1
+
+
+@in_virtual_time
 async def test_without_a_time_to_live_only_flights_are_shared() -> None:
-    oap = Oap()
-    oap.let.set()
-    flights = Flights("prod", oap.read, 0, UNOBSERVED)
-
-    await flights.read(FIRST, Deadline.after(5))
-    await flights.read(FIRST, Deadline.after(5))
-
-    assert len(oap.asked) == 2
-
-
-async def test_a_large_answer_is_not_kept() -> None:
-    oap = Oap(lambda: LargeAnswer(a=1))
-    oap.let.set()
-    flights = Flights("prod", oap.read, 10, UNOBSERVED)
-
-    await flights.read(FIRST, Deadline.after(5))
-    await flights.read(FIRST, Deadline.after(5))
+    oap = Scripted(at_once)
+    async with backends_of({"prod": oap}, answerTtl="0s") as backends:
+        backend = backends.select(None, None, "team")
+        await backend.read(FIRST, soon())
+        await backend.read(FIRST, soon())
 
     assert len(oap.asked) == 2
 
 
+@in_virtual_time
 async def test_closing_ends_what_flies() -> None:
-    flights = Flights("prod", Oap().read, 10, UNOBSERVED)
-    read = asyncio.create_task(flights.read(FIRST, Deadline.after(5)))
-    await asyncio.sleep(0)
-
-    await flights.close()
+    oap = Scripted(Gate())
+    async with backends_of({"prod": oap}) as backends:
+        read = asyncio.create_task(backends.select(None, None, "team").read(FIRST, soon()))
+        await asyncio.sleep(0.1)
 
     with pytest.raises(asyncio.CancelledError):
         await read
+    assert oap.in_flight == 0

@@ -1,0 +1,83 @@
+"""Answers that serve again for a while, bounded in number and size; a failure is none."""
+
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from cachetools import TLRUCache
+
+from skywalking_provider.model import Window
+
+_BYTES: Final = 2 * 1024 * 1024  # of text, of all answers; Python needs some eight times as much for what it says
+_LARGEST: Final = 64 * 1024  # of one answer
+_LEAST: Final = 512  # counted for a small one: no more than 4,096 are kept
+SETTLED_SECONDS: Final = 600.0
+"""How long the answer to a settled window serves. Its buckets change no more, but an OAP's memory may be corrected
+(a restored storage, an agent that was offline), and a verdict is never older than this."""
+
+
+class Answer(dict[str, Any]):
+    """The `data` of an answer; nobody may change it.
+
+    Attributes:
+        size: Characters of its text.
+    """
+
+    size: int = 0
+
+    @classmethod
+    def of(cls, data: dict[str, Any], size: int) -> "Answer":
+        """The data with the size of their text."""
+        answer = cls(data)
+        answer.size = size
+        return answer
+
+
+def settled(window: Window | None, settle: timedelta, oap_now: datetime | None) -> bool:
+    """Whether all buckets that a read saw are older than twice the settle delay: late data have come by then.
+
+    Args:
+        window: What it read; None where that is not known.
+        settle: The backend's settle delay.
+        oap_now: The OAP's clock when it was asked; None where that is not known.
+    """
+    if window is None or oap_now is None:
+        return False
+    return window.end <= oap_now - max(2 * settle, window.step)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    data: dict[str, Any]
+    until: float
+
+
+class Answers:
+    """The answers of one backend by question."""
+
+    def __init__(self) -> None:
+        # The state: answers that serve until their monotonic instant.
+        self._kept: TLRUCache[str, _Kept] = TLRUCache(
+            maxsize=_BYTES,
+            ttu=lambda _, kept, __: kept.until,
+            timer=time.monotonic,
+            getsizeof=lambda kept: _size(kept.data),
+        )
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def get(self, question: str) -> dict[str, Any] | None:
+        """An answer that serves still."""
+        kept = self._kept.get(question)
+        return None if kept is None else kept.data
+
+    def keep(self, question: str, data: dict[str, Any], until: float) -> None:
+        """Let an answer serve until a monotonic instant."""
+        if _size(data) <= _LARGEST:
+            self._kept[question] = _Kept(data, until)
+
+
+def _size(data: dict[str, Any]) -> int:
+    return max(_LEAST, data.size if isinstance(data, Answer) else 0)

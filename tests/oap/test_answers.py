@@ -1,0 +1,112 @@
+"""How long an answer serves: late data must not stick, and what is settled need not be asked again."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from virtual import NOON, Scripted, backends_of, in_virtual_time, monotonic
+
+from skywalking_provider.forms.metrics import Wanted, reads_of
+from skywalking_provider.model import Deadline, Entity, Window
+from skywalking_provider.oap.answers import Answer, Answers, settled
+from skywalking_provider.plan import Read
+
+MINUTE = timedelta(minutes=1)
+SETTLE = timedelta(seconds=60)
+
+
+def window(ended: timedelta) -> Window:
+    """Ten minutes that ended so long before noon."""
+    end = NOON.replace(second=0) - ended
+    return Window(end - 10 * MINUTE, end)
+
+
+async def oap_like(read: Read) -> dict[str, Any]:
+    if "getTimeInfo" in read.query:
+        milliseconds = round((NOON.timestamp() + monotonic()) * 1000)
+        return {"getTimeInfo": {"timezone": "+0000", "currentTimestamp": milliseconds}}
+    return {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("ended", "after", "asked"),
+    [
+        (1 * MINUTE, 9, 1),
+        (1 * MINUTE, 11, 2),  # younger than twice the settle delay: ten seconds
+        (2 * MINUTE, 500, 1),
+        (2 * MINUTE, 601, 2),  # nothing serves for ever
+        (60 * MINUTE, 500, 1),
+    ],
+)
+def test_an_answer_serves_long_once_late_data_have_come(ended: timedelta, after: float, asked: int) -> None:
+    @in_virtual_time
+    async def ask_twice() -> None:
+        oap = Scripted(oap_like)
+        async with backends_of({"prod": oap}, clockTtl="3600s") as backends:
+            backend = backends.select(None, None, "team")
+            await backend.time(Deadline.after(5))
+            for start in (0.0, after):
+                assert monotonic() == start
+                (read,) = reads_of([Wanted("e", "service_cpm", Entity("reviews"))], window(ended), mqe=True)
+                await backend.read(read, Deadline.after(5))
+                await wait_until(after)
+        assert sum("getTimeInfo" not in read.query for _, read in oap.asked) == asked
+
+    ask_twice()
+
+
+@in_virtual_time
+async def test_an_old_window_of_an_oap_whose_clock_is_not_known_serves_shortly() -> None:
+    oap = Scripted(oap_like)
+    async with backends_of({"prod": oap}) as backends:
+        backend = backends.select(None, None, "team")
+        (read,) = reads_of([Wanted("e", "service_cpm", Entity("reviews"))], window(60 * MINUTE), mqe=True)
+        await backend.read(read, Deadline.after(5))
+        await wait_until(11)
+        await backend.read(read, Deadline.after(5))
+
+    assert len(oap.asked) == 2
+
+
+@in_virtual_time
+async def test_an_authors_query_may_read_any_minute_whatever_its_duration_says() -> None:
+    oap = Scripted(oap_like)
+    async with backends_of({"prod": oap}) as backends:
+        backend = backends.select(None, None, "team")
+        await backend.time(Deadline.after(5))
+        read = Read("query($duration: Duration!) { a }", {"duration": {"start": "2020-01-01 0000"}})
+        await backend.read(read, Deadline.after(5))
+        await wait_until(11)
+        await backend.read(read, Deadline.after(5))
+
+    assert len(oap.asked) == 3
+
+
+@given(st.timedeltas(timedelta(0), timedelta(hours=2)), st.timedeltas(timedelta(0), timedelta(minutes=10)))
+def test_a_window_is_settled_by_the_age_of_its_youngest_bucket(age: timedelta, settle: timedelta) -> None:
+    end = NOON.replace(second=0)
+
+    assert settled(Window(end - MINUTE, end), settle, end + age) == (age >= max(2 * settle, MINUTE))
+
+
+@in_virtual_time
+async def test_what_is_kept_is_bounded_in_number_and_in_size() -> None:
+    answers = Answers()
+    for at in range(10_000):
+        answers.keep(str(at), Answer.of({}, 10), until=60)
+    assert 1000 < len(answers) <= 4096
+    assert answers.get("9999") == {}
+
+    for at in range(200):
+        answers.keep(f"large {at}", Answer.of({}, 60_000), until=60)
+    assert len(answers) < 100
+
+    answers.keep("too large", Answer.of({}, 70_000), until=60)
+    assert answers.get("too large") is None
+
+
+async def wait_until(instant: float) -> None:
+    await asyncio.sleep(instant - monotonic())

@@ -1,0 +1,159 @@
+"""An OAP that is away is left alone, and tried with one request at a time."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from skywalking_provider.errors import Away
+from skywalking_provider.oap.breaker import Breaker, Passage
+from skywalking_provider.oap.observer import Circuit
+
+LIMIT, COOL_DOWN = 3, 5.0
+
+
+def opened() -> Breaker:
+    breaker = Breaker(LIMIT, COOL_DOWN)
+    for _ in range(LIMIT):
+        fail(breaker, Away.UNREACHABLE)
+    return breaker
+
+
+def fail(breaker: Breaker, how: Away, question: str = "q", now: float = 0.0) -> None:
+    passage = breaker.admit(now)
+    assert passage
+    breaker.failed(passage, how, question, now)
+
+
+def test_failures_in_a_row_open_it() -> None:
+    assert opened().circuit is Circuit.OPEN
+
+
+def test_an_answer_between_them_does_not_let_it_open() -> None:
+    breaker = Breaker(LIMIT, COOL_DOWN)
+    for _ in range(10 * LIMIT):
+        fail(breaker, Away.UNREACHABLE)
+        fail(breaker, Away.LATE)
+        breaker.answered()
+
+    assert breaker.circuit is Circuit.CLOSED
+
+
+def test_one_slow_question_opens_it_for_nobody() -> None:
+    breaker = Breaker(LIMIT, COOL_DOWN)
+    for minute in range(100):
+        fail(breaker, Away.LATE, "the slow one", now=60.0 * minute)
+
+    assert breaker.circuit is Circuit.CLOSED
+
+
+def test_several_late_questions_open_it() -> None:
+    breaker = Breaker(LIMIT, COOL_DOWN)
+    for question in ("a", "b", "c"):
+        fail(breaker, Away.LATE, question)
+
+    assert breaker.circuit is Circuit.OPEN
+
+
+def test_after_the_cool_down_one_request_tries_and_the_others_are_refused() -> None:
+    breaker = opened()
+
+    assert breaker.admit(COOL_DOWN - 0.1) is None
+    assert breaker.admit(COOL_DOWN) is not None
+    assert breaker.circuit is Circuit.HALF_OPEN
+    assert breaker.admit(COOL_DOWN + 60) is None
+
+
+def test_the_probe_decides() -> None:
+    breaker = opened()
+    fail(breaker, Away.LATE, now=COOL_DOWN)
+
+    assert breaker.circuit is Circuit.OPEN
+    assert breaker.next_try == 2 * COOL_DOWN
+    assert breaker.opened_at == 0.0  # away since then, still
+
+    breaker.admit(2 * COOL_DOWN)
+    breaker.answered()
+
+    assert breaker.circuit is Circuit.CLOSED
+
+
+def test_a_probe_that_is_given_up_lets_the_next_one_try_at_once() -> None:
+    breaker = opened()
+    probe = breaker.admit(COOL_DOWN)
+    assert probe
+    breaker.withdrawn(probe, COOL_DOWN + 1)
+
+    assert breaker.admit(COOL_DOWN + 1) is not None
+
+
+def test_stragglers_of_before_do_not_speak_for_the_probe() -> None:
+    breaker = Breaker(LIMIT, COOL_DOWN)
+    stragglers = [breaker.admit(0.0) for _ in range(LIMIT + 2)]
+    for one in stragglers[:LIMIT]:
+        assert one
+        breaker.failed(one, Away.UNREACHABLE, "q", 0.0)
+    assert breaker.admit(COOL_DOWN)
+    straggler = stragglers[-1]
+    assert straggler
+
+    breaker.failed(straggler, Away.LATE, "q", COOL_DOWN)
+    breaker.withdrawn(straggler, COOL_DOWN)
+
+    assert breaker.circuit is Circuit.HALF_OPEN
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """Whatever is admitted, fails, answers or is given up, in any order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.breaker = Breaker(LIMIT, COOL_DOWN)
+        self.now = 0.0
+        self.out: list[Passage] = []
+
+    @rule(seconds=st.floats(0, 20))
+    def pass_time(self, seconds: float) -> None:
+        self.now += seconds
+
+    @rule()
+    def ask(self) -> None:
+        refused = self.breaker.refuses(self.now)
+        passage = self.breaker.admit(self.now)
+        assert (passage is None) == refused
+        if passage:
+            self.out.append(passage)
+
+    @precondition(lambda self: self.out)
+    @rule(data=st.data(), how=st.sampled_from([Away.UNREACHABLE, Away.UNAVAILABLE, Away.LATE, None, Away.OTHER]))
+    def end(self, data: st.DataObject, how: Away | None) -> None:
+        passage = self.out.pop(data.draw(st.integers(0, len(self.out) - 1)))
+        if how is None:
+            self.breaker.withdrawn(passage, self.now)
+        elif how is Away.OTHER:
+            self.breaker.answered()
+            assert self.breaker.circuit is Circuit.CLOSED
+        else:
+            self.breaker.failed(passage, how, "q", self.now)
+
+    @invariant()
+    def somebody_can_try_again(self) -> None:
+        """It is never shut for good: open ends by time, half-open by its probe, which is still out."""
+        if self.breaker.circuit is Circuit.OPEN:
+            assert not self.breaker.refuses(self.now + COOL_DOWN)
+        if self.breaker.circuit is Circuit.HALF_OPEN:
+            assert sum(one.round == self.breaker._round for one in self.out) == 1
+
+
+TestAnyOrder = AnyOrder.TestCase
+
+
+@given(st.integers(1, 20))
+def test_it_opens_with_the_failure_that_the_configuration_names(limit: int) -> None:
+    breaker = Breaker(limit, COOL_DOWN)
+    for _ in range(limit - 1):
+        fail(breaker, Away.UNAVAILABLE)
+    assert breaker.circuit is Circuit.CLOSED
+
+    fail(breaker, Away.UNAVAILABLE)
+
+    assert breaker.circuit is Circuit.OPEN

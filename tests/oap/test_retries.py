@@ -1,0 +1,54 @@
+"""What is tried again, when, and what never is."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skywalking_provider.errors import Away, BackendAway, ProviderError, Reason
+from skywalking_provider.oap.retries import pause_before_next
+
+away = st.sampled_from([Away.UNREACHABLE, Away.UNAVAILABLE, Away.LATE])
+chances = st.floats(0, 1)
+
+
+@given(away, st.integers(1, 50), st.floats(0, 30), st.floats(0.1, 10), chances)
+def test_an_attempt_is_over_by_the_deadline_or_not_begun(
+    how: Away, attempt: int, remaining: float, timeout: float, chance: float
+) -> None:
+    pause = pause_before_next(BackendAway("", how=how), attempt, remaining=remaining, timeout=timeout, chance=chance)
+
+    if pause is not None:
+        assert 0 < pause <= 2
+        assert pause + (timeout if how is Away.LATE else 0.25) <= remaining
+
+
+@given(chances)
+def test_pauses_grow_and_spread(chance: float) -> None:
+    error = BackendAway("", how=Away.UNREACHABLE)
+    pauses = [pause_before_next(error, n, remaining=60, timeout=5, chance=chance) for n in range(1, 8)]
+
+    assert pauses == sorted(pauses)
+    assert 0.05 <= pauses[0] <= 0.1
+    assert 1 <= pauses[-1] <= 2
+
+
+def test_what_was_late_needs_its_whole_time_again() -> None:
+    error = BackendAway("", how=Away.LATE)
+
+    assert pause_before_next(error, 1, remaining=5.0, timeout=5, chance=1) is None
+    assert pause_before_next(error, 1, remaining=5.2, timeout=5, chance=1) is not None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        BackendAway("it answered HTML"),
+        BackendAway("no turn", reason=Reason.PROVIDER_BUSY),
+        ProviderError(Reason.OAP_REFUSED, "401"),
+        ProviderError(Reason.QUERY_INVALID, "no such field"),
+        ProviderError(Reason.OAP_ANSWER_INVALID, "too long"),
+        RuntimeError("a bug"),
+    ],
+)
+def test_what_was_answered_is_not_asked_again(error: Exception) -> None:
+    assert pause_before_next(error, 1, remaining=60, timeout=5, chance=0) is None
