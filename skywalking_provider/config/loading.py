@@ -13,6 +13,7 @@ from pydantic.alias_generators import to_camel
 from skywalking_provider.config.backend import BackendConfig, Basic, Bearer, CircuitConfig
 from skywalking_provider.config.listeners import HttpConfig, PageConfig
 from skywalking_provider.config.service import OAP_ADDRESS, Config, LogConfig
+from skywalking_provider.config.tls import ClientTls, ServerTls
 from skywalking_provider.spec.problems import describe, keys_of
 
 ENVIRONMENT_PREFIX = "SWP_"
@@ -26,7 +27,18 @@ class ConfigError(Exception):
     """The configuration cannot be used; the text names the key and the remedy."""
 
 
-_SECTIONS = (Config, BackendConfig, LogConfig, HttpConfig, PageConfig, Basic, Bearer, CircuitConfig)
+_SECTIONS = (
+    Config,
+    BackendConfig,
+    LogConfig,
+    HttpConfig,
+    PageConfig,
+    Basic,
+    Bearer,
+    CircuitConfig,
+    ServerTls,
+    ClientTls,
+)
 _KEYS = frozenset(key for section in _SECTIONS for key in keys_of(section))
 
 

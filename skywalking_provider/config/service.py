@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from skywalking_provider.config.backend import BackendConfig
 from skywalking_provider.config.listeners import HttpConfig, PageConfig
+from skywalking_provider.config.tls import ServerTls
 from skywalking_provider.config.types import Mode, Seconds, Section
 
 OAP_ADDRESS = "SW_OAP_ADDRESS"
@@ -29,7 +30,8 @@ class Config(Section):
     Attributes:
         socket: Unix socket to serve on.
         socket_mode: Its mode; the group is for a controller of another user.
-        listen: host:port to serve on instead; beyond loopback only with `insecure`.
+        listen: host:port to serve on instead.
+        tls: Whom `listen` serves, by certificates; beyond loopback it must be there, or `insecure`.
         insecure: Serve on `listen` beyond loopback without authentication.
         drain: How long calls in flight may go on after the first SIGTERM.
         http: Probes and metrics over HTTP, where they are wanted.
@@ -41,6 +43,7 @@ class Config(Section):
     socket: Path | None = None
     socket_mode: Mode = 0o660
     listen: str | None = None
+    tls: ServerTls | None = None
     insecure: bool = False
     drain: Seconds = timedelta(seconds=15)
     log: LogConfig = LogConfig()

@@ -1,18 +1,29 @@
-"""Where the service listens: a unix socket with a mode, or TCP on loopback."""
+"""Where the service listens: a unix socket with a mode, TCP on loopback, or TCP with certificates of both sides."""
 
 import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 
 from skywalking_provider.config import Config, ConfigError
+from skywalking_provider.config.listeners import host_and_port
+from skywalking_provider.config.tls import ServerTls
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One place to serve on; exactly one of both."""
+    """One place to serve on; exactly one of socket and address.
+
+    Attributes:
+        socket: A unix socket.
+        address: host:port.
+        tls: Who is served on the address; None for everybody who reaches it.
+        exposed: Whether others than this machine reach it.
+    """
 
     socket: Path | None
     address: str | None
+    tls: ServerTls | None = None
+    exposed: bool = False
 
     @property
     def target(self) -> str:
@@ -30,32 +41,36 @@ def endpoint_of(config: Config) -> Endpoint:
         case None, None:
             raise ConfigError("socket: say where to serve, for example --socket /run/skywalking/provider.sock")
         case path, None if path is not None:
-            _check_socket(path)
+            _check_socket(path, config.tls)
             return Endpoint(path, None)
         case None, address if address is not None:
-            _check_address(address, insecure=config.insecure)
-            return Endpoint(None, address)
+            return _tcp(address, config)
     raise ConfigError("socket and listen: write one of them")
 
 
-def _check_socket(path: Path) -> None:
+def _check_socket(path: Path, tls: ServerTls | None) -> None:
+    if tls is not None:
+        raise ConfigError("tls: belongs to listen; a socket is guarded by its mode (socketMode)")
     if not path.parent.is_dir():
         raise ConfigError(f"socket: the folder {path.parent} does not exist")
     if len(str(path)) > 100:
         raise ConfigError(f"socket: {path} is longer than the 100 characters that a unix socket may have")
 
 
-def _check_address(address: str, *, insecure: bool) -> None:
-    host, colon, port = address.rpartition(":")
-    if not colon or not port.isdigit() or int(port) > 65535:
-        raise ConfigError(f"listen: {address!r} is not host:port, such as 127.0.0.1:9500")
-    host = host.strip("[]")
+def _tcp(address: str, config: Config) -> Endpoint:
+    try:
+        host, _ = host_and_port(address)
+    except ValueError as error:
+        raise ConfigError(f"listen: {address!r} is not host:port, such as 127.0.0.1:9500") from error
     try:
         loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         loopback = False
-    if not loopback and not insecure:
+    if config.tls and config.insecure:
+        raise ConfigError("insecure and tls: write one of them")
+    if not (loopback or config.tls or config.insecure):
         raise ConfigError(
-            f"listen: {address!r} is open to others and this version authenticates nobody on TCP; "
+            f"listen: {address!r} is open to others; write tls (certFile, keyFile, clientCaFile, allowedIdentities), "
             "use --socket, listen on 127.0.0.1, or say --insecure"
         )
+    return Endpoint(None, address, config.tls, exposed=not loopback)

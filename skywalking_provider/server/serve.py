@@ -19,6 +19,8 @@ from skywalking_provider.contract.v1 import metric_provider_pb2_grpc as rpc
 from skywalking_provider.engine import Engine
 from skywalking_provider.languages import Languages, open_languages
 from skywalking_provider.oap import open_backends
+from skywalking_provider.server import tls
+from skywalking_provider.server.identity import AllowedIdentities
 from skywalking_provider.server.listen import Endpoint, endpoint_of
 from skywalking_provider.server.readiness import Readiness
 from skywalking_provider.server.service import MetricProviderService
@@ -90,11 +92,12 @@ async def running(config: Config, endpoint: Endpoint) -> AsyncIterator[RunningSe
         watching = await stack.enter_async_context(open_watching(config, readiness, _now))
         languages = await stack.enter_async_context(_ready_languages())
         backends = await stack.enter_async_context(open_backends(config.backends, _now, observer=watching.observer))
-        server = grpc.aio.server(options=_OPTIONS)
+        server = _new_server(endpoint)
         engine = Engine(backends, languages, _now, watching.watches)
         rpc.add_MetricProviderServicer_to_server(MetricProviderService(engine), server)
         health_pb2_grpc.add_HealthServicer_to_server(readiness.servicer, server)
-        reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+        if not (endpoint.tls or endpoint.exposed):
+            reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
         port = _bind(server, endpoint, config)
         await server.start()
         if endpoint.socket:
@@ -118,11 +121,23 @@ async def _ready_languages() -> AsyncIterator[Languages]:
         yield languages
 
 
+def _new_server(endpoint: Endpoint) -> grpc.aio.Server:
+    if endpoint.tls is None:
+        return grpc.aio.server(options=_OPTIONS)
+    age = ("grpc.max_connection_age_ms", 1000 * tls.CONNECTION_SECONDS), ("grpc.max_connection_age_grace_ms", 30_000)
+    return grpc.aio.server(options=(*_OPTIONS, *age), interceptors=[AllowedIdentities(endpoint.tls.allowed_identities)])
+
+
 def _bind(server: grpc.aio.Server, endpoint: Endpoint, config: Config) -> int:
-    if config.insecure and endpoint.address:
-        _log.warning("TCP without authentication: whoever reaches the port can read the backends (--insecure)")
+    if endpoint.exposed and endpoint.tls is None:
+        _log.warning(
+            "TCP WITHOUT AUTHENTICATION: whoever reaches the port can read the backends (--insecure)",
+            listen=endpoint.address,
+        )
     before = os.umask(0o777 & ~config.socket_mode)  # never a moment in which others may connect
     try:
+        if endpoint.tls:
+            return server.add_secure_port(endpoint.target, tls.server_credentials(endpoint.tls))
         return server.add_insecure_port(endpoint.target)
     except RuntimeError as error:
         raise ConfigError(f"cannot serve on {endpoint.target}: is it in use, or not of this machine?") from error

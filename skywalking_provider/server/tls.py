@@ -1,0 +1,88 @@
+"""Mutual TLS for the service: the certificates as files, read again for every new connection if they changed."""
+
+import ssl
+
+import grpc
+import structlog
+
+from skywalking_provider.config import ConfigError
+from skywalking_provider.config.files import Version, version_of
+from skywalking_provider.config.tls import ServerTls
+
+CONNECTION_SECONDS = 300
+"""How long a connection lives: after that, a client must show a certificate that is good now."""
+
+_log = structlog.get_logger()
+
+
+def server_credentials(tls: ServerTls) -> grpc.ServerCredentials:
+    """What gRPC serves with.
+
+    Raises:
+        ConfigError: The files cannot be used.
+    """
+    certificates = _Certificates(tls)
+    return grpc.dynamic_ssl_server_credentials(
+        certificates.first(),
+        certificates.renewed,  # type: ignore[arg-type] # None is for 'as before' (grpc's own documentation)
+        require_client_authentication=True,
+    )
+
+
+class _Certificates:
+    """The files' last good content."""
+
+    def __init__(self, tls: ServerTls) -> None:
+        self._tls = tls
+        # The state: the version of the files in use, and the trouble with newer ones that was told last.
+        self._seen: Version | None = None
+        self._told = ""
+
+    def first(self) -> grpc.ServerCertificateConfiguration:
+        try:
+            self._seen = self._version()
+            return self._load()
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"tls: {_told(error)}") from error
+
+    def renewed(self) -> grpc.ServerCertificateConfiguration | None:
+        """The new content; None while nothing has changed, or what is new cannot be used. gRPC's own thread asks."""
+        try:
+            now = self._version()
+            if now == self._seen:
+                return None
+            renewed = self._load()
+            if self._version() != now:  # replaced while we read: the next connection looks again
+                return None
+        except (OSError, ValueError) as error:
+            if (told := _told(error)) != self._told:
+                _log.warning("new certificates cannot be used, the ones before still are", reason=told)
+                self._told = told
+            return None
+        self._seen, self._told = now, ""
+        _log.info("certificates renewed", file=str(self._tls.cert_file))
+        return renewed
+
+    def _version(self) -> Version:
+        return version_of(self._tls.cert_file, self._tls.key_file, self._tls.client_ca_file)
+
+    def _load(self) -> grpc.ServerCertificateConfiguration:
+        check = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        check.load_cert_chain(self._tls.cert_file, self._tls.key_file, password="")  # gRPC itself would say nothing
+        check.load_verify_locations(self._tls.client_ca_file)
+        return grpc.ssl_server_certificate_configuration(
+            [(self._tls.key_file.read_bytes(), self._tls.cert_file.read_bytes())], self._tls.client_ca_file.read_bytes()
+        )
+
+
+def _told(error: Exception) -> str:
+    match error:
+        case ssl.SSLError(reason="KEY_VALUES_MISMATCH"):
+            return "keyFile is not the key of certFile"
+        case ssl.SSLError():
+            return f"certFile, keyFile or clientCaFile is no PEM file as it should be ({error.reason or error})"
+        case OSError(filename=str(path)):
+            return f"{path} cannot be read ({error.strerror})"
+        case OSError(filename=path) if path is not None:
+            return f"{path} cannot be read ({error.strerror})"
+    return str(error)
