@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
+from skywalking_provider.config.tls import ClientTls
 from skywalking_provider.config.types import (
     HeaderName,
     Link,
@@ -70,6 +71,7 @@ class BackendConfig(Section):
         aliases: Other addresses that templates use for this OAP. They are compared, never dialled.
         allowed_namespaces: Namespaces whose runs may use this OAP, `*` for any characters; by default all.
         timeout: How long one request may take.
+        tls: How an https:// OAP is known, and how it knows us.
         ui: Address of the SkyWalking UI, for the link in a run's status.
         service_name: How the parts of a service become the name that SkyWalking knows.
         timezone: IANA name of the OAP's zone, where its clocks are changed twice a year: getTimeInfo tells only today's
@@ -97,6 +99,7 @@ class BackendConfig(Section):
     max_requests: int = Field(default=32, ge=1, le=1024)
     retries: int = Field(default=2, ge=0, le=10)
     circuit: CircuitConfig = CircuitConfig()
+    tls: ClientTls | None = None
     headers: dict[HeaderName, SecretText] = Field(default_factory=dict)
     basic: Basic | None = None
     bearer: Bearer | None = None
@@ -106,6 +109,12 @@ class BackendConfig(Section):
         if self.allowed_namespaces is None:
             return True
         return namespace is not None and any(fnmatchcase(namespace, one) for one in self.allowed_namespaces)
+
+    @model_validator(mode="after")
+    def _tls_of_https(self) -> "BackendConfig":
+        if self.tls and not self.url.startswith("https://"):
+            raise ValueError("tls: is for an https:// url")
+        return self
 
     @model_validator(mode="after")
     def _one_authorization(self) -> "BackendConfig":

@@ -1,6 +1,7 @@
 """The mock OAP: a real HTTP server in the process, with its own clock, a scenario and faults."""
 
 import asyncio
+import ssl
 from collections.abc import Callable, Iterable
 from datetime import datetime, tzinfo
 from pathlib import Path
@@ -41,6 +42,7 @@ class MockOap:
         port: int = 0,
         max_complexity: int | None = None,
         decimal_comma: bool = False,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.scenario = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
         self.dialect = dialect_of(version)
@@ -49,7 +51,7 @@ class MockOap:
         self.requests: list[Request] = []
         """What came in, oldest first (requests to /mock excepted)."""
         self.faults = Faults(faults)
-        self._host, self._port = host, port
+        self._host, self._port, self._tls = host, port, tls
         self._executor = Executor(self.store, self.dialect, max_complexity=max_complexity, decimal_comma=decimal_comma)
         self._closing = asyncio.Event()
         self._wire = Wire(self._executor, self.faults, self._closing)
@@ -76,7 +78,7 @@ class MockOap:
         app.router.add_route("*", "/{path:.*}", self._handle)
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
         await self._runner.setup()
-        await web.TCPSite(self._runner, self._host, self._port).start()
+        await web.TCPSite(self._runner, self._host, self._port, ssl_context=self._tls).start()
         self._port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
@@ -90,7 +92,7 @@ class MockOap:
     def address(self) -> str:
         """Scheme, host and port: what the built-in provider calls `address`."""
         host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self._port}"
+        return f"{'https' if self._tls else 'http'}://{host}:{self._port}"
 
     @property
     def url(self) -> str:

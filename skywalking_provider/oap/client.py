@@ -25,6 +25,7 @@ from skywalking_provider.errors import Away, BackendAway, ProviderError, Reason
 from skywalking_provider.model import Deadline
 from skywalking_provider.oap.answers import Answer
 from skywalking_provider.oap.credentials import Credentials
+from skywalking_provider.oap.tls import TlsContext
 from skywalking_provider.oap.trouble import from_graphql_errors, from_status, shorten
 from skywalking_provider.plan import Read
 
@@ -37,6 +38,7 @@ class OapClient:
         self._config = config
         self._credentials = Credentials(config)
         self.mask = self._credentials.mask
+        self._tls = TlsContext(name, config.tls)
         # gql's transport without its Client: an answer of `data: null` without errors would be an assertion there.
         self._transport = self._new_transport()
 
@@ -64,8 +66,14 @@ class OapClient:
         request = GraphQLRequest(_document(read.query), variable_values=dict(read.variables))
         try:
             async with asyncio.timeout(seconds):
+                self._transport.ssl = self._tls.current()
                 result = await self._transport.execute(
-                    request, extra_args={"allow_redirects": False, "headers": self._credentials.headers()}
+                    request,
+                    extra_args={
+                        "allow_redirects": False,
+                        "headers": self._credentials.headers(),
+                        "server_hostname": self._tls.server_name,
+                    },
                 )
         except TimeoutError as error:
             raise BackendAway(f"backend {self._name} did not answer within {seconds:.3g} s", how=Away.LATE) from error
@@ -88,6 +96,8 @@ class OapClient:
         if isinstance(cause, ProviderError):
             return cause
         what = _connection_trouble(cause) or str(error) or type(cause).__name__
+        if self._config.url.startswith("https:") and _ended_early(cause):
+            what += "; does it want a client certificate (tls.certFile) that it knows?"
         return BackendAway(
             f"backend {self._name} at {self._config.url} cannot be reached: {shorten(self.mask(what))}",
             how=Away.UNREACHABLE,
@@ -130,11 +140,18 @@ def _connection_trouble(cause: BaseException | None) -> str:
             return f"its certificate is not trusted ({cause.certificate_error})"
         case aiohttp.ClientConnectorError(os_error=socket.gaierror()):
             return "its name is not known to DNS"
-        case aiohttp.ClientConnectorError(os_error=ssl.SSLError() as error):
-            return f"TLS failed ({error.reason or error})"
+        case ssl.SSLError(reason=str(reason)) | aiohttp.ClientConnectorError(os_error=ssl.SSLError(reason=str(reason))):
+            return f"TLS failed ({reason})"
         case aiohttp.ClientConnectorError(os_error=OSError(errno=int(number))) if number > 0:
             return os.strerror(number)
     return ""
+
+
+def _ended_early(cause: BaseException | None) -> bool:
+    """Whether an OAP ended a connection that was secured: in TLS 1.3 it looks at our certificate only then."""
+    if isinstance(cause, aiohttp.ClientConnectorError):
+        return False
+    return isinstance(cause, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError | ssl.SSLError)
 
 
 def _bounded_response(name: str, limit: int) -> Callable[..., aiohttp.ClientResponse]:

@@ -8,6 +8,7 @@ import structlog
 from skywalking_provider.config import ConfigError
 from skywalking_provider.config.files import Version, version_of
 from skywalking_provider.config.tls import ServerTls
+from skywalking_provider.oap.tls import told_of
 
 CONNECTION_SECONDS = 300
 """How long a connection lives: after that, a client must show a certificate that is good now."""
@@ -43,7 +44,7 @@ class _Certificates:
             self._seen = self._version()
             return self._load()
         except (OSError, ValueError) as error:
-            raise ConfigError(f"tls: {_told(error)}") from error
+            raise ConfigError(f"tls: {told_of(error)}") from error
 
     def renewed(self) -> grpc.ServerCertificateConfiguration | None:
         """The new content; None while nothing has changed, or what is new cannot be used. gRPC's own thread asks."""
@@ -55,7 +56,7 @@ class _Certificates:
             if self._version() != now:  # replaced while we read: the next connection looks again
                 return None
         except (OSError, ValueError) as error:
-            if (told := _told(error)) != self._told:
+            if (told := told_of(error)) != self._told:
                 _log.warning("new certificates cannot be used, the ones before still are", reason=told)
                 self._told = told
             return None
@@ -73,16 +74,3 @@ class _Certificates:
         return grpc.ssl_server_certificate_configuration(
             [(self._tls.key_file.read_bytes(), self._tls.cert_file.read_bytes())], self._tls.client_ca_file.read_bytes()
         )
-
-
-def _told(error: Exception) -> str:
-    match error:
-        case ssl.SSLError(reason="KEY_VALUES_MISMATCH"):
-            return "keyFile is not the key of certFile"
-        case ssl.SSLError():
-            return f"certFile, keyFile or clientCaFile is no PEM file as it should be ({error.reason or error})"
-        case OSError(filename=str(path)):
-            return f"{path} cannot be read ({error.strerror})"
-        case OSError(filename=path) if path is not None:
-            return f"{path} cannot be read ({error.strerror})"
-    return str(error)

@@ -246,9 +246,9 @@ async def test_files_that_cannot_be_used_leave_the_ones_before_in_place(place: P
     ("spoil", "words"),
     [
         ("missing", "tls.crt cannot be read"),
-        ("no PEM", "no PEM file"),
+        ("no PEM", "a file is not PEM"),
         ("the key of another", "keyFile is not the key of certFile"),
-        ("encrypted", "no PEM file"),
+        ("encrypted", "its key is encrypted"),
     ],
 )
 async def test_it_does_not_start_with_files_that_cannot_be_used(tmp_path: Path, spoil: str, words: str) -> None:
