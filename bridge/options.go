@@ -8,9 +8,9 @@ import (
 	"net"
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/internal/provider"
@@ -29,13 +29,17 @@ type options struct {
 
 func parseOptions(args []string, stderr io.Writer) (options, error) {
 	parsed := options{provider: provider.Options{Version: version}}
-	var socket, address string
-	var insecure bool
+	var place place
 	flags := flag.NewFlagSet("skywalking-bridge", flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // the error is printed once, by the caller
-	flags.StringVar(&socket, "socket", "", "absolute `path` of the sidecar's unix socket")
-	flags.StringVar(&address, "address", "", "`target` of a provider elsewhere: host:port or dns:///host:port")
-	flags.BoolVar(&insecure, "insecure", false, "allow --address without TLS to hosts other than this one")
+	flags.StringVar(&place.socket, "socket", "", "absolute `path` of the sidecar's unix socket")
+	flags.StringVar(&place.address, "address", "",
+		"`target` of a provider elsewhere: host:port or dns:///host:port; calls take turns over all addresses of the name")
+	flags.StringVar(&place.tls.CA, "tls-ca", "", "`file` with the authority of the provider's certificate (PEM)")
+	flags.StringVar(&place.tls.Cert, "tls-cert", "", "`file` with the certificate that the provider knows this bridge by (PEM)")
+	flags.StringVar(&place.tls.Key, "tls-key", "", "`file` with its private key (PEM); all files are read again when they change")
+	flags.StringVar(&place.tls.ServerName, "tls-server-name", "", "`name` in the provider's certificate, if it is not the host of --address")
+	flags.BoolVar(&place.insecure, "insecure", false, "allow --address without TLS to hosts other than this one")
 	flags.DurationVar(&parsed.provider.OutageGrace, "outage-grace", 5*time.Minute,
 		"how long a measurement waits for a sidecar that is away, counted from its start; then it is Inconclusive")
 	flags.DurationVar(&parsed.provider.RunTimeout, "run-timeout", 15*time.Second,
@@ -62,34 +66,63 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 		return parsed, fmt.Errorf("--run-timeout %s: must be 1s or more", parsed.provider.RunTimeout)
 	}
 	var err error
-	parsed.provider.Target, err = target(socket, address, insecure)
+	parsed.provider.Target, err = place.target()
+	if place.tls != (provider.TLSFiles{}) {
+		parsed.provider.TLS = &place.tls
+	}
 	return parsed, err
 }
 
-// target gives the gRPC target of the sidecar.
-func target(socket, address string, insecure bool) (string, error) {
-	switch {
-	case (socket == "") == (address == ""):
-		return "", errors.New("pass exactly one of --socket PATH and --address TARGET: where the sidecar listens")
-	case address != "":
-		return address, checkAddress(address, insecure)
-	case !filepath.IsAbs(socket):
-		return "", fmt.Errorf("--socket %s: must be an absolute path", socket)
-	case len(socket) > maxSocketPath:
-		return "", fmt.Errorf("--socket %s: has %d bytes, a unix socket's path at most %d", socket, len(socket), maxSocketPath)
-	}
-	return (&url.URL{Scheme: "unix", Path: socket}).String(), nil
+// place is where the sidecar listens and how it is spoken to.
+type place struct {
+	socket, address string
+	tls             provider.TLSFiles
+	insecure        bool
 }
 
-func checkAddress(address string, insecure bool) error {
-	host, _, err := net.SplitHostPort(strings.TrimPrefix(address, "dns:///"))
-	if err != nil {
-		return fmt.Errorf("--address %s: want host:port or dns:///host:port (%w)", address, err)
+// target gives the gRPC target.
+func (p place) target() (string, error) {
+	switch {
+	case (p.socket == "") == (p.address == ""):
+		return "", errors.New("pass exactly one of --socket PATH and --address TARGET: where the sidecar listens")
+	case p.address != "":
+		return p.address, p.checkAddress()
+	case p.tls != (provider.TLSFiles{}):
+		return "", errors.New("--tls-ca, --tls-cert, --tls-key, --tls-server-name: are for --address, a socket needs none")
+	case !filepath.IsAbs(p.socket):
+		return "", fmt.Errorf("--socket %s: must be an absolute path", p.socket)
+	case len(p.socket) > maxSocketPath:
+		return "", fmt.Errorf("--socket %s: has %d bytes, a unix socket's path at most %d", p.socket, len(p.socket), maxSocketPath)
 	}
-	if ip := net.ParseIP(host); insecure || host == "localhost" || ip != nil && ip.IsLoopback() {
+	return (&url.URL{Scheme: "unix", Path: p.socket}).String(), nil
+}
+
+// named takes host:port out of a target; the name server before it is gRPC's business.
+var named = regexp.MustCompile(`^(?:dns://[^/]*/)?([^/]+)$`)
+
+func (p place) checkAddress() error {
+	var host string
+	err := errors.New("it has another form")
+	if parts := named.FindStringSubmatch(p.address); parts != nil {
+		host, _, err = net.SplitHostPort(parts[1])
+	}
+	if err != nil {
+		return fmt.Errorf("--address %s: want host:port or dns:///host:port (%w)", p.address, err)
+	}
+	if p.tls != (provider.TLSFiles{}) {
+		switch {
+		case p.insecure:
+			return errors.New("--insecure: means without TLS; leave it out, or the --tls- flags")
+		case p.tls.CA == "" || p.tls.Cert == "" || p.tls.Key == "":
+			return errors.New("--tls-ca, --tls-cert, --tls-key: pass all three; the provider and the bridge each want to know the other")
+		}
 		return nil
 	}
-	return fmt.Errorf("--address %s: blocks would leave this host in the clear; use --socket, or accept it with --insecure", address)
+	if ip := net.ParseIP(host); p.insecure || host == "localhost" || ip != nil && ip.IsLoopback() {
+		return nil
+	}
+	return fmt.Errorf("--address %s: blocks would leave this host in the clear; pass --tls-ca, --tls-cert and --tls-key,"+
+		" use --socket, or accept it with --insecure", p.address)
 }
 
 // versionLine names what a bug report needs: our version, the contract's, Go's and Argo's.

@@ -13,6 +13,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -25,8 +26,14 @@ type Sidecar struct {
 	contractv1.UnimplementedMetricProviderServer
 	// Socket is its path; New chooses one.
 	Socket string
+	// Address is where it serves instead, on TCP; Start puts the port that it got in the place of 0.
+	Address string
+	// Credentials of the server; none by default.
+	Credentials credentials.TransportCredentials
 	// Version of the contract that Describe tells; "1.0" if empty.
 	Version string
+	// OnDescribe may change what Describe tells, or refuse to.
+	OnDescribe func(*contractv1.DescribeResponse) error
 	// OnRun, OnResume and OnMetadata answer in the place of the default, which is Successful and the block.
 	OnRun      func(context.Context, *contractv1.RunRequest) (*contractv1.Measurement, error)
 	OnResume   func(context.Context, *contractv1.ResumeRequest) (*contractv1.Measurement, error)
@@ -55,11 +62,22 @@ func New(t testing.TB) *Sidecar {
 func (s *Sidecar) Start(t testing.TB) *Sidecar {
 	t.Helper()
 	_ = os.Remove(s.Socket)
-	listener, err := net.Listen("unix", s.Socket)
+	network, address := "unix", s.Socket
+	if s.Address != "" {
+		network, address = "tcp", s.Address
+	}
+	listener, err := net.Listen(network, address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := grpc.NewServer(grpc.StatsHandler(connections{&s.open}))
+	if s.Address != "" {
+		s.Address = listener.Addr().String()
+	}
+	options := []grpc.ServerOption{grpc.StatsHandler(connections{&s.open})}
+	if s.Credentials != nil {
+		options = append(options, grpc.Creds(s.Credentials))
+	}
+	server := grpc.NewServer(options...)
 	contractv1.RegisterMetricProviderServer(server, s)
 	s.mu.Lock()
 	s.server = server
@@ -103,7 +121,11 @@ func (s *Sidecar) Describe(_ context.Context, r *contractv1.DescribeRequest) (*c
 	if version == "" {
 		version = "1.0"
 	}
-	return &contractv1.DescribeResponse{ContractVersion: version, Provider: "fake", Version: "0.0.1"}, nil
+	told := &contractv1.DescribeResponse{ContractVersion: version, Provider: "fake", Version: "0.0.1"}
+	if s.OnDescribe != nil {
+		return told, s.OnDescribe(told)
+	}
+	return told, nil
 }
 
 // Run answers Successful with the block as the value.

@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/argoproj/argo-rollouts/pkg/apis/rollouts/v1alpha1"
 	"github.com/stretchr/testify/require"
-	"google.golang.org/grpc"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	contractv1 "github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/contract/v1"
@@ -129,33 +129,19 @@ func TestManyAndLongSecretsKeepWithinTheDeadline(t *testing.T) {
 	require.Equal(t, v1alpha1.AnalysisPhaseSuccessful, p.Run(nil, metric).Phase)
 }
 
-// replaced is a sidecar that ends, and is followed by another, right after it has told its version.
-type replaced struct {
-	contractv1.MetricProviderClient
-	by func()
-}
-
-func (r replaced) Describe(
-	ctx context.Context, in *contractv1.DescribeRequest, opts ...grpc.CallOption,
-) (*contractv1.DescribeResponse, error) {
-	reply, err := r.MetricProviderClient.Describe(ctx, in, opts...)
-	r.by()
-	return reply, err
-}
-
 func TestWhatAConnectionToldIsForgottenWithItEvenIfItEndsMeanwhile(t *testing.T) {
-	sidecar := fakesidecar.New(t).Start(t)
-	p, _ := connected(t, sidecar)
-	client := p.sidecar.client
-	p.sidecar.client = replaced{client, func() {
-		generation := p.sidecar.generation.Load()
-		sidecar.Kill()
-		require.Eventually(t, func() bool { return p.sidecar.generation.Load() != generation }, 5*time.Second, time.Millisecond)
-		sidecar.Version = "2.0"
-		sidecar.Start(t)
-	}}
-	require.NoError(t, p.sidecar.agree(t.Context()))
-	p.sidecar.client = client
+	sidecar := fakesidecar.New(t)
+	var replaced sync.Once
+	sidecar.OnDescribe = func(told *contractv1.DescribeResponse) error {
+		replaced.Do(func() { // it has said 1.0 when another takes its place
+			sidecar.Kill()
+			sidecar.Start(t)
+			told.ContractVersion = "1.0"
+		})
+		return nil
+	}
+	sidecar.Version = "2.0"
+	p, _ := connected(t, sidecar.Start(t))
 	require.Eventually(t, func() bool { return strings.HasPrefix(p.Run(nil, metric).Message, "PROVIDER_INCOMPATIBLE") },
 		10*time.Second, 50*time.Millisecond)
 	require.Empty(t, fakesidecar.Seen[*contractv1.RunRequest](sidecar, "Run"))

@@ -30,6 +30,8 @@ const (
 type Options struct {
 	// Target is the gRPC target of the sidecar.
 	Target string
+	// TLS with the sidecar; nil: none.
+	TLS *TLSFiles
 	// OutageGrace is how long a measurement waits for a sidecar that is away, counted from its start.
 	OutageGrace time.Duration
 	// RunTimeout is the deadline of Run and Resume.
@@ -53,7 +55,7 @@ var _ rpc.MetricProviderPlugin = (*Plugin)(nil)
 
 // New gives a plugin that has not touched the network.
 func New(options Options, log hclog.Logger) (*Plugin, error) {
-	sidecar, err := newSidecar(options.Target, options.Version)
+	sidecar, err := newSidecar(options, log)
 	if err != nil {
 		return nil, err
 	}

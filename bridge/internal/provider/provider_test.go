@@ -71,6 +71,10 @@ func TestASidecarThatIsAwayIsWaitedForAndThenPauses(t *testing.T) {
 			s.OnRun = refusing(codes.Canceled)
 			s.Start(t)
 		}},
+		"refusing this bridge": {"PROVIDER_AWAY", "refuses this bridge: because of the test", func(t *testing.T, s *fakesidecar.Sidecar) {
+			s.OnRun = refusing(codes.PermissionDenied)
+			s.Start(t)
+		}},
 		"older": {"PROVIDER_INCOMPATIBLE", "install bridge and sidecar of one release", func(t *testing.T, s *fakesidecar.Sidecar) {
 			s.OnRun = refusing(codes.Unimplemented)
 			s.Start(t)
@@ -131,7 +135,7 @@ func TestTheGraceIsCountedFromTheStartOfTheMeasurement(t *testing.T) {
 
 func TestAnyOtherTroubleOfTheSidecarIsAnError(t *testing.T) {
 	for _, code := range []codes.Code{
-		codes.Internal, codes.Unknown, codes.ResourceExhausted, codes.InvalidArgument, codes.PermissionDenied, codes.DataLoss,
+		codes.Internal, codes.Unknown, codes.ResourceExhausted, codes.InvalidArgument, codes.DataLoss,
 	} {
 		sidecar := fakesidecar.New(t)
 		sidecar.OnRun = refusing(code)

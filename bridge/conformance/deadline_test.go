@@ -1,0 +1,205 @@
+package conformance
+
+import (
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/argoproj/argo-rollouts/pkg/apis/rollouts/v1alpha1"
+	"github.com/stretchr/testify/require"
+	"sigs.k8s.io/yaml"
+
+	"github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/internal/fakesidecar"
+)
+
+const (
+	// runDeadline is the --run-timeout of these tests, shortDeadline that of the calls that measure nothing.
+	runDeadline, shortDeadline = 2 * time.Second, 2 * time.Second
+	// late is how much later than its deadline a call may end.
+	late = 250 * time.Millisecond
+)
+
+// everyCallEndsInTime makes all the calls that Argo has, several at once, against a sidecar that is stuck.
+func everyCallEndsInTime(t *testing.T) {
+	t.Helper()
+	p := provider(t)
+	var calls sync.WaitGroup
+	timed := func(what string, deadline time.Duration, call func()) {
+		calls.Go(func() {
+			began := time.Now()
+			call()
+			if took := time.Since(began); took > deadline+late {
+				t.Errorf("%s took %s", what, took)
+			}
+		})
+	}
+	unfinished := func(m v1alpha1.Measurement) {
+		if m.Phase != v1alpha1.AnalysisPhaseRunning || !strings.HasPrefix(m.Message, "PROVIDER_AWAY ") {
+			t.Errorf("%s %s", m.Phase, m.Message)
+		}
+	}
+	for range 20 {
+		timed("Run", runDeadline, func() { unfinished(p.Run(nil, block("{}"))) })
+		timed("Resume", runDeadline, func() { unfinished(p.Resume(nil, block("{}"), running(time.Second))) })
+		timed("Terminate", shortDeadline, func() { p.Terminate(nil, block("{}"), running(time.Second)) })
+		timed("GarbageCollect", shortDeadline, func() {
+			if err := p.GarbageCollect(nil, block("{}"), 1); err != nil {
+				t.Error(err)
+			}
+		})
+		timed("GetMetadata", shortDeadline, func() { p.GetMetadata(block("{}")) })
+		timed("Ping and Type", time.Second, func() { provider(t).Type() })
+	}
+	calls.Wait()
+}
+
+func TestEveryCallEndsInTimeWhileTheServiceIsStopped(t *testing.T) {
+	s := real(t)
+	home := t.TempDir()
+	socket, config := filepath.Join(home, "stopped.sock"), filepath.Join(home, "config.yaml")
+	text, err := yaml.Marshal(map[string]any{"backends": map[string]any{"healthy": map[string]any{"url": s.healthy}}})
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(config, text, 0o600))
+	_, err = s.start(&capture{}, `"ready"`, "serve", "--config", config, "--socket", socket, "--log-format", "json")
+	require.NoError(t, err)
+	service := s.children[len(s.children)-1].Process
+	installed(t, "--socket="+socket, "--run-timeout="+runDeadline.String())
+
+	p := provider(t)
+	healthy := `{"sli":"success-rate","service":"canary|reviews|bookinfo|cluster-1|-","window":"3m"}`
+	require.NotEqual(t, "PROVIDER_AWAY", code(p.Run(nil, block(healthy))), "it is there")
+	defer func() { _ = service.Signal(syscall.SIGCONT) }()
+	require.NoError(t, service.Signal(syscall.SIGSTOP))
+	everyCallEndsInTime(t) // on the connection that is
+	everyCallEndsInTime(t) // on those that are tried after it
+	require.NoError(t, service.Signal(syscall.SIGCONT))
+	require.Eventually(t, func() bool { return code(p.Run(nil, block(healthy))) != "PROVIDER_AWAY" },
+		20*time.Second, 100*time.Millisecond, "and is found again")
+}
+
+// code is the reason that a measurement's message begins with.
+func code(m v1alpha1.Measurement) string {
+	before, _, _ := strings.Cut(m.Message, " ")
+	return before
+}
+
+func TestEveryCallEndsInTimeAtAnAddressThatSwallowsEverything(t *testing.T) {
+	for name, address := range map[string]string{"no answer to SYN": blackHole(t), "no word": silent(t)} {
+		t.Run(name, func(t *testing.T) {
+			installed(t, "--address="+address, "--run-timeout="+runDeadline.String())
+			everyCallEndsInTime(t)
+			everyCallEndsInTime(t)
+		})
+	}
+}
+
+func TestEveryCallEndsInTimeWhenTheNameServerIsSilent(t *testing.T) {
+	server, err := net.ListenPacket("udp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer server.Close()
+	installed(t, "--address=dns://"+server.LocalAddr().String()+"/provider.shop:9500", "--insecure",
+		"--run-timeout="+runDeadline.String())
+	everyCallEndsInTime(t)
+	require.Contains(t, provider(t).Run(nil, block("{}")).Message, "no connection to the sidecar at dns://")
+}
+
+func TestEveryCallEndsInTimeWhenTheOtherEndIsGoneWithoutAWord(t *testing.T) {
+	sidecar := fakesidecar.New(t)
+	sidecar.Address = "127.0.0.1:0"
+	sidecar.Start(t)
+	way := relayTo(t, sidecar.Address)
+	installed(t, "--address="+way.address, "--run-timeout="+runDeadline.String())
+	require.Equal(t, v1alpha1.AnalysisPhaseSuccessful, provider(t).Run(nil, block("{}")).Phase)
+	way.cut.Store(true)
+	everyCallEndsInTime(t)
+	everyCallEndsInTime(t)
+	way.cut.Store(false) // what was swallowed is lost: only a new connection can help
+	p := provider(t)
+	require.Eventually(t, func() bool { return p.Run(nil, block("{}")).Phase == v1alpha1.AnalysisPhaseSuccessful },
+		20*time.Second, 50*time.Millisecond)
+}
+
+// blackHole is an address whose queue of connections is full: a SYN gets no answer.
+func blackHole(t *testing.T) string {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = syscall.Close(fd) })
+	require.NoError(t, syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
+	require.NoError(t, syscall.Listen(fd, 0))
+	bound, err := syscall.Getsockname(fd)
+	require.NoError(t, err)
+	address := (&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: bound.(*syscall.SockaddrInet4).Port}).String()
+	for range 8 {
+		conn, err := net.DialTimeout("tcp", address, 300*time.Millisecond)
+		if err != nil {
+			return address
+		}
+		t.Cleanup(func() { conn.Close() })
+	}
+	t.Fatal("the queue of connections does not fill up")
+	return ""
+}
+
+// silent is an address that takes connections and says nothing.
+func silent(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { listener.Close() })
+	return listener.Addr().String()
+}
+
+// relay passes bytes on until it is cut: from then on it swallows them, and the connections stay open.
+type relay struct {
+	address string
+	cut     atomic.Bool
+}
+
+func relayTo(t *testing.T, address string) *relay {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	r := &relay{address: listener.Addr().String()}
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			near, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			far, err := net.Dial("tcp", address)
+			if err != nil {
+				near.Close()
+				continue
+			}
+			go r.pass(far, near)
+			go r.pass(near, far)
+		}
+	}()
+	return r
+}
+
+func (r *relay) pass(to io.WriteCloser, from io.ReadCloser) {
+	defer to.Close()
+	buffer := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buffer)
+		if err != nil {
+			return
+		}
+		if r.cut.Load() {
+			continue
+		}
+		if _, err := to.Write(buffer[:n]); err != nil {
+			return
+		}
+	}
+}

@@ -1,0 +1,199 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/argoproj/argo-rollouts/pkg/apis/rollouts/v1alpha1"
+	"github.com/hashicorp/go-hclog"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/resolver"
+	"google.golang.org/grpc/resolver/manual"
+
+	contractv1 "github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/contract/v1"
+	"github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/internal/fakesidecar"
+)
+
+// replicaNamed serves on TCP and answers with its name.
+func replicaNamed(t *testing.T, name string) *fakesidecar.Sidecar { return speaking(t, "1.0", name) }
+
+// speaking is such a replica with that version of the contract.
+func speaking(t *testing.T, version, name string) *fakesidecar.Sidecar {
+	s := fakesidecar.New(t)
+	s.Address, s.Version = "127.0.0.1:0", version
+	s.OnRun = func(context.Context, *contractv1.RunRequest) (*contractv1.Measurement, error) {
+		return fakesidecar.Finished(contractv1.Phase_PHASE_SUCCESSFUL, name), nil
+	}
+	return s.Start(t)
+}
+
+// names is a name server that knows one name. It is asked by the scheme of this test.
+type names struct {
+	*manual.Resolver
+	asked atomic.Int64
+}
+
+var schemes atomic.Int64
+
+// balanced is a plugin for the addresses that one name has.
+func balanced(t *testing.T, addresses ...string) (*Plugin, *names, *lines) {
+	t.Helper()
+	n := &names{Resolver: manual.NewBuilderWithScheme(fmt.Sprintf("names%d", schemes.Add(1)))}
+	n.ResolveNowCallback = func(resolver.ResolveNowOptions) { n.asked.Add(1) }
+	n.InitialState(having(addresses))
+	resolver.Register(n)
+	log := &lines{}
+	p, err := New(Options{
+		Target: n.Scheme() + ":///provider", OutageGrace: time.Minute, RunTimeout: 2 * time.Second, Version: "test",
+	}, hclog.New(&hclog.LoggerOptions{Output: log, JSONFormat: true}))
+	require.NoError(t, err)
+	t.Cleanup(func() { p.Close() })
+	return p, n, log
+}
+
+func having(addresses []string) (state resolver.State) {
+	for _, address := range addresses {
+		state.Addresses = append(state.Addresses, resolver.Address{Addr: address})
+	}
+	return state
+}
+
+// answering are the replicas that so many calls reached, by name; every call must reach one.
+func answering(t *testing.T, p *Plugin, calls int) map[string]int {
+	t.Helper()
+	by := map[string]int{}
+	for range calls {
+		m := p.Run(nil, metric)
+		require.Equal(t, v1alpha1.AnalysisPhaseSuccessful, m.Phase, m.Message)
+		by[m.Value]++
+	}
+	return by
+}
+
+func TestCallsTakeTurnsOverTheReplicas(t *testing.T) {
+	a, b, c := replicaNamed(t, "a"), replicaNamed(t, "b"), replicaNamed(t, "c")
+	p, _, _ := balanced(t, a.Address, b.Address, c.Address)
+	require.Eventually(t, func() bool { return len(answering(t, p, 3)) == 3 }, 5*time.Second, time.Millisecond)
+	require.Equal(t, map[string]int{"a": 10, "b": 10, "c": 10}, answering(t, p, 30))
+	for _, s := range []*fakesidecar.Sidecar{a, b, c} {
+		require.Equal(t, 1, s.Connections())
+		require.Len(t, fakesidecar.Seen[*contractv1.DescribeRequest](s, "Describe"), 1)
+	}
+}
+
+func TestAReplicaThatCannotServeSpoilsNothing(t *testing.T) {
+	stranger := speaking(t, "2.0", "stranger")
+	dead := replicaNamed(t, "dead")
+	dead.Kill()
+	good := replicaNamed(t, "good")
+	p, _, _ := balanced(t, stranger.Address, dead.Address, swallowing(t), good.Address)
+	require.Equal(t, map[string]int{"good": 30}, answering(t, p, 30))
+	require.NotEmpty(t, fakesidecar.Seen[*contractv1.DescribeRequest](stranger, "Describe"))
+	require.Empty(t, fakesidecar.Seen[*contractv1.RunRequest](stranger, "Run"))
+}
+
+// swallowing is an address that takes connections and never says a word, as a stopped process does.
+func swallowing(t *testing.T) string {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { listener.Close() })
+	return listener.Addr().String()
+}
+
+func TestACallOfAReplicaThatDiesIsMadeAgainOnAnother(t *testing.T) {
+	var victim, heir *fakesidecar.Sidecar
+	dying := func(ctx context.Context, _ *contractv1.RunRequest) (*contractv1.Measurement, error) {
+		go victim.Kill()
+		return nil, fakesidecar.Hang(ctx)
+	}
+	victim, heir = replicaNamed(t, ""), replicaNamed(t, "heir")
+	victim.OnRun = dying
+	p, _, log := balanced(t, victim.Address, heir.Address)
+	require.Eventually(t, func() bool {
+		answering(t, p, 1)
+		return len(fakesidecar.Seen[*contractv1.RunRequest](victim, "Run")) == 1
+	}, 5*time.Second, time.Millisecond)
+	require.Equal(t, map[string]int{"heir": 5}, answering(t, p, 5))
+	require.Empty(t, log.String())
+}
+
+func TestACallIsMadeTwiceAtMostAndNeverBeyondItsDeadline(t *testing.T) {
+	sidecar := fakesidecar.New(t)
+	sidecar.OnRun = refusing(codes.Unavailable)
+	p, _ := connected(t, sidecar.Start(t))
+	require.Contains(t, p.Run(nil, metric).Message, "PROVIDER_AWAY")
+	require.Len(t, fakesidecar.Seen[*contractv1.RunRequest](sidecar, "Run"), 2)
+
+	var calls atomic.Int64
+	sidecar.OnRun = func(ctx context.Context, r *contractv1.RunRequest) (*contractv1.Measurement, error) {
+		if calls.Add(1) > 1 {
+			return nil, fakesidecar.Hang(ctx)
+		}
+		select { // most of the half second that the sidecar has
+		case <-time.After(300 * time.Millisecond):
+		case <-ctx.Done():
+		}
+		return nil, fakesidecar.Refuse(codes.Unavailable, "stopping")
+	}
+	began := time.Now()
+	require.Contains(t, p.Run(nil, metric).Message, "did not answer within 500ms")
+	require.Less(t, time.Since(began), p.options.RunTimeout)
+	require.EqualValues(t, 2, calls.Load())
+}
+
+func TestReplicasThatComeAreFoundAndThoseThatGoAreLeft(t *testing.T) {
+	before := resolveEvery
+	resolveEvery = 20 * time.Millisecond
+	defer func() { resolveEvery = before }()
+	old, young := replicaNamed(t, "old"), replicaNamed(t, "young")
+	p, n, _ := balanced(t, old.Address)
+	require.Equal(t, map[string]int{"old": 3}, answering(t, p, 3))
+	require.Eventually(t, func() bool { return n.asked.Load() > 2 }, 5*time.Second, time.Millisecond, "without any failure")
+
+	var load sync.WaitGroup
+	until := make(chan struct{})
+	for range 4 {
+		load.Go(func() {
+			for {
+				select {
+				case <-until:
+					return
+				default:
+					if m := p.Run(nil, metric); m.Phase != v1alpha1.AnalysisPhaseSuccessful {
+						t.Errorf("%s: %s", m.Phase, m.Message)
+					}
+				}
+			}
+		})
+	}
+	n.UpdateState(having([]string{old.Address, young.Address}))
+	require.Eventually(t, func() bool { return len(answering(t, p, 4)) == 2 }, 5*time.Second, time.Millisecond)
+	n.UpdateState(having([]string{young.Address}))
+	require.Eventually(t, func() bool { return old.Connections() == 0 }, 5*time.Second, time.Millisecond)
+	close(until)
+	load.Wait()
+	require.Equal(t, map[string]int{"young": 6}, answering(t, p, 6))
+}
+
+func TestWhereNoReplicaSpeaksOurContractTheRemedyIsSaid(t *testing.T) {
+	p, _, _ := balanced(t, speaking(t, "2.0", "a").Address, speaking(t, "2.0", "b").Address)
+	require.Contains(t, p.Run(nil, metric).Message, "PROVIDER_INCOMPATIBLE sidecar at "+p.options.Target+": fake 0.0.1 speaks")
+}
+
+func TestAReplicaThatRefusesTheBridgeIsNamedAsSuch(t *testing.T) {
+	s := fakesidecar.New(t)
+	s.OnDescribe = func(*contractv1.DescribeResponse) error {
+		return fakesidecar.Refuse(codes.PermissionDenied, "spiffe://x is not in allowedIdentities")
+	}
+	p, _ := connected(t, s.Start(t))
+	m := p.Run(nil, metric)
+	require.Equal(t, v1alpha1.AnalysisPhaseRunning, m.Phase)
+	require.Contains(t, m.Message, "PROVIDER_AWAY no connection to the sidecar at "+p.options.Target+
+		": refused: PermissionDenied: spiffe://x is not in allowedIdentities")
+}

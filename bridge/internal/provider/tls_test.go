@@ -1,0 +1,243 @@
+package provider
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/argoproj/argo-rollouts/pkg/apis/rollouts/v1alpha1"
+	"github.com/hashicorp/go-hclog"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/peer"
+
+	contractv1 "github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/contract/v1"
+	"github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/internal/fakesidecar"
+)
+
+// authority signs certificates.
+type authority struct {
+	certificate *x509.Certificate
+	key         *ecdsa.PrivateKey
+}
+
+func newAuthority(t *testing.T) *authority {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority"}, NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	require.NoError(t, err)
+	certificate, err := x509.ParseCertificate(der)
+	require.NoError(t, err)
+	return &authority{certificate, key}
+}
+
+func (a *authority) pem() []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.certificate.Raw})
+}
+
+// issue gives a certificate of that name for 127.0.0.1, and its key.
+func (a *authority) issue(t *testing.T, name string) (certificate, key []byte) {
+	pair, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
+	require.NoError(t, err)
+	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
+		SerialNumber: serial, Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour),
+		DNSNames: []string{name}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}, a.certificate, pair.Public(), a.key)
+	require.NoError(t, err)
+	text, err := x509.MarshalPKCS8PrivateKey(pair)
+	require.NoError(t, err)
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: text})
+}
+
+// guarded is a sidecar that takes clients of the authority only and answers with the name in their certificate.
+func guarded(t *testing.T, of *authority, change ...func(*tls.Config)) *fakesidecar.Sidecar {
+	certificate, key := of.issue(t, "provider.shop")
+	pair, err := tls.X509KeyPair(certificate, key)
+	require.NoError(t, err)
+	clients := x509.NewCertPool()
+	clients.AddCert(of.certificate)
+	config := &tls.Config{
+		MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair},
+		ClientCAs: clients, ClientAuth: tls.RequireAndVerifyClientCert,
+	}
+	for _, change := range change {
+		change(config)
+	}
+	s := fakesidecar.New(t)
+	s.Address, s.Credentials = "127.0.0.1:0", credentials.NewTLS(config)
+	s.OnRun = func(ctx context.Context, _ *contractv1.RunRequest) (*contractv1.Measurement, error) {
+		from, _ := peer.FromContext(ctx)
+		client := from.AuthInfo.(credentials.TLSInfo).State.PeerCertificates[0].Subject.CommonName
+		return fakesidecar.Finished(contractv1.Phase_PHASE_SUCCESSFUL, client), nil
+	}
+	return s.Start(t)
+}
+
+// held writes the three files of a bridge with that name.
+func held(t *testing.T, trusts, from *authority, name string) TLSFiles {
+	home := t.TempDir()
+	files := TLSFiles{
+		CA: filepath.Join(home, "ca.crt"), Cert: filepath.Join(home, "tls.crt"), Key: filepath.Join(home, "tls.key"),
+	}
+	files.write(t, trusts, from, name)
+	return files
+}
+
+func (f TLSFiles) write(t *testing.T, trusts, from *authority, name string) {
+	certificate, key := from.issue(t, name)
+	for path, text := range map[string][]byte{f.CA: trusts.pem(), f.Cert: certificate, f.Key: key} {
+		require.NoError(t, os.WriteFile(path, text, 0o600))
+	}
+}
+
+// private is a plugin that speaks TLS with the sidecar.
+func private(t *testing.T, sidecar *fakesidecar.Sidecar, files TLSFiles) (*Plugin, *lines) {
+	t.Helper()
+	log := &lines{}
+	p, err := New(Options{
+		Target: sidecar.Address, TLS: &files, OutageGrace: time.Minute, RunTimeout: 5 * time.Second, Version: "test",
+	}, hclog.New(&hclog.LoggerOptions{Output: log, JSONFormat: true}))
+	require.NoError(t, err)
+	t.Cleanup(func() { p.Close() })
+	return p, log
+}
+
+func TestBridgeAndSidecarKnowEachOtherByTheirCertificates(t *testing.T) {
+	ours := newAuthority(t)
+	p, log := private(t, guarded(t, ours), held(t, ours, ours, "bridge"))
+	m := p.Run(nil, metric)
+	require.Equal(t, v1alpha1.AnalysisPhaseSuccessful, m.Phase, m.Message)
+	require.Equal(t, "bridge", m.Value)
+	require.Empty(t, log.String())
+
+	named := held(t, ours, ours, "bridge")
+	named.ServerName = "provider.shop"
+	p, _ = private(t, guarded(t, ours), named)
+	require.Equal(t, v1alpha1.AnalysisPhaseSuccessful, p.Run(nil, metric).Phase)
+}
+
+func TestWhoeverIsNotKnownIsNotSpokenToAndTheReasonIsSaid(t *testing.T) {
+	ours, theirs := newAuthority(t), newAuthority(t)
+	misnamed := held(t, ours, ours, "bridge")
+	misnamed.ServerName = "provider.elsewhere"
+	old := func(config *tls.Config) { config.MaxVersion = tls.VersionTLS12 }
+	for name, row := range map[string]struct {
+		sidecar *fakesidecar.Sidecar
+		files   TLSFiles
+		cause   string
+	}{
+		"a sidecar of another authority": {guarded(t, theirs), held(t, ours, theirs, "bridge"), "certificate signed by unknown authority"},
+		"a bridge of another authority":  {guarded(t, ours), held(t, ours, theirs, "bridge"), "see whether it runs"}, // with luck also what the sidecar says of it
+		"a sidecar of another name":      {guarded(t, ours), misnamed, "not provider.elsewhere"},
+		"a sidecar with old TLS":         {guarded(t, ours, old), held(t, ours, ours, "bridge"), "protocol version not supported"},
+		"a sidecar without TLS":          {replicaNamed(t, "plain"), held(t, ours, ours, "bridge"), "first record does not look like a TLS handshake"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, _ := private(t, row.sidecar, row.files)
+			m := p.Run(nil, metric)
+			require.Equal(t, v1alpha1.AnalysisPhaseRunning, m.Phase)
+			require.Contains(t, m.Message, "PROVIDER_AWAY no connection to the sidecar at "+row.sidecar.Address)
+			require.Contains(t, m.Message, row.cause)
+			require.Contains(t, m.Message, "whether --tls-ca, --tls-cert and --tls-key fit it")
+			require.Empty(t, fakesidecar.Seen[any](row.sidecar, "Run"))
+		})
+	}
+}
+
+func TestAFileThatDoesNotDoIsNamedWithItsFlagAndWaitedFor(t *testing.T) {
+	ours := newAuthority(t)
+	sidecar := guarded(t, ours)
+	for name, row := range map[string]struct {
+		spoil func(TLSFiles) error
+		want  func(TLSFiles) string
+	}{
+		"missing": {
+			func(f TLSFiles) error { return os.Remove(f.Key) },
+			func(f TLSFiles) string { return "--tls-key " + f.Key + ": no such file or directory" },
+		},
+		"not PEM": {
+			func(f TLSFiles) error { return os.WriteFile(f.CA, []byte("{}"), 0o600) },
+			func(f TLSFiles) string { return "--tls-ca " + f.CA + ": has no certificate in PEM" },
+		},
+		"half replaced": {
+			func(f TLSFiles) error {
+				_, key := ours.issue(t, "another")
+				return os.WriteFile(f.Key, key, 0o600)
+			},
+			func(f TLSFiles) string {
+				return "--tls-cert " + f.Cert + ", --tls-key " + f.Key + ": tls: private key does not match"
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			files := held(t, ours, ours, "bridge")
+			require.NoError(t, row.spoil(files))
+			p, log := private(t, sidecar, files)
+			require.Contains(t, log.String(), row.want(files), "before the first measurement")
+			require.Contains(t, p.Run(nil, metric).Message, row.want(files))
+			files.write(t, ours, ours, "bridge")
+			require.Eventually(t, func() bool { return p.Run(nil, metric).Value == "bridge" }, 10*time.Second, 50*time.Millisecond)
+		})
+	}
+}
+
+func TestARotatedCertificateIsInForceWithoutALostCall(t *testing.T) {
+	ours := newAuthority(t)
+	sidecar := guarded(t, ours)
+	files := held(t, ours, ours, "before")
+	p, log := private(t, sidecar, files)
+	every := 20 * time.Millisecond
+	dialled := p.sidecar.conn.(*renewed)
+	dialled.stop()
+	quick, err := newRenewed(dialled.dial, files, every, time.Second, p.log)
+	require.NoError(t, err)
+	p.sidecar.conn, p.sidecar.client = quick, contractv1.NewMetricProviderClient(quick)
+
+	var load sync.WaitGroup
+	until := make(chan struct{})
+	for range 4 {
+		load.Go(func() {
+			for {
+				select {
+				case <-until:
+					return
+				default:
+					if m := p.Run(nil, metric); m.Phase != v1alpha1.AnalysisPhaseSuccessful {
+						t.Errorf("%s: %s", m.Phase, m.Message)
+					}
+				}
+			}
+		})
+	}
+	require.Eventually(t, func() bool { return p.Run(nil, metric).Value == "before" }, 5*time.Second, time.Millisecond)
+	files.write(t, newAuthority(t), ours, "with a wrong authority")
+	require.Eventually(t, func() bool { return strings.Contains(log.String(), "not in force yet") }, 5*time.Second, time.Millisecond)
+	require.Equal(t, "before", p.Run(nil, metric).Value)
+	files.write(t, ours, ours, "after")
+	require.Eventually(t, func() bool { return p.Run(nil, metric).Value == "after" }, 20*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return sidecar.Connections() == 1 }, 5*time.Second, time.Millisecond, "the old one is closed")
+	close(until)
+	load.Wait()
+	require.Contains(t, log.String(), "the files of TLS changed and are in force")
+}
