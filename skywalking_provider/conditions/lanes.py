@@ -1,48 +1,37 @@
 """Who evaluates when, so that no condition keeps the others waiting.
 
-Two lanes, a thread and a guest each. Every evaluation begins in the *quick* lane, in a guest that stays warm. One that
+Two lanes, a thread and a guest each. A condition begins in the *quick* lane, in a guest that stays warm. One that
 is not done within its slice (0.1 s; an honest one takes a millisecond or so) or runs out of memory is stopped there and
 done again in the *patient* lane, in a guest made for it alone, with the whole of its limits: a verdict about a
 condition never depends on what ran before it. A condition that was stopped is remembered and goes to the patient lane
 at once. So a hostile condition costs the others one slice, once, however often it is measured.
 
-Nothing is evaluated in the event loop's own thread: what a condition takes cannot be told before it ran, and the hop to
-a thread and back costs 0.15 ms, as much as an evaluation and far less than the read before it.
+A condition that proved *light* in the quick lane is evaluated where it is asked from then on, in the event loop's own
+thread: the hop to a thread costs more than it does, and on a busy core, where the thread waits for Python's lock again
+and again, many times more. What it takes may hang on the values, so it is bounded there by one tick of the sandbox's
+clock; stopped, it is light no more.
 """
 
 import asyncio
+import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
-from skywalking_provider.conditions.guest import Guest, Sandbox
+from skywalking_provider.conditions.guest import TICK_SECONDS, Sandbox
+from skywalking_provider.conditions.light import Light
 from skywalking_provider.conditions.limits import Cause, Limits, StoppedError
+from skywalking_provider.conditions.seat import Question, Seat
 from skywalking_provider.model import Deadline
 
-# A guest whose memory has grown beyond this is not kept: memory never shrinks. Honest ones stay near 14 MiB.
-_KEEP_BELOW_BYTES = 32 << 20
 _REMEMBERED = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A call of a guest. Questions with the same `key` are equally hard, near enough."""
-
-    export: str
-    fields: Sequence[bytes]
-    key: tuple[bytes, ...]
-
-
 class Lane:
-    """One thread and its guest. `keep` is False where every question gets a guest of its own."""
+    """One thread and the seat in it, which nobody else touches. `light` learns what its answers take."""
 
-    def __init__(self, name: str, new_guest: Callable[[], Guest], *, seconds: float, keep: bool) -> None:
-        self._new_guest = new_guest
-        self._seconds = seconds
-        self._keep = keep
-        # The thread's own; nobody else touches it.
-        self._guest: Guest | None = None
+    def __init__(self, name: str, seat: Seat, light: Light | None = None) -> None:
+        self._seat = seat
+        self._light = light
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"conditions-{name}")
 
     async def ask(self, question: Question, deadline: Deadline) -> list[bytes]:
@@ -59,7 +48,7 @@ class Lane:
             raise StoppedError(Cause.CLOSED) from None
         try:
             async with asyncio.timeout(deadline.remaining):
-                return await running
+                answer, seconds = await running
         except TimeoutError:
             raise StoppedError(Cause.WAITED) from None
         except asyncio.CancelledError:
@@ -67,6 +56,9 @@ class Lane:
             if task is not None and task.cancelling():
                 raise
             raise StoppedError(Cause.CLOSED) from None  # close() took the question out of the queue
+        if self._light is not None:
+            self._light.learn(question, seconds)
+        return answer
 
     def stop(self) -> None:
         """Take no more questions, and drop those that wait."""
@@ -75,23 +67,11 @@ class Lane:
     def join(self) -> None:
         """Wait for the thread's end, and take its guest."""
         self._thread.shutdown(wait=True)
-        if self._guest:
-            self._guest.close()
-            self._guest = None
+        self._seat.close()
 
-    def _answer(self, question: Question, deadline: Deadline) -> list[bytes]:
-        seconds = min(self._seconds, deadline.remaining)
-        if seconds <= 0:
-            raise StoppedError(Cause.WAITED)
-        guest, self._guest = self._guest or self._new_guest(), None
-        try:
-            answer = guest.ask(question.export, question.fields, seconds)
-            if self._keep and guest.memory_bytes < _KEEP_BELOW_BYTES:
-                self._guest = guest
-            return answer
-        finally:
-            if self._guest is None:
-                guest.close()
+    def _answer(self, question: Question, deadline: Deadline) -> tuple[list[bytes], float]:
+        began = time.thread_time()  # of this thread alone: a busy machine makes no question heavy
+        return self._seat.answer(question, deadline), time.thread_time() - began
 
 
 class Lanes:
@@ -100,8 +80,11 @@ class Lanes:
     def __init__(self, limits: Limits) -> None:
         self._sandbox = Sandbox(limits.memory_bytes)
         self._limits = limits
-        self._quick = Lane("quick", self._sandbox.guest, seconds=limits.slice_seconds, keep=True)
-        self._patient = Lane("patient", self._sandbox.guest, seconds=limits.seconds, keep=False)
+        guest = self._sandbox.guest
+        self._light = Light()
+        self._here = Seat(guest, seconds=TICK_SECONDS, keep=True)
+        self._quick = Lane("quick", Seat(guest, seconds=limits.slice_seconds, keep=True), self._light)
+        self._patient = Lane("patient", Seat(guest, seconds=limits.seconds, keep=False))
         self._slow: OrderedDict[tuple[bytes, ...], None] = OrderedDict()
         self._closed = False
 
@@ -112,11 +95,18 @@ class Lanes:
             StoppedError: See `Lane.ask`.
         """
         try:
+            if question in self._light and not self._closed:
+                try:
+                    return self._here.answer(question, deadline)
+                except StoppedError as stopped:
+                    if stopped.cause.unanswered:
+                        raise
+                    self._light.forget(question)
             if question.key not in self._slow:
                 try:
                     return await self._quick.ask(question, deadline)
                 except StoppedError as stopped:
-                    if stopped.cause in (Cause.WAITED, Cause.CLOSED, Cause.BROKEN):
+                    if stopped.cause.unanswered:
                         raise
                     self._remember(question)
             begun = Deadline.after(self._limits.slice_seconds)
@@ -142,6 +132,7 @@ class Lanes:
     def _join(self) -> None:
         for lane in (self._quick, self._patient):
             lane.join()
+        self._here.close()
         self._sandbox.close()
 
     def _remember(self, question: Question) -> None:

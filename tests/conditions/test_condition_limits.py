@@ -8,7 +8,7 @@ import pytest
 
 from skywalking_provider.conditions import Judged, Limits, open_conditions
 from skywalking_provider.conditions.expr import ExprConditions
-from skywalking_provider.conditions.lanes import Question
+from skywalking_provider.conditions.seat import Question
 from skywalking_provider.model import Phase
 
 _ENDLESS = "let xs = 1..900; all(xs, {all(xs, {all(xs, {# > 0})})})"
@@ -108,12 +108,40 @@ async def test_hostile_conditions_delay_honest_ones_by_no_more_than_their_slices
 async def test_a_condition_that_was_stopped_once_no_longer_enters_the_lane_of_all() -> None:
     async with open_conditions(_SHORT) as conditions:
         await _timed(conditions, _ENDLESS)
-        guest = conditions._lanes._quick._guest
+        guest = conditions._lanes._quick._seat.guest
         assert guest is None  # it was ended there
         await _timed(conditions, "result == 1")
-        guest = conditions._lanes._quick._guest
+        guest = conditions._lanes._quick._seat.guest
         await _timed(conditions, _ENDLESS)
-        assert conditions._lanes._quick._guest is guest is not None
+        assert conditions._lanes._quick._seat.guest is guest is not None
+
+
+async def test_a_condition_that_proved_light_is_evaluated_without_a_thread(conditions: ExprConditions) -> None:
+    await _timed(conditions, "result >= 1")
+    conditions._lanes._quick.stop()
+    assert (await _timed(conditions, "result >= 1", b"0"))[0].phase is Phase.FAILED
+
+
+async def test_a_light_condition_is_not_light_on_a_larger_result(conditions: ExprConditions) -> None:
+    await _timed(conditions, "len(result) > 0", b"[1,2,3]")
+    lanes = conditions._lanes
+    assert Question("evaluate", (b"", b"[1,2,3,4,5,6]"), (b"len(result) > 0", b"")) in lanes._light
+    assert Question("evaluate", (b"", b"[1]" * 100), (b"len(result) > 0", b"")) not in lanes._light
+
+
+async def test_a_condition_that_is_light_no_more_holds_the_event_loop_for_a_moment_only() -> None:
+    condition = "let xs = 1..int(result); all(xs, {all(xs, {all(xs, {# > 0})})})"
+    async with open_conditions(Limits(seconds=0.4, slice_seconds=0.1)) as conditions:
+        assert (await _timed(conditions, condition, b"1"))[0].phase is Phase.SUCCESSFUL
+        running = asyncio.create_task(_timed(conditions, condition, b"900"))
+        turns = 0
+        while not running.done():
+            await asyncio.sleep(0.005)
+            turns += 1
+        judged, _ = running.result()
+        assert "stopped at the limit of 0.4 s" in judged.message
+        assert turns > 5
+        assert not any(key[0] == condition.encode() for key in conditions._lanes._light._sizes)
 
 
 async def test_an_honest_condition_on_a_slow_machine_comes_back_to_the_lane_of_all() -> None:
