@@ -18,7 +18,7 @@ class Light:
         return question.size <= self._sizes.get(question.key, -1)
 
     def learn(self, question: Question, seconds: float) -> None:
-        """Remember a question that took so many seconds of a core; one of twice its size is light enough to be tried."""
+        """Remember a question that took so many seconds of a core; one of twice its size may be tried."""
         if seconds <= _LIGHT_SECONDS:
             self._sizes[question.key] = max(2 * question.size, self._sizes.get(question.key, 0))
 

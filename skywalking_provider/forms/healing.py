@@ -7,6 +7,7 @@ no values. What the author selected stays as it is.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 from cachetools import LRUCache, cached
 from graphql import (
@@ -31,7 +32,7 @@ OURS = "swp_"
 PRESENT = f"{OURS}present_"
 CALLS = f"{OURS}calls_"
 
-_CACHED_CHARACTERS = 256 * 1024
+_CACHED_CHARACTERS = 1024 * 1024
 _SERIES, _LABELED = "readMetricsValues", "readLabeledMetricsValues"
 _SINGLE, _NULLABLE, _EXPRESSION = "readMetricsValue", "readNullableMetricsValue", "execExpression"
 _BUCKETS = "{ label values { values { value isEmptyValue } } }"
@@ -218,6 +219,7 @@ def _refused(what: str) -> ProviderError:
     return ProviderError(Reason.QUERY_INVALID, f"query: {what}")
 
 
+@cache
 def _selection(text: str) -> SelectionSetNode:
     operation = parse(text).definitions[0]
     assert isinstance(operation, OperationDefinitionNode)  # noqa: S101 - a text of this module

@@ -6,8 +6,9 @@ from graphql import DocumentNode, GraphQLSyntaxError, OperationDefinitionNode, O
 MAX_CHARACTERS = 16 * 1024
 _MAX_TOKENS = 4000  # OAP's complexity limit is 3,000 fields
 
-# Bounded by text, not by number: a tree takes some hundred times the memory of its text.
-_CACHED_CHARACTERS = 256 * 1024
+# Bounded by text, not by number: a tree takes some hundred times the memory of its text, and is needed twice, by the
+# check of a new block and by its healing right after. Both keep what they made of it.
+_CACHED_CHARACTERS = 32 * 1024
 
 
 def _size(document: DocumentNode) -> int:
