@@ -4,8 +4,9 @@ import structlog
 
 from skywalking_provider.conditions import jsontext
 from skywalking_provider.conditions.interface import Judged, Mistake
-from skywalking_provider.conditions.lanes import Lanes, Question
+from skywalking_provider.conditions.lanes import Lanes
 from skywalking_provider.conditions.limits import Cause, Limits, StoppedError, stopped, too_large, too_long
+from skywalking_provider.conditions.seat import Question
 from skywalking_provider.model import Deadline, Phase
 
 _log = structlog.get_logger(__name__)
