@@ -1,14 +1,11 @@
 """From a spec to a sample: when, of whom, what, and what came back. The backend does the I/O."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from skywalking_provider.entities import find_endpoint, find_service, select_instances, wanted_service
 from skywalking_provider.errors import NotYetKnown, ProviderError, Reason
 from skywalking_provider.forms import expression, graphql, sli
-from skywalking_provider.forms.metrics import Wanted, reads_of
 from skywalking_provider.forms.sample import Sample
 from skywalking_provider.model import Deadline, Entities, Entity, Run, Window
 from skywalking_provider.oap import Backend
@@ -108,9 +105,9 @@ async def _answer_expression(spec: ExpressionSpec, backend: Backend, window: Win
         )
     entities = await _entities(spec, backend, window, deadline)
     wanted = expression.wanted_by(spec, entities)
-    data, reads = await _read_all(wanted, backend, window, deadline, mqe=True)
+    found = await backend.series(wanted, window, deadline, mqe=True)
     try:
-        return Answered(expression.sample_of(spec, entities, data), _of(entities), reads)
+        return Answered(expression.sample_of(spec, entities, found.data), _of(entities), found.reads)
     except ProviderError as error:
         raise await _with_nearest(error, spec.expression, backend, deadline) from error
 
@@ -119,18 +116,8 @@ async def _answer_sli(spec: SliSpec, backend: Backend, window: Window, deadline:
     mqe = (await backend.dialect(deadline)).mqe
     entities = await _entities(spec, backend, window, deadline)
     metrics = sli.metrics_of(spec, entities, frozenset(await backend.metrics(deadline)))
-    data, reads = await _read_all(sli.wanted_by(metrics, entities), backend, window, deadline, mqe=mqe)
-    return Answered(sli.sample_of(spec, metrics, entities, window, data, mqe=mqe), _of(entities), reads)
-
-
-async def _read_all(
-    wanted: list[Wanted], backend: Backend, window: Window, deadline: Deadline, *, mqe: bool
-) -> tuple[Mapping[str, Any], tuple[Read, ...]]:
-    reads = tuple(reads_of(wanted, window, mqe=mqe))
-    data: dict[str, Any] = {}
-    for read in reads:
-        data |= await backend.read(read, deadline)
-    return data, reads
+    found = await backend.series(sli.wanted_by(metrics, entities), window, deadline, mqe=mqe)
+    return Answered(sli.sample_of(spec, metrics, entities, window, found.data, mqe=mqe), _of(entities), found.reads)
 
 
 async def _entities(spec: EntitySpec, backend: Backend, window: Window, deadline: Deadline) -> Entities:

@@ -9,9 +9,6 @@ from skywalking_provider.model import Entity, Window
 from skywalking_provider.plan import Read, duration_variable
 from skywalking_provider.series import Bucket, Series, decimal, expression_error
 
-ALIASES = 80  # of one request: OAP's complexity limit of 3,000 bears 272 expressions, the 1,000 of 9.5 bears 90
-OLD_ALIASES = 60
-
 _EXPRESSION = "{ type error results { metric { labels { key value } } values { id value } } }"
 _PERCENTILES = ("50", "75", "90", "95", "99")  # what 9.x calls 0 to 4
 
@@ -34,23 +31,8 @@ class Found:
     buckets: tuple[Bucket, ...]
 
 
-def reads_of(wanted: Sequence[Wanted], window: Window, *, mqe: bool) -> list[Read]:
-    """The requests for series, several in one."""
-    size = ALIASES if mqe else OLD_ALIASES
-    return [_read(wanted[at : at + size], window, mqe=mqe) for at in range(0, len(wanted), size)]
-
-
-def found_in(data: Mapping[str, Any], wanted: Wanted, *, mqe: bool) -> list[Found]:
-    """The series of one alias.
-
-    Raises:
-        ProviderError: OAP does not accept the expression, or its numbers are none.
-    """
-    field = data.get(wanted.alias)
-    return _from_expression(field, wanted) if mqe else _from_values(field, wanted)
-
-
-def _read(wanted: Sequence[Wanted], window: Window, *, mqe: bool) -> Read:
+def read_of(wanted: Sequence[Wanted], window: Window, *, mqe: bool) -> Read:
+    """One request for all these series."""
     variables: dict[str, object] = {"duration": duration_variable(window)}
     declared, fields = ["$duration: Duration!"], []
     for one in wanted:
@@ -77,6 +59,16 @@ def _read(wanted: Sequence[Wanted], window: Window, *, mqe: bool) -> Read:
                 " { label values { values { id value } } }"
             )
     return Read(f"query read({', '.join(declared)}) {{ {' '.join(fields)} }}", variables, window)
+
+
+def found_in(data: Mapping[str, Any], wanted: Wanted, *, mqe: bool) -> list[Found]:
+    """The series of one alias.
+
+    Raises:
+        ProviderError: OAP does not accept the expression, or its numbers are none.
+    """
+    field = data.get(wanted.alias)
+    return _from_expression(field, wanted) if mqe else _from_values(field, wanted)
 
 
 def _entity(entity: Entity) -> dict[str, object]:

@@ -1,14 +1,18 @@
 """A backend as one namespace sees it: what it may read, asked on its behalf."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from skywalking_provider.config import BackendConfig
 from skywalking_provider.entities import Instance, Service
+from skywalking_provider.forms.metrics import Wanted
 from skywalking_provider.model import Deadline, OapTime, Window
 from skywalking_provider.oap.catalog import ask_endpoints, ask_instances, instances_from, names_from
 from skywalking_provider.oap.connected import Connected
 from skywalking_provider.oap.dialect import Dialect
+from skywalking_provider.oap.series import Found
 from skywalking_provider.plan import Read
 
 
@@ -37,6 +41,10 @@ class Backend:
     async def read(self, read: Read, deadline: Deadline) -> dict[str, Any]:
         """The `data` of one request. Raises as `OapClient.read`, as all below."""
         return await self.connected.read(read, deadline, self.namespace)
+
+    async def series(self, wanted: Sequence[Wanted], window: Window, deadline: Deadline, *, mqe: bool) -> Found:
+        """All these series of a window, in as few requests as the OAP takes."""
+        return await self.connected.series.read(wanted, window, partial(self.read, deadline=deadline), mqe=mqe)
 
     async def time(self, deadline: Deadline) -> OapTime:
         """The OAP's clock and zone."""

@@ -28,6 +28,7 @@ from skywalking_provider.oap.errand import Errand
 from skywalking_provider.oap.flights import Flights
 from skywalking_provider.oap.observer import Observer
 from skywalking_provider.oap.requests import Requests
+from skywalking_provider.oap.series import SeriesReader
 from skywalking_provider.oap.slots import Slots
 from skywalking_provider.plan import Read
 
@@ -58,6 +59,7 @@ class Connected:
         self._credentials = Credentials(config)
         self._requests = Requests(name, config, client, now, observer)
         self._flights = Flights(name, self._requests.ask, self._requests.slots, self._lifetime, observer)
+        self.series = SeriesReader(config.max_answer_bytes)
         self._time = Cached(f"the clock of backend {name}", self._ask_time, config.clock_ttl.total_seconds())
         self._dialect = Cached(f"the schema of backend {name}", self._ask_dialect, _DIALECT_SECONDS)
         self._services = Cached(f"the services of backend {name}", self._ask_services, _NAMES_SECONDS)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from virtual import NOON, Scripted, backends_of, in_virtual_time, monotonic
 
-from skywalking_provider.forms.metrics import Wanted, reads_of
+from skywalking_provider.forms.metrics import Wanted, read_of
 from skywalking_provider.model import Deadline, Entity, Window
 from skywalking_provider.oap.answers import Answer, Answers, settled
 from skywalking_provider.plan import Read
@@ -50,7 +50,7 @@ def test_an_answer_serves_long_once_late_data_have_come(ended: timedelta, after:
             await backend.time(Deadline.after(5))
             for start in (0.0, after):
                 assert monotonic() == start
-                (read,) = reads_of([Wanted("e", "service_cpm", Entity("reviews"))], window(ended), mqe=True)
+                read = read_of([Wanted("e", "service_cpm", Entity("reviews"))], window(ended), mqe=True)
                 await backend.read(read, Deadline.after(5))
                 await wait_until(after)
         assert sum("getTimeInfo" not in read.query for _, read in oap.asked) == asked
@@ -63,7 +63,7 @@ async def test_an_old_window_of_an_oap_whose_clock_is_not_known_serves_shortly()
     oap = Scripted(oap_like)
     async with backends_of({"prod": oap}) as backends:
         backend = backends.select(None, None, "team")
-        (read,) = reads_of([Wanted("e", "service_cpm", Entity("reviews"))], window(60 * MINUTE), mqe=True)
+        read = read_of([Wanted("e", "service_cpm", Entity("reviews"))], window(60 * MINUTE), mqe=True)
         await backend.read(read, Deadline.after(5))
         await wait_until(11)
         await backend.read(read, Deadline.after(5))
