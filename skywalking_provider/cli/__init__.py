@@ -17,6 +17,7 @@ _COMMANDS = {
     "schema": "schema_command",
     "bridge": "bridge_command",
     "health": "health_command",
+    "doctor": "doctor_command",
     "demo": "demo_command",
 }
 

@@ -19,6 +19,7 @@ from structlog.testing import capture_logs
 from skywalking_provider.config import Config, ConfigError, load_config
 from skywalking_provider.contract.v1 import metric_provider_pb2 as pb
 from skywalking_provider.contract.v1 import metric_provider_pb2_grpc as rpc
+from skywalking_provider.doctor.service import Certificates, service
 from skywalking_provider.server import tls
 from skywalking_provider.server.listen import endpoint_of
 from skywalking_provider.server.serve import running
@@ -219,6 +220,16 @@ async def test_rotated_certificates_are_picked_up_under_load_without_a_failed_ca
         async with asyncio.timeout(60), asyncio.TaskGroup() as group:
             for task in (load.on_one_channel(), load.on_one_channel(), load.on_new_channels(), rotate()):
                 group.create_task(task)
+
+
+@pytest.mark.parametrize(("shown", "told"), [(BRIDGE, "it serves"), ("spiffe://x/y", "which may not ask here")])
+async def test_doctor_asks_as_the_bridge_would(place: Place, shown: str, told: str) -> None:
+    certificate, key = place.authority.issue(shown).write(place.folder, "bridge")
+    certificates = Certificates(place.folder / "ca.crt", certificate, key, HOST)
+
+    section = await service(None, f"127.0.0.1:{place.port}", certificates)
+
+    assert told in str(section.findings)
 
 
 @pytest.mark.parametrize("broken", ["no PEM", "the key of another", "missing", "half of a rotation"])
