@@ -1,0 +1,147 @@
+"""The kustomize way: Argo's own manifests with our component, and that it makes what the chart's values make."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from install_tools import (
+    CHART,
+    ROOT,
+    Objects,
+    argo_deployment,
+    argo_manifests,
+    as_the_stock_chart_does,
+    named,
+    run,
+    values_for_argo,
+)
+
+from skywalking_provider.config import load_config
+
+COMPONENT = ROOT / "kustomize" / "beside-the-controller"
+EXAMPLE = ROOT / "examples" / "kustomize"
+
+
+def build(folder: Path, *, overlay: dict[str, Any]) -> Objects:
+    """Builds an overlay over Argo's manifests, which lie beside it: kustomize takes no absolute paths."""
+    shutil.copytree(argo_manifests(), folder / "manifests")
+    shutil.copytree(COMPONENT, folder / "component")
+    (folder / "overlay").mkdir(exist_ok=True)
+    resources = {"resources": ["../manifests/cluster-install"], "components": ["../component"]}
+    (folder / "overlay" / "kustomization.yaml").write_text(yaml.safe_dump(overlay | resources))
+    return Objects(run("kustomize", "build", str(folder / "overlay")))
+
+
+@pytest.fixture(scope="module")
+def component(tmp_path_factory: pytest.TempPathFactory) -> Objects:
+    folder = tmp_path_factory.mktemp("component")
+    (folder / "overlay").mkdir()
+    shutil.copy(EXAMPLE / "config.yaml", folder / "overlay")
+    generator = {"name": "skywalking-provider", "files": ["config.yaml"]}
+    return build(folder, overlay={"configMapGenerator": [generator]})
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory: pytest.TempPathFactory) -> Objects:
+    folder = tmp_path_factory.mktemp("example")
+    shutil.copytree(EXAMPLE, folder / "overlay")
+    return build(folder, overlay=yaml.safe_load((EXAMPLE / "kustomization.yaml").read_text()))
+
+
+def pod_of(objects: Objects) -> dict[str, Any]:
+    pod: dict[str, Any] = objects.one("Deployment", "argo-rollouts")["spec"]["template"]["spec"]
+    return pod
+
+
+def config_map(objects: Objects) -> dict[str, Any]:
+    [name] = [name for name in objects.names("ConfigMap") if name.startswith("skywalking-provider-")]
+    return objects.one("ConfigMap", name)
+
+
+def comparable(pod: dict[str, Any]) -> dict[str, Any]:
+    """Less what differs by nature: names of images, and how a change of the configuration is noticed."""
+    pod = yaml.safe_load(yaml.safe_dump(pod))
+    named(pod["volumes"], "skywalking-provider-config")["configMap"]["name"] = "the one"
+    for container in pod["initContainers"]:
+        container["image"] = "the one"
+        container.pop("env", None)
+    for container in pod["initContainers"] + pod["containers"]:
+        container["volumeMounts"].sort(key=lambda mount: mount["mountPath"])
+    for items in (pod["volumes"], pod["containers"], pod["initContainers"]):
+        items.sort(key=lambda item: item["name"])
+    return pod
+
+
+def test_the_component_and_the_charts_values_make_the_same_pod(component: Objects) -> None:
+    values = values_for_argo({"image": {"repository": "r"}, "backends": {"default": {"url": "http://oap:12800"}}})
+    by_helm = as_the_stock_chart_does(values, argo_deployment())["spec"]["template"]["spec"]
+
+    assert comparable(pod_of(component)) == comparable(by_helm)
+
+
+def test_the_component_and_the_charts_values_name_the_same_plugin(component: Objects) -> None:
+    values = values_for_argo(CHART / "ci" / "sidecar-values.yaml")
+    plugins = yaml.safe_load(component.one("ConfigMap", "argo-rollouts-config")["data"]["metricProviderPlugins"])
+
+    assert plugins == values["controller"]["metricProviderPlugins"]
+
+
+def test_nothing_else_of_argos_manifests_changes(component: Objects) -> None:
+    plain = Objects(run("kustomize", "build", str(argo_manifests() / "cluster-install")))
+    changed = [each for each in component.all if each not in plain.all]
+
+    assert sorted(each["metadata"]["name"].split("-provider-")[0] for each in changed) == [
+        "argo-rollouts",
+        "argo-rollouts-config",
+        "skywalking",
+    ]
+
+
+def test_the_controller_keeps_what_it_had(component: Objects) -> None:
+    [theirs] = argo_deployment()["spec"]["template"]["spec"]["containers"]
+    [patched] = pod_of(component)["containers"]
+
+    assert all(mount in patched["volumeMounts"] for mount in theirs["volumeMounts"])
+    assert {key: value for key, value in patched.items() if key != "volumeMounts"} == {
+        key: value for key, value in theirs.items() if key != "volumeMounts"
+    }
+    assert pod_of(component)["securityContext"] == {"runAsNonRoot": True, "fsGroup": 999}
+
+
+def test_the_bridge_is_installed_before_the_service_that_starts_before_the_controller(component: Objects) -> None:
+    assert [each["name"] for each in pod_of(component)["initContainers"]] == [
+        "skywalking-provider-bridge",
+        "skywalking-provider",
+    ]
+
+
+@pytest.mark.parametrize("objects", ["component", "example"])
+def test_the_service_takes_the_configuration_that_it_mounts(
+    objects: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    built: Objects = request.getfixturevalue(objects)
+    (tmp_path / "config.yaml").write_text(config_map(built)["data"]["config.yaml"])
+
+    assert str(load_config(tmp_path / "config.yaml", {}, {}).socket) == "/run/skywalking/provider.sock"
+    mounted = named(pod_of(built)["volumes"], "skywalking-provider-config")["configMap"]["name"]
+    assert mounted == config_map(built)["metadata"]["name"]
+
+
+def test_the_example_has_its_image_its_backend_and_its_credentials(example: Objects) -> None:
+    pod = pod_of(example)
+    service = named(pod["initContainers"], "skywalking-provider")
+
+    assert {each["image"] for each in pod["initContainers"]} == {"registry.example.org/skywalking-provider:0.1.0"}
+    config = yaml.safe_load(config_map(example)["data"]["config.yaml"])
+    password = Path(config["backends"]["prod"]["basic"]["passwordFile"])
+    mount = named(service["volumeMounts"], "oap-credentials")
+    assert str(password.parent) == mount["mountPath"]
+    assert named(pod["volumes"], "oap-credentials")["secret"]["secretName"] == "oap-credentials"
+
+
+def test_the_example_names_the_argo_rollouts_that_is_tested_here() -> None:
+    [resource] = yaml.safe_load((EXAMPLE / "kustomization.yaml").read_text())["resources"]
+
+    assert resource.endswith(f"?ref={argo_manifests().parent.name.split('@')[1]}")
