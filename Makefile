@@ -36,6 +36,8 @@ lock: ## renew the lock files from pyproject.toml
 	@for set in "runtime" "dev --group dev"; do set -- $$set; name=$$1; shift; \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	    pyproject.toml "$$@" --output-file requirements/$$name.lock; done
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	  --group build --output-file requirements/build.lock
 
 BRIDGE := .cache/bin/skywalking-bridge
 HOST := .cache/bin/argo-host

@@ -1,0 +1,257 @@
+"""What the Dockerfile's stages make, started as Kubernetes starts it: user 999, read-only, nothing else around.
+
+No image is built here: the stages run image/bridges and image/root, and so does this test. It needs root and Debian 12.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from install_tools import ROOT
+
+from skywalking_provider import __version__
+from skywalking_provider.demo.host import argo_host
+from skywalking_provider.mock_oap import MockOap
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+
+BRIDGES = ROOT / ".cache" / "image" / "bridges"
+IMAGE = ROOT / ".cache" / "image" / "root"
+CHROOT = shutil.which("chroot", path="/usr/sbin:/usr/bin")
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+
+
+@pytest.fixture(scope="module")
+def image() -> Path:
+    subprocess.run([ROOT / "image" / "bridges", BRIDGES], check=True)
+    subprocess.run([ROOT / "image" / "root", IMAGE, BRIDGES], check=True)
+    return IMAGE
+
+
+def instruction(name: str) -> list[str]:
+    """The arguments of the last stage's instructions of this name."""
+    last = DOCKERFILE[DOCKERFILE.rindex("\nFROM") :].replace("\\\n", " ")
+    return re.findall(rf"^\s*{name}\s+(.*)$", last, re.MULTILINE)
+
+
+def environment() -> dict[str, str]:
+    return dict(pair.split("=", 1) for line in instruction("ENV") for pair in shlex.split(line))
+
+
+def started(image: Path, mounts: dict[str, Path], *command: str) -> list[str]:
+    """A command line that runs a command of the image as its container would be run.
+
+    A mount namespace of its own; the image read-only; /tmp in memory; user 999 with no capability and no way to one.
+    """
+    root = shlex.quote(str(image))
+    steps = [
+        f"mount --bind {root} {root}",
+        f"mount --rbind /dev {root}/dev",
+        f"mount -t proc proc {root}/proc",
+        f"mount -t tmpfs -o nosuid,nodev,noexec tmpfs {root}/tmp",  # noqa: S108
+        *(f"mount --bind {shlex.quote(str(source))} {root}{target}" for target, source in mounts.items()),
+        f"mount -o remount,bind,ro {root}",
+        f"exec setpriv --no-new-privs --inh-caps=-all {CHROOT} --userspec={instruction('USER')[0]} --groups=999 {root} "
+        + shlex.join(["/usr/bin/" + command[0], *command[1:]]),
+    ]
+    return ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-euc", "\n".join(steps)]
+
+
+def run(image: Path, *command: str, mounts: dict[str, Path] | None = None) -> subprocess.CompletedProcess[str]:
+    line = started(image, mounts or {}, *command)
+    return subprocess.run(line, env=environment(), capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Path:
+    """A folder of the pod, such as an emptyDir: user 999 may write."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    os.chown(folder, 999, 999)
+    return folder
+
+
+@contextmanager
+def service(image: Path, folder: Path, config: dict[str, Any], shared: Path) -> Iterator[subprocess.Popen[str]]:
+    (folder / "config").mkdir()
+    (folder / "config" / "config.yaml").write_text(yaml.safe_dump(config))
+    mounts = {"/etc/skywalking-provider": folder / "config", "/run/skywalking": shared}
+    command = [*json.loads(instruction("ENTRYPOINT")[0]), *json.loads(instruction("CMD")[0])]
+    process = subprocess.Popen(
+        started(image, mounts, *command), env=environment(), stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert process.stderr
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
+
+
+def test_the_dockerfile_runs_what_is_tested_here() -> None:
+    assert re.search(r"RUN .*expr/build && image/bridges /bridges$", DOCKERFILE, re.DOTALL | re.MULTILINE)
+    assert re.search(r"RUN .* image/root /image /bridges$", DOCKERFILE, re.MULTILINE)
+    assert instruction("COPY") == ["--from=root /image/ /"]
+    assert "FROM scratch\n" in DOCKERFILE
+
+
+def test_the_dockerfile_copies_what_the_scripts_read_and_the_context_has_it() -> None:
+    allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    copied: list[str] = re.findall(r"^COPY (?!--from)(.*)$", DOCKERFILE, re.MULTILINE)
+    sources = {word for line in copied for word in line.split()[:-1]}
+
+    assert {source.split("/")[0] for source in sources} == allowed
+    assert all((ROOT / source).exists() for source in sources)
+
+
+def test_it_has_labels_and_a_user_that_kubernetes_can_tell_from_root() -> None:
+    labels = dict(pair.split("=", 1) for pair in shlex.split(instruction("LABEL")[0]))
+
+    assert labels["org.opencontainers.image.licenses"] == "Apache-2.0"
+    assert instruction("USER") == ["999:999"]
+    assert f"ARG VERSION={__version__}" in DOCKERFILE
+
+
+def test_there_is_no_shell_no_package_manager_and_no_compiler_in_it(image: Path) -> None:
+    programs = [
+        path.name for path in image.rglob("*") if path.is_file() and os.access(path, os.X_OK) and is_program(path)
+    ]
+
+    assert sorted(programs) == ["python3.11", "skywalking-bridge", "skywalking-bridge"]
+    assert not list((image / "usr/lib/python3").rglob("pip"))
+
+
+def is_program(path: Path) -> bool:
+    with path.open("rb") as file:
+        is_elf = file.read(4) == b"\x7fELF"
+    return is_elf and ".so" not in path.name
+
+
+def test_nothing_in_it_can_be_written_by_its_user_or_be_anothers_in_disguise(image: Path) -> None:
+    open_to_all = [path for path in image.rglob("*") if not path.is_symlink() and path.stat().st_mode & 0o002]
+    in_disguise = [path for path in image.rglob("*") if not path.is_symlink() and path.stat().st_mode & 0o6000]
+
+    assert open_to_all == [image / "tmp"]
+    assert in_disguise == []
+
+
+def test_the_conditions_are_machine_code_already(image: Path) -> None:
+    assert len(list(image.rglob("skywalking_provider/conditions/expr-*.cwasm"))) == 1
+
+
+def test_the_init_container_installs_the_bridge_for_this_machine(image: Path, shared: Path) -> None:
+    done = run(
+        image,
+        "skywalking-provider",
+        "bridge",
+        "--to",
+        "/run/skywalking/skywalking-bridge",
+        mounts={"/run/skywalking": shared},
+    )
+
+    assert done.returncode == 0, done.stderr
+    bridge = shared / "skywalking-bridge"
+    assert f"sha256:{hashlib.sha256(bridge.read_bytes()).hexdigest()}" in done.stdout
+    assert bridge.stat().st_uid == 999
+    said = subprocess.run([bridge, "--version"], capture_output=True, text=True, check=True).stdout
+    assert said.startswith(f"skywalking-bridge {__version__} (contract 1, argo-rollouts v1.10.2")
+
+
+def test_both_bridges_are_static_programs_of_their_platform(image: Path) -> None:
+    for arch, machine in (("amd64", 62), ("arm64", 183)):
+        header = (image / "opt/bridge" / __version__ / f"linux-{arch}" / "skywalking-bridge").read_bytes()[:0x1000]
+        assert int.from_bytes(header[18:20], "little") == machine
+        assert b"/ld-linux" not in header
+
+
+METRIC = {
+    "name": "success-rate",
+    "successCondition": "result >= 0.99",
+    "provider": {
+        "plugin": {
+            "skywalking/metrics": {
+                "sli": "success-rate",
+                "window": "5m",
+                "service": "reviews.bookinfo",
+                "instances": {"podTemplateHash": "6c85f7bf4"},
+            }
+        }
+    },
+}
+CEL = {
+    "name": "success-rate",
+    "provider": {
+        "plugin": {
+            "skywalking/metrics": METRIC["provider"]["plugin"]["skywalking/metrics"]  # type: ignore[index]
+            | {"conditions": {"language": "cel", "success": "result >= 0.99"}}
+        }
+    },
+}
+RUN = {"metadata": {"namespace": "bookinfo", "name": "reviews"}, "spec": {}}
+
+
+@pytest.mark.parametrize("metric", [METRIC, CEL], ids=["expr", "cel"])
+async def test_as_user_999_without_a_place_to_write_it_measures_through_its_own_bridge(
+    image: Path, tmp_path: Path, shared: Path, metric: dict[str, Any]
+) -> None:
+    async with MockOap("healthy-canary") as oap:
+        config = {
+            "apiVersion": "v1",
+            "socket": "/run/skywalking/provider.sock",
+            "log": {"format": "json"},
+            "backends": {"mock": {"url": oap.url}},
+        }
+        with service(image, tmp_path, config, shared) as process:
+            assert process.stderr
+            first = json.loads(process.stderr.readline())
+            assert first["msg"] == "ready", first
+            healthy = json.loads(instruction("HEALTHCHECK")[0].split("CMD ")[1])
+            mounts = {"/run/skywalking": shared}
+            asked = run(image, *healthy, mounts=mounts)
+            assert (asked.stdout, asked.stderr) == ("SERVING\n", "")
+            assert (
+                run(image, "skywalking-provider", "bridge", "--to", "/run/skywalking/b", mounts=mounts).returncode == 0
+            )
+
+            host = ROOT / ".cache" / "bin" / "argo-host"
+            socket = f"--socket={shared / 'provider.sock'}"
+            async with argo_host(host, shared / "b", tmp_path / "host.log", socket) as argo:
+                answer = await argo.ask("loop", run=RUN, metric=metric)
+
+    measurement = answer["measurement"]
+    assert measurement["phase"] == "Successful", measurement
+
+
+def test_the_user_is_nobody_who_can_change_the_image(image: Path) -> None:
+    tries = "import os; print(os.getuid(), os.getgid()); open('/usr/bin/x', 'w')"
+    done = subprocess.run(
+        started(image, {}, "python3.11", "-c", tries), env=environment(), capture_output=True, text=True, check=False
+    )
+
+    assert done.stdout == "999 999\n"
+    assert "Read-only file system" in done.stderr
+
+
+def test_the_controllers_image_can_start_the_bridge_without_a_libc(image: Path) -> None:
+    """Argo's image has no libc and no shell: a root with nothing but the bridge in it."""
+    bridge = image / "opt/bridge" / __version__ / "linux-amd64" / "skywalking-bridge"
+    done = subprocess.run(
+        [str(CHROOT), "--userspec=999:0", bridge.parent, "/skywalking-bridge", "--version"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("skywalking-bridge")
