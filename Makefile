@@ -123,7 +123,7 @@ e2e: build ## the stock controller, a real API server and a real OAP
 	$(call say,the real parts)
 	@lab/build.sh
 	$(call say,end to end)
-	@$(BIN)/pytest -v -m e2e tests/e2e
+	@$(BIN)/pytest -v -m e2e tests/e2e tests/install
 
 .PHONY: bench
 bench: build $(BENCH) ## what we add, take and spare beside Argo's built-in provider (ten minutes, docs/performance.md)

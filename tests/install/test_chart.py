@@ -62,7 +62,35 @@ def test_the_service_takes_the_configuration(tmp_path: Path) -> None:
     assert config.socket_mode == 0o660
     assert config.http is not None
     assert config.http.listen == "0.0.0.0:9464"
+    assert config.page is not None
     assert config.backends["prod"].basic is not None
+
+
+def test_the_service_of_a_deployment_takes_the_configuration(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(render(DEPLOYMENT).one("ConfigMap")["data"]["config.yaml"])
+
+    config = load_config(file, {}, {})
+
+    assert config.listen == "0.0.0.0:9500"
+    assert not config.insecure
+    assert config.tls is not None
+    assert config.tls.allowed_identities == ("spiffe://cluster.local/ns/argo-rollouts/sa/argo-rollouts",)
+
+
+def test_a_configuration_of_ones_own_is_taken_with_what_the_environment_adds(tmp_path: Path) -> None:
+    own = CHART / "ci" / "deployment-http-values.yaml"
+    [pod] = pods(render(own))
+    file = tmp_path / "config.yaml"
+    file.write_text("backends: {prod: {url: http://oap:12800}}\ntls: {allowedIdentities: [bridge.example.org]}\n")
+
+    config = load_config(file, {}, {each["name"]: each["value"] for each in pod["containers"][0]["env"]})
+
+    assert config.tls is not None
+    assert str(config.tls.cert_file) == "/etc/skywalking-provider/tls/tls.crt"
+    assert config.tls.allowed_identities == ("bridge.example.org",)
+    assert config.http is not None
+    assert str(config.http.bridges) == "/bridges"
 
 
 def test_as_a_deployment_it_has_what_a_service_needs() -> None:
@@ -279,6 +307,7 @@ def test_a_configuration_of_ones_own_gets_the_charts_keys_by_the_environment() -
     assert {each["name"]: each["value"] for each in pod["containers"][0]["env"]} == {
         "SWP_LISTEN": "0.0.0.0:9500",
         "SWP_HTTP__LISTEN": "0.0.0.0:9464",
+        "SWP_PAGE__LISTEN": "127.0.0.1:9465",
         "SWP_TLS__CERT_FILE": "/etc/skywalking-provider/tls/tls.crt",
         "SWP_TLS__KEY_FILE": "/etc/skywalking-provider/tls/tls.key",
         "SWP_TLS__CLIENT_CA_FILE": "/etc/skywalking-provider/tls/ca.crt",

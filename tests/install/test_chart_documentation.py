@@ -11,7 +11,8 @@ import yaml
 from install_tools import CHART, ROOT
 
 from skywalking_provider import __version__
-from skywalking_provider.config import BackendConfig
+from skywalking_provider.config.backend import BackendConfig, Basic, Bearer, CircuitConfig
+from skywalking_provider.config.tls import ClientTls
 from skywalking_provider.spec.problems import keys_of
 
 SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
@@ -63,11 +64,17 @@ def test_no_object_of_the_schema_lets_an_unknown_key_pass() -> None:
 
 def test_a_backend_has_the_services_keys_but_secrets_only_as_files() -> None:
     backend = SCHEMA["definitions"]["backend"]["properties"]
+    sections = {key: set(part["properties"]) for key, part in backend.items() if "properties" in part}
 
-    missing = keys_of(BackendConfig) - backend.keys()
-    assert not missing, f"write {missing} into definitions.backend of charts/skywalking-provider/values.schema.json"
-    assert backend["basic"]["properties"].keys() == {"username", "passwordFile"}
-    assert backend["bearer"]["properties"].keys() == {"tokenFile"}
+    assert set(backend) == set(keys_of(BackendConfig)), (
+        "definitions.backend of charts/skywalking-provider/values.schema.json"
+    )
+    assert sections == {
+        "basic": set(keys_of(Basic)) - {"password"},
+        "bearer": set(keys_of(Bearer)) - {"token"},
+        "circuit": set(keys_of(CircuitConfig)),
+        "tls": set(keys_of(ClientTls)),
+    }
 
 
 def test_chart_package_and_bridge_have_one_version() -> None:

@@ -1,5 +1,6 @@
 """The values that the chart writes for the stock argo-rollouts chart, and Argo's own Deployment with them."""
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import yaml
 from install_tools import (
     CHART,
     CI_VALUES,
+    ROOT,
     argo_deployment,
     as_the_stock_chart_does,
     named,
@@ -46,6 +48,16 @@ def test_the_plugin_is_a_list_of_one_with_the_bridges_arguments() -> None:
             "args": ["--socket=/run/skywalking/provider.sock", "--outage-grace=5m", "--run-timeout=15s"],
         }
     ]
+
+
+@pytest.mark.parametrize("values", [SIDECAR], ids=lambda path: path.stem)
+def test_the_bridge_takes_its_arguments(values: Path) -> None:
+    [plugin] = values_for_argo(values)["controller"]["metricProviderPlugins"]
+    bridge = ROOT / ".cache" / "bin" / "skywalking-bridge"
+    done = subprocess.run([bridge, *plugin["args"]], capture_output=True, text=True, timeout=30, check=False)
+
+    # A wrong command line ends it with status 2; a right one with the plugin library's advice not to start it by hand.
+    assert "This binary is a plugin" in done.stdout + done.stderr
 
 
 def test_in_argos_pod_the_bridge_is_there_and_the_service_ready_before_the_controller_starts() -> None:
