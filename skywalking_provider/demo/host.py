@@ -14,12 +14,18 @@ class HostError(Exception):
 
 
 class ArgoHost:
-    """A running host. One question at a time."""
+    """A running host; it may be asked many things at once."""
 
     def __init__(self, process: Process, log: Path) -> None:
         self._process = process
         self._log = log
         self._asked = 0
+        self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
+
+    @property
+    def pid(self) -> int:
+        """Of the host; the bridge is a child of it."""
+        return self._process.pid
 
     async def ask(self, op: str, **request: Any) -> dict[str, Any]:
         """Send one request and give its answer.
@@ -32,21 +38,39 @@ class ArgoHost:
             HostError: It ended, or said what is wrong.
         """
         assert self._process.stdin  # noqa: S101 - opened with pipes
-        assert self._process.stdout  # noqa: S101
         self._asked += 1
+        number = self._asked
+        answered: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = answered
         try:
-            self._process.stdin.write(json.dumps({"id": self._asked, "op": op, **request}).encode() + b"\n")
+            self._process.stdin.write(json.dumps({"id": number, "op": op, **request}).encode() + b"\n")
             await self._process.stdin.drain()
-            line = await self._process.stdout.readline()
-        except ConnectionError:
-            line = b""
-        if not line:
-            last = " / ".join(self._log.read_text(errors="replace").splitlines()[-3:])
-            raise HostError(f"argo-host ended: {last or 'it said nothing'}")
-        answer: dict[str, Any] = json.loads(line)
+            if self._process.returncode is not None:
+                raise self._ended()
+            answer = await answered
+        except ConnectionError as gone:
+            raise self._ended() from gone
+        finally:
+            del self._waiting[number]
         if error := answer.get("error"):
             raise HostError(str(error))
         return answer
+
+    async def hand_out(self) -> None:
+        """Give the answers to those who wait for them, until the host ends."""
+        assert self._process.stdout  # noqa: S101 - opened with pipes
+        async for line in self._process.stdout:
+            answer: dict[str, Any] = json.loads(line)
+            if (answered := self._waiting.get(answer["id"])) and not answered.done():
+                answered.set_result(answer)
+        await self._process.wait()
+        for unanswered in self._waiting.values():
+            if not unanswered.done():
+                unanswered.set_exception(self._ended())
+
+    def _ended(self) -> HostError:
+        last = " / ".join(self._log.read_text(errors="replace").splitlines()[-3:])
+        return HostError(f"argo-host ended: {last or 'it said nothing'}")
 
 
 @asynccontextmanager
@@ -57,8 +81,10 @@ async def argo_host(binary: Path, bridge: Path, log: Path, *bridge_args: str) ->
         process = await asyncio.create_subprocess_exec(
             str(binary), *arguments, stdin=PIPE, stdout=PIPE, stderr=output, limit=16 << 20
         )
+    host = ArgoHost(process, log)
+    answers = asyncio.create_task(host.hand_out())
     try:
-        yield ArgoHost(process, log)
+        yield host
     finally:
         if process.stdin:
             process.stdin.close()  # it finishes, ends its plugin and goes
@@ -68,3 +94,4 @@ async def argo_host(binary: Path, bridge: Path, log: Path, *bridge_args: str) ->
         except TimeoutError:
             process.kill()
             await process.wait()
+        await answers
