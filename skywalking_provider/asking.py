@@ -7,7 +7,8 @@ from skywalking_provider.entities import find_endpoint, find_service, select_ins
 from skywalking_provider.errors import NotYetKnown, ProviderError, Reason
 from skywalking_provider.forms import expression, graphql, sli
 from skywalking_provider.forms.sample import Sample
-from skywalking_provider.model import Deadline, Entities, Entity, Run, Window
+from skywalking_provider.forms.suspects import check_known
+from skywalking_provider.model import Deadline, Entities, Entity, Run, Scope, Window
 from skywalking_provider.oap import Backend
 from skywalking_provider.plan import Read, argo_window, closed_window, next_bucket, readable_at
 from skywalking_provider.spec import EntitySpec, ExpressionSpec, GraphqlSpec, SliSpec, Spec
@@ -93,7 +94,10 @@ async def _answer_graphql(spec: GraphqlSpec, backend: Backend, window: Window, d
     nullable = spec.compatibility is None and (await backend.dialect(deadline)).nullable
     query = graphql.healed(spec, nullable=nullable)
     read = graphql.read_of(query, window)
-    return Answered(graphql.sample_of(spec, query, await backend.read(read, deadline)), reads=(read,))
+    sample = graphql.sample_of(spec, query, await backend.read(read, deadline))
+    for name, metric in graphql.only_zeros(query, sample):
+        check_known(name, metric, await backend.metrics(deadline))
+    return Answered(sample, reads=(read,))
 
 
 async def _answer_expression(spec: ExpressionSpec, backend: Backend, window: Window, deadline: Deadline) -> Answered:
@@ -104,18 +108,20 @@ async def _answer_expression(spec: ExpressionSpec, backend: Backend, window: Win
             "write a query or an sli",
         )
     entities = await _entities(spec, backend, window, deadline)
+    if spec.scope is not Scope.SERVICE:
+        expression.check_scope(spec.expression, spec.scope, await backend.metrics(deadline))
     wanted = expression.wanted_by(spec, entities)
     found = await backend.series(wanted, window, deadline, mqe=True)
     try:
         return Answered(expression.sample_of(spec, entities, found.data), _of(entities), found.reads)
     except ProviderError as error:
-        raise await _with_nearest(error, spec.expression, backend, deadline) from error
+        raise await _explained(error, spec, backend, deadline) from error
 
 
 async def _answer_sli(spec: SliSpec, backend: Backend, window: Window, deadline: Deadline) -> Answered:
     mqe = (await backend.dialect(deadline)).mqe
     entities = await _entities(spec, backend, window, deadline)
-    metrics = sli.metrics_of(spec, entities, frozenset(await backend.metrics(deadline)))
+    metrics = sli.metrics_of(spec, entities, await backend.metrics(deadline))
     found = await backend.series(sli.wanted_by(metrics, entities), window, deadline, mqe=mqe)
     return Answered(sli.sample_of(spec, metrics, entities, window, found.data, mqe=mqe), _of(entities), found.reads)
 
@@ -145,9 +151,15 @@ def _of(entities: Entities) -> str:
     return f"{count} instance{'s' if count > 1 else ''} of {entities.selector}"
 
 
-async def _with_nearest(error: ProviderError, words: str, backend: Backend, deadline: Deadline) -> ProviderError:
-    """OAP's own words, and the metrics that have a name like one in the expression."""
-    if error.reason is not Reason.QUERY_INVALID or "not exist" not in error.what:  # 9.6 writes "dose not exist"
+async def _explained(error: ProviderError, spec: ExpressionSpec, backend: Backend, deadline: Deadline) -> ProviderError:
+    """OAP's own words, and what its list of metrics says about the names in the expression."""
+    if error.reason is not Reason.QUERY_INVALID:
         return error
-    hints = expression.nearest_metrics(words, await backend.metrics(deadline))
-    return ProviderError(error.reason, error.what, hints)
+    metrics = await backend.metrics(deadline)
+    if "not exist" in error.what:  # 9.6 writes "dose not exist"
+        return ProviderError(error.reason, error.what, expression.nearest_metrics(spec.expression, metrics))
+    try:
+        expression.check_scope(spec.expression, spec.scope, metrics)
+    except ProviderError as better:
+        return better
+    return error

@@ -11,6 +11,7 @@ import structlog
 from skywalking_provider import explain, judge
 from skywalking_provider.asking import Answered, Frame, answer_of, frame_of
 from skywalking_provider.conditions import Judged, jsontext
+from skywalking_provider.diagnosis import cause_of_silence
 from skywalking_provider.errors import BackendAway, NotYetKnown, ProviderError, Reason
 from skywalking_provider.judge import Patience, Verdict
 from skywalking_provider.languages import Languages, Written, conditions_for
@@ -124,7 +125,8 @@ class Engine:
                 return judge.silence(Reason.NO_DATA, what, spec.on_no_data, patience), ""
             answered = await answer_of(spec, backend, frame, deadline)
             trail.sample, trail.reads, trail.of = answered.sample, answered.reads, answered.of
-            if verdict := _without_data(spec, backend, frame, answered, patience):
+            cause = await cause_of_silence(spec, answered, backend, deadline) if answered.sample.silent else ""
+            if verdict := _without_data(spec, backend, frame, answered, patience, cause):
                 return verdict, ""
             judged = await self._languages.evaluate(conditions, jsontext.dump(answered.sample.result), deadline)
         except BackendAway as error:
@@ -174,10 +176,12 @@ def _verdict(conditions: Written, judged: Judged, answered: Answered, frame: Fra
     return Verdict(judged.phase, reason, because)
 
 
-def _without_data(spec: Spec, backend: Backend, frame: Frame, answered: Answered, patience: Patience) -> Verdict | None:
+def _without_data(
+    spec: Spec, backend: Backend, frame: Frame, answered: Answered, patience: Patience, cause: str
+) -> Verdict | None:
     sample, of, window = answered.sample, answered.of, frame.window
     if sample.silent:
-        what = explain.nothing_in(sample, of, window, backend.name)
+        what = explain.nothing_in(sample, of, window, backend.name, cause)
         return judge.silence(Reason.NO_DATA, what, spec.on_no_data, patience)
     if isinstance(spec, EntitySpec) and spec.min_calls > (sample.calls or 0):
         what = explain.too_few(sample, spec.min_calls, of, window, backend.name)

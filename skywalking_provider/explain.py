@@ -35,10 +35,11 @@ def measured(sample: Sample, wanted: str, of: str, window: Window, backend: str)
     return _joined(f"{sample.told}, {wanted}", _coverage(sample, window), of, window_text(window), f"backend {backend}")
 
 
-def nothing_in(sample: Sample, of: str, window: Window, backend: str) -> str:
-    """Which reads have no value at all, and where was looked."""
+def nothing_in(sample: Sample, of: str, window: Window, backend: str, cause: str = "") -> str:
+    """Which reads have no value at all, where was looked, and the likely cause where one is known."""
     names = ", ".join(one.name for one in sample.silent[:_MAX_SERIES])
-    return _joined(f"no value of {names} in {window.buckets} buckets", of, window_text(window), f"backend {backend}")
+    what = f"no value of {names} in {window.buckets} buckets"
+    return _joined(what, cause, of, window_text(window), f"backend {backend}")
 
 
 def too_few(sample: Sample, wanted: int, of: str, window: Window, backend: str) -> str:

@@ -29,7 +29,7 @@ class Series:
 
 
 def series_of(data: Mapping[str, Any]) -> list[Series]:
-    """The series of an answer: of every top-level field that reads metrics, and of every label in it.
+    """What looks like series in an answer that nobody checked: of every top-level field, and of every label in it.
 
     Args:
         data: The GraphQL data. Known forms: MetricsValues, a list of them (labeled), an MQE result, a nullable value,
@@ -37,14 +37,6 @@ def series_of(data: Mapping[str, Any]) -> list[Series]:
     """
     parts = ((f"{name}{label}", _buckets(part)) for name, field in data.items() for label, part in _parts(field))
     return [Series(name, buckets) for name, buckets in parts if buckets is not None]
-
-
-def errors_of(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The errors that MQE puts beside its data: pairs of field and OAP's own words."""
-    for name, field in data.items():
-        match field:
-            case {"error": str(error)} if error:
-                yield name, error
 
 
 def _parts(field: object) -> Iterator[tuple[str, object]]:
@@ -81,21 +73,27 @@ def _buckets(field: object) -> tuple[Bucket, ...] | None:
         case {"results": None} | {"values": None} | {"values": {"values": None}}:
             return ()
         case {"results": list(results)}:
-            return _joined(result.get("values") for result in results if isinstance(result, dict))
+            return _joined(one.get("values") for one in results if isinstance(one, dict))
         case {"values": {"values": list(values)}}:
             return _joined([values])
         case []:
             return ()
         case [{"values": {"values": list()}}, *_]:
-            return _joined(one["values"]["values"] for one in field if isinstance(one, dict))
+            return _joined(values for one in field for values in _lists(one))
     return tuple(_marked(field)) or None  # under other names: an author may use aliases
+
+
+def _lists(one: object) -> Iterator[list[Any]]:
+    match one:
+        case {"values": {"values": list(values)}}:
+            yield values
 
 
 def _joined(lists: Iterator[Any] | Sequence[Any]) -> tuple[Bucket, ...] | None:
     """Buckets of all lists; None if nothing in them says whether it is present."""
     buckets: list[Bucket] = []
     for values in lists:
-        for value in values or ():
+        for value in values if isinstance(values, list) else ():
             if not isinstance(value, dict) or not ("value" in value or "isEmptyValue" in value):
                 return None
             buckets.append(_of_dict(value))

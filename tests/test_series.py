@@ -2,7 +2,7 @@
 
 import pytest
 
-from skywalking_provider.series import Series, errors_of, series_of
+from skywalking_provider.series import Series, series_of
 
 VALUES = {"values": {"values": [{"value": 9000}, {"value": 0}]}}
 
@@ -56,9 +56,3 @@ def test_null_in_the_place_of_a_metric_is_silence(field: object) -> None:
 
 def test_a_values_list_whose_values_were_not_selected_is_not_called_empty() -> None:
     assert series_of({"read": {"values": {"values": [{"id": "a"}]}}}) == []
-
-
-def test_errors_beside_the_data_are_found() -> None:
-    data = {"a": {"error": None, "results": []}, "b": {"error": "Metric: [x] does not exist.", "results": []}}
-
-    assert list(errors_of(data)) == [("b", "Metric: [x] does not exist.")]

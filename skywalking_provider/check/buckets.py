@@ -7,7 +7,7 @@ from typing import Any
 
 from skywalking_provider.check.measuring import Checked
 from skywalking_provider.errors import ProviderError
-from skywalking_provider.forms.metrics import Found, Wanted, found_in
+from skywalking_provider.forms.metrics import Found, Wanted, reply_in
 from skywalking_provider.model import Entity, Window
 from skywalking_provider.series import Bucket, series_of
 from skywalking_provider.spec import GraphqlSpec
@@ -45,26 +45,7 @@ def _of_query(checked: Checked, window: Window) -> Iterator[Row]:
     """What the sample says is absent is absent, whoever told it."""
     data = checked.reads[-1].data or {}
     for series in (checked.answered.sample.reads if checked.answered else ()) or series_of(data):
-        labels = _labels_in(data.get(series.name))
-        each = len(series.buckets) // len(labels) if labels else 0
-        if not each or len(series.buckets) % len(labels):
-            yield _row(series.name, "", series.buckets, window)
-            continue
-        for at, label in enumerate(labels):
-            name = f"{series.name} {label}" if label else series.name
-            yield _row(name, "", series.buckets[at * each : (at + 1) * each], window)
-
-
-def _labels_in(field: Any) -> list[str]:
-    match field:
-        case [dict(), *_]:
-            return [str(one.get("label") or at) for at, one in enumerate(field) if isinstance(one, dict)]
-        case {"results": [dict(), *_] as results}:
-            return [
-                ",".join(str(pair.get("value")) for pair in (one.get("metric") or {}).get("labels") or ())
-                for one in results
-            ]
-    return [""]
+        yield _row(series.name, "", series.buckets, window)
 
 
 def _of_entities(checked: Checked, window: Window) -> Iterator[Row]:
@@ -74,15 +55,14 @@ def _of_entities(checked: Checked, window: Window) -> Iterator[Row]:
             asked = exchange.read.variables.get(alias)
             wanted, mqe = _wanted(alias, asked, exchange.read.variables, labeled=isinstance(field, list))
             try:
-                found = found_in({alias: field}, wanted, mqe=mqe)
+                found = reply_in({alias: field}, wanted, mqe=mqe).found
             except ProviderError:  # the message says what is wrong
                 continue
             if alias.startswith("c") and found:
                 calls[alias[1:]] = found[0].buckets
             called = () if mqe or alias.startswith("c") else calls.get(alias[1:], ())
-            ids = _ids(field)
             for one in found:
-                yield _row(_name(wanted, one), _told(wanted.entity), _present(one.buckets, called), window, ids)
+                yield _row(_name(wanted, one), _told(wanted.entity), _present(one.buckets, called), window, one.names)
 
 
 def _wanted(alias: str, asked: Any, variables: Mapping[str, Any], *, labeled: bool) -> tuple[Wanted, bool]:
@@ -111,13 +91,6 @@ def _present(buckets: Sequence[Bucket], calls: Sequence[Bucket]) -> tuple[Bucket
     if len(calls) != len(buckets):
         return tuple(buckets)
     return tuple(bucket if called else None for bucket, called in zip(buckets, calls, strict=True))
-
-
-def _ids(field: Any) -> tuple[str, ...]:
-    match field:
-        case {"type": "SORTED_LIST" | "RECORD_LIST", "results": list(results)}:
-            return tuple(str(value.get("id")) for one in results for value in one.get("values") or ())
-    return ()
 
 
 def _row(name: str, entity: str, buckets: tuple[Bucket, ...], window: Window, ids: tuple[str, ...] = ()) -> Row:

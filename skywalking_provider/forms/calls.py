@@ -1,12 +1,13 @@
 """Which metric of OAP means what, by scope and layer. Source: OAP's core.oal."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from skywalking_provider.entities import nearest
 from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.model import Entities, Scope
 
+_SHOWN = 8
 _RECIPE = "add it to the OAP's OAL, for example"
 
 
@@ -39,14 +40,26 @@ _ENDPOINT = Names(
     latency=("endpoint_resp_time", "endpoint_avg"),  # the older name: up to 9.1
     percentile=("endpoint_percentile",),
 )
-_DATABASE = replace(
-    _SERVICE,
-    calls=("database_access_cpm",),
-    success_rate=("database_access_sla",),
-    latency=("database_access_resp_time",),
-    percentile=("database_access_percentile",),
-    apdex=(),
-)
+
+
+def _accessed(what: str) -> Names:
+    """What agents only call: its metrics come from their side."""
+    return Names(
+        calls=(f"{what}_access_cpm",),
+        success_rate=(f"{what}_access_sla",),
+        latency=(f"{what}_access_resp_time",),
+        percentile=(f"{what}_access_percentile",),
+    )
+
+
+_ACCESSED = {"VIRTUAL_DATABASE": _accessed("database"), "VIRTUAL_CACHE": _accessed("cache")}
+_OTHERS = {
+    "BROWSER": "browser_app_",
+    "K8S_SERVICE": "kubernetes_service_",
+    "VIRTUAL_GENAI": "gen_ai_",
+    "VIRTUAL_MQ": "mq_service_",
+}
+"""Layers whose services have metrics of other meanings, and how those begin (OAP's ebpf.oal, browser.oal, ...)."""
 _SCOPES = {Scope.SERVICE: _SERVICE, Scope.INSTANCE: _INSTANCE, Scope.ENDPOINT: _ENDPOINT}
 _SOURCES = {Scope.SERVICE: "Service", Scope.INSTANCE: "ServiceInstance", Scope.ENDPOINT: "Endpoint"}
 _RECIPES = {
@@ -59,15 +72,36 @@ _RECIPES = {
 _PREFIXES = {Scope.SERVICE: "service", Scope.INSTANCE: "service_instance", Scope.ENDPOINT: "endpoint"}
 
 
-def names_of(entities: Entities) -> Names:
-    """The metrics of the entities' scope and layer."""
-    if entities.scope is Scope.SERVICE and entities.layers == ("VIRTUAL_DATABASE",):
-        return _DATABASE
+def names_of(entities: Entities, known: Collection[str] = ()) -> Names:
+    """The metrics of the entities' scope and layer.
+
+    Args:
+        entities: Whom they are asked of.
+        known: The metrics of the OAP, for the error.
+
+    Raises:
+        ProviderError: METRIC_UNAVAILABLE, where services of the layer have metrics of other meanings.
+    """
+    layers = set(entities.layers)
+    if layers and layers <= _OTHERS.keys():
+        layer = min(layers)
+        raise ProviderError(
+            Reason.METRIC_UNAVAILABLE,
+            f"services of the layer {layer} have no calls, success rate and latency under the usual names",
+            f"write an expression with {_some_of(_OTHERS[layer], known)}",
+        )
+    if entities.scope is Scope.SERVICE and len(layers) == 1 and layers <= _ACCESSED.keys():
+        return _ACCESSED[min(layers)]
     return _SCOPES[entities.scope]
 
 
+def _some_of(prefix: str, known: Collection[str]) -> str:
+    names = sorted(name for name in known if name.startswith(prefix))
+    return f"one of {', '.join(names[:_SHOWN])}{', …' if len(names) > _SHOWN else ''}" if names else f"{prefix}*"
+
+
 def calls_metric(entities: Entities) -> str:
-    """The metric that counts calls a minute."""
+    """The metric that counts calls a minute. Raises as `names_of`."""
     return names_of(entities).calls[0]
 
 

@@ -1,20 +1,23 @@
 """Form B: a metrics query expression. Its `result` is a number, a list, or a map of them by label."""
 
-import re
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from skywalking_provider.answers import refuse
 from skywalking_provider.entities import nearest
 from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.forms.calls import calls_metric
-from skywalking_provider.forms.metrics import Found, Wanted, found_in, series
+from skywalking_provider.forms.metrics import Found, Reply, Wanted, calls_in, reply_in
 from skywalking_provider.forms.sample import Sample
-from skywalking_provider.model import Entities, Entity
-from skywalking_provider.series import Series, number_text
+from skywalking_provider.model import Entities, Entity, Scope
+from skywalking_provider.series import Number, Series, number_text
 from skywalking_provider.spec import ExpressionSpec
+from skywalking_provider.spec.mqe import metrics_in
 
 _SHOWN = 8
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?=[^A-Za-z0-9_(]|$)")
+CATALOGS = {Scope.SERVICE: "SERVICE", Scope.INSTANCE: "SERVICE_INSTANCE", Scope.ENDPOINT: "ENDPOINT"}
+"""SkyWalking's older words for the scopes, in which `listMetrics` tells them."""
 
 
 def wanted_by(spec: ExpressionSpec, entities: Entities) -> list[Wanted]:
@@ -35,28 +38,55 @@ def sample_of(spec: ExpressionSpec, entities: Entities, data: Mapping[str, Any])
         data: The answers to `wanted_by`, together.
 
     Raises:
-        ProviderError: OAP does not accept the expression, or its numbers are none.
+        ProviderError: OAP does not accept the expression, its numbers are none, or no condition can judge them.
     """
     results: dict[str, Any] = {}
     reads: list[Series] = []
     calls: int | None = None
     for wanted in wanted_by(spec, entities):
-        found = found_in(data, wanted, mqe=True)
         if wanted.alias.startswith("c"):
-            calls = (calls or 0) + sum(int(bucket) for bucket in series(wanted, found).present)
+            calls = (calls or 0) + sum(count or 0 for count in calls_in(data, wanted, mqe=True))
             continue
-        reads += _reads(_read_name(wanted.entity, entities), found)
-        if not entities.selector or any(one.present for one in _reads("", found)):  # a silent pod stays absent
-            results[wanted.entity.name] = _result(_type(data, wanted), data, wanted, found, spec.scale)
+        reply = reply_in(data, wanted, mqe=True)
+        result = _result(reply, wanted, spec.scale)
+        silent = not any(_present(one) for one in reply.found)
+        reads += _reads(_read_name(wanted.entity, entities), reply.found)
+        if not (entities.selector and silent):  # a pod without traffic stays absent
+            results[wanted.entity.name] = result
     result = results if entities.selector else next(iter(results.values()))
     shown = tuple(_scaled_series(read, spec.scale) for read in reads)
     return Sample(result, f"{spec.expression} {_told(result)}", _one_speaks(reads, entities), calls, shown=shown)
 
 
-def nearest_metrics(expression: str, known: Sequence[str]) -> str:
+def nearest_metrics(expression: str, known: Collection[str]) -> str:
     """A hint for every name in an expression that is like a metric but is none."""
-    names = [name for name in _NAME.findall(expression) if name not in known and "_" in name]
+    names = [name for name in metrics_in(expression) if name not in known and "_" in name]
     return "; ".join(nearest(name, known) for name in names)
+
+
+def check_scope(expression: str, scope: Scope, known: Mapping[str, str]) -> None:
+    """Refuse an expression that OAP would answer with the whole service for every instance or endpoint of it.
+
+    A metric of the service beside one of theirs has a meaning: `service_instance_cpm / service_cpm` is a share.
+
+    Args:
+        expression: As written.
+        scope: Of the entities.
+        known: The metrics of the OAP with their catalogs.
+
+    Raises:
+        ProviderError: QUERY_INVALID.
+    """
+    catalogs = {name: known[name] for name in metrics_in(expression) if known.get(name)}
+    if not catalogs or CATALOGS[scope] in catalogs.values():
+        return
+    name, catalog = next(iter(catalogs.items()))
+    like = [other for other, of in known.items() if of == CATALOGS[scope]]
+    raise ProviderError(
+        Reason.QUERY_INVALID,
+        f"{expression}: {name} is a metric of the scope {catalog}, and the block asks for {CATALOGS[scope]}",
+        nearest(name, like),
+    )
 
 
 def _one_speaks(reads: Sequence[Series], entities: Entities) -> tuple[Series, ...]:
@@ -75,49 +105,75 @@ def _reads(name: str, found: Sequence[Found]) -> list[Series]:
 
 
 def _scaled_series(read: Series, scale: float) -> Series:
-    return Series(read.name, tuple(bucket if bucket is None else _scaled(bucket, scale) for bucket in read.buckets))
+    return Series(
+        read.name, tuple(_scaled(one, scale) if isinstance(one, int | float) else one for one in read.buckets)
+    )
 
 
 def _read_name(entity: Entity, entities: Entities) -> str:
     return entity.name if entities.selector else "the expression"
 
 
-def _type(data: Mapping[str, Any], wanted: Wanted) -> str:
-    return str(data[wanted.alias].get("type"))
-
-
-def _result(kind: str, data: Mapping[str, Any], wanted: Wanted, found: Sequence[Found], scale: float) -> Any:
-    match kind:
-        case "SINGLE_VALUE" | "TIME_SERIES_VALUES":
-            single = kind == "SINGLE_VALUE"
-            if all(not one.labels for one in found):
-                return _values(found[0], scale, single=single) if found else ([] if not single else None)
-            return {_label(one.labels): _values(one, scale, single=single) for one in found}
+def _result(reply: Reply, wanted: Wanted, scale: float) -> Any:
+    match reply.kind:
+        case "SINGLE_VALUE":
+            return _by_label(reply.found, wanted, lambda found: _single(found, wanted, scale), empty=None)
+        case "TIME_SERIES_VALUES":
+            return _by_label(reply.found, wanted, lambda found: _numbers(found, scale), empty=[])
         case "SORTED_LIST" | "RECORD_LIST":
-            return _ranked(data[wanted.alias], found, scale)
-    raise ProviderError(Reason.QUERY_INVALID, f"{wanted.expression}: OAP answers {kind}, which no condition can judge")
+            return [one for found in reply.found for one in _ranked(found, scale)]
+    what = f"{wanted.expression}: OAP answers {reply.kind[:40]}, which no condition can judge"
+    raise ProviderError(Reason.QUERY_INVALID, what)
 
 
-def _values(found: Found, scale: float, *, single: bool) -> Any:
-    numbers = [_scaled(bucket, scale) for bucket in found.buckets if bucket is not None]
-    if single:
-        return numbers[0] if numbers else None
-    return numbers
+def _by_label(found: Sequence[Found], wanted: Wanted, of: Callable[[Found], Any], *, empty: object) -> Any:
+    """A map by label, or the one result without any. Nothing is ever put in the place of another."""
+    if not found:
+        return empty
+    if len(found) == 1 and not found[0].labels:
+        return of(found[0])
+    by_label: dict[str, Any] = {}
+    for one in found:
+        label = _label(one.labels)
+        if label in by_label:
+            raise ProviderError(
+                Reason.QUERY_INVALID,
+                f"{wanted.expression}: two series have the label {label!r}",
+                "tell them apart with relabels, or make one of them with aggregate_labels",
+            )
+        by_label[label] = of(one)
+    return by_label
 
 
-def _ranked(field: Mapping[str, Any], found: Sequence[Found], scale: float) -> list[dict[str, Any]]:
-    names = [value.get("id") for result in field["results"] for value in result.get("values") or ()]
-    values = [bucket for one in found for bucket in one.buckets]
+def _single(found: Found, wanted: Wanted, scale: float) -> float | int | None:
+    if len(found.buckets) > 1:
+        refuse(wanted.alias, f"a single value of {len(found.buckets)}")
+    numbers = _numbers(found, scale)
+    return numbers[0] if numbers else None
+
+
+def _numbers(found: Found, scale: float) -> list[float | int]:
+    return [_scaled(bucket, scale) for bucket in _present(found)]
+
+
+def _ranked(found: Found, scale: float) -> list[dict[str, Any]]:
     return [
-        {"name": name, "value": _scaled(value, scale)}
-        for name, value in zip(names, values, strict=True)
-        if value is not None
+        {"name": name, "value": _scaled(bucket, scale)}
+        for name, bucket in zip(found.names, found.buckets, strict=True)
+        if bucket is not None
     ]
 
 
-def _scaled(bucket: Any, scale: float) -> float | int:
-    number: float | int = bucket
-    return number if scale == 1.0 else number / scale
+def _present(found: Found) -> list[Number]:
+    return [bucket for bucket in found.buckets if bucket is not None]
+
+
+def _scaled(number: Number, scale: float) -> Number:
+    scaled = number if scale == 1.0 else number / scale
+    if math.isinf(scaled):
+        what = f"scale: {number_text(number)} divided by {scale:g} is more than a number can be"
+        raise ProviderError(Reason.BLOCK_INVALID, what, "write a greater one")
+    return scaled
 
 
 def _label(labels: Mapping[str, str]) -> str:

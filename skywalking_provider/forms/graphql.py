@@ -3,19 +3,18 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from skywalking_provider.errors import ProviderError, Reason
-from skywalking_provider.forms.healing import CALLS, OURS, PRESENT, Healed, heal, not_healed
+from skywalking_provider.answers import refuse
+from skywalking_provider.forms.healing import OURS, Healed, Own, heal, not_healed
+from skywalking_provider.forms.mirror import check_mirror
+from skywalking_provider.forms.presence import present_in
 from skywalking_provider.forms.sample import Sample
 from skywalking_provider.model import Window
 from skywalking_provider.plan import Read, duration_variable
-from skywalking_provider.series import Series, errors_of, expression_error, number_text, series_of
+from skywalking_provider.series import Series, decimal, expression_error, label_text, number_text, series_of
 from skywalking_provider.spec import GraphqlSpec
 
 _SHOWN_SERIES = 3
 _SHOWN_BUCKETS = 8
-
-Present = list[list[bool]]
-"""Whether each bucket of each label is there; one label where the metric has none."""
 
 
 def healed(spec: GraphqlSpec, *, nullable: bool) -> Healed:
@@ -37,98 +36,86 @@ def sample_of(spec: GraphqlSpec, query: Healed, data: Mapping[str, Any]) -> Samp
     if spec.compatibility:
         series = tuple(series_of(data))
         return Sample(data, _told(series), (), shown=series)
-    for name, words in errors_of({name: data.get(name) for name in query.expressions}):
-        raise expression_error(name, words)
-    result: dict[str, Any] = {}
+    result = {name: answer for name, answer in data.items() if not name.startswith(OURS)}
     reads: list[Series] = []
-    for name, answer in data.items():
-        if name.startswith(OURS):
-            continue
-        result[name] = answer
-        if name in query.expressions:
-            reads += _series(name, answer)
-            result[name] = _without_error(_without_null(answer, spec), name, query)
-        elif name in query.reads:
-            told = _marked(name, data)
-            reads += _series(name, told)
-            if spec.absent == "drop" and name not in query.counts:
-                result[name] = _without_absent(answer, _present(told))
-    series = tuple(reads)
-    covered = min((len(one.present) for one in series), default=None)
-    return Sample(result, _told(series), series, covered=covered, shown=series)
+    for name, own in query.expressions.items():
+        if _answered(name, own, query, data):
+            reads += _of_expression(name, data[name])
+            result[name] = _without_error(_without_null(data[name], spec), name, query)
+    for name, own in query.reads.items():
+        if _answered(name, own, query, data):
+            there = present_in(name, own, data)
+            reads += there
+            if spec.absent == "drop" and not own.counts:
+                result[name] = _without_absent(name, data[name], there)
+    covered = min((len(one.present) for one in reads), default=None)
+    return Sample(result, _told(reads), tuple(reads), covered=covered, shown=tuple(reads))
 
 
-def _series(name: str, answer: Any) -> list[Series]:
-    series = series_of({name: answer})
-    if not series:
-        raise ProviderError(Reason.OAP_ANSWER_INVALID, f"{name} was answered in another form than SkyWalking's")
-    return series
+def only_zeros(query: Healed, sample: Sample) -> list[tuple[str, str]]:
+    """The reads of an old OAP that may be nothing but its silence: zeros alone, and no calls to witness them.
+
+    Returns:
+        Response names and metrics.
+    """
+    zeros = {one.name.split(" ")[0] for one in sample.reads if not any(one.buckets)}
+    return [
+        (name, own.metric) for name, own in query.reads.items() if own.metric and name in zeros and not own.witnessed
+    ]
 
 
-def _marked(name: str, data: Mapping[str, Any]) -> Any:
-    """A read as OAP 9.5 tells it, every absent bucket marked, whoever told."""
-    told = data.get(f"{PRESENT}{name}", data[name])
-    calls = data.get(f"{CALLS}{name}")
-    if calls is None:
-        return told
-    called = [bool(value.get("value")) for value in _values(calls)]
-    if isinstance(told, int | float):  # a single value of an old OAP
-        return {"value": told, "isEmptyValue": not any(called)}
-    one_by_one = [_mark(one, called) for one in (told if isinstance(told, list) else [told])]
-    return one_by_one if isinstance(told, list) else one_by_one[0]
+def _answered(name: str, own: Own, query: Healed, data: Mapping[str, Any]) -> bool:
+    """Whether a read was answered, and not left out by a directive of its author."""
+    if name in query.expressions and isinstance(data.get(name), dict) and data[name].get("error"):
+        raise expression_error(name, str(data[name]["error"]))
+    check_mirror(own.node, query.fragments, data)
+    return name in data
 
 
-def _mark(one: Any, called: Sequence[bool]) -> Any:
-    values = _values(one)
-    if len(values) != len(called):
-        return one
-    marked = [value | {"isEmptyValue": not there} for value, there in zip(values, called, strict=True)]
-    return {"label": one.get("label"), "values": {"values": marked}}
+def _of_expression(name: str, answer: Any) -> list[Series]:
+    """The series of an expression: `results { values { value } }` is there, whatever else he selected."""
+    results = answer["results"]
+    labels = [label_text(result) if len(results) > 1 else "" for result in results]
+    return [
+        Series(f"{name} {label}".rstrip(), tuple(decimal(one["value"], name) for one in result["values"]))
+        for label, result in zip(labels, results, strict=True)
+    ] or [Series(name, ())]
 
 
-def _values(one: Any) -> list[dict[str, Any]]:
-    match one:
-        case {"values": {"values": list(values)}} if all(isinstance(value, dict) for value in values):
-            return values
-    return []
-
-
-def _present(told: Any) -> Present:
-    labels = told if isinstance(told, list) else [told]
-    return [[value.get("isEmptyValue") is not True for value in _values(one)] for one in labels]
-
-
-def _without_absent(answer: Any, present: Present) -> Any:
+def _without_absent(name: str, answer: Any, there: Sequence[Series]) -> Any:
     """What the author selected, less the buckets that are not there, under whatever names he gave them."""
-    if isinstance(answer, list):
-        return [_drop(one, there) for one, there in zip(answer, present, strict=False)]
-    return _drop(answer, present[0]) if present else answer
+    if not isinstance(answer, list):
+        return _drop(name, answer, there[0])
+    beside = sum(bool(one.buckets) for one in there)  # none at all is told as one without buckets
+    if len(answer) != beside:
+        refuse(name, f"{len(answer)} series, and {beside} beside them")
+    return [_drop(name, one, of) for one, of in zip(answer, there, strict=False)]
 
 
-def _drop(node: Any, there: Sequence[bool]) -> Any:
+def _drop(name: str, node: Any, there: Series) -> Any:
     if isinstance(node, dict):
-        return {key: _drop(value, there) for key, value in node.items()}
+        return {key: _drop(name, value, there) for key, value in node.items()}
     if not isinstance(node, list):
         return node
-    if len(node) == len(there):
-        return [bucket for bucket, is_there in zip(node, there, strict=True) if is_there]
-    return [_drop(one, there) for one in node]
+    if len(node) != len(there.buckets):
+        refuse(name, f"{len(node)} buckets, and {len(there.buckets)} beside them")
+    return [bucket for bucket, value in zip(node, there.buckets, strict=True) if value is not None]
 
 
 def _without_null(answer: Any, spec: GraphqlSpec) -> Any:
     """An MQE answer less its absent values; its zeros are its own."""
-    if spec.absent == "zero" or not isinstance(answer, dict) or not isinstance(answer.get("results"), list):
+    if spec.absent == "zero":
         return answer
     return answer | {
         "results": [
-            one | {"values": [value for value in one.get("values") or () if value.get("value") is not None]}
+            one | {"values": [value for value in one["values"] if value["value"] is not None]}
             for one in answer["results"]
         ]
     }
 
 
 def _without_error(answer: Any, name: str, query: Healed) -> Any:
-    if name not in query.errors or not isinstance(answer, dict):
+    if name not in query.errors:
         return answer
     return {key: part for key, part in answer.items() if key != "error"}
 

@@ -5,7 +5,7 @@ newer) it asks `isEmptyValue`; where it cannot, the calls of the same entity are
 no values. What the author selected stays as it is.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 
@@ -14,6 +14,7 @@ from graphql import (
     ArgumentNode,
     DocumentNode,
     FieldNode,
+    FragmentDefinitionNode,
     NameNode,
     ObjectFieldNode,
     ObjectValueNode,
@@ -46,31 +47,62 @@ _FROM_CALLS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
+class Own:
+    """A read of the author.
+
+    Attributes:
+        node: As he wrote it.
+        metric: Its metric, where that is written out; None for an expression.
+        companions: The aliases of the reads beside it.
+        witnessed: Whether they tell what is there of it.
+    """
+
+    node: FieldNode
+    metric: str | None = None
+    companions: frozenset[str] = frozenset()
+    witnessed: bool = True
+
+    @property
+    def single(self) -> bool:
+        """Whether it gives one value of the whole window."""
+        return self.node.name.value in (_SINGLE, _NULLABLE)
+
+    @property
+    def labeled(self) -> bool:
+        """Whether it gives a list of series by label."""
+        return self.node.name.value == _LABELED
+
+    @property
+    def counts(self) -> bool:
+        """Whether it counts calls: where there were none, there were zero."""
+        return self.metric is not None and self.metric.endswith("_cpm")
+
+
+@dataclass(frozen=True, slots=True)
 class Healed:
     """A query that also asks what is absent.
 
     Attributes:
         text: GraphQL, as it is sent.
-        reads: The response names of V2 reads.
-        counts: Those of them that are counts, where no calls are zero calls.
-        expressions: The response names of MQE reads.
+        reads: The V2 reads by response name.
+        expressions: The MQE reads by response name.
         errors: Those of them whose `error` the author did not select.
+        fragments: The document's fragments by name.
     """
 
     text: str
-    reads: frozenset[str] = frozenset()
-    counts: frozenset[str] = frozenset()
-    expressions: frozenset[str] = frozenset()
+    reads: Mapping[str, Own] = field(default_factory=dict)
+    expressions: Mapping[str, Own] = field(default_factory=dict)
     errors: frozenset[str] = frozenset()
+    fragments: Mapping[str, FragmentDefinitionNode] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class _Found:
     """What is gathered on the way through the top-level fields."""
 
-    reads: set[str] = field(default_factory=set)
-    counts: set[str] = field(default_factory=set)
-    expressions: set[str] = field(default_factory=set)
+    reads: dict[str, Own] = field(default_factory=dict)
+    expressions: dict[str, Own] = field(default_factory=dict)
     errors: set[str] = field(default_factory=set)
     selections: list[SelectionNode] = field(default_factory=list)
 
@@ -96,13 +128,9 @@ def heal(query: str, *, nullable: bool) -> Healed:
         else one
         for one in document.definitions
     )
-    return Healed(
-        print_ast(DocumentNode(definitions=definitions)),
-        frozenset(found.reads),
-        frozenset(found.counts),
-        frozenset(found.expressions),
-        frozenset(found.errors),
-    )
+    fragments = {one.name.value: one for one in document.definitions if isinstance(one, FragmentDefinitionNode)}
+    text = print_ast(DocumentNode(definitions=definitions))
+    return Healed(text, found.reads, found.expressions, frozenset(found.errors), fragments)
 
 
 def not_healed(query: str) -> Healed:
@@ -125,17 +153,17 @@ def _heal(read: FieldNode, found: _Found, *, nullable: bool) -> None:
         raise _refused(f"the alias {name} begins with {OURS}, which the provider uses itself; write another")
     found.selections.append(read)
     if kind == _EXPRESSION:
-        found.expressions.add(name)
+        found.expressions[name] = Own(read)
         _check_expression(read, name)
         if not _selected(read, "error"):
             found.errors.add(name)
             found.selections[-1] = _with_error(read)
     elif kind in (_SERIES, _LABELED, _SINGLE, _NULLABLE):
         metric = _metric(read)
-        found.reads.add(name)
-        if metric and metric.endswith("_cpm"):
-            found.counts.add(name)
-        found.selections += _companions(read, name, metric, nullable=nullable)
+        companions = list(_companions(read, name, metric, nullable=nullable))
+        found.selections += companions
+        aliases = frozenset(one.alias.value for one in companions if one.alias)
+        found.reads[name] = Own(read, metric, aliases, nullable or f"{CALLS}{name}" in aliases)
 
 
 def _companions(read: FieldNode, name: str, metric: str | None, *, nullable: bool) -> Iterator[FieldNode]:

@@ -4,13 +4,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from skywalking_provider.answers import EXPRESSION, LABELED, SERIES, ExpressionSeries, refuse
 from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.model import Entity, Window
 from skywalking_provider.plan import Read, duration_variable
-from skywalking_provider.series import Bucket, Series, decimal, expression_error
+from skywalking_provider.series import Number, decimal, expression_error
 
 _EXPRESSION = "{ type error results { metric { labels { key value } } values { id value } } }"
-_PERCENTILES = ("50", "75", "90", "95", "99")  # what 9.x calls 0 to 4
+_PERCENTILES = {"0": "50", "1": "75", "2": "90", "3": "95", "4": "99"}  # as 9.x counts them
+
+IN_TIME, SINGLE = "TIME_SERIES_VALUES", "SINGLE_VALUE"
+MOST = 2**63  # of anything that OAP counts
+RANKINGS = ("SORTED_LIST", "RECORD_LIST")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +30,50 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One series of an answer: its labels and its buckets, `None` where absent."""
+    """One series of an answer.
+
+    Attributes:
+        labels: Its labels; percentiles have the same ones on every OAP.
+        buckets: Its numbers, `None` where absent.
+        names: What each number belongs to in a ranking; elsewhere they are buckets of time.
+    """
 
     labels: Mapping[str, str]
-    buckets: tuple[Bucket, ...]
+    buckets: tuple[Number | None, ...]
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to one `Wanted`: MQE's type of it, and its series."""
+
+    kind: str
+    found: tuple[Found, ...]
+
+
+def reply_in(data: Mapping[str, Any], wanted: Wanted, *, mqe: bool) -> Reply:
+    """The answer to one alias.
+
+    Raises:
+        ProviderError: OAP does not accept the expression, its numbers are none, or the answer is no SkyWalking's.
+    """
+    return _from_expression(data, wanted) if mqe else _from_values(data, wanted)
+
+
+def calls_in(data: Mapping[str, Any], wanted: Wanted, *, mqe: bool) -> tuple[int | None, ...]:
+    """The calls of every bucket, of a read of a metric that counts them.
+
+    Raises:
+        ProviderError: As `reply_in`; they are no counts.
+    """
+    found = reply_in(data, wanted, mqe=mqe).found
+    if len(found) > 1:
+        refuse(wanted.alias, f"{len(found)} series of {wanted.expression}")
+    calls = found[0].buckets if found else ()
+    for count in calls:
+        if count is not None and not 0 <= count < MOST:
+            refuse(wanted.alias, f"{count} calls")
+    return tuple(None if count is None else int(count) for count in calls)
 
 
 def read_of(wanted: Sequence[Wanted], window: Window, *, mqe: bool) -> Read:
@@ -61,16 +106,6 @@ def read_of(wanted: Sequence[Wanted], window: Window, *, mqe: bool) -> Read:
     return Read(f"query read({', '.join(declared)}) {{ {' '.join(fields)} }}", variables, window)
 
 
-def found_in(data: Mapping[str, Any], wanted: Wanted, *, mqe: bool) -> list[Found]:
-    """The series of one alias.
-
-    Raises:
-        ProviderError: OAP does not accept the expression, or its numbers are none.
-    """
-    field = data.get(wanted.alias)
-    return _from_expression(field, wanted) if mqe else _from_values(field, wanted)
-
-
 def _entity(entity: Entity) -> dict[str, object]:
     written: dict[str, object] = {
         "scope": entity.scope.value,
@@ -84,40 +119,35 @@ def _entity(entity: Entity) -> dict[str, object]:
     return written
 
 
-def _from_expression(field: object, wanted: Wanted) -> list[Found]:
-    match field:
-        case {"error": str(error)} if error:
-            raise expression_error(wanted.expression, error)
-        case {"type": "UNKNOWN"}:
-            raise ProviderError(Reason.QUERY_INVALID, f"{wanted.expression}: OAP does not know what it is")
-        case {"results": list(results)}:
-            return [_expression_series(result, wanted) for result in results if isinstance(result, dict)]
-    raise ProviderError(Reason.OAP_ANSWER_INVALID, f"{wanted.expression}: answered in another form than SkyWalking's")
+def _from_expression(data: Mapping[str, Any], wanted: Wanted) -> Reply:
+    answer = EXPRESSION.read(data, wanted.alias)
+    if answer.error:
+        raise expression_error(wanted.expression, answer.error)
+    if answer.type == "UNKNOWN":
+        raise ProviderError(Reason.QUERY_INVALID, f"{wanted.expression}: OAP does not know what it is")
+    ranking = answer.type in RANKINGS
+    return Reply(answer.type, tuple(_expression_series(one, wanted, ranking=ranking) for one in answer.results))
 
 
-def _expression_series(result: Mapping[str, Any], wanted: Wanted) -> Found:
-    labels = {pair["key"]: pair["value"] for pair in (result.get("metric") or {}).get("labels") or ()}
+def _expression_series(answer: ExpressionSeries, wanted: Wanted, *, ranking: bool) -> Found:
+    labels = {label.key: label.value or "" for label in (answer.metric.labels if answer.metric else ())}
     if "_" in labels:  # 9.x counts the percentiles
         labels["p"] = _percentile(labels.pop("_"))
-    return Found(labels, tuple(decimal(value.get("value"), wanted.expression) for value in result.get("values") or ()))
+    numbers = tuple(decimal(one.value, wanted.expression) for one in answer.values)
+    return Found(labels, numbers, tuple(one.id or "" for one in answer.values) if ranking else ())
 
 
-def _from_values(field: object, wanted: Wanted) -> list[Found]:
-    fields = field if isinstance(field, list) else [field]
-    return [
+def _from_values(data: Mapping[str, Any], wanted: Wanted) -> Reply:
+    answers = LABELED.read(data, wanted.alias) if wanted.labeled else (SERIES.read(data, wanted.alias),)
+    found = (
         Found(
-            {"p": _percentile(one.get("label") or "")} if wanted.labeled else {},
-            tuple(value.get("value") for value in ((one.get("values") or {}).get("values")) or ()),
+            {"p": _percentile(one.label or "")} if wanted.labeled else {},
+            tuple(bucket.value for bucket in one.values.values),
         )
-        for one in fields
-        if isinstance(one, dict)
-    ]
+        for one in answers
+    )
+    return Reply(IN_TIME, tuple(found))
 
 
 def _percentile(label: str) -> str:
-    return _PERCENTILES[int(label)] if label.isdigit() and int(label) < len(_PERCENTILES) else label
-
-
-def series(wanted: Wanted, found: Sequence[Found]) -> Series:
-    """All buckets of a read, to tell whether it is silent."""
-    return Series(wanted.expression, tuple(bucket for one in found for bucket in one.buckets))
+    return _PERCENTILES.get(label, label)

@@ -4,12 +4,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from skywalking_provider.answers import refuse
 from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.forms.calls import choose, names_of
-from skywalking_provider.forms.metrics import Found, Wanted, found_in
+from skywalking_provider.forms.metrics import MOST, Reply, Wanted, calls_in, reply_in
 from skywalking_provider.forms.sample import Sample
 from skywalking_provider.model import Entities, Entity, Window
-from skywalking_provider.series import Series, number_text
+from skywalking_provider.series import Number, Series, number_text
 from skywalking_provider.spec import Sli, SliSpec
 from skywalking_provider.stats import FULL, Counts, counts, sum_counts, weighted_mean
 
@@ -29,7 +30,7 @@ def metrics_of(spec: SliSpec, entities: Entities, known: Collection[str]) -> Met
     Raises:
         ProviderError: METRIC_UNAVAILABLE, with the recipe to have it.
     """
-    names = names_of(entities)
+    names = names_of(entities, known)
     calls = choose("calls", names.calls, known, entities)
     match spec.sli:
         case Sli.THROUGHPUT:
@@ -69,7 +70,9 @@ def sample_of(
     Raises:
         ProviderError: OAP does not accept a metric, or its numbers are none.
     """
-    by_entity = {entity: _rows(spec, metrics, at, entity, data, mqe=mqe) for at, entity in enumerate(entities.all)}
+    by_entity = {
+        entity: _rows(spec, metrics, at, entity, window, data, mqe=mqe) for at, entity in enumerate(entities.all)
+    }
     rows = [row for of_entity in by_entity.values() for row in of_entity]
     calls = sum(row.calls for row in rows)
     reads = (Series(metrics.value or metrics.calls, tuple(row.calls for row in rows)),)
@@ -91,21 +94,21 @@ class _Row:
 
 
 def _rows(
-    spec: SliSpec, metrics: Metrics, at: int, entity: Entity, data: Mapping[str, Any], *, mqe: bool
+    spec: SliSpec, metrics: Metrics, at: int, entity: Entity, window: Window, data: Mapping[str, Any], *, mqe: bool
 ) -> list[_Row]:
-    called = found_in(data, Wanted(f"c{at}", metrics.calls, entity), mqe=mqe)
-    calls = called[0].buckets if called else ()
-    if metrics.value is None:
-        values: Sequence[Any] = calls
-    else:
+    calls = calls_in(data, Wanted(f"c{at}", metrics.calls, entity), mqe=mqe)
+    if len(calls) not in (0, window.buckets):
+        refuse(f"c{at}", f"{len(calls)} buckets of {window.buckets}")
+    values: Sequence[Number | None] = calls
+    if metrics.value is not None:
         wanted = Wanted(f"v{at}", metrics.value, entity, labeled=metrics.labeled)
-        values = _buckets(found_in(data, wanted, mqe=mqe), str(spec.percentile) if metrics.labeled else None)
-    if len(values) not in (0, len(calls)) or not _all_within(calls, 0, None):
-        raise _not_skywalkings(metrics)
-    if spec.sli in (Sli.SUCCESS_RATE, Sli.APDEX) and not _all_within(values, 0, FULL):
-        raise _not_skywalkings(metrics)
+        values = _values(reply_in(data, wanted, mqe=mqe), wanted, str(spec.percentile) if metrics.labeled else None)
+    most = FULL if spec.sli in (Sli.SUCCESS_RATE, Sli.APDEX) else MOST
+    if len(values) not in (0, len(calls)) or not all(0 <= one <= most for one in values if one is not None):
+        what = f"{metrics.value or metrics.calls}, {metrics.calls}: the numbers are none that SkyWalking writes"
+        raise ProviderError(Reason.OAP_ANSWER_INVALID, what, "is the backend a SkyWalking OAP?")
     return [
-        _Row(bucket, int(count), float(value))
+        _Row(bucket, count, float(value))
         for bucket, (count, value) in enumerate(zip(calls, values, strict=False))
         if count and value is not None
     ]
@@ -122,19 +125,12 @@ def _shown(spec: SliSpec, entity: Entity, rows: Sequence[_Row], window: Window) 
     yield Series(f"calls{whose}", tuple(calls.get(at) for at in range(window.buckets)))
 
 
-def _all_within(buckets: Sequence[Any], low: int, high: int | None) -> bool:
-    return all(low <= bucket and (high is None or bucket <= high) for bucket in buckets if bucket is not None)
-
-
-def _not_skywalkings(metrics: Metrics) -> ProviderError:
-    what = f"{metrics.value or metrics.calls}, {metrics.calls}: the numbers are none that SkyWalking writes"
-    return ProviderError(Reason.OAP_ANSWER_INVALID, what, "is the backend a SkyWalking OAP?")
-
-
-def _buckets(found: Sequence[Found], percentile: str | None) -> Sequence[Any]:
-    if percentile is None:
-        return found[0].buckets if found else ()
-    return next((one.buckets for one in found if one.labels.get("p") == percentile), ())
+def _values(reply: Reply, wanted: Wanted, percentile: str | None) -> Sequence[Number | None]:
+    """The one series that is meant; of a percentile, that with its label."""
+    found = [one for one in reply.found if percentile is None or one.labels.get("p") == percentile]
+    if len(found) > 1:
+        refuse(wanted.alias, f"{len(found)} series of {wanted.expression}")
+    return found[0].buckets if found else ()
 
 
 def _indicator(spec: SliSpec, rows: Sequence[_Row], window: Window) -> float:

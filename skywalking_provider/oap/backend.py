@@ -1,6 +1,6 @@
 """A backend as one namespace sees it: what it may read, asked on its behalf."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -63,8 +63,8 @@ class Backend:
         """All services; `fresh` where one was missed that may be new."""
         return await self.connected.services(deadline, fresh=fresh)
 
-    async def metrics(self, deadline: Deadline) -> tuple[str, ...]:
-        """The names of all metrics."""
+    async def metrics(self, deadline: Deadline) -> Mapping[str, str]:
+        """The names of all metrics, each with the catalog that it is in, such as SERVICE_INSTANCE."""
         return await self.connected.metrics(deadline)
 
     async def instances(self, service: Service, window: Window, deadline: Deadline) -> tuple[Instance, ...]:

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from skywalking_provider.answers import INSTANCES, METRICS, NAMES, SERVICES, TEXTS
 from skywalking_provider.entities import MAX_ENDPOINTS, Instance, Service
-from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.model import Window
 from skywalking_provider.plan import Read, duration_variable
 
 ASK_SERVICES = Read("query { services: listServices { id name layers normal } }", {})
-ASK_METRICS = Read("query { metrics: listMetrics { name } }", {})
+ASK_METRICS = Read("query { metrics: listMetrics { name catalog } }", {})
 
 
 ASK_LAYERS = Read("query { layers: listLayers }", {})
@@ -23,11 +23,8 @@ def ask_services_of(layers: Sequence[str]) -> Read:
 
 
 def layers_from(data: Mapping[str, Any]) -> tuple[str, ...]:
-    """The answer to ASK_LAYERS."""
-    match data.get("layers"):
-        case list(layers):
-            return tuple(str(layer) for layer in layers)
-    raise ProviderError(Reason.OAP_ANSWER_INVALID, "listLayers was answered in another form than SkyWalking's")
+    """The answer to ASK_LAYERS. Raises as all below: OAP_ANSWER_INVALID, where it is none."""
+    return TEXTS.read(data, "layers")
 
 
 def ask_instances(service: Service, window: Window) -> Read:
@@ -52,28 +49,26 @@ def services_from(data: Mapping[str, Any]) -> tuple[Service, ...]:
     """The answer to ASK_SERVICES or `ask_services_of`; a service of several layers is there once."""
     services: dict[str, Service] = {}
     for field in data:
-        for one in _list(data, field):
-            before = services[one["id"]].layers if one["id"] in services else ()
-            layers = tuple(dict.fromkeys((*before, *(one.get("layers") or ()))))
-            services[one["id"]] = Service(one["id"], one["name"], layers, one.get("normal") is not False)
+        for one in SERVICES.read(data, field):
+            before = services[one.id].layers if one.id in services else ()
+            layers = tuple(dict.fromkeys((*before, *one.layers)))
+            services[one.id] = Service(one.id, one.name, layers, one.normal is not False)
     return tuple(services.values())
 
 
 def instances_from(data: Mapping[str, Any]) -> tuple[Instance, ...]:
     """The answer to `ask_instances`."""
     return tuple(
-        Instance(one["name"], {pair["name"]: pair["value"] for pair in one.get("attributes") or ()})
-        for one in _list(data, "instances")
+        Instance(one.name, {attribute.name: attribute.value for attribute in one.attributes})
+        for one in INSTANCES.read(data, "instances")
     )
 
 
+def metrics_from(data: Mapping[str, Any]) -> dict[str, str]:
+    """The answer to ASK_METRICS: names, each with its catalog, empty where the OAP tells none."""
+    return {one.name: one.catalog or "" for one in METRICS.read(data, "metrics")}
+
+
 def names_from(data: Mapping[str, Any], field: str) -> tuple[str, ...]:
-    """The names in an answer to ASK_METRICS or `ask_endpoints`."""
-    return tuple(one["name"] for one in _list(data, field))
-
-
-def _list(data: Mapping[str, Any], field: str) -> list[dict[str, Any]]:
-    match data.get(field):
-        case list(found) if all(isinstance(one, dict) and isinstance(one.get("name"), str) for one in found):
-            return found
-    raise ProviderError(Reason.OAP_ANSWER_INVALID, f"{field} was answered in another form than SkyWalking's")
+    """The names in an answer to `ask_endpoints`."""
+    return tuple(one.name for one in NAMES.read(data, field))

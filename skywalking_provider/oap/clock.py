@@ -1,17 +1,21 @@
 """An OAP's clock and zone, from `getTimeInfo`."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any
 
 import structlog
 
+from skywalking_provider.answers import CLOCK, refuse
 from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.model import OapTime
 from skywalking_provider.plan import Read
 
 _log = structlog.get_logger()
+
+# A clock beyond this is no clock, and Python's own reckoning ends not far from it.
+_EARLIEST, _LATEST = (datetime(year, 1, 1, tzinfo=UTC).timestamp() * 1000 for year in (2000, 2200))
 
 _TIME_INFO = Read("query { getTimeInfo { timezone currentTimestamp } }", {})
 
@@ -35,7 +39,7 @@ async def ask_time(
     return in_zone(time_from(data, before + (now() - before) / 2), zone, now())
 
 
-def time_from(data: dict[str, object], ours: datetime) -> OapTime:
+def time_from(data: Mapping[str, Any], ours: datetime) -> OapTime:
     """Read the answer of `getTimeInfo`.
 
     Args:
@@ -45,13 +49,10 @@ def time_from(data: dict[str, object], ours: datetime) -> OapTime:
     Raises:
         ProviderError: The answer has not the form of SkyWalking's.
     """
-    match data:
-        case {"getTimeInfo": {"timezone": str(zone), "currentTimestamp": int(milliseconds)}}:
-            theirs = datetime.fromtimestamp(milliseconds / 1000, UTC)
-            return OapTime(theirs - ours, parse_zone(zone))
-    raise ProviderError(
-        Reason.OAP_ANSWER_INVALID, "getTimeInfo was answered without zone and time", "is the backend a SkyWalking OAP?"
-    )
+    clock = CLOCK.read(data, "getTimeInfo")
+    if not _EARLIEST <= clock.milliseconds < _LATEST:
+        refuse("getTimeInfo.currentTimestamp", str(clock.milliseconds))
+    return OapTime(datetime.fromtimestamp(clock.milliseconds / 1000, UTC) - ours, parse_zone(clock.timezone))
 
 
 def in_zone(time: OapTime, zone: tzinfo | None, now: datetime) -> OapTime:

@@ -1,6 +1,6 @@
 """One OAP, connected, with what is known of it: what all namespaces that may read it share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -17,7 +17,7 @@ from skywalking_provider.oap.catalog import (
     ASK_SERVICES,
     ask_services_of,
     layers_from,
-    names_from,
+    metrics_from,
     services_from,
 )
 from skywalking_provider.oap.client import OapClient
@@ -91,8 +91,8 @@ class Connected:
         """All services; `fresh` where one was missed that may be new."""
         return await self._services.get(deadline, newer_than=_MISSED_SECONDS if fresh else None)
 
-    async def metrics(self, deadline: Deadline) -> tuple[str, ...]:
-        """The names of all metrics."""
+    async def metrics(self, deadline: Deadline) -> Mapping[str, str]:
+        """The names of all metrics, each with the catalog that it is in, such as SERVICE_INSTANCE."""
         return await self._metrics.get(deadline)
 
     @property
@@ -120,8 +120,8 @@ class Connected:
         layers = layers_from(await self._requests.ask(ASK_LAYERS, errand))
         return services_from(await self._requests.ask(ask_services_of(layers), errand)) if layers else ()
 
-    async def _ask_metrics(self, errand: Errand) -> tuple[str, ...]:
-        return names_from(await self._requests.ask(ASK_METRICS, errand), "metrics")
+    async def _ask_metrics(self, errand: Errand) -> Mapping[str, str]:
+        return metrics_from(await self._requests.ask(ASK_METRICS, errand))
 
     def _lifetime(self, read: Read) -> float:
         """How long the answer to a read serves that is asked now."""

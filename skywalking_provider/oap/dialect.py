@@ -1,8 +1,10 @@
 """What an OAP understands: found out once, from its own schema."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from skywalking_provider.answers import SCHEMA_TYPE
 from skywalking_provider.plan import Read
 
 ASK_DIALECT = Read(
@@ -27,9 +29,13 @@ NEWEST = Dialect(mqe=True, nullable=True)
 """Taken where an OAP does not tell its schema: a wrong guess is an Error in the OAP's own words."""
 
 
-def dialect_from(data: dict[str, Any]) -> Dialect:
-    """Read the answer to ASK_DIALECT."""
-    queries, value = _fields(data.get("query")), _fields(data.get("value"))
+def dialect_from(data: Mapping[str, Any]) -> Dialect:
+    """Read the answer to ASK_DIALECT.
+
+    Raises:
+        ProviderError: OAP_ANSWER_INVALID.
+    """
+    queries, value = _fields(data, "query"), _fields(data, "value")
     if not queries:
         return NEWEST
     return Dialect(
@@ -37,8 +43,6 @@ def dialect_from(data: dict[str, Any]) -> Dialect:
     )
 
 
-def _fields(kind: object) -> set[str]:
-    match kind:
-        case {"fields": list(fields)}:
-            return {field["name"] for field in fields if isinstance(field, dict) and "name" in field}
-    return set()
+def _fields(data: Mapping[str, Any], kind: str) -> set[str]:
+    found = SCHEMA_TYPE.read(data, kind)
+    return {field.name for field in found.fields or ()} if found else set()

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import re2
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
+from skywalking_provider.model import Scope
 from skywalking_provider.spec.common import Common, Length, NonEmpty, NotBoolean, Section
 
 _HASH = re.compile(r"[A-Za-z0-9]{5,63}")
@@ -94,6 +95,13 @@ class EntitySpec(Common):
         if self.endpoint is not None and self.instances is not None:
             raise ValueError("endpoint, instances: SkyWalking has no metric of an endpoint per instance; write one")
         return self
+
+    @property
+    def scope(self) -> Scope:
+        """The scope of the entities that are selected."""
+        if self.instances is not None:
+            return Scope.INSTANCE
+        return Scope.SERVICE if self.endpoint is None else Scope.ENDPOINT
 
     @property
     def from_run(self) -> bool:

@@ -5,6 +5,7 @@ order of tokens is checked here. Source: SkyWalking's MQELexer.g4 and MQEParser.
 """
 
 import re
+from collections.abc import Iterator
 
 MAX_EXPRESSION = 4096
 
@@ -19,6 +20,7 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
+_RANKINGS = frozenset({"top_n", "top_n_of"})
 _COMPLETE = ("name", "value", "close")
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
 
@@ -52,6 +54,27 @@ def check_expression(text: str) -> str:
     if before not in _COMPLETE:
         raise ValueError("something is missing at the end")
     return text
+
+
+def metrics_in(text: str) -> list[str]:
+    """The names in an expression that stand where a metric does; words such as `asc` are among them."""
+    return [name for name, follows, in_labels in _names(text) if follows != "(" and not in_labels]
+
+
+def ranking_in(text: str) -> str:
+    """The function that ranks entities by itself, whatever entity is given; empty where there is none."""
+    return next((name for name, follows, _ in _names(text) if follows == "(" and name in _RANKINGS), "")
+
+
+def _names(text: str) -> Iterator[tuple[str, str, bool]]:
+    """Every name of a checked expression, with the character behind it, and whether it stands between braces."""
+    in_labels = False
+    for token in _TOKEN.finditer(text):
+        match token.lastgroup:
+            case "open" | "close":
+                in_labels = token["open"] == "{"
+            case "name":
+                yield token["name"], text[token.end() :].lstrip()[:1], in_labels
 
 
 def _misplaced(kind: str, word: str, before: str, open_brackets: list[str]) -> str:

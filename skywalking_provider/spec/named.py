@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from skywalking_provider.spec.common import NotBoolean
 from skywalking_provider.spec.entity import EntitySpec
-from skywalking_provider.spec.mqe import check_expression
+from skywalking_provider.spec.mqe import check_expression, ranking_in
 
 PERCENTILES = (50, 75, 90, 95, 99)
 
@@ -37,6 +37,16 @@ class ExpressionSpec(EntitySpec):
 
     expression: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(check_expression)]
     scale: Annotated[float, NotBoolean] = Field(default=1.0, gt=0, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _ranks_all(self) -> "ExpressionSpec":
+        chosen = "instances" if self.instances else "endpoint" if self.endpoint else ""
+        if chosen and (ranking := ranking_in(self.expression)):
+            raise ValueError(
+                f"{chosen}: {ranking} ranks all instances or endpoints of the service, whichever are selected; leave"
+                f" {chosen} out, or read a metric of them"
+            )
+        return self
 
 
 class SliSpec(EntitySpec):

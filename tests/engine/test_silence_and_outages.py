@@ -61,7 +61,7 @@ async def test_buckets_that_say_they_are_empty_are_no_data(bench: Bencher) -> No
         measurement = await b.run(query=talk_query("nobody", "value isEmptyValue"), maxWait="0")
 
     assert measurement.phase is Phase.INCONCLUSIVE
-    assert measurement.message.startswith("NO_DATA no value of service_apdex in 3 buckets · 11:56–11:59 +0000")
+    assert measurement.message.startswith("NO_DATA no value of service_apdex in 3 buckets · ")
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ async def test_no_answer_takes_longer_than_the_deadline(bench: Bencher) -> None:
         ),
         (
             {"kind": "answer", "body": '{"data": {"getTimeInfo": {"timezone": "CET"}}}', "match": "getTimeInfo"},
-            "OAP_ANSWER_INVALID getTimeInfo was answered without zone and time",
+            "OAP_ANSWER_INVALID the answer has another form than SkyWalking's: getTimeInfo.currentTimestamp is missing",
         ),
     ],
     ids=lambda value: "-".join(str(part) for part in value.values())[:40] if isinstance(value, dict) else "",

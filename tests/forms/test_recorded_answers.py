@@ -13,6 +13,7 @@ import pytest
 from skywalking_provider.errors import ProviderError
 from skywalking_provider.forms import expression, sli
 from skywalking_provider.forms.calls import names_of
+from skywalking_provider.forms.metrics import Wanted, calls_in
 from skywalking_provider.forms.sli import Metrics
 from skywalking_provider.model import Entities, Entity, Window
 from skywalking_provider.spec import ExpressionSpec, SliSpec, parse_block
@@ -20,7 +21,6 @@ from skywalking_provider.spec import ExpressionSpec, SliSpec, parse_block
 CAPTURES = Path(__file__).parents[1] / "captures"
 CANARY = Entities((Entity("canary|reviews|bookinfo|cluster-1|-"),), ("MESH",))
 START = datetime(2026, 11, 23, 23, 45, tzinfo=UTC)
-WINDOW = Window(START, START + timedelta(minutes=5))
 
 
 def recorded(version: str, case: str) -> Any:
@@ -89,6 +89,32 @@ def test_what_no_condition_can_judge_is_an_error_in_oaps_words(version: str, cas
     assert words in str(caught.value)
 
 
+def test_two_series_of_one_label_are_an_error_and_neither_hides_the_other() -> None:
+    answer = recorded("10.1.0", "mqe-percentile")
+    answer["results"][1]["metric"]["labels"] = answer["results"][0]["metric"]["labels"]
+
+    with pytest.raises(ProviderError, match="two series have the label '50': tell them apart with relabels"):
+        expression.sample_of(asked(expression="service_percentile"), CANARY, {"e0": answer})
+
+
+def test_a_percentile_that_is_answered_twice_is_not_judged() -> None:
+    data = {"c0": recorded("9.2.0", "v2-values-service_cpm"), "v0": recorded("9.2.0", "v2-labeled-percentile")}
+    data["v0"][1]["label"] = data["v0"][0]["label"]
+    spec = asked(sli="latency", percentile=50)
+    assert isinstance(spec, SliSpec)
+    minutes = len(data["c0"]["values"]["values"])
+
+    with pytest.raises(ProviderError, match="v0 is 2 series of service_percentile"):
+        sli.sample_of(
+            spec,
+            Metrics("service_percentile", "service_cpm", labeled=True),
+            CANARY,
+            Window(START, START + timedelta(minutes=minutes)),
+            data,
+            mqe=False,
+        )
+
+
 SOURCES = {
     "9.2.0": ("v2-values-service_cpm", "v2-values-{}", "v2-labeled-percentile"),
     "9.6.0": ("mqe-cpm", "mqe-{}", "mqe-percentile"),
@@ -119,7 +145,7 @@ def test_an_indicator_is_what_was_recorded(
         short = {"service_sla": "sla", "service_resp_time": "resp-time"}[metric]
         data["v0"] = recorded(version, value.format(metric if version == "9.2.0" else short))
     metrics = Metrics(metric, names_of(CANARY).calls[0], labeled=metric == "service_percentile")
-    minutes = len(sli.sample_of(spec, metrics, CANARY, WINDOW, data, mqe=version != "9.2.0").reads[0].buckets)
+    minutes = len(calls_in(data, Wanted("c0", metrics.calls, CANARY.all[0]), mqe=version != "9.2.0"))
     window = Window(START, START + timedelta(minutes=minutes))
 
     sample = sli.sample_of(spec, metrics, CANARY, window, data, mqe=version != "9.2.0")

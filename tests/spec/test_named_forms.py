@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from skywalking_provider.errors import ProviderError
 from skywalking_provider.spec import ExpressionSpec, ServiceParts, SliSpec, parse_block
-from skywalking_provider.spec.mqe import check_expression
+from skywalking_provider.spec.mqe import check_expression, metrics_in
 
 SERVICE = "reviews.bookinfo"
 
@@ -153,3 +153,25 @@ def test_no_expression_crashes_the_check(text: str) -> None:
         assert check_expression(text) == text
     except ValueError as error:
         assert str(error)  # noqa: PT017
+
+
+@pytest.mark.parametrize("chosen", [{"instances": {"name": "reviews-.*"}}, {"endpoint": "GET:/"}])
+@pytest.mark.parametrize("expression", ["top_n(service_instance_cpm,3,des)", "top_n (endpoint_cpm, 3, asc) * 2"])
+def test_a_ranking_of_the_whole_service_takes_no_selection(chosen: dict[str, object], expression: str) -> None:
+    told = complaint(expression=expression, window="10m", service=SERVICE, **chosen)
+
+    assert f"{next(iter(chosen))}: top_n ranks all instances or endpoints of the service, whichever" in told
+    assert parsed(expression=expression, window="10m", service=SERVICE)
+
+
+@pytest.mark.parametrize(
+    ("expression", "metrics"),
+    [
+        ("avg(service_sla)", ["service_sla"]),
+        ("service_percentile{p='50,99', top_n='x_y'} / service_cpm", ["service_percentile", "service_cpm"]),
+        ("top_n(service_cpm,3,des)", ["service_cpm", "des"]),
+        ("aggregate_labels(service_percentile,sum(p))", ["service_percentile", "p"]),
+    ],
+)
+def test_the_metrics_of_an_expression_are_found(expression: str, metrics: list[str]) -> None:
+    assert metrics_in(expression) == metrics

@@ -1,0 +1,31 @@
+"""Why nothing was found, asked only where nothing was found: the OAP's lists of metrics and services may tell."""
+
+from contextlib import suppress
+
+from skywalking_provider.asking import Answered
+from skywalking_provider.errors import BackendAway
+from skywalking_provider.forms import graphql
+from skywalking_provider.forms.expression import check_scope
+from skywalking_provider.forms.suspects import cause, suspects_in
+from skywalking_provider.model import Deadline
+from skywalking_provider.oap import Backend
+from skywalking_provider.spec import ExpressionSpec, GraphqlSpec, Spec
+
+
+async def cause_of_silence(spec: Spec, answered: Answered, backend: Backend, deadline: Deadline) -> str:
+    """The likely cause, with its remedy; empty where none is known, as mostly: there are no calls.
+
+    Raises:
+        ProviderError: Waiting cannot help, and here is why.
+    """
+    if isinstance(spec, ExpressionSpec):
+        check_scope(spec.expression, spec.scope, await backend.metrics(deadline))
+    if not isinstance(spec, GraphqlSpec):  # its entity was found, and OAP has its metrics
+        return ""
+    query = graphql.healed(spec, nullable=(await backend.dialect(deadline)).nullable)
+    with suppress(BackendAway):  # then there is no answer to this; there was one to the question
+        metrics, services = await backend.metrics(deadline), await backend.services(deadline)
+        for suspect in suspects_in(query, answered.sample.silent):
+            if told := cause(suspect, metrics, services):
+                return told
+    return ""

@@ -1,0 +1,77 @@
+"""What is no SkyWalking is told so, with the place in its answer."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skywalking_provider.errors import ProviderError, Reason
+from skywalking_provider.oap.catalog import instances_from, layers_from, metrics_from, names_from, services_from
+from skywalking_provider.oap.clock import time_from
+from skywalking_provider.oap.dialect import dialect_from
+from skywalking_provider.oap.trouble import from_graphql_errors
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+SERVICE = {"id": "1", "name": "reviews", "layers": ["MESH"], "normal": True}
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+
+
+def clock(data: dict[str, Any]) -> object:
+    return time_from(data, NOON)
+
+
+@pytest.mark.parametrize(
+    ("parse", "data", "words"),
+    [
+        (clock, {"getTimeInfo": {"timezone": "+0000", "currentTimestamp": 10**18}}, "currentTimestamp is 10000000"),
+        (clock, {"getTimeInfo": {"timezone": "+0000", "currentTimestamp": True}}, "currentTimestamp is true"),
+        (clock, {"getTimeInfo": None}, "getTimeInfo is null"),
+        (clock, {}, "getTimeInfo is missing"),
+        (services_from, {"services": [SERVICE, SERVICE | {"id": None}]}, "services.1.id is null"),
+        (services_from, {"services": [{"id": "1"}]}, "services.0.name is missing"),
+        (services_from, {"services": [SERVICE | {"layers": "MESH"}]}, "services.0.layers is 'MESH'"),
+        (instances_from, {"instances": [{"name": "a", "attributes": [1]}]}, "instances.0.attributes.0 is 1"),
+        (metrics_from, {"metrics": {"name": "service_cpm"}}, "metrics is an object"),
+        (layers_from, {"layers": [["MESH"]]}, "layers.0 is a list"),
+        (dialect_from, {"query": {"fields": [{"name": ["x"]}]}, "value": None}, "query.fields.0.name is a list"),
+    ],
+)
+def test_the_place_of_what_is_wrong_is_named(parse: Any, data: dict[str, Any], words: str) -> None:
+    with pytest.raises(ProviderError, match=r"is the backend a SkyWalking OAP\?") as caught:
+        parse(data)
+
+    assert caught.value.reason is Reason.OAP_ANSWER_INVALID
+    assert words in str(caught.value)
+
+
+PARSERS = {
+    "getTimeInfo": clock,
+    "services": services_from,
+    "instances": instances_from,
+    "metrics": metrics_from,
+    "layers": layers_from,
+    "endpoints": lambda data: names_from(data, "endpoints"),
+    "query": lambda data: dialect_from({"value": None} | data),
+}
+
+
+@given(st.sampled_from(sorted(PARSERS)), json_values)
+def test_whatever_is_answered_it_is_read_or_refused(field: str, answer: Any) -> None:
+    reasons = set()
+    try:
+        PARSERS[field]({field: answer})
+    except ProviderError as error:
+        reasons.add(error.reason)
+
+    assert reasons <= {Reason.OAP_ANSWER_INVALID}
+
+
+@given(st.lists(json_values, min_size=1))
+def test_whatever_the_errors_of_an_answer_are_they_are_told(errors: list[Any]) -> None:
+    assert from_graphql_errors(errors, "prod", str).reason in (Reason.QUERY_INVALID, Reason.OAP_AWAY)
