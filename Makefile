@@ -33,7 +33,7 @@ generate: $(VENV)/.installed ## the code of the contract from proto/, for Python
 .PHONY: lock
 lock: ## renew the lock files from pyproject.toml
 	@$(BIN)/python -m pip install --quiet uv
-	@for set in "runtime" "dev --group dev"; do set -- $$set; name=$$1; shift; \
+	@for set in "runtime --extra otel" "dev --extra otel --group dev"; do set -- $$set; name=$$1; shift; \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	    pyproject.toml "$$@" --output-file requirements/$$name.lock; done
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -106,7 +107,8 @@ class Engine:
             try:
                 watch(record)
             except Exception:  # noqa: BLE001 - who watches must not change what is seen
-                _log.exception("a watch failed", metric=record.metric.name, namespace=record.run.namespace)
+                with suppress(Exception):  # not even where it is the log that fails
+                    _log.exception("a watch failed", metric=record.metric.name, namespace=record.run.namespace)
 
     async def _judge(
         self, metric: Metric, run: Run, before: Measurement, deadline: Deadline, trail: Trail

@@ -62,6 +62,7 @@ def _serve(config: Config) -> None:
     from skywalking_provider.oap.credentials import mask_of  # noqa: PLC0415 - as below
     from skywalking_provider.server.logging import configure_logging  # noqa: PLC0415 - grpc is slow to import
     from skywalking_provider.server.serve import serve  # noqa: PLC0415
+    from skywalking_provider.server.watching import log_processors  # noqa: PLC0415
 
-    configure_logging(config.log, mask_of(config.backends.values()))
+    configure_logging(config.log, mask_of(config.backends.values()), log_processors())
     asyncio.run(serve(config))

@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 from structlog.typing import Processor
@@ -11,23 +11,25 @@ from skywalking_provider.config import LogConfig
 from skywalking_provider.oap.mask import inside
 
 
-def configure_logging(config: LogConfig, mask: Callable[[str], str] = str) -> None:
+def configure_logging(config: LogConfig, mask: Callable[[str], str] = str, more: Sequence[Processor] = ()) -> None:
     """Set up structlog for the whole process, and let the libraries' warnings through it.
 
     Args:
         config: Level and format.
         mask: Takes the backends' credentials out of every line, the texts of exceptions included.
+        more: Further processors of every line.
     """
     columns = config.format == "console" or (config.format == "auto" and sys.stderr.isatty())
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+        *more,
     ]
     # Tracebacks without the values of variables: those of the client hold credentials.
     last: list[Processor] = (
         [
-            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+            structlog.dev.ConsoleRenderer(timestamp_key="time", exception_formatter=structlog.dev.plain_traceback),
             lambda _logger, _method, line: mask(str(line)),
         ]
         if columns

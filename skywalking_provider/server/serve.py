@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 
@@ -92,7 +92,7 @@ async def running(config: Config, endpoint: Endpoint) -> AsyncIterator[RunningSe
         watching = await stack.enter_async_context(open_watching(config, readiness, _now))
         languages = await stack.enter_async_context(_ready_languages())
         backends = await stack.enter_async_context(open_backends(config.backends, _now, observer=watching.observer))
-        server = _new_server(endpoint)
+        server = _new_server(endpoint, watching.interceptors)
         engine = Engine(backends, languages, _now, watching.watches)
         rpc.add_MetricProviderServicer_to_server(MetricProviderService(engine), server)
         health_pb2_grpc.add_HealthServicer_to_server(readiness.servicer, server)
@@ -121,11 +121,12 @@ async def _ready_languages() -> AsyncIterator[Languages]:
         yield languages
 
 
-def _new_server(endpoint: Endpoint) -> grpc.aio.Server:
+def _new_server(endpoint: Endpoint, interceptors: Sequence[grpc.aio.ServerInterceptor]) -> grpc.aio.Server:
     if endpoint.tls is None:
-        return grpc.aio.server(options=_OPTIONS)
+        return grpc.aio.server(options=_OPTIONS, interceptors=interceptors)
     age = ("grpc.max_connection_age_ms", 1000 * tls.CONNECTION_SECONDS), ("grpc.max_connection_age_grace_ms", 30_000)
-    return grpc.aio.server(options=(*_OPTIONS, *age), interceptors=[AllowedIdentities(endpoint.tls.allowed_identities)])
+    allowed = AllowedIdentities(endpoint.tls.allowed_identities)
+    return grpc.aio.server(options=(*_OPTIONS, *age), interceptors=[allowed, *interceptors])
 
 
 def _bind(server: grpc.aio.Server, endpoint: Endpoint, config: Config) -> int:

@@ -1,4 +1,4 @@
-"""The contract's service: translates, bounds in time, logs; the engine decides."""
+"""The contract's service: translates, bounds in time; the engine decides."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +10,7 @@ from skywalking_provider import __version__
 from skywalking_provider.contract.v1 import metric_provider_pb2 as pb
 from skywalking_provider.contract.v1 import metric_provider_pb2_grpc as rpc
 from skywalking_provider.engine import Engine
-from skywalking_provider.model import Deadline, Measurement, Metric, Phase, Run
+from skywalking_provider.model import Deadline
 from skywalking_provider.server.translate import measurement_from, measurement_to, metric_from, run_from
 
 CONTRACT_VERSION = "1.0"
@@ -34,13 +34,13 @@ class MetricProviderService(rpc.MetricProviderServicer):
     async def Run(self, request: pb.RunRequest, context: _Context) -> pb.Measurement:  # noqa: N802
         """Begin a measurement."""
         metric, run = metric_from(request.metric), run_from(request.run)
-        return _answered(metric, run, await self._engine.run(metric, run, _deadline(context)))
+        return measurement_to(await self._engine.run(metric, run, _deadline(context)))
 
     async def Resume(self, request: pb.ResumeRequest, context: _Context) -> pb.Measurement:  # noqa: N802
         """Go on with a measurement."""
         metric, run = metric_from(request.metric), run_from(request.run)
         measurement = measurement_from(request.measurement, datetime.now(UTC))
-        return _answered(metric, run, await self._engine.resume(metric, run, measurement, _deadline(context)))
+        return measurement_to(await self._engine.resume(metric, run, measurement, _deadline(context)))
 
     async def Terminate(self, request: pb.TerminateRequest, context: _Context) -> pb.Measurement:  # noqa: N802, ARG002
         """Nothing is held for a measurement, so there is nothing to end; the bridge has answered Argo already."""
@@ -62,17 +62,3 @@ class MetricProviderService(rpc.MetricProviderServicer):
 def _deadline(context: _Context) -> Deadline:
     remaining = context.time_remaining()
     return Deadline.after(_LONGEST_SECONDS if remaining is None else min(remaining, _LONGEST_SECONDS))
-
-
-def _answered(metric: Metric, run: Run, measurement: Measurement) -> pb.Measurement:
-    log = _log.warning if measurement.phase in (Phase.ERROR, Phase.RUNNING) else _log.info
-    log(
-        "measured" if measurement.phase.completed else "waiting",
-        namespace=run.namespace,
-        analysisrun=run.name,
-        rollout=run.owner_name if run.owner_kind == "Rollout" else "",
-        metric=metric.name,
-        phase=measurement.phase.value,
-        message=measurement.message,
-    )
-    return measurement_to(measurement)

@@ -1,0 +1,195 @@
+"""Traces: one from the bridge through the service to the OAP, sent by OTLP where OpenTelemetry's variables say so."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc.aio
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from skywalking_provider.config import Config
+from skywalking_provider.contract.v1 import metric_provider_pb2 as pb
+from skywalking_provider.contract.v1 import metric_provider_pb2_grpc as rpc
+from skywalking_provider.mock_oap import MockOap
+from skywalking_provider.server.listen import Endpoint
+from skywalking_provider.server.serve import running
+from skywalking_provider.telemetry.environment import tracing_wanted
+
+TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+PLANTED = "hunter2"
+BLOCK = {"sli": "success-rate", "window": "5m", "service": "reviews.bookinfo", "since": "window"}
+
+
+@asynccontextmanager
+async def receiver() -> AsyncIterator[tuple[str, list[Span], list[dict[str, str]]]]:
+    """An OTLP collector on loopback: its address, the spans it got, and the resources they are of."""
+    spans: list[Span] = []
+    resources: list[dict[str, str]] = []
+
+    async def take(request: web.Request) -> web.Response:
+        sent = ExportTraceServiceRequest.FromString(await request.read())
+        for one in sent.resource_spans:
+            resources.append({pair.key: pair.value.string_value for pair in one.resource.attributes})
+            spans.extend(span for scope in one.scope_spans for span in scope.spans)
+        return web.Response(body=b"", content_type="application/x-protobuf")
+
+    app = web.Application()
+    app.router.add_post("/v1/traces", take)
+    async with TestServer(app) as server:
+        yield f"http://127.0.0.1:{server.port}", spans, resources
+
+
+def attributes(span: Span) -> dict[str, Any]:
+    return {pair.key: getattr(pair.value, str(pair.value.WhichOneof("value"))) for pair in span.attributes}
+
+
+async def ask(path: Path, **block: Any) -> pb.Measurement:
+    metric = pb.Metric(name="success", success_condition="result > 0.9", block=json.dumps(BLOCK | block).encode())
+    run = pb.Run(namespace="bookinfo", name="reviews-1", owner=pb.Owner(kind="Rollout", name="reviews"))
+    async with grpc.aio.insecure_channel(f"unix:{path}") as channel:
+        await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
+        return await rpc.MetricProviderStub(channel).Run(
+            pb.RunRequest(metric=metric, run=run),
+            timeout=10,
+            metadata=(("traceparent", f"00-{TRACE}-{PARENT}-01"),),
+        )
+
+
+async def test_the_bridges_trace_goes_on_in_ours_and_ours_in_the_oaps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "p.sock"
+    async with receiver() as (endpoint, spans, resources), MockOap("healthy-canary") as oap:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
+        config = Config.model_validate({"backends": {"prod": {"url": oap.url, "bearer": {"token": PLANTED}}}})
+        async with running(config, Endpoint(path, None)):
+            measurement = await ask(path)
+        sent = [request.headers["traceparent"] for request in oap.requests]
+
+    assert measurement.phase == pb.PHASE_SUCCESSFUL, measurement.message
+    (call,) = [span for span in spans if span.kind == Span.SPAN_KIND_SERVER]
+    requests = [span for span in spans if span.kind == Span.SPAN_KIND_CLIENT]
+    assert (call.trace_id.hex(), call.parent_span_id.hex()) == (TRACE, PARENT)
+    assert call.name == "/metricprovider.v1.MetricProvider/Run"
+    assert attributes(call) | {
+        "argo.namespace": "bookinfo",
+        "argo.analysisrun": "reviews-1",
+        "argo.rollout": "reviews",
+        "argo.metric": "success",
+        "argo.measurement.phase": "Successful",
+        "skywalking.backend": "prod",
+    } == attributes(call)
+    assert requests
+    assert all((span.trace_id, span.parent_span_id) == (call.trace_id, call.span_id) for span in requests)
+    assert sorted(sent) == sorted(f"00-{TRACE}-{span.span_id.hex()}-01" for span in requests)
+    assert resources[0]["service.name"] == "skywalking-provider"
+    assert PLANTED not in str(spans)
+    assert PLANTED not in str(resources)
+
+
+async def test_an_error_is_an_error_in_its_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "p.sock"
+    async with receiver() as (endpoint, spans, resources):
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", f"{endpoint}/v1/traces")
+        monkeypatch.setenv("OTEL_SERVICE_NAME", "judge")
+        config = Config.model_validate({"backends": {"prod": {"url": "http://127.0.0.1:9"}}})
+        async with running(config, Endpoint(path, None)):
+            await ask(path, window="5")
+
+    (call,) = spans
+    assert call.status.code == 2
+    assert attributes(call)["skywalking.reason"] == "BLOCK_INVALID"
+    assert resources[0]["service.name"] == "judge"
+
+
+async def test_a_collector_that_is_away_costs_no_measurement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "p.sock"
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    async with MockOap("healthy-canary") as oap:
+        config = Config.model_validate({"backends": {"prod": {"url": oap.url}}})
+        async with running(config, Endpoint(path, None)):
+            measurement = await ask(path)
+
+    assert measurement.phase == pb.PHASE_SUCCESSFUL
+
+
+@pytest.mark.parametrize(
+    ("environment", "wanted"),
+    [
+        ({}, False),
+        ({"OTEL_SERVICE_NAME": "x"}, False),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318"}, True),
+        ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://c:4318/v1/traces"}, True),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": ""}, False),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318", "OTEL_SDK_DISABLED": "True"}, False),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318", "OTEL_TRACES_EXPORTER": "none"}, False),
+    ],
+)
+def test_traces_are_wanted_as_opentelemetry_says(environment: dict[str, str], wanted: bool) -> None:
+    assert tracing_wanted(environment) is wanted
+
+
+PROBE = """
+import asyncio, sys
+from pathlib import Path
+from skywalking_provider.config import Config
+from skywalking_provider.server.listen import Endpoint
+from skywalking_provider.server.serve import running
+
+async def main():
+    config = Config.model_validate({"backends": {"prod": {"url": "http://127.0.0.1:9"}}})
+    async with running(config, Endpoint(Path(sys.argv[1]), None)):
+        for name in ("opentelemetry", "prometheus_client", "jinja2", "aiohttp.web"):
+            print(name, name in sys.modules)
+
+asyncio.run(main())
+"""
+
+
+def test_nothing_is_imported_that_is_not_wanted(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, str(tmp_path / "p.sock")],
+        env={name: value for name, value in os.environ.items() if not name.startswith("OTEL_")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.split() == [
+        *("opentelemetry", "False", "prometheus_client", "False"),
+        *("jinja2", "False", "aiohttp.web", "False"),
+    ]
+
+
+def test_lines_of_the_log_name_their_trace(tmp_path: Path) -> None:
+    flags = ["--socket", str(tmp_path / "p.sock"), "--log-format", "json"]
+    environment = {"SW_OAP_ADDRESS": "http://127.0.0.1:9", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "skywalking_provider", "serve", *flags],
+        env=os.environ | environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr
+        assert json.loads(process.stderr.readline())["msg"] == "ready"
+        with grpc.insecure_channel(f"unix:{tmp_path / 'p.sock'}") as channel:
+            rpc.MetricProviderStub(channel).Run(
+                pb.RunRequest(metric=pb.Metric(name="m", block=b"{}")),
+                timeout=10,
+                metadata=(("traceparent", f"00-{TRACE}-{PARENT}-01"),),
+            )
+        line = json.loads(process.stderr.readline())
+        process.terminate()
+
+    assert (line["msg"], line["metric"], line["trace_id"]) == ("measured", "m", TRACE)
+    assert len(line["span_id"]) == 16
