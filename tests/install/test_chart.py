@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 import yaml
 from install_tools import CHART, CI_VALUES, HELMS, KUBERNETES, Objects, named, render, run, template
+from typer.testing import CliRunner
 
+from skywalking_provider.cli import app
 from skywalking_provider.config import load_config
 
 DEPLOYMENT = CHART / "ci" / "deployment-values.yaml"
@@ -40,7 +42,8 @@ def test_every_object_says_whose_it_is(values: Path) -> None:
     for each in render(values).all:
         labels = each["metadata"]["labels"]
         assert labels["app.kubernetes.io/instance"] == "skywalking-provider", each["kind"]
-        assert labels["app.kubernetes.io/name"] == "skywalking-provider"
+        whose = "skywalking-provider-test" if each["kind"] == "Pod" else "skywalking-provider"
+        assert labels["app.kubernetes.io/name"] == whose
         assert each["metadata"]["namespace"] == "argo-rollouts"
 
 
@@ -49,7 +52,7 @@ def pods(objects: Objects) -> list[dict[str, Any]]:
 
 
 def test_beside_the_controller_nothing_runs_of_its_own() -> None:
-    assert render(SIDECAR).kinds() == ["ConfigMap", "Service"]
+    assert render(SIDECAR, arguments=("--no-hooks",)).kinds() == ["ConfigMap", "Service"]
 
 
 def test_the_service_takes_the_configuration(tmp_path: Path) -> None:
@@ -101,6 +104,7 @@ def test_as_a_deployment_it_has_what_a_service_needs() -> None:
         "HorizontalPodAutoscaler",
         "Issuer",
         "NetworkPolicy",
+        "Pod",
         "PodDisruptionBudget",
         "PrometheusRule",
         "Service",
@@ -188,7 +192,15 @@ def test_only_the_controller_comes_in_and_only_dns_and_the_oaps_are_reached() ->
                     "app.kubernetes.io/component": "rollouts-controller",
                 }
             },
-        }
+        },
+        {
+            "podSelector": {
+                "matchLabels": {
+                    "app.kubernetes.io/name": "skywalking-provider-test",
+                    "app.kubernetes.io/instance": "skywalking-provider",
+                }
+            }
+        },
     ]
     assert [port["port"] for port in asking["ports"]] == [9500]
     assert [port["port"] for port in watching["ports"]] == [9464]
@@ -314,6 +326,35 @@ def test_a_configuration_of_ones_own_gets_the_charts_keys_by_the_environment() -
     }
 
 
+@pytest.mark.parametrize("values", CI_VALUES, ids=ids)
+def test_helm_test_asks_the_doctor_in_a_pod_that_is_none_of_the_service(values: Path, tmp_path: Path) -> None:
+    objects = render(values)
+    pod = objects.one("Pod", "skywalking-provider-doctor")
+    [doctor] = pod["spec"]["containers"]
+
+    assert pod["metadata"]["annotations"]["helm.sh/hook"] == "test"
+    assert {mount["name"] for mount in doctor["volumeMounts"]} == {volume["name"] for volume in pod["spec"]["volumes"]}
+    for service in (each for each in objects.all if each["kind"] == "Service"):
+        assert not service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
+    command, config, *rest = doctor["args"]
+    assert config == "--config=/etc/skywalking-provider/config.yaml"
+    file = tmp_path / "config.yaml"
+    file.write_text("{socket: /nowhere.sock, backends: {prod: {url: 'http://127.0.0.1:9'}}}")
+    said = CliRunner().invoke(app, [command, f"--config={file}", *rest])
+    assert said.exit_code == 3, said.output  # the command line is right, and there is no OAP
+
+
+def test_with_a_deployment_the_doctor_asks_the_service_as_the_bridge_does() -> None:
+    objects = render(DEPLOYMENT)
+    [doctor] = objects.one("Pod", "skywalking-provider-doctor")["spec"]["containers"]
+    values = yaml.safe_load(objects.one("ConfigMap", "skywalking-provider-values")["data"]["values.yaml"])
+    [plugin] = values["controller"]["metricProviderPlugins"]
+
+    asked = {argument for argument in doctor["args"] if argument.startswith("--tls")}
+    assert asked == {argument for argument in plugin["args"] if argument.startswith("--tls")}
+    assert "--address=skywalking-provider.argo-rollouts.svc:9500" in doctor["args"]
+
+
 def test_further_objects_are_templated() -> None:
     extra = {"extraObjects": [{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "{{ .Release.Name }}-x"}}]}
 
@@ -326,5 +367,5 @@ def test_the_next_commands_are_three() -> None:
 
     assert [line[:2] for line in notes.splitlines() if line[:1].isdigit()] == ["1.", "2.", "3."]
     assert "helm upgrade argo-rollouts argo/argo-rollouts -n argo -f argo-rollouts-skywalking.yaml" in notes
-    assert "kubectl -n argo logs deploy/argo-rollouts -c skywalking-provider" in notes
+    assert "helm test try -n argo --logs" in notes
     assert "WARNING" not in notes

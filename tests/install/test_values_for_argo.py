@@ -50,7 +50,7 @@ def test_the_plugin_is_a_list_of_one_with_the_bridges_arguments() -> None:
     ]
 
 
-@pytest.mark.parametrize("values", [SIDECAR], ids=lambda path: path.stem)
+@pytest.mark.parametrize("values", [SIDECAR, DEPLOYMENT], ids=lambda path: path.stem)
 def test_the_bridge_takes_its_arguments(values: Path) -> None:
     [plugin] = values_for_argo(values)["controller"]["metricProviderPlugins"]
     bridge = ROOT / ".cache" / "bin" / "skywalking-bridge"

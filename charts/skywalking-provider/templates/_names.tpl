@@ -18,6 +18,12 @@ app.kubernetes.io/name: {{ include "skywalking-provider.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
+{{/* The pod of `helm test` is none of the service's. */}}
+{{- define "skywalking-provider.testSelector" -}}
+app.kubernetes.io/name: {{ include "skywalking-provider.name" . | trunc 58 | trimSuffix "-" }}-test
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
 {{- define "skywalking-provider.labels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 {{ include "skywalking-provider.selector" . }}

@@ -65,11 +65,7 @@ resources:
 securityContext:
   {{- toYaml .Values.containerSecurityContext | nindent 2 }}
 volumeMounts:
-  - {name: skywalking-provider-config, mountPath: /etc/skywalking-provider/config.yaml, subPath: config.yaml, readOnly: true}
-  {{- range .Values.secrets }}
-  - {name: {{ include "skywalking-provider.secretVolume" . }}, mountPath: /etc/skywalking-provider/secrets/{{ . }}, readOnly: true}
-  {{- end }}
-  - {name: skywalking-provider-tmp, mountPath: /tmp}
+  {{- include "skywalking-provider.mounts" . | nindent 2 }}
   {{- if eq .Values.mode "sidecar" }}
   - {name: skywalking-provider-run, mountPath: /run/skywalking}
   {{- else if .Values.tls.enabled }}
@@ -78,9 +74,18 @@ volumeMounts:
   {{- if and (eq .Values.bridge.delivery "http") .Values.bridge.http.keepFrom }}
   - {name: skywalking-provider-bridges, mountPath: /bridges, readOnly: true}
   {{- end }}
-  {{- with .Values.extraVolumeMounts }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+{{- end -}}
+
+{{/* What whoever reads the configuration sees: the service, and the doctor of `helm test`. */}}
+{{- define "skywalking-provider.mounts" -}}
+- {name: skywalking-provider-config, mountPath: /etc/skywalking-provider/config.yaml, subPath: config.yaml, readOnly: true}
+{{- range .Values.secrets }}
+- {name: {{ include "skywalking-provider.secretVolume" . }}, mountPath: /etc/skywalking-provider/secrets/{{ . }}, readOnly: true}
+{{- end }}
+- {name: skywalking-provider-tmp, mountPath: /tmp}
+{{- with .Values.extraVolumeMounts }}
+{{ toYaml . }}
+{{- end }}
 {{- end -}}
 
 {{/* A change of the configuration is a change of the pod, which is how it takes effect. */}}
