@@ -137,7 +137,7 @@ bench-live: build ## how often Argo's built-in provider and ours are wrong on a 
 	@$(BIN)/python -m bench.freshness --json bench/results/freshness.json
 
 .PHONY: lint
-lint: $(VENV)/.installed ## style, types, layers, Go vet, the contract
+lint: $(VENV)/.installed ## style, types, layers, Go vet, the contract, vulnerabilities
 	$(call say,ruff)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check --quiet .
 	$(call say,mypy)
@@ -149,6 +149,8 @@ lint: $(VENV)/.installed ## style, types, layers, Go vet, the contract
 	@cd bridge && go vet ./... && test -z "$$(gofmt -l . ../expr | tee /dev/stderr)"
 	$(call say,the contract)
 	@cd proto && ../$(BIN)/buf lint
+	$(call say,known vulnerabilities)
+	@$(BIN)/python tools/audit.py
 
 .PHONY: clean
 clean: ## remove what was built here

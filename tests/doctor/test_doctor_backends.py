@@ -114,7 +114,7 @@ async def test_an_oap_that_hides_its_version_is_asked_for_the_rest() -> None:
         ({"kind": "html"}, "answered no GraphQL", "is there a proxy or a login page before it?"),
         ({"kind": "hang"}, "did not answer within", "is it running"),
         ({"kind": "reset"}, "cannot be reached", "is it running"),
-        ({"kind": "answer", "body": '{"data": {"getTimeInfo": 1}}'}, "without zone and time", "is the backend a SkyW"),
+        ({"kind": "answer", "body": '{"data": {"getTimeInfo": 1}}'}, "getTimeInfo", "is the backend a SkyW"),
     ],
     ids=lambda part: part.get("kind") if isinstance(part, dict) else None,
 )

@@ -1,0 +1,126 @@
+"""`make lint` knows the vulnerabilities of what is locked, and says so where it cannot."""
+
+import importlib.util
+import json
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+ADVISORY = {"id": "PYSEC-1", "aliases": ["CVE-1"], "fixed_in": ["1.1"], "summary": "it  burns", "withdrawn": None}
+
+
+@pytest.fixture
+def audit() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("audit", Path(__file__).parents[2] / "tools/audit.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["audit"] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    """An index of packages; what is not in it answers 404. `asked` has the paths."""
+    releases: dict[str, Any] = {"asked": []}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            releases["asked"].append(self.path)
+            found = releases.get(self.path)
+            self.send_response(200 if found is not None else 404)
+            self.end_headers()
+            self.wfile.write(json.dumps({"vulnerabilities": found or []}).encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{server.server_port}/simple/")
+        monkeypatch.setenv("GOVULNDB", "http://127.0.0.1:9")
+        yield releases
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "requirements").mkdir()
+    lines = "ours==1.0 ; python_version >= '3' \\\n    --hash=sha256:00\n"
+    (tmp_path / "requirements/runtime.lock").write_text(lines)
+    (tmp_path / "requirements/dev.lock").write_text(lines + "tool==2.0 \\\n    --hash=sha256:00\n")
+    return tmp_path
+
+
+def test_what_is_well_is_green_and_is_not_asked_again(
+    audit: ModuleType, index: dict[str, Any], root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    index |= {"/pypi/ours/1.0/json": [], "/pypi/tool/2.0/json": []}
+
+    assert audit.main(root) == 0
+    first, asked = capsys.readouterr().out, len(index["asked"])
+    assert audit.main(root) == 0
+
+    assert "2 Python packages looked up" in first
+    assert "NOT CHECKED: Go modules: no vulnerability database answers at http://127.0.0.1:9" in first
+    assert capsys.readouterr().out == first
+    assert len(index["asked"]) == asked
+
+
+def test_a_vulnerable_package_that_ships_is_red_every_time(
+    audit: ModuleType, index: dict[str, Any], root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    index |= {"/pypi/ours/1.0/json": [ADVISORY], "/pypi/tool/2.0/json": []}
+
+    assert [audit.main(root), audit.main(root)] == [1, 1]
+    assert "VULNERABLE: ours 1.0: PYSEC-1 (CVE-1), fixed in 1.1: it burns" in capsys.readouterr().out
+
+
+def test_a_vulnerable_tool_is_told_and_stops_nobody(
+    audit: ModuleType, index: dict[str, Any], root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    index |= {"/pypi/ours/1.0/json": [], "/pypi/tool/2.0/json": [ADVISORY]}
+
+    assert audit.main(root) == 0
+    assert "vulnerable, not shipped: tool 2.0: PYSEC-1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("how", ["withdrawn", "accepted"])
+def test_an_advisory_that_does_not_count_is_left_out(
+    audit: ModuleType, index: dict[str, Any], root: Path, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index["/pypi/ours/1.0/json"] = [ADVISORY | ({"withdrawn": "2026-01-01"} if how == "withdrawn" else {})]
+    if how == "accepted":
+        monkeypatch.setitem(audit.ACCEPTED, "CVE-1", "we do not call it")
+
+    assert audit.main(root) == 0
+
+
+def test_a_package_that_the_index_does_not_know_is_named(
+    audit: ModuleType, index: dict[str, Any], root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    index["/pypi/ours/1.0/json"] = []
+
+    assert audit.main(root) == 0
+    assert "NOT CHECKED, the index does not know them: tool" in capsys.readouterr().out
+
+
+def test_without_a_database_it_says_so_and_shows_no_credentials(
+    audit: ModuleType, root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_INDEX_URL", "http://user:pl4nted@127.0.0.1:9/simple")
+    monkeypatch.setenv("GOVULNDB", "http://127.0.0.1:9")
+
+    assert audit.main(root) == 0
+    told = capsys.readouterr().out
+    assert "NOT CHECKED: Python packages: no vulnerability database answers at http://127.0.0.1:9" in told
+    assert "pl4nted" not in told
