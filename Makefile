@@ -130,6 +130,13 @@ bench: build $(BENCH) ## what we add, take and spare beside Argo's built-in prov
 	$(call say,the built-in provider, an echo and ours on a static OAP)
 	@$(BIN)/python -m bench.performance --json bench/results/performance.json --page docs/performance.md
 
+SOAK_MINUTES ?= 10
+
+.PHONY: soak
+soak: build $(BENCH) ## a hundred measurements a second through bad weather (ten minutes; SOAK_MINUTES=60 for an hour)
+	$(call say,$(SOAK_MINUTES) minutes of faults and kills)
+	@$(BIN)/python -m bench.soak --minutes $(SOAK_MINUTES) --json bench/results/soak.json
+
 .PHONY: bench-live
 bench-live: build ## how often Argo's built-in provider and ours are wrong on a live OAP (eight minutes)
 	@lab/build.sh oap

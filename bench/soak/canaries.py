@@ -1,0 +1,117 @@
+"""Who is measured, and what must never be said of whom."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from skywalking_provider.mock_oap import Scenario
+
+SERVICES = 20
+BACKEND_TOKEN = "soak-backend-t0ken-7f3a9c"  # noqa: S105 - planted, to be looked for
+_SECRET = "soak-argument-s3cret-"  # noqa: S105
+_HASHES = {"good": "6c85f7bf4", "bad": "7d4f9c8b65", "idle": "5b8c6d7f99"}
+_MAX_RESUME_SECONDS = 61  # a minute, rounded up to a whole second
+_KILLED = re.compile(r"rpc call error|could not ping plugin|connection is shut down|EOF")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of metric.
+
+    Attributes:
+        name: Of the kind.
+        pods: Whose pods it asks for.
+        ends: The phases that it may end with. Error is another thing: only a killed bridge excuses it.
+        block: What it says beside the service and the pods.
+        condition: The metric's successCondition.
+    """
+
+    name: str
+    pods: str
+    ends: frozenset[str]
+    block: dict[str, str]
+    condition: str = "result >= 0.99"
+
+    def metric(self, number: int) -> dict[str, Any]:
+        """The metric of a run."""
+        block = {
+            "sli": "success-rate",
+            "service": f"shop-{number % SERVICES}",
+            "window": "3m",
+            "instances": {"podTemplateHash": _HASHES[self.pods]},
+        } | self.block
+        metric: dict[str, Any] = {"name": self.name, "provider": {"plugin": {"skywalking/metrics": block}}}
+        if self.condition:
+            metric["successCondition"] = self.condition
+        return metric
+
+
+KINDS = (
+    Kind("healthy", "good", frozenset({"Successful"}), {}),
+    Kind("impatient", "good", frozenset({"Successful", "Inconclusive"}), {"outageGrace": "1s"}),
+    Kind("bad", "bad", frozenset({"Failed"}), {}),
+    Kind("silent", "idle", frozenset({"Inconclusive"}), {"maxWait": "4s"}),
+    Kind("silent-unconditional", "idle", frozenset({"Inconclusive"}), {"maxWait": "4s"}, condition=""),
+)
+"""The metrics of each run."""
+
+LEAKY = Kind("leaky", "good", frozenset({"Error"}), {"serviceName": "{{args.token}}"})
+"""Names a secret in its block, and is refused."""
+
+
+def scenario() -> Scenario:
+    """What the OAP has of them."""
+    pods = {
+        "good": [{"calls": 60, "latencies": [30, 45, 160]}],
+        "bad": [{"calls": 60, "failures": 6, "latencies": [30, 45, 160]}],
+        "idle": [{"calls": 60, "until": -60}],
+    }
+    instances = [
+        {"name": f"shop-{_HASHES[name]}-x{at}", "attributes": {}, "traffic": traffic}
+        for at, (name, traffic) in enumerate(pods.items())
+    ]
+    services = [{"name": f"shop-{number}", "instances": instances} for number in range(SERVICES)]
+    return Scenario.model_validate({"services": services})
+
+
+def analysis_run(number: int) -> dict[str, Any]:
+    """A run with a secret argument, as Argo hands it over."""
+    reference = {"secretKeyRef": {"name": "credentials", "key": "token"}}
+    return {
+        "metadata": {"name": f"run-{number}", "namespace": f"team-{number % 5}"},
+        "spec": {"metrics": [], "args": [{"name": "token", "value": secret(number), "valueFrom": reference}]},
+    }
+
+
+def secret(number: int) -> str:
+    """The value of a run's secret argument."""
+    return f"{_SECRET}{number:08d}"
+
+
+def leaked(text: str) -> bool:
+    """Whether a planted secret is in it."""
+    return BACKEND_TOKEN in text or _SECRET in text
+
+
+def broken_promises(kind: Kind, measurement: dict[str, Any], now: float, *, bridge_killed: bool) -> Iterator[str]:
+    """What an answer to Run, Resume or Terminate should not have been.
+
+    Args:
+        kind: Of the metric.
+        measurement: As Argo would store it, its instants as seconds.
+        now: When it came.
+        bridge_killed: Whether the bridge was, during the call or just before.
+    """
+    phase, message = measurement["phase"], measurement.get("message", "")
+    if phase == "Running":
+        resume = measurement.get("resumeAt")
+        if resume is None or not resume <= now + _MAX_RESUME_SECONDS:
+            yield f"{kind.name} is Running, to be resumed {resume or 'never'}: {message}"
+        return
+    if measurement.get("finishedAt") is None:
+        yield f"{kind.name} is {phase} and not finished: {message}"
+    if phase == "Error" and bridge_killed and _KILLED.search(message):
+        return
+    if phase not in kind.ends:
+        yield f"{kind.name} is {phase}: {message}"

@@ -1,0 +1,74 @@
+"""What the soak takes for a broken promise, and what for growth."""
+
+from typing import Any
+
+import pytest
+
+from bench.soak.canaries import BACKEND_TOKEN, KINDS, LEAKY, broken_promises, leaked, scenario, secret
+from bench.soak.steady import Sample, growths
+
+NOW = 1_000.0
+KIND = {kind.name: kind for kind in (*KINDS, LEAKY)}
+
+
+def broken(kind: str, *, killed: bool = False, **measurement: Any) -> list[str]:
+    given = {"message": "M", "finishedAt": NOW} | measurement
+    return list(broken_promises(KIND[kind], given, NOW, bridge_killed=killed))
+
+
+@pytest.mark.parametrize(
+    ("kind", "phase"),
+    [
+        ("healthy", "Failed"),
+        ("healthy", "Inconclusive"),
+        ("healthy", "Error"),
+        ("impatient", "Failed"),
+        ("bad", "Successful"),
+        ("silent", "Successful"),
+        ("silent", "Failed"),
+        ("silent-unconditional", "Successful"),
+        ("leaky", "Successful"),
+    ],
+)
+def test_a_wrong_end_is_a_broken_promise(kind: str, phase: str) -> None:
+    assert broken(kind, phase=phase) == [f"{kind} is {phase}: M"]
+
+
+def test_the_right_ends_are_none() -> None:
+    for kind in KIND.values():
+        for phase in kind.ends:
+            assert broken(kind.name, phase=phase) == []
+
+
+def test_an_end_has_its_instant_and_a_pause_the_one_it_ends_at() -> None:
+    assert broken("healthy", phase="Successful", finishedAt=None) == ["healthy is Successful and not finished: M"]
+    assert broken("healthy", phase="Running", resumeAt=NOW + 60) == []
+    assert broken("healthy", phase="Running") == ["healthy is Running, to be resumed never: M"]
+    assert broken("healthy", phase="Running", resumeAt=NOW + 3600) != []
+
+
+def test_only_a_killed_bridge_excuses_an_error_and_only_argos_word_of_it() -> None:
+    word = "Run rpc call error: unexpected EOF"
+
+    assert broken("healthy", phase="Error", message=word, killed=True) == []
+    assert broken("healthy", phase="Error", message=word) != []
+    assert broken("healthy", phase="Error", message="BLOCK_INVALID", killed=True) != []
+
+
+def test_planted_secrets_are_found() -> None:
+    assert leaked(f"not for {BACKEND_TOKEN}")
+    assert leaked(f"got {secret(7)}")
+    assert not leaked("got ********")
+
+
+def test_the_oap_of_a_soak_has_what_is_asked_of_it() -> None:
+    assert len(scenario().services) == 20
+
+
+def series(resident: float) -> list[Sample]:
+    return [Sample(float(at), 1, 100 + resident * at / 300 + at % 7, 40, 20) for at in range(301)]
+
+
+def test_a_process_that_only_breathes_is_steady_and_one_that_grows_is_not() -> None:
+    assert all(growth.steady for growth in growths(series(0.0)))
+    assert [growth.what for growth in growths(series(20.0)) if not growth.steady] == ["resident MiB"]
