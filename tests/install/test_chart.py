@@ -12,6 +12,7 @@ from skywalking_provider.cli import app
 from skywalking_provider.config import load_config
 
 DEPLOYMENT = CHART / "ci" / "deployment-values.yaml"
+EVERYTHING = CHART / "ci" / "deployment-everything-values.yaml"
 SIDECAR = CHART / "ci" / "sidecar-values.yaml"
 
 
@@ -288,6 +289,47 @@ def test_the_bridge_over_http_comes_with_its_sha256_and_earlier_images_stay_on_o
     assert plugin["location"] == ("http://skywalking-provider-http.argo-rollouts.svc:9464/bridge/0.0.9/linux-amd64")
     assert plugin["sha256"] == digest
     assert "initContainers" not in values["controller"]
+
+
+def test_what_a_pod_may_get_it_gets() -> None:
+    objects = render(EVERYTHING)
+    deployment = objects.one("Deployment")
+    pod, values = deployment["spec"]["template"]["spec"], yaml.safe_load(EVERYTHING.read_text())
+    [container] = pod["containers"]
+
+    for key in ("imagePullSecrets", "tolerations", "affinity", "terminationGracePeriodSeconds"):
+        assert pod[key] == values[key]
+    assert deployment["spec"]["template"]["metadata"]["annotations"] == values["podAnnotations"]
+    assert container["image"] == "registry.example.org/skywalking-provider:0.1.0-rc.1"
+    assert container["args"][-1:] == values["extraArgs"]
+    assert container["env"][-1:] == values["extraEnv"]
+    assert container["volumeMounts"][-1:] == values["extraVolumeMounts"]
+    assert named(pod["volumes"], "cache")
+    asking, watching = objects.one("NetworkPolicy")["spec"]["ingress"]
+    assert asking["from"][0]["podSelector"] == {"matchLabels": {"app.kubernetes.io/name": "argo-rollouts"}}
+    assert watching["from"] == values["networkPolicy"]["monitoring"]
+    assert objects.one("NetworkPolicy")["spec"]["egress"][-1:] == values["networkPolicy"]["extraEgress"]
+
+
+def test_every_key_of_a_backend_reaches_the_service(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(render(EVERYTHING).one("ConfigMap")["data"]["config.yaml"])
+    given = yaml.safe_load(EVERYTHING.read_text())["backends"]["prod"]
+
+    config = load_config(file, {}, {})
+
+    taken = config.model_dump(mode="json", by_alias=True)["backends"]["prod"]
+    assert {key: taken[key] for key in given if key not in ("headers", "tls")} == {
+        key: value for key, value in given.items() if key not in ("headers", "tls")
+    }
+    assert config.insecure
+    assert config.page is None
+
+
+def test_without_tls_the_notes_warn() -> None:
+    said = run("helm", "install", "try", str(CHART), "--dry-run=client", f"--values={EVERYTHING}")
+
+    assert "WARNING: tls.enabled is false." in said
 
 
 def test_the_bridge_over_http_is_off_unless_asked_for() -> None:

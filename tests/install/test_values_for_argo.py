@@ -50,7 +50,7 @@ def test_the_plugin_is_a_list_of_one_with_the_bridges_arguments() -> None:
     ]
 
 
-@pytest.mark.parametrize("values", [SIDECAR, DEPLOYMENT], ids=lambda path: path.stem)
+@pytest.mark.parametrize("values", CI_VALUES, ids=lambda path: path.stem)
 def test_the_bridge_takes_its_arguments(values: Path) -> None:
     [plugin] = values_for_argo(values)["controller"]["metricProviderPlugins"]
     bridge = ROOT / ".cache" / "bin" / "skywalking-bridge"
@@ -145,6 +145,19 @@ def test_with_a_deployment_the_controllers_pod_gets_the_bridge_and_its_certifica
         "--tls-server-name=skywalking-provider.argo-rollouts.svc",
         "--outage-grace=5m",
         "--run-timeout=15s",
+    ]
+
+
+def test_without_tls_the_bridge_says_that_it_accepts_that() -> None:
+    everything = CHART / "ci" / "deployment-everything-values.yaml"
+    [plugin] = values_for_argo(everything)["controller"]["metricProviderPlugins"]
+
+    assert plugin["name"] == "acme/skywalking"
+    assert plugin["args"] == [
+        "--address=dns:///skywalking-provider.argo-rollouts.svc:9500",
+        "--insecure",
+        "--outage-grace=10m",
+        "--run-timeout=20s",
     ]
 
 
