@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The stock Argo Rollouts controller with the bridge as its metric plugin skywalking/metrics. Needs lab/apiserver.sh.
 # Usage: lab/controller.sh [1.10|1.9]
-# Environment: LAB_DIR, LAB_ARGO (1.10), LAB_BRIDGE (.cache/bin/skywalking-bridge; `none` for no plugin),
+# Environment: LAB_DIR, LAB_ARGO (1.10), LAB_BRIDGE (.cache/bin/skywalking-bridge; `none` for no plugin; an http:// URL for
+#              one that the controller downloads), LAB_BRIDGE_SHA256 (of a download),
 #              LAB_SOCKET (LAB_DIR/provider.sock), LAB_CONTROLLER_METRICS_PORT (8090), LAB_CONTROLLER_HEALTH_PORT (8080).
 source "$(dirname "$0")/lib.sh"
 LAB_ARGO=${1:-${LAB_ARGO:-1.10}}
@@ -21,10 +22,18 @@ done
 kubectl wait --for condition=Established --timeout 30s crd/rollouts.argoproj.io crd/analysisruns.argoproj.io \
   crd/virtualservices.networking.istio.io crd/destinationrules.networking.istio.io > /dev/null
 
+case $LAB_BRIDGE in
+  none) location= ;;
+  http://* | https://*) location=$LAB_BRIDGE ;;
+  *)
+    [ -x "$LAB_BRIDGE" ] || fail "$LAB_BRIDGE is missing: build the bridge, or set LAB_BRIDGE=none for no plugin"
+    location=file://$LAB_BRIDGE
+    ;;
+esac
 plugins='[]'
-if [ "$LAB_BRIDGE" != none ]; then
-  [ -x "$LAB_BRIDGE" ] || fail "$LAB_BRIDGE is missing: build the bridge, or set LAB_BRIDGE=none for no plugin"
-  plugins="[{name: skywalking/metrics, location: \"file://$LAB_BRIDGE\", args: [\"--socket=$LAB_SOCKET\"]}]"
+if [ -n "$location" ]; then
+  checksum=${LAB_BRIDGE_SHA256:+", sha256: \"$LAB_BRIDGE_SHA256\""}
+  plugins="[{name: skywalking/metrics, location: \"$location\"$checksum, args: [\"--socket=$LAB_SOCKET\"]}]"
 fi
 kubectl apply --server-side --force-conflicts -f - > /dev/null <<YAML
 apiVersion: v1

@@ -65,7 +65,7 @@ def lab(pytestconfig: pytest.Config, home: Path, ports: Iterator[int], oaps: Oap
     with tempfile.TemporaryDirectory(prefix="e2e-") as sockets:  # a unix socket's name ends at 107 bytes
         lab = Lab.at(home / "run/e2e", home, ports, say).fresh()
         config = lab.folder / "sidecar.yaml"
-        config.write_text(sidecar_config(lab.oap, oaps.urls))
+        config.write_text(sidecar_config(lab, oaps.urls))
         lab.settings.update(LAB_SOCKET=f"{sockets}/provider.sock", LAB_SIDECAR_CONFIG=str(config))
         pytestconfig.stash[LAB] = lab
         try:

@@ -30,6 +30,7 @@ PORTS = (
     "OAP_GRPC_PORT",
     "LAB_CONTROLLER_METRICS_PORT",
     "LAB_CONTROLLER_HEALTH_PORT",
+    "LAB_SIDECAR_HTTP_PORT",
 )
 
 Say = Callable[[str], None]
@@ -63,6 +64,20 @@ class Lab:
     def socket(self) -> Path:
         return Path(self.settings["LAB_SOCKET"])
 
+    @property
+    def http(self) -> str:
+        """What the service tells machines over HTTP."""
+        return f"http://{self.http_listen}"
+
+    @property
+    def http_listen(self) -> str:
+        return f"127.0.0.1:{self.settings['LAB_SIDECAR_HTTP_PORT']}"
+
+    @property
+    def bridges(self) -> Path:
+        """The folder of bridges that the service offers for download."""
+        return self.folder / "bridges"
+
     def fresh(self) -> "Lab":
         """Nothing runs in its folder, and nothing of an earlier run is left; what a killed run left is ended."""
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -72,13 +87,13 @@ class Lab:
         (self.folder / "services.table").write_text("# services are added by the tests\n")
         return self
 
-    def start(self, part: str, *args: str) -> None:
+    def start(self, part: str, *args: str, **environment: str) -> None:
         """Run the part's script; it returns when the part is ready, and shows its log's end when it is not."""
         began = time.monotonic()
         # 240 s: the script's own patience is shorter; this only bounds a script that hangs.
         done = subprocess.run(
             [ROOT / "lab" / f"{part}.sh", *args],
-            env={**os.environ, **self.settings},
+            env={**os.environ, **self.settings, **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

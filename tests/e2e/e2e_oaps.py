@@ -60,9 +60,10 @@ def backend_of(name: str) -> str:
     return f"oap-{name}".replace(".", "-")
 
 
-def sidecar_config(own: str, others: Mapping[str, str]) -> str:
+def sidecar_config(lab: Lab, others: Mapping[str, str]) -> str:
     """The lab's own OAP is the talk's; the others are known by their names."""
     # Nobody dials the talk's address: a template only selects this backend by it.
-    backends = {"prod": {"url": own, "aliases": [TALKS_ADDRESS], "settle": "5s"}}
+    backends = {"prod": {"url": lab.oap, "aliases": [TALKS_ADDRESS], "settle": "5s"}}
     backends |= {backend_of(name): {"url": url, "settle": "5s"} for name, url in others.items()}
-    return yaml.safe_dump({"backends": backends})
+    http = {"listen": lab.http_listen, "bridges": str(lab.bridges)}
+    return yaml.safe_dump({"http": http, "backends": backends})
