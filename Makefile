@@ -119,7 +119,7 @@ test: build cc chromium $(CHART_TOOLS) ## unit, property, capture, contract and 
 	@cd bridge && go test -race -count=1 ./...
 
 .PHONY: e2e
-e2e: build ## the stock controller, a real API server and a real OAP
+e2e: build $(CHART_TOOLS) ## the stock controller, a real API server and a real OAP
 	$(call say,the real parts)
 	@lab/build.sh
 	$(call say,end to end)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fetches and builds the lab's parts into .cache/lab, each once: a second run takes seconds.
 #
-# Usage: lab/build.sh [part...]     default: etcd oap kubernetes kwok istio argo-1.10 argo-1.9
+# Usage: lab/build.sh [part...]     default: etcd oap kubernetes kwok istio others argo-1.10 argo-1.9
 # Works on a fresh Debian: what the package manager has (etcd, a JDK, Maven, openssl) is installed when it is missing.
 # Environment: LAB_HOME (.cache/lab), OAP_VERSION (10.1.0, 9.6.0 or 9.2.0).
 source "$(dirname "$0")/lib.sh"
@@ -81,6 +81,16 @@ build_istio() {
   say "istio: $(grep -c '^kind: CustomResourceDefinition' "$crds") definitions"
 }
 
+# Definitions of what our chart renders for those who have the Prometheus operator and cert-manager.
+build_others() {
+  local monitoring certificates
+  monitoring=$(module_dir others github.com/prometheus-operator/prometheus-operator)/example/prometheus-operator-crd
+  certificates=$(module_dir others github.com/cert-manager/cert-manager)/deploy/crds
+  join_yaml "$monitoring"/*_{servicemonitors,prometheusrules}.yaml "$certificates"/cert-manager.io_{certificates,issuers}.yaml \
+    > "$LAB_HOME/manifests/others-crds.yaml"
+  say "others: $(grep -c '^kind: CustomResourceDefinition' "$LAB_HOME/manifests/others-crds.yaml") definitions"
+}
+
 build_argo() { # 1.10 or 1.9
   go_part "argo-$1" "rollouts-controller-$1=github.com/argoproj/argo-rollouts/cmd/rollouts-controller"
   local crds
@@ -117,12 +127,12 @@ build_oap() {
   say "OAP $OAP_VERSION: $(find "$home/libs" -name "*.jar" | wc -l) jars, $(du -sm "$home/libs" | cut -f 1) MB, feeder compiled"
 }
 
-[ $# -gt 0 ] || set -- etcd oap kubernetes kwok istio argo-1.10 argo-1.9
+[ $# -gt 0 ] || set -- etcd oap kubernetes kwok istio others argo-1.10 argo-1.9
 for part in "$@"; do
   case $part in
-    etcd | oap | kubernetes | kwok | istio) "build_$part" ;;
+    etcd | oap | kubernetes | kwok | istio | others) "build_$part" ;;
     argo-1.10 | argo-1.9) build_argo "${part#argo-}" ;;
-    *) fail "no part is called $part: etcd oap kubernetes kwok istio argo-1.10 argo-1.9" ;;
+    *) fail "no part is called $part: etcd oap kubernetes kwok istio others argo-1.10 argo-1.9" ;;
   esac
 done
 say "done in $SECONDS s"

@@ -13,6 +13,10 @@ metadata:
   name: lab-node
   labels: {kubernetes.io/hostname: lab-node}
 YAML
+# kwok keeps what a node says it has; of itself it says nothing of local storage, which Argo's own Deployment asks for.
+room='{"cpu": "1k", "memory": "1Ti", "pods": "1M", "ephemeral-storage": "1Ti"}'
+kubectl patch node lab-node --subresource status --type merge \
+  --patch "{\"status\": {\"capacity\": $room, \"allocatable\": $room}}" > /dev/null
 say "kwok manages node lab-node, pods get addresses of 10.244.0.0/24, server on 127.0.0.1:$LAB_KWOK_PORT"
 launch kwok "$LAB_BIN/kwok" --kubeconfig "$KUBECONFIG_FILE" --config "$LAB_HOME/manifests/kwok-stages.yaml" \
   --manage-single-node lab-node --node-name lab-node --node-ip 192.0.2.2 --cidr 10.244.0.1/24 \

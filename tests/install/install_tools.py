@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from copy import deepcopy
 from functools import cache
@@ -12,6 +13,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts" / "skywalking-provider"
+COMPONENT = ROOT / "kustomize" / "beside-the-controller"
 CI_VALUES = sorted((CHART / "ci").glob("*-values.yaml"))
 HELMS = ("helm", "helm-3")
 KUBERNETES = "1.31.0"
@@ -113,6 +115,16 @@ def as_the_stock_chart_does(values: dict[str, Any], deployment: dict[str, Any]) 
     pod["volumes"] += controller.get("volumes") or []
     pod["securityContext"] = values["podSecurityContext"]
     return patched
+
+
+def overlay_on_argo(folder: Path, overlay: dict[str, Any]) -> Objects:
+    """An overlay of our component over Argo's manifests, which come beside it: kustomize takes no absolute paths."""
+    shutil.copytree(argo_manifests(), folder / "manifests")
+    shutil.copytree(COMPONENT, folder / "component")
+    (folder / "overlay").mkdir(exist_ok=True)
+    resources = {"resources": ["../manifests/cluster-install"], "components": ["../component"]}
+    (folder / "overlay" / "kustomization.yaml").write_text(yaml.safe_dump(overlay | resources))
+    return Objects(run("kustomize", "build", str(folder / "overlay")))
 
 
 def named(items: list[dict[str, Any]], name: str) -> dict[str, Any]:

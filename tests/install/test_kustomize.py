@@ -14,24 +14,14 @@ from install_tools import (
     argo_manifests,
     as_the_stock_chart_does,
     named,
+    overlay_on_argo,
     run,
     values_for_argo,
 )
 
 from skywalking_provider.config import load_config
 
-COMPONENT = ROOT / "kustomize" / "beside-the-controller"
 EXAMPLE = ROOT / "examples" / "kustomize"
-
-
-def build(folder: Path, *, overlay: dict[str, Any]) -> Objects:
-    """Builds an overlay over Argo's manifests, which lie beside it: kustomize takes no absolute paths."""
-    shutil.copytree(argo_manifests(), folder / "manifests")
-    shutil.copytree(COMPONENT, folder / "component")
-    (folder / "overlay").mkdir(exist_ok=True)
-    resources = {"resources": ["../manifests/cluster-install"], "components": ["../component"]}
-    (folder / "overlay" / "kustomization.yaml").write_text(yaml.safe_dump(overlay | resources))
-    return Objects(run("kustomize", "build", str(folder / "overlay")))
 
 
 @pytest.fixture(scope="module")
@@ -40,14 +30,14 @@ def component(tmp_path_factory: pytest.TempPathFactory) -> Objects:
     (folder / "overlay").mkdir()
     shutil.copy(EXAMPLE / "config.yaml", folder / "overlay")
     generator = {"name": "skywalking-provider", "files": ["config.yaml"]}
-    return build(folder, overlay={"configMapGenerator": [generator]})
+    return overlay_on_argo(folder, {"configMapGenerator": [generator]})
 
 
 @pytest.fixture(scope="module")
 def example(tmp_path_factory: pytest.TempPathFactory) -> Objects:
     folder = tmp_path_factory.mktemp("example")
     shutil.copytree(EXAMPLE, folder / "overlay")
-    return build(folder, overlay=yaml.safe_load((EXAMPLE / "kustomization.yaml").read_text()))
+    return overlay_on_argo(folder, yaml.safe_load((EXAMPLE / "kustomization.yaml").read_text()))
 
 
 def pod_of(objects: Objects) -> dict[str, Any]:
