@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/argoproj/argo-rollouts/pkg/apis/rollouts/v1alpha1"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	contractv1 "github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/contract/v1"
@@ -54,6 +57,27 @@ func TestTheSecretOfOneNamespaceIsNoneOfAnothersBusiness(t *testing.T) {
 		require.Equal(t, map[string]string{"sent": "readMetricsValues"}, m.Metadata)
 		require.Equal(t, map[string]string{"query": block}, p.GetMetadata(holding(block)))
 	}
+}
+
+func TestTheRunsOfABurstShareTheExplanationOfAMetricOfOneText(t *testing.T) {
+	sidecar := fakesidecar.New(t)
+	var asked atomic.Int64
+	var failing atomic.Bool
+	sidecar.OnMetadata = func(_ context.Context, r *contractv1.GetMetadataRequest) (map[string]string, error) {
+		if failing.Load() {
+			return nil, status.Error(codes.Internal, "a bug")
+		}
+		return map[string]string{"query": string(r.GetMetric().GetBlock()), "asked": fmt.Sprint(asked.Add(1))}, nil
+	}
+	p, _ := connected(t, sidecar.Start(t))
+	for range 3 {
+		require.Equal(t, map[string]string{"query": `{"query":"a"}`, "asked": "1"}, p.GetMetadata(holding(`{"query":"a"}`)))
+	}
+	require.Equal(t, map[string]string{"query": `{"query":"b"}`, "asked": "2"}, p.GetMetadata(holding(`{"query":"b"}`)))
+	failing.Store(true)
+	require.Contains(t, p.GetMetadata(holding(`{"query":"c"}`))["error"], "PROVIDER_ERROR")
+	failing.Store(false)
+	require.Equal(t, "3", p.GetMetadata(holding(`{"query":"c"}`))["asked"], "a failure is nothing to remember")
 }
 
 func TestAGuessOfAnothersSecretIsNotConfirmed(t *testing.T) {

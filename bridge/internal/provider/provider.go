@@ -12,6 +12,7 @@ import (
 	"github.com/argoproj/argo-rollouts/pkg/apis/rollouts/v1alpha1"
 	"github.com/argoproj/argo-rollouts/utils/plugin/types"
 	"github.com/hashicorp/go-hclog"
+	"k8s.io/apimachinery/pkg/util/cache"
 	"k8s.io/utils/lru"
 
 	contractv1 "github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/contract/v1"
@@ -24,6 +25,10 @@ const (
 	shortTimeout = 2 * time.Second
 	// maxRefused bounds the refusals that wait for GetMetadata; it follows within milliseconds.
 	maxRefused = 1024
+	// explainedFor is how long an explanation of a metric serves whoever asks the same, maxExplained how many do: the
+	// runs of a burst have few metrics of different text, and Argo asks once for each of each.
+	explainedFor = 10 * time.Second
+	maxExplained = 512
 )
 
 // Options of the bridge, from its command line.
@@ -43,12 +48,13 @@ type Options struct {
 // Plugin implements Argo's MetricProviderPlugin. Its methods are called concurrently, for the runs of all
 // namespaces: what is here must not carry anything from one to another.
 type Plugin struct {
-	options Options
-	sidecar *sidecar
-	refused *lru.Cache // digests of metrics with a secret, to the reason
-	log     hclog.Logger
-	tells   chan struct{}
-	now     func() time.Time
+	options   Options
+	sidecar   *sidecar
+	refused   *lru.Cache            // digests of metrics with a secret, to the reason
+	explained *cache.LRUExpireCache // digests of metrics, to what the sidecar says of their text alone
+	log       hclog.Logger
+	tells     chan struct{}
+	now       func() time.Time
 }
 
 var _ rpc.MetricProviderPlugin = (*Plugin)(nil)
@@ -60,8 +66,8 @@ func New(options Options, log hclog.Logger) (*Plugin, error) {
 		return nil, err
 	}
 	return &Plugin{
-		options: options, sidecar: sidecar, refused: lru.New(maxRefused), log: log,
-		tells: make(chan struct{}, maxTells), now: time.Now,
+		options: options, sidecar: sidecar, refused: lru.New(maxRefused), explained: cache.NewLRUExpireCache(maxExplained),
+		log: log, tells: make(chan struct{}, maxTells), now: time.Now,
 	}, nil
 }
 
@@ -87,8 +93,12 @@ func (p *Plugin) GetMetadata(metric v1alpha1.Metric) (metadata map[string]string
 	if err != nil {
 		return failed(err.Error())
 	}
-	if why, refused := p.refused.Get(digest(projected)); refused {
+	key := digest(projected)
+	if why, refused := p.refused.Get(key); refused {
 		return failed(why.(string))
+	}
+	if known, found := p.explained.Get(key); found {
+		return known.(map[string]string)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), shortTimeout-margin)
 	defer cancel()
@@ -100,5 +110,6 @@ func (p *Plugin) GetMetadata(metric v1alpha1.Metric) (metadata map[string]string
 		}
 		return failed("PROVIDER_ERROR the sidecar failed: " + c.sentence(err.Error()))
 	}
+	p.explained.Add(key, reply.GetMetadata(), explainedFor)
 	return reply.GetMetadata()
 }
