@@ -21,6 +21,7 @@ from skywalking_provider.model import Deadline, Measurement, Metric, Phase, Run
 from skywalking_provider.oap import Backend, Backends
 from skywalking_provider.record import Record, Trail, Watch
 from skywalking_provider.spec import EntitySpec, GraphqlSpec, Spec, parse_block
+from skywalking_provider.verdicts import Asked, Finished, Verdicts
 
 MAX_VALUE = 32 * 1024  # characters of one value: Argo keeps ten measurements of a metric in one object
 _RESERVE_SECONDS = 0.25  # left of a deadline for judging and answering
@@ -37,6 +38,8 @@ _log = structlog.get_logger()
 
 class Engine:
     """Answers for measurements. It holds no state of any: every replica can go on with what another began.
+
+    What it keeps serves others for a moment, and nobody needs it.
 
     Args:
         backends: The connected OAPs.
@@ -56,6 +59,7 @@ class Engine:
         self._languages = languages
         self._now = now
         self._watches = watches
+        self._verdicts = Verdicts()
 
     async def run(self, metric: Metric, run: Run, deadline: Deadline) -> Measurement:
         """Begin a measurement."""
@@ -125,8 +129,13 @@ class Engine:
             if not frame.window.buckets:
                 what = f"no minute since the run's start has closed yet · backend {backend.name}"
                 return judge.silence(Reason.NO_DATA, what, spec.on_no_data, patience), ""
+            asked = Asked(metric, backend, backend.identity(), frame.window)
+            if (finished := self._verdicts.get(asked)) is not None:
+                backend.spared()
+                _follow(trail, finished.answered)
+                return finished.verdict, finished.value
             answered = await answer_of(spec, backend, frame, deadline)
-            trail.sample, trail.reads, trail.of = answered.sample, answered.reads, answered.of
+            _follow(trail, answered)
             cause = await cause_of_silence(spec, answered, backend, deadline) if answered.sample.silent else ""
             if verdict := _without_data(spec, backend, frame, answered, patience, cause):
                 return verdict, ""
@@ -137,7 +146,9 @@ class Engine:
             return judge.unknown(error, patience), ""
         except RecursionError as error:
             raise ProviderError(Reason.OAP_ANSWER_INVALID, "the answer is nested too deeply") from error
-        return _verdict(conditions, judged, answered, frame, backend), _value(judged, spec)
+        verdict = _verdict(conditions, judged, answered, frame, backend)
+        self._verdicts.keep(asked, Finished(verdict, _value(judged, spec), answered))
+        return verdict, _value(judged, spec)
 
     def _patience(self, spec: Spec, run: Run, frame: Frame, before: Measurement) -> Patience:
         counted_from = max(frame.waits_from, _last_away(before))  # an outage must not eat what data may take
@@ -157,6 +168,10 @@ class Engine:
             resume_at=_whole_second(verdict.resume_at) if verdict.resume_at else None,
             metadata=metadata,
         )
+
+
+def _follow(trail: Trail, answered: Answered) -> None:
+    trail.sample, trail.reads, trail.of = answered.sample, answered.reads, answered.of
 
 
 def _last_away(before: Measurement) -> datetime:

@@ -46,6 +46,14 @@ class Backend:
         """All these series of a window, in as few requests as the OAP takes."""
         return await self.connected.series.read(wanted, window, partial(self.read, deadline=deadline), mqe=mqe)
 
+    def identity(self) -> str:
+        """Another one whenever the credentials are others; no secret. Raises BackendAway."""
+        return self.connected.identity()
+
+    def spared(self) -> None:
+        """Somebody's question was answered without asking."""
+        self.connected.spared()
+
     async def time(self, deadline: Deadline) -> OapTime:
         """The OAP's clock and zone."""
         return await self.connected.time(deadline)

@@ -26,7 +26,7 @@ from skywalking_provider.oap.credentials import Credentials
 from skywalking_provider.oap.dialect import ASK_DIALECT, NEWEST, Dialect, dialect_from
 from skywalking_provider.oap.errand import Errand
 from skywalking_provider.oap.flights import Flights
-from skywalking_provider.oap.observer import Observer
+from skywalking_provider.oap.observer import Observer, Source
 from skywalking_provider.oap.requests import Requests
 from skywalking_provider.oap.series import SeriesReader
 from skywalking_provider.oap.slots import Slots
@@ -68,6 +68,14 @@ class Connected:
     async def read(self, read: Read, deadline: Deadline, namespace: str) -> dict[str, Any]:
         """The `data` of one request. Raises as `OapClient.read`, as all below."""
         return await self._flights.read(read, deadline, namespace, self._credentials.identity())
+
+    def identity(self) -> str:
+        """Another one whenever the credentials are others; no secret. Raises BackendAway."""
+        return self._credentials.identity()
+
+    def spared(self) -> None:
+        """Somebody's question was answered without asking."""
+        self._observer.shared(self.name, Source.CACHE)
 
     async def time(self, deadline: Deadline) -> OapTime:
         """The OAP's clock and zone."""
@@ -125,7 +133,7 @@ class Connected:
 
     def _lifetime(self, read: Read) -> float:
         """How long the answer to a read serves that is asked now."""
-        seconds = self.config.answer_ttl.total_seconds()
+        seconds = self.config.read_seconds
         time = self._time.peek
         oap_now = time.at(self._now()) if time else None
         return SETTLED_SECONDS if seconds and settled(read.window, self.config.settle, oap_now) else seconds

@@ -34,8 +34,8 @@ async def oap_like(read: Read) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("ended", "after", "asked"),
     [
-        (1 * MINUTE, 9, 1),
-        (1 * MINUTE, 11, 2),  # younger than twice the settle delay: ten seconds
+        (1 * MINUTE, 8, 1),
+        (1 * MINUTE, 10, 2),  # younger than twice the settle delay: nine seconds, and one more as a verdict
         (2 * MINUTE, 500, 1),
         (2 * MINUTE, 601, 2),  # nothing serves for ever
         (60 * MINUTE, 500, 1),
