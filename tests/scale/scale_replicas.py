@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -42,6 +43,14 @@ class Replica:
     def kill(self) -> None:
         """As the node would that dies."""
         self._process.kill()
+
+    def stop(self) -> None:
+        """It neither works nor ends; its connections stay."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """It works again."""
+        self._process.send_signal(signal.SIGCONT)
 
 
 @asynccontextmanager

@@ -13,7 +13,7 @@ from scale_replicas import HOSTS, ROOT, Replica, replicas
 from skywalking_provider.demo.host import ArgoHost, argo_host
 from skywalking_provider.mock_oap import MockOap
 
-DEADLINE_SECONDS, LATE_SECONDS = 5.0, 0.25
+DEADLINE_SECONDS, LATE_SECONDS = 3.0, 0.25
 BLOCK = {
     "sli": "success-rate",
     "service": "reviews.bookinfo",
@@ -113,3 +113,14 @@ async def test_a_replica_killed_under_load_costs_no_measurement(behind: Behind) 
     assert phases == ["Successful"] * 300
     shares = [len(other.answered()) for other in others]
     assert min(shares) > 0.4 * sum(shares)
+
+
+async def test_a_replica_that_is_stopped_costs_time_and_no_measurement(behind: Behind) -> None:
+    victim, *_ = behind.members
+    victim.stop()
+    try:
+        finished = await asyncio.gather(*(behind.measure(f"run-{number}") for number in range(20)))
+    finally:
+        victim.go_on()
+
+    assert {m["phase"] for m in finished} == {"Successful"}
