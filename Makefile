@@ -115,6 +115,8 @@ test: build cc chromium $(CHART_TOOLS) ## unit, property, capture, contract and 
 	@$(BIN)/pytest -q -m "not e2e"
 	$(call say,Go tests of the condition language)
 	@cd expr && go test ./...
+	$(call say,the chart's alerts and dashboard, with Prometheus's own engine)
+	@cd tools/promql && go test ./...
 	$(call say,Go tests of the bridge, conformance with Argo's own plugin client included)
 	@cd bridge && go test -race -count=1 ./...
 
@@ -153,7 +155,8 @@ lint: $(VENV)/.installed ## style, types, layers, Go vet, the contract, vulnerab
 	@$(BIN)/lint-imports
 	$(call say,go vet)
 	@cd expr && go vet ./... && GOOS=wasip1 GOARCH=wasm go vet .
-	@cd bridge && go vet ./... && test -z "$$(gofmt -l . ../expr | tee /dev/stderr)"
+	@cd tools/promql && go vet ./...
+	@cd bridge && go vet ./... && test -z "$$(gofmt -l . ../expr ../tools/promql | tee /dev/stderr)"
 	$(call say,the contract)
 	@cd proto && ../$(BIN)/buf lint
 	$(call say,known vulnerabilities)

@@ -8,6 +8,7 @@ from typing import Any
 import aiohttp
 import grpc.aio
 import pytest
+from metrics_shown import shown
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -189,3 +190,11 @@ async def test_prometheus_may_ask_for_openmetrics(tmp_path: Path) -> None:
     ):
         assert answer.content_type == "application/openmetrics-text"
         assert (await answer.text()).endswith("# EOF\n")
+
+
+SHOWN = Path(__file__).parent / "metrics.prom"
+
+
+def test_all_series_are_those_that_alerts_and_dashboard_are_tested_with() -> None:
+    """After a change: python tests/telemetry/metrics_shown.py."""
+    assert SHOWN.read_text() == shown()

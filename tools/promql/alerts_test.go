@@ -1,0 +1,131 @@
+package promql
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/prometheus/promql/promqltest"
+)
+
+// Twenty minutes of a provider that has nothing to complain of.
+const well = `
+skywalking_analysis_build_info{job="p", instance="a"} 1x20
+process_resident_memory_bytes{job="p", instance="a"} 100000000x20
+process_resident_memory_bytes{job="another", instance="a"} 900000000x20
+skywalking_analysis_backend_requests_total{backend="prod", code="ok"} 0+10x20
+skywalking_analysis_backend_requests_total{backend="prod", code="away"} 0x20
+skywalking_analysis_backend_requests_total{backend="prod", code="refused"} 0x20
+skywalking_analysis_circuit_state{backend="prod", state="open"} 0x20
+skywalking_analysis_circuit_state{backend="prod", state="closed"} 1x20
+skywalking_analysis_measurements_total{backend="prod", phase="Error", reason="INTERNAL"} 0x20
+skywalking_analysis_measurements_total{backend="prod", phase="Error", reason="OAP_REFUSED"} 0x20
+skywalking_analysis_measurements_total{backend="prod", phase="Failed", reason="CONDITION_NOT_MET"} 0+5x20
+skywalking_analysis_measurements_total{backend="prod", phase="Running", reason="NO_DATA"} 0+5x20
+skywalking_analysis_measurements_total{backend="prod", phase="Inconclusive", reason="NO_DATA"} 0x20
+skywalking_analysis_shed_total{backend="prod"} 0x20
+skywalking_analysis_clock_skew_seconds{backend="prod", instance="a"} 2x20
+skywalking_analysis_measurement_duration_seconds_bucket{backend="prod", le="1"} 0+10x20
+skywalking_analysis_measurement_duration_seconds_bucket{backend="prod", le="10"} 0+10x20
+skywalking_analysis_measurement_duration_seconds_bucket{backend="prod", le="+Inf"} 0+10x20
+`
+
+// trouble is what makes each alert fire: the series that are otherwise, and whom it names.
+var trouble = map[string]struct {
+	changed string
+	backend string
+}{
+	"SkyWalkingProviderAbsent": {`-skywalking_analysis_build_info`, ""},
+	"SkyWalkingBackendAway": {`
+skywalking_analysis_backend_requests_total{backend="prod", code="ok"} 0+10x10 100x10
+skywalking_analysis_backend_requests_total{backend="prod", code="away"} 0x10 0+3x10`, "prod"},
+	"SkyWalkingBackendCircuitOpen": {`
+skywalking_analysis_circuit_state{backend="prod", state="open"} 0x10 1x10`, "prod"},
+	"SkyWalkingBackendRefuses": {`
+skywalking_analysis_backend_requests_total{backend="prod", code="refused"} 0x15 1x5`, "prod"},
+	"SkyWalkingMeasurementErrors": {`
+skywalking_analysis_measurements_total{backend="prod", phase="Error", reason="OAP_REFUSED"} 0x10 5x10`, "prod"},
+	"SkyWalkingProviderBug": {`
+skywalking_analysis_measurements_total{backend="prod", phase="Error", reason="INTERNAL"} 0x15 1x5`, "prod"},
+	"SkyWalkingMeasurementsWithoutData": {`
+skywalking_analysis_measurements_total{backend="prod", phase="Inconclusive", reason="NO_DATA"} 0x15 1x5`, "prod"},
+	"SkyWalkingProviderSheds": {`
+skywalking_analysis_shed_total{backend="prod"} 0x15 4x5`, "prod"},
+	"SkyWalkingMeasurementsSlow": {`
+skywalking_analysis_measurement_duration_seconds_bucket{backend="prod", le="1"} 0+9x20`, "prod"},
+	"SkyWalkingClockSkew": {`
+skywalking_analysis_clock_skew_seconds{backend="prod", instance="a"} -90x20`, "prod"},
+	"SkyWalkingProviderMemory": {`
+process_resident_memory_bytes{job="p", instance="a"} 250000000x20`, ""},
+}
+
+func TestNoAlertFiresWhereAllIsWell(t *testing.T) {
+	for name, rule := range rules(t) {
+		if fired := ask(t, rule.Expr, well); len(fired) > 0 {
+			t.Errorf("%s fires: %v", name, fired)
+		}
+	}
+}
+
+func TestEveryAlertFiresInItsTroubleAndNamesTheBackend(t *testing.T) {
+	for name, rule := range rules(t) {
+		known, ok := trouble[name]
+		if !ok {
+			t.Errorf("no trouble is known in which %s fires", name)
+			continue
+		}
+		if fired := ask(t, rule.Expr, changed(well, known.changed)); !slices.Equal(fired, []string{known.backend}) {
+			t.Errorf("%s fires for %q, not for %q", name, fired, known.backend)
+		}
+	}
+}
+
+func TestAnOapThatAnswersSometimesIsNotCalledAway(t *testing.T) {
+	sometimes := changed(well, `
+skywalking_analysis_backend_requests_total{backend="prod", code="away"} 0+5x20`)
+	if fired := ask(t, rules(t)["SkyWalkingBackendAway"].Expr, sometimes); len(fired) > 0 {
+		t.Errorf("fires for %v", fired)
+	}
+}
+
+// ask evaluates an expression at the end of the twenty minutes and gives the backend of each result.
+func ask(t *testing.T, expression, series string) []string {
+	t.Helper()
+	storage := promqltest.LoadedStorage(t, "load 1m\n"+indented(series))
+	engine := promqltest.NewTestEngine(t, false, 5*time.Minute, 100_000)
+	query, err := engine.NewInstantQuery(context.Background(), storage, nil, expression, time.Unix(20*60, 0))
+	if err != nil {
+		t.Fatalf("%s: %v", expression, err)
+	}
+	defer query.Close()
+	found, err := query.Exec(context.Background()).Vector()
+	if err != nil {
+		t.Fatalf("%s: %v", expression, err)
+	}
+	backends := []string{}
+	for _, sample := range found {
+		backends = append(backends, sample.Metric.Get("backend"))
+	}
+	slices.Sort(backends)
+	return backends
+}
+
+// changed replaces series, or leaves out those whose name begins a line with a dash.
+func changed(series, changes string) string {
+	lines := strings.Split(strings.TrimSpace(series), "\n")
+	for _, change := range strings.Split(strings.TrimSpace(changes), "\n") {
+		name, leave := strings.CutPrefix(change, "-")
+		name = name[:strings.IndexAny(name+"}", "}")]
+		lines = slices.DeleteFunc(lines, func(line string) bool { return strings.HasPrefix(line, name) })
+		if !leave {
+			lines = append(lines, change)
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+func indented(series string) string {
+	return "  " + strings.Join(strings.Split(strings.TrimSpace(series), "\n"), "\n  ") + "\n"
+}
