@@ -65,7 +65,7 @@ def select_instances(selector: Instances, service: str, known: Sequence[Instance
     Raises:
         NotYetKnown: There are none, with those there are.
     """
-    found = sorted(instance.name for instance in known if _matches(selector, instance))
+    found = sorted({instance.name for instance in known if _matches(selector, instance)})
     if found:
         return found
     names = ", ".join(sorted(instance.name for instance in known)[:5])

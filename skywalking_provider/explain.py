@@ -38,7 +38,7 @@ def measured(sample: Sample, wanted: str, of: str, window: Window, backend: str)
 def nothing_in(sample: Sample, of: str, window: Window, backend: str, cause: str = "") -> str:
     """Which reads have no value at all, where was looked, and the likely cause where one is known."""
     names = ", ".join(one.name for one in sample.silent[:_MAX_SERIES])
-    what = f"no value of {names} in {window.buckets} buckets"
+    what = f"no value of {names} in {_buckets(window.buckets)}"
     return _joined(what, cause, of, window_text(window), f"backend {backend}")
 
 
@@ -72,8 +72,12 @@ def bounded(line: str) -> str:
 def _coverage(sample: Sample, window: Window) -> str:
     calls = "" if sample.calls is None else f"{_count(sample.calls)} calls in "
     if sample.covered is None or sample.covered >= window.buckets:
-        return f"{calls}{window.buckets} buckets"
-    return f"{calls}{sample.covered} of {window.buckets} buckets"
+        return f"{calls}{_buckets(window.buckets)}"
+    return f"{calls}{sample.covered} of {_buckets(window.buckets)}"
+
+
+def _buckets(number: int) -> str:
+    return "1 bucket" if number == 1 else f"{number} buckets"
 
 
 def _joined(*parts: str) -> str:

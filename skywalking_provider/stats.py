@@ -22,8 +22,13 @@ class Counts:
 
     @property
     def success_rate(self) -> float:
-        """The pessimistic end: what can be said for certain."""
+        """The pessimistic end, by which is judged: what can be said for certain."""
         return self.low / self.calls
+
+    @property
+    def success_rate_at_most(self) -> float:
+        """The other end, which is told beside it: a verdict between the two is one of OAP's rounding."""
+        return self.high / self.calls
 
 
 def counts(sla: int, calls: int) -> Counts:

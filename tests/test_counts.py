@@ -27,7 +27,7 @@ def test_above_the_truth_lies_between_the_bounds_and_the_rate_is_its_pessimistic
     found = counts(oaps_own_formula(successes, calls), calls)
 
     assert found.low <= successes <= found.high <= calls
-    assert found.success_rate <= successes / calls
+    assert found.success_rate <= successes / calls <= found.success_rate_at_most
 
 
 BUCKETS = st.tuples(st.integers(0, 500), st.integers(1, 500)).filter(lambda pair: pair[0] <= pair[1])

@@ -19,7 +19,7 @@ from skywalking_provider.plan import Read
 from skywalking_provider.spec import GraphqlSpec, Spec, parse_block
 
 _SECONDS = 14.5  # what the bridge leaves the service of a call
-_NOT_ASKED = (Reason.NO_DATA, Reason.TOO_FEW_CALLS, Reason.ENTITY_UNKNOWN, Reason.OAP_AWAY)
+_NOT_ASKED = (Reason.NO_DATA, Reason.TOO_FEW_CALLS, Reason.ENTITY_UNKNOWN, Reason.OAP_AWAY, Reason.PROVIDER_BUSY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """CEL, for those who prefer it: cel-python in processes of its own, which can be ended.
 
 cel-python has no limits: three `all` inside each other run for minutes, and nothing stops them from inside. So nothing
-of it is imported here; a process is started with the first question. As with expr (see `lanes`), there are two: every
+of it is imported here; processes are started with the first question. As with expr (see `lanes`), there are two: every
 evaluation begins in the *quick* one, and what is not done within its slice or wants too much memory is done again in
 the *patient* one, with the whole of its limits, while the quick one serves the others. An expression that was stopped
 is remembered and goes to the patient one at once.
@@ -19,7 +19,7 @@ from skywalking_provider.model import Deadline, Phase
 
 _log = structlog.get_logger(__name__)
 
-# 2 KiB are a page of conditions. 0.4 s are 6,000 buckets; with the slice and the start of a process it is a second.
+# 2 KiB are a page of conditions. 0.4 s are 6,000 buckets; with the slice and the start of the processes it is a second.
 CEL_LIMITS = Limits(condition_bytes=2048, seconds=0.4, slice_seconds=0.1, memory_bytes=128 << 20)
 _REMEMBERED = 256
 _NEAR = 32
@@ -72,6 +72,7 @@ class CelConditions:
     async def _ask(self, conditions: dict[str, str], result: bytes | None, deadline: Deadline) -> dict[str, Any]:
         key, body = tuple(conditions.values()), result or b""
         question = {"conditions": conditions, "blind": result is None}
+        self._patient.prepare()  # beside the quick one: a start takes as long as a whole evaluation may
         if key not in self._slow:
             try:
                 return await self._quick.ask(question, body, seconds=self._limits.slice_seconds, deadline=deadline)

@@ -33,12 +33,25 @@ class CelProcess:
         self._turn = asyncio.Lock()
         self._process: Process | None = None
         self._talk: asyncio.Task[dict[str, Any]] | None = None
+        self._preparing: asyncio.Task[None] | None = None
         self._closed = False
 
     @property
     def pid(self) -> int | None:
         """The process's number, where there is one."""
         return self._process.pid if self._process else None
+
+    def prepare(self) -> None:
+        """Start the process now, in the background: a question that comes later does not pay for it."""
+        if self._process is None and self._preparing is None and not self._closed:
+            self._preparing = asyncio.create_task(self._prepare())
+
+    async def _prepare(self) -> None:
+        async with self._turn:
+            if self._process is None:
+                with suppress(StoppedError):  # the next question tries again, and tells
+                    await self._start()
+        self._preparing = None
 
     async def ask(
         self, question: dict[str, Any], result: bytes, *, seconds: float, deadline: Deadline
@@ -73,10 +86,10 @@ class CelProcess:
     async def close(self) -> None:
         """End the process; open questions are answered with `Cause.CLOSED`."""
         self._closed = True
-        talk = self._talk
+        ending = [task for task in (self._talk, self._preparing) if task is not None]
         self._kill()
-        if talk is not None:
-            await asyncio.wait([talk])
+        if ending:
+            await asyncio.wait(ending)
         await self._end()
 
     def _done(self, talk: asyncio.Task[dict[str, Any]]) -> None:

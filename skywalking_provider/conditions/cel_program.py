@@ -15,7 +15,8 @@ from celpy.evaluation import CELEvalError, CELSyntaxError, CELUnsupportedError
 from skywalking_provider.conditions.cel_evaluator import ConditionRunner
 from skywalking_provider.conditions.cel_functions import FUNCTIONS
 from skywalking_provider.conditions.cel_names import ExpressionError, Place, check_names
-from skywalking_provider.conditions.cel_values import OPERATORS, kind
+from skywalking_provider.conditions.cel_operators import OPERATORS
+from skywalking_provider.conditions.cel_values import kind
 
 _ENVIRONMENT: Final = celpy.Environment(runner_class=ConditionRunner)
 # Rules of the grammar that say nothing where they have one child; every operand goes through eight of them.

@@ -81,7 +81,7 @@ def sample_of(
     result = _indicator(spec, rows, window)
     covered = len({row.bucket for row in rows})
     shown = tuple(one for entity, its in by_entity.items() for one in _shown(spec, entity, its, window))
-    return Sample(result, f"{_name(spec)} {number_text(result)}", reads, calls, covered, shown)
+    return Sample(result, f"{_name(spec)} {_told(spec, rows, result)}", reads, calls, covered, shown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +144,14 @@ def _indicator(spec: SliSpec, rows: Sequence[_Row], window: Window) -> float:
         case Sli.LATENCY if spec.percentile is not None and spec.aggregate != "weighted":
             return max(row.value for row in rows)
     return weighted_mean((row.value, row.calls) for row in rows)
+
+
+def _told(spec: SliSpec, rows: Sequence[_Row], result: float) -> str:
+    """The indicator; where OAP's ratio leaves it open, what it may be at best, too."""
+    least, most = number_text(result), ""
+    if spec.sli is Sli.SUCCESS_RATE:
+        most = number_text(_all_counts(rows).success_rate_at_most)
+    return f"{least} (at most {most})" if most not in ("", least) else least
 
 
 def _all_counts(rows: Sequence[_Row]) -> Counts:

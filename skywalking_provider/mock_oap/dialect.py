@@ -1,6 +1,6 @@
 """How the OAP versions differ on the wire: one record a version, taken from recorded answers of real servers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 SDL_BEFORE_9_4: Final = ("common", "before-9.4")
@@ -104,80 +104,62 @@ _MQE_10 = MqeDialect(
 _POSITIONS: Final = ("0", "1", "2", "3", "4")
 PERCENTILES: Final = (50, 75, 90, 95, 99)
 
-DIALECTS: Final = {
-    dialect.version: dialect
-    for dialect in (
-        Dialect(
-            version="9.2.0",
-            build="9.2.0-cb8845a",
-            sdl=SDL_BEFORE_9_4,
-            content_type="application/graphql+json",
-            old_validation_words=True,
-            coercion_is_http_500=True,
-            missing_query="Missing query",
-            not_found_has_text=True,
-            ambiguous_operation_is_json=False,
-            old_token_words=True,
-            max_complexity=1000,
-            ids_name_the_metric=False,
-            scope_is_obeyed=True,
-            blank_names_have_own_id=False,
-            unknown_metric_has_own_id=False,
-            single_bucket_is_refused=True,
-            time_is_parsed_as_number=True,
-            causes_name_their_class=False,
-            percentile_labels=_POSITIONS,
-            percentile_key="_",
-            mqe=None,
-        ),
-        Dialect(
-            version="9.6.0",
-            build="9.6.0-fb61128",
-            sdl=SDL_SINCE_9_5,
-            content_type="application/json",
-            old_validation_words=False,
-            coercion_is_http_500=False,
-            missing_query="query is missing",
-            not_found_has_text=False,
-            ambiguous_operation_is_json=False,
-            old_token_words=False,
-            max_complexity=3000,
-            ids_name_the_metric=True,
-            scope_is_obeyed=False,
-            blank_names_have_own_id=True,
-            unknown_metric_has_own_id=True,
-            single_bucket_is_refused=False,
-            time_is_parsed_as_number=False,
-            causes_name_their_class=False,
-            percentile_labels=_POSITIONS,
-            percentile_key="_",
-            mqe=_MQE_9,
-        ),
-        Dialect(
-            version="10.1.0",
-            build="10.1.0-d28dfea",
-            sdl=SDL_SINCE_9_5,
-            content_type="application/json",
-            old_validation_words=False,
-            coercion_is_http_500=False,
-            missing_query="query is missing",
-            not_found_has_text=True,
-            ambiguous_operation_is_json=True,
-            old_token_words=False,
-            max_complexity=3000,
-            ids_name_the_metric=True,
-            scope_is_obeyed=False,
-            blank_names_have_own_id=True,
-            unknown_metric_has_own_id=True,
-            single_bucket_is_refused=False,
-            time_is_parsed_as_number=False,
-            causes_name_their_class=True,
-            percentile_labels=tuple(str(p) for p in PERCENTILES),
-            percentile_key="p",
-            mqe=_MQE_10,
-        ),
-    )
-}
+# The newest as it is, each older one by what it did differently.
+_10_1: Final = Dialect(
+    version="10.1.0",
+    build="10.1.0-d28dfea",
+    sdl=SDL_SINCE_9_5,
+    content_type="application/json",
+    old_validation_words=False,
+    coercion_is_http_500=False,
+    missing_query="query is missing",
+    not_found_has_text=True,
+    ambiguous_operation_is_json=True,
+    old_token_words=False,
+    max_complexity=3000,
+    ids_name_the_metric=True,
+    scope_is_obeyed=False,
+    blank_names_have_own_id=True,
+    unknown_metric_has_own_id=True,
+    single_bucket_is_refused=False,
+    time_is_parsed_as_number=False,
+    causes_name_their_class=True,
+    percentile_labels=tuple(str(p) for p in PERCENTILES),
+    percentile_key="p",
+    mqe=_MQE_10,
+)
+_9_6: Final = replace(
+    _10_1,
+    version="9.6.0",
+    build="9.6.0-fb61128",
+    not_found_has_text=False,
+    ambiguous_operation_is_json=False,
+    causes_name_their_class=False,
+    percentile_labels=_POSITIONS,
+    percentile_key="_",
+    mqe=_MQE_9,
+)
+_9_2: Final = replace(
+    _9_6,
+    version="9.2.0",
+    build="9.2.0-cb8845a",
+    sdl=SDL_BEFORE_9_4,
+    content_type="application/graphql+json",
+    old_validation_words=True,
+    coercion_is_http_500=True,
+    missing_query="Missing query",
+    not_found_has_text=True,
+    old_token_words=True,
+    max_complexity=1000,
+    ids_name_the_metric=False,
+    scope_is_obeyed=True,
+    blank_names_have_own_id=False,
+    unknown_metric_has_own_id=False,
+    single_bucket_is_refused=True,
+    time_is_parsed_as_number=True,
+    mqe=None,
+)
+DIALECTS: Final = {dialect.version: dialect for dialect in (_9_2, _9_6, _10_1)}
 
 
 def dialect_of(version: str) -> Dialect:

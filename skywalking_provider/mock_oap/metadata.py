@@ -26,7 +26,7 @@ class Metadata:
 
     def layers(self) -> list[str]:
         """`listLayers`."""
-        return sorted({service.layer for service in self.store.services()})
+        return sorted({layer for service in self.store.services() for layer in service.layers})
 
     def service_by_id(self, given: str) -> Json | None:
         """`getService`."""
@@ -71,7 +71,7 @@ class Metadata:
             "attributes": [{"name": name, "value": value} for name, value in instance.attributes.items()],
             "language": instance.language,
             "instanceUUID": own,
-            "layer": service.layer,
+            "layer": service.layers[0],
         }
 
 
@@ -82,6 +82,6 @@ def _service(service: Service) -> Json:
         "name": service.name,
         "group": group if separator else "",
         "shortName": short if separator else service.name,
-        "layers": [service.layer],
+        "layers": list(service.layers),
         "normal": service.normal,
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
 FOLDER: Final = resources.files(__package__) / "scenarios"
@@ -26,6 +26,10 @@ def _unique(names: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(names)) < len(names):
         raise ValueError("a name is there twice")
     return names
+
+
+def _several(layer: object) -> object:
+    return [layer] if isinstance(layer, str) else layer
 
 
 class Traffic(_Part):
@@ -98,7 +102,10 @@ class Service(_Part):
     """A service as OAP knows it."""
 
     name: str = Field(min_length=1)
-    layer: str = "MESH"
+    layers: Annotated[tuple[str, ...], BeforeValidator(_several), AfterValidator(_unique)] = Field(
+        default=("MESH",), min_length=1, alias="layer"
+    )
+    """One name, or several: an agent's service behind a mesh is in both layers."""
     normal: bool = True
     begin: int | None = Field(default=None, alias="from")
     """The minute from which OAP lists it; without, always."""

@@ -34,7 +34,7 @@ class Store:
         return [
             service
             for service in self.scenario.services
-            if (service.begin is None or service.begin <= now) and layer in (None, service.layer)
+            if (service.begin is None or service.begin <= now) and (layer is None or layer in service.layers)
         ]
 
     def service(self, name: str, *, normal: bool) -> Service | None:

@@ -6,7 +6,26 @@ from collections.abc import Iterable
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-_BRANCHES = frozenset({"ServiceParts", "constrained-str"})  # pydantic names the branch of a union; an author does not
+_TEXT, _PARTS = "constrained-str", "ServiceParts"
+_BRANCHES = frozenset({_TEXT, _PARTS})  # pydantic names the branch of a union; an author does not
+# By pydantic's names of what is wrong, with the limits that it tells.
+_WORDS = {
+    "string_type": "is {found}, and text is meant{quote}",
+    "string_too_short": "is empty",
+    "string_too_long": "has {size} characters; at most {max_length} are read",
+    "string_pattern_mismatch": "is {found}; letters, digits and _ are meant",
+    "int_parsing": "is {found}, and a whole number is meant",
+    "int_type": "is {found}, and a whole number is meant",
+    "int_from_float": "is {found}, and a whole number is meant",
+    "float_parsing": "is {found}, and a number is meant",
+    "float_type": "is {found}, and a number is meant",
+    "finite_number": "is {found}, and a number is meant",
+    "greater_than": "is {found}, and must be more than {gt:g}",
+    "greater_than_equal": "is {found}, and must be at least {ge:g}",
+    "enum": "is {found}; write {expected}",
+    "literal_error": "is {found}; write {expected}",
+    "model_type": "has no keys, and some of its own are meant",  # what it is instead may be a secret
+}
 
 
 def describe(error: ValidationError, known: Iterable[str], *, later: Iterable[str] = ()) -> str:
@@ -18,7 +37,8 @@ def describe(error: ValidationError, known: Iterable[str], *, later: Iterable[st
         later: Keys that a later version will know.
     """
     known, later = tuple(known), frozenset(later)
-    return "; ".join(_finding(detail, known, later) for detail in error.errors(include_url=False))
+    details = [detail for detail in error.errors(include_url=False) if not _of_another_branch(detail)]
+    return "; ".join(_finding(detail, known, later) for detail in details)
 
 
 def keys_of(model: type[BaseModel]) -> list[str]:
@@ -41,10 +61,46 @@ def _finding(detail: ErrorDetails, known: tuple[str, ...], later: frozenset[str]
         case "value_error":
             message = detail["msg"].removeprefix("Value error, ")
         case _:
-            message = detail["msg"][:1].lower() + detail["msg"][1:]
-            if detail["type"] == "literal_error":
-                message += f", but it is {_short(detail['input'])}"
+            message = _wrong(detail)
     return f"{path}: {message}" if path else message
+
+
+def _of_another_branch(detail: ErrorDetails) -> bool:
+    """Whether it is about what the author did not write: a name and its parts are tried both."""
+    if detail["loc"][-1:] == (_TEXT,):
+        return isinstance(detail["input"], dict)
+    return detail["loc"][-1:] == (_PARTS,) and detail["type"] == "model_type"
+
+
+def _wrong(detail: ErrorDetails) -> str:
+    """What is wrong with a value, and what is meant."""
+    words = _WORDS.get(detail["type"])
+    if words is None:
+        return detail["msg"][:1].lower() + detail["msg"][1:]
+    found = detail["input"]
+    return words.format(**detail.get("ctx", {}), found=_told(found), size=len(str(found)), quote=_quote(found))
+
+
+def _told(value: object) -> str:
+    """A value as it stands in YAML."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return str(value).lower()
+        case int() | float():
+            return _short(value)
+        case list():
+            return "a list"
+        case dict():
+            return "a map"
+    return _short(value)
+
+
+def _quote(value: object) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return ": quote it (YAML makes numbers of digits: it drops leading zeros, and 1e5 is 100000)"
+    return ": quote it" if isinstance(value, bool) else ""
 
 
 def _short(value: object) -> str:

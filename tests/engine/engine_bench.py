@@ -18,6 +18,9 @@ from skywalking_provider.oap import open_backends
 
 NOON = datetime(2026, 11, 24, 12, 0, 20, tzinfo=UTC)
 CANARY = "canary|reviews|bookinfo|cluster-1|-"
+VANILLA = "reviews.bookinfo"
+HASH = "6c85f7bf4"
+VERSIONS = ["9.2.0", "9.6.0", "10.1.0"]
 TALK = "all(result.service_apdex.values.values, {asFloat(.value) >= 9900})"
 
 
@@ -64,6 +67,12 @@ RUN = Run(namespace="bookinfo", name="reviews-1", labels={"rollout-type": "Step"
 def metric(success: str, failure: str = "", **block: Any) -> Metric:
     content = {"interval": "3m", "query": talk_query()} | block
     return Metric("apdex", success, failure, json.dumps(content).encode())
+
+
+async def ask(b: Bench, success: str = "true", run: Run = RUN, failure: str = "", **block: Any) -> Measurement:
+    """Measure a block that asks by name."""
+    content = json.dumps({"window": "5m"} | block).encode()
+    return await b.engine.run(Metric("m", success, failure, content), run, Deadline.after(10))
 
 
 Bencher = Callable[..., Any]

@@ -4,11 +4,9 @@ import json
 from typing import Any
 
 import pytest
-from engine_bench import CANARY, RUN, Bench, Bencher, metric, talk_query
+from engine_bench import CANARY, RUN, VANILLA, VERSIONS, Bench, Bencher, metric, talk_query
 
 from skywalking_provider.model import Deadline, Measurement, Metric, Phase
-
-VANILLA = "reviews.bookinfo"
 
 
 async def ask(b: Bench, **block: Any) -> Measurement:
@@ -72,7 +70,7 @@ HOPELESS = [
 ]
 
 
-@pytest.mark.parametrize("version", ["9.2.0", "9.6.0", "10.1.0"])
+@pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize(("query", "words"), HOPELESS)
 async def test_what_waiting_cannot_mend_is_not_waited_for(bench: Bencher, query: str, words: str, version: str) -> None:
     async with bench(version=version) as b:

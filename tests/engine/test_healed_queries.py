@@ -5,13 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from engine_bench import CANARY, RUN, TALK, Bencher, metric, talk_query
+from engine_bench import CANARY, RUN, TALK, VERSIONS, Bencher, metric, talk_query
 
 from skywalking_provider.forms.healing import heal
 from skywalking_provider.mock_oap.scenario import parse_scenario
 from skywalking_provider.model import Deadline, Phase
 
-VERSIONS = ["9.2.0", "9.6.0", "10.1.0"]
 # Of the three minutes that are read at 12:00:20, the middle one (-3) has no calls.
 IDLE = parse_scenario(f'{{services: [{{name: "{CANARY}", traffic: [{{calls: 60, idleMinutes: [-3]}}]}}]}}', "test")
 SILENT = parse_scenario(f'{{services: [{{name: "{CANARY}", traffic: [{{until: -30, calls: 60}}]}}]}}', "test")

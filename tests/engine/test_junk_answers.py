@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 import pytest
-from engine_bench import CANARY, NOON, talk_query
+from engine_bench import CANARY, NOON, VANILLA, VERSIONS, talk_query
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -30,7 +30,6 @@ from skywalking_provider.oap.mask import Mask
 from skywalking_provider.oap.trouble import from_graphql_errors
 from skywalking_provider.plan import Read
 
-VANILLA = "reviews.bookinfo"
 DELETED: Any = object()
 JUNK = ["junk", "NaN", "∞", "8,5", "²", "", [], [1], {}, {"values": 1}, None, True, 1.5, 2**70, 10**308, DELETED]
 
@@ -165,9 +164,6 @@ def runner() -> Iterator[asyncio.Runner]:
     with asyncio.Runner() as runner:
         yield runner
     asyncio.set_event_loop(None)
-
-
-VERSIONS = ["9.2.0", "9.6.0", "10.1.0"]
 
 
 WITH_MQE = {"query of an expression", "expression", "labels", "single value", "ranking", "instances"}

@@ -65,7 +65,7 @@ def test_a_set_of_instances_selected_by_hash_reads_the_whole_window() -> None:
     [
         ({}, "it has none of query, expression and sli; write exactly one"),
         ({"sli": "apdex", "query": "{ x }"}, "it has query and sli; write exactly one"),
-        ({"sli": "errors", "window": "5m", "service": SERVICE}, "sli: input should be 'success-rate'"),
+        ({"sli": "errors", "window": "5m", "service": SERVICE}, "; write 'success-rate', 'apdex', 'latency' or"),
         ({"sli": "apdex", "service": SERVICE}, "window: is required"),
         ({"sli": "apdex", "window": "5m"}, "service: is required"),
         ({"sli": "apdex", "window": "90s", "service": SERVICE}, "window: SkyWalking's buckets are whole minutes"),
@@ -89,13 +89,16 @@ def test_a_set_of_instances_selected_by_hash_reads_the_whole_window() -> None:
             {"sli": "apdex", "window": "5m", "service": SERVICE, "endpoint": "/", "instances": {"name": "a"}},
             "no metric of an endpoint per instance",
         ),
-        ({"sli": "apdex", "window": "5m", "service": SERVICE, "minCalls": -1}, "minCalls: input should be greater"),
+        (
+            {"sli": "apdex", "window": "5m", "service": SERVICE, "minCalls": -1},
+            "minCalls: is -1, and must be at least 0",
+        ),
         ({"expression": "service_cpm extra", "window": "5m", "service": SERVICE}, "OAP would ignore it"),
-        ({"expression": "x", "scale": 0, "window": "5m", "service": SERVICE}, "scale: input should be greater than 0"),
+        ({"expression": "x", "scale": 0, "window": "5m", "service": SERVICE}, "scale: is 0, and must be more than 0"),
         ({"expression": "x", "scale": "NaN", "window": "5m", "service": SERVICE}, "scale"),
         (
             {"sli": "apdex", "window": "5m", "service": SERVICE, "conditions": {"language": "js"}},
-            "conditions.language: input should be 'cel'",
+            "conditions.language: is 'js'; write 'cel'",
         ),
         ({"sli": "apdex", "window": "5m", "service": SERVICE, "confidence": 0.95}, "confidence: not supported yet"),
         ({"sli": "apdex", "window": "5m", "service": SERVICE, "intervall": 1}, "intervall: unknown key"),
@@ -175,3 +178,29 @@ def test_a_ranking_of_the_whole_service_takes_no_selection(chosen: dict[str, obj
 )
 def test_the_metrics_of_an_expression_are_found(expression: str, metrics: list[str]) -> None:
     assert metrics_in(expression) == metrics
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"service": 5}, "wrong: service: is 5, and text is meant: quote it (YAML makes numbers of digits"),
+        ({"service": {"name": 5}}, "wrong: service.name: is 5, and text is meant: quote it"),
+        ({"service": {}}, "wrong: service.name: is required"),
+        ({"service": ""}, "wrong: service: is empty"),
+        ({"service": ["a"]}, "wrong: service: is a list, and text is meant"),
+        (
+            {"instances": {"podTemplateHash": 12345678}},
+            "instances.podTemplateHash: is 12345678, and text is meant: quote it",
+        ),
+        ({"instances": {"podTemplateHash": 1e5}}, "it drops leading zeros, and 1e5 is 100000"),
+        ({"instances": "6c85f7bf4"}, "instances: has no keys, and some of its own are meant"),
+        ({"minCalls": "many"}, "minCalls: is 'many', and a whole number is meant"),
+        ({"layer": True}, "layer: is true, and text is meant: quote it"),
+    ],
+)
+def test_a_wrong_type_is_told_in_the_words_of_yaml_once(keys: dict[str, object], words: str) -> None:
+    told = complaint(**({"sli": "apdex", "window": "5m", "service": SERVICE} | keys))
+
+    assert words in told
+    assert "input should" not in told
+    assert told.count("is meant") <= 1
