@@ -62,7 +62,7 @@ class Objects:
     """Rendered objects, found by kind and name."""
 
     def __init__(self, text: str) -> None:
-        self.all: list[dict[str, Any]] = [each for each in yaml.safe_load_all(text) if each]
+        self.all: list[dict[str, Any]] = [each for each in yaml.load_all(text, yaml.CSafeLoader) if each]
 
     def kinds(self) -> list[str]:
         return sorted({each["kind"] for each in self.all})

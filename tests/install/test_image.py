@@ -1,6 +1,7 @@
 """What the Dockerfile's stages make, started as Kubernetes starts it: user 999, read-only, nothing else around.
 
-No image is built here: the stages run image/bridges and image/root, and so does this test. It needs root and Debian 12.
+No image is built here: the stages run expr/build, image/bridges and image/root, and so does this test, each in a folder
+with nothing but what its stage copies. It needs root and Debian 12.
 """
 
 import hashlib
@@ -25,17 +26,48 @@ from skywalking_provider.mock_oap import MockOap
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
-BRIDGES = ROOT / ".cache" / "image" / "bridges"
-IMAGE = ROOT / ".cache" / "image" / "root"
+IMAGE = ROOT / ".cache" / "image"
 CHROOT = shutil.which("chroot", path="/usr/sbin:/usr/bin")
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
+IGNORED = (ROOT / ".dockerignore").read_text().splitlines()
+
+
+def stage(name: str) -> str:
+    """The instructions of one stage, each on a line."""
+    found = re.search(rf"^FROM [^\n]*(?<= AS ){name}$(.*?)(?=^FROM )", DOCKERFILE, re.MULTILINE | re.DOTALL)
+    assert found, name
+    return found[1].replace("\\\n", " ")
+
+
+def context(name: str, folder: Path) -> Path:
+    """What a stage copies out of a fresh clone, less what .dockerignore leaves out."""
+    anywhere = [line.removeprefix("**/") for line in IGNORED if line.startswith("**/")]
+    shutil.rmtree(folder, ignore_errors=True)
+    for words in re.findall(r"^COPY (?!--from)(.*)$", stage(name), re.MULTILINE):
+        *sources, target = words.split()
+        for source in sources:
+            to = folder / target
+            if (ROOT / source).is_dir():
+                shutil.copytree(ROOT / source, to, ignore=shutil.ignore_patterns(*anywhere), dirs_exist_ok=True)
+            else:
+                to.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / source, to)
+    for line in IGNORED:
+        if line[:1] not in "#!*":
+            shutil.rmtree(folder / line, ignore_errors=True)
+    return folder
 
 
 @pytest.fixture(scope="module")
 def image() -> Path:
-    subprocess.run([ROOT / "image" / "bridges", BRIDGES], check=True)
-    subprocess.run([ROOT / "image" / "root", IMAGE, BRIDGES], check=True)
-    return IMAGE
+    """The stages, one after the other, each with nothing but what it copies."""
+    sources, bridges, root = context("go", IMAGE / "go"), IMAGE / "bridges", IMAGE / "root"
+    subprocess.run([sources / "expr" / "build"], env=os.environ | {"GOTOOLCHAIN": "auto"}, check=True)
+    subprocess.run([sources / "image" / "bridges", bridges], check=True)
+    wasm = Path("skywalking_provider/conditions/expr.wasm")
+    shutil.copy(sources / wasm, context("root", IMAGE / "src") / wasm)
+    subprocess.run([IMAGE / "src" / "image" / "root", root, bridges], check=True)
+    return root
 
 
 def instruction(name: str) -> list[str]:
