@@ -1,5 +1,6 @@
 """What the chart makes of the values in ci/, with both Helms that people run."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -345,6 +346,20 @@ def test_prometheus_finds_metrics_in_both_ways() -> None:
         service = objects.one("Service", "skywalking-provider-http")
         assert monitor["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
         assert [port["name"] for port in service["spec"]["ports"]] == [monitor["endpoints"][0]["port"]]
+
+
+def test_the_rules_and_the_dashboard_are_the_charts_files() -> None:
+    objects = render(DEPLOYMENT)
+    rules = [yaml.safe_load(file.read_text()) for file in sorted((CHART / "alerts").glob("*.yaml"))]
+    dashboards = {file.name: json.loads(file.read_text()) for file in (CHART / "dashboards").glob("*.json")}
+    shown = objects.one("ConfigMap", "skywalking-provider-dashboard")
+
+    groups = objects.one("PrometheusRule")["spec"]["groups"]
+    assert groups == [group for each in rules for group in each["groups"]]
+    assert groups
+    assert {name: json.loads(text) for name, text in shown["data"].items()} == dashboards
+    assert dashboards
+    assert shown["metadata"]["labels"]["grafana_dashboard"] == "1"
 
 
 def test_a_configuration_of_ones_own_gets_the_charts_keys_by_the_environment() -> None:
