@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -101,12 +102,11 @@ class Engine:
             _log.exception("measurement failed", metric=metric.name, namespace=run.namespace, analysisrun=run.name)
             verdict = Verdict(Phase.ERROR, Reason.INTERNAL, _BUG)
         measurement = self._render(verdict, value, before)
-        self._tell(Record(metric, run, measurement, verdict.reason, trail, time.monotonic() - began))
+        seconds = time.monotonic() - began
+        self._tell(Record(metric, run, measurement, verdict.reason, trail, seconds, partial(self.metadata, metric)))
         return measurement
 
     def _tell(self, record: Record) -> None:
-        if self._watches and not record.trail.reads:
-            record.trail.facts = self.metadata(record.metric)
         for watch in self._watches:
             try:
                 watch(record)

@@ -1,7 +1,7 @@
 """What one answer about a measurement was made of, for those who watch: metrics, logs, the page."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from skywalking_provider.errors import Reason
 from skywalking_provider.forms.sample import Sample
@@ -21,7 +21,6 @@ class Trail:
         reads: The requests for it.
         sample: What they brought.
         of: Whom it is of, where the block does not say it all.
-        facts: What the block alone tells, where nothing could be read.
     """
 
     backend: str = ""
@@ -31,7 +30,6 @@ class Trail:
     reads: tuple[Read, ...] = ()
     sample: Sample | None = None
     of: str = ""
-    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +43,7 @@ class Record:
         reason: Why; None for a plain verdict.
         trail: What it was made of.
         seconds: How long it took.
+        facts: Tells what the block alone tells, for where nothing could be read; it takes a moment.
     """
 
     metric: Metric
@@ -53,6 +52,7 @@ class Record:
     reason: Reason | None
     trail: Trail
     seconds: float
+    facts: Callable[[], Mapping[str, str]] = dict
 
 
 Watch = Callable[[Record], None]

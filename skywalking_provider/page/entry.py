@@ -1,18 +1,17 @@
 """One measurement as the page keeps it: everything bounded, nothing that holds on to an answer. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from skywalking_provider.model import Phase, Run, Window
+from skywalking_provider.page.words import Request, Words
 from skywalking_provider.plan import Read
 from skywalking_provider.record import Record, Trail
 from skywalking_provider.series import Series
 
-_MAX_TEXT = 2048
-_MAX_QUERY = 4096
 _MAX_READS = 3
 _MAX_SERIES = 12
-_MAX_NAME = 253
 _ASKED = {  # of what the block alone tells
     "service": "Service",
     "endpoint": "Endpoint",
@@ -52,8 +51,8 @@ class Entry:
     of: str
     facts: tuple[tuple[str, str], ...]
     window: Window | None
-    queries: tuple[Read, ...]
-    more_queries: int
+    requests: tuple[Request, ...]
+    more_requests: int
     series: tuple[Series, ...]
     more_series: int
     calls: int | None
@@ -79,9 +78,9 @@ class Entry:
     def size(self) -> int:
         """About how many bytes it keeps."""
         texts = (self.message, self.value, self.told, self.success, self.failure, self.of)
-        queries = sum(len(read.query) + 200 for read in self.queries)
+        requests = sum(len(one.query) + len(one.variables) for one in self.requests)
         facts = sum(len(text) for _, text in self.facts)
-        return 2000 + sum(map(len, texts)) + facts + queries + sum(100 + 40 * len(one.buckets) for one in self.series)
+        return 2000 + sum(map(len, texts)) + facts + requests + sum(100 + 40 * len(one.buckets) for one in self.series)
 
     def after(self, before: "Entry | None", number: int) -> "Entry":
         """The same measurement with what is known from its earlier answers."""
@@ -90,27 +89,30 @@ class Entry:
         return replace(self, number=before.number, asked=before.asked + 1)
 
 
-def entry_of(record: Record, at: datetime) -> Entry:
+def entry_of(record: Record, at: datetime, words: Words) -> Entry:
     """What is kept of an answer that was given at an instant."""
-    measurement, trail, sample, run = record.measurement, record.trail, record.trail.sample, record.run
+    measurement, trail, sample = record.measurement, record.trail, record.trail.sample
+    run, metric = words.run(record.run), words.name(record.metric.name)
+    facts = {} if trail.reads else record.facts()
+    reads = _reads(trail, facts)
     series = sample.shown if sample else ()
     return Entry(
-        key=(_name(run.namespace), _name(run.name), _name(record.metric.name), measurement.started_at),
+        key=(run.namespace, run.name, metric, measurement.started_at),
         phase=measurement.phase,
         reason=record.reason or "",
-        message=_short(measurement.message),
-        value=_short(measurement.value),
-        told=_short(sample.told if sample else ""),
-        run=_known(run),
-        backend=_name(trail.backend),
-        success=_short(trail.success),
-        failure=_short(trail.failure),
-        of=_short(trail.of),
-        facts=tuple((title, _short(trail.facts[key])) for key, title in _ASKED.items() if key in trail.facts),
+        message=words.text(measurement.message),
+        value=words.text(measurement.value),
+        told=words.text(sample.told if sample else ""),
+        run=run,
+        backend=words.name(trail.backend),
+        success=words.text(trail.success),
+        failure=words.text(trail.failure),
+        of=words.text(trail.of),
+        facts=tuple((title, words.text(facts[key])) for key, title in _ASKED.items() if key in facts),
         window=trail.window,
-        queries=tuple(_short_read(read) for read in _reads(trail)),
-        more_queries=max(0, len(trail.reads) - _MAX_READS),
-        series=series[:_MAX_SERIES],
+        requests=tuple(words.request(read.query, read.variables) for read in reads[:_MAX_READS]),
+        more_requests=max(0, len(reads) - _MAX_READS),
+        series=tuple(words.series(one) for one in series[:_MAX_SERIES]),
         more_series=max(0, len(series) - _MAX_SERIES),
         calls=sample.calls if sample else None,
         covered=sample.covered if sample else None,
@@ -121,31 +123,8 @@ def entry_of(record: Record, at: datetime) -> Entry:
     )
 
 
-def _known(run: Run) -> Run:
-    labels = {name: _name(run.labels[name]) for name in ("rollout-type", "step-index") if name in run.labels}
-    names = (_name(run.namespace), _name(run.name), run.uid, labels, run.owner_kind, _name(run.owner_name))
-    return Run(*names, run.created_at, run.started_at)
-
-
-def _reads(trail: Trail) -> tuple[Read, ...]:
+def _reads(trail: Trail, facts: Mapping[str, str]) -> tuple[Read, ...]:
     """What was asked; where nothing came of it, what would have been."""
-    if not trail.reads and (query := trail.facts.get("ResolvedSkyWalkingQuery")):
+    if query := facts.get("ResolvedSkyWalkingQuery"):
         return (Read(query, {}),)
-    return trail.reads[:_MAX_READS]
-
-
-def _short_read(read: Read) -> Read:
-    return Read(_short(read.query, _MAX_QUERY), {name: _bounded(value) for name, value in read.variables.items()})
-
-
-def _bounded(value: object) -> object:
-    return _short(value) if isinstance(value, str) else value
-
-
-def _short(text: str, most: int = _MAX_TEXT) -> str:
-    text = text if len(text) <= most else f"{text[: most - 1]}…"
-    return "".join(one if one.isprintable() or one in "\n\t" else "\N{REPLACEMENT CHARACTER}" for one in text)
-
-
-def _name(text: str) -> str:
-    return _short(text, _MAX_NAME)
+    return trail.reads

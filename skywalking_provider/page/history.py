@@ -8,6 +8,7 @@ from itertools import islice
 from skywalking_provider.model import Phase
 from skywalking_provider.page.entry import Entry, Key, entry_of
 from skywalking_provider.page.filters import Filter
+from skywalking_provider.page.words import Words
 from skywalking_provider.record import Record
 
 MAX_BYTES = 8 * 1024 * 1024
@@ -19,12 +20,16 @@ class History:
     Args:
         most: How many.
         now: Our clock.
+        mask: Takes the backends' credentials out of a text.
         max_bytes: How much memory they may take, about.
     """
 
-    def __init__(self, most: int, now: Callable[[], datetime], max_bytes: int = MAX_BYTES) -> None:
+    def __init__(
+        self, most: int, now: Callable[[], datetime], mask: Callable[[str], str] = str, max_bytes: int = MAX_BYTES
+    ) -> None:
         self._most = most
         self._now = now
+        self._words = Words(mask)
         self._max_bytes = max_bytes
         # The state: entries by measurement, the one that was answered last at the end; their size; how many there were.
         self._entries: OrderedDict[Key, Entry] = OrderedDict()
@@ -38,7 +43,7 @@ class History:
     def add(self, record: Record) -> None:
         """Keep one answer; a measurement that waits is kept once, as it stands."""
         self.revision += 1
-        entry = entry_of(record, self._now())
+        entry = entry_of(record, self._now(), self._words)
         before = self._entries.pop(entry.key, None)
         if before is None:
             self._numbers += 1

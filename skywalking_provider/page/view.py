@@ -18,7 +18,6 @@ from skywalking_provider.page.chart import HEIGHT, ROOM, WIDTH, Chart, chart_of
 from skywalking_provider.page.entry import Entry
 from skywalking_provider.page.filters import FEW, Filter
 from skywalking_provider.page.history import History
-from skywalking_provider.plan import Read
 
 PHASES = (Phase.FAILED, Phase.ERROR, Phase.INCONCLUSIVE, Phase.RUNNING, Phase.SUCCESSFUL)
 _MAX_JSON_LINES = 60
@@ -86,7 +85,7 @@ def shown(entry: Entry) -> Shown:
     charts = tuple(
         chart_of(series, entry.window, "" if series.name.startswith("calls") else condition) for series in entry.series
     )
-    requests = tuple((query_text(read.query), _variables(read)) for read in entry.queries)
+    requests = tuple((query_text(one.query), _json(one.variables)) for one in entry.requests)
     return Shown(entry, charts, _json(entry.value), requests)
 
 
@@ -104,16 +103,12 @@ def _with(known: list[str], chosen: str) -> list[str]:
     return known if not chosen or chosen in known else sorted([*known, chosen])
 
 
-def _variables(read: Read) -> str:
-    return "\n".join(pretty.json_lines(read.variables, _COLUMNS)) if read.variables else ""
-
-
 def _json(value: str) -> str:
     try:
         lines = pretty.json_lines(json.loads(value), _COLUMNS)
     except ValueError:
         return value
-    return "\n".join(pretty.bounded(lines, _MAX_JSON_LINES, "Argo keeps all of it"))
+    return "\n".join(pretty.bounded(lines, _MAX_JSON_LINES, "the AnalysisRun may have all of it"))
 
 
 def _clock(instant: datetime) -> str:

@@ -86,7 +86,7 @@ async def _tracing(watching: Watching) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _http(http: HttpConfig, config: Config, readiness: Readiness, watching: Watching) -> AsyncIterator[None]:
-    from prometheus_client.aiohttp import make_aiohttp_handler  # noqa: PLC0415 - only where it is configured
+    from prometheus_client.aiohttp import make_aiohttp_handler  # noqa: PLC0415
 
     from skywalking_provider.server.bridges import Bridges  # noqa: PLC0415
     from skywalking_provider.server.http import http_app  # noqa: PLC0415
@@ -106,12 +106,13 @@ async def _http(http: HttpConfig, config: Config, readiness: Readiness, watching
 async def _page(
     page: PageConfig, config: Config, now: Callable[[], datetime], watching: Watching
 ) -> AsyncIterator[None]:
-    from skywalking_provider.page.history import History  # noqa: PLC0415 - only where it is configured
+    from skywalking_provider.oap.credentials import mask_of  # noqa: PLC0415
+    from skywalking_provider.page.history import History  # noqa: PLC0415
     from skywalking_provider.page.view import View  # noqa: PLC0415
     from skywalking_provider.server.page import page_app  # noqa: PLC0415
     from skywalking_provider.server.web import listening  # noqa: PLC0415
 
-    history = History(page.measurements, now)
+    history = History(page.measurements, now, mask_of(config.backends.values()))
     watching.watches.append(history.add)
     app = page_app(page, history, View(tuple(config.backends), page.measurements), now)
     async with listening(app, "page.listen", page.listen) as watching.places["page"]:

@@ -12,15 +12,17 @@ from skywalking_provider.mock_oap import ManualClock
 from skywalking_provider.model import Phase, Run, Window
 from skywalking_provider.page.filters import Filter, filter_from
 from skywalking_provider.page.history import History
+from skywalking_provider.page.view import View
 from skywalking_provider.plan import Read
 from skywalking_provider.record import Trail
 from skywalking_provider.series import Series
 
 ALL = Filter()
+PLANTED = "hunter2"
 
 
 def history(most: int = 500, max_bytes: int = 8 * 1024 * 1024) -> History:
-    return History(most, ManualClock(NOON), max_bytes)
+    return History(most, ManualClock(NOON), max_bytes=max_bytes)
 
 
 def minutes(count: int) -> timedelta:
@@ -62,8 +64,8 @@ HUGE = Trail(
     backend="prod",
     success="s" * 100_000,
     window=Window(NOON, NOON + minutes(500)),
-    reads=tuple(Read("q" * 100_000, {"v": "v" * 100_000}) for _ in range(50)),
-    sample=Sample({}, "t" * 100_000, (), shown=tuple(Series(f"s{at}", (1.5,) * 500) for at in range(100))),
+    reads=tuple(Read("q" * 100_000, {"v": ["v" * 100_000]}) for _ in range(50)),
+    sample=Sample({}, "t" * 100_000, (), shown=tuple(Series("s" * 9999, (1.5, "x" * 9999) * 250) for _ in range(100))),
 )
 
 
@@ -74,9 +76,21 @@ def test_no_measurement_keeps_more_than_its_share() -> None:
 
     (entry,) = kept.find(ALL, 1)
     assert (len(entry.series), entry.more_series) == (12, 88)
-    assert (len(entry.queries), entry.more_queries) == (3, 47)
+    assert (len(entry.requests), entry.more_requests) == (3, 47)
     assert entry.value.endswith("…")
+    assert max(len(str(bucket)) for one in entry.series for bucket in (one.name, *one.buckets)) < 300
     assert entry.size < 300_000
+
+
+def test_credentials_that_an_oap_repeats_are_not_kept() -> None:
+    kept = History(10, ManualClock(NOON), lambda text: text.replace(PLANTED, "********"))
+    sample = Sample({}, f"{PLANTED} 1", (), shown=(Series(f"label {PLANTED}", (1, PLANTED)),))
+    trail = Trail("prod", PLANTED, PLANTED, None, (Read(PLANTED, {"v": {"w": PLANTED}}),), sample, PLANTED)
+
+    kept.add(record(name=PLANTED, message=PLANTED, value=PLANTED, trail=trail))
+
+    assert PLANTED not in str(kept.find(ALL, 1))
+    assert PLANTED not in View(["prod"], 10).page(kept, ALL, NOON)
 
 
 def test_memory_is_bounded_however_large_measurements_are() -> None:

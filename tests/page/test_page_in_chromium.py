@@ -30,6 +30,7 @@ from skywalking_provider.server.web import listening
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
+expect.set_options(timeout=20_000)
 WIDE, NARROW = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
 
 

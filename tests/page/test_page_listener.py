@@ -1,15 +1,20 @@
 """The page's listener: on loopback, read only, for its own names, under a strict policy."""
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
+import grpc.aio
 import pytest
+import yaml
 from aiohttp.test_utils import TestClient, TestServer
 from page_bench import NOON, record
 
 from skywalking_provider.config import Config, PageConfig
-from skywalking_provider.mock_oap import ManualClock
+from skywalking_provider.contract.v1 import metric_provider_pb2 as pb
+from skywalking_provider.contract.v1 import metric_provider_pb2_grpc as rpc
+from skywalking_provider.mock_oap import ManualClock, MockOap
 from skywalking_provider.page.history import History
 from skywalking_provider.page.view import View
 from skywalking_provider.server.listen import Endpoint
@@ -107,3 +112,29 @@ async def test_the_service_opens_it_where_the_configuration_says_so(tmp_path: Pa
     ):
         assert answer.status == 200
         assert "No measurement yet" in await answer.text()
+
+
+async def test_a_token_that_an_oap_repeats_is_not_on_the_page(tmp_path: Path) -> None:
+    path, planted = tmp_path / "p.sock", "hunter2-hunter2"
+    scenario = {"services": [{"name": f"reviews.{planted}", "traffic": [{"calls": 60, "latencies": [10]}]}]}
+    (tmp_path / "echo.yaml").write_text(yaml.safe_dump({"description": "repeats the token"} | scenario))
+    async with MockOap(tmp_path / "echo.yaml") as oap:
+        config = Config.model_validate(
+            {
+                "backends": {"prod": {"url": oap.url, "bearer": {"token": planted}}},
+                "page": {"listen": "127.0.0.1:0"},
+            }
+        )
+        block = {"expression": "service_cpm", "window": "3m", "service": f"reviews.{planted}", "since": "window"}
+        metric = pb.Metric(name="calls", success_condition="result == 0", block=json.dumps(block).encode())
+        async with (
+            running(config, Endpoint(path, None)) as server,
+            grpc.aio.insecure_channel(f"unix:{path}") as channel,
+        ):
+            await rpc.MetricProviderStub(channel).Run(pb.RunRequest(metric=metric), timeout=10)
+            async with aiohttp.request("GET", f"http://{server.places['page']}/") as answer:
+                text = await answer.text()
+
+    assert "calls" in text
+    assert "reviews.********" in text
+    assert planted not in text
