@@ -28,6 +28,7 @@ async def listening(app: web.Application, key: str, address: str) -> AsyncIterat
         ConfigError: The address cannot be used.
     """
     host, port = host_and_port(address)
+    app.on_response_prepare.append(_without_our_versions)
     runner = web.AppRunner(
         app,
         access_log=None,
@@ -46,3 +47,7 @@ async def listening(app: web.Application, key: str, address: str) -> AsyncIterat
         yield f"{address.rpartition(':')[0]}:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
+
+
+async def _without_our_versions(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers.pop("Server", None)

@@ -75,6 +75,13 @@ async def test_only_get_is_answered_and_nothing_else_is_there(tmp_path: Path) ->
             assert await status_of(session, path) == 404
 
 
+async def test_no_answer_tells_the_versions_of_what_we_are_made_of(tmp_path: Path) -> None:
+    async with listening(tmp_path, config_of()) as (_, session):
+        for path in ("/healthz", "/metrics", "/nothing"):
+            async with session.get(path) as answer:
+                assert "Server" not in answer.headers
+
+
 async def test_an_address_in_use_is_named_with_its_key(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         config = config_of(http={"listen": f"127.0.0.1:{taken.getsockname()[1]}"})
