@@ -101,7 +101,7 @@ class Engine:
         except Exception:  # noqa: BLE001 - a bug in one measurement is never another's trouble
             _log.exception("measurement failed", metric=metric.name, namespace=run.namespace, analysisrun=run.name)
             verdict = Verdict(Phase.ERROR, Reason.INTERNAL, _BUG)
-        measurement = self._render(verdict, value, before)
+        measurement = self._render(verdict, value, run, before)
         seconds = time.monotonic() - began
         self._tell(Record(metric, run, measurement, verdict.reason, trail, seconds, partial(self.metadata, metric)))
         return measurement
@@ -154,7 +154,7 @@ class Engine:
         counted_from = max(frame.waits_from, _last_away(before))  # an outage must not eat what data may take
         return Patience(spec.longest_wait(background=run.background), counted_from, self._now(), frame.next_bucket)
 
-    def _render(self, verdict: Verdict, value: str, before: Measurement) -> Measurement:
+    def _render(self, verdict: Verdict, value: str, run: Run, before: Measurement) -> Measurement:
         metadata: dict[str, str] = {}
         if not verdict.phase.completed:  # Argo hides finished measurements that have any
             away = self._now() if verdict.reason in _AWAY else _last_away(before)
@@ -162,8 +162,8 @@ class Engine:
         return Measurement(
             phase=verdict.phase,
             started_at=before.started_at,
-            message=explain.message_of(replace(verdict, because=self._backends.masked(verdict.because))),
-            value=self._backends.masked_json(value),
+            message=explain.message_of(replace(verdict, because=self._backends.masked(verdict.because, run.namespace))),
+            value=self._backends.masked_json(value, run.namespace),
             finished_at=self._now() if verdict.phase.completed else None,
             resume_at=_whole_second(verdict.resume_at) if verdict.resume_at else None,
             metadata=metadata,

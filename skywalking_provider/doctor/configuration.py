@@ -12,7 +12,7 @@ from skywalking_provider.oap.tls import TlsContext
 from skywalking_provider.server.listen import endpoint_of
 from skywalking_provider.server.tls import server_credentials
 
-_SHORT_SECRET = 4
+_SHORT_SECRET = 12
 
 
 def configuration(config: Config, source: str) -> Section:
@@ -83,7 +83,7 @@ def _credentials(name: str, backend: BackendConfig) -> Iterator[Finding]:
         elif len(secret) < _SHORT_SECRET:
             yield note(
                 f"backends.{name}.{key}: {path} holds less than {_SHORT_SECRET} characters",
-                "a text so short cannot be masked where an OAP repeats it; choose a longer one",
+                "choose a longer one: authors of templates can try guesses, and under four nothing is masked",
             )
         else:
             yield ok(f"backends.{name}.{key}: {path} is readable")

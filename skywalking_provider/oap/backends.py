@@ -12,6 +12,7 @@ from skywalking_provider.oap.backend import Backend
 from skywalking_provider.oap.client import OapClient
 from skywalking_provider.oap.connected import Connected
 from skywalking_provider.oap.errand import OWN
+from skywalking_provider.oap.mask import Mask
 from skywalking_provider.oap.observer import UNOBSERVED, Observer
 
 
@@ -45,13 +46,19 @@ class Backends:
         """Whether there is a backend that not everybody may use."""
         return any(one.config.allowed_namespaces is not None for one in self._backends.values())
 
-    def masked(self, text: str) -> str:
-        """A text without the credentials of any backend, which what an OAP says may repeat."""
-        return reduce(lambda words, backend: backend.mask(words), self._backends.values(), text)
+    def masked(self, text: str, namespace: str) -> str:
+        """A text for a namespace without the credentials of its backends, which what an OAP says may repeat.
 
-    def masked_json(self, text: str) -> str:
+        Those of others cannot be in it; masking them would tell who guesses one that the guess is right.
+        """
+        return reduce(lambda words, mask: mask(words), self._masks(namespace), text)
+
+    def masked_json(self, text: str, namespace: str) -> str:
         """The same for JSON, which it stays."""
-        return reduce(lambda words, backend: backend.mask.json(words), self._backends.values(), text)
+        return reduce(lambda words, mask: mask.json(words), self._masks(namespace), text)
+
+    def _masks(self, namespace: str) -> list[Mask]:
+        return [one.mask for one in self._backends.values() if one.config.allows(namespace)]
 
 
 def _meant(

@@ -128,7 +128,7 @@ def test_what_is_wrong_with_a_file_of_secrets_is_told(tmp_path: Path, content: s
 
 
 def test_a_configuration_that_is_well_says_so(tmp_path: Path) -> None:
-    (tmp_path / "token").write_text("long-enough")
+    (tmp_path / "token").write_text("long-enough-by-far")
     bridge = tmp_path / "0.1.0" / "linux-amd64" / "skywalking-bridge"
     bridge.parent.mkdir(parents=True)
     bridge.touch()

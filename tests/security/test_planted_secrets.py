@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import grpc.aio
 import pytest
 import structlog
@@ -62,18 +63,21 @@ def log(capsys: pytest.CaptureFixture[str]) -> Iterator[Log]:
 
 
 @asynccontextmanager
-async def serving(backend: dict[str, Any], folder: Path) -> AsyncIterator[tuple[EchoingOap, rpc.MetricProviderStub]]:
+async def serving(
+    backend: dict[str, Any], folder: Path
+) -> AsyncIterator[tuple[EchoingOap, rpc.MetricProviderStub, dict[str, str]]]:
     async with AsyncExitStack() as stack:
         oap = await stack.enter_async_context(echoing_oap())
         (folder / "secret").write_text(PLANTED if "basic" in backend else "pl4nted.Pass-word_ey==\n", encoding="utf-8")
         keys = json.loads(json.dumps(backend).replace("FILE", str(folder / "secret")))
         plain = {"url": oap.url, "answerTtl": "0s", "clockTtl": "0s", "timeout": "2s"}
         plain |= {"retries": 0, "circuit": {"failures": 1000}}  # every answer is met, whatever those before were
-        config = Config(backends={"prod": BackendConfig.model_validate(plain | keys)})
+        listeners = {"http": {"listen": "127.0.0.1:0"}, "page": {"listen": "127.0.0.1:0"}}
+        config = Config.model_validate({"backends": {"prod": plain | keys}} | listeners)
         log_as("json", config.backends["prod"])
-        await stack.enter_async_context(running(config, Endpoint(folder / "p.sock", None)))
+        server = await stack.enter_async_context(running(config, Endpoint(folder / "p.sock", None)))
         channel = await stack.enter_async_context(grpc.aio.insecure_channel(f"unix:{folder / 'p.sock'}"))
-        yield oap, rpc.MetricProviderStub(channel)
+        yield oap, rpc.MetricProviderStub(channel), server.places
 
 
 def log_as(style: Any, backend: BackendConfig) -> None:
@@ -95,7 +99,10 @@ async def test_whatever_an_oap_repeats_nothing_of_the_credentials_comes_out(
     kind: str, tmp_path: Path, log: Log
 ) -> None:
     masked = 0
-    async with serving(CREDENTIALS[kind], tmp_path) as (oap, stub):
+    async with (
+        serving(CREDENTIALS[kind], tmp_path) as (oap, stub, places),
+        aiohttp.ClientSession() as browser,
+    ):
         for answer in ANSWERS:
             for encoding in ENCODINGS if answer in WORDY else ("as it is",):
                 for form, block in BLOCKS.items():
@@ -107,6 +114,10 @@ async def test_whatever_an_oap_repeats_nothing_of_the_credentials_comes_out(
                     assert_clean(told(measurement), f"{answer}, {encoding}, {form}")
                     assert_clean(str(metadata), f"{answer}, {encoding}, {form}")
                     masked += "********" in told(measurement)
+            for address in (f"http://{places['page']}/?all=1", f"http://{places['http']}/metrics"):
+                async with browser.get(address) as shown:
+                    assert shown.status == 200
+                    assert_clean(await shown.text(), f"{answer}, {address}")
     written = log()
     assert_clean(written, "log")
     assert written.count('"measured"') > 100
@@ -134,7 +145,7 @@ async def test_a_connection_that_fails_tells_nothing(fault: str, tmp_path: Path,
             server.close()
         url = f"{'https' if fault.startswith('TLS') else 'http'}://127.0.0.1:{port}"
         backend = CREDENTIALS["password and header"] | {"url": url, "timeout": "200ms"}
-        async with serving(backend, tmp_path) as (_, stub):
+        async with serving(backend, tmp_path) as (_, stub, _places):
             metric = pb.Metric(name="apdex", block=json.dumps(BLOCKS["query"]).encode())
             measurement = await stub.Run(pb.RunRequest(metric=metric), timeout=10)
         await asyncio.gather(*handlers)
