@@ -1,0 +1,38 @@
+"""A socket is open to its group only, from the moment at which it is there."""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc.aio
+import pytest
+
+from skywalking_provider.config import Config
+from skywalking_provider.server.listen import Endpoint
+from skywalking_provider.server.serve import _bind
+
+
+@pytest.fixture(params=[0, 0o022, 0o077])
+def _umask(request: pytest.FixtureRequest) -> Iterator[None]:
+    before = os.umask(request.param)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("_umask")
+@pytest.mark.parametrize(("text", "mode"), [("0660", 0o660), ("0600", 0o600)])
+async def test_whatever_the_umask_there_is_no_moment_in_which_others_may_connect(
+    tmp_path: Path, text: str, mode: int
+) -> None:
+    path = tmp_path / "p.sock"
+    config = Config.model_validate({"backends": {"prod": {"url": "http://oap"}}, "socketMode": text})
+    server = grpc.aio.server()
+    umask = os.umask(0)
+    os.umask(umask)
+
+    _bind(server, Endpoint(path, None), config)  # before it is told its mode
+
+    assert stat.S_IMODE(path.stat().st_mode) & ~mode == 0
+    assert os.umask(umask) == umask
+    await server.stop(None)
