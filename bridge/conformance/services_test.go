@@ -2,6 +2,8 @@ package conformance
 
 import (
 	"bufio"
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -98,7 +100,8 @@ func startServices() (*services, error) {
 	}
 	s.socket = filepath.Join(home, "provider.sock")
 	backend := func(url string, more map[string]any) map[string]any {
-		out := map[string]any{"url": url, "timeout": "1s"}
+		// Never open, so that an OAP is asked again as soon as a test has healed it.
+		out := map[string]any{"url": url, "timeout": "1s", "circuit": map[string]any{"failures": 1000}}
 		for key, value := range more {
 			out[key] = value
 		}
@@ -185,7 +188,7 @@ type scriptedOAP struct {
 	mu       sync.Mutex
 	respond  http.HandlerFunc
 	zone     string
-	requests []string // bodies, those for the clock and the schema aside
+	requests []string // bodies, those for clock, schema and catalog aside
 	headers  []http.Header
 }
 
@@ -201,13 +204,56 @@ func (o *scriptedOAP) answer(respond http.HandlerFunc) {
 	o.respond, o.zone, o.requests, o.headers = respond, "+0000", nil, nil
 }
 
-// body answers a text with that status.
+// body answers a text with that status, and what the service asks beside the author's reads.
 func (o *scriptedOAP) body(status int, contentType, text string) {
-	o.answer(func(w http.ResponseWriter, _ *http.Request) {
+	o.answer(func(w http.ResponseWriter, r *http.Request) {
+		query, _ := io.ReadAll(r.Body)
 		w.Header().Set("Content-Type", contentType)
 		w.WriteHeader(status)
-		_, _ = io.WriteString(w, text)
+		_, _ = io.WriteString(w, accompanied(text, string(query)))
 	})
+}
+
+// accompanied is an answer in which the companions of its reads (docs/block.md) say the same as the reads, as those of an
+// OAP do. A read that does not tell what is absent has all its buckets.
+func accompanied(text, query string) string {
+	var answer struct {
+		Data   map[string]any `json:"data"`
+		Errors []any          `json:"errors,omitempty"`
+	}
+	if json.Unmarshal([]byte(text), &answer) != nil || answer.Data == nil {
+		return text
+	}
+	for name, read := range answer.Data {
+		if companion := "swp_present_" + name; strings.Contains(query, companion) {
+			answer.Data[companion] = telling(read)
+		}
+	}
+	full, _ := json.Marshal(answer)
+	return string(full)
+}
+
+// telling is a read with isEmptyValue in each of its buckets.
+func telling(node any) any {
+	switch node := node.(type) {
+	case []any:
+		told := make([]any, 0, len(node))
+		for _, one := range node {
+			told = append(told, telling(one))
+		}
+		return told
+	case map[string]any:
+		told := map[string]any{}
+		for key, value := range node {
+			told[key] = telling(value)
+		}
+		if _, bucket := node["value"]; bucket && node["isEmptyValue"] == nil {
+			told["isEmptyValue"] = false
+		}
+		return told
+	default:
+		return node
+	}
 }
 
 func (o *scriptedOAP) inZone(zone string) {
@@ -224,11 +270,14 @@ func (o *scriptedOAP) asked() []string {
 
 func (o *scriptedOAP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(body))
 	o.mu.Lock()
 	respond, zone := o.respond, o.zone
 	clock := strings.Contains(string(body), "getTimeInfo")
 	schema := strings.Contains(string(body), "__type(")
-	if !clock && !schema {
+	metrics := strings.Contains(string(body), "listMetrics")
+	names := strings.Contains(string(body), "listServices")
+	if !clock && !schema && !metrics && !names {
 		o.requests, o.headers = append(o.requests, string(body)), append(o.headers, r.Header)
 	}
 	o.mu.Unlock()
@@ -239,6 +288,12 @@ func (o *scriptedOAP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case schema:
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = io.WriteString(w, schemaOfOAP)
+	case metrics:
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"data":{"metrics":[{"name":"m","catalog":"SERVICE"}]}}`)
+	case names:
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"data":{"services":[{"id":"cw==.1","name":"s","layers":["MESH"],"normal":true}]}}`)
 	case respond != nil:
 		respond(w, r)
 	default:
