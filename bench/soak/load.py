@@ -13,6 +13,8 @@ from bench.soak.parts import RUN_TIMEOUT_SECONDS, Parts
 from skywalking_provider.demo.host import HostError
 
 LATE_SECONDS = 0.25
+WORKERS = 30
+"""Argo's `--analysis-threads`: each has one run at a time and calls all its metrics at once."""
 _DEADLINES = {"run": RUN_TIMEOUT_SECONDS, "resume": RUN_TIMEOUT_SECONDS, "terminate": 2.0, "metadata": 2.0, "gc": 2.0}
 _KEPT = 20
 
@@ -42,11 +44,31 @@ class Ledger:
             self.examples.append(f"{datetime.now(UTC):%H:%M:%S} {promise}")
 
 
+@dataclass(slots=True)
+class Measure:
+    """One measurement of a run."""
+
+    kind: Kind
+    metric: dict[str, Any]
+    measurement: dict[str, Any] | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will come of it."""
+        return self.measurement is not None and self.measurement["phase"] != "Running"
+
+    @property
+    def due(self) -> float:
+        """When it is to be called next, as seconds of the clock."""
+        return _seconds(self.measurement.get("resumeAt")) or 0.0 if self.measurement else 0.0
+
+
 class Load:
-    """So many runs a second, whatever becomes of those before."""
+    """So many runs a second, whatever becomes of those before; the workers take them as Argo's do."""
 
     def __init__(self, parts: Parts, ledger: Ledger) -> None:
         self._parts, self._ledger = parts, ledger
+        self._workers = asyncio.Semaphore(WORKERS)
 
     async def bear(self, runs_per_second: float, seconds: float) -> None:
         """Begin runs for so long, and follow them to their ends."""
@@ -60,23 +82,29 @@ class Load:
     async def _run(self, number: int) -> None:
         run = analysis_run(number)
         kinds = (*KINDS[:-1], LEAKY) if number % 10 == 0 else KINDS
-        async with asyncio.TaskGroup() as metrics:
-            for kind in kinds:
-                metrics.create_task(self._measure(run, kind, number))
-        metric = KINDS[0].metric(number)
-        await self._call("metadata", {"metric": metric})
+        measures = [Measure(kind, kind.metric(number)) for kind in kinds]
+        for kind in kinds:
+            self._ledger.begun[kind.name] += 1
+        while open_ones := [one for one in measures if not one.ended]:
+            await asyncio.sleep(min(one.due for one in open_ones) - time.time())
+            async with self._workers, asyncio.TaskGroup() as calls:
+                for one in open_ones:
+                    if one.due <= time.time():
+                        calls.create_task(self._go_on(run, one))
+        await self._call("metadata", {"metric": measures[0].metric})
         if number % 10 == 0:
-            await self._call("gc", {"run": run, "metric": metric, "limit": 10})
+            await self._call("gc", {"run": run, "metric": measures[0].metric, "limit": 10})
 
-    async def _measure(self, run: dict[str, Any], kind: Kind, number: int) -> None:
-        self._ledger.begun[kind.name] += 1
-        request = {"run": run, "metric": kind.metric(number)}
-        measurement = await self._answer("run", kind, request)
-        while measurement["phase"] == "Running":
-            self._ledger.waits[measurement["message"].partition(" ")[0]] += 1
-            await asyncio.sleep(max(0.0, (_seconds(measurement.get("resumeAt")) or 0.0) - time.time()))
-            measurement = await self._answer("resume", kind, request | {"measurement": measurement})
-        self._ledger.ended[kind.name, measurement["phase"]] += 1
+    async def _go_on(self, run: dict[str, Any], one: Measure) -> None:
+        request = {"run": run, "metric": one.metric}
+        if one.measurement is None:
+            one.measurement = await self._answer("run", one.kind, request)
+        else:
+            one.measurement = await self._answer("resume", one.kind, request | {"measurement": one.measurement})
+        if one.ended:
+            self._ledger.ended[one.kind.name, one.measurement["phase"]] += 1
+        else:
+            self._ledger.waits[one.measurement["message"].partition(" ")[0]] += 1
 
     async def _answer(self, op: str, kind: Kind, request: dict[str, Any]) -> dict[str, Any]:
         began = time.monotonic()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bench.soak.canaries import BACKEND_TOKEN
 from bench.soak.parts import Parts
 
-SPELL_SECONDS = CALM_SECONDS = 4.0
+SPELL_SECONDS, CALM_SECONDS = 4.0, 8.0
 
 
 @dataclass(frozen=True, slots=True)
