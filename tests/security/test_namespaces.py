@@ -5,12 +5,15 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from typer.testing import CliRunner
 
+from skywalking_provider.cli import app
 from skywalking_provider.config import BackendConfig
 from skywalking_provider.engine import Engine
 from skywalking_provider.errors import ProviderError
@@ -174,3 +177,38 @@ def test_a_name_without_stars_allows_itself_only(name: str, others: list[str]) -
 
     assert config.allows(name) == (name in others)
     assert not config.allows(None)
+
+
+TEMPLATE = """
+apiVersion: argoproj.io/v1alpha1
+kind: AnalysisTemplate
+metadata: {name: apdex}
+spec:
+  metrics:
+  - name: apdex
+    successCondition: "true"
+    provider: {plugin: {skywalking/metrics: {sli: apdex, service: a.b, window: 5m}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        ([], 2, "BACKEND_UNKNOWN no backend is configured for namespace default"),
+        (["-n", "team-a"], 3, "OAP_AWAY"),
+        (["--namespace", "team-b"], 2, "BACKEND_UNKNOWN no backend is configured for namespace team-b"),
+    ],
+)
+def test_check_measures_as_a_run_of_the_namespace_would(
+    tmp_path: Path, arguments: list[str], code: int, words: str
+) -> None:
+    (tmp_path / "template.yaml").write_text(TEMPLATE)
+    (tmp_path / "config.yaml").write_text(
+        "backends: {prod: {url: 'http://127.0.0.1:9', allowedNamespaces: [team-a], retries: 0}}"
+    )
+    files = ["-f", str(tmp_path / "template.yaml"), "-c", str(tmp_path / "config.yaml")]
+
+    result = CliRunner().invoke(app, ["check", *files, *arguments])
+
+    assert result.exit_code == code
+    assert words in result.output

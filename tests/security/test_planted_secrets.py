@@ -15,6 +15,7 @@ import structlog
 from echoing import ANSWERS, ENCODINGS, WORDY, EchoingOap, echoing_oap
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from skywalking_provider.config import BackendConfig, Config
 from skywalking_provider.config.service import LogConfig
@@ -26,6 +27,7 @@ from skywalking_provider.oap.mask import SHORTEST, Mask
 from skywalking_provider.server.listen import Endpoint
 from skywalking_provider.server.logging import configure_logging
 from skywalking_provider.server.serve import running
+from skywalking_provider.telemetry import tracing
 
 PLANTED = 'pl4nted "Pass\\word/ü+%='
 PARTS = ("pl4nted", "Pass\\word", "cGw0bnRlZC")  # the last is how the first begins in base64
@@ -154,6 +156,33 @@ async def test_a_connection_that_fails_tells_nothing(fault: str, tmp_path: Path,
     assert measurement.message.startswith("OAP_AWAY")
     assert_clean(told(measurement), fault)
     assert_clean(log(), fault)
+
+
+async def test_a_trace_tells_which_error_it_was_and_not_its_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def repeat(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        sent = await reader.readuntil(b"\r\n\r\n")
+        _, headers = sent.split(b"\r\n", 1)
+        writer.write(
+            b"HTTP/1.1 200 OK\r\n" + headers.replace(b"Authorization", b"Author ization")
+        )  # no name of a header
+        await reader.read()
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+
+    spans = InMemorySpanExporter()
+    monkeypatch.setattr(tracing, "_exporter", lambda: spans)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    async with await asyncio.start_server(repeat, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with serving({"bearer": {"token": "pl4nted-token"}, "url": url}, tmp_path) as (_, stub, _places):
+            await stub.Run(pb.RunRequest(metric=pb.Metric(block=json.dumps(BLOCKS["query"]).encode())), timeout=10)
+
+    told = "".join(span.to_json() for span in spans.get_finished_spans())
+    assert "exception.type" in told
+    assert_clean(told, "trace")
 
 
 async def test_a_rotated_token_is_masked_in_answers_to_the_one_before(tmp_path: Path) -> None:
