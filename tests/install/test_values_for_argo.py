@@ -184,10 +184,10 @@ THEIRS = {
 }
 
 
-def contained(tmp_path: Path, theirs: dict[str, Any] | None, values: Path = SIDECAR) -> dict[str, Any]:
+def contained(tmp_path: Path, theirs: dict[str, Any] | None, values: Path = SIDECAR, *more: str) -> dict[str, Any]:
     file = tmp_path / "current.yaml"
     file.write_text(yaml.safe_dump(theirs))
-    return values_for_argo(values, arguments=(f"--set-file=argoRollouts.currentValues={file}",))
+    return values_for_argo(values, arguments=(f"--set-file=argoRollouts.currentValues={file}", *more))
 
 
 def test_values_that_are_there_stay(tmp_path: Path) -> None:
@@ -215,6 +215,17 @@ def test_a_change_of_the_way_leaves_nothing_of_the_old_one(tmp_path: Path) -> No
     after = contained(tmp_path, before, DEPLOYMENT)
 
     assert after == contained(tmp_path, THEIRS, DEPLOYMENT)
+
+
+@pytest.mark.parametrize("values", [SIDECAR, DEPLOYMENT], ids=lambda path: path.stem)
+def test_uninstalling_leaves_what_was_theirs(tmp_path: Path, values: Path) -> None:
+    with_ours = contained(tmp_path, THEIRS, values)
+
+    left = contained(tmp_path, with_ours, values, "--set=argoRollouts.uninstall=true")
+
+    assert left["controller"].pop("extraContainers", []) == []
+    assert left["controller"] == THEIRS["controller"]
+    assert left["dashboard"] == THEIRS["dashboard"]
 
 
 def test_a_release_without_values_has_none(tmp_path: Path) -> None:

@@ -79,13 +79,15 @@ extraContainers:
 {{- $kept = append $kept . -}}
 {{- end -}}
 {{- end -}}
-{{- $all := concat $kept ($ours | default list) -}}
+{{- $all := ternary $kept (concat $kept ($ours | default list)) $.Values.argoRollouts.uninstall -}}
 {{- if or $all (hasKey $controller $list) -}}
 {{- $_ := set $controller $list $all -}}
 {{- end -}}
 {{- end -}}
 {{- $_ := set $values "controller" $controller -}}
+{{- if not .Values.argoRollouts.uninstall -}}
 {{- $security := mergeOverwrite (dict "fsGroup" 999) ($values.podSecurityContext | default dict) (dict "runAsNonRoot" true) -}}
 {{- $_ := set $values "podSecurityContext" $security -}}
+{{- end -}}
 {{- toYaml $values -}}
 {{- end -}}
