@@ -94,6 +94,11 @@ def leaked(text: str) -> bool:
     return BACKEND_TOKEN in text or _SECRET in text
 
 
+def lost_with_the_bridge(measurement: dict[str, Any]) -> bool:
+    """Whether it ended in the words that Argo has for a bridge that is gone."""
+    return measurement["phase"] == "Error" and bool(_KILLED.search(measurement.get("message", "")))
+
+
 def broken_promises(kind: Kind, measurement: dict[str, Any], now: float, *, bridge_killed: bool) -> Iterator[str]:
     """What an answer to Run, Resume or Terminate should not have been.
 
@@ -111,7 +116,7 @@ def broken_promises(kind: Kind, measurement: dict[str, Any], now: float, *, brid
         return
     if measurement.get("finishedAt") is None:
         yield f"{kind.name} is {phase} and not finished: {message}"
-    if phase == "Error" and bridge_killed and _KILLED.search(message):
+    if bridge_killed and lost_with_the_bridge(measurement):
         return
     if phase not in kind.ends:
         yield f"{kind.name} is {phase}: {message}"

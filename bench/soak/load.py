@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from bench.soak.canaries import KINDS, LEAKY, Kind, analysis_run, broken_promises, leaked
+from bench.soak.canaries import KINDS, LEAKY, Kind, analysis_run, broken_promises, leaked, lost_with_the_bridge
 from bench.soak.parts import RUN_TIMEOUT_SECONDS, Parts
 from skywalking_provider.demo.host import HostError
 
@@ -118,7 +118,7 @@ class Load:
         killed = self._parts.bridge_killed_since(began)
         for promise in broken_promises(kind, measurement | instants, time.time(), bridge_killed=killed):
             self._ledger.breaks(promise)
-        if measurement["phase"] == "Error" and killed:
+        if killed and lost_with_the_bridge(measurement):
             self._ledger.lost_with_the_bridge += 1
         return measurement
 
