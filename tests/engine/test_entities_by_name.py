@@ -83,7 +83,7 @@ async def test_a_hundred_and_twenty_pods_are_one_canary(bench: Bencher, version:
         """,
         "test",
     )
-    async with bench(scenario, version=version) as b:
+    async with bench(scenario, version=version, backend={"timeout": "9s"}) as b:
         measurement = await ask(b, sli="throughput", service=VANILLA, instances={"podTemplateHash": HASH})
 
     assert measurement.value == "1200", measurement.message

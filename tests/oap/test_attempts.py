@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
-from virtual import Scripted, backends_of, in_virtual_time, late, monotonic, refused
+from virtual import NOON, Scripted, backends_of, in_virtual_time, late, monotonic, refused
 
 from skywalking_provider.errors import BackendAway, ProviderError, Reason
 from skywalking_provider.model import Deadline
@@ -175,7 +175,7 @@ async def test_one_slow_query_stops_nobody() -> None:
 async def test_the_first_who_asks_for_the_clock_does_not_shorten_the_time_of_the_second() -> None:
     async def clock(_: Read) -> dict[str, Any]:
         await asyncio.sleep(3)
-        return {"getTimeInfo": {"timezone": "+0000", "currentTimestamp": 1}}
+        return {"getTimeInfo": {"timezone": "+0000", "currentTimestamp": round(NOON.timestamp() * 1000)}}
 
     oap = Scripted(clock)
     async with backends_of({"prod": oap}) as backends:
