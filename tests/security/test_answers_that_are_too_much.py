@@ -204,7 +204,7 @@ async def test_what_comes_before_a_body_is_bounded_too(start: bytes, piece: byte
 async def test_an_answer_that_drips_ends_by_its_time_limit(
     start: bytes, piece: bytes, limit: str, seconds: float
 ) -> None:
-    async with engine(dripping(start, piece), timeout=limit) as ready:
+    async with engine(dripping(start, piece), timeout=limit, retries=0) as ready:
         metric = Metric("apdex", "true", "", json.dumps(BLOCK).encode())
         began = time.monotonic()
         measurement = await ready.run(metric, Run(namespace="team-a"), Deadline.after(seconds))
