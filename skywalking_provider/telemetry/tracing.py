@@ -45,6 +45,7 @@ async def open_tracing() -> AsyncIterator[grpc.aio.ServerInterceptor]:
         )
     finally:
         requests.uninstrument()
+        # The processor's own shutdown waits half a minute for a collector that is away.
         await asyncio.to_thread(processor._batch_processor.shutdown, int(1000 * _LEAVING_SECONDS))  # noqa: SLF001
 
 
