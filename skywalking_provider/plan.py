@@ -20,22 +20,21 @@ class Read:
         query: The text.
         variables: Its variables.
         window: What alone it reads, of buckets; None where the text may read others.
-        body: What is sent; the same for identical requests, and for no others.
     """
 
     query: str
     variables: Mapping[str, object]
     window: Window | None = field(default=None, compare=False)
-    body: str = field(init=False, compare=False, repr=False)
 
-    def __post_init__(self) -> None:
-        body = json.dumps({"query": self.query, "variables": self.variables}, sort_keys=True)
-        object.__setattr__(self, "body", body)  # made once: it is the key of a cache, too
+    @property
+    def question(self) -> str:
+        """The same for identical requests, and for no others."""
+        return f"{self.query}\0{json.dumps(self.variables, sort_keys=True)}"
 
     @property
     def topic(self) -> str:
         """The same for a question in all its windows."""
-        return Read(self.query, {key: value for key, value in self.variables.items() if key != _DURATION}).body
+        return Read(self.query, {key: value for key, value in self.variables.items() if key != _DURATION}).question
 
 
 def closed_window(

@@ -1,13 +1,22 @@
-"""GraphQL to one OAP: texts as they are written, over one aiohttp session; foreign errors translated at this border."""
+"""GraphQL to one OAP: gql over one aiohttp session, foreign errors translated at this border."""
 
 import asyncio
 import os
 import socket
 import ssl
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
+from gql import GraphQLRequest
+from gql.transport.aiohttp import AIOHTTPTransport
+from gql.transport.exceptions import (
+    TransportConnectionFailed,
+    TransportProtocolError,
+    TransportServerError,
+)
+from graphql import DocumentNode
 
 from skywalking_provider.conditions import jsontext
 from skywalking_provider.config import BackendConfig
@@ -19,8 +28,6 @@ from skywalking_provider.oap.tls import TlsContext
 from skywalking_provider.oap.trouble import from_graphql_errors, from_status, shorten
 from skywalking_provider.plan import Read
 
-_JSON = {"Content-Type": "application/json"}
-
 
 class OapClient:
     """Reads from one OAP. Use it as an asynchronous context manager; it keeps its connections."""
@@ -31,21 +38,17 @@ class OapClient:
         self._credentials = Credentials(config)
         self.mask = self._credentials.mask
         self._tls = TlsContext(name, config.tls)
-        self._session: aiohttp.ClientSession
+        # gql's transport without its Client: an answer of `data: null` without errors would be an assertion there.
+        self._transport = self._new_transport()
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(
-            cookie_jar=aiohttp.DummyCookieJar(),
-            connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=10),
-            timeout=aiohttp.ClientTimeout(total=None),
-            trust_env=False,
-        )
+        await self._transport.connect()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._session.close()
+        await self._transport.close()
 
     async def read(self, read: Read, deadline: Deadline) -> dict[str, Any]:
         """Ask once and give the `data` of the answer.
@@ -59,84 +62,83 @@ class OapClient:
             ProviderError: OAP refuses, or does not accept the query; another attempt will not help.
         """
         seconds = deadline.remaining
+        request = _AsWritten(read)
         try:
             async with asyncio.timeout(seconds):
-                status, body = await self._post(read)
+                self._transport.ssl = self._tls.current()
+                result = await self._transport.execute(
+                    request,
+                    extra_args={
+                        "allow_redirects": False,
+                        "headers": self._credentials.headers(),
+                        "server_hostname": self._tls.server_name,
+                    },
+                )
         except TimeoutError as error:
             raise BackendAway(f"backend {self._name} did not answer within {seconds:.3g} s", how=Away.LATE) from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise self._unreachable(error) from error
-        return self._data_of(status, body)
-
-    async def _post(self, read: Read) -> tuple[int, bytes]:
-        async with self._session.post(
-            f"{self._config.url}/graphql",
-            data=read.body.encode(),
-            headers=_JSON | self._credentials.headers(),
-            allow_redirects=False,
-            ssl=self._tls.current(),
-            server_hostname=self._tls.server_name,
-        ) as response:
-            if (
-                not 200 <= response.status < 300 and response.status != 400
-            ):  # OAP tells what is wrong in a query with 400
-                response.close()
-                raise from_status(response.status, self._name)
-            return response.status, await self._bounded(response)
-
-    async def _bounded(self, response: aiohttp.ClientResponse) -> bytes:
-        """The body, after decompression; one that is too long is read no further."""
-        limit = self._config.max_answer_bytes
-        body = bytearray()
-        async for chunk in response.content.iter_any():
-            body += chunk
-            if len(body) > limit:
-                response.close()
-                raise ProviderError(
-                    Reason.OAP_ANSWER_INVALID,
-                    f"the answer of backend {self._name} is longer than {limit} bytes",
-                    "ask for less: a shorter interval, fewer fields",
-                )
-        return bytes(body)
-
-    def _data_of(self, status: int, body: bytes) -> dict[str, Any]:
-        try:
-            data, errors = _answer(body)
-        except ValueError as error:
-            if status == 400:
-                raise from_status(status, self._name) from error
+        except TransportServerError as error:
+            raise from_status(error.code or 500, self._name) from error
+        except TransportProtocolError as error:
             raise BackendAway(
                 f"backend {self._name} answered no GraphQL", "is there a proxy or a login page before it?"
             ) from error
-        if errors:
-            raise from_graphql_errors(errors, self._name, self.mask)
-        if data is None:
+        except TransportConnectionFailed as error:
+            raise self._translated(error) from error
+        if result.errors:
+            raise from_graphql_errors(result.errors, self._name, self.mask)
+        if not isinstance(result.data, dict):
             raise ProviderError(Reason.OAP_ANSWER_INVALID, "no results returned from SkyWalking query")
-        return Answer.of(data, len(body))
+        return result.data
 
-    def _unreachable(self, error: aiohttp.ClientError | OSError) -> BackendAway:
-        what = _connection_trouble(error) or str(error) or type(error).__name__
-        if self._config.url.startswith("https:") and _ended_early(error):
+    def _translated(self, error: TransportConnectionFailed) -> ProviderError:
+        cause = error.__cause__
+        if isinstance(cause, ProviderError):
+            return cause
+        what = _connection_trouble(cause) or str(error) or type(cause).__name__
+        if self._config.url.startswith("https:") and _ended_early(cause):
             what += "; does it want a client certificate (tls.certFile) that it knows?"
         return BackendAway(
             f"backend {self._name} at {self._config.url} cannot be reached: {shorten(self.mask(what))}",
             how=Away.UNREACHABLE,
         )
 
+    def _new_transport(self) -> AIOHTTPTransport:
+        return AIOHTTPTransport(
+            url=f"{self._config.url}/graphql",
+            json_deserialize=_answer,
+            client_session_args={
+                "response_class": _bounded_response(self._name, self._config.max_answer_bytes),
+                "cookie_jar": aiohttp.DummyCookieJar(),
+                "connector": aiohttp.TCPConnector(limit=0, ttl_dns_cache=10),
+                "timeout": aiohttp.ClientTimeout(total=None),
+                "trust_env": False,
+            },
+        )
 
-def _answer(body: bytes) -> tuple[dict[str, Any] | None, list[Any] | None]:
-    """Data and errors of an answer of the form that the GraphQL specification gives it.
 
-    Raises:
-        ValueError: It is no GraphQL.
-    """
-    match jsontext.load(body.decode()):
-        case {"data": dict() | None as data, "errors": list() | None as errors}:
-            return data, errors
-        case {"data": dict() | None as data, **others} if "errors" not in others:
-            return data, None
-        case {"errors": list() | None as errors, **others} if "data" not in others:
-            return None, errors
+class _AsWritten(GraphQLRequest):
+    """A text that is sent as it is. gql's requests are parsed, and printed for each sending, a third of its cost."""
+
+    def __init__(self, read: Read) -> None:
+        super().__init__(_NOTHING, variable_values=dict(read.variables))
+        self._text = read.query
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """What is sent."""
+        return {"query": self._text} | ({"variables": self.variable_values} if self.variable_values else {})
+
+
+_NOTHING = DocumentNode()
+
+
+def _answer(text: str) -> object:
+    """One answer of the form that the GraphQL specification gives it; anything else is no GraphQL."""
+    answer = jsontext.load(text)
+    if isinstance(answer, dict) and ("data" in answer or "errors" in answer):
+        data, errors = answer.get("data"), answer.get("errors")
+        if isinstance(data, dict | None) and isinstance(errors, list | None):
+            return answer if data is None else answer | {"data": Answer.of(data, len(text))}
     raise ValueError("no answer of GraphQL")
 
 
@@ -159,3 +161,39 @@ def _ended_early(cause: BaseException | None) -> bool:
     if isinstance(cause, aiohttp.ClientConnectorError):
         return False
     return isinstance(cause, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError | ssl.SSLError)
+
+
+def _bounded_response(name: str, limit: int) -> Callable[..., aiohttp.ClientResponse]:
+    class BoundedResponse(aiohttp.ClientResponse):
+        """Judges the status before the body, and stops reading a body that is too long (after decompression)."""
+
+        async def start(self, connection: Any) -> aiohttp.ClientResponse:
+            response = await super().start(connection)
+            if not 200 <= self.status < 300 and self.status != 400:  # OAP tells what is wrong in a query with 400
+                self.close()
+                raise from_status(self.status, name)
+            return response
+
+        async def read(self) -> bytes:
+            if self._body is None:
+                self._body = await self._bounded()
+            return self._body
+
+        async def _bounded(self) -> bytes:
+            body = bytearray()
+            async for chunk in self.content.iter_any():
+                body += chunk
+                if len(body) > limit:
+                    self.close()
+                    self.read = self._refuse  # type: ignore[method-assign] # gql reads once more for its message
+                    return await self._refuse()
+            return bytes(body)
+
+        async def _refuse(self) -> bytes:
+            raise ProviderError(
+                Reason.OAP_ANSWER_INVALID,
+                f"the answer of backend {name} is longer than {limit} bytes",
+                "ask for less: a shorter interval, fewer fields",
+            )
+
+    return BoundedResponse

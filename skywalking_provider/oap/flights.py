@@ -77,7 +77,7 @@ class Flights:
             BackendAway: It did not come in time.
             ProviderError: What asking raised; a failure is shared by those who waited for it, never remembered.
         """
-        question = f"{identity}\0{read.body}"
+        question = f"{identity}\0{read.question}"
         if (data := self._answers.get(question)) is not None:
             self._observer.shared(self._name, Source.CACHE)
             return data

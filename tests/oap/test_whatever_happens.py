@@ -71,7 +71,7 @@ class Weather:
             raise ERRORS[doing]
         if doing == "bug":
             raise RuntimeError("a bug")
-        self.answered[mark] = (read.body, began)
+        self.answered[mark] = (read.question, began)
         return {"mark": mark}
 
 
@@ -113,7 +113,7 @@ async def ask(one: Asking, backends: Backends, weather: Weather) -> None:
     if isinstance(task.exception(), BackendAway | ProviderError | RuntimeError):
         return
     question, began = weather.answered[task.result()["mark"]]
-    assert question == read.body
+    assert question == read.question
     assert monotonic() - began <= 10 + 20  # younger than answerTtl, counted from when it was asked
 
 
@@ -151,4 +151,4 @@ def test_the_key_of_a_question_tells_every_two_apart() -> None:
     """A separator inside a text must not make two questions one."""
     reads = [Read(text, {"a": value}) for text in ("{ a }", "{ a }\0", '{ a }\0{"a": 1}') for value in (1, "1", None)]
 
-    assert len({read.body for read in reads}) == len(reads)
+    assert len({read.question for read in reads}) == len(reads)
