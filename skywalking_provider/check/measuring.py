@@ -109,7 +109,8 @@ async def measure(
         return Checked(question, measurement, reason, seconds)
     recorder.replaying = True
     window, answered = await _seen(spec, backend, exchanges) if reason is not Reason.INTERNAL else (None, None)
-    asked = answered if reason not in _NOT_ASKED else None
+    silent = answered is not None and bool(answered.sample.silent)  # whatever is made of it: no condition was asked
+    asked = answered if reason not in _NOT_ASKED and not silent else None
     return Checked(
         question,
         measurement,

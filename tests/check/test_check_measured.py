@@ -154,6 +154,20 @@ async def test_no_condition_is_asked_without_data() -> None:
     assert one.result == 0.98  # it was read all the same
 
 
+async def test_no_condition_is_asked_where_silence_turns_out_to_be_a_mistake() -> None:
+    query = QUERY.replace("LABELS", "[]").replace("service_apdex", "service_apdx")
+    metric = {
+        "name": "apdex",
+        "successCondition": "true",
+        "provider": {"plugin": {PLUGIN: {"query": query, "interval": "3m"}}},
+    }
+    async with standing_oap() as oap:
+        (one,) = await checked(oap, metric)
+
+    assert one.reason is Reason.QUERY_INVALID
+    assert [condition.holds for condition in one.conditions] == [None]
+
+
 async def test_values_as_long_as_argo_does_not_store_are_shown_all_the_same() -> None:
     queries = " ".join(
         f'a{at}: readMetricsValues(condition: {{name: "service_apdex", entity: {{scope: Service,'
