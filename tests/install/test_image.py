@@ -10,6 +10,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -126,7 +127,7 @@ def service(image: Path, folder: Path, config: dict[str, Any], shared: Path) -> 
     try:
         yield process
     finally:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)  # unshare's --kill-child ends where its child becomes another user
         process.wait()
         process.stderr.close()
 
