@@ -1,5 +1,6 @@
 """Answers that serve again for a while, bounded in number and size; a failure is none."""
 
+import marshal
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,7 +10,7 @@ from cachetools import TLRUCache
 
 from skywalking_provider.model import Window
 
-_BYTES: Final = 2 * 1024 * 1024  # of text, of all answers; Python needs some eight times as much for what it says
+_BYTES: Final = 2 * 1024 * 1024  # of all answers, packed: unpacked they would take some eight times as much
 _LARGEST: Final = 64 * 1024  # of one answer
 _LEAST: Final = 512  # counted for a small one: no more than 4,096 are kept
 SETTLED_SECONDS: Final = 600.0
@@ -49,7 +50,7 @@ def settled(window: Window | None, settle: timedelta, oap_now: datetime | None) 
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    data: dict[str, Any]
+    packed: bytes
     until: float
 
 
@@ -62,7 +63,7 @@ class Answers:
             maxsize=_BYTES,
             ttu=lambda _, kept, __: kept.until,
             timer=time.monotonic,
-            getsizeof=lambda kept: _size(kept.data),
+            getsizeof=lambda kept: max(_LEAST, len(kept.packed)),
         )
 
     def __len__(self) -> int:
@@ -71,13 +72,12 @@ class Answers:
     def get(self, question: str) -> dict[str, Any] | None:
         """An answer that serves still."""
         kept = self._kept.get(question)
-        return None if kept is None else kept.data
+        if kept is None:
+            return None
+        data: dict[str, Any] = marshal.loads(kept.packed)  # noqa: S302 - what `keep` packed, in this process
+        return data
 
     def keep(self, question: str, data: dict[str, Any], until: float) -> None:
         """Let an answer serve until a monotonic instant."""
-        if _size(data) <= _LARGEST:
-            self._kept[question] = _Kept(data, until)
-
-
-def _size(data: dict[str, Any]) -> int:
-    return max(_LEAST, data.size if isinstance(data, Answer) else 0)
+        if not isinstance(data, Answer) or data.size <= _LARGEST:
+            self._kept[question] = _Kept(marshal.dumps(dict(data)), until)

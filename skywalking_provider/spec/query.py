@@ -8,7 +8,7 @@ _MAX_TOKENS = 4000  # OAP's complexity limit is 3,000 fields
 
 # Bounded by text, not by number: a tree takes some hundred times the memory of its text, and is needed twice, by the
 # check of a new block and by its healing right after. Both keep what they made of it.
-_CACHED_CHARACTERS = 32 * 1024
+_CACHED_CHARACTERS = MAX_CHARACTERS
 
 
 def _size(document: DocumentNode) -> int:

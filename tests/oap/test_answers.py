@@ -101,11 +101,27 @@ async def test_what_is_kept_is_bounded_in_number_and_in_size() -> None:
     assert answers.get("9999") == {}
 
     for at in range(200):
-        answers.keep(f"large {at}", Answer.of({}, 60_000), until=60)
+        answers.keep(f"large {at}", Answer.of({"text": f"{at:060000}"}, 60_000), until=60)
     assert len(answers) < 100
 
     answers.keep("too large", Answer.of({}, 70_000), until=60)
     assert answers.get("too large") is None
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+)
+
+
+@given(st.dictionaries(st.text(), JSON, max_size=4))
+def test_what_is_kept_is_given_as_it_came_whatever_the_last_one_did_to_it(data: dict[str, Any]) -> None:
+    answers = Answers()
+    answers.keep("q", Answer.of(data, 10), until=float("inf"))
+    given_first = answers.get("q")
+    assert given_first == data
+    given_first["changed"] = True
+    assert answers.get("q") == data
 
 
 async def wait_until(instant: float) -> None:
