@@ -1,21 +1,18 @@
 """The GraphQL text of a block, checked as far as it can be without an OAP."""
 
-from cachetools import LRUCache, cached
+from functools import lru_cache
+
 from graphql import DocumentNode, GraphQLSyntaxError, OperationDefinitionNode, OperationType, parse
 
 MAX_CHARACTERS = 16 * 1024
 _MAX_TOKENS = 4000  # OAP's complexity limit is 3,000 fields
 
-# Bounded by text, not by number: a tree takes some hundred times the memory of its text, and is needed twice, by the
-# check of a new block and by its healing right after. Both keep what they made of it.
-_CACHED_CHARACTERS = MAX_CHARACTERS
+# A tree takes many times the memory of its text, and is needed twice, by the check of a new block and by its healing
+# right after. Both keep what they made of it.
+_KEPT = 8
 
 
-def _size(document: DocumentNode) -> int:
-    return len(document.loc.source.body) if document.loc else MAX_CHARACTERS
-
-
-@cached(LRUCache(maxsize=_CACHED_CHARACTERS, getsizeof=_size))
+@lru_cache(_KEPT)
 def parse_query(text: str) -> DocumentNode:
     """Parse a query document.
 
@@ -28,7 +25,7 @@ def parse_query(text: str) -> DocumentNode:
     if len(text) > MAX_CHARACTERS:
         raise ValueError(f"has {len(text)} characters; at most {MAX_CHARACTERS} are sent")
     try:
-        document = parse(text, max_tokens=_MAX_TOKENS)
+        document = parse(text, max_tokens=_MAX_TOKENS, no_location=True)  # or it keeps every token
     except GraphQLSyntaxError as error:
         place = f" at line {error.locations[0].line}, column {error.locations[0].column}" if error.locations else ""
         raise ValueError(f"is not GraphQL{place}: {error.message}") from error
