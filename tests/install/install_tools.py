@@ -17,6 +17,7 @@ COMPONENT = ROOT / "kustomize" / "beside-the-controller"
 CI_VALUES = sorted((CHART / "ci").glob("*-values.yaml"))
 HELMS = ("helm", "helm-3")
 KUBERNETES = "1.31.0"
+PRINTED = ("--set=argoRollouts.printValues=true", "--show-only=templates/argo-rollouts-values.yaml")
 
 
 class HelmError(Exception):
@@ -82,8 +83,8 @@ def render(*values: Path | dict[str, Any], **how: Any) -> Objects:
 
 def values_for_argo(*values: Path | dict[str, Any], **how: Any) -> dict[str, Any]:
     """What the chart writes for the stock argo-rollouts chart."""
-    text = render(*values, **how).one("ConfigMap", "skywalking-provider-values")["data"]["values.yaml"]
-    parsed: dict[str, Any] = yaml.safe_load(text)
+    arguments = (*how.pop("arguments", ()), *PRINTED)
+    parsed: dict[str, Any] = yaml.safe_load(template(*values, arguments=arguments, **how))
     return parsed
 
 

@@ -230,6 +230,20 @@ def test_cert_manager_gives_the_bridge_the_one_identity_that_may_ask() -> None:
     assert mounted == server["secretName"]
 
 
+def test_who_else_may_ask_does_not_lock_the_controller_out() -> None:
+    def allowed(tls: dict[str, Any]) -> list[str]:
+        config = yaml.safe_load(render(DEPLOYMENT, {"tls": tls}).one("ConfigMap")["data"]["config.yaml"])
+        identities: list[str] = config["tls"]["allowedIdentities"]
+        return identities
+
+    bridge = "spiffe://cluster.local/ns/argo-rollouts/sa/argo-rollouts"
+    own = {"certManager": {"enabled": False}, "serverSecret": "mine", "clientSecret": "its"}
+    assert allowed({"allowedIdentities": ["ci.example.org"]}) == [bridge, "ci.example.org"]
+    assert allowed({"allowedIdentities": [bridge]}) == [bridge]
+    assert allowed(own | {"allowedIdentities": ["bridge.example.org"]}) == ["bridge.example.org"]
+    assert allowed(own) == [bridge]
+
+
 def test_own_secrets_take_the_place_of_cert_manager() -> None:
     own = {"tls": {"certManager": {"enabled": False}, "serverSecret": "mine", "clientSecret": "its"}}
     objects = render(DEPLOYMENT, own)
@@ -390,6 +404,11 @@ def test_helm_test_asks_the_doctor_in_a_pod_that_is_none_of_the_service(values: 
     [doctor] = pod["spec"]["containers"]
 
     assert pod["metadata"]["annotations"]["helm.sh/hook"] == "test"
+    for running in pods(objects):  # what the configuration names, both see
+        missing = {mount["mountPath"] for mount in running["containers"][0]["volumeMounts"]}
+        missing -= {mount["mountPath"] for mount in doctor["volumeMounts"]}
+        assert missing == set()
+        assert pod["spec"].get("initContainers") == running.get("initContainers")
     assert {mount["name"] for mount in doctor["volumeMounts"]} == {volume["name"] for volume in pod["spec"]["volumes"]}
     for service in (each for each in objects.all if each["kind"] == "Service"):
         assert not service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()

@@ -84,7 +84,12 @@ def test_what_is_missing_is_named(values: dict[str, Any], sentence: str) -> None
         ({"argoRollouts": {"namespace": "argo"}}, {}, "install it into argo"),
         ({"bridge": {"delivery": "http"}}, {}, "http needs mode=deployment"),
         ({"mode": "deployment"}, {}, "set tls.certManager.enabled=true, or name your own Secrets"),
-        ({"argoRollouts": {"currentValues": "a: [b"}}, {}, "argoRollouts.currentValues: is not YAML"),
+        ({"argoRollouts": {"currentValues": "a: [b", "printValues": True}}, {}, "currentValues: is not YAML"),
+        (
+            {"argoRollouts": {"currentValues": "a: b"}},
+            {},
+            "currentValues: may hold secrets, which are not for a ConfigMap",
+        ),
     ],
 )
 def test_beside_the_controller_what_cannot_work_is_told_before_it_is_tried(

@@ -13,7 +13,7 @@ from install_tools import (
     argo_deployment,
     as_the_stock_chart_does,
     named,
-    template,
+    render,
     values_for_argo,
 )
 
@@ -209,6 +209,21 @@ def test_what_was_written_before_is_replaced_not_doubled(tmp_path: Path) -> None
     assert contained(tmp_path, once) == once
 
 
+MORE = (
+    '--set-json=extraVolumes=[{"name": "cache", "emptyDir": {}}]',
+    '--set-json=extraVolumeMounts=[{"name": "cache", "mountPath": "/var/cache"}]',
+)
+
+
+def test_further_volumes_are_replaced_too_and_go_with_the_rest(tmp_path: Path) -> None:
+    once = contained(tmp_path, THEIRS, SIDECAR, *MORE)
+
+    assert named(once["controller"]["volumes"], "cache")
+    assert contained(tmp_path, once, SIDECAR, *MORE) == once
+    left = contained(tmp_path, once, SIDECAR, *MORE, "--set=argoRollouts.uninstall=true")
+    assert left["controller"]["volumes"] == THEIRS["controller"]["volumes"]
+
+
 def test_a_change_of_the_way_leaves_nothing_of_the_old_one(tmp_path: Path) -> None:
     before = contained(tmp_path, THEIRS)
 
@@ -232,10 +247,7 @@ def test_a_release_without_values_has_none(tmp_path: Path) -> None:
     assert contained(tmp_path, None) == values_for_argo(SIDECAR)
 
 
-def test_for_a_pipeline_the_values_are_printed_by_themselves() -> None:
-    printed = template(
-        SIDECAR,
-        arguments=("--set=argoRollouts.printValues=true", "--show-only=templates/argo-rollouts-values.yaml"),
-    )
+def test_the_values_are_printed_by_themselves_or_kept_in_a_config_map() -> None:
+    kept = render(SIDECAR).one("ConfigMap", "skywalking-provider-values")["data"]["values.yaml"]
 
-    assert yaml.safe_load(printed) == values_for_argo(SIDECAR)
+    assert yaml.safe_load(kept) == values_for_argo(SIDECAR)

@@ -74,8 +74,12 @@ extraContainers:
 {{- $controller := $values.controller | default dict -}}
 {{- range $list, $ours := include "skywalking-provider.argoParts" . | fromYaml -}}
 {{- $kept := list -}}
+{{- $names := list -}}
+{{- range $ours | default list -}}
+{{- $names = append $names (toString .name) -}}
+{{- end -}}
 {{- range index $controller $list | default list -}}
-{{- if not (or (eq (toString .name) $.Values.plugin.name) (hasPrefix "skywalking-provider" (toString .name))) -}}
+{{- if not (or (has (toString .name) $names) (hasPrefix "skywalking-provider" (toString .name))) -}}
 {{- $kept = append $kept . -}}
 {{- end -}}
 {{- end -}}

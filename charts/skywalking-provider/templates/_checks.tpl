@@ -10,6 +10,9 @@
 {{- if not (or $existing .Values.backends) -}}
 {{- fail "backends: name at least one OAP, for example --set backends.prod.url=http://oap.istio-system:12800" -}}
 {{- end -}}
+{{- if and .Values.argoRollouts.currentValues (not .Values.argoRollouts.printValues) -}}
+{{- fail "argoRollouts.currentValues: may hold secrets, which are not for a ConfigMap; only for helm template with --set argoRollouts.printValues=true --show-only templates/argo-rollouts-values.yaml" -}}
+{{- end -}}
 {{- if eq .Values.mode "sidecar" -}}
 {{- if ne (include "skywalking-provider.argoNamespace" .) .Release.Namespace -}}
 {{- fail (printf "argoRollouts.namespace: with mode=sidecar the controller mounts what this release makes; install it into %s" .Values.argoRollouts.namespace) -}}

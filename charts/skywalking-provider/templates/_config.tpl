@@ -1,9 +1,10 @@
+{{/* Whoever else may ask, the bridge with the certificate that this chart has made may. */}}
 {{- define "skywalking-provider.identities" -}}
-{{- if .Values.tls.allowedIdentities -}}
-{{- toYaml .Values.tls.allowedIdentities -}}
-{{- else -}}
-- {{ include "skywalking-provider.bridgeIdentity" . }}
+{{- $named := .Values.tls.allowedIdentities -}}
+{{- if or .Values.tls.certManager.enabled (not $named) -}}
+{{- $named = prepend $named (include "skywalking-provider.bridgeIdentity" .) | uniq -}}
 {{- end -}}
+{{- toYaml $named -}}
 {{- end -}}
 
 {{- define "skywalking-provider.bind" -}}

@@ -14,6 +14,27 @@ volumeMounts:
   - {name: skywalking-provider-bridge, mountPath: /plugins/skywalking}
 {{- end -}}
 
+{{/* Not empty where the bridges of earlier images stay on offer beside this image's. */}}
+{{- define "skywalking-provider.keepsBridges" -}}
+{{- if and (eq .Values.bridge.delivery "http") .Values.bridge.http.keepFrom -}}true{{- end -}}
+{{- end -}}
+
+{{- define "skywalking-provider.collectBridges" -}}
+{{- range $index, $image := append .Values.bridge.http.keepFrom (include "skywalking-provider.image" .) }}
+- name: bridges-{{ $index }}
+  image: {{ $image }}
+  imagePullPolicy: {{ $.Values.image.pullPolicy }}
+  args: [bridge, --all-to, /bridges]
+  resources:
+    requests: {cpu: 10m, memory: 64Mi}
+    limits: {memory: 256Mi}
+  securityContext:
+    {{- toYaml $.Values.containerSecurityContext | nindent 4 }}
+  volumeMounts:
+    - {name: skywalking-provider-bridges, mountPath: /bridges}
+{{- end }}
+{{- end -}}
+
 {{- define "skywalking-provider.service" -}}
 name: skywalking-provider
 image: {{ include "skywalking-provider.image" . }}
@@ -71,9 +92,6 @@ volumeMounts:
   {{- else if .Values.tls.enabled }}
   - {name: skywalking-provider-tls, mountPath: /etc/skywalking-provider/tls, readOnly: true}
   {{- end }}
-  {{- if and (eq .Values.bridge.delivery "http") .Values.bridge.http.keepFrom }}
-  - {name: skywalking-provider-bridges, mountPath: /bridges, readOnly: true}
-  {{- end }}
 {{- end -}}
 
 {{/* What whoever reads the configuration sees: the service, and the doctor of `helm test`. */}}
@@ -83,6 +101,9 @@ volumeMounts:
 - {name: {{ include "skywalking-provider.secretVolume" . }}, mountPath: /etc/skywalking-provider/secrets/{{ . }}, readOnly: true}
 {{- end }}
 - {name: skywalking-provider-tmp, mountPath: /tmp}
+{{- if include "skywalking-provider.keepsBridges" . }}
+- {name: skywalking-provider-bridges, mountPath: /bridges, readOnly: true}
+{{- end }}
 {{- with .Values.extraVolumeMounts }}
 {{ toYaml . }}
 {{- end }}
@@ -109,6 +130,9 @@ volumeMounts:
   secret: {secretName: {{ . }}, defaultMode: 0440}
 {{- end }}
 - {name: skywalking-provider-tmp, emptyDir: {sizeLimit: 64Mi}}
+{{- if include "skywalking-provider.keepsBridges" . }}
+- {name: skywalking-provider-bridges, emptyDir: {sizeLimit: 1Gi}}
+{{- end }}
 {{- with .Values.extraVolumes }}
 {{ toYaml . }}
 {{- end }}
