@@ -83,12 +83,7 @@ class Connected:
 
     async def dialect(self, deadline: Deadline) -> Dialect:
         """What the OAP understands; one that forbids introspection is taken for a new one."""
-        try:
-            return await self._dialect.get(deadline)
-        except ProviderError as error:
-            if error.reason is not Reason.QUERY_INVALID:
-                raise
-            return NEWEST
+        return await self._dialect.get(deadline)
 
     @property
     def known_dialect(self) -> Dialect | None:
@@ -120,7 +115,12 @@ class Connected:
         return time
 
     async def _ask_dialect(self, errand: Errand) -> Dialect:
-        return dialect_from(await self._requests.ask(ASK_DIALECT, errand))
+        try:
+            return dialect_from(await self._requests.ask(ASK_DIALECT, errand))
+        except ProviderError as error:
+            if error.reason is not Reason.QUERY_INVALID:
+                raise
+            return NEWEST  # kept like an answer, or every measurement would ask in vain
 
     async def _ask_services(self, errand: Errand) -> tuple[Service, ...]:
         if (await self.dialect(errand.deadline)).mqe:

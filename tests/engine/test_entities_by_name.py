@@ -113,6 +113,9 @@ async def test_an_oap_that_does_not_tell_its_schema_is_taken_for_a_new_one(bench
         b.oap.answer(forbidden, match="__type")
 
         assert (await ask(b, sli="success-rate", service=VANILLA)).value == "1"
+        assert (await ask(b, sli="throughput", service=VANILLA)).phase is Phase.SUCCESSFUL
+
+        assert sum("__type" in request.body for request in b.oap.requests) == 1
 
 
 @pytest.mark.timeout(20)

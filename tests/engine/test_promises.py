@@ -83,7 +83,7 @@ class World:
             return {"getTimeInfo": {"timezone": "+0545", "currentTimestamp": round(self.now.timestamp() * 1000)}}
         if "__type" in read.query:
             queries = [{"name": name} for name in ("readMetricsValues", "readNullableMetricsValue", "execExpression")]
-            return {"query": {"fields": queries}, "value": {"fields": [{"name": "isEmptyValue"}]}}
+            return {"query": {"fields": queries}}
         if "listMetrics" in read.query:
             return {"metrics": [{"name": name} for name in METRICS]}
         if "listServices" in read.query:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.oap.catalog import instances_from, layers_from, metrics_from, names_from, services_from
 from skywalking_provider.oap.clock import time_from
-from skywalking_provider.oap.dialect import dialect_from
+from skywalking_provider.oap.dialect import ASK_DIALECT, dialect_from
 from skywalking_provider.oap.trouble import from_graphql_errors
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -39,7 +39,7 @@ def clock(data: dict[str, Any]) -> object:
         (instances_from, {"instances": [{"name": "a", "attributes": [1]}]}, "instances.0.attributes.0 is 1"),
         (metrics_from, {"metrics": {"name": "service_cpm"}}, "metrics is an object"),
         (layers_from, {"layers": [["MESH"]]}, "layers.0 is a list"),
-        (dialect_from, {"query": {"fields": [{"name": ["x"]}]}, "value": None}, "query.fields.0.name is a list"),
+        (dialect_from, {"query": {"fields": [{"name": ["x"]}]}}, "query.fields.0.name is a list"),
     ],
 )
 def test_the_place_of_what_is_wrong_is_named(parse: Any, data: dict[str, Any], words: str) -> None:
@@ -57,7 +57,7 @@ PARSERS = {
     "metrics": metrics_from,
     "layers": layers_from,
     "endpoints": lambda data: names_from(data, "endpoints"),
-    "query": lambda data: dialect_from({"value": None} | data),
+    "query": dialect_from,
 }
 
 
@@ -75,3 +75,8 @@ def test_whatever_is_answered_it_is_read_or_refused(field: str, answer: Any) -> 
 @given(st.lists(json_values, min_size=1))
 def test_whatever_the_errors_of_an_answer_are_they_are_told(errors: list[Any]) -> None:
     assert from_graphql_errors(errors, "prod", str).reason in (Reason.QUERY_INVALID, Reason.OAP_AWAY)
+
+
+def test_the_schema_is_asked_for_in_what_graphql_java_takes_for_good_faith() -> None:
+    """Its GoodFaithIntrospection (21.5, in OAP 10.1) lets a request have one `__type`, and `fields` of one type."""
+    assert [ASK_DIALECT.query.count(field) for field in ("__type", "fields", "__schema")] == [1, 1, 0]

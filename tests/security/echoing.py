@@ -93,10 +93,7 @@ class EchoingOap:
 
 HONEST = {
     "getTimeInfo": {"getTimeInfo": {"timezone": "+0000", "currentTimestamp": 1795521600000}},
-    "__type": {
-        "query": {"fields": [{"name": "readMetricsValues"}, {"name": "execExpression"}]},
-        "value": {"fields": [{"name": "value"}, {"name": "isEmptyValue"}]},
-    },
+    "__type": {"query": {"fields": [{"name": "readMetricsValues"}, {"name": "execExpression"}]}},
 }
 
 
