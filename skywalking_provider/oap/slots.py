@@ -84,7 +84,8 @@ class Slots:
         if self._free:
             self._free -= 1
             return
-        wait = expected_wait(self._turns.before(errand.namespaces[0]), self._size, self._seconds)
+        before = min(self._turns.before(namespace) for namespace in errand.namespaces)
+        wait = expected_wait(before, self._size, self._seconds)
         if wait > errand.deadline.remaining or len(self._turns) >= _LONGEST:
             raise self.refuse(f"{len(self._turns)} wait, about {wait:.3g} s long")
         turn = errand.turn = asyncio.get_running_loop().create_future()

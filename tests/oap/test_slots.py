@@ -68,6 +68,20 @@ async def test_who_joins_a_question_that_waits_in_anothers_line_brings_his_own_t
 
 
 @in_virtual_time
+async def test_a_question_of_two_namespaces_is_not_refused_for_the_longer_line_of_one() -> None:
+    oap = Scripted(a_second)
+    async with backends_of({"prod": oap}, maxRequests=4) as backends:
+        greedy, modest = (backends.select(None, None, team) for team in ("greedy", "modest"))
+        waiting = asking(greedy, range(1000), seconds=3600)
+        await asyncio.sleep(10.5)
+
+        same = asking(greedy, range(-1, 0), seconds=5) + asking(modest, range(-1, 0), seconds=5)
+
+        assert await asyncio.gather(*same) == [{"a": 1}] * 2
+        await cancel(waiting)
+
+
+@in_virtual_time
 async def test_what_would_not_get_its_turn_in_time_is_refused_at_once() -> None:
     shed = 0
 
