@@ -49,6 +49,8 @@ class Soak:
             self.ledger.breaks(f"{self.ledger.in_flight} measurements did not end")
         finally:
             for task in watching:
+                if task.done():
+                    self.ledger.breaks(f"nobody looked at the processes any more: {task.exception()!r}")
                 task.cancel()
         if not self._parts.service.runs:
             self.ledger.breaks("the service ended by itself")

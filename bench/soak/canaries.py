@@ -100,7 +100,7 @@ def lost_with_the_bridge(measurement: dict[str, Any]) -> bool:
 
 
 def broken_promises(kind: Kind, measurement: dict[str, Any], now: float, *, bridge_killed: bool) -> Iterator[str]:
-    """What an answer to Run, Resume or Terminate should not have been.
+    """What an answer to Run or Resume should not have been.
 
     Args:
         kind: Of the metric.

@@ -15,7 +15,7 @@ from skywalking_provider.demo.host import HostError
 LATE_SECONDS = 0.25
 WORKERS = 30
 """Argo's `--analysis-threads`: each has one run at a time and calls all its metrics at once."""
-_DEADLINES = {"run": RUN_TIMEOUT_SECONDS, "resume": RUN_TIMEOUT_SECONDS, "terminate": 2.0, "metadata": 2.0, "gc": 2.0}
+_DEADLINES = {"run": RUN_TIMEOUT_SECONDS, "resume": RUN_TIMEOUT_SECONDS, "metadata": 2.0, "gc": 2.0}
 _KEPT = 20
 
 

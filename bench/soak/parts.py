@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import grpc.aio
@@ -82,9 +82,7 @@ class Parts:
     @property
     def bridge(self) -> int | None:
         """The process of the bridge, a child of the host; None between two."""
-        children = Path(f"/proc/{self.host.pid}/task").glob("*/children")
-        pids = [int(pid) for child in children for pid in child.read_text().split()]
-        return pids[0] if pids else None
+        return child_of(self.host.pid)
 
     def kill_bridge(self) -> None:
         """As the kernel does that is out of memory."""
@@ -104,6 +102,15 @@ class Parts:
         """Another begins in its place."""
         self.oap = MockOap(scenario(), port=self._port)
         await self.oap.start()
+
+
+def child_of(pid: int) -> int | None:
+    """A child of a process, the first of any of its threads; a thread may end while it is looked at."""
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            for child in children.read_text().split():
+                return int(child)
+    return None
 
 
 @asynccontextmanager

@@ -1,10 +1,12 @@
 """What the soak takes for a broken promise, and what for growth."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bench.soak.canaries import BACKEND_TOKEN, KINDS, LEAKY, broken_promises, leaked, scenario, secret
+from bench.soak.parts import child_of
 from bench.soak.steady import Sample, growths
 
 NOW = 1_000.0
@@ -72,3 +74,10 @@ def series(resident: float) -> list[Sample]:
 def test_a_process_that_only_breathes_is_steady_and_one_that_grows_is_not() -> None:
     assert all(growth.steady for growth in growths(series(0.0)))
     assert [growth.what for growth in growths(series(20.0)) if not growth.steady] == ["resident MiB"]
+
+
+def test_a_thread_that_ends_while_a_process_is_looked_at_ends_no_soak(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = Path("/proc/self/task/0/children")
+    monkeypatch.setattr(Path, "glob", lambda *_: iter([gone]))
+
+    assert child_of(1) is None
