@@ -18,7 +18,7 @@ from skywalking_provider.doctor.bridge import bridge
 from skywalking_provider.doctor.configuration import configuration
 from skywalking_provider.doctor.findings import USAGE, Section, code_of, problem
 from skywalking_provider.doctor.report import lines_of, object_of
-from skywalking_provider.doctor.service import Certificates, service
+from skywalking_provider.doctor.service import Certificates, service, unasked
 from skywalking_provider.oap.credentials import mask_of
 
 
@@ -74,6 +74,8 @@ def doctor_command(
         raise typer.Exit(USAGE) from error
     looks = _looks(loaded, address, certificates, bridge_path, skip or [])
     sections = [configuration(loaded, source), *asyncio.run(_all(looks))]
+    if loaded.listen and loaded.tls and not address and Area.SERVICE not in (skip or []):
+        sections.insert(1, unasked(loaded.listen))
     mask = mask_of(loaded.backends.values())
     sections = [section.masked(mask) for section in sections]
     _show(sections, output)

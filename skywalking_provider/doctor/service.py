@@ -51,6 +51,20 @@ async def service(path: Path | None, address: str | None, certificates: Certific
     return Section("service", subject, tuple(findings))
 
 
+def unasked(listen: str) -> Section:
+    """Where only certificates of the bridge's are served, and none was given."""
+    return Section(
+        "service",
+        listen,
+        (
+            note(
+                "it was not asked: it serves only clients with a certificate",
+                "show the bridge's: --address HOST:PORT, --tls-ca, --tls-cert, --tls-key",
+            ),
+        ),
+    )
+
+
 def _socket(path: Path) -> list[Finding]:
     try:
         found = path.stat()

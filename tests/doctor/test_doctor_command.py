@@ -53,6 +53,17 @@ def test_a_backend_that_is_away_goes_before_other_problems(tmp_path: Path) -> No
     assert nothing.output.endswith("all is well\n")
 
 
+def test_a_service_that_wants_a_certificate_is_not_passed_over_in_silence(tmp_path: Path) -> None:
+    tls = {"certFile": "/no/crt", "keyFile": "/no/key", "clientCaFile": "/no/ca", "allowedIdentities": ["bridge"]}
+    content = {"listen": "127.0.0.1:9500", "tls": tls} | backend()
+
+    passed_over = doctor(tmp_path, content, "--skip", "backends")
+    skipped = doctor(tmp_path, content, "--skip", "backends", "--skip", "service")
+
+    assert "it was not asked: it serves only clients with a certificate" in passed_over.output
+    assert "not asked" not in skipped.output
+
+
 def test_json_has_every_finding_and_the_exit_code(tmp_path: Path) -> None:
     result = doctor(tmp_path, {"socket": str(tmp_path / "p.sock")} | backend(), "-o", "json")
 

@@ -33,6 +33,8 @@ def nested(path: str, value: Any) -> dict[str, Any]:
         ("backends.prod.basic.password", "secret"),
         ("backends.prod.bearer", {"token": "secret"}),
         ("backends.prod.headers.authorization", "Basic c2VjcmV0"),
+        ("backends.prod.headers.Proxy-Authorization", "Basic c2VjcmV0"),
+        ("backends.prod.headers.cookie", "session=c2VjcmV0"),
         ("backends.prod.timeout", "5 seconds"),
         ("backends.prod.maxRequests", 0),
         ("backends.Prod", {"url": "http://oap:12800"}),
