@@ -13,7 +13,7 @@ from skywalking_provider.forms.sample import Sample
 from skywalking_provider.model import Entities, Entity, Scope
 from skywalking_provider.series import Number, Series, number_text
 from skywalking_provider.spec import ExpressionSpec
-from skywalking_provider.spec.mqe import metrics_in
+from skywalking_provider.spec.mqe import metrics_in, ranking_in
 
 _SHOWN = 8
 CATALOGS = {Scope.SERVICE: "SERVICE", Scope.INSTANCE: "SERVICE_INSTANCE", Scope.ENDPOINT: "ENDPOINT"}
@@ -67,7 +67,8 @@ def nearest_metrics(expression: str, known: Collection[str]) -> str:
 def check_scope(expression: str, scope: Scope, known: Mapping[str, str]) -> None:
     """Refuse an expression that OAP would answer with the whole service for every instance or endpoint of it.
 
-    A metric of the service beside one of theirs has a meaning: `service_instance_cpm / service_cpm` is a share.
+    A metric of the service beside one of theirs has a meaning: `service_instance_cpm / service_cpm` is a share. So has
+    a ranking: `top_n(service_instance_cpm, 3, des)` is of the service's instances.
 
     Args:
         expression: As written.
@@ -78,7 +79,7 @@ def check_scope(expression: str, scope: Scope, known: Mapping[str, str]) -> None
         ProviderError: QUERY_INVALID.
     """
     catalogs = {name: known[name] for name in metrics_in(expression) if known.get(name)}
-    if not catalogs or CATALOGS[scope] in catalogs.values():
+    if not catalogs or CATALOGS[scope] in catalogs.values() or ranking_in(expression):
         return
     name, catalog = next(iter(catalogs.items()))
     like = [other for other, of in known.items() if of == CATALOGS[scope]]

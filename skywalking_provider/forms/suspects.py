@@ -9,7 +9,7 @@ from skywalking_provider.entities import Service, nearest
 from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.forms.healing import Healed, Own
 from skywalking_provider.series import Series
-from skywalking_provider.spec.mqe import metrics_in
+from skywalking_provider.spec.mqe import metrics_in, ranking_in
 
 # What a metric of a catalog wants to be told of its entity.
 _PARTS = {"SERVICE_INSTANCE": "serviceInstanceName", "ENDPOINT": "endpointName"}
@@ -21,7 +21,9 @@ class Suspect:
 
     Attributes:
         name: Its response name.
-        metrics: Those it names.
+        metrics: The one it reads; of an expression all names, labels and such among them; none of a ranking, which is
+            of all instances or endpoints of its entity.
+        expression: Whether it is one: OAP itself refuses a metric there that it does not know.
         entity: What it says of the entity; empty where that is not written out.
         labels: Those it asks for.
         series: How many series were answered.
@@ -29,6 +31,7 @@ class Suspect:
 
     name: str
     metrics: tuple[str, ...] = ()
+    expression: bool = False
     entity: Mapping[str, object] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
     series: int = 1
@@ -60,9 +63,9 @@ def cause(suspect: Suspect, metrics: Mapping[str, str], services: Sequence[Servi
             f"{name}: its entity says nothing of `normal`, and so is none for OAP",
             "write normal: true (false for what agents only call, such as a database)",
         )
-    for metric in suspect.metrics if metrics else ():
-        if metric not in metrics and "_" in metric:
-            raise ProviderError(Reason.QUERY_INVALID, f"{name}: OAP has no metric {metric!r}", nearest(metric, metrics))
+    for metric in suspect.metrics:
+        if not suspect.expression:
+            check_known(name, metric, metrics)
         part = _PARTS.get(metrics.get(metric, ""))
         if part and entity and part not in entity:
             raise ProviderError(
@@ -76,12 +79,12 @@ def cause(suspect: Suspect, metrics: Mapping[str, str], services: Sequence[Servi
 
 
 def check_known(name: str, metric: str, known: Collection[str]) -> None:
-    """Refuse a read of a metric that an OAP does not have: old ones answer it with zeros.
+    """Refuse a V2 read of a metric that an OAP does not have: it answers with silence, an old one with zeros.
 
     Raises:
         ProviderError: QUERY_INVALID, with the nearest names.
     """
-    if known and metric not in known and "_" in metric:  # others are words of an expression
+    if known and metric not in known:
         raise ProviderError(Reason.QUERY_INVALID, f"{name}: OAP has no metric {metric!r}", nearest(metric, known))
 
 
@@ -98,13 +101,14 @@ def _of_service(name: str, entity: Mapping[str, object], services: Sequence[Serv
 def _suspect(name: str, own: Own, *, series: int) -> Suspect:
     arguments = {argument.name.value: argument.value for argument in own.node.arguments or ()}
     expression = arguments.get("expression")
-    metrics = tuple(metrics_in(expression.value)) if isinstance(expression, StringValueNode) else ()
+    text = expression.value if isinstance(expression, StringValueNode) else ""
     condition = _parts(arguments.get("condition"))
     entity = _parts(arguments.get("entity") or condition.get("entity"))
     labels = arguments.get("labels")
     return Suspect(
         name,
-        metrics or ((own.metric,) if own.metric else ()),
+        (own.metric,) if own.metric else () if ranking_in(text) else tuple(metrics_in(text)),
+        expression is not None,
         {key: value_from_ast_untyped(value) for key, value in entity.items()},
         tuple(one.value for one in labels.values if isinstance(one, StringValueNode))
         if isinstance(labels, ListValueNode)

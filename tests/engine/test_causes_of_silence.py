@@ -1,11 +1,13 @@
 """Nothing was found, and here is why: what OAP does not understand it answers with silence."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from engine_bench import CANARY, RUN, VANILLA, VERSIONS, Bench, Bencher, metric, talk_query
+from engine_bench import CANARY, NOON, RUN, VANILLA, VERSIONS, Bench, Bencher, metric, talk_query
 
+from skywalking_provider.mock_oap.scenario import Instance, Scenario, Service, Traffic
 from skywalking_provider.model import Deadline, Measurement, Metric, Phase
 
 
@@ -90,6 +92,39 @@ async def test_an_expression_in_a_query_is_looked_at_too(bench: Bencher, version
     assert scope.message.startswith("QUERY_INVALID e: service_instance_cpm is a metric of the scope SERVICE_INSTANCE")
 
 
+RANKING = "top_n(service_instance_cpm,3,des)"
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        (RANKING, "9.6.0"),
+        (RANKING, "10.1.0"),
+        ("aggregate_labels(service_percentile,sum(instance_id))", "10.1.0"),  # older ones take no labels there
+        ("relabels(service_percentile{p='99'},p='99',quantile_of='worst')", "10.1.0"),
+    ],
+)
+async def test_an_expression_that_may_have_data_soon_is_waited_for(bench: Bencher, text: str, version: str) -> None:
+    """A canary's first minute: a ranking needs no instance, and a label is no metric that the OAP lacks."""
+    async with bench(version=version) as b:
+        measurement = await b.run("true", query=expression(text, 'serviceName: "not-yet-there", normal: true'))
+
+    assert measurement.phase is Phase.RUNNING, measurement.message
+    assert measurement.message.startswith("NO_DATA no value of e in 3 buckets")
+
+
+@pytest.mark.parametrize("version", ["9.6.0", "10.1.0"])
+async def test_a_ranking_is_waited_for_until_its_first_calls(bench: Bencher, version: str) -> None:
+    canary = Service(name=VANILLA, instances=(Instance(name="a"),), traffic=(Traffic(calls=60, **{"from": 0}),))
+    async with bench(Scenario(services=(canary,)), version=version) as b:
+        early = await ask(b, expression=RANKING, maxWait="5m")
+        b.clock.set(NOON + timedelta(minutes=3))
+        later = await ask(b, expression=RANKING, maxWait="5m")
+
+    assert early.phase is Phase.RUNNING, early.message
+    assert json.loads(later.value) == [{"name": "a", "value": 60}]
+
+
 @pytest.mark.parametrize("version", ["9.6.0", "10.1.0"])
 async def test_a_metric_of_another_scope_is_told_from_silence(bench: Bencher, version: str) -> None:
     async with bench(version=version) as b:
@@ -120,9 +155,10 @@ async def test_nobody_is_asked_for_a_cause_where_there_is_data(bench: Bencher) -
         assert not any("listMetrics" in one.body or "listServices" in one.body for one in b.oap.requests)
 
 
-async def test_an_oap_that_tells_no_lists_leaves_it_at_no_data(bench: Bencher) -> None:
+@pytest.mark.parametrize("status", [403, 503])
+async def test_an_oap_that_tells_no_lists_leaves_it_at_no_data(bench: Bencher, status: int) -> None:
     async with bench() as b:
-        b.oap.fault("status", status=503, match="list")
+        b.oap.fault("status", status=status, match="list")
         measurement = await b.engine.run(
             metric("true", query=talk_query("nobody"), maxWait="0"), RUN, Deadline.after(10)
         )
