@@ -9,6 +9,7 @@ from skywalking_provider.config import ConfigError
 from skywalking_provider.config.listeners import host_and_port
 
 _LONGEST_HEADER = 4096
+_KEPT_SECONDS = 75.0  # that an idle connection stays open; a Prometheus asks more often
 _LEAVING_SECONDS = 2.0  # for a download that is not finished when the service ends
 
 
@@ -32,6 +33,7 @@ async def listening(app: web.Application, key: str, address: str) -> AsyncIterat
     runner = web.AppRunner(
         app,
         access_log=None,
+        keepalive_timeout=_KEPT_SECONDS,
         shutdown_timeout=_LEAVING_SECONDS,
         max_line_size=_LONGEST_HEADER,
         max_field_size=_LONGEST_HEADER,
