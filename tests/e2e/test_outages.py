@@ -83,9 +83,9 @@ def test_a_plugin_process_killed_in_a_measurement_costs_at_most_two_errors(lab: 
 
 
 def test_an_oap_that_hangs_makes_the_measurement_wait(lab: Lab, say: Say) -> None:
-    service = "canary|reviews|oap-hangs|cluster-1|-"
+    service = "canary|reviews|oap-hangs|cluster-1|-"  # asked for longer than an answer serves (answerTtl, 10 s)
     lab.feed(service, "good")
-    story = begin(lab, "oap-hangs", stepped_rollout(service), counted_analysis(3, "4s"), say)
+    story = begin(lab, "oap-hangs", stepped_rollout(service), counted_analysis(6, "4s"), say)
     story.until(lambda now: successes(now) >= 1, 60, "a first measurement")
 
     with stopped(lab.pid("oap")):
@@ -96,7 +96,7 @@ def test_an_oap_that_hangs_makes_the_measurement_wait(lab: Lab, say: Say) -> Non
 
     assert waiting.measured[-1].message, "a waiting measurement says for what"
     assert end.promoted
-    assert end.phases == ["Successful"] * 3
+    assert end.phases == ["Successful"] * 6
     assert not any(look.aborted for look in story.looks)
 
 
