@@ -35,8 +35,7 @@ class OapClient:
     def __init__(self, name: str, config: BackendConfig) -> None:
         self._name = name
         self._config = config
-        self._credentials = Credentials(config)
-        self.mask = self._credentials.mask
+        self.credentials = Credentials(config)
         self._tls = TlsContext(name, config.tls)
         # gql's transport without its Client: an answer of `data: null` without errors would be an assertion there.
         self._transport = self._new_transport()
@@ -70,7 +69,7 @@ class OapClient:
                     request,
                     extra_args={
                         "allow_redirects": False,
-                        "headers": self._credentials.headers(),
+                        "headers": self.credentials.headers(),
                         "server_hostname": self._tls.server_name,
                     },
                 )
@@ -85,7 +84,7 @@ class OapClient:
         except TransportConnectionFailed as error:
             raise self._translated(error) from error
         if result.errors:
-            raise from_graphql_errors(result.errors, self._name, self.mask)
+            raise from_graphql_errors(result.errors, self._name, self.credentials.mask)
         if not isinstance(result.data, dict):
             raise ProviderError(Reason.OAP_ANSWER_INVALID, "no results returned from SkyWalking query")
         return result.data
@@ -98,7 +97,7 @@ class OapClient:
         if self._config.url.startswith("https:") and _ended_early(cause):
             what += "; does it want a client certificate (tls.certFile) that it knows?"
         return BackendAway(
-            f"backend {self._name} at {self._config.url} cannot be reached: {shorten(self.mask(what))}",
+            f"backend {self._name} at {self._config.url} cannot be reached: {shorten(self.credentials.mask(what))}",
             how=Away.UNREACHABLE,
         )
 

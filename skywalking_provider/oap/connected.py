@@ -22,7 +22,6 @@ from skywalking_provider.oap.catalog import (
 )
 from skywalking_provider.oap.client import OapClient
 from skywalking_provider.oap.clock import ask_time
-from skywalking_provider.oap.credentials import Credentials
 from skywalking_provider.oap.dialect import ASK_DIALECT, NEWEST, Dialect, dialect_from
 from skywalking_provider.oap.errand import Errand
 from skywalking_provider.oap.flights import Flights
@@ -53,10 +52,10 @@ class Connected:
     ) -> None:
         self.name = name
         self.config = config
-        self.mask = client.mask
+        self.mask = client.credentials.mask
+        self.identity = client.credentials.identity
         self._now = now
         self._observer = observer
-        self._credentials = Credentials(config)
         self._requests = Requests(name, config, client, now, observer)
         self._flights = Flights(name, self._requests.ask, self._requests.slots, self._lifetime, observer)
         self.series = SeriesReader(config.max_answer_bytes)
@@ -67,11 +66,7 @@ class Connected:
 
     async def read(self, read: Read, deadline: Deadline, namespace: str) -> dict[str, Any]:
         """The `data` of one request. Raises as `OapClient.read`, as all below."""
-        return await self._flights.read(read, deadline, namespace, self._credentials.identity())
-
-    def identity(self) -> str:
-        """Another one whenever the credentials are others; no secret. Raises BackendAway."""
-        return self._credentials.identity()
+        return await self._flights.read(read, deadline, namespace, self.identity())
 
     def spared(self) -> None:
         """Somebody's question was answered without asking."""

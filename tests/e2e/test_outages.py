@@ -83,9 +83,10 @@ def test_a_plugin_process_killed_in_a_measurement_costs_at_most_two_errors(lab: 
 
 
 def test_an_oap_that_hangs_makes_the_measurement_wait(lab: Lab, say: Say) -> None:
-    service = "canary|reviews|oap-hangs|cluster-1|-"  # asked for longer than an answer serves (answerTtl, 10 s)
+    service = "canary|reviews|oap-hangs|cluster-1|-"
+    longer_than_an_answer_serves = counted_analysis(6, "4s")  # answerTtl is 10 s
     lab.feed(service, "good")
-    story = begin(lab, "oap-hangs", stepped_rollout(service), counted_analysis(6, "4s"), say)
+    story = begin(lab, "oap-hangs", stepped_rollout(service), longer_than_an_answer_serves, say)
     story.until(lambda now: successes(now) >= 1, 60, "a first measurement")
 
     with stopped(lab.pid("oap")):

@@ -26,7 +26,7 @@ from skywalking_provider.mock_oap.scenario import load_scenario
 from skywalking_provider.mock_oap.store import Store
 from skywalking_provider.model import Deadline, Measurement, Metric, Phase, Run
 from skywalking_provider.oap import open_backends
-from skywalking_provider.oap.mask import Mask
+from skywalking_provider.oap.credentials import Credentials
 from skywalking_provider.oap.trouble import from_graphql_errors
 from skywalking_provider.plan import Read
 
@@ -83,7 +83,7 @@ FORMS: dict[str, dict[str, Any]] = {
 class JunkClient:
     """In the place of `OapClient`: the mock's answers, of which the chosen one is spoilt in the chosen node."""
 
-    mask = Mask()
+    credentials = Credentials(BackendConfig(url="http://oap:12800"))
 
     def __init__(self, oap: Executor, spoilt: int | None = None, node: int = 0, junk: Any = None) -> None:
         self._oap = oap

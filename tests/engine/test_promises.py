@@ -23,7 +23,7 @@ from skywalking_provider.engine import Engine
 from skywalking_provider.errors import BackendAway
 from skywalking_provider.model import Deadline, Measurement, Metric, Phase, Run
 from skywalking_provider.oap import open_backends
-from skywalking_provider.oap.mask import Mask
+from skywalking_provider.oap.credentials import Credentials
 from skywalking_provider.plan import Read
 from skywalking_provider.spec.duration import parse_duration
 
@@ -113,7 +113,7 @@ class World:
 class Client:
     """In the place of `OapClient`."""
 
-    mask = Mask()
+    credentials = Credentials(BackendConfig(url="http://oap:12800"))
 
     def __init__(self, world: World) -> None:
         self._world = world

@@ -12,6 +12,23 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parents[2]
+
+METRIC: dict[str, Any] = {
+    "name": "success-rate",
+    "successCondition": "result >= 0.99",
+    "provider": {
+        "plugin": {
+            "skywalking/metrics": {
+                "sli": "success-rate",
+                "window": "5m",
+                "service": "reviews.bookinfo",
+                "instances": {"podTemplateHash": "6c85f7bf4"},
+            }
+        }
+    },
+}
+"""A question to the mock OAP's healthy canary."""
+
 CHART = ROOT / "charts" / "skywalking-provider"
 COMPONENT = ROOT / "kustomize" / "beside-the-controller"
 CI_VALUES = sorted((CHART / "ci").glob("*-values.yaml"))

@@ -17,25 +17,11 @@ from typing import Any
 import pytest
 import yaml
 from certificates import Authority
-from install_tools import ROOT, Objects, named, render
+from install_tools import METRIC, ROOT, Objects, named, render
 
 from skywalking_provider.demo.host import argo_host
 from skywalking_provider.mock_oap import MockOap
 
-METRIC = {
-    "name": "success-rate",
-    "successCondition": "result >= 0.99",
-    "provider": {
-        "plugin": {
-            "skywalking/metrics": {
-                "sli": "success-rate",
-                "window": "5m",
-                "service": "reviews.bookinfo",
-                "instances": {"podTemplateHash": "6c85f7bf4"},
-            }
-        }
-    },
-}
 RUN: dict[str, Any] = {"metadata": {"namespace": "bookinfo", "name": "reviews"}, "spec": {}}
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 import yaml
-from install_tools import ROOT
+from install_tools import METRIC, ROOT
 
 from skywalking_provider import __version__
 from skywalking_provider.demo.host import argo_host
@@ -208,25 +208,11 @@ def test_both_bridges_are_static_programs_of_their_platform(image: Path) -> None
         assert b"/ld-linux" not in header
 
 
-METRIC = {
-    "name": "success-rate",
-    "successCondition": "result >= 0.99",
-    "provider": {
-        "plugin": {
-            "skywalking/metrics": {
-                "sli": "success-rate",
-                "window": "5m",
-                "service": "reviews.bookinfo",
-                "instances": {"podTemplateHash": "6c85f7bf4"},
-            }
-        }
-    },
-}
 CEL = {
     "name": "success-rate",
     "provider": {
         "plugin": {
-            "skywalking/metrics": METRIC["provider"]["plugin"]["skywalking/metrics"]  # type: ignore[index]
+            "skywalking/metrics": METRIC["provider"]["plugin"]["skywalking/metrics"]
             | {"conditions": {"language": "cel", "success": "result >= 0.99"}}
         }
     },

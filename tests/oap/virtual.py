@@ -17,7 +17,7 @@ from skywalking_provider.errors import Away, BackendAway
 from skywalking_provider.model import Deadline
 from skywalking_provider.oap import UNOBSERVED, Backends, Observer, answers, cached, open_backends, requests, slots
 from skywalking_provider.oap import flights as flights_module
-from skywalking_provider.oap.mask import Mask
+from skywalking_provider.oap.credentials import Credentials
 from skywalking_provider.plan import Read
 
 NOON = datetime(2026, 11, 24, 12, 0, 20, tzinfo=UTC)
@@ -51,7 +51,7 @@ Script = Callable[[Read], Awaitable[dict[str, Any]]]
 class Scripted:
     """In the place of `OapClient`: answers as the test says, and keeps count."""
 
-    mask = Mask()
+    credentials: Credentials
 
     def __init__(self, script: Script) -> None:
         self._script = script
@@ -86,6 +86,8 @@ async def backends_of(
     configs = {
         name: BackendConfig.model_validate({"url": f"http://{name}", "timeout": "5s"} | config) for name in clients
     }
+    for name, client in clients.items():
+        client.credentials = Credentials(configs[name])
     async with open_backends(configs, now, lambda name, _: clients[name], observer) as opened:  # type: ignore[arg-type,return-value]
         yield opened
 

@@ -156,28 +156,12 @@ func TestReplicasThatComeAreFoundAndThoseThatGoAreLeft(t *testing.T) {
 	require.Equal(t, map[string]int{"old": 3}, answering(t, p, 3))
 	require.Eventually(t, func() bool { return n.asked.Load() > 2 }, 5*time.Second, time.Millisecond, "without any failure")
 
-	var load sync.WaitGroup
-	until := make(chan struct{})
-	for range 4 {
-		load.Go(func() {
-			for {
-				select {
-				case <-until:
-					return
-				default:
-					if m := p.Run(nil, metric); m.Phase != v1alpha1.AnalysisPhaseSuccessful {
-						t.Errorf("%s: %s", m.Phase, m.Message)
-					}
-				}
-			}
-		})
-	}
+	end := underLoad(t, p)
 	n.UpdateState(having([]string{old.Address, young.Address}))
 	require.Eventually(t, func() bool { return len(answering(t, p, 4)) == 2 }, 5*time.Second, time.Millisecond)
 	n.UpdateState(having([]string{young.Address}))
 	require.Eventually(t, func() bool { return old.Connections() == 0 }, 5*time.Second, time.Millisecond)
-	close(until)
-	load.Wait()
+	end()
 	require.Equal(t, map[string]int{"young": 6}, answering(t, p, 6))
 }
 
@@ -196,4 +180,28 @@ func TestAReplicaThatRefusesTheBridgeIsNamedAsSuch(t *testing.T) {
 	require.Equal(t, v1alpha1.AnalysisPhaseRunning, m.Phase)
 	require.Contains(t, m.Message, "PROVIDER_AWAY no connection to the sidecar at "+p.options.Target+
 		": refused: PermissionDenied: spiffe://x is not in allowedIdentities")
+}
+
+// underLoad measures without a pause until its end is called; every measurement has to be Successful.
+func underLoad(t *testing.T, p *Plugin) (end func()) {
+	var load sync.WaitGroup
+	until := make(chan struct{})
+	for range 4 {
+		load.Go(func() {
+			for {
+				select {
+				case <-until:
+					return
+				default:
+					if m := p.Run(nil, metric); m.Phase != v1alpha1.AnalysisPhaseSuccessful {
+						t.Errorf("%s: %s", m.Phase, m.Message)
+					}
+				}
+			}
+		})
+	}
+	return func() {
+		close(until)
+		load.Wait()
+	}
 }

@@ -14,7 +14,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -214,22 +213,7 @@ func TestARotatedCertificateIsInForceWithoutALostCall(t *testing.T) {
 	require.NoError(t, err)
 	p.sidecar.conn, p.sidecar.client = quick, contractv1.NewMetricProviderClient(quick)
 
-	var load sync.WaitGroup
-	until := make(chan struct{})
-	for range 4 {
-		load.Go(func() {
-			for {
-				select {
-				case <-until:
-					return
-				default:
-					if m := p.Run(nil, metric); m.Phase != v1alpha1.AnalysisPhaseSuccessful {
-						t.Errorf("%s: %s", m.Phase, m.Message)
-					}
-				}
-			}
-		})
-	}
+	end := underLoad(t, p)
 	require.Eventually(t, func() bool { return p.Run(nil, metric).Value == "before" }, 5*time.Second, time.Millisecond)
 	files.write(t, newAuthority(t), ours, "with a wrong authority")
 	require.Eventually(t, func() bool { return strings.Contains(log.String(), "not in force yet") }, 5*time.Second, time.Millisecond)
@@ -237,7 +221,6 @@ func TestARotatedCertificateIsInForceWithoutALostCall(t *testing.T) {
 	files.write(t, ours, ours, "after")
 	require.Eventually(t, func() bool { return p.Run(nil, metric).Value == "after" }, 20*time.Second, time.Millisecond)
 	require.Eventually(t, func() bool { return sidecar.Connections() == 1 }, 5*time.Second, time.Millisecond, "the old one is closed")
-	close(until)
-	load.Wait()
+	end()
 	require.Contains(t, log.String(), "the files of TLS changed and are in force")
 }
