@@ -1,5 +1,6 @@
 """What the chart refuses, and that it says where and what to do."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -92,6 +93,9 @@ def test_what_is_missing_is_named(values: dict[str, Any], sentence: str) -> None
             {},
             "currentValues: may hold secrets, which are not for a ConfigMap",
         ),
+        ({"plugin": {"runTimeout": "15.1s"}}, {}, "runTimeout: 15.1s is more than 15s, .* set plugin.runTimeout=15s"),
+        ({"plugin": {"runTimeout": "1m"}}, {}, "runTimeout: 1m is more than 15s"),
+        ({"plugin": {"runTimeout": "999ms"}}, {}, "runTimeout: 999ms is less than 1s, .* set plugin.runTimeout=1s"),
     ],
 )
 def test_beside_the_controller_what_cannot_work_is_told_before_it_is_tried(
@@ -106,8 +110,47 @@ def test_beside_the_controller_what_cannot_work_is_told_before_it_is_tried(
     [
         ({"argoRollouts": {"namespace": "other"}}, "name a ClusterIssuer, or install into other"),
         ({"bridge": {"delivery": "http"}}, "bridge.http: name version and sha256"),
+        (
+            {"autoscaling": {"minReplicas": 7}},
+            "minReplicas 7 is more than maxReplicas 6; lower autoscaling.minReplicas or raise autoscaling.maxReplicas",
+        ),
+        (
+            {"drain": "30s"},
+            "drain: 30s is not less than terminationGracePeriodSeconds 30, .* raise terminationGracePeriodSeconds",
+        ),
+        ({"drain": "1m0.5s", "terminationGracePeriodSeconds": 60}, "drain: 1m0.5s is not less"),
+        ({"plugin": {"runTimeout": "16s"}}, "runTimeout: 16s is more than 15s"),
     ],
 )
 def test_as_a_deployment_what_cannot_work_is_told_before_it_is_tried(changed: dict[str, Any], sentence: str) -> None:
     with pytest.raises(HelmError, match=sentence):
         template(DEPLOYMENT, changed)
+
+
+@pytest.mark.parametrize("helm", HELMS)
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"autoscaling": {"minReplicas": 6}},
+        {"autoscaling": {"enabled": False, "minReplicas": 9}},
+        {"drain": "29.999s"},
+        {"drain": "0.5m", "terminationGracePeriodSeconds": 31},
+        {"plugin": {"runTimeout": "15s"}},
+        {"plugin": {"runTimeout": "1000ms"}},
+    ],
+    ids=str,
+)
+def test_what_just_works_is_taken(changed: dict[str, Any], helm: str) -> None:
+    assert template(DEPLOYMENT, changed, helm=helm)
+
+
+@pytest.mark.parametrize(
+    ("values", "changed"),
+    [
+        (SIDECAR, {"drain": "40s", "autoscaling": {"enabled": True, "minReplicas": 7}}),
+        (CHART / "ci" / "deployment-http-values.yaml", {"drain": "40s"}),
+    ],
+    ids=["beside the controller", "with a configuration of one's own"],
+)
+def test_values_that_the_chart_does_not_use_refuse_nothing(values: Path, changed: dict[str, Any]) -> None:
+    assert template(values, changed)

@@ -157,7 +157,7 @@ def test_without_tls_the_bridge_says_that_it_accepts_that() -> None:
         "--address=dns:///skywalking-provider.argo-rollouts.svc:9500",
         "--insecure",
         "--outage-grace=10m",
-        "--run-timeout=20s",
+        "--run-timeout=12s",
     ]
 
 
