@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from wasmtime import Func, Instance, Linker, Memory, Store, Trap, TrapCode, WasiConfig, WasmtimeError
 
+from skywalking_provider.conditions.exports import Bytes, Function
 from skywalking_provider.conditions.limits import Cause, StoppedError
 from skywalking_provider.conditions.module import load, new_engine, read_wasm
 
@@ -80,19 +81,19 @@ class Guest:
     def __init__(self, store: Store, instance: Instance) -> None:
         self._store = store
         exports = instance.exports(store)
-        self._functions = {name: export for name, export in exports.items() if isinstance(export, Func)}
+        self._functions = {name: Function(store, one) for name, one in exports.items() if isinstance(one, Func)}
         memory = exports["memory"]
         if not isinstance(memory, Memory):
             raise StoppedError(Cause.BROKEN, "expr.wasm exports no memory")
-        self._memory = memory
-        self._functions["_initialize"](store)
+        self._memory = Bytes(store, memory)
+        self._functions["_initialize"]()
         self._buffer = 0
         self._buffer_size = 0
 
     @property
     def memory_bytes(self) -> int:
         """How large the guest's memory has grown; it never shrinks."""
-        return self._memory.data_len(self._store)
+        return len(self._memory)
 
     def ask(self, question: str, fields: Sequence[bytes], seconds: float) -> list[bytes]:
         """Call an export with a row of fields; give the fields of its answer.
@@ -105,15 +106,15 @@ class Guest:
         try:
             if len(request) > self._buffer_size:
                 self._enlarge(len(request))
-            self._memory.write(self._store, request, self._buffer)
-            return _split(self._read(self._functions[question](self._store, self._buffer, len(request))))
+            self._memory.write(request, self._buffer)
+            return _split(self._read(self._functions[question](self._buffer, len(request))))
         except (Trap, WasmtimeError) as error:
             raise StoppedError(_cause(error), str(error)) from error
 
     def statistics(self) -> Statistics:
         """The guest's account of itself."""
         self._store.set_epoch_deadline(_ticks(_START_SECONDS))
-        return Statistics(*_STATISTICS.unpack(self._read(self._functions["statistics"](self._store))))
+        return Statistics(*_STATISTICS.unpack(self._read(self._functions["statistics"]())))
 
     def close(self) -> None:
         """Give the memory back now; the garbage collector would come for it too late for a container's limit."""
@@ -122,13 +123,13 @@ class Guest:
     def _enlarge(self, size: int) -> None:
         """Have room for a request; kept for the next ones, as a call costs more than the memory."""
         if self._buffer:
-            self._functions["free"](self._store, self._buffer)
+            self._functions["free"](self._buffer)
         self._buffer_size = max(_FIRST_BUFFER, 1 << (size - 1).bit_length())
-        self._buffer = self._functions["alloc"](self._store, self._buffer_size) & 0xFFFF_FFFF
+        self._buffer = self._functions["alloc"](self._buffer_size) & 0xFFFF_FFFF
 
     def _read(self, place: int) -> bytes:
         address, length = place >> 32 & 0xFFFF_FFFF, place & 0xFFFF_FFFF
-        return bytes(self._memory.read(self._store, address, address + length))
+        return self._memory.read(address, length)
 
 
 def _ticks(seconds: float) -> int:
