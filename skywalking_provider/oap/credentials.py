@@ -1,7 +1,7 @@
 """Credentials of a backend as HTTP headers; files are read again when they change: rotation needs no restart."""
 
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -66,6 +66,9 @@ class Credentials:
         )
         self._file = SecretFile(path) if path else None
         self.mask = Mask(*(part for header in config.headers.values() for part in _parts(header)))
+        # The state: the headers, and of which version of the file they are.
+        self._headers: Mapping[str, str] = {}
+        self._of: tuple[int, int] | None = None
 
     def identity(self) -> str:
         """Another one whenever the credentials are others; no secret.
@@ -75,12 +78,24 @@ class Credentials:
         """
         return "{}-{}".format(*self._file.version) if self._file else ""
 
-    def headers(self) -> dict[str, str]:
+    def headers(self) -> Mapping[str, str]:
         """The headers of one request; they hold secrets and go to the backend only.
 
         Raises:
             BackendAway: A file of secrets cannot be read now.
         """
+        version = self._file.version if self._file else (0, 0)
+        if version != self._of:
+            self._headers, self._of = self._read(), version
+        return self._headers
+
+    def masked(self, text: str) -> str:
+        """The text without what the files hold now and what was sent before: for words of unknown origin."""
+        with suppress(BackendAway):
+            self.headers()
+        return self.mask(text)
+
+    def _read(self) -> dict[str, str]:
         headers = {name: secret.reveal() for name, secret in self._config.headers.items()}
         if basic := self._config.basic:
             password = self._secret(basic.password)
@@ -92,12 +107,6 @@ class Credentials:
             headers["Authorization"] = f"Bearer {token.reveal()}"
             self.mask.learn(token)
         return headers
-
-    def masked(self, text: str) -> str:
-        """The text without what the files hold now and what was sent before: for words of unknown origin."""
-        with suppress(BackendAway):
-            self.headers()
-        return self.mask(text)
 
     def _secret(self, given: Secret | None) -> Secret:
         if given is not None:

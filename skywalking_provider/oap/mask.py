@@ -3,7 +3,7 @@
 import json
 import re
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -53,13 +53,31 @@ class Mask:
 
 def inside(value: Any, mask: Callable[[str], str]) -> Any:
     """A JSON value with every text of it masked; numbers stay numbers."""
+    texts = "\0".join(_texts(value))  # no credential has a NUL: nothing is found that is not in one of them
+    return value if mask(texts) == texts else _masked(value, mask)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case dict():
+            for key, one in value.items():
+                yield from _texts(key)
+                yield from _texts(one)
+        case list() | tuple():
+            for one in value:
+                yield from _texts(one)
+
+
+def _masked(value: Any, mask: Callable[[str], str]) -> Any:
     match value:
         case str():
             return mask(value)
         case dict():
-            return {inside(key, mask): inside(one, mask) for key, one in value.items()}
+            return {_masked(key, mask): _masked(one, mask) for key, one in value.items()}
         case list() | tuple():
-            return [inside(one, mask) for one in value]
+            return [_masked(one, mask) for one in value]
     return value
 
 
