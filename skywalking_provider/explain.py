@@ -65,7 +65,9 @@ def window_text(window: Window) -> str:
 
 def bounded(line: str) -> str:
     """One line of at most MAX_MESSAGE characters."""
-    line = " ".join("".join(character if character.isprintable() else " " for character in line).split())
+    if not line.isprintable():
+        line = "".join(character if character.isprintable() else " " for character in line)
+    line = " ".join(line.split())
     return line if len(line) <= MAX_MESSAGE else line[: MAX_MESSAGE - 1] + "…"
 
 
