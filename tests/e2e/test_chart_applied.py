@@ -6,11 +6,7 @@ import pytest
 from e2e_applied import lost, place, runs, unlike
 from e2e_kubectl import Kubectl, Object
 from e2e_lab import Lab
-from install_tools import CI_VALUES, argo_deployment, as_the_stock_chart_does, render, values_for_argo
-
-
-def ids(path: Path) -> str:
-    return path.name.removesuffix("-values.yaml")
+from install_tools import CI_VALUES, argo_deployment, as_the_stock_chart_does, render, values_for_argo, values_id
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +18,7 @@ def cluster(lab: Lab) -> Kubectl:
     return lab.kubectl
 
 
-@pytest.fixture(params=CI_VALUES, ids=ids)
+@pytest.fixture(params=CI_VALUES, ids=values_id)
 def values(request: pytest.FixtureRequest) -> Path:
     path: Path = request.param
     return path
@@ -39,7 +35,7 @@ def mounts(container: Object) -> set[tuple[str, str]]:
 def test_every_object_of_the_chart_is_stored_as_it_was_rendered_and_its_pods_are_admitted(
     cluster: Kubectl, values: Path
 ) -> None:
-    here = place(cluster, f"chart-{ids(values)}")
+    here = place(cluster, f"chart-{values_id(values)}")
     rendered = render(values, namespace=here.namespace).all
 
     here.apply(rendered)
@@ -51,7 +47,7 @@ def test_every_object_of_the_chart_is_stored_as_it_was_rendered_and_its_pods_are
 
 
 def test_argos_own_deployment_keeps_all_that_our_values_add(cluster: Kubectl, values: Path) -> None:
-    here = place(cluster, f"argo-{ids(values)}")
+    here = place(cluster, f"argo-{values_id(values)}")
     ours = values_for_argo(values, namespace=here.namespace)
     patched = as_the_stock_chart_does(ours, argo_deployment())
 

@@ -32,6 +32,11 @@ METRIC: dict[str, Any] = {
 CHART = ROOT / "charts" / "skywalking-provider"
 COMPONENT = ROOT / "kustomize" / "beside-the-controller"
 CI_VALUES = sorted((CHART / "ci").glob("*-values.yaml"))
+SIDECAR = CHART / "ci" / "sidecar-values.yaml"
+ORDINARY = CHART / "ci" / "sidecar-ordinary-values.yaml"
+DEPLOYMENT = CHART / "ci" / "deployment-values.yaml"
+OVER_HTTP = CHART / "ci" / "deployment-http-values.yaml"
+EVERYTHING = CHART / "ci" / "deployment-everything-values.yaml"
 HELMS = ("helm", "helm-3")
 KUBERNETES = "1.31.0"
 PRINTED = ("--set=argoRollouts.printValues=true", "--show-only=templates/argo-rollouts-values.yaml")
@@ -92,6 +97,16 @@ class Objects:
         found = [each for each in self.all if each["kind"] == kind and each["metadata"]["name"] == name]
         assert len(found) == 1, f"{len(found)} of {kind}/{name}"
         return found[0]
+
+
+def values_id(path: Path) -> str:
+    """What a test is called that takes a file of ci/."""
+    return path.name.removesuffix("-values.yaml")
+
+
+def pods(objects: Objects) -> list[dict[str, Any]]:
+    """The pods of the Deployments."""
+    return [each["spec"]["template"]["spec"] for each in objects.all if each["kind"] == "Deployment"]
 
 
 def render(*values: Path | dict[str, Any], **how: Any) -> Objects:

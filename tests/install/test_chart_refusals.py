@@ -4,10 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from install_tools import CHART, HELMS, HelmError, template
+from install_tools import DEPLOYMENT, HELMS, OVER_HTTP, SIDECAR, HelmError, template
 
-SIDECAR = CHART / "ci" / "sidecar-values.yaml"
-DEPLOYMENT = CHART / "ci" / "deployment-values.yaml"
 IMAGE = {"image": {"repository": "r"}}
 
 
@@ -148,7 +146,7 @@ def test_what_just_works_is_taken(changed: dict[str, Any], helm: str) -> None:
     ("values", "changed"),
     [
         (SIDECAR, {"drain": "40s", "autoscaling": {"enabled": True, "minReplicas": 7}}),
-        (CHART / "ci" / "deployment-http-values.yaml", {"drain": "40s"}),
+        (OVER_HTTP, {"drain": "40s"}),
     ],
     ids=["beside the controller", "with a configuration of one's own"],
 )

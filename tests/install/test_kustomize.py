@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 from install_tools import (
-    CHART,
     ROOT,
+    SIDECAR,
     Objects,
     argo_deployment,
     argo_manifests,
@@ -72,7 +72,7 @@ def test_the_component_and_the_charts_values_make_the_same_pod(component: Object
 
 
 def test_the_component_and_the_charts_values_name_the_same_plugin(component: Objects) -> None:
-    values = values_for_argo(CHART / "ci" / "sidecar-values.yaml")
+    values = values_for_argo(SIDECAR)
     plugins = yaml.safe_load(component.one("ConfigMap", "argo-rollouts-config")["data"]["metricProviderPlugins"])
 
     assert plugins == values["controller"]["metricProviderPlugins"]

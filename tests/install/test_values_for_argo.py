@@ -7,19 +7,18 @@ from typing import Any
 import pytest
 import yaml
 from install_tools import (
-    CHART,
     CI_VALUES,
+    DEPLOYMENT,
+    EVERYTHING,
+    ORDINARY,
     ROOT,
+    SIDECAR,
     argo_deployment,
     as_the_stock_chart_does,
     named,
     render,
     values_for_argo,
 )
-
-SIDECAR = CHART / "ci" / "sidecar-values.yaml"
-ORDINARY = CHART / "ci" / "sidecar-ordinary-values.yaml"
-DEPLOYMENT = CHART / "ci" / "deployment-values.yaml"
 
 # The keys of the stock chart that carry the plugin; every other one is its user's.
 KEYS = {"metricProviderPlugins", "initContainers", "extraContainers", "volumes", "volumeMounts"}
@@ -149,8 +148,7 @@ def test_with_a_deployment_the_controllers_pod_gets_the_bridge_and_its_certifica
 
 
 def test_without_tls_the_bridge_says_that_it_accepts_that() -> None:
-    everything = CHART / "ci" / "deployment-everything-values.yaml"
-    [plugin] = values_for_argo(everything)["controller"]["metricProviderPlugins"]
+    [plugin] = values_for_argo(EVERYTHING)["controller"]["metricProviderPlugins"]
 
     assert plugin["name"] == "acme/skywalking"
     assert plugin["args"] == [

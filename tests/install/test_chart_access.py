@@ -1,0 +1,94 @@
+"""Who may ask the chart's service, and whom it reaches: certificates and the NetworkPolicy."""
+
+from typing import Any
+
+import yaml
+from install_tools import DEPLOYMENT, named, pods, render
+
+
+def test_only_the_controller_comes_in_and_only_dns_and_the_oaps_are_reached() -> None:
+    policy = render(DEPLOYMENT).one("NetworkPolicy")["spec"]
+
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    asking, watching = policy["ingress"]
+    assert asking["from"] == [
+        {
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "argo-rollouts"}},
+            "podSelector": {
+                "matchLabels": {
+                    "app.kubernetes.io/name": "argo-rollouts",
+                    "app.kubernetes.io/component": "rollouts-controller",
+                }
+            },
+        },
+        {
+            "podSelector": {
+                "matchLabels": {
+                    "app.kubernetes.io/name": "skywalking-provider-test",
+                    "app.kubernetes.io/instance": "skywalking-provider",
+                }
+            }
+        },
+    ]
+    assert [port["port"] for port in asking["ports"]] == [9500]
+    assert [port["port"] for port in watching["ports"]] == [9464]
+    dns, oap = policy["egress"]
+    assert {port["port"] for port in dns["ports"]} == {53}
+    assert [port["port"] for port in oap["ports"]] == [12800, 443]
+    assert oap["to"] == [
+        {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "istio-system"}}},
+        {"ipBlock": {"cidr": "203.0.113.0/24"}},
+    ]
+
+
+def test_cert_manager_gives_the_bridge_the_one_identity_that_may_ask() -> None:
+    objects = render(DEPLOYMENT)
+    config = yaml.safe_load(objects.one("ConfigMap")["data"]["config.yaml"])
+    bridge = objects.one("Certificate", "skywalking-provider-bridge")["spec"]
+    server = objects.one("Certificate", "skywalking-provider-server")["spec"]
+
+    assert bridge["uris"] == config["tls"]["allowedIdentities"]
+    assert bridge["uris"] == ["spiffe://cluster.local/ns/argo-rollouts/sa/argo-rollouts"]
+    assert bridge["issuerRef"] == server["issuerRef"]
+    assert "skywalking-provider.argo-rollouts.svc" in server["dnsNames"]
+    [pod] = pods(objects)
+    mounted = named(pod["volumes"], "skywalking-provider-tls")["secret"]["secretName"]
+    assert mounted == server["secretName"]
+
+
+def test_who_else_may_ask_does_not_lock_the_controller_out() -> None:
+    def allowed(tls: dict[str, Any]) -> list[str]:
+        config = yaml.safe_load(render(DEPLOYMENT, {"tls": tls}).one("ConfigMap")["data"]["config.yaml"])
+        identities: list[str] = config["tls"]["allowedIdentities"]
+        return identities
+
+    bridge = "spiffe://cluster.local/ns/argo-rollouts/sa/argo-rollouts"
+    own = {"certManager": {"enabled": False}, "serverSecret": "mine", "clientSecret": "its"}
+    assert allowed({"allowedIdentities": ["ci.example.org"]}) == [bridge, "ci.example.org"]
+    assert allowed({"allowedIdentities": [bridge]}) == [bridge]
+    assert allowed(own | {"allowedIdentities": ["bridge.example.org"]}) == ["bridge.example.org"]
+    assert allowed(own) == [bridge]
+
+
+def test_own_secrets_take_the_place_of_cert_manager() -> None:
+    own = {"tls": {"certManager": {"enabled": False}, "serverSecret": "mine", "clientSecret": "its"}}
+    objects = render(DEPLOYMENT, own)
+
+    assert "Certificate" not in objects.kinds()
+    [pod] = pods(objects)
+    assert named(pod["volumes"], "skywalking-provider-tls")["secret"]["secretName"] == "mine"
+    values = yaml.safe_load(objects.one("ConfigMap", "skywalking-provider-values")["data"]["values.yaml"])
+    assert named(values["controller"]["volumes"], "skywalking-provider-bridge-tls")["secret"]["secretName"] == "its"
+
+
+def test_in_another_namespace_the_bridges_certificate_is_made_where_the_controller_is() -> None:
+    elsewhere = {
+        "argoRollouts": {"namespace": "argo-rollouts"},
+        "tls": {"certManager": {"issuerRef": {"name": "corporate", "kind": "ClusterIssuer"}}},
+    }
+    objects = render(DEPLOYMENT, elsewhere, namespace="skywalking")
+    bridge = objects.one("Certificate", "skywalking-provider-bridge")
+
+    assert bridge["metadata"]["namespace"] == "argo-rollouts"
+    assert bridge["spec"]["issuerRef"] == {"name": "corporate", "kind": "ClusterIssuer"}
+    assert objects.names("Issuer") == []

@@ -1,0 +1,95 @@
+"""The configuration that the chart writes is one that the service takes."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from install_tools import DEPLOYMENT, EVERYTHING, OVER_HTTP, SIDECAR, named, pods, render
+
+from skywalking_provider.config import load_config
+
+
+def test_the_service_takes_the_configuration(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(render(SIDECAR).one("ConfigMap")["data"]["config.yaml"])
+
+    config = load_config(file, {}, {})
+
+    assert str(config.socket) == "/run/skywalking/provider.sock"
+    assert config.socket_mode == 0o660
+    assert config.http is not None
+    assert config.http.listen == "0.0.0.0:9464"
+    assert config.page is not None
+    assert config.backends["prod"].basic is not None
+
+
+def test_the_service_of_a_deployment_takes_the_configuration(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(render(DEPLOYMENT).one("ConfigMap")["data"]["config.yaml"])
+
+    config = load_config(file, {}, {})
+
+    assert config.listen == "0.0.0.0:9500"
+    assert not config.insecure
+    assert config.tls is not None
+    assert config.tls.allowed_identities == ("spiffe://cluster.local/ns/argo-rollouts/sa/argo-rollouts",)
+
+
+def test_a_configuration_of_ones_own_is_taken_with_what_the_environment_adds(tmp_path: Path) -> None:
+    [pod] = pods(render(OVER_HTTP))
+    file = tmp_path / "config.yaml"
+    file.write_text("backends: {prod: {url: http://oap:12800}}\ntls: {allowedIdentities: [bridge.example.org]}\n")
+
+    config = load_config(file, {}, {each["name"]: each["value"] for each in pod["containers"][0]["env"]})
+
+    assert config.tls is not None
+    assert str(config.tls.cert_file) == "/etc/skywalking-provider/tls/tls.crt"
+    assert config.tls.allowed_identities == ("bridge.example.org",)
+    assert config.http is not None
+    assert str(config.http.bridges) == "/bridges"
+
+
+def test_a_configuration_of_ones_own_gets_the_charts_keys_by_the_environment() -> None:
+    own = {"image": {"repository": "r"}, "existingConfig": {"secret": "mine", "key": "c.yaml"}, "mode": "deployment"}
+    own["tls"] = {"certManager": {"enabled": True}}
+    objects = render(own)
+
+    assert objects.names("ConfigMap") == ["skywalking-provider-values"]
+    [pod] = pods(objects)
+    assert named(pod["volumes"], "skywalking-provider-config")["secret"] == {
+        "secretName": "mine",
+        "items": [{"key": "c.yaml", "path": "config.yaml"}],
+    }
+    assert {each["name"]: each["value"] for each in pod["containers"][0]["env"]} == {
+        "SWP_LISTEN": "0.0.0.0:9500",
+        "SWP_HTTP__LISTEN": "0.0.0.0:9464",
+        "SWP_PAGE__LISTEN": "127.0.0.1:9465",
+        "SWP_TLS__CERT_FILE": "/etc/skywalking-provider/tls/tls.crt",
+        "SWP_TLS__KEY_FILE": "/etc/skywalking-provider/tls/tls.key",
+        "SWP_TLS__CLIENT_CA_FILE": "/etc/skywalking-provider/tls/ca.crt",
+    }
+
+
+def test_every_key_of_a_backend_reaches_the_service(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(render(EVERYTHING).one("ConfigMap")["data"]["config.yaml"])
+    given = yaml.safe_load(EVERYTHING.read_text())["backends"]["prod"]
+
+    config = load_config(file, {}, {})
+
+    taken = config.model_dump(mode="json", by_alias=True)["backends"]["prod"]
+    assert {key: taken[key] for key in given if key not in ("headers", "tls")} == {
+        key: value for key, value in given.items() if key not in ("headers", "tls")
+    }
+    assert config.insecure
+    assert config.page is None
+
+
+def test_a_change_of_the_configuration_restarts_the_pods() -> None:
+    def environment(**changed: Any) -> list[dict[str, str]]:
+        [pod] = pods(render(DEPLOYMENT, changed))
+        env: list[dict[str, str]] = pod["containers"][0]["env"]
+        return env
+
+    assert environment() == environment(replicaCount=5)
+    assert environment() != environment(log={"level": "debug"})

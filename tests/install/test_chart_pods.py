@@ -1,0 +1,89 @@
+"""The chart's own pods: what they may, where they run, how they are found and asked."""
+
+import yaml
+from install_tools import DEPLOYMENT, EVERYTHING, named, pods, render
+
+
+def test_its_pods_have_no_token_of_kubernetes_no_root_and_nothing_to_write_to_but_tmp() -> None:
+    objects = render(DEPLOYMENT)
+    [pod] = pods(objects)
+
+    assert pod["automountServiceAccountToken"] is False
+    assert objects.one("ServiceAccount")["automountServiceAccountToken"] is False
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    [container] = pod["containers"]
+    assert container["securityContext"] == {
+        "runAsUser": 999,
+        "runAsGroup": 999,
+        "runAsNonRoot": True,
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    assert [mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly")] == ["/tmp"]  # noqa: S108
+
+
+def test_its_replicas_are_spread_and_survive_a_drain() -> None:
+    objects = render(DEPLOYMENT, arguments=("--set=autoscaling.enabled=false",))
+    deployment = objects.one("Deployment")
+    [pod] = pods(objects)
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+
+    assert deployment["spec"]["replicas"] == 2
+    assert deployment["spec"]["strategy"] == {"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
+    assert [constraint["topologyKey"] for constraint in pod["topologySpreadConstraints"]] == [
+        "kubernetes.io/hostname",
+        "topology.kubernetes.io/zone",
+    ]
+    for constraint in pod["topologySpreadConstraints"]:
+        assert constraint["labelSelector"]["matchLabels"].items() <= labels.items()
+    budget = objects.one("PodDisruptionBudget")["spec"]
+    assert budget["maxUnavailable"] == 1
+    assert budget["selector"]["matchLabels"].items() <= labels.items()
+
+
+def test_an_autoscaler_owns_the_replicas() -> None:
+    objects = render(DEPLOYMENT)
+
+    assert "replicas" not in objects.one("Deployment")["spec"]
+    assert objects.one("HorizontalPodAutoscaler")["spec"]["scaleTargetRef"]["name"] == "skywalking-provider"
+
+
+def test_the_service_shows_the_bridge_every_replica() -> None:
+    objects = render(DEPLOYMENT)
+    service = objects.one("Service")["spec"]
+    labels = objects.one("Deployment")["spec"]["template"]["metadata"]["labels"]
+
+    assert service["clusterIP"] == "None"
+    assert service["ports"] == [{"name": "tls-grpc", "port": 9500, "targetPort": "grpc"}]
+    assert service["selector"].items() <= labels.items()
+
+
+def test_pods_are_asked_over_http_whether_they_are_ready() -> None:
+    [pod] = pods(render(DEPLOYMENT))
+    [container] = pod["containers"]
+
+    assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": 9464}
+    assert container["startupProbe"]["httpGet"] == {"path": "/readyz", "port": 9464}
+    assert container["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": 9464}
+
+
+def test_what_a_pod_may_get_it_gets() -> None:
+    objects = render(EVERYTHING)
+    deployment = objects.one("Deployment")
+    pod, values = deployment["spec"]["template"]["spec"], yaml.safe_load(EVERYTHING.read_text())
+    [container] = pod["containers"]
+
+    for key in ("imagePullSecrets", "tolerations", "affinity", "terminationGracePeriodSeconds"):
+        assert pod[key] == values[key]
+    assert deployment["spec"]["template"]["metadata"]["annotations"] == values["podAnnotations"]
+    assert container["image"] == "registry.example.org/skywalking-provider:0.1.0-rc.1"
+    assert container["args"][-1:] == values["extraArgs"]
+    assert container["env"][-1:] == values["extraEnv"]
+    assert container["volumeMounts"][-1:] == values["extraVolumeMounts"]
+    assert named(pod["volumes"], "cache")
+    asking, watching = objects.one("NetworkPolicy")["spec"]["ingress"]
+    assert asking["from"][0]["podSelector"] == {"matchLabels": {"app.kubernetes.io/name": "argo-rollouts"}}
+    assert watching["from"] == values["networkPolicy"]["monitoring"]
+    assert objects.one("NetworkPolicy")["spec"]["egress"][-1:] == values["networkPolicy"]["extraEgress"]

@@ -1,0 +1,108 @@
+"""The page while somebody uses it: filters, what is renewed and what stays, what is older."""
+
+from datetime import timedelta
+
+import pytest
+from page_bench import NOON, record, run
+from page_visitor import visiting
+from playwright.async_api import Browser, expect
+
+from skywalking_provider.mock_oap import ManualClock
+from skywalking_provider.model import Phase
+from skywalking_provider.page.history import History
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_a_filter_narrows_the_list_and_stays_in_the_address(
+    chromium: Browser, busy: History, clock: ManualClock
+) -> None:
+    async with visiting(chromium, busy, clock) as visitor:
+        await visitor.go()
+        await visitor.page.select_option("#namespace", "shop")
+        await visitor.page.fill("#name", "checkout")
+
+        await expect(visitor.page.locator("details.entry")).to_have_count(2)
+        assert visitor.page.url.endswith("/?namespace=shop&name=checkout")
+        await visitor.page.reload()
+        await expect(visitor.page.locator("details.entry")).to_have_count(2)
+        assert await visitor.page.input_value("#name") == "checkout"
+        await visitor.page.fill("#name", "nobody")
+        await expect(visitor.page.locator("#empty")).to_contain_text("No measurement matches")
+        await visitor.page.click("text=Clear the filter")
+        await expect(visitor.page.locator("details.entry")).to_have_count(len(busy))
+
+
+async def test_it_renews_itself_and_keeps_what_is_open_typed_and_chosen(
+    chromium: Browser, history: History, clock: ManualClock
+) -> None:
+    history.add(record(name="first"))
+    async with visiting(chromium, history, clock) as visitor:
+        await visitor.page.clock.install()
+        await visitor.go("/?namespace=bookinfo")
+        await visitor.page.click("#s1")
+        await visitor.page.focus("#s1")
+        history.add(record(NOON + timedelta(minutes=1), name="second"))
+        history.add(record(NOON, name="elsewhere", whose=run("cart", namespace="shop")))
+        await visitor.page.clock.fast_forward(6000)
+
+        await expect(visitor.page.locator("details.entry")).to_have_count(2)
+        assert await visitor.page.locator("details.entry .metric").first.inner_text() == "second"
+        assert await visitor.page.get_attribute("#m1", "open") is not None
+        assert await visitor.page.evaluate("document.activeElement.id") == "s1"
+        assert await visitor.page.input_value("#namespace") == "bookinfo"
+        assert await visitor.page.locator("#namespace option").all_inner_texts() == ["All", "bookinfo", "shop"]
+        assert visitor.complaints == []
+
+
+async def test_a_measurement_that_waits_is_renewed_in_its_place(
+    chromium: Browser, history: History, clock: ManualClock
+) -> None:
+    history.add(record(phase=Phase.RUNNING, message="NO_DATA nothing yet"))
+    async with visiting(chromium, history, clock) as visitor:
+        await visitor.page.clock.install()
+        await visitor.go()
+        await visitor.page.click("#s1")
+        history.add(record(phase=Phase.SUCCESSFUL))
+        await visitor.page.clock.fast_forward(6000)
+
+        await expect(visitor.page.locator("#m1 .phase")).to_have_text("Successful")
+        assert await visitor.page.get_attribute("#m1", "open") is not None
+        assert "answer 2" in await visitor.page.inner_text("#m1")
+
+
+async def test_it_can_be_paused(chromium: Browser, history: History, clock: ManualClock) -> None:
+    async with visiting(chromium, history, clock) as visitor:
+        await visitor.page.clock.install()
+        await visitor.go()
+        await visitor.page.click("#pause")
+        history.add(record())
+        await visitor.page.clock.fast_forward(60_000)
+        assert "No measurement yet" in await visitor.shown()
+
+        await visitor.page.click("#pause")
+        await expect(visitor.page.locator("details.entry")).to_have_count(1)
+
+
+async def test_a_service_that_is_gone_is_said_to_be_gone(
+    chromium: Browser, history: History, clock: ManualClock
+) -> None:
+    async with visiting(chromium, history, clock) as visitor:
+        await visitor.page.clock.install()
+        await visitor.go()
+        await visitor.page.context.set_offline(True)
+        await visitor.page.clock.fast_forward(6000)
+
+        await expect(visitor.page.locator("#live-text")).to_have_text("the service does not answer")
+
+
+async def test_older_measurements_are_a_click_away(chromium: Browser, history: History, clock: ManualClock) -> None:
+    for at in range(100):
+        history.add(record(NOON + timedelta(minutes=at)))
+    async with visiting(chromium, history, clock) as visitor:
+        await visitor.go("/?namespace=bookinfo")
+        assert "The latest 40 of 100 measurements" in await visitor.shown()
+        await visitor.page.click("text=Show all 100")
+
+        await expect(visitor.page.locator("details.entry")).to_have_count(100)
+        assert visitor.page.url.endswith("/?namespace=bookinfo&all=1")
