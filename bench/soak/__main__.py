@@ -14,11 +14,12 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.machine import about
+from bench.soak.bites import Record, harmless, rows
 from bench.soak.canaries import KINDS, leaked
 from bench.soak.load import Ledger, Load
 from bench.soak.parts import Parts, parts
 from bench.soak.steady import Growth, Sample, growths
-from bench.soak.weather import weather
+from bench.soak.weather import SIGNS, weather
 
 _CALM_END_SECONDS = 20.0
 _PATIENCE_SECONDS = 90.0
@@ -33,18 +34,18 @@ class Soak:
     def __init__(self, parts: Parts, seconds: float, console: Console) -> None:
         self._parts, self._seconds, self._console = parts, seconds, console
         self._began = time.monotonic()
-        self._now = "calm"
         self.ledger = Ledger()
+        self.record = Record(self._elapsed)
         self.samples: dict[str, list[Sample]] = {"service": [], "bridge": []}
 
     async def run(self, rate: float) -> None:
         """Load and weather; the load ends in calm, and everything that was begun must end."""
-        load = Load(self._parts, self.ledger)
+        load = Load(self._parts, self.ledger, self.record)
         watching = [asyncio.create_task(self._sample()), asyncio.create_task(self._tell())]
         try:
             async with asyncio.timeout(self._seconds + _PATIENCE_SECONDS), asyncio.TaskGroup() as group:
                 group.create_task(load.bear(rate / len(KINDS), self._seconds))
-                group.create_task(weather(self._parts, self._seconds - _CALM_END_SECONDS, self._turn))
+                group.create_task(weather(self._parts, self._seconds - _CALM_END_SECONDS, self.record))
         except TimeoutError:
             self.ledger.breaks(f"{self.ledger.in_flight} measurements did not end")
         finally:
@@ -71,15 +72,21 @@ class Soak:
                     self.ledger.breaks(f"{name}: {growth.what} grew by {growth.grows:.1f}, bound {growth.bound:.1f}")
         return grown
 
-    def _turn(self, weather: str) -> None:
-        self._now = weather
+    def judge_the_weather(self) -> None:
+        """A spell that hurt nobody broke a promise."""
+        for seen, missing in harmless(self.record, SIGNS):
+            self.ledger.breaks(f"the spell {seen.name!r} at {seen.began:.0f} s hurt nobody: {missing}")
+
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._began
 
     async def _sample(self) -> None:
         while True:
             for name, pid in (("service", self._parts.service.pid), ("bridge", self._parts.bridge)):
                 try:
                     if pid:
-                        self.samples[name].append(Sample.of(pid, time.monotonic() - self._began))
+                        self.record.process(name, pid)
+                        self.samples[name].append(Sample.of(pid, self._elapsed()))
                 except (ProcessLookupError, FileNotFoundError):
                     continue
             await asyncio.sleep(1)
@@ -90,8 +97,9 @@ class Soak:
             last = {name: samples[-1] for name, samples in self.samples.items() if samples}
             sizes = " · ".join(f"{name} {s.resident_mib:.0f} MiB {s.files} files" for name, s in last.items())
             self._console.print(
-                f"{time.monotonic() - self._began:5.0f} s  {self.ledger.begun.total()} begun, "
-                f"{self.ledger.in_flight} in flight, {self.ledger.broken} promises broken · {sizes} · {self._now}",
+                f"{self._elapsed():5.0f} s  {self.ledger.begun.total()} begun, "
+                f"{self.ledger.in_flight} in flight, {self.ledger.broken} promises broken"
+                f" · {sizes} · {self.record.now.name}",
                 highlight=False,
                 soft_wrap=True,
             )
@@ -101,12 +109,19 @@ def tables(raw: dict[str, Any]) -> Iterator[Table]:
     """What a soak gave, for the terminal."""
     ends = Table("measurements", "begun", "ended", title="What became of them", title_justify="left")
     for kind, begun in raw["begun"].items():
-        ends.add_row(kind, str(begun), ", ".join(f"{count} {phase}" for phase, count in raw["ended"][kind].items()))
+        ends.add_row(kind, str(begun), _counts(raw["ended"][kind]))
     yield ends
-    waits = Table("reason", "times", title="Why they waited", title_justify="left")
-    for reason, times in raw["waits"].items():
-        waits.add_row(reason, str(times))
-    yield waits
+    spells = Table(
+        *("weather", "times", "answers", "waits", "lost", "replaced", "slowest tenth, s", "hurt nobody"),
+        title="What each spell did",
+        title_justify="left",
+    )
+    for row in raw["weather"]:
+        waits, replaced = (_counts(row[key]) for key in ("waits", "replaced"))
+        slowest = f"{row['slowestTenthSeconds']:.3f}"
+        lost, unhurt = (str(row[key] or "") for key in ("lost", "harmless"))
+        spells.add_row(row["weather"], str(row["times"]), str(row["answers"]), waits, lost, replaced, slowest, unhurt)
+    yield spells
     calls = Table("call", "made", "longest, s", title="Calls of Argo's", title_justify="left")
     for op, made in raw["calls"].items():
         calls.add_row(op, str(made), f"{raw['longestSeconds'][op]:.2f}")
@@ -118,6 +133,10 @@ def tables(raw: dict[str, Any]) -> Iterator[Table]:
     yield grown
 
 
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {what}" for what, count in counts.items())
+
+
 async def soaked(seconds: float, rate: float, console: Console) -> dict[str, Any]:
     """A soak and what it gave."""
     with tempfile.TemporaryDirectory(prefix="soak-") as home:
@@ -125,6 +144,7 @@ async def soaked(seconds: float, rate: float, console: Console) -> dict[str, Any
         async with parts(folder) as running:
             soak = Soak(running, seconds, console)
             await soak.run(rate)
+            soak.judge_the_weather()
         for log in ("service.log", "argo-host.log"):
             if leaked((folder / log).read_text(errors="replace")):
                 soak.ledger.breaks(f"a secret in {log}")
@@ -139,7 +159,7 @@ async def soaked(seconds: float, rate: float, console: Console) -> dict[str, Any
         "rate": rate,
         "begun": dict(ledger.begun),
         "ended": ended,
-        "waits": dict(ledger.waits),
+        "weather": list(rows(soak.record, SIGNS)),
         "calls": dict(ledger.calls),
         "longestSeconds": ledger.longest,
         "lostWithTheBridge": ledger.lost_with_the_bridge,

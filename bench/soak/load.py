@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from bench.soak.bites import Record
 from bench.soak.canaries import KINDS, LEAKY, Kind, analysis_run, broken_promises, leaked, lost_with_the_bridge
 from bench.soak.parts import RUN_TIMEOUT_SECONDS, Parts
 from skywalking_provider.demo.host import HostError
@@ -25,7 +26,6 @@ class Ledger:
 
     begun: Counter[str] = field(default_factory=Counter)
     ended: Counter[tuple[str, str]] = field(default_factory=Counter)
-    waits: Counter[str] = field(default_factory=Counter)
     calls: Counter[str] = field(default_factory=Counter)
     longest: dict[str, float] = field(default_factory=dict)
     lost_with_the_bridge: int = 0
@@ -66,8 +66,8 @@ class Measure:
 class Load:
     """So many runs a second, whatever becomes of those before; the workers take them as Argo's do."""
 
-    def __init__(self, parts: Parts, ledger: Ledger) -> None:
-        self._parts, self._ledger = parts, ledger
+    def __init__(self, parts: Parts, ledger: Ledger, record: Record) -> None:
+        self._parts, self._ledger, self._record = parts, ledger, record
         self._workers = asyncio.Semaphore(WORKERS)
 
     async def bear(self, runs_per_second: float, seconds: float) -> None:
@@ -103,8 +103,6 @@ class Load:
             one.measurement = await self._answer("resume", one.kind, request | {"measurement": one.measurement})
         if one.ended:
             self._ledger.ended[one.kind.name, one.measurement["phase"]] += 1
-        else:
-            self._ledger.waits[one.measurement["message"].partition(" ")[0]] += 1
 
     async def _answer(self, op: str, kind: Kind, request: dict[str, Any]) -> dict[str, Any]:
         began = time.monotonic()
@@ -118,8 +116,10 @@ class Load:
         killed = self._parts.bridge_killed_since(began)
         for promise in broken_promises(kind, measurement | instants, time.time(), bridge_killed=killed):
             self._ledger.breaks(promise)
-        if killed and lost_with_the_bridge(measurement):
-            self._ledger.lost_with_the_bridge += 1
+        lost = killed and lost_with_the_bridge(measurement)
+        self._ledger.lost_with_the_bridge += lost
+        wait = measurement["message"].partition(" ")[0] if measurement["phase"] == "Running" else None
+        self._record.answer(answer["elapsedMs"] / 1000, wait, lost=lost)
         return measurement
 
     async def _call(self, op: str, request: dict[str, Any]) -> dict[str, Any]:
