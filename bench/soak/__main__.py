@@ -16,7 +16,8 @@ from rich.table import Table
 from bench.machine import about
 from bench.soak.bites import Record, harmless, rows
 from bench.soak.canaries import KINDS, leaked
-from bench.soak.load import Ledger, Load
+from bench.soak.ledger import Ledger
+from bench.soak.load import Load
 from bench.soak.parts import Parts, parts
 from bench.soak.steady import Growth, Sample, growths
 from bench.soak.weather import SIGNS, weather
@@ -55,6 +56,8 @@ class Soak:
                 task.cancel()
         if not self._parts.service.runs:
             self.ledger.breaks("the service ended by itself")
+        if not self.ledger.calls["terminate"]:
+            self.ledger.breaks("nothing was terminated: of the runs that were aborted nothing was Running")
 
     def grown(self) -> dict[str, list[Growth]]:
         """What grew in the second half; a process that was replaced in it broke a promise."""
@@ -111,17 +114,7 @@ def tables(raw: dict[str, Any]) -> Iterator[Table]:
     for kind, begun in raw["begun"].items():
         ends.add_row(kind, str(begun), _counts(raw["ended"][kind]))
     yield ends
-    spells = Table(
-        *("weather", "times", "answers", "waits", "lost", "replaced", "slowest tenth, s", "hurt nobody"),
-        title="What each spell did",
-        title_justify="left",
-    )
-    for row in raw["weather"]:
-        waits, replaced = (_counts(row[key]) for key in ("waits", "replaced"))
-        slowest = f"{row['slowestTenthSeconds']:.3f}"
-        lost, unhurt = (str(row[key] or "") for key in ("lost", "harmless"))
-        spells.add_row(row["weather"], str(row["times"]), str(row["answers"]), waits, lost, replaced, slowest, unhurt)
-    yield spells
+    yield _spells(raw["weather"])
     calls = Table("call", "made", "longest, s", title="Calls of Argo's", title_justify="left")
     for op, made in raw["calls"].items():
         calls.add_row(op, str(made), f"{raw['longestSeconds'][op]:.2f}")
@@ -131,6 +124,21 @@ def tables(raw: dict[str, Any]) -> Iterator[Table]:
         for one in found:
             grown.add_row(name, one["what"], *(f"{one[key]:.1f}" for key in ("begins", "grows", "bound")))
     yield grown
+
+
+def _spells(weather: list[dict[str, Any]]) -> Table:
+    table = Table(title="What each spell did", title_justify="left")
+    table.add_column("weather", no_wrap=True)
+    for name in ("times", "answers", "a tenth took, s", "seen"):
+        table.add_column(name)
+    for row in weather:
+        seen = [f"{times} {reason}" for reason, times in row["waits"].items()]
+        seen += [f"{row['lost']} lost"] if row["lost"] else []
+        seen += [f"another {process}" for process in row["replaced"]]
+        seen += [f"[red]hurt nobody {row['harmless']} times"] if row["harmless"] else []
+        slowest = f"{row['slowestTenthSeconds']:.3f}"
+        table.add_row(row["weather"], str(row["times"]), str(row["answers"]), slowest, ", ".join(seen))
+    return table
 
 
 def _counts(counts: dict[str, int]) -> str:

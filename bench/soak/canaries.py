@@ -120,3 +120,26 @@ def broken_promises(kind: Kind, measurement: dict[str, Any], now: float, *, brid
         return
     if phase not in kind.ends:
         yield f"{kind.name} is {phase}: {message}"
+
+
+def broken_end(kind: Kind, before: dict[str, Any], after: dict[str, Any], *, bridge_killed: bool) -> Iterator[str]:
+    """What an answer to Terminate should not have been.
+
+    Successful would pass a step of a rollout that is aborted, Error would count against the canary, and what is not
+    finished would keep the run from its end.
+
+    Args:
+        kind: Of the metric.
+        before: The measurement that was Running.
+        after: What came back.
+        bridge_killed: Whether the bridge was, during the call or just before.
+    """
+    message = after.get("message", "")
+    if bridge_killed and lost_with_the_bridge(after):
+        return
+    if after["phase"] != "Inconclusive":
+        yield f"{kind.name} was terminated and is {after['phase']}: {message}"
+    if after.get("finishedAt") is None or after.get("resumeAt") is not None:
+        yield f"{kind.name} was terminated and is not finished: {message}"
+    if any(after.get(key) != before.get(key) for key in ("startedAt", "value")):
+        yield f"{kind.name} was terminated and is another measurement: {before} became {after}"

@@ -2,46 +2,33 @@
 
 import asyncio
 import json
+import math
 import time
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from bench.soak.bites import Record
-from bench.soak.canaries import KINDS, LEAKY, Kind, analysis_run, broken_promises, leaked, lost_with_the_bridge
+from bench.soak.canaries import (
+    KINDS,
+    LEAKY,
+    Kind,
+    analysis_run,
+    broken_end,
+    broken_promises,
+    leaked,
+    lost_with_the_bridge,
+)
+from bench.soak.ledger import Ledger
 from bench.soak.parts import RUN_TIMEOUT_SECONDS, Parts
 from skywalking_provider.demo.host import HostError
 
 LATE_SECONDS = 0.25
 WORKERS = 30
 """Argo's `--analysis-threads`: each has one run at a time and calls all its metrics at once."""
-_DEADLINES = {"run": RUN_TIMEOUT_SECONDS, "resume": RUN_TIMEOUT_SECONDS, "metadata": 2.0, "gc": 2.0}
-_KEPT = 20
-
-
-@dataclass(slots=True)
-class Ledger:
-    """What came of it."""
-
-    begun: Counter[str] = field(default_factory=Counter)
-    ended: Counter[tuple[str, str]] = field(default_factory=Counter)
-    calls: Counter[str] = field(default_factory=Counter)
-    longest: dict[str, float] = field(default_factory=dict)
-    lost_with_the_bridge: int = 0
-    broken: int = 0
-    examples: list[str] = field(default_factory=list)
-
-    @property
-    def in_flight(self) -> int:
-        """Begun and not ended."""
-        return self.begun.total() - self.ended.total()
-
-    def breaks(self, promise: str) -> None:
-        """Note a broken promise."""
-        self.broken += 1
-        if len(self.examples) < _KEPT:
-            self.examples.append(f"{datetime.now(UTC):%H:%M:%S} {promise}")
+_ABORTED_EVERY = 8
+"""One run in so many is aborted, up to four seconds after it began: what of it is Running then is terminated."""
+_DEADLINES = {"run": RUN_TIMEOUT_SECONDS, "resume": RUN_TIMEOUT_SECONDS, "terminate": 2.0, "metadata": 2.0, "gc": 2.0}
 
 
 @dataclass(slots=True)
@@ -51,11 +38,12 @@ class Measure:
     kind: Kind
     metric: dict[str, Any]
     measurement: dict[str, Any] | None = None
+    terminated: bool = False
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will come of it."""
-        return self.measurement is not None and self.measurement["phase"] != "Running"
+        """Whether nothing more is asked about it; whatever Terminate answers, it is asked once."""
+        return self.terminated or (self.measurement is not None and self.measurement["phase"] != "Running")
 
     @property
     def due(self) -> float:
@@ -85,42 +73,65 @@ class Load:
         measures = [Measure(kind, kind.metric(number)) for kind in kinds]
         for kind in kinds:
             self._ledger.begun[kind.name] += 1
+        aborted = time.time() + number % 5 if number % _ABORTED_EVERY == 0 else math.inf
         while open_ones := [one for one in measures if not one.ended]:
-            await asyncio.sleep(min(one.due for one in open_ones) - time.time())
+            await asyncio.sleep(min(aborted, *(one.due for one in open_ones)) - time.time())
+            aborting = time.time() >= aborted
             async with self._workers, asyncio.TaskGroup() as calls:
                 for one in open_ones:
-                    if one.due <= time.time():
-                        calls.create_task(self._go_on(run, one))
+                    if aborting or one.due <= time.time():
+                        calls.create_task(self._go_on(run, one, aborting=aborting))
         await self._call("metadata", {"metric": measures[0].metric})
         if number % 10 == 0:
             await self._call("gc", {"run": run, "metric": measures[0].metric, "limit": 10})
 
-    async def _go_on(self, run: dict[str, Any], one: Measure) -> None:
+    async def _go_on(self, run: dict[str, Any], one: Measure, *, aborting: bool) -> None:
         request = {"run": run, "metric": one.metric}
         if one.measurement is None:
-            one.measurement = await self._answer("run", one.kind, request)
+            one.measurement = await self._measure("run", one.kind, request)
+        elif aborting:
+            one.measurement = await self._terminate(one.kind, request, one.measurement)
+            one.terminated = True
         else:
-            one.measurement = await self._answer("resume", one.kind, request | {"measurement": one.measurement})
+            one.measurement = await self._measure("resume", one.kind, request | {"measurement": one.measurement})
         if one.ended:
-            self._ledger.ended[one.kind.name, one.measurement["phase"]] += 1
+            phase = one.measurement["phase"]
+            self._ledger.ended[one.kind.name, f"{phase} by Terminate" if one.terminated else phase] += 1
 
-    async def _answer(self, op: str, kind: Kind, request: dict[str, Any]) -> dict[str, Any]:
+    async def _measure(self, op: str, kind: Kind, request: dict[str, Any]) -> dict[str, Any]:
         began = time.monotonic()
+        measurement, took = await self._measurement(op, request)
+        instants = {key: _seconds(measurement.get(key)) for key in ("resumeAt", "finishedAt")}
+        killed = self._parts.bridge_killed_since(began)
+        for promise in broken_promises(kind, measurement | instants, time.time(), bridge_killed=killed):
+            self._ledger.breaks(promise)
+        lost = self._lost(measurement, killed=killed)
+        wait = measurement["message"].partition(" ")[0] if measurement["phase"] == "Running" else None
+        self._record.answer(took, wait, lost=lost)
+        return measurement
+
+    async def _terminate(self, kind: Kind, request: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
+        began = time.monotonic()
+        measurement, _ = await self._measurement("terminate", request | {"measurement": before})
+        killed = self._parts.bridge_killed_since(began)
+        for promise in broken_end(kind, before, measurement, bridge_killed=killed):
+            self._ledger.breaks(promise)
+        self._lost(measurement, killed=killed)
+        return measurement
+
+    async def _measurement(self, op: str, request: dict[str, Any]) -> tuple[dict[str, Any], float]:
         answer = await self._call(op, request)
         measurement: dict[str, Any] = answer.get("measurement") or {  # what the controller makes of it
             "phase": "Error",
             "message": answer["error"],
             "finishedAt": datetime.now(UTC).isoformat(),
         }
-        instants = {key: _seconds(measurement.get(key)) for key in ("resumeAt", "finishedAt")}
-        killed = self._parts.bridge_killed_since(began)
-        for promise in broken_promises(kind, measurement | instants, time.time(), bridge_killed=killed):
-            self._ledger.breaks(promise)
+        return measurement, answer["elapsedMs"] / 1000
+
+    def _lost(self, measurement: dict[str, Any], *, killed: bool) -> bool:
         lost = killed and lost_with_the_bridge(measurement)
         self._ledger.lost_with_the_bridge += lost
-        wait = measurement["message"].partition(" ")[0] if measurement["phase"] == "Running" else None
-        self._record.answer(answer["elapsedMs"] / 1000, wait, lost=lost)
-        return measurement
+        return lost
 
     async def _call(self, op: str, request: dict[str, Any]) -> dict[str, Any]:
         self._ledger.calls[op] += 1

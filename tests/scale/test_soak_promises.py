@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bench.soak.canaries import BACKEND_TOKEN, KINDS, LEAKY, broken_promises, leaked, scenario, secret
+from bench.soak.canaries import BACKEND_TOKEN, KINDS, LEAKY, broken_end, broken_promises, leaked, scenario, secret
 from bench.soak.parts import child_of
 from bench.soak.steady import Sample, growths
 
@@ -55,6 +55,49 @@ def test_only_a_killed_bridge_excuses_an_error_and_only_argos_word_of_it() -> No
     assert broken("healthy", phase="Error", message=word, killed=True) == []
     assert broken("healthy", phase="Error", message=word) != []
     assert broken("healthy", phase="Error", message="BLOCK_INVALID", killed=True) != []
+
+
+RUNNING = {"phase": "Running", "startedAt": "2026-11-24T12:00:00Z", "resumeAt": "2026-11-24T12:00:10Z"}
+TERMINATED = {
+    "phase": "Inconclusive",
+    "startedAt": "2026-11-24T12:00:00Z",
+    "finishedAt": "2026-11-24T12:00:05Z",
+    "message": "M",
+}
+
+
+def broken_by(*, killed: bool = False, **answer: Any) -> list[str]:
+    return list(broken_end(KIND["healthy"], RUNNING, TERMINATED | answer, bridge_killed=killed))
+
+
+def test_what_is_terminated_ends_inconclusive_and_keeps_its_beginning() -> None:
+    assert broken_by() == []
+
+
+@pytest.mark.parametrize("phase", ["Running", "Successful", "Failed", "Error"])
+def test_no_other_phase_ends_what_is_terminated(phase: str) -> None:
+    assert broken_by(phase=phase) == [f"healthy was terminated and is {phase}: M"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({"finishedAt": None}, "is not finished"),
+        ({"resumeAt": "2026-11-24T12:00:10Z"}, "is not finished"),
+        ({"startedAt": "2026-11-24T12:00:05Z"}, "is another measurement"),
+        ({"value": "0.5"}, "is another measurement"),
+    ],
+)
+def test_what_is_terminated_is_finished_and_no_other(answer: dict[str, Any], words: str) -> None:
+    assert [words in promise for promise in broken_by(**answer)] == [True]
+
+
+def test_a_terminate_that_a_killed_bridge_took_with_it_is_excused_in_argos_words_alone() -> None:
+    lost = {"phase": "Error", "message": "Terminate rpc call error: unexpected EOF"}
+
+    assert broken_by(**lost, killed=True) == []
+    assert broken_by(**lost) != []
+    assert broken_by(phase="Error", killed=True) != []
 
 
 def test_planted_secrets_are_found() -> None:
