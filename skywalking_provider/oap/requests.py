@@ -75,13 +75,13 @@ class Requests:
             await asyncio.sleep(pause)
 
     async def _attempt(self, read: Read, errand: Errand) -> dict[str, Any]:
-        if self._breaker.refuses(time.monotonic()):
-            raise self._away()
+        if self._breaker.refuses(read, time.monotonic()):
+            raise self._away(read)
         async with self.slots.held(errand):
-            passage = self._breaker.admit(time.monotonic())  # it may have opened in the meantime
+            passage = self._breaker.admit(read, time.monotonic())  # it may have opened in the meantime
             self._tell_of_the_circuit()
             if passage is None:
-                raise self._away()
+                raise self._away(read)
             errand.asking = True
             try:
                 return await self._send(read, passage)
@@ -98,15 +98,17 @@ class Requests:
             failure = error
             raise
         finally:
-            self._observer.request_done(self._name, outcome_of(failure), time.monotonic() - began)
+            took = time.monotonic() - began
+            self._observer.request_done(self._name, outcome_of(failure), took)
             self._learn(read, passage, failure)
             self._tell_of_the_circuit()
+            self.slots.took(took)
 
     def _learn(self, read: Read, passage: Passage, failure: BaseException | None) -> None:
         match failure:
             case BackendAway() if failure.how is not Away.OTHER:
                 self._last_failure = failure.what
-                self._breaker.failed(passage, failure.how, read.topic, time.monotonic())
+                self._breaker.failed(passage, failure.how, read, time.monotonic())
             case None | ProviderError():
                 self._breaker.answered()
             case _:
@@ -119,17 +121,18 @@ class Requests:
         self._told = circuit
         self._observer.circuit_changed(self._name, circuit)
         if circuit is Circuit.CLOSED:
+            self.slots.forget()  # how long requests took while it was away
             _log.info("the backend answers again", backend=self._name)
         elif before is Circuit.CLOSED:
             _log.warning(
                 "the backend is away; it is tried now and then", backend=self._name, because=self._last_failure
             )
 
-    def _away(self) -> BackendAway:
+    def _away(self, read: Read) -> BackendAway:
         monotonic, now = time.monotonic(), self._now()
         since, next_try = (
             f"{now + timedelta(seconds=at - monotonic):%H:%M:%S %z}"
-            for at in (self._breaker.opened_at, self._breaker.next_try)
+            for at in (self._breaker.opened_at, self._breaker.next_try_of(read))
         )
         tried = (
             "it is tried just now" if self._breaker.circuit is Circuit.HALF_OPEN else f"the next try is at {next_try}"

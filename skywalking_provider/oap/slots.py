@@ -1,7 +1,6 @@
 """A bounded number of requests in flight to one OAP, shared fairly, and refused where waiting is in vain."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -39,7 +38,7 @@ class Slots:
         self._name = name
         self._size = size
         self._observer = observer
-        # The state: free slots, who waits for one while there is none, and how long a slot was held of late.
+        # The state: free slots, who waits for one while there is none, and how long a request took of late.
         self._free = size
         self._turns = Turns()
         self._seconds = 0.0
@@ -55,13 +54,18 @@ class Slots:
             BackendAway: PROVIDER_BUSY; there would be none, or was none, by the errand's deadline.
         """
         await self._take(errand)
-        began = time.monotonic()
         try:
             yield
         finally:
-            held = time.monotonic() - began
-            self._seconds += (held - self._seconds) * (_WEIGHT if self._seconds else 1.0)
             self._give_back()
+
+    def took(self, seconds: float) -> None:
+        """A request was sent, and this long is what it took, however it ended: by that the wait is foreseen."""
+        self._seconds += (seconds - self._seconds) * (_WEIGHT if self._seconds else 1.0)
+
+    def forget(self) -> None:
+        """What requests took is no measure any more of what they take."""
+        self._seconds = 0.0
 
     def join(self, errand: Errand, namespace: str) -> None:
         """Another namespace waits for the same: the errand may take its turn, too."""

@@ -172,6 +172,42 @@ async def test_one_slow_query_stops_nobody() -> None:
 
 
 @in_virtual_time
+async def test_a_slow_query_that_always_comes_first_keeps_the_circuit_open_for_nobody() -> None:
+    """It is asked all the time, so that it is there when a cool-down ends, and others are not."""
+    refusing = True
+
+    async def slow_for_one(read: Read) -> dict[str, Any]:
+        if refusing:
+            raise refused()
+        if read.variables["n"] == 0:
+            await asyncio.sleep(3600)
+        return {"n": read.variables["n"]}
+
+    async def ask_the_slow_one(backend: Backend) -> None:
+        while True:
+            await failing(backend, 0)
+            await asyncio.sleep(0.1)
+
+    async with backends_of({"prod": Scripted(slow_for_one)}, retries=0, answerTtl="0s") as backends:
+        slow = asyncio.create_task(ask_the_slow_one(backends.select(None, None, "team")))
+        await asyncio.sleep(2)
+        refusing = False
+        for _ in range(20):
+            await asyncio.sleep(1.03)
+            try:
+                answer = await backends.select(None, None, "others").read(question(1), Deadline.after(1))
+                break
+            except BackendAway:
+                continue
+        else:
+            pytest.fail("the circuit stayed open for an OAP that answers")
+        slow.cancel()
+
+    assert answer == {"n": 1}
+    assert monotonic() < 2 + 5 + 5 + 5 + 2  # the first cool-down, the slow probe's time, and its cool-down
+
+
+@in_virtual_time
 async def test_the_first_who_asks_for_the_clock_does_not_shorten_the_time_of_the_second() -> None:
     async def clock(_: Read) -> dict[str, Any]:
         await asyncio.sleep(3)

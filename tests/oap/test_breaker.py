@@ -7,8 +7,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from skywalking_provider.errors import Away
 from skywalking_provider.oap.breaker import Breaker, Passage
 from skywalking_provider.oap.observer import Circuit
+from skywalking_provider.plan import Read
 
 LIMIT, COOL_DOWN = 3, 5.0
+Q, OTHER = Read("q", {}), Read("other", {})
 
 
 def opened() -> Breaker:
@@ -19,9 +21,9 @@ def opened() -> Breaker:
 
 
 def fail(breaker: Breaker, how: Away, question: str = "q", now: float = 0.0) -> None:
-    passage = breaker.admit(now)
+    passage = breaker.admit(Read(question, {}), now)
     assert passage
-    breaker.failed(passage, how, question, now)
+    breaker.failed(passage, how, Read(question, {}), now)
 
 
 def test_failures_in_a_row_open_it() -> None:
@@ -57,46 +59,80 @@ def test_several_late_questions_open_it() -> None:
 def test_after_the_cool_down_one_request_tries_and_the_others_are_refused() -> None:
     breaker = opened()
 
-    assert breaker.admit(COOL_DOWN - 0.1) is None
-    assert breaker.admit(COOL_DOWN) is not None
+    assert breaker.admit(Q, COOL_DOWN - 0.1) is None
+    assert breaker.admit(Q, COOL_DOWN) is not None
     assert breaker.circuit is Circuit.HALF_OPEN
-    assert breaker.admit(COOL_DOWN + 60) is None
+    assert breaker.admit(Q, COOL_DOWN + 60) is None
 
 
 def test_the_probe_decides() -> None:
     breaker = opened()
-    fail(breaker, Away.LATE, now=COOL_DOWN)
+    fail(breaker, Away.UNREACHABLE, now=COOL_DOWN)
 
     assert breaker.circuit is Circuit.OPEN
-    assert breaker.next_try == 2 * COOL_DOWN
+    assert breaker.next_try_of(Q) == 2 * COOL_DOWN
     assert breaker.opened_at == 0.0  # away since then, still
 
-    breaker.admit(2 * COOL_DOWN)
+    breaker.admit(Q, 2 * COOL_DOWN)
     breaker.answered()
 
     assert breaker.circuit is Circuit.CLOSED
 
 
+def test_a_question_that_was_late_leaves_the_next_try_to_others_for_a_cool_down() -> None:
+    breaker = opened()
+    fail(breaker, Away.LATE, now=COOL_DOWN)
+
+    assert (breaker.next_try_of(OTHER), breaker.next_try_of(Q)) == (2 * COOL_DOWN, 3 * COOL_DOWN)
+    assert breaker.admit(Q, 2.9 * COOL_DOWN) is None
+    assert breaker.admit(OTHER, 2.9 * COOL_DOWN)
+
+
+def test_a_question_that_was_late_is_the_next_try_where_no_other_comes() -> None:
+    breaker = opened()
+    fail(breaker, Away.LATE, now=COOL_DOWN)
+
+    assert breaker.admit(Q, 3 * COOL_DOWN)
+
+
+def test_an_answer_takes_the_lateness_from_a_question() -> None:
+    breaker = opened()
+    fail(breaker, Away.LATE, now=COOL_DOWN)
+    breaker.answered()
+    for _ in range(LIMIT):
+        fail(breaker, Away.UNREACHABLE, now=60.0)
+
+    assert breaker.next_try_of(Q) == breaker.next_try_of(OTHER)
+
+
+def test_an_outage_in_which_every_probe_is_another_late_question_takes_bounded_memory() -> None:
+    breaker = opened()
+    for number in range(2000):
+        fail(breaker, Away.LATE, f"q{number}", now=COOL_DOWN * (number + 1))
+
+    assert len(breaker._late) < 1000
+
+
 def test_a_probe_that_is_given_up_lets_the_next_one_try_at_once() -> None:
     breaker = opened()
-    probe = breaker.admit(COOL_DOWN)
+    probe = breaker.admit(Q, COOL_DOWN)
     assert probe
     breaker.withdrawn(probe, COOL_DOWN + 1)
 
-    assert breaker.admit(COOL_DOWN + 1) is not None
+    assert breaker.admit(Q, COOL_DOWN + 1) is not None
 
 
 def test_stragglers_of_before_do_not_speak_for_the_probe() -> None:
     breaker = Breaker(LIMIT, COOL_DOWN)
-    stragglers = [breaker.admit(0.0) for _ in range(LIMIT + 2)]
+    stragglers = [breaker.admit(Q, 0.0) for _ in range(LIMIT + 2)]
     for one in stragglers[:LIMIT]:
         assert one
-        breaker.failed(one, Away.UNREACHABLE, "q", 0.0)
-    assert breaker.admit(COOL_DOWN)
+        breaker.failed(one, Away.UNREACHABLE, Q, 0.0)
+    assert breaker.admit(Q, COOL_DOWN)
     straggler = stragglers[-1]
     assert straggler
 
-    breaker.failed(straggler, Away.LATE, "q", COOL_DOWN)
+    breaker.failed(straggler, Away.LATE, Q, COOL_DOWN)
     breaker.withdrawn(straggler, COOL_DOWN)
 
     assert breaker.circuit is Circuit.HALF_OPEN
@@ -117,8 +153,8 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule()
     def ask(self) -> None:
-        refused = self.breaker.refuses(self.now)
-        passage = self.breaker.admit(self.now)
+        refused = self.breaker.refuses(Q, self.now)
+        passage = self.breaker.admit(Q, self.now)
         assert (passage is None) == refused
         if passage:
             self.out.append(passage)
@@ -133,13 +169,14 @@ class AnyOrder(RuleBasedStateMachine):
             self.breaker.answered()
             assert self.breaker.circuit is Circuit.CLOSED
         else:
-            self.breaker.failed(passage, how, "q", self.now)
+            self.breaker.failed(passage, how, Q, self.now)
 
     @invariant()
     def somebody_can_try_again(self) -> None:
         """It is never shut for good: open ends by time, half-open by its probe, which is still out."""
         if self.breaker.circuit is Circuit.OPEN:
-            assert not self.breaker.refuses(self.now + COOL_DOWN)
+            assert not self.breaker.refuses(OTHER, self.now + COOL_DOWN)
+            assert not self.breaker.refuses(Q, self.now + 2 * COOL_DOWN)
         if self.breaker.circuit is Circuit.HALF_OPEN:
             assert sum(one.round == self.breaker._round for one in self.out) == 1
 

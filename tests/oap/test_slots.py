@@ -8,7 +8,9 @@ from virtual import Scripted, backends_of, in_virtual_time, monotonic
 
 from skywalking_provider.errors import BackendAway, Reason
 from skywalking_provider.model import Deadline
-from skywalking_provider.oap import Backend, Observer
+from skywalking_provider.oap import UNOBSERVED, Backend, Observer
+from skywalking_provider.oap.errand import Errand
+from skywalking_provider.oap.slots import Slots
 from skywalking_provider.plan import Read
 
 
@@ -145,3 +147,43 @@ async def test_who_leaves_the_line_leaves_his_place_to_others() -> None:
         assert monotonic() == 2.0
         assert repr(backend.connected.slots) == "<Slots: 0 of 1 taken, 0 wait>"
     assert len(oap.asked) == 2
+
+
+@in_virtual_time
+async def test_after_an_outage_nobody_is_refused_for_how_long_requests_took_in_it() -> None:
+    hanging = True
+
+    async def hang_and_recover(_: Read) -> dict[str, Any]:
+        await asyncio.sleep(3600 if hanging else 0.02)
+        return {"a": 1}
+
+    oap = Scripted(hang_and_recover)
+    async with backends_of({"prod": oap}, maxRequests=4, retries=0, circuit={"failures": 4}) as backends:
+        backend = backends.select(None, None, "team")
+        await asyncio.gather(*asking(backend, range(4)), return_exceptions=True)  # five seconds each, in vain
+        hanging = False
+        await asyncio.sleep(5)
+        await backend.read(question(4), Deadline.after(5))
+
+        burst = await asyncio.gather(*asking(backend, range(100, 200), seconds=2))
+
+    assert burst == [{"a": 1}] * 100
+
+
+@in_virtual_time
+async def test_those_that_an_open_circuit_refuses_do_not_make_requests_look_short() -> None:
+    """They hold a slot for no time: whoever comes would be let wait, though his turn cannot come by his deadline."""
+    slots = Slots("prod", 1, UNOBSERVED)
+    for _ in range(3):
+        slots.took(1.0)
+    for _ in range(50):
+        async with slots.held(Errand(Deadline.after(5), ["team"])):
+            pass
+
+    async with slots.held(Errand(Deadline.after(5), ["team"])):
+        began = monotonic()
+        with pytest.raises(BackendAway) as refused:
+            async with slots.held(Errand(Deadline.after(0.5), ["team"])):
+                pass
+
+    assert (refused.value.reason, monotonic()) == (Reason.PROVIDER_BUSY, began)

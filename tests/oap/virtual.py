@@ -15,13 +15,13 @@ from skywalking_provider import model
 from skywalking_provider.config import BackendConfig
 from skywalking_provider.errors import Away, BackendAway
 from skywalking_provider.model import Deadline
-from skywalking_provider.oap import UNOBSERVED, Backends, Observer, answers, cached, open_backends, requests, slots
+from skywalking_provider.oap import UNOBSERVED, Backends, Observer, answers, cached, open_backends, requests
 from skywalking_provider.oap import flights as flights_module
 from skywalking_provider.oap.credentials import Credentials
 from skywalking_provider.plan import Read
 
 NOON = datetime(2026, 11, 24, 12, 0, 20, tzinfo=UTC)
-_MODULES: tuple[ModuleType, ...] = (model, answers, cached, flights_module, requests, slots)
+_MODULES: tuple[ModuleType, ...] = (model, answers, cached, flights_module, requests)
 
 
 def in_virtual_time(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
