@@ -32,6 +32,8 @@ class Dialect:
     """How the parser words its limit of tokens."""
     max_complexity: int
     """Default `maxQueryComplexity`; every selected field counts one."""
+    introspection_in_good_faith: bool
+    """Whether a request may ask for the schema, and for what makes a cycle in it, once only (graphql-java 21.5)."""
     ids_name_the_metric: bool
     """Whether the id of a value starts with the metric's name."""
     scope_is_obeyed: bool
@@ -117,6 +119,7 @@ _10_1: Final = Dialect(
     ambiguous_operation_is_json=True,
     old_token_words=False,
     max_complexity=3000,
+    introspection_in_good_faith=True,
     ids_name_the_metric=True,
     scope_is_obeyed=False,
     blank_names_have_own_id=True,
@@ -132,6 +135,7 @@ _9_6: Final = replace(
     _10_1,
     version="9.6.0",
     build="9.6.0-fb61128",
+    introspection_in_good_faith=False,
     not_found_has_text=False,
     ambiguous_operation_is_json=False,
     causes_name_their_class=False,

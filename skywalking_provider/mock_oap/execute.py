@@ -18,11 +18,20 @@ from graphql import (
 
 from skywalking_provider.mock_oap.coerce import CoercionError, check_variables
 from skywalking_provider.mock_oap.dialect import Dialect
+from skywalking_provider.mock_oap.faith import asked_too_often
 from skywalking_provider.mock_oap.limits import complexity, token_over_limit
 from skywalking_provider.mock_oap.resolvers import WITHOUT_STORAGE, Resolver, root
 from skywalking_provider.mock_oap.schema import schema_of
 from skywalking_provider.mock_oap.store import Store
-from skywalking_provider.mock_oap.words import Json, error, fetch_error, syntax_error, token_error, validation_errors
+from skywalking_provider.mock_oap.words import (
+    Json,
+    bad_faith,
+    error,
+    fetch_error,
+    syntax_error,
+    token_error,
+    validation_errors,
+)
 
 TEXT: Final = "text/plain"
 TEXT_UTF8: Final = "text/plain; charset=utf-8"
@@ -86,11 +95,21 @@ class Executor:
             if self.dialect.coercion_is_http_500:
                 return Answer.of_status(SERVER_ERROR, "Internal Server Error")
             return self._graphql({"errors": [wrong.answer]})
+        if refusal := self._refusal(document, operation, request):
+            return self._graphql({"errors": [refusal]})
+        return self._run(document, request)
+
+    def _refusal(
+        self, document: DocumentNode, operation: OperationDefinitionNode, request: GraphQLRequest
+    ) -> Json | None:
+        """Why a request that could be executed is not."""
         size = complexity(document, operation)
         if size > self.max_complexity:
-            message = f"maximum query complexity exceeded {size} > {self.max_complexity}"
-            return self._graphql({"errors": [error(message, "ExecutionAborted")]})
-        return self._run(document, request)
+            return error(f"maximum query complexity exceeded {size} > {self.max_complexity}", "ExecutionAborted")
+        if not self.dialect.introspection_in_good_faith:
+            return None
+        often = asked_too_often(self.schema, document, operation, request.variables)
+        return bad_faith(often) if often else None
 
     def _run(self, document: DocumentNode, request: GraphQLRequest) -> Answer:
         result = execute_sync(

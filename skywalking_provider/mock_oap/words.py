@@ -78,6 +78,12 @@ def _offending(body: str, position: int) -> str:
     return "<EOF>" if token.kind is TokenKind.EOF else body[position : position + token.end - token.start]
 
 
+def bad_faith(field: str) -> Json:
+    """The refusal of a request that walks the schema in a cycle, or twice."""
+    message = f"This request is not asking for introspection in good faith - {field} is present too often!"
+    return error(message, "BadFaithIntrospection")
+
+
 def fetch_error(failed: GraphQLError, dialect: Dialect) -> Json:
     """A field whose read failed."""
     cause = failed.original_error
