@@ -1,7 +1,7 @@
 """The page as HTML: templates that escape everything, and nothing that is not in this package."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -18,7 +18,11 @@ from skywalking_provider.page.chart import HEIGHT, ROOM, WIDTH, Chart, chart_of
 from skywalking_provider.page.entry import Entry
 from skywalking_provider.page.filters import FEW, Filter
 from skywalking_provider.page.history import History
+from skywalking_provider.page.words import printable
+from skywalking_provider.series import Series
 
+PIECE = 16 * 1024
+"""Characters of the page that are rendered at a time, a millisecond or two; more where one chart has more."""
 PHASES = (Phase.FAILED, Phase.ERROR, Phase.INCONCLUSIVE, Phase.RUNNING, Phase.SUCCESSFUL)
 _MAX_JSON_LINES = 60
 _COLUMNS = 96
@@ -29,9 +33,14 @@ class Shown:
     """An entry with what is computed for it."""
 
     entry: Entry
-    charts: tuple[Chart, ...]
     value: str
     requests: tuple[tuple[str, str], ...]
+
+    def chart(self, series: Series) -> Chart:
+        """One of its series: each when it is drawn, for one of 500 minutes takes some milliseconds."""
+        entry = self.entry
+        speaks_of_it = (len(entry.series) == 1 or entry.calls is not None) and not series.name.startswith("calls")
+        return chart_of(series, entry.window, entry.success if speaks_of_it else "")
 
 
 class View:
@@ -51,18 +60,22 @@ class View:
             lstrip_blocks=True,
         )
         environment.filters |= {"clock": _clock, "date": _date, "seconds": _seconds, "window": window_text}
-        environment.filters |= {"length": len, "count": lambda number: f"{number:,}".replace(",", "\N{NO-BREAK SPACE}")}
+        environment.filters |= {
+            "shown": shown,
+            "length": len,
+            "count": lambda number: f"{number:,}".replace(",", "\N{NO-BREAK SPACE}"),
+        }
         environment.globals |= {"WIDTH": WIDTH, "HEIGHT": HEIGHT, "ROOM": ROOM, "PHASES": PHASES}
         environment.globals |= {"version": __version__, "backends": sorted(backends), "most": most}
         self._template = environment.get_template("page.html")
 
-    def page(self, history: History, wanted: Filter, now: datetime) -> str:
-        """The whole page for a filter."""
+    def page(self, history: History, wanted: Filter, now: datetime) -> Iterator[str]:
+        """The page for a filter as it is when its first piece is taken; other work may be done before the next."""
         counts = history.count(wanted)
         found = history.find(wanted, len(history) if wanted.all else FEW)
         matching = sum(number for phase, number in counts.items() if not wanted.phases or phase in wanted.phases)
-        return self._template.render(
-            entries=[shown(entry) for entry in found],
+        texts = self._template.generate(
+            entries=found,
             matching=matching,
             kept=len(history),
             counts=counts,
@@ -72,6 +85,14 @@ class View:
             revision=history.revision,
             now=now,
         )
+        piece, size = list[str](), 0
+        for text in texts:
+            piece.append(text)
+            size += len(text)
+            if size >= PIECE:
+                yield "".join(piece)
+                piece, size = [], 0
+        yield "".join(piece)
 
 
 def static(name: str) -> bytes:
@@ -81,19 +102,15 @@ def static(name: str) -> bytes:
 
 def shown(entry: Entry) -> Shown:
     """Everything that is to be seen of one entry."""
-    condition = entry.success if len(entry.series) == 1 or entry.calls is not None else ""
-    charts = tuple(
-        chart_of(series, entry.window, "" if series.name.startswith("calls") else condition) for series in entry.series
-    )
     requests = tuple((query_text(one.query), _json(one.variables)) for one in entry.requests)
-    return Shown(entry, charts, _json(entry.value), requests)
+    return Shown(entry, _json(entry.value), requests)
 
 
 @lru_cache(maxsize=256)
 def query_text(text: str) -> str:
     """A query as a person reads it; as it is where it was shortened."""
     try:
-        return "\n".join(pretty.query_lines(text))
+        return printable("\n".join(pretty.query_lines(text)))
     except GraphQLError:
         return text
 
@@ -108,7 +125,7 @@ def _json(value: str) -> str:
         lines = pretty.json_lines(json.loads(value), _COLUMNS)
     except ValueError:
         return value
-    return "\n".join(pretty.bounded(lines, _MAX_JSON_LINES, "the AnalysisRun may have all of it"))
+    return printable("\n".join(pretty.bounded(lines, _MAX_JSON_LINES, "the AnalysisRun may have all of it")))
 
 
 def _clock(instant: datetime) -> str:

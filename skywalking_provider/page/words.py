@@ -33,10 +33,9 @@ class Words:
     mask: Callable[[str], str] = str
 
     def text(self, text: str, most: int = _MAX_TEXT) -> str:
-        """At most so many characters, none of which writes backwards or rings a bell."""
+        """At most so many characters, all of them printable."""
         text = self.mask(text)
-        text = text if len(text) <= most else f"{text[: most - 1]}…"
-        return "".join(one if one.isprintable() or one in "\n\t" else "\N{REPLACEMENT CHARACTER}" for one in text)
+        return printable(text if len(text) <= most else f"{text[: most - 1]}…")
 
     def name(self, text: str) -> str:
         """As long as a name of Kubernetes may be."""
@@ -65,3 +64,8 @@ class Words:
 
     def _bucket(self, bucket: Bucket) -> Bucket:
         return self.text(bucket, _MAX_BUCKET) if isinstance(bucket, str) else bucket
+
+
+def printable(text: str) -> str:
+    """The text without what writes backwards, rings a bell or cannot be written at all."""
+    return "".join(one if one.isprintable() or one in "\n\t" else "\N{REPLACEMENT CHARACTER}" for one in text)

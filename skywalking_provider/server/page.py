@@ -1,7 +1,8 @@
 """The page over HTTP: GET only, for the names it is meant for, under a policy that lets nothing in from elsewhere."""
 
+import asyncio
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import datetime
 
 from aiohttp import web
@@ -36,7 +37,8 @@ def page_app(config: PageConfig, history: History, view: View, now: Callable[[],
 
     async def page(request: web.Request) -> web.Response:
         wanted = filter_from(request.query, request.query.getall("phase", []))
-        return web.Response(text=view.page(history, wanted, now()), content_type="text/html")
+        body = _in_turns(view.page(history, wanted, now()))
+        return web.Response(body=body, content_type="text/html", charset="utf-8")
 
     app = web.Application(client_max_size=0, middlewares=[_only_for({host_and_port(config.listen)[0], *config.hosts})])
     app.router.add_get("/", page)
@@ -44,6 +46,13 @@ def page_app(config: PageConfig, history: History, view: View, now: Callable[[],
         app.router.add_get(f"/static/{name}", _file(static(name), kind))
     app.on_response_prepare.append(_protected)
     return app
+
+
+async def _in_turns(pieces: Iterable[str]) -> AsyncIterator[bytes]:
+    """A page of thousands takes seconds to render: measurements go on meanwhile."""
+    for piece in pieces:
+        yield piece.encode()
+        await asyncio.sleep(0)
 
 
 def _file(content: bytes, kind: str) -> Handler:

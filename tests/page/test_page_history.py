@@ -90,7 +90,7 @@ def test_credentials_that_an_oap_repeats_are_not_kept() -> None:
     kept.add(record(name=PLANTED, message=PLANTED, value=PLANTED, trail=trail))
 
     assert PLANTED not in str(kept.find(ALL, 1))
-    assert PLANTED not in View(["prod"], 10).page(kept, ALL, NOON)
+    assert PLANTED not in "".join(View(["prod"], 10).page(kept, ALL, NOON))
 
 
 def test_memory_is_bounded_however_large_measurements_are() -> None:
