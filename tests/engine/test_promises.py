@@ -162,7 +162,7 @@ def caches() -> Iterator[SimpleNamespace]:
     """The clock of the caches, to be put at a world's."""
     clock = SimpleNamespace(monotonic=lambda: 0.0)
     with pytest.MonkeyPatch.context() as patched:
-        for module in ("cached", "answers", "flights", "requests", "slots"):
+        for module in ("cached", "answers", "flights", "requests"):
             patched.setattr(f"skywalking_provider.oap.{module}.time", clock)
         yield clock
 
