@@ -1,5 +1,6 @@
 """The command line. Each command is a file of its own, imported when it is asked for."""
 
+import inspect
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -32,8 +33,10 @@ class _Commands(TyperGroup):
         if cmd_name not in _COMMANDS:
             return super().get_command(ctx, cmd_name)
         module = import_module(f"{__name__}.{cmd_name.replace('-', '_')}")
+        command = getattr(module, _COMMANDS[cmd_name])
+        purpose = (inspect.getdoc(command) or "").partition("\n\n")[0]  # whole: what typer takes of it ends in dots
         single = typer.Typer(add_completion=False, rich_markup_mode=None)
-        single.command(cmd_name)(getattr(module, _COMMANDS[cmd_name]))
+        single.command(cmd_name, short_help=purpose)(command)
         return typer.main.get_command(single)
 
 
