@@ -22,6 +22,11 @@ from skywalking_provider.spec import parse_block
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+LINKED = sorted(
+    page for pattern in ("*.md", "docs/**/*.md", "charts/*/*.md", "examples/*/*.md") for page in ROOT.glob(pattern)
+)
+FENCED = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\((?!https?:|mailto:)([^)\s]+)\)")
 SNIPPET = re.compile(r"^```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
 ARGUMENTS = {"canary-hash": "6c85f7bf4", "service-name": "canary|reviews|bookinfo|cluster-1|-", "hash": "6c85f7bf4"}
 PLUGIN = "skywalking/metrics"
@@ -76,6 +81,21 @@ def test_every_yaml_snippet_is_what_the_provider_takes(text: str) -> None:
             assert found, "a snippet of a kind that no test reads"
             for block in found:
                 parse_block(json.dumps(block).encode())
+
+
+def anchors(page: str) -> set[str]:
+    """Of the headings of a page, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", FENCED.sub("", page), re.MULTILINE)
+    return {re.sub(r"\s", "-", re.sub(r"[^\w\s-]", "", heading.lower())) for heading in headings}
+
+
+@pytest.mark.parametrize("page", LINKED, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_within_the_repository_leads_somewhere(page: Path) -> None:
+    for link in LINK.findall(FENCED.sub("", page.read_text())):
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target.read_text()), link
 
 
 async def test_the_readmes_second_example_rejects_the_mocks_bad_canary_and_says_why() -> None:

@@ -241,6 +241,14 @@ def test_uninstalling_leaves_what_was_theirs(tmp_path: Path, values: Path) -> No
     assert left["dashboard"] == THEIRS["dashboard"]
 
 
+def test_uninstalling_leaves_the_fs_group_because_nobody_can_tell_whose_it_is(tmp_path: Path) -> None:
+    uninstall = "--set=argoRollouts.uninstall=true"
+
+    for theirs in ({}, {"podSecurityContext": {"fsGroup": 999}}):
+        left = contained(tmp_path, contained(tmp_path, theirs), SIDECAR, uninstall)
+        assert left["podSecurityContext"] == {"fsGroup": 999, "runAsNonRoot": True}
+
+
 def test_a_release_without_values_has_none(tmp_path: Path) -> None:
     assert contained(tmp_path, None) == values_for_argo(SIDECAR)
 
