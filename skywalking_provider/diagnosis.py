@@ -28,7 +28,7 @@ async def cause_of_silence(spec: Spec, answered: Answered, backend: Backend, dea
     query = graphql.healed(spec, nullable=(await backend.dialect(deadline)).nullable)
     metrics = await _or_nothing(backend.metrics(deadline), {})
     services = await _or_nothing(backend.services(deadline), ())
-    for suspect in suspects_in(query, answered.sample.silent):
+    for suspect in suspects_in(spec.query, query, answered.sample.silent):
         if told := cause(suspect, metrics, services):
             return told
     return ""

@@ -68,7 +68,7 @@ def _answered(name: str, own: Own, query: Healed, data: Mapping[str, Any]) -> bo
     """Whether a read was answered, and not left out by a directive of its author."""
     if name in query.expressions and isinstance(data.get(name), dict) and data[name].get("error"):
         raise expression_error(name, str(data[name]["error"]))
-    check_mirror(own.node, query.fragments, data)
+    check_mirror(own.mirror, data)
     return name in data
 
 

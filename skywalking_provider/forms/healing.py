@@ -2,31 +2,26 @@
 
 Every V2 read of a query gets a companion that says, bucket by bucket, what is there. Where OAP can tell (9.5 and
 newer) it asks `isEmptyValue`; where it cannot, the calls of the same entity are the witness: a minute without calls has
-no values. What the author selected stays as it is.
+no values. What the author wrote stays as it is, to the letter; ours is written between.
 """
 
+import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from functools import cache
+from dataclasses import dataclass, field
 
 from cachetools import LRUCache, cached
 from graphql import (
-    ArgumentNode,
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
-    NameNode,
-    ObjectFieldNode,
     ObjectValueNode,
     OperationDefinitionNode,
-    SelectionNode,
-    SelectionSetNode,
     StringValueNode,
-    parse,
-    print_ast,
 )
 
 from skywalking_provider.errors import ProviderError, Reason
+from skywalking_provider.forms.mirror import Field, Fragments, mirror_of
+from skywalking_provider.forms.weaving import end, like, woven
 from skywalking_provider.spec.query import parse_query
 
 OURS = "swp_"
@@ -36,6 +31,7 @@ CALLS = f"{OURS}calls_"
 _CACHED_CHARACTERS = 1024 * 1024
 _SERIES, _LABELED = "readMetricsValues", "readLabeledMetricsValues"
 _SINGLE, _NULLABLE, _EXPRESSION = "readMetricsValue", "readNullableMetricsValue", "execExpression"
+_VALUE = "{ value isEmptyValue }"
 _BUCKETS = "{ label values { values { value isEmptyValue } } }"
 _OLD_BUCKETS = "{ label values { values { value } } }"
 _FROM_CALLS = frozenset(
@@ -51,13 +47,15 @@ class Own:
     """A read of the author.
 
     Attributes:
-        node: As he wrote it.
+        kind: The field of OAP's schema that he reads.
+        mirror: What he selected.
         metric: Its metric, where that is written out; None for an expression.
         companions: The aliases of the reads beside it.
         witnessed: Whether they tell what is there of it.
     """
 
-    node: FieldNode
+    kind: str
+    mirror: Field
     metric: str | None = None
     companions: frozenset[str] = frozenset()
     witnessed: bool = True
@@ -65,12 +63,12 @@ class Own:
     @property
     def single(self) -> bool:
         """Whether it gives one value of the whole window."""
-        return self.node.name.value in (_SINGLE, _NULLABLE)
+        return self.kind in (_SINGLE, _NULLABLE)
 
     @property
     def labeled(self) -> bool:
         """Whether it gives a list of series by label."""
-        return self.node.name.value == _LABELED
+        return self.kind == _LABELED
 
     @property
     def counts(self) -> bool:
@@ -87,24 +85,22 @@ class Healed:
         reads: The V2 reads by response name.
         expressions: The MQE reads by response name.
         errors: Those of them whose `error` the author did not select.
-        fragments: The document's fragments by name.
     """
 
     text: str
     reads: Mapping[str, Own] = field(default_factory=dict)
     expressions: Mapping[str, Own] = field(default_factory=dict)
     errors: frozenset[str] = frozenset()
-    fragments: Mapping[str, FragmentDefinitionNode] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class _Found:
-    """What is gathered on the way through the top-level fields."""
+    """What is gathered on the way through the top-level fields: the reads, and what is written where."""
 
     reads: dict[str, Own] = field(default_factory=dict)
     expressions: dict[str, Own] = field(default_factory=dict)
     errors: set[str] = field(default_factory=set)
-    selections: list[SelectionNode] = field(default_factory=list)
+    insertions: list[tuple[int, str]] = field(default_factory=list)
 
 
 @cached(LRUCache(maxsize=_CACHED_CHARACTERS, getsizeof=lambda healed: len(healed.text)))
@@ -119,18 +115,11 @@ def heal(query: str, *, nullable: bool) -> Healed:
         ProviderError: QUERY_INVALID, where absent minutes could not be told in what is written.
     """
     document = parse_query(query)
-    found = _Found()
-    for selection in _top_level(document):
-        _heal(selection, found, nullable=nullable)
-    definitions = tuple(
-        replace(one, selection_set=SelectionSetNode(selections=tuple(found.selections)))
-        if isinstance(one, OperationDefinitionNode)
-        else one
-        for one in document.definitions
-    )
     fragments = {one.name.value: one for one in document.definitions if isinstance(one, FragmentDefinitionNode)}
-    text = print_ast(DocumentNode(definitions=definitions))
-    return Healed(text, found.reads, found.expressions, frozenset(found.errors), fragments)
+    found = _Found()
+    for read in top_level(document):
+        _heal(read, query, fragments, found, nullable=nullable)
+    return Healed(woven(query, found.insertions), found.reads, found.expressions, frozenset(found.errors))
 
 
 def not_healed(query: str) -> Healed:
@@ -138,7 +127,12 @@ def not_healed(query: str) -> Healed:
     return Healed(query)
 
 
-def _top_level(document: DocumentNode) -> Iterator[FieldNode]:
+def top_level(document: DocumentNode) -> Iterator[FieldNode]:
+    """The fields at a query's root.
+
+    Raises:
+        ProviderError: QUERY_INVALID, where they are in a fragment.
+    """
     for definition in document.definitions:
         if isinstance(definition, OperationDefinitionNode):
             for selection in definition.selection_set.selections:
@@ -147,75 +141,66 @@ def _top_level(document: DocumentNode) -> Iterator[FieldNode]:
                 yield selection
 
 
-def _heal(read: FieldNode, found: _Found, *, nullable: bool) -> None:
-    name, kind = (read.alias or read.name).value, read.name.value
+def response_name(field: FieldNode) -> str:
+    """The name under which a field is answered."""
+    return (field.alias or field.name).value
+
+
+def _heal(read: FieldNode, query: str, fragments: Fragments, found: _Found, *, nullable: bool) -> None:
+    name, kind = response_name(read), read.name.value
     if name.startswith(OURS):
         raise _refused(f"the alias {name} begins with {OURS}, which the provider uses itself; write another")
-    found.selections.append(read)
     if kind == _EXPRESSION:
-        found.expressions[name] = Own(read)
+        found.expressions[name] = Own(kind, mirror_of(read, fragments))
         _check_expression(read, name)
         if not _selected(read, "error"):
             found.errors.add(name)
-            found.selections[-1] = _with_error(read)
+            found.insertions.append((end(read) - 1, " error "))  # before the brace that ends its selection
     elif kind in (_SERIES, _LABELED, _SINGLE, _NULLABLE):
         metric = _metric(read)
-        companions = list(_companions(read, name, metric, nullable=nullable))
-        found.selections += companions
-        aliases = frozenset(one.alias.value for one in companions if one.alias)
-        found.reads[name] = Own(read, metric, aliases, nullable or f"{CALLS}{name}" in aliases)
+        companions = dict(_companions(read, query, name, metric, nullable=nullable))
+        found.insertions += ((end(read), f"\n  {alias}: {text}") for alias, text in companions.items())
+        witnessed = nullable or f"{CALLS}{name}" in companions
+        found.reads[name] = Own(
+            kind, mirror_of(read, fragments), metric.value if metric else None, frozenset(companions), witnessed
+        )
 
 
-def _companions(read: FieldNode, name: str, metric: str | None, *, nullable: bool) -> Iterator[FieldNode]:
-    """The reads that tell what is there: of the same entity, in the same window, under the same directives."""
-    single = read.name.value in (_SINGLE, _NULLABLE)
+def _companions(
+    read: FieldNode, query: str, name: str, metric: StringValueNode | None, *, nullable: bool
+) -> Iterator[tuple[str, str]]:
+    """The reads that tell what is there: of the same entity, in the same window, under the same directives.
+
+    Yields:
+        Aliases and what is read under them.
+    """
+    kind = read.name.value
+    kept = ("condition", "duration", "labels") if kind == _LABELED else ("condition", "duration")
+    single = kind in (_SINGLE, _NULLABLE)
     if nullable:
-        kind = _NULLABLE if single else read.name.value
-        yield _companion(read, f"{PRESENT}{name}", kind, "{ value isEmptyValue }" if single else _BUCKETS)
+        asked = like(read, query, _NULLABLE if single else kind, kept)
+        yield f"{PRESENT}{name}", f"{asked} {_VALUE if single else _BUCKETS}"
         return
     if not single:
-        yield _companion(read, f"{PRESENT}{name}", read.name.value, _OLD_BUCKETS)
-    if metric in _FROM_CALLS:
-        calls = f"{metric.removesuffix(_last_word(metric))}cpm"
-        yield _with_metric(_companion(read, f"{CALLS}{name}", _SERIES, _OLD_BUCKETS), calls)
+        yield f"{PRESENT}{name}", f"{like(read, query, kind, kept)} {_OLD_BUCKETS}"
+    if metric is not None and metric.value in _FROM_CALLS:
+        calls = json.dumps(f"{metric.value.removesuffix(_last_word(metric.value))}cpm")
+        asked = like(read, query, _SERIES, ("condition", "duration"), instead=(metric, calls))
+        yield f"{CALLS}{name}", f"{asked} {_OLD_BUCKETS}"
 
 
 def _last_word(metric: str) -> str:
     return next(word for word in ("resp_time", "percentile", "apdex", "sla", "avg", "cpm") if metric.endswith(word))
 
 
-def _companion(read: FieldNode, alias: str, kind: str, selection: str) -> FieldNode:
-    kept = ("condition", "duration", "labels") if kind == _LABELED else ("condition", "duration")
-    return FieldNode(
-        alias=NameNode(value=alias),
-        name=NameNode(value=kind),
-        arguments=tuple(one for one in read.arguments or () if one.name.value in kept),
-        directives=read.directives,
-        selection_set=_selection(selection),
-    )
-
-
-def _metric(read: FieldNode) -> str | None:
+def _metric(read: FieldNode) -> StringValueNode | None:
     """The literal name in `condition: {name: "..."}`."""
     for argument in read.arguments or ():
         if argument.name.value == "condition" and isinstance(argument.value, ObjectValueNode):
             for part in argument.value.fields:
                 if part.name.value == "name" and isinstance(part.value, StringValueNode):
-                    return part.value.value
+                    return part.value
     return None
-
-
-def _with_metric(read: FieldNode, metric: str) -> FieldNode:
-    def renamed(argument: ArgumentNode) -> ArgumentNode:
-        if argument.name.value != "condition" or not isinstance(argument.value, ObjectValueNode):
-            return argument
-        parts = tuple(
-            ObjectFieldNode(name=part.name, value=StringValueNode(value=metric)) if part.name.value == "name" else part
-            for part in argument.value.fields
-        )
-        return ArgumentNode(name=argument.name, value=ObjectValueNode(fields=parts))
-
-    return replace(read, arguments=tuple(renamed(argument) for argument in read.arguments or ()))
 
 
 def _check_expression(read: FieldNode, name: str) -> None:
@@ -237,18 +222,5 @@ def _selected(node: FieldNode, name: str) -> FieldNode | None:
     return None
 
 
-def _with_error(read: FieldNode) -> FieldNode:
-    more = FieldNode(name=NameNode(value="error"), arguments=(), directives=())
-    selections = read.selection_set.selections if read.selection_set else ()
-    return replace(read, selection_set=SelectionSetNode(selections=(*selections, more)))
-
-
 def _refused(what: str) -> ProviderError:
     return ProviderError(Reason.QUERY_INVALID, f"query: {what}")
-
-
-@cache
-def _selection(text: str) -> SelectionSetNode:
-    operation = parse(text).definitions[0]
-    assert isinstance(operation, OperationDefinitionNode)  # noqa: S101 - a text of this module
-    return operation.selection_set

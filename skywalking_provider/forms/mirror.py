@@ -1,6 +1,10 @@
-"""Whether the answer to an author's own read is one: it mirrors what he selected, under whatever names. Pure."""
+"""Whether the answer to an author's own read is one: it mirrors what he selected, under whatever names. Pure.
+
+What he selected is kept as far as an answer is held to it: a tree of GraphQL takes ten times as much.
+"""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from graphql import (
@@ -12,6 +16,7 @@ from graphql import (
     GraphQLOutputType,
     GraphQLScalarType,
     InlineFragmentNode,
+    NameNode,
     SelectionSetNode,
     build_schema,
     get_nullable_type,
@@ -19,6 +24,7 @@ from graphql import (
 )
 
 from skywalking_provider.answers import is_long, refuse, told
+from skywalking_provider.errors import ProviderError, Reason
 
 # SkyWalking's metrics-v2.graphqls and metrics-v3.graphqls, as far as numbers go; other fields may hold anything.
 _READS: Final = build_schema(
@@ -42,68 +48,148 @@ _READS: Final = build_schema(
     type MQEValue { id: ID value: String }
     """
 )
-_LEAVES: Final[dict[str, type]] = {"Boolean": bool, "String": str, "ID": str}
+MOST_FIELDS: Final = 4000
+_LEAVES: Final[dict[str, type]] = {"Boolean": bool, "String": str, "ID": str, "Long": int}
 
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A scalar."""
+
+    type: type
+    nullable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A list."""
+
+    of: "Shape"
+    nullable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """An object with the fields that are held to something."""
+
+    fields: tuple["Field", ...]
+    nullable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field by its response name.
+
+    Attributes:
+        name: As it is answered.
+        optional: Whether a directive may leave it out.
+        shape: Its value; None where that may be anything.
+    """
+
+    name: str
+    optional: bool
+    shape: "Shape | None"
+
+
+Shape = Leaf | Listed | Selected
 Fragments = Mapping[str, FragmentDefinitionNode]
 
 
-def check_mirror(read: FieldNode, fragments: Fragments, data: Mapping[str, Any]) -> None:
-    """Check the answer to one read at the query's root.
+def mirror_of(read: FieldNode, fragments: Fragments) -> Field:
+    """What an answer to a read at the query's root must look like.
 
     Args:
         read: The field as it is written.
         fragments: Those of the document, by name.
-        data: The answer's data.
+
+    Raises:
+        ProviderError: QUERY_INVALID, where that is more than any OAP takes.
+    """
+    reads = _READS.query_type
+    assert reads is not None  # noqa: S101 - written above
+    return _Compiler(fragments).field(read, reads)
+
+
+def check_mirror(read: Field, data: Mapping[str, Any]) -> None:
+    """Check the answer to one read at the query's root.
 
     Raises:
         ProviderError: OAP_ANSWER_INVALID, with the place.
     """
-    reads = _READS.query_type
-    assert reads is not None  # noqa: S101 - written above
-    _check_field(read, reads, fragments, data, "")
+    _check_field(read, data, "")
 
 
-def _check_field(
-    field: FieldNode, owner: GraphQLObjectType, fragments: Fragments, answer: Mapping[str, Any], place: str
-) -> None:
-    name = (field.alias or field.name).value
-    if name not in answer:
-        if not field.directives:  # @skip and @include may leave it out
-            refuse(f"{place}{name}", "missing")
-        return
-    if field.name.value in owner.fields:
-        _check(owner.fields[field.name.value].type, field, fragments, answer[name], f"{place}{name}")
+class _Compiler:
+    """From selections to what they select."""
+
+    def __init__(self, fragments: Fragments) -> None:
+        self._fragments = fragments
+        self._fields_left = MOST_FIELDS
+
+    def field(self, field: FieldNode, owner: GraphQLObjectType) -> Field:
+        self._fields_left -= 1
+        if self._fields_left < 0:  # a small document can spread its fragments to any number
+            raise ProviderError(
+                Reason.QUERY_INVALID,
+                f"query: one read of it selects more than {MOST_FIELDS} fields, its fragments spread",
+                "ask for less: OAP itself takes 3000 in one query",
+            )
+        known = owner.fields.get(field.name.value)
+        shape = self._shape(known.type, field) if known else None
+        return Field((field.alias or field.name).value, bool(field.directives), shape)
+
+    def _shape(self, kind: GraphQLOutputType, field: FieldNode) -> Shape:
+        nullable = not is_non_null_type(kind)
+        match get_nullable_type(kind):
+            case GraphQLList(of_type=item):
+                return Listed(self._shape(item, field), nullable)
+            case GraphQLObjectType() as owner:
+                return Selected(self._fields(field.selection_set, owner), nullable)
+            case GraphQLScalarType(name=name):
+                return Leaf(_LEAVES[name], nullable)
+            case other:
+                raise AssertionError(f"{other} is not written above")
+
+    def _fields(self, selections: SelectionSetNode | None, owner: GraphQLObjectType) -> tuple[Field, ...]:
+        return tuple(self.field(one, owner) for one in self._selected(selections, set()))
+
+    def _selected(self, selections: SelectionSetNode | None, seen: set[str]) -> Iterator[FieldNode]:
+        """The fields of a selection, those of its fragments too, where no directive may leave a whole fragment out."""
+        for one in selections.selections if selections else ():
+            match one:
+                case FieldNode():
+                    yield one
+                case InlineFragmentNode() if not one.directives:
+                    yield from self._selected(one.selection_set, seen)
+                case FragmentSpreadNode(name=NameNode(value=name)) if not one.directives and name not in seen:
+                    seen.add(name)
+                    if name in self._fragments:
+                        yield from self._selected(self._fragments[name].selection_set, seen)
+                case _:
+                    continue
 
 
-def _check(kind: GraphQLOutputType, field: FieldNode, fragments: Fragments, answer: Any, place: str) -> None:
+def _check_field(field: Field, answer: Mapping[str, Any], place: str) -> None:
+    if field.name not in answer:
+        if not field.optional:
+            refuse(f"{place}{field.name}", "missing")
+    elif field.shape is not None:
+        _check(field.shape, answer[field.name], f"{place}{field.name}")
+
+
+def _check(shape: Shape, answer: Any, place: str) -> None:
     if answer is None:
-        if is_non_null_type(kind):
+        if not shape.nullable:
             refuse(place, "null")
         return
-    match get_nullable_type(kind):
-        case GraphQLList(of_type=item) if isinstance(answer, list):
+    match shape:
+        case Listed(of=item) if isinstance(answer, list):
             for at, one in enumerate(answer):
-                _check(item, field, fragments, one, f"{place}.{at}")
-        case GraphQLObjectType() as owner if isinstance(answer, dict):
-            for selected in _selected(field.selection_set, fragments):
-                _check_field(selected, owner, fragments, answer, f"{place}.")
-        case GraphQLScalarType(name="Long") if type(answer) is int and is_long(answer):
-            return
-        case GraphQLScalarType(name=name) if type(answer) is _LEAVES.get(name):
+                _check(item, one, f"{place}.{at}")
+        case Selected(fields=fields) if isinstance(answer, dict):
+            for field in fields:
+                _check_field(field, answer, f"{place}.")
+        case Leaf(type=kind) if type(answer) is kind and (not isinstance(answer, int) or is_long(answer)):
             return
         case _:
             refuse(place, told(answer))
-
-
-def _selected(selections: SelectionSetNode | None, fragments: Fragments, depth: int = 0) -> Iterator[FieldNode]:
-    """The fields of a selection, those of its fragments too, where no directive may leave a whole fragment out."""
-    for one in selections.selections if selections and depth < len(fragments) + 9 else ():
-        match one:
-            case FieldNode():
-                yield one
-            case InlineFragmentNode() if not one.directives:
-                yield from _selected(one.selection_set, fragments, depth + 1)
-            case FragmentSpreadNode() if not one.directives and one.name.value in fragments:
-                yield from _selected(fragments[one.name.value].selection_set, fragments, depth + 1)
-            case _:
-                continue

@@ -3,13 +3,14 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from graphql import ListValueNode, ObjectValueNode, StringValueNode, ValueNode, value_from_ast_untyped
+from graphql import FieldNode, ListValueNode, ObjectValueNode, StringValueNode, ValueNode, value_from_ast_untyped
 
 from skywalking_provider.entities import Service, nearest
 from skywalking_provider.errors import ProviderError, Reason
-from skywalking_provider.forms.healing import Healed, Own
+from skywalking_provider.forms.healing import Healed, Own, response_name, top_level
 from skywalking_provider.series import Series
 from skywalking_provider.spec.mqe import metrics_in, ranking_in
+from skywalking_provider.spec.query import parse_query
 
 # What a metric of a catalog wants to be told of its entity.
 _PARTS = {"SERVICE_INSTANCE": "serviceInstanceName", "ENDPOINT": "endpointName"}
@@ -37,12 +38,19 @@ class Suspect:
     series: int = 1
 
 
-def suspects_in(query: Healed, silent: Sequence[Series]) -> list[Suspect]:
-    """The reads of a query that were silent."""
+def suspects_in(text: str, query: Healed, silent: Sequence[Series]) -> list[Suspect]:
+    """The reads of a query that were silent.
+
+    Args:
+        text: As its author wrote it.
+        query: As it was sent.
+        silent: What came of them.
+    """
+    written = {response_name(read): read for read in top_level(parse_query(text))}
     names = dict.fromkeys(series.name.split(" ")[0] for series in silent)
     buckets = {series.name: len(series.buckets) for series in silent}
     reads = {**query.reads, **query.expressions}
-    return [_suspect(name, reads[name], series=buckets.get(name, 1)) for name in names if name in reads]
+    return [_suspect(written[name], reads[name], series=buckets.get(name, 1)) for name in names if name in reads]
 
 
 def cause(suspect: Suspect, metrics: Mapping[str, str], services: Sequence[Service]) -> str:
@@ -98,15 +106,15 @@ def _of_service(name: str, entity: Mapping[str, object], services: Sequence[Serv
     return f"{name}: OAP knows no service {service!r}: {nearest(service, (one.name for one in services))}"
 
 
-def _suspect(name: str, own: Own, *, series: int) -> Suspect:
-    arguments = {argument.name.value: argument.value for argument in own.node.arguments or ()}
+def _suspect(read: FieldNode, own: Own, *, series: int) -> Suspect:
+    arguments = {argument.name.value: argument.value for argument in read.arguments or ()}
     expression = arguments.get("expression")
     text = expression.value if isinstance(expression, StringValueNode) else ""
     condition = _parts(arguments.get("condition"))
     entity = _parts(arguments.get("entity") or condition.get("entity"))
     labels = arguments.get("labels")
     return Suspect(
-        name,
+        response_name(read),
         (own.metric,) if own.metric else () if ranking_in(text) else tuple(metrics_in(text)),
         expression is not None,
         {key: value_from_ast_untyped(value) for key, value in entity.items()},

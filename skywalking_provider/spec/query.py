@@ -7,9 +7,9 @@ from graphql import DocumentNode, GraphQLSyntaxError, OperationDefinitionNode, O
 MAX_CHARACTERS = 16 * 1024
 _MAX_TOKENS = 4000  # OAP's complexity limit is 3,000 fields
 
-# A tree takes many times the memory of its text, and is needed twice, by the check of a new block and by its healing
-# right after. Both keep what they made of it.
-_KEPT = 8
+# A tree with its places takes many times the memory of its text, and is needed twice, by the check of a new block and
+# by its healing right after. Both keep what they made of it.
+_KEPT = 4
 
 
 @lru_cache(_KEPT)
@@ -25,7 +25,7 @@ def parse_query(text: str) -> DocumentNode:
     if len(text) > MAX_CHARACTERS:
         raise ValueError(f"has {len(text)} characters; at most {MAX_CHARACTERS} are sent")
     try:
-        document = parse(text, max_tokens=_MAX_TOKENS, no_location=True)  # or it keeps every token
+        document = parse(text, max_tokens=_MAX_TOKENS)
     except GraphQLSyntaxError as error:
         place = f" at line {error.locations[0].line}, column {error.locations[0].column}" if error.locations else ""
         raise ValueError(f"is not GraphQL{place}: {error.message}") from error

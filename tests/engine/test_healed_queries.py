@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from engine_bench import CANARY, RUN, TALK, VERSIONS, Bencher, metric, talk_query
+from graphql import parse, print_ast
 
+from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.forms.healing import heal
 from skywalking_provider.mock_oap.scenario import parse_scenario
 from skywalking_provider.model import Deadline, Phase
@@ -237,3 +239,37 @@ async def test_percentiles_are_healed_as_well(bench: Bencher, version: str) -> N
         measurement = await b.engine.run(metric("true", query=query), RUN, Deadline.after(10))
 
     assert all(len(one["values"]["values"]) == 2 for one in json.loads(measurement.value)["p"])
+
+
+@pytest.mark.parametrize("nullable", [True, False])
+def test_what_the_author_wrote_is_sent_to_the_letter(nullable: bool) -> None:
+    query = """# ours since 2024
+query q($duration: Duration!, $on: Boolean = true) {
+  sla: readMetricsValues(
+    condition: {name: "service_sla" # in parts of ten thousand
+      entity: {scope: Service, serviceName: "a } { b", normal: true}},
+    duration: $duration) @include(if: $on) { values { values { value } } } # the end of it }
+  r: execExpression(expression: "service_cpm", entity: {serviceName: "a", normal: true}, duration: $duration) {
+    results { values { value } } # }
+  }
+}"""
+
+    healed = heal(query, nullable=nullable).text
+
+    remaining = iter(healed)
+    assert all(letter in remaining for letter in query)  # in the same order: only ours is between
+    assert print_ast(parse(healed)).count("@include(if: $on)") == (2 if nullable else 3)
+    assert "error" in healed
+
+
+def test_a_small_query_that_spreads_itself_to_more_than_an_oap_takes_is_refused() -> None:
+    aliases = " ".join(f"a{at}: values {{ ...all }}" for at in range(400))
+    query = f"""query q($duration: Duration!) {{
+      sla: readMetricsValues(condition: {{name: "service_sla"}}, duration: $duration) {{ ...all }}
+    }}
+    fragment all on Any {{ {aliases} ...all }}"""
+
+    with pytest.raises(ProviderError, match="more than 4000 fields") as refused:
+        heal(query, nullable=True)
+
+    assert refused.value.reason is Reason.QUERY_INVALID
