@@ -4,6 +4,7 @@ from collections.abc import Awaitable
 from typing import TypeVar
 
 from skywalking_provider.asking import Answered
+from skywalking_provider.entities import Services
 from skywalking_provider.errors import ProviderError
 from skywalking_provider.forms import graphql
 from skywalking_provider.forms.expression import check_scope
@@ -27,7 +28,7 @@ async def cause_of_silence(spec: Spec, answered: Answered, backend: Backend, dea
         return ""
     query = graphql.healed(spec, nullable=(await backend.dialect(deadline)).nullable)
     metrics = await _or_nothing(backend.metrics(deadline), {})
-    services = await _or_nothing(backend.services(deadline), ())
+    services = await _or_nothing(backend.services(deadline), Services())
     for suspect in suspects_in(spec.query, query, answered.sample.silent):
         if told := cause(suspect, metrics, services):
             return told

@@ -1,8 +1,9 @@
 """From what an author wrote to the entities that an OAP knows. Pure: the OAP's lists are arguments."""
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
 
 import re2
 
@@ -21,6 +22,31 @@ class Service:
     name: str
     layers: tuple[str, ...]
     normal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The services of an OAP, by name: it may have thousands, and each measurement by name looks for one.
+
+    Attributes:
+        by_name: Those of a name, of different layers or kinds.
+    """
+
+    by_name: Mapping[str, tuple[Service, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, services: Iterable[Service]) -> "Services":
+        """These services."""
+        by_name: dict[str, tuple[Service, ...]] = {}
+        for service in services:
+            by_name[service.name] = (*by_name.get(service.name, ()), service)
+        return cls(by_name)
+
+    def __iter__(self) -> Iterator[Service]:
+        return chain.from_iterable(self.by_name.values())
+
+    def __len__(self) -> int:
+        return sum(map(len, self.by_name.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +69,20 @@ def wanted_service(spec: EntitySpec, pattern: str) -> str:
         raise ProviderError(Reason.BLOCK_INVALID, f"the block under provider.plugin is wrong: {error}") from error
 
 
-def find_service(name: str, layer: str | None, known: Sequence[Service]) -> Service:
+def find_service(name: str, layer: str | None, known: Services) -> Service:
     """The service of a name, of a layer where one is given.
 
     Raises:
         NotYetKnown: There is none, with the nearest names.
     """
-    same_name = [service for service in known if service.name == name]
+    same_name = known.by_name.get(name, ())
     found = [service for service in same_name if layer is None or layer in service.layers]
     if found:
         return next((service for service in found if service.normal), found[0])
     if same_name:
         layers = ", ".join(sorted({one for service in same_name for one in service.layers}))
         raise NotYetKnown(f"service: OAP knows {name!r} in {layers}, not in layer {layer}")
-    raise NotYetKnown(f"service: OAP knows no {name!r}", nearest(name, (service.name for service in known)))
+    raise NotYetKnown(f"service: OAP knows no {name!r}", nearest(name, known.by_name))
 
 
 def select_instances(selector: Instances, service: str, known: Sequence[Instance]) -> list[str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from graphql import FieldNode, ListValueNode, ObjectValueNode, StringValueNode, ValueNode, value_from_ast_untyped
 
-from skywalking_provider.entities import Service, nearest
+from skywalking_provider.entities import Services, nearest
 from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.forms.healing import Healed, Own, response_name, top_level
 from skywalking_provider.series import Series
@@ -53,7 +53,7 @@ def suspects_in(text: str, query: Healed, silent: Sequence[Series]) -> list[Susp
     return [_suspect(written[name], reads[name], series=buckets.get(name, 1)) for name in names if name in reads]
 
 
-def cause(suspect: Suspect, metrics: Mapping[str, str], services: Sequence[Service]) -> str:
+def cause(suspect: Suspect, metrics: Mapping[str, str], services: Services) -> str:
     """The likely cause of silence with its remedy; empty where none is known.
 
     Args:
@@ -96,14 +96,16 @@ def check_known(name: str, metric: str, known: Collection[str]) -> None:
         raise ProviderError(Reason.QUERY_INVALID, f"{name}: OAP has no metric {metric!r}", nearest(metric, known))
 
 
-def _of_service(name: str, entity: Mapping[str, object], services: Sequence[Service]) -> str:
+def _of_service(name: str, entity: Mapping[str, object], services: Services) -> str:
     service = entity.get("serviceName")
-    same_name = [one for one in services if one.name == service]
-    if not services or not isinstance(service, str) or any(one.normal == entity.get("normal") for one in same_name):
+    if not services or not isinstance(service, str):
+        return ""
+    same_name = services.by_name.get(service, ())
+    if any(one.normal == entity.get("normal") for one in same_name):
         return ""
     if same_name:
         return f"{name}: OAP knows {service!r} with normal: {str(same_name[0].normal).lower()}"
-    return f"{name}: OAP knows no service {service!r}: {nearest(service, (one.name for one in services))}"
+    return f"{name}: OAP knows no service {service!r}: {nearest(service, services.by_name)}"
 
 
 def _suspect(read: FieldNode, own: Own, *, series: int) -> Suspect:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from skywalking_provider.config import BackendConfig
-from skywalking_provider.entities import Instance, Service
+from skywalking_provider.entities import Instance, Service, Services
 from skywalking_provider.forms.metrics import Wanted
 from skywalking_provider.model import Deadline, OapTime, Window
 from skywalking_provider.oap.catalog import ask_endpoints, ask_instances, instances_from, names_from
@@ -67,7 +67,7 @@ class Backend:
         """What the OAP understands, if it was asked already."""
         return self.connected.known_dialect
 
-    async def services(self, deadline: Deadline, *, fresh: bool = False) -> tuple[Service, ...]:
+    async def services(self, deadline: Deadline, *, fresh: bool = False) -> Services:
         """All services; `fresh` where one was missed that may be new."""
         return await self.connected.services(deadline, fresh=fresh)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from skywalking_provider.answers import INSTANCES, METRICS, NAMES, SERVICES, TEXTS
-from skywalking_provider.entities import MAX_ENDPOINTS, Instance, Service
+from skywalking_provider.entities import MAX_ENDPOINTS, Instance, Service, Services
 from skywalking_provider.model import Window
 from skywalking_provider.plan import Read, duration_variable
 
@@ -45,7 +45,7 @@ def ask_endpoints(service: Service, keyword: str) -> Read:
     return Read(query, {"service": service.id, "keyword": keyword, "limit": MAX_ENDPOINTS})
 
 
-def services_from(data: Mapping[str, Any]) -> tuple[Service, ...]:
+def services_from(data: Mapping[str, Any]) -> Services:
     """The answer to ASK_SERVICES or `ask_services_of`; a service of several layers is there once."""
     services: dict[str, Service] = {}
     for field in data:
@@ -53,7 +53,7 @@ def services_from(data: Mapping[str, Any]) -> tuple[Service, ...]:
             before = services[one.id].layers if one.id in services else ()
             layers = tuple(dict.fromkeys((*before, *one.layers)))
             services[one.id] = Service(one.id, one.name, layers, one.normal is not False)
-    return tuple(services.values())
+    return Services.of(services.values())
 
 
 def instances_from(data: Mapping[str, Any]) -> tuple[Instance, ...]:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from skywalking_provider.config import BackendConfig
-from skywalking_provider.entities import Service
+from skywalking_provider.entities import Services
 from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.model import Deadline, OapTime
 from skywalking_provider.oap.answers import SETTLED_SECONDS, settled
@@ -85,7 +85,7 @@ class Connected:
         """What the OAP understands, if it was asked already."""
         return self._dialect.peek
 
-    async def services(self, deadline: Deadline, *, fresh: bool = False) -> tuple[Service, ...]:
+    async def services(self, deadline: Deadline, *, fresh: bool = False) -> Services:
         """All services; `fresh` where one was missed that may be new."""
         return await self._services.get(deadline, newer_than=_MISSED_SECONDS if fresh else None)
 
@@ -117,11 +117,11 @@ class Connected:
                 raise
             return NEWEST  # kept like an answer, or every measurement would ask in vain
 
-    async def _ask_services(self, errand: Errand) -> tuple[Service, ...]:
+    async def _ask_services(self, errand: Errand) -> Services:
         if (await self.dialect(errand.deadline)).mqe:
             return services_from(await self._requests.ask(ASK_SERVICES, errand))
         layers = layers_from(await self._requests.ask(ASK_LAYERS, errand))
-        return services_from(await self._requests.ask(ask_services_of(layers), errand)) if layers else ()
+        return services_from(await self._requests.ask(ask_services_of(layers), errand)) if layers else Services()
 
     async def _ask_metrics(self, errand: Errand) -> Mapping[str, str]:
         return metrics_from(await self._requests.ask(ASK_METRICS, errand))
