@@ -7,10 +7,17 @@ from page_bench import NOON, record, run
 from page_visitor import visiting
 from playwright.async_api import Browser, expect
 
+from skywalking_provider.forms.sample import Sample
 from skywalking_provider.mock_oap import ManualClock
-from skywalking_provider.model import Phase
+from skywalking_provider.model import Phase, Window
 from skywalking_provider.page.history import History
+from skywalking_provider.page.view import static
+from skywalking_provider.record import Trail
+from skywalking_provider.series import Series
 
+LONG = Trail(
+    window=Window(NOON, NOON + timedelta(minutes=100)), sample=Sample({}, "", (), shown=(Series("p99", (1,) * 100),))
+)
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
@@ -106,3 +113,19 @@ async def test_older_measurements_are_a_click_away(chromium: Browser, history: H
 
         await expect(visitor.page.locator("details.entry")).to_have_count(100)
         assert visitor.page.url.endswith("/?namespace=bookinfo&all=1")
+
+
+async def test_an_answer_that_takes_longer_than_it_is_waited_for_is_shown_when_it_comes(
+    chromium: Browser, history: History, clock: ManualClock
+) -> None:
+    script = static("page.js").decode()
+    quick = script.replace("EVERY = 5000", "EVERY = 200")
+    assert quick != script
+    async with visiting(chromium, history, clock) as visitor:
+        await visitor.page.route("**/page.js", lambda route: route.fulfill(body=quick, content_type="text/javascript"))
+        await visitor.go("/?all=1")
+        for at in range(500):
+            history.add(record(NOON + timedelta(seconds=at), trail=LONG))
+
+        await expect(visitor.page.locator("details.entry")).to_have_count(500)
+        await expect(visitor.page.locator("#live")).to_have_attribute("data-state", "live")

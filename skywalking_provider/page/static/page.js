@@ -2,6 +2,7 @@
 "use strict";
 
 const EVERY = 5000;
+const LONGEST = 60000; // for a page of thousands of measurements
 const form = document.getElementById("filters");
 const live = document.getElementById("live");
 const pause = document.getElementById("pause");
@@ -33,6 +34,7 @@ function refresh() {
   request.open("GET", address());
   request.responseType = "document";
   request.timeout = EVERY;
+  request.onprogress = () => (request.timeout = LONGEST);
   request.onload = () => {
     if (request.status === 200 && request.responseXML) show(request.responseXML);
     else say("lost", `the service answered ${request.status}`);
