@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+import skywalking_provider.cli.lean  # noqa: F401 - first: it is for what the others import
 from skywalking_provider.config import Config, ConfigError, load_config
 
 

@@ -59,7 +59,7 @@ class Answers:
 
     def __init__(self) -> None:
         # The state: answers that serve until their monotonic instant.
-        self._kept: TLRUCache[str, _Kept] = TLRUCache(
+        self._kept: TLRUCache[bytes, _Kept] = TLRUCache(
             maxsize=_BYTES,
             ttu=lambda _, kept, __: kept.until,
             timer=time.monotonic,
@@ -69,7 +69,7 @@ class Answers:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def get(self, question: str) -> dict[str, Any] | None:
+    def get(self, question: bytes) -> dict[str, Any] | None:
         """An answer that serves still."""
         kept = self._kept.get(question)
         if kept is None:
@@ -77,7 +77,7 @@ class Answers:
         data: dict[str, Any] = marshal.loads(kept.packed)  # noqa: S302 - what `keep` packed, in this process
         return data
 
-    def keep(self, question: str, data: dict[str, Any], until: float) -> None:
+    def keep(self, question: bytes, data: dict[str, Any], until: float) -> None:
         """Let an answer serve until a monotonic instant."""
         if not isinstance(data, Answer) or data.size <= _LARGEST:
             self._kept[question] = _Kept(marshal.dumps(dict(data)), until)

@@ -1,8 +1,7 @@
 """A backend as one namespace sees it: what it may read, asked on its behalf."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from skywalking_provider.config import BackendConfig
@@ -38,13 +37,13 @@ class Backend:
         """Its configuration."""
         return self.connected.config
 
-    async def read(self, read: Read, deadline: Deadline) -> dict[str, Any]:
+    def read(self, read: Read, deadline: Deadline) -> Awaitable[dict[str, Any]]:
         """The `data` of one request. Raises as `OapClient.read`, as all below."""
-        return await self.connected.read(read, deadline, self.namespace)
+        return self.connected.read(read, deadline, self.namespace)
 
-    async def series(self, wanted: Sequence[Wanted], window: Window, deadline: Deadline, *, mqe: bool) -> Found:
+    def series(self, wanted: Sequence[Wanted], window: Window, deadline: Deadline, *, mqe: bool) -> Awaitable[Found]:
         """All these series of a window, in as few requests as the OAP takes."""
-        return await self.connected.series.read(wanted, window, partial(self.read, deadline=deadline), mqe=mqe)
+        return self.connected.series.read(wanted, window, lambda read: self.read(read, deadline), mqe=mqe)
 
     def identity(self) -> str:
         """Another one whenever the credentials are others; no secret. Raises BackendAway."""

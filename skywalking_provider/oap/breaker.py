@@ -63,7 +63,8 @@ class Breaker:
     def answered(self) -> None:
         """An answer came, good or bad: the OAP is there, whenever it was asked."""
         self._broken = 0
-        self._late.clear()
+        if self._late:
+            self._late.clear()
         if self.circuit is not Circuit.CLOSED:
             self._turn(Circuit.CLOSED)
 

@@ -1,6 +1,6 @@
 """One OAP, connected, with what is known of it: what all namespaces that may read it share."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -64,9 +64,9 @@ class Connected:
         self._services = Cached(f"the services of backend {name}", self._ask_services, _NAMES_SECONDS)
         self._metrics = Cached(f"the metrics of backend {name}", self._ask_metrics, _NAMES_SECONDS)
 
-    async def read(self, read: Read, deadline: Deadline, namespace: str) -> dict[str, Any]:
+    def read(self, read: Read, deadline: Deadline, namespace: str) -> Awaitable[dict[str, Any]]:
         """The `data` of one request. Raises as `OapClient.read`, as all below."""
-        return await self._flights.read(read, deadline, namespace, self.identity())
+        return self._flights.read(read, deadline, namespace, self.identity())
 
     def spared(self) -> None:
         """Somebody's question was answered without asking."""

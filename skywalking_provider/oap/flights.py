@@ -7,6 +7,7 @@ same question. A backend has its own flights, and each of its credentials its ow
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from hashlib import blake2b
 from typing import Any
 
 from skywalking_provider.errors import BackendAway
@@ -55,7 +56,7 @@ class Flights:
         self._lifetime = lifetime
         self._observer = observer
         # The state: flights and answers by question.
-        self._flying: dict[str, _Flight] = {}
+        self._flying: dict[bytes, _Flight] = {}
         self._answers = Answers()
 
     def __repr__(self) -> str:
@@ -77,7 +78,7 @@ class Flights:
             BackendAway: It did not come in time.
             ProviderError: What asking raised; a failure is shared by those who waited for it, never remembered.
         """
-        question = f"{identity}\0{read.question}"
+        question = _digest(f"{identity}\0{read.question}")
         if (data := self._answers.get(question)) is not None:
             self._observer.shared(self._name, Source.CACHE)
             return data
@@ -98,13 +99,13 @@ class Flights:
         if tasks:
             await asyncio.wait(tasks)
 
-    def _begin(self, question: str, read: Read, errand: Errand) -> _Flight:
+    def _begin(self, question: bytes, read: Read, errand: Errand) -> _Flight:
         flight = self._flying[question] = _Flight(errand)
         flight.task = asyncio.create_task(self._fly(question, read, flight))
         flight.task.add_done_callback(_seen)
         return flight
 
-    async def _fly(self, question: str, read: Read, flight: _Flight) -> Data:
+    async def _fly(self, question: bytes, read: Read, flight: _Flight) -> Data:
         until = time.monotonic() + self._lifetime(read)
         try:
             data = await self._ask(read, flight.errand)
@@ -113,7 +114,7 @@ class Flights:
         self._answers.keep(question, data, until)
         return data
 
-    async def _landing(self, question: str, flight: _Flight, deadline: Deadline) -> Data:
+    async def _landing(self, question: bytes, flight: _Flight, deadline: Deadline) -> Data:
         flight.errand.waiting += 1
         try:
             async with asyncio.timeout(deadline.remaining):
@@ -126,7 +127,7 @@ class Flights:
                 self._forget(question, flight)
                 flight.task.cancel()
 
-    def _forget(self, question: str, flight: _Flight) -> None:
+    def _forget(self, question: bytes, flight: _Flight) -> None:
         if self._flying.get(question) is flight:
             del self._flying[question]
 
@@ -134,6 +135,11 @@ class Flights:
         if errand.turn is not None:
             return self._slots.refuse("no turn came in time")
         return BackendAway(f"backend {self._name} did not answer in time")
+
+
+def _digest(question: str) -> bytes:
+    """The same for the same question: the texts of a thousand would take a megabyte."""
+    return blake2b(question.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def _seen(flight: asyncio.Task[Data]) -> None:

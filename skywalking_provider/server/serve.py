@@ -1,6 +1,7 @@
 """Start, readiness and the two-stage stop of the service."""
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import AsyncIterator, Sequence
@@ -50,6 +51,7 @@ async def serve(config: Config) -> None:
     endpoint = endpoint_of(config)
     stop, hurry = _signals()
     async with running(config, endpoint) as server:
+        _keep_what_is_there()
         backends = sorted(config.backends)
         _log.info("ready", endpoint=endpoint.target, **server.places, backends=backends, version=__version__)
         await stop.wait()
@@ -144,6 +146,12 @@ def _bind(server: grpc.aio.Server, endpoint: Endpoint, config: Config) -> int:
         raise ConfigError(f"cannot serve on {endpoint.target}: is it in use, or not of this machine?") from error
     finally:
         os.umask(before)
+
+
+def _keep_what_is_there() -> None:
+    """Leave modules and schemas out of garbage collection: each full one took 70 ms to find that they are needed."""
+    gc.collect()
+    gc.freeze()
 
 
 def _signals() -> tuple[asyncio.Event, asyncio.Event]:

@@ -99,7 +99,7 @@ async def test_metadata_tells_the_query_and_never_asks_an_oap(channel: grpc.aio.
     good = await stub.GetMetadata(pb.GetMetadataRequest(metric=metric()), timeout=1)
     bad = await stub.GetMetadata(pb.GetMetadataRequest(metric=metric(backend="nope")), timeout=1)
 
-    assert 'readMetricsValues(condition: { name: "a" }' in good.metadata["ResolvedSkyWalkingQuery"]
+    assert 'readMetricsValues(condition: {name: "a"}' in good.metadata["ResolvedSkyWalkingQuery"]
     assert (good.metadata["backend"], good.metadata["window"]) == ("prod", "3m")
     assert bad.metadata["error"].startswith("BACKEND_UNKNOWN backend: 'nope' is not configured")
 
