@@ -70,6 +70,16 @@ $(WASM): $(EXPR_SOURCES) | go
 	$(call say,Argo's condition language: $@)
 	@expr/build
 
+# What the service runs on in the image: Debian's interpreter and the packages that are locked for it.
+SHIPPED := .cache/shipped
+$(SHIPPED)/.installed: requirements/runtime.lock
+	$(call say,Python and packages as in the image: $(SHIPPED))
+	@test -x /usr/bin/python3.11 || { echo "make: the image's Python is missing: Debian's python3.11 (apt-get install python3.11-venv)" >&2; exit 1; }
+	@/usr/bin/python3.11 -c 'import ensurepip' 2> /dev/null || apt-get install -y -qq --no-install-recommends python3.11-venv > /dev/null
+	@/usr/bin/python3.11 -m venv --clear $(SHIPPED)
+	@$(SHIPPED)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.lock
+	@touch $@
+
 # Helm, the version before it, and kustomize: for the tests of charts/ and kustomize/.
 HELM := .cache/bin/helm
 HELM_3 := .cache/bin/helm-3
@@ -128,14 +138,14 @@ e2e: build $(CHART_TOOLS) ## the stock controller, a real API server and a real 
 	@$(BIN)/pytest -v -m e2e tests/e2e tests/install
 
 .PHONY: bench
-bench: build $(BENCH) ## what we add, take and spare beside Argo's built-in provider (ten minutes, docs/performance.md)
+bench: build $(BENCH) $(SHIPPED)/.installed ## what we add, take and spare beside Argo's built-in provider (ten minutes, docs/performance.md)
 	$(call say,the built-in provider, an echo and ours on a static OAP)
 	@$(BIN)/python -m bench.performance --json bench/results/performance.json --page docs/performance.md
 
 SOAK_MINUTES ?= 10
 
 .PHONY: soak
-soak: build $(BENCH) ## a hundred measurements a second through bad weather (ten minutes; SOAK_MINUTES=60 for an hour)
+soak: build $(BENCH) $(SHIPPED)/.installed ## a hundred measurements a second through bad weather (ten minutes; SOAK_MINUTES=60 for an hour)
 	$(call say,$(SOAK_MINUTES) minutes of faults and kills)
 	@$(BIN)/python -m bench.soak --minutes $(SOAK_MINUTES) --json bench/results/soak.json
 

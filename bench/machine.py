@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
+SHIPPED_PYTHON = ROOT / ".cache/shipped/bin/python"
+"""The interpreter of the image and the packages locked for it: what a service runs on. `make bench` puts it there."""
+
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -76,7 +79,9 @@ def about() -> dict[str, Any]:
         "memory": f"{memory:.0f} GiB",
         "system": f"{platform.system()} {platform.release()}",
         "load": os.getloadavg()[0],
-        "python": platform.python_version(),
+        "python": _said(
+            SHIPPED_PYTHON, "-c", "import platform; print(platform.python_version(), *platform.libc_ver())"
+        ),
         "go": go,
         "argo-rollouts": argo,
         **{name: version(name) for name in ("grpcio", "aiohttp", "wasmtime", "skywalking-provider")},

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ import grpc
 import yaml
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from bench.machine import ROOT, Cores
+from bench.machine import ROOT, SHIPPED_PYTHON, Cores
 
 _BINARIES = ROOT / ".cache/bin"
 _POLL_SECONDS = 0.002
@@ -74,7 +73,7 @@ def service(cores: Cores, folder: Path, url: str, **backend: Any) -> Iterator[Se
     """Our service as it is shipped, alone on its core; more keys of its backend as in docs/configuration.md."""
     config, socket, log = folder / "config.yaml", folder / "provider.sock", folder / "service.log"
     config.write_text(yaml.safe_dump({"backends": {"bench": {"url": url} | backend}}))
-    command = (sys.executable, "-m", "skywalking_provider", "serve", "--config", config, "--socket", socket)
+    command = (SHIPPED_PYTHON, "-m", "skywalking_provider", "serve", "--config", config, "--socket", socket)
     began = time.monotonic()
     with log.open("ab") as errors, _started(_pinned(cores.service, *command), stderr=errors) as process:
         _wait_until_serving(socket, process)

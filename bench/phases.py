@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from bench import parts
-from bench.machine import ROOT, Cores, cpu_seconds, reset_peak, resident_mib
+from bench.machine import ROOT, SHIPPED_PYTHON, Cores, cpu_seconds, reset_peak, resident_mib
 
 Row = dict[str, Any]
 Say = Callable[[str], None]
@@ -138,21 +137,22 @@ def burst(bench: Bench) -> list[Row]:
 def memory(bench: Bench) -> list[Row]:
     """(e) Resident memory: at rest, after a load, and with a thousand in flight on an OAP of five seconds."""
     rows = []
-    flood = {"workers": 1000, "metrics": 1, "runs": 1000}
     as_shipped: dict[str, Any] = {}
     all_at_once = {"maxRequests": 1000, "timeout": "12s"}
     for name, backend in (("as shipped", as_shipped), ("maxRequests 1000, timeout 12s", all_at_once)):
-        bench.say(f"memory, {name}")
-        bench.oap.settle(delay_ms=0, workers=0)
-        with bench.service(**backend) as service, bench.callers(service, "ours") as callers:
-            row: Row = {"backend": name, "atRestMiB": resident_mib(service.pid)}
-            bench.bear_new(callers["ours"], {**AS_ARGO, "seconds": bench.seconds})
-            row["afterLoadMiB"] = resident_mib(service.pid)
-            bench.oap.settle(delay_ms=5000, workers=0)
-            reset_peak(service.pid)
-            borne = bench.bear_new(callers["ours"], flood)
-            row["floodPeakMiB"] = resident_mib(service.pid, peak=True)
-            rows.append(row | {"flood": borne, "oap": bench.oap.counted()})
+        for loaded in (False, True):
+            bench.say(f"memory, {name}{', after a load' if loaded else ''}")
+            bench.oap.settle(delay_ms=0, workers=0)
+            with bench.service(**backend) as service, bench.callers(service, "ours") as callers:
+                row: Row = {"backend": name, "loaded": loaded, "restMiB": resident_mib(service.pid)}
+                if loaded:
+                    bench.bear_new(callers["ours"], {**AS_ARGO, "seconds": bench.seconds})
+                    row["restMiB"] = resident_mib(service.pid)
+                bench.oap.settle(delay_ms=5000, workers=0)
+                reset_peak(service.pid)
+                borne = bench.bear_new(callers["ours"], {"workers": 1000, "metrics": 1, "runs": 1000})
+                row["floodPeakMiB"] = resident_mib(service.pid, peak=True)
+                rows.append(row | {"flood": borne, "oap": bench.oap.counted()})
     return rows
 
 
@@ -170,7 +170,7 @@ def start(bench: Bench) -> list[Row]:
 def conditions(bench: Bench) -> Row:
     """What one condition on five values costs, in a process of its own on the service's core."""
     bench.say("conditions")
-    command = ["taskset", "-c", bench.cores.service, sys.executable, "-m", "bench.conditions"]
+    command = ["taskset", "-c", bench.cores.service, str(SHIPPED_PYTHON), "-m", "bench.conditions"]
     answer = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     row: Row = json.loads(answer.stdout)
     return row

@@ -91,13 +91,14 @@ def _burst(raw: Raw) -> Table:
 def _memory(raw: Raw) -> Table:
     rows = [
         (
-            *(row["backend"], f"{row['atRestMiB']:.0f}", f"{row['afterLoadMiB']:.0f}", f"{row['floodPeakMiB']:.0f}"),
+            *(row["backend"], "after a load" if row["loaded"] else "just started"),
+            *(f"{row['restMiB']:.0f}", f"{row['floodPeakMiB']:.0f}"),
             ", ".join(f"{count} {phase}" for phase, count in sorted(row["flood"]["phases"].items())),
             f"{row['flood']['took']['max'] / 1000:.1f}",
         )
         for row in raw["memory"]
     ]
-    header = ("(e) backend", "at rest, MiB", "after a load", "1,000 in flight, peak", "of the 1,000", "longest, s")
+    header = ("(e) backend", "service", "before, MiB", "1,000 in flight, peak", "of the 1,000", "longest, s")
     return Table("Resident memory of the service; the OAP takes 5 s for each of 1,000 questions at once", header, rows)
 
 

@@ -1,7 +1,7 @@
 """Verdicts that serve identical measurements for a moment: runs of one template come in bursts.
 
 Everything that a verdict hangs on is in its question. Only finished ones are kept: nobody's patience is another's. They
-serve for the last tenth of their backend's `answerTtl`. The answers that they are made of serve for the rest of it, so
+serve for the last three tenths of their backend's `answerTtl`. The answers that they are made of serve for the rest of it, so
 that none is older than that.
 """
 

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -13,11 +12,11 @@ import grpc.aio
 import yaml
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from bench.machine import ROOT, SHIPPED_PYTHON
 from bench.soak.canaries import BACKEND_TOKEN, scenario
 from skywalking_provider.demo.host import ArgoHost, argo_host
 from skywalking_provider.mock_oap import MockOap
 
-ROOT = Path(__file__).parents[2]
 RUN_TIMEOUT_SECONDS = 3.0
 _BINARIES = ROOT / ".cache/bin"
 
@@ -51,7 +50,7 @@ class Service:
         command = ("serve", "--config", config, "--socket", str(self._socket), "--log-format", "json")
         with self.log.open("ab") as output:
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "skywalking_provider", *command),
+                *(str(SHIPPED_PYTHON), "-m", "skywalking_provider", *command),
                 stdout=output,
                 stderr=output,
                 env=os.environ | {"PYTHONPATH": str(ROOT), "TZ": "UTC"},

@@ -78,8 +78,8 @@ class BackendConfig(Section):
             offset, and a window over the change needs both.
         settle: How long after its end a bucket is read (OAP flushes every 25 s, then its storage refreshes).
         clock_ttl: How long an answer of getTimeInfo is used.
-        answer_ttl: How long an answer serves identical questions, nine tenths of it as OAP's answer and the last as a
-            verdict made of it. Late data within `settle` must not stick.
+        answer_ttl: How long an answer serves identical questions, seven tenths of it as OAP's answer and the last
+            three as a verdict made of it. Late data within `settle` must not stick.
         max_answer_bytes: Longer answers are refused unread.
         max_requests: Requests in flight at the same time; namespaces take turns.
         retries: How often a request is tried again that was not answered, while its deadline lets it.
@@ -108,12 +108,12 @@ class BackendConfig(Section):
     @property
     def read_seconds(self) -> float:
         """How long an answer of OAP serves."""
-        return 0.9 * self.answer_ttl.total_seconds()
+        return self.answer_ttl.total_seconds() - self.verdict_seconds
 
     @property
     def verdict_seconds(self) -> float:
         """How long a verdict serves."""
-        return 0.1 * self.answer_ttl.total_seconds()
+        return 0.3 * self.answer_ttl.total_seconds()
 
     def allows(self, namespace: str | None) -> bool:
         """Whether the runs of a namespace may use this OAP; None is nobody in particular."""
