@@ -92,7 +92,7 @@ def _memory(raw: Raw) -> Table:
     rows = [
         (
             *(row["backend"], "after a load" if row["loaded"] else "just started"),
-            *(f"{row['restMiB']:.0f}", f"{row['floodPeakMiB']:.0f}"),
+            *(f"{row['beforeMiB']:.0f}", f"{row['floodPeakMiB']:.0f}"),
             ", ".join(f"{count} {phase}" for phase, count in sorted(row["flood"]["phases"].items())),
             f"{row['flood']['took']['max'] / 1000:.1f}",
         )

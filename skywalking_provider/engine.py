@@ -125,15 +125,15 @@ class Engine:
         try:
             frame = await frame_of(spec, backend, run, before.started_at, self._now(), deadline)
             trail.window = frame.window
-            patience = self._patience(spec, run, frame, before)
-            if not frame.window.buckets:
-                what = f"no minute since the run's start has closed yet · backend {backend.name}"
-                return judge.silence(Reason.NO_DATA, what, spec.on_no_data, patience), ""
             asked = Asked(metric, backend, backend.identity(), frame.window)
             if (finished := self._verdicts.get(asked)) is not None:
                 backend.spared()
                 _follow(trail, finished.answered)
                 return finished.verdict, finished.value
+            patience = self._patience(spec, run, frame, before)
+            if not frame.window.buckets:
+                what = f"no minute since the run's start has closed yet · backend {backend.name}"
+                return judge.silence(Reason.NO_DATA, what, spec.on_no_data, patience), ""
             answered = await answer_of(spec, backend, frame, deadline)
             _follow(trail, answered)
             cause = await cause_of_silence(spec, answered, backend, deadline) if answered.sample.silent else ""

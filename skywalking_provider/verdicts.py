@@ -1,8 +1,8 @@
 """Verdicts that serve identical measurements for a moment: runs of one template come in bursts.
 
 Everything that a verdict hangs on is in its question. Only finished ones are kept: nobody's patience is another's. They
-serve for the last three tenths of their backend's `answerTtl`. The answers that they are made of serve for the rest of it, so
-that none is older than that.
+serve for the last three tenths of their backend's `answerTtl`. The answers that they are made of serve for the rest of
+it, so that none is older than that.
 """
 
 import time
@@ -60,8 +60,10 @@ class Verdicts:
 
     def get(self, asked: Asked) -> Finished | None:
         """A verdict that serves still."""
-        kept = self._kept.get(asked)
-        return None if kept is None else kept.finished
+        try:
+            return self._kept[asked].finished  # `get` would look twice, and what is asked has many parts
+        except KeyError:
+            return None
 
     def keep(self, asked: Asked, finished: Finished) -> None:
         """Let a verdict serve."""

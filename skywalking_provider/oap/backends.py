@@ -4,7 +4,8 @@ import difflib
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
-from functools import reduce
+from functools import lru_cache, reduce
+from typing import Final
 
 from skywalking_provider.config import BackendConfig
 from skywalking_provider.errors import ProviderError, Reason
@@ -15,6 +16,8 @@ from skywalking_provider.oap.errand import OWN
 from skywalking_provider.oap.mask import Mask
 from skywalking_provider.oap.observer import UNOBSERVED, Observer
 
+_REMEMBERED: Final = 1024
+
 
 class Backends:
     """The connected backends by name and by address."""
@@ -22,6 +25,9 @@ class Backends:
     def __init__(self, backends: Mapping[str, Connected], addresses: Mapping[str, str]) -> None:
         self._backends = backends
         self._addresses = addresses
+        # The same for every measurement of a namespace: what may be used changes with the configuration only.
+        self._selected = lru_cache(_REMEMBERED)(self._select)
+        self._masks = lru_cache(_REMEMBERED)(self._masks_of)
 
     def select(self, name: str | None, address: str | None, namespace: str | None) -> Backend:
         """The backend that a block means, for a namespace: the only way to one, before any cache or request.
@@ -36,6 +42,9 @@ class Backends:
         Raises:
             ProviderError: BACKEND_UNKNOWN, with the names that the namespace may know.
         """
+        return self._selected(name, address, namespace)
+
+    def _select(self, name: str | None, address: str | None, namespace: str | None) -> Backend:
         allowed = {known: one for known, one in self._backends.items() if one.config.allows(namespace)}
         addresses = {known: owner for known, owner in self._addresses.items() if owner in allowed}
         whose = "" if namespace is None else f" for namespace {namespace}"
@@ -57,7 +66,7 @@ class Backends:
         """The same for JSON, which it stays."""
         return reduce(lambda words, mask: mask.json(words), self._masks(namespace), text)
 
-    def _masks(self, namespace: str) -> list[Mask]:
+    def _masks_of(self, namespace: str) -> list[Mask]:
         return [one.mask for one in self._backends.values() if one.config.allows(namespace)]
 
 

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from functools import lru_cache
 from typing import Annotated
 
 import durationpy
@@ -41,6 +42,7 @@ def parse_duration(text: object) -> timedelta:
     return duration
 
 
+@lru_cache(256)
 def _from_go(text: str) -> timedelta:
     # The library takes more than Go does ("1d", "3m-2m"), and its time grows with the square of the length.
     if len(text) > _MAX_CHARACTERS or not _GO.fullmatch(text):

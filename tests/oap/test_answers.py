@@ -34,8 +34,8 @@ async def oap_like(read: Read) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("ended", "after", "asked"),
     [
-        (1 * MINUTE, 8, 1),
-        (1 * MINUTE, 10, 2),  # younger than twice the settle delay: nine seconds, and one more as a verdict
+        (1 * MINUTE, 6, 1),
+        (1 * MINUTE, 8, 2),  # younger than twice the settle delay: seven seconds, and three more as a verdict
         (2 * MINUTE, 500, 1),
         (2 * MINUTE, 601, 2),  # nothing serves for ever
         (60 * MINUTE, 500, 1),
