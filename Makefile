@@ -75,7 +75,8 @@ SHIPPED := .cache/shipped
 $(SHIPPED)/.installed: requirements/runtime.lock
 	$(call say,Python and packages as in the image: $(SHIPPED))
 	@test -x /usr/bin/python3.11 || { echo "make: the image's Python is missing: Debian's python3.11 (apt-get install python3.11-venv)" >&2; exit 1; }
-	@/usr/bin/python3.11 -c 'import ensurepip' 2> /dev/null || apt-get install -y -qq --no-install-recommends python3.11-venv > /dev/null
+	@/usr/bin/python3.11 -c 'import ensurepip' 2> /dev/null || { echo "==> Debian's python3.11-venv"; \
+	  apt-get install -y -qq --no-install-recommends python3.11-venv > /dev/null; }
 	@/usr/bin/python3.11 -m venv --clear $(SHIPPED)
 	@$(SHIPPED)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.lock
 	@touch $@

@@ -36,7 +36,7 @@ def targets(raw: Raw) -> list[Target]:
     uncached, shared = rate(raw, "service", "uncached"), rate(raw, "service", "shared")
     ratio = burst_seconds(raw, "ours") / burst_seconds(raw, "built-in")
     requests = requests_per_measurement(select(raw["burst"], side="ours"))
-    (flood,) = (row["floodPeakMiB"] for row in select(raw["memory"], backend="as shipped", loaded=False))
+    flood = max(row["floodPeakMiB"] for row in select(raw["memory"], backend="as shipped"))
     lost = sum(lost_of(row) for row in raw["memory"])
     ready = middle(raw["start"], lambda row: row["seconds"])
     condition = raw["conditions"]["engineMs"]["p50"]
@@ -49,7 +49,7 @@ def targets(raw: Raw) -> list[Target]:
         Target("burst: our wall time against the built-in's", f"{ratio:.2f}", "≤ 0.5", "", ratio <= 0.5),
         Target("burst: OAP requests a measurement", f"{requests:.4f}", "≤ 0.05", "", requests <= 0.05),
         Target("1,000 in flight on an OAP of 5 s: lost", f"{lost}", "0", "", lost == 0),
-        Target("1,000 in flight, just started: memory, peak", f"{flood:.0f} MiB", "≤ 128 MiB", "", flood <= 128),
+        Target("1,000 in flight, as shipped: memory, peak", f"{flood:.0f} MiB", "≤ 128 MiB", "", flood <= 128),
         Target("ready after start", f"{ready:.2f} s", "≤ 1 s", "", ready <= 1),
         Target("one condition on 5 values, p50", f"{condition:.3f} ms", "≤ 0.2 ms", "", condition <= 0.2),
         Target("conditions compiled before", f"{100 * compiled:.2f} %", "> 99 %", "", compiled > 0.99),

@@ -1,12 +1,12 @@
 """The machine under a bench: its cores and how they are shared out, and what a process has taken of it."""
 
+import json
 import os
 import platform
 import re
 import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -79,13 +79,21 @@ def about() -> dict[str, Any]:
         "memory": f"{memory:.0f} GiB",
         "system": f"{platform.system()} {platform.release()}",
         "load": os.getloadavg()[0],
-        "python": _said(
-            SHIPPED_PYTHON, "-c", "import platform; print(platform.python_version(), *platform.libc_ver())"
-        ),
+        **_shipped(),
         "go": go,
         "argo-rollouts": argo,
-        **{name: version(name) for name in ("grpcio", "aiohttp", "wasmtime", "skywalking-provider")},
     }
+
+
+def _shipped() -> dict[str, str]:
+    """What the service runs on."""
+    packages = ("grpcio", "aiohttp", "uvloop", "wasmtime")
+    program = (
+        "import json, platform; from importlib.metadata import version;"
+        f"print(json.dumps({{'python': platform.python_version()}} | {{name: version(name) for name in {packages}}}))"
+    )
+    versions: dict[str, str] = json.loads(_said(SHIPPED_PYTHON, "-c", program))
+    return versions
 
 
 def _said(*command: str | Path) -> str:

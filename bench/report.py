@@ -120,7 +120,9 @@ def show(raw: Raw, console: Console) -> None:
 def markdown(raw: Raw) -> str:
     """All tables, with hardware, versions and date."""
     about = raw["about"]
-    versions = ", ".join(f"{key} {about[key]}" for key in ("argo-rollouts", "go", "python", "grpcio", "aiohttp"))
+    versions = ", ".join(
+        f"{key} {about[key]}" for key in ("argo-rollouts", "go", "python", "grpcio", "aiohttp", "uvloop")
+    )
     machine = f"{about['processor']}, {about['memory']}, {about['system']}"
     lines = [
         f"Measured {about['at']} at commit {about['commit']} on {machine}; {versions}.",

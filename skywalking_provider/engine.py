@@ -117,6 +117,7 @@ class Engine:
     async def _judge(
         self, metric: Metric, run: Run, before: Measurement, deadline: Deadline, trail: Trail
     ) -> tuple[Verdict, str]:
+        began = time.monotonic()
         spec = parse_block(metric.block)
         conditions = conditions_for(spec, metric)
         trail.success, trail.failure = conditions.success, conditions.failure
@@ -147,7 +148,7 @@ class Engine:
         except RecursionError as error:
             raise ProviderError(Reason.OAP_ANSWER_INVALID, "the answer is nested too deeply") from error
         verdict = _verdict(conditions, judged, answered, frame, backend)
-        self._verdicts.keep(asked, Finished(verdict, _value(judged, spec), answered))
+        self._verdicts.keep(asked, Finished(verdict, _value(judged, spec), answered), began)
         return verdict, _value(judged, spec)
 
     def _patience(self, spec: Spec, run: Run, frame: Frame, before: Measurement) -> Patience:

@@ -1,14 +1,14 @@
 """Verdicts that serve identical measurements for a moment: runs of one template come in bursts.
 
 Everything that a verdict hangs on is in its question. Only finished ones are kept: nobody's patience is another's. They
-serve for the last three tenths of their backend's `answerTtl`. The answers that they are made of serve for the rest of
-it, so that none is older than that.
+serve for the last three tenths of their backend's `answerTtl`, from when their measurement began. The answers that they
+are made of serve for the rest of it, so that no verdict is made of an older one.
 """
 
 import time
 from dataclasses import dataclass
 
-from cachetools import TLRUCache
+from cachetools import FIFOCache
 
 from skywalking_provider.asking import Answered
 from skywalking_provider.judge import Verdict
@@ -55,17 +55,25 @@ class Verdicts:
     """The verdicts of the last moment."""
 
     def __init__(self) -> None:
-        # The state: verdicts that serve until their monotonic instant.
-        self._kept: TLRUCache[Asked, _Kept] = TLRUCache(_KEPT, ttu=lambda _, kept, __: kept.until, timer=time.monotonic)
+        # The state: verdicts that serve until their monotonic instant; the oldest give way.
+        self._kept: FIFOCache[Asked, _Kept] = FIFOCache(_KEPT)
 
     def get(self, asked: Asked) -> Finished | None:
         """A verdict that serves still."""
         try:
-            return self._kept[asked].finished  # `get` would look twice, and what is asked has many parts
+            kept = self._kept[asked]  # `get` would look twice, and what is asked has many parts
         except KeyError:
             return None
+        return kept.finished if time.monotonic() < kept.until else None
 
-    def keep(self, asked: Asked, finished: Finished) -> None:
-        """Let a verdict serve."""
-        if len(finished.value) <= _LARGEST and (seconds := asked.backend.config.verdict_seconds):
-            self._kept[asked] = _Kept(finished, time.monotonic() + seconds)
+    def keep(self, asked: Asked, finished: Finished, began: float) -> None:
+        """Let a verdict serve.
+
+        Args:
+            asked: What it hangs on.
+            finished: The verdict.
+            began: When its measurement did, monotonic: before it asked for anything.
+        """
+        until = began + asked.backend.config.verdict_seconds
+        if len(finished.value) <= _LARGEST and time.monotonic() < until:
+            self._kept[asked] = _Kept(finished, until)

@@ -12,7 +12,8 @@ _hidden = "rich" not in _modules
 if _hidden:
     _modules["rich"] = None  # Python's way to say that there is none: import raises ModuleNotFoundError
 
-import structlog  # noqa: E402, F401
-
-if _hidden:
-    del _modules["rich"]
+try:
+    import structlog  # noqa: F401
+finally:
+    if _hidden:
+        del _modules["rich"]

@@ -16,7 +16,8 @@ class Function:
 
     def __init__(self, store: Store, function: Func) -> None:
         kind = function.type(store)
-        if any(one != ValType.i32() for one in kind.params) or len(kind.results) > 1:
+        small, wide = ValType.i32(), ValType.i64()
+        if any(one != small for one in kind.params) or kind.results not in ([], [small], [wide]):
             raise WasmtimeError("expr.wasm exports a function of another form")
         self._store = store
         self._function = function._func  # noqa: SLF001 - as the C interface takes it
@@ -24,7 +25,7 @@ class Function:
         for argument in self._arguments:
             argument.kind = c.WASMTIME_I32
         self._results = (c.wasmtime_val_t * len(kind.results))()
-        self._wide = kind.results == [ValType.i64()]
+        self._wide = kind.results == [wide]
 
     def __call__(self, *arguments: int) -> int:
         """Call it; without a result it gives 0.

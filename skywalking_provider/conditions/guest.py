@@ -46,7 +46,7 @@ class Sandbox:
         self._clock.start()
 
     def guest(self) -> "Guest":
-        """A new evaluator: 2 ms and 4 MiB.
+        """A new evaluator: 2 ms and 5 MiB.
 
         Raises:
             StoppedError: It does not start.

@@ -7,7 +7,7 @@ from skywalking_provider.conditions.guest import Guest
 from skywalking_provider.conditions.limits import Cause, StoppedError
 from skywalking_provider.model import Deadline
 
-# A guest whose memory has grown beyond this is not kept: memory never shrinks. Honest ones stay near 14 MiB.
+# A guest whose memory has grown beyond this is not kept: memory never shrinks. Honest ones stay near 9 MiB.
 _KEEP_BELOW_BYTES = 32 << 20
 
 

@@ -20,7 +20,7 @@ from graphql import (
 )
 
 from skywalking_provider.errors import ProviderError, Reason
-from skywalking_provider.forms.mirror import Field, Fragments, mirror_of
+from skywalking_provider.forms.mirror import Field, Mirrors
 from skywalking_provider.forms.weaving import end, like, woven
 from skywalking_provider.spec.query import parse_query
 
@@ -28,7 +28,8 @@ OURS = "swp_"
 PRESENT = f"{OURS}present_"
 CALLS = f"{OURS}calls_"
 
-_CACHED_CHARACTERS = 1024 * 1024
+_CACHED_BYTES = 2 * 1024 * 1024
+_BYTES_OF_A_FIELD = 128
 _SERIES, _LABELED = "readMetricsValues", "readLabeledMetricsValues"
 _SINGLE, _NULLABLE, _EXPRESSION = "readMetricsValue", "readNullableMetricsValue", "execExpression"
 _VALUE = "{ value isEmptyValue }"
@@ -85,12 +86,19 @@ class Healed:
         reads: The V2 reads by response name.
         expressions: The MQE reads by response name.
         errors: Those of them whose `error` the author did not select.
+        fields: How many fields the reads select.
     """
 
     text: str
     reads: Mapping[str, Own] = field(default_factory=dict)
     expressions: Mapping[str, Own] = field(default_factory=dict)
     errors: frozenset[str] = frozenset()
+    fields: int = 0
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it takes."""
+        return len(self.text) + _BYTES_OF_A_FIELD * self.fields
 
 
 @dataclass(slots=True)
@@ -101,9 +109,10 @@ class _Found:
     expressions: dict[str, Own] = field(default_factory=dict)
     errors: set[str] = field(default_factory=set)
     insertions: list[tuple[int, str]] = field(default_factory=list)
+    companions: list[str] = field(default_factory=list)
 
 
-@cached(LRUCache(maxsize=_CACHED_CHARACTERS, getsizeof=lambda healed: len(healed.text)))
+@cached(LRUCache(maxsize=_CACHED_BYTES, getsizeof=lambda healed: healed.size))
 def heal(query: str, *, nullable: bool) -> Healed:
     """Complete a query.
 
@@ -116,10 +125,15 @@ def heal(query: str, *, nullable: bool) -> Healed:
     """
     document = parse_query(query)
     fragments = {one.name.value: one for one in document.definitions if isinstance(one, FragmentDefinitionNode)}
-    found = _Found()
-    for read in top_level(document):
-        _heal(read, query, fragments, found, nullable=nullable)
-    return Healed(woven(query, found.insertions), found.reads, found.expressions, frozenset(found.errors))
+    mirrors, found = Mirrors(fragments), _Found()
+    try:
+        for read in top_level(document):
+            _heal(read, query, mirrors, found, nullable=nullable)
+    except RecursionError as error:
+        raise _refused("is nested too deeply") from error
+    insertions = (*found.insertions, (_last_brace(document), "".join(found.companions)))
+    text = woven(query, insertions)
+    return Healed(text, found.reads, found.expressions, frozenset(found.errors), mirrors.fields)
 
 
 def not_healed(query: str) -> Healed:
@@ -141,17 +155,23 @@ def top_level(document: DocumentNode) -> Iterator[FieldNode]:
                 yield selection
 
 
+def _last_brace(document: DocumentNode) -> int:
+    """Where the operation's selection ends: what is written there moves no line of the author's reads."""
+    (operation,) = (one for one in document.definitions if isinstance(one, OperationDefinitionNode))
+    return end(operation.selection_set) - 1
+
+
 def response_name(field: FieldNode) -> str:
     """The name under which a field is answered."""
     return (field.alias or field.name).value
 
 
-def _heal(read: FieldNode, query: str, fragments: Fragments, found: _Found, *, nullable: bool) -> None:
+def _heal(read: FieldNode, query: str, mirrors: Mirrors, found: _Found, *, nullable: bool) -> None:
     name, kind = response_name(read), read.name.value
     if name.startswith(OURS):
         raise _refused(f"the alias {name} begins with {OURS}, which the provider uses itself; write another")
     if kind == _EXPRESSION:
-        found.expressions[name] = Own(kind, mirror_of(read, fragments))
+        found.expressions[name] = Own(kind, mirrors.of(read))
         _check_expression(read, name)
         if not _selected(read, "error"):
             found.errors.add(name)
@@ -159,10 +179,10 @@ def _heal(read: FieldNode, query: str, fragments: Fragments, found: _Found, *, n
     elif kind in (_SERIES, _LABELED, _SINGLE, _NULLABLE):
         metric = _metric(read)
         companions = dict(_companions(read, query, name, metric, nullable=nullable))
-        found.insertions += ((end(read), f"\n  {alias}: {text}") for alias, text in companions.items())
+        found.companions += (f"  {alias}: {text}\n" for alias, text in companions.items())
         witnessed = nullable or f"{CALLS}{name}" in companions
         found.reads[name] = Own(
-            kind, mirror_of(read, fragments), metric.value if metric else None, frozenset(companions), witnessed
+            kind, mirrors.of(read), metric.value if metric else None, frozenset(companions), witnessed
         )
 
 

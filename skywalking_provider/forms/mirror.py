@@ -48,7 +48,7 @@ _READS: Final = build_schema(
     type MQEValue { id: ID value: String }
     """
 )
-MOST_FIELDS: Final = 4000
+_MOST_FIELDS: Final = 3000  # OAP's own limit of complexity
 _LEAVES: Final[dict[str, type]] = {"Boolean": bool, "String": str, "ID": str, "Long": int}
 
 
@@ -92,22 +92,6 @@ class Field:
 
 
 Shape = Leaf | Listed | Selected
-Fragments = Mapping[str, FragmentDefinitionNode]
-
-
-def mirror_of(read: FieldNode, fragments: Fragments) -> Field:
-    """What an answer to a read at the query's root must look like.
-
-    Args:
-        read: The field as it is written.
-        fragments: Those of the document, by name.
-
-    Raises:
-        ProviderError: QUERY_INVALID, where that is more than any OAP takes.
-    """
-    reads = _READS.query_type
-    assert reads is not None  # noqa: S101 - written above
-    return _Compiler(fragments).field(read, reads)
 
 
 def check_mirror(read: Field, data: Mapping[str, Any]) -> None:
@@ -119,20 +103,37 @@ def check_mirror(read: Field, data: Mapping[str, Any]) -> None:
     _check_field(read, data, "")
 
 
-class _Compiler:
-    """From selections to what they select."""
+class Mirrors:
+    """What the answers to the reads of one query must look like.
 
-    def __init__(self, fragments: Fragments) -> None:
+    Attributes:
+        fields: How many fields the reads select so far, all fragments spread.
+
+    Args:
+        fragments: Those of the document, by name.
+    """
+
+    def __init__(self, fragments: Mapping[str, FragmentDefinitionNode]) -> None:
         self._fragments = fragments
-        self._fields_left = MOST_FIELDS
+        self.fields = 0
 
-    def field(self, field: FieldNode, owner: GraphQLObjectType) -> Field:
-        self._fields_left -= 1
-        if self._fields_left < 0:  # a small document can spread its fragments to any number
+    def of(self, read: FieldNode) -> Field:
+        """What an answer to a read at the query's root must look like.
+
+        Raises:
+            ProviderError: QUERY_INVALID, where the reads together select more than any OAP takes.
+        """
+        reads = _READS.query_type
+        assert reads is not None  # noqa: S101 - written above
+        return self._field(read, reads)
+
+    def _field(self, field: FieldNode, owner: GraphQLObjectType) -> Field:
+        self.fields += 1
+        if self.fields > _MOST_FIELDS:  # a small document can spread its fragments to any number
             raise ProviderError(
                 Reason.QUERY_INVALID,
-                f"query: one read of it selects more than {MOST_FIELDS} fields, its fragments spread",
-                "ask for less: OAP itself takes 3000 in one query",
+                f"query: it selects more than {_MOST_FIELDS} fields, its fragments spread",
+                "ask for less; OAP takes no more in one query",
             )
         known = owner.fields.get(field.name.value)
         shape = self._shape(known.type, field) if known else None
@@ -151,7 +152,7 @@ class _Compiler:
                 raise AssertionError(f"{other} is not written above")
 
     def _fields(self, selections: SelectionSetNode | None, owner: GraphQLObjectType) -> tuple[Field, ...]:
-        return tuple(self.field(one, owner) for one in self._selected(selections, set()))
+        return tuple(self._field(one, owner) for one in self._selected(selections, set()))
 
     def _selected(self, selections: SelectionSetNode | None, seen: set[str]) -> Iterator[FieldNode]:
         """The fields of a selection, those of its fragments too, where no directive may leave a whole fragment out."""

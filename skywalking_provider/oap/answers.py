@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from cachetools import TLRUCache
+from cachetools import LRUCache
 
 from skywalking_provider.model import Window
 
@@ -58,13 +58,8 @@ class Answers:
     """The answers of one backend by question."""
 
     def __init__(self) -> None:
-        # The state: answers that serve until their monotonic instant.
-        self._kept: TLRUCache[bytes, _Kept] = TLRUCache(
-            maxsize=_BYTES,
-            ttu=lambda _, kept, __: kept.until,
-            timer=time.monotonic,
-            getsizeof=lambda kept: max(_LEAST, len(kept.packed)),
-        )
+        # The state: answers that serve until their monotonic instant; the least used give way.
+        self._kept: LRUCache[bytes, _Kept] = LRUCache(_BYTES, getsizeof=lambda kept: max(_LEAST, len(kept.packed)))
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -72,12 +67,13 @@ class Answers:
     def get(self, question: bytes) -> dict[str, Any] | None:
         """An answer that serves still."""
         kept = self._kept.get(question)
-        if kept is None:
+        if kept is None or time.monotonic() >= kept.until:
             return None
         data: dict[str, Any] = marshal.loads(kept.packed)  # noqa: S302 - what `keep` packed, in this process
         return data
 
     def keep(self, question: bytes, data: dict[str, Any], until: float) -> None:
         """Let an answer serve until a monotonic instant."""
-        if not isinstance(data, Answer) or data.size <= _LARGEST:
+        small = not isinstance(data, Answer) or data.size <= _LARGEST
+        if small and time.monotonic() < until:
             self._kept[question] = _Kept(marshal.dumps(dict(data)), until)

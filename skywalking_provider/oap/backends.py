@@ -16,7 +16,7 @@ from skywalking_provider.oap.errand import OWN
 from skywalking_provider.oap.mask import Mask
 from skywalking_provider.oap.observer import UNOBSERVED, Observer
 
-_REMEMBERED: Final = 1024
+_REMEMBERED: Final = 256
 
 
 class Backends:

@@ -50,7 +50,9 @@ class Breaker:
 
     def refuses(self, read: Read, now: float) -> bool:
         """Whether there is no use in coming now."""
-        return self.circuit is Circuit.HALF_OPEN or (self.circuit is Circuit.OPEN and now < self.next_try_of(read))
+        if self.circuit is Circuit.OPEN:
+            return now < self.next_try or now < self.next_try_of(read)
+        return self.circuit is Circuit.HALF_OPEN
 
     def admit(self, read: Read, now: float) -> Passage | None:
         """Leave to ask, or None. After the cool-down the first who comes is the probe, alone."""

@@ -1,6 +1,7 @@
 """A verdict serves whoever asks the very same a moment later, and nobody else."""
 
 import json
+import time
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -86,21 +87,26 @@ async def test_without_answer_ttl_every_measurement_is_judged(bench: Bencher, ev
         assert len(evaluations) == 2
 
 
-async def test_a_verdict_serves_for_the_last_three_tenths_of_the_answers_time(
+async def test_no_verdict_is_made_of_answers_older_than_answer_ttl(
     bench: Bencher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """An answer serves for seven seconds, a verdict for three from when its measurement began to look for answers."""
     config = BackendConfig.model_validate({"url": "http://oap:12800", "answerTtl": "10s"})
     assert (config.read_seconds, config.verdict_seconds) == (7.0, 3.0)
     async with bench(backend=SHARING) as b:
         await _measured(b, metric("result.service_apdex != nil"))
         ((asked, kept),) = b.engine._verdicts._kept.items()
-    now = 100.0
+    began = now = 100.0
     monkeypatch.setattr(verdicts.time, "monotonic", lambda: now)
+    now = 102.0  # it took two seconds to be judged
     fresh = Verdicts()
-    fresh.keep(asked, kept.finished)
+    fresh.keep(asked, kept.finished, began)
     now = 102.9
     assert fresh.get(asked) is kept.finished
     now = 103.1
+    assert fresh.get(asked) is None
+    fresh.keep(asked, kept.finished, began)  # another, that took longer
+    assert len(fresh._kept) == 1
     assert fresh.get(asked) is None
 
 
@@ -109,5 +115,5 @@ async def test_large_values_are_not_kept(bench: Bencher) -> None:
         await _measured(b, metric("result.service_apdex != nil"))
         ((asked, kept),) = b.engine._verdicts._kept.items()
         crowd = Verdicts()
-        crowd.keep(asked, replace(kept.finished, value="x" * 5000))
+        crowd.keep(asked, replace(kept.finished, value="x" * 5000), time.monotonic())
         assert crowd.get(asked) is None
