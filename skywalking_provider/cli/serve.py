@@ -60,10 +60,13 @@ def serve_command(
 
 
 def _serve(config: Config) -> None:
+    import uvloop  # noqa: PLC0415 - only here: whoever only asks needs no quicker loop
+
     from skywalking_provider.oap.credentials import mask_of  # noqa: PLC0415 - as below
     from skywalking_provider.server.logging import configure_logging  # noqa: PLC0415 - grpc is slow to import
     from skywalking_provider.server.serve import serve  # noqa: PLC0415
     from skywalking_provider.server.watching import log_processors  # noqa: PLC0415
 
     configure_logging(config.log, mask_of(config.backends.values()), log_processors())
-    asyncio.run(serve(config))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(config))
