@@ -35,7 +35,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """How much a line through the samples rises over their time, and how much it may."""
+    """How much something grew in the time of the samples, and how much it may."""
 
     what: str
     begins: float
@@ -49,14 +49,18 @@ class Growth:
 
 
 def growths(samples: Sequence[Sample]) -> Iterator[Growth]:
-    """What grew: memory by no more than 8 MiB and a twentieth, files and threads by no more than 8."""
+    """What grew: memory by no more than 8 MiB and a twentieth, files and threads by no more than 8.
+
+    Memory is judged by a line through the samples. Files and threads come and go with the weather, as connections do,
+    up to a number: the most there were in the later half are compared with the most in the earlier one.
+    """
     times = [sample.at for sample in samples]
-    span = times[-1] - times[0]
-    for what, values, fixed, share in (
-        ("resident MiB", [sample.resident_mib for sample in samples], 8.0, 0.05),
-        ("files", [float(sample.files) for sample in samples], 8.0, 0.0),
-        ("threads", [float(sample.threads) for sample in samples], 8.0, 0.0),
+    slope, intercept = statistics.linear_regression(times, [sample.resident_mib for sample in samples])
+    begins = intercept + slope * times[0]
+    yield Growth("resident MiB", begins, slope * (times[-1] - times[0]), 8.0 + 0.05 * begins)
+    for what, values in (
+        ("most files", [sample.files for sample in samples]),
+        ("most threads", [sample.threads for sample in samples]),
     ):
-        slope, intercept = statistics.linear_regression(times, values)
-        begins = intercept + slope * times[0]
-        yield Growth(what, begins, slope * span, fixed + share * begins)
+        earlier, later = max(values[: len(values) // 2]), max(values[len(values) // 2 :])
+        yield Growth(what, float(earlier), float(later - earlier), 8.0)

@@ -23,6 +23,7 @@ from skywalking_provider.config import BackendConfig
 from skywalking_provider.errors import Away, BackendAway, ProviderError, Reason
 from skywalking_provider.model import Deadline
 from skywalking_provider.oap.answers import Answer
+from skywalking_provider.oap.connection import Connector
 from skywalking_provider.oap.credentials import Credentials
 from skywalking_provider.oap.tls import TlsContext
 from skywalking_provider.oap.trouble import from_graphql_errors, from_status, shorten
@@ -108,7 +109,7 @@ class OapClient:
             client_session_args={
                 "response_class": _bounded_response(self._name, self._config.max_answer_bytes),
                 "cookie_jar": aiohttp.DummyCookieJar(),
-                "connector": aiohttp.TCPConnector(limit=0, ttl_dns_cache=10),
+                "connector": Connector(),
                 "timeout": aiohttp.ClientTimeout(total=None),
                 "trust_env": False,
             },

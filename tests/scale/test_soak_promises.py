@@ -110,13 +110,18 @@ def test_the_oap_of_a_soak_has_what_is_asked_of_it() -> None:
     assert len(scenario().services) == 20
 
 
-def series(resident: float) -> list[Sample]:
-    return [Sample(float(at), 1, 100 + resident * at / 300 + at % 7, 40, 20) for at in range(301)]
+def series(resident: float = 0.0, files: float = 0.0) -> list[Sample]:
+    """Five minutes of a process whose connections come and go with the weather."""
+    return [
+        Sample(float(at), 1, 100 + resident * at / 300 + at % 7, int(26 + files * at / 300 + at % 120 / 4), 20)
+        for at in range(301)
+    ]
 
 
 def test_a_process_that_only_breathes_is_steady_and_one_that_grows_is_not() -> None:
-    assert all(growth.steady for growth in growths(series(0.0)))
-    assert [growth.what for growth in growths(series(20.0)) if not growth.steady] == ["resident MiB"]
+    assert all(growth.steady for growth in growths(series()))
+    assert [growth.what for growth in growths(series(resident=20.0)) if not growth.steady] == ["resident MiB"]
+    assert [growth.what for growth in growths(series(files=40.0)) if not growth.steady] == ["most files"]
 
 
 def test_a_thread_that_ends_while_a_process_is_looked_at_ends_no_soak(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import uvloop
 
 from skywalking_provider.config import BackendConfig
 from skywalking_provider.engine import Engine
@@ -187,6 +188,19 @@ async def test_what_comes_before_a_body_is_bounded_too(start: bytes, piece: byte
     assert measurement.phase is Phase.RUNNING
     assert measurement.message.startswith("OAP_AWAY ")
     assert len(measurement.message) <= 1024
+    assert peak < 32 * MEBIBYTE
+
+
+def test_many_answers_to_one_request_are_bounded_in_the_loop_of_the_service_which_reads_more_at_once() -> None:
+    tracemalloc.start()
+    try:
+        measurement = uvloop.run(measured(endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), timeout="1s"))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert measurement.message.startswith("OAP_AWAY ")
+    assert "it answers many times to one request" in measurement.message
     assert peak < 32 * MEBIBYTE
 
 
