@@ -140,7 +140,8 @@ class Engine:
             cause = await cause_of_silence(spec, answered, backend, deadline) if answered.sample.silent else ""
             if verdict := _without_data(spec, backend, frame, answered, patience, cause):
                 return verdict, ""
-            judged = await self._languages.evaluate(conditions, jsontext.dump(answered.sample.result), deadline)
+            result = jsontext.dump(answered.sample.result)
+            judged = await self._languages.evaluate(conditions, result, deadline)
         except BackendAway as error:
             return judge.outage(error, spec.outage_grace, spec.on_outage, before.started_at, self._now()), ""
         except NotYetKnown as error:
@@ -148,7 +149,7 @@ class Engine:
         except RecursionError as error:
             raise ProviderError(Reason.OAP_ANSWER_INVALID, "the answer is nested too deeply") from error
         verdict = _verdict(conditions, judged, answered, frame, backend)
-        self._verdicts.keep(asked, Finished(verdict, _value(judged, spec), answered), began)
+        self._verdicts.keep(asked, Finished(verdict, _value(judged, spec), answered, len(result)), began)
         return verdict, _value(judged, spec)
 
     def _patience(self, spec: Spec, run: Run, frame: Frame, before: Measurement) -> Patience:

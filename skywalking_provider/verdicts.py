@@ -2,13 +2,11 @@
 
 Everything that a verdict hangs on is in its question. Only finished ones are kept: nobody's patience is another's. They
 serve for the last three tenths of their backend's `answerTtl`, from when their measurement began. The answers that they
-are made of serve for the rest of it, so that no verdict is made of an older one.
+are made of, unless their window is settled, serve for the rest of it, from when they were asked for.
 """
 
 import time
 from dataclasses import dataclass
-
-from cachetools import FIFOCache
 
 from skywalking_provider.asking import Answered
 from skywalking_provider.judge import Verdict
@@ -16,7 +14,8 @@ from skywalking_provider.model import Metric, Window
 from skywalking_provider.oap import Backend
 
 _KEPT = 512
-_LARGEST = 4096  # characters of a value
+_LARGEST = 4096  # characters of a result
+_MOST_NUMBERS = 1024  # of the series behind it
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +37,26 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A finished verdict, its value, and what it was made of."""
+    """A finished verdict, its value, and what it was made of.
+
+    Attributes:
+        verdict: The verdict.
+        value: As it is told.
+        answered: What it was made of.
+        characters: Of the whole result.
+    """
 
     verdict: Verdict
     value: str
     answered: Answered
+    characters: int
+
+    @property
+    def small(self) -> bool:
+        """Whether it takes no more memory than a verdict usually does."""
+        sample = self.answered.sample
+        numbers = sum(len(one.buckets) for one in (*sample.reads, *sample.shown))
+        return self.characters <= _LARGEST and numbers <= _MOST_NUMBERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +69,13 @@ class Verdicts:
     """The verdicts of the last moment."""
 
     def __init__(self) -> None:
-        # The state: verdicts that serve until their monotonic instant; the oldest give way.
-        self._kept: FIFOCache[Asked, _Kept] = FIFOCache(_KEPT)
+        # The state: verdicts that serve until their monotonic instant, the oldest first.
+        self._kept: dict[Asked, _Kept] = {}
 
     def get(self, asked: Asked) -> Finished | None:
         """A verdict that serves still."""
-        try:
-            kept = self._kept[asked]  # `get` would look twice, and what is asked has many parts
-        except KeyError:
-            return None
-        return kept.finished if time.monotonic() < kept.until else None
+        kept = self._kept.get(asked)
+        return None if kept is None or time.monotonic() >= kept.until else kept.finished
 
     def keep(self, asked: Asked, finished: Finished, began: float) -> None:
         """Let a verdict serve.
@@ -74,6 +85,15 @@ class Verdicts:
             finished: The verdict.
             began: When its measurement did, monotonic: before it asked for anything.
         """
-        until = began + asked.backend.config.verdict_seconds
-        if len(finished.value) <= _LARGEST and time.monotonic() < until:
+        now, until = time.monotonic(), began + asked.backend.config.verdict_seconds
+        self._make_room(now)
+        if now < until and finished.small:
+            self._kept.pop(asked, None)
             self._kept[asked] = _Kept(finished, until)
+
+    def _make_room(self, now: float) -> None:
+        while self._kept:
+            oldest = next(iter(self._kept))
+            if len(self._kept) < _KEPT and now < self._kept[oldest].until:
+                return
+            del self._kept[oldest]

@@ -52,15 +52,16 @@ def growths(samples: Sequence[Sample]) -> Iterator[Growth]:
     """What grew: memory by no more than 8 MiB and a twentieth, files and threads by no more than 8.
 
     Memory is judged by a line through the samples. Files and threads come and go with the weather, as connections do,
-    up to a number: the most there were in the later half are compared with the most in the earlier one.
+    up to a number: the ninth tenth of them in the last third of the time is compared with that in the first.
     """
     times = [sample.at for sample in samples]
     slope, intercept = statistics.linear_regression(times, [sample.resident_mib for sample in samples])
     begins = intercept + slope * times[0]
     yield Growth("resident MiB", begins, slope * (times[-1] - times[0]), 8.0 + 0.05 * begins)
     for what, values in (
-        ("most files", [sample.files for sample in samples]),
-        ("most threads", [sample.threads for sample in samples]),
+        ("files", [sample.files for sample in samples]),
+        ("threads", [sample.threads for sample in samples]),
     ):
-        earlier, later = max(values[: len(values) // 2]), max(values[len(values) // 2 :])
-        yield Growth(what, float(earlier), float(later - earlier), 8.0)
+        third = len(values) // 3
+        first, last = (statistics.quantiles(some, n=10)[-1] for some in (values[:third], values[-third:]))
+        yield Growth(what, first, last - first, 8.0)

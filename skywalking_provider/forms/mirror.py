@@ -49,6 +49,7 @@ _READS: Final = build_schema(
     """
 )
 _MOST_FIELDS: Final = 3000  # OAP's own limit of complexity
+_MOST_SELECTIONS: Final = 20_000  # on the way to them: fragments in fragments, and again
 _LEAVES: Final[dict[str, type]] = {"Boolean": bool, "String": str, "ID": str, "Long": int}
 
 
@@ -116,6 +117,7 @@ class Mirrors:
     def __init__(self, fragments: Mapping[str, FragmentDefinitionNode]) -> None:
         self._fragments = fragments
         self.fields = 0
+        self._selections = 0
 
     def of(self, read: FieldNode) -> Field:
         """What an answer to a read at the query's root must look like.
@@ -129,12 +131,8 @@ class Mirrors:
 
     def _field(self, field: FieldNode, owner: GraphQLObjectType) -> Field:
         self.fields += 1
-        if self.fields > _MOST_FIELDS:  # a small document can spread its fragments to any number
-            raise ProviderError(
-                Reason.QUERY_INVALID,
-                f"query: it selects more than {_MOST_FIELDS} fields, its fragments spread",
-                "ask for less; OAP takes no more in one query",
-            )
+        if self.fields > _MOST_FIELDS:
+            raise _too_much(_MOST_FIELDS, "fields")
         known = owner.fields.get(field.name.value)
         shape = self._shape(known.type, field) if known else None
         return Field((field.alias or field.name).value, bool(field.directives), shape)
@@ -157,6 +155,9 @@ class Mirrors:
     def _selected(self, selections: SelectionSetNode | None, seen: set[str]) -> Iterator[FieldNode]:
         """The fields of a selection, those of its fragments too, where no directive may leave a whole fragment out."""
         for one in selections.selections if selections else ():
+            self._selections += 1
+            if self._selections > _MOST_SELECTIONS:
+                raise _too_much(_MOST_SELECTIONS, "selections")
             match one:
                 case FieldNode():
                     yield one
@@ -168,6 +169,15 @@ class Mirrors:
                         yield from self._selected(self._fragments[name].selection_set, seen)
                 case _:
                     continue
+
+
+def _too_much(most: int, what: str) -> ProviderError:
+    """A small document can spread its fragments to any number."""
+    return ProviderError(
+        Reason.QUERY_INVALID,
+        f"query: it selects more than {most} {what}, its fragments spread",
+        "ask for less; OAP takes no more in one query",
+    )
 
 
 def _check_field(field: Field, answer: Mapping[str, Any], place: str) -> None:

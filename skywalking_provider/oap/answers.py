@@ -15,7 +15,7 @@ _LARGEST: Final = 64 * 1024  # of one answer
 _LEAST: Final = 512  # counted for a small one: no more than 4,096 are kept
 SETTLED_SECONDS: Final = 600.0
 """How long the answer to a settled window serves. Its buckets change no more, but an OAP's memory may be corrected
-(a restored storage, an agent that was offline), and a verdict is never older than this."""
+(a restored storage, an agent that was offline), and a verdict is little older than this."""
 
 
 class Answer(dict[str, Any]):

@@ -19,11 +19,14 @@ class _Protocol(ResponseHandler):
 
     def data_received(self, data: bytes) -> None:
         for start in range(0, max(1, len(data)), _PIECE):
-            if self.exception() is not None:  # who reads it will close the connection
+            if self.exception() is not None:
                 return
             super().data_received(data[start : start + _PIECE])
             if len(self._buffer) > _MOST_ANSWERS:
+                self._buffer.clear()
                 self.set_exception(aiohttp.ServerDisconnectedError("it answers many times to one request"))
+                if self.transport is not None:
+                    self.transport.close()
 
 
 class Connector(aiohttp.TCPConnector):

@@ -286,3 +286,15 @@ def test_a_query_that_spreads_itself_to_more_than_an_oap_takes_is_refused(reads:
         heal(query, nullable=True)
 
     assert refused.value.reason is Reason.QUERY_INVALID
+
+
+def test_a_query_that_goes_round_in_its_fragments_is_refused_before_it_takes_long() -> None:
+    round_and_round = " ".join("...w" for _ in range(1200))
+    fields = " ".join(f"a{at}: values {{ ...w }}" for at in range(200))
+    query = f"""query q($duration: Duration!) {{
+      sla: readMetricsValues(condition: {{name: "service_sla"}}, duration: $duration) {{ {fields} }}
+    }}
+    fragment w on W {{ {round_and_round} }}"""
+
+    with pytest.raises(ProviderError, match="more than 20000 selections"):
+        heal(query, nullable=True)

@@ -121,7 +121,7 @@ def series(resident: float = 0.0, files: float = 0.0) -> list[Sample]:
 def test_a_process_that_only_breathes_is_steady_and_one_that_grows_is_not() -> None:
     assert all(growth.steady for growth in growths(series()))
     assert [growth.what for growth in growths(series(resident=20.0)) if not growth.steady] == ["resident MiB"]
-    assert [growth.what for growth in growths(series(files=40.0)) if not growth.steady] == ["most files"]
+    assert [growth.what for growth in growths(series(files=16.0)) if not growth.steady] == ["files"]
 
 
 def test_a_thread_that_ends_while_a_process_is_looked_at_ends_no_soak(monkeypatch: pytest.MonkeyPatch) -> None:

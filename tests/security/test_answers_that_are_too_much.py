@@ -191,6 +191,16 @@ async def test_what_comes_before_a_body_is_bounded_too(start: bytes, piece: byte
     assert peak < 32 * MEBIBYTE
 
 
+async def test_a_few_informational_answers_before_an_answer_are_read_over() -> None:
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 100 Continue\r\n\r\n" * 8)
+        await whole(points(5000))(writer)
+
+    measurement = await measured(answer)
+
+    assert measurement.phase is Phase.SUCCESSFUL, measurement.message
+
+
 def test_many_answers_to_one_request_are_bounded_in_the_loop_of_the_service_which_reads_more_at_once() -> None:
     tracemalloc.start()
     try:
