@@ -1,7 +1,8 @@
 """What a module exports, used through wasmtime's own C interface.
 
 `wasmtime.Func` asks for its type and converts by it at each call, and `wasmtime.Memory` makes a type of ctypes for each
-length that is written: together two thirds of what a condition costs. Here a function's numbers have their places once.
+length that is written: together more than half of what a small condition cost. Here a function's numbers have their
+places once.
 Source: https://docs.wasmtime.dev/c-api/ (wasmtime_func_call); the package is held to one major version.
 """
 

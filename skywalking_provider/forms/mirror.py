@@ -1,6 +1,6 @@
 """Whether the answer to an author's own read is one: it mirrors what he selected, under whatever names. Pure.
 
-What he selected is kept as far as an answer is held to it: a tree of GraphQL takes ten times as much.
+What he selected is kept as far as an answer is held to it: a tree of GraphQL takes many times as much.
 """
 
 from collections.abc import Iterator, Mapping

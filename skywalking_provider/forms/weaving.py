@@ -32,19 +32,18 @@ def like(
     return f"{kind}({', '.join(taken)}){directives}" if taken else f"{kind}{directives}"
 
 
-def start(node: Node) -> int:
-    """Where a node begins in its text."""
-    assert node.loc is not None  # noqa: S101 - `parse_query` keeps the places
-    return node.loc.start
-
-
 def end(node: Node) -> int:
     """Where a node ends in its text."""
-    assert node.loc is not None  # noqa: S101 - as above
+    assert node.loc is not None  # noqa: S101 - `parse_query` keeps the places
     return node.loc.end
 
 
 def _written(node: Node, query: str, instead: tuple[Node, str] | None) -> str:
-    if instead and start(node) <= start(instead[0]) and end(instead[0]) <= end(node):
-        return f"{query[start(node) : start(instead[0])]}{instead[1]}{query[end(instead[0]) : end(node)]}"
-    return query[start(node) : end(node)]
+    if instead and _start(node) <= _start(instead[0]) and end(instead[0]) <= end(node):
+        return f"{query[_start(node) : _start(instead[0])]}{instead[1]}{query[end(instead[0]) : end(node)]}"
+    return query[_start(node) : end(node)]
+
+
+def _start(node: Node) -> int:
+    assert node.loc is not None  # noqa: S101 - as above
+    return node.loc.start

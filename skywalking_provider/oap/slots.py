@@ -1,8 +1,9 @@
 """A bounded number of requests in flight to one OAP, shared fairly, and refused where waiting is in vain."""
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any, Final
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
 
 from skywalking_provider.errors import BackendAway, Reason
 from skywalking_provider.oap.errand import Errand
@@ -45,13 +46,18 @@ class Slots:
     def __repr__(self) -> str:
         return f"<Slots: {self._size - self._free} of {self._size} taken, {len(self._turns)} wait>"
 
-    def held(self, errand: Errand) -> "_Held":
+    @asynccontextmanager
+    async def held(self, errand: Errand) -> AsyncIterator[None]:
         """Hold a slot for as long as the context lasts.
 
         Raises:
             BackendAway: PROVIDER_BUSY; there would be none, or was none, by the errand's deadline.
         """
-        return _Held(self, errand)
+        await self._take(errand)
+        try:
+            yield
+        finally:
+            self._give_back()
 
     def took(self, seconds: float) -> None:
         """A request was sent, and this long is what it took, however it ended: by that the wait is foreseen."""
@@ -78,8 +84,7 @@ class Slots:
             reason=Reason.PROVIDER_BUSY,
         )
 
-    async def take(self, errand: Errand) -> None:
-        """Wait for a slot. `held` gives it back, too."""
+    async def _take(self, errand: Errand) -> None:
         if self._free:
             self._free -= 1
             return
@@ -94,7 +99,7 @@ class Slots:
                 await asyncio.wait({turn}, timeout=errand.deadline.remaining)
         except asyncio.CancelledError:
             if turn.done():
-                self.give_back()
+                self._give_back()
             raise
         finally:
             errand.turn = None
@@ -103,26 +108,9 @@ class Slots:
         if not turn.done():
             raise self.refuse(f"{len(self._turns)} wait")
 
-    def give_back(self) -> None:
-        """Leave a slot to the next."""
+    def _give_back(self) -> None:
         following = self._turns.next()
         if following is None:
             self._free += 1
         elif following.turn is not None:
             following.turn.set_result(None)
-
-
-class _Held:
-    """A slot for as long as a context lasts; lighter than a generator, as a thousand may wait."""
-
-    __slots__ = ("_errand", "_slots")
-
-    def __init__(self, slots: Slots, errand: Errand) -> None:
-        self._slots = slots
-        self._errand = errand
-
-    def __aenter__(self) -> Coroutine[Any, Any, None]:
-        return self._slots.take(self._errand)
-
-    async def __aexit__(self, *_: object) -> None:
-        self._slots.give_back()

@@ -13,6 +13,7 @@ from skywalking_provider import verdicts
 from skywalking_provider.config import BackendConfig
 from skywalking_provider.languages import Languages
 from skywalking_provider.model import Deadline, Measurement, Metric, Phase, Run
+from skywalking_provider.series import Series
 from skywalking_provider.verdicts import Verdicts
 
 SHARING = {"answerTtl": "10s", "clockTtl": "60s"}
@@ -110,10 +111,13 @@ async def test_no_verdict_is_made_of_answers_older_than_answer_ttl(
     assert fresh.get(asked) is None
 
 
-async def test_large_results_are_not_kept(bench: Bencher) -> None:
+async def test_large_results_and_long_series_are_not_kept(bench: Bencher) -> None:
     async with bench(backend=SHARING) as b:
         await _measured(b, metric("result.service_apdex != nil"))
         ((asked, kept),) = b.engine._verdicts._kept.items()
         crowd = Verdicts()
         crowd.keep(asked, replace(kept.finished, characters=5000), time.monotonic())
+        answered = kept.finished.answered
+        long = replace(answered, sample=replace(answered.sample, shown=(Series("calls", (1,) * 2000),)))
+        crowd.keep(asked, replace(kept.finished, answered=long), time.monotonic())
         assert crowd.get(asked) is None
