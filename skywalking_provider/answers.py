@@ -147,7 +147,7 @@ class Form(Generic[T]):
         """A field of an answer's data.
 
         Raises:
-            ProviderError: OAP_ANSWER_INVALID, with the place in the answer.
+            ProviderError: OAP_RESPONSE_INVALID, with the place in the answer.
         """
         if field not in data:
             refuse(field, "missing")
@@ -180,7 +180,7 @@ def is_long(number: int) -> bool:
 def refuse(place: str, found: str) -> NoReturn:
     """Say that an answer is none of SkyWalking's: where, and what is there instead."""
     raise ProviderError(
-        Reason.OAP_ANSWER_INVALID,
+        Reason.OAP_RESPONSE_INVALID,
         f"the answer has another form than SkyWalking's: {place} is {found}",
         "is the backend a SkyWalking OAP?",
     )

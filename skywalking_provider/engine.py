@@ -31,7 +31,7 @@ LAST_AWAY = "skywalking/lastAway"
 """Metadata of a waiting measurement: when the OAP was last away. It is all that any replica needs to know."""
 
 _BUG = "a bug in the provider; its log has the traceback, please report it"
-_AWAY = (Reason.OAP_AWAY, Reason.PROVIDER_BUSY)
+_AWAY = (Reason.OAP_UNAVAILABLE, Reason.PROVIDER_OVERLOADED)
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 _log = structlog.get_logger()
@@ -81,7 +81,7 @@ class Engine:
             return {"error": explain.bounded(f"{error.reason} {error}")}
         except Exception:  # noqa: BLE001 - as below
             _log.exception("metadata failed", metric=metric.name)
-            return {"error": f"{Reason.INTERNAL} {_BUG}"}
+            return {"error": f"{Reason.PROVIDER_INTERNAL} {_BUG}"}
 
     def _public(self, spec: Spec) -> Backend | None:
         """A backend that everybody may use. Argo does not say who asks for metadata; nobody learns of the others."""
@@ -100,7 +100,7 @@ class Engine:
             verdict = judge.trouble(error)
         except Exception:  # noqa: BLE001 - a bug in one measurement is never another's trouble
             _log.exception("measurement failed", metric=metric.name, namespace=run.namespace, analysisrun=run.name)
-            verdict = Verdict(Phase.ERROR, Reason.INTERNAL, _BUG)
+            verdict = Verdict(Phase.ERROR, Reason.PROVIDER_INTERNAL, _BUG)
         measurement = self._render(verdict, value, run, before)
         seconds = time.monotonic() - began
         self._tell(Record(metric, run, measurement, verdict.reason, trail, seconds, partial(self.metadata, metric)))
@@ -112,7 +112,9 @@ class Engine:
                 watch(record)
             except Exception:  # noqa: BLE001 - who watches must not change what is seen
                 with suppress(Exception):  # not even where it is the log that fails
-                    _log.exception("a watch failed", metric=record.metric.name, namespace=record.run.namespace)
+                    _log.exception(
+                        "measurement listener failed", metric=record.metric.name, namespace=record.run.namespace
+                    )
 
     async def _judge(
         self, metric: Metric, run: Run, before: Measurement, deadline: Deadline, trail: Trail
@@ -147,7 +149,7 @@ class Engine:
         except NotYetKnown as error:
             return judge.unknown(error, patience), ""
         except RecursionError as error:
-            raise ProviderError(Reason.OAP_ANSWER_INVALID, "the answer is nested too deeply") from error
+            raise ProviderError(Reason.OAP_RESPONSE_INVALID, "the answer is nested too deeply") from error
         verdict = _verdict(conditions, judged, answered, frame, backend)
         self._verdicts.keep(asked, Finished(verdict, _value(judged, spec), answered, len(result)), began)
         return verdict, _value(judged, spec)

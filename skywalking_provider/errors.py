@@ -8,20 +8,20 @@ class Reason(StrEnum):
 
     BLOCK_INVALID = "BLOCK_INVALID"
     QUERY_INVALID = "QUERY_INVALID"
-    BACKEND_UNKNOWN = "BACKEND_UNKNOWN"
-    OAP_AWAY = "OAP_AWAY"
-    PROVIDER_BUSY = "PROVIDER_BUSY"
-    OAP_REFUSED = "OAP_REFUSED"
-    OAP_ANSWER_INVALID = "OAP_ANSWER_INVALID"
+    BACKEND_NOT_FOUND = "BACKEND_NOT_FOUND"
+    OAP_UNAVAILABLE = "OAP_UNAVAILABLE"
+    PROVIDER_OVERLOADED = "PROVIDER_OVERLOADED"
+    OAP_REJECTED = "OAP_REJECTED"
+    OAP_RESPONSE_INVALID = "OAP_RESPONSE_INVALID"
     NO_DATA = "NO_DATA"
     TOO_FEW_CALLS = "TOO_FEW_CALLS"
-    ENTITY_UNKNOWN = "ENTITY_UNKNOWN"
+    ENTITY_NOT_FOUND = "ENTITY_NOT_FOUND"
     METRIC_UNAVAILABLE = "METRIC_UNAVAILABLE"
     CONDITION_ERROR = "CONDITION_ERROR"
     CONDITION_NOT_MET = "CONDITION_NOT_MET"
     FAILURE_CONDITION_MET = "FAILURE_CONDITION_MET"
     NEITHER_CONDITION_MET = "NEITHER_CONDITION_MET"
-    INTERNAL = "INTERNAL"
+    PROVIDER_INTERNAL = "PROVIDER_INTERNAL"
 
 
 class ProviderError(Exception):
@@ -56,7 +56,9 @@ class Away(StrEnum):
 class BackendAway(ProviderError):  # noqa: N818 - a state of the backend, named as the design names it
     """Somebody cannot answer now and may later: mostly the backend, unreachable, 5xx, no GraphQL, too late."""
 
-    def __init__(self, what: str, remedy: str = "", reason: Reason = Reason.OAP_AWAY, how: Away = Away.OTHER) -> None:
+    def __init__(
+        self, what: str, remedy: str = "", reason: Reason = Reason.OAP_UNAVAILABLE, how: Away = Away.OTHER
+    ) -> None:
         super().__init__(reason, what, remedy)
         self.how = how
 
@@ -65,4 +67,4 @@ class NotYetKnown(ProviderError):  # noqa: N818 - as above
     """OAP does not know an entity that is well written: a new canary takes up to a minute to appear."""
 
     def __init__(self, what: str, remedy: str = "") -> None:
-        super().__init__(Reason.ENTITY_UNKNOWN, what, remedy)
+        super().__init__(Reason.ENTITY_NOT_FOUND, what, remedy)

@@ -72,7 +72,7 @@ class Languages:
 
 def _answered(judged: Judged) -> Judged:
     if judged.unanswered:
-        raise BackendAway(judged.message, reason=Reason.PROVIDER_BUSY)
+        raise BackendAway(judged.message, reason=Reason.PROVIDER_OVERLOADED)
     return judged
 
 

@@ -144,12 +144,12 @@ def decimal(text: object, expression: str) -> Number | None:
         return float(text) if "." in text else int(text)
     if isinstance(text, str) and _DECIMAL.fullmatch(text.replace(",", ".")):
         raise ProviderError(
-            Reason.OAP_ANSWER_INVALID,
+            Reason.OAP_RESPONSE_INVALID,
             f"{expression}: OAP writes numbers with a comma ({text}), so that parts of them are lost",
             "start the OAP with -Duser.language=en",
         )
     raise ProviderError(
-        Reason.OAP_ANSWER_INVALID,
+        Reason.OAP_RESPONSE_INVALID,
         f"{expression}: OAP answered {str(text)[:20]!r}, which is no number",
         "x/0 is ∞, 0/0 is NaN",
     )

@@ -34,7 +34,7 @@ def test_an_outage_is_never_failed_and_ends_with_its_policy(
     else:
         assert verdict.phase.value.lower() == policy.value
         assert verdict.resume_at is None
-    assert verdict.reason is Reason.OAP_AWAY
+    assert verdict.reason is Reason.OAP_UNAVAILABLE
 
 
 @given(WAITED, LIMITS, st.sampled_from(OnNoData), st.integers(1, 60))
@@ -81,7 +81,7 @@ def test_an_entity_that_may_be_new_is_waited_for_and_then_an_error(
     verdict = judge.unknown(NotYetKnown("service: OAP knows no 'x'"), patience)
 
     assert verdict.phase is (Phase.RUNNING if waited < wait else Phase.ERROR)
-    assert verdict.reason is Reason.ENTITY_UNKNOWN
+    assert verdict.reason is Reason.ENTITY_NOT_FOUND
 
 
 def test_the_message_says_the_most_useful_fact_first() -> None:

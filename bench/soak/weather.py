@@ -29,7 +29,7 @@ class Spell:
     kills: bool = False
 
 
-_OAP_AWAY, _PROVIDER_AWAY = Waited("OAP_AWAY"), Waited("PROVIDER_AWAY")
+_OAP_AWAY, _PROVIDER_AWAY = Waited("OAP_UNAVAILABLE"), Waited("PROVIDER_UNAVAILABLE")
 
 
 def _faulty(name: str, kind: str, *, shows: Sign = _OAP_AWAY, **details: object) -> Spell:

@@ -41,7 +41,7 @@ func everyCallEndsInTime(t *testing.T) {
 		})
 	}
 	unfinished := func(m v1alpha1.Measurement) {
-		if m.Phase != v1alpha1.AnalysisPhaseRunning || !strings.HasPrefix(m.Message, "PROVIDER_AWAY ") {
+		if m.Phase != v1alpha1.AnalysisPhaseRunning || !strings.HasPrefix(m.Message, "PROVIDER_UNAVAILABLE ") {
 			t.Errorf("%s %s", m.Phase, m.Message)
 		}
 	}
@@ -74,13 +74,13 @@ func TestEveryCallEndsInTimeWhileTheServiceIsStopped(t *testing.T) {
 
 	p := provider(t)
 	healthy := `{"sli":"success-rate","service":"canary|reviews|bookinfo|cluster-1|-","window":"3m"}`
-	require.NotEqual(t, "PROVIDER_AWAY", code(p.Run(nil, block(healthy))), "it is there")
+	require.NotEqual(t, "PROVIDER_UNAVAILABLE", code(p.Run(nil, block(healthy))), "it is there")
 	defer func() { _ = service.Signal(syscall.SIGCONT) }()
 	require.NoError(t, service.Signal(syscall.SIGSTOP))
 	everyCallEndsInTime(t) // on the connection that is
 	everyCallEndsInTime(t) // on those that are tried after it
 	require.NoError(t, service.Signal(syscall.SIGCONT))
-	require.Eventually(t, func() bool { return code(p.Run(nil, block(healthy))) != "PROVIDER_AWAY" },
+	require.Eventually(t, func() bool { return code(p.Run(nil, block(healthy))) != "PROVIDER_UNAVAILABLE" },
 		20*time.Second, 100*time.Millisecond, "and is found again")
 }
 

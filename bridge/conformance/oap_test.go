@@ -56,7 +56,7 @@ func TestARefusalIsAnErrorThatNamesTheStatusAndNotTheBody(t *testing.T) {
 		s.scripted.body(status, "text/html", "<html>"+strings.Repeat("the page ", 1000)+"</html>")
 		m := p.Run(nil, scripted("true", "", ""))
 		finished(t, m, v1alpha1.AnalysisPhaseError)
-		require.Contains(t, m.Message, "OAP_REFUSED")
+		require.Contains(t, m.Message, "OAP_REJECTED")
 		require.Contains(t, m.Message, fmt.Sprint(status))
 		require.NotContains(t, m.Message, "the page")
 	}
@@ -82,7 +82,7 @@ func TestAnOAPThatIsAwayIsWaitedForAndThenWhatTheBlockSays(t *testing.T) {
 				m := p.Run(nil, metric)
 				require.Less(t, time.Since(began), 15*time.Second, "the worker is free before the bridge's deadline")
 				require.Equal(t, v1alpha1.AnalysisPhaseRunning, m.Phase, m.Message)
-				require.Contains(t, m.Message, "OAP_AWAY")
+				require.Contains(t, m.Message, "OAP_UNAVAILABLE")
 				require.NotNil(t, m.ResumeAt)
 			}
 			m := p.Resume(nil, metric, running(6*time.Minute))
@@ -96,7 +96,7 @@ func TestAnOAPThatIsAwayIsWaitedForAndThenWhatTheBlockSays(t *testing.T) {
 	}
 	m := p.Run(nil, talk(t, `"backend": "absent"`))
 	require.Equal(t, v1alpha1.AnalysisPhaseRunning, m.Phase, m.Message)
-	require.Contains(t, m.Message, "OAP_AWAY")
+	require.Contains(t, m.Message, "OAP_UNAVAILABLE")
 }
 
 func TestEveryWrongBlockIsAnErrorWithThePathOfTheKey(t *testing.T) {
@@ -109,8 +109,8 @@ func TestEveryWrongBlockIsAnErrorWithThePathOfTheKey(t *testing.T) {
 		`{"backend":"scripted","interval":["2m"],"query":"{ a }"}`:                 {"interval"},
 		`{"backend":"scripted","interval":"90s","query":"{ a }"}`:                  {"interval", "whole minutes"},
 		`{"backend":"scripted","interval":"2m","query":"{ a "}`:                    {"query"},
-		`{"backend":"nobody","interval":"2m","query":"{ a }"}`:                     {"BACKEND_UNKNOWN", "nobody"},
-		`{"address":"http://elsewhere:12800","interval":"2m","query":"{ a }"}`:     {"BACKEND_UNKNOWN", "elsewhere"},
+		`{"backend":"nobody","interval":"2m","query":"{ a }"}`:                     {"BACKEND_NOT_FOUND", "nobody"},
+		`{"address":"http://elsewhere:12800","interval":"2m","query":"{ a }"}`:     {"BACKEND_NOT_FOUND", "elsewhere"},
 		`{"interval":"2m","query":"{ a }"}`:                                        {"backend"},
 		`{"backend":"scripted","interval":"2m","query":"{ a }","onNoData":"pass"}`: {"onNoData"},
 		`{"backend":"scripted","interval":"2m","query":"{ a }","sli":"apdex"}`:     {"sli"},
@@ -193,7 +193,7 @@ func TestALargeValueDoesNotReachTheStatus(t *testing.T) {
 	})
 	m = provider(t).Run(nil, scripted("true", "", ""))
 	finished(t, m, v1alpha1.AnalysisPhaseError)
-	require.Contains(t, m.Message, "OAP_ANSWER_INVALID")
+	require.Contains(t, m.Message, "OAP_RESPONSE_INVALID")
 	require.Less(t, len(m.Message), 2000)
 }
 

@@ -173,7 +173,7 @@ func TestTheLevelsOfTheLogReachTheController(t *testing.T) {
 	installed(t, "--socket=/nowhere")
 	provider(t).Run(nil, block("{}"))
 	require.Eventually(t, func() bool {
-		return regexp.MustCompile(`\[WARN\] .*the sidecar is away: .*reason=PROVIDER_AWAY`).MatchString(controllerLog.String())
+		return regexp.MustCompile(`\[WARN\] .*the sidecar is away: .*reason=PROVIDER_UNAVAILABLE`).MatchString(controllerLog.String())
 	}, 5*time.Second, 10*time.Millisecond, "written after Serve")
 	require.Regexp(t, `\[INFO\] .*started: .*sidecar=unix:///nowhere`, controllerLog.String())
 }

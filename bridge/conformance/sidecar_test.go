@@ -56,9 +56,9 @@ func TestAnAbsentSidecarIsWaitedForAndThenTheRolloutPauses(t *testing.T) {
 	began := time.Now()
 	m := p.Run(nil, block("{}"))
 	require.Less(t, time.Since(began), 5*time.Second)
-	waiting(t, m, "PROVIDER_AWAY")
+	waiting(t, m, "PROVIDER_UNAVAILABLE")
 	require.Contains(t, m.Message, sidecar.Socket)
-	waiting(t, p.Resume(nil, block("{}"), running(20*time.Second)), "PROVIDER_AWAY")
+	waiting(t, p.Resume(nil, block("{}"), running(20*time.Second)), "PROVIDER_UNAVAILABLE")
 
 	old := running(31 * time.Second)
 	m = p.Resume(nil, block("{}"), old)
@@ -81,7 +81,7 @@ func TestASidecarKilledDuringAMeasurementCostsNothing(t *testing.T) {
 	installed(t, "--socket="+sidecar.Socket)
 	p := provider(t)
 	m := p.Run(nil, block(`"q"`))
-	waiting(t, m, "PROVIDER_AWAY")
+	waiting(t, m, "PROVIDER_UNAVAILABLE")
 	plugin := pluginProcess(t).Pid
 	sidecar.Start(t)
 	require.Eventually(t, func() bool {
@@ -162,7 +162,7 @@ func TestAHangingSidecarBlocksNobody(t *testing.T) {
 	require.Less(t, time.Since(asked), time.Second)
 	for range 10 {
 		m := <-answered
-		waiting(t, m, "PROVIDER_AWAY")
+		waiting(t, m, "PROVIDER_UNAVAILABLE")
 		require.Contains(t, m.Message, "did not answer within")
 	}
 	require.Less(t, time.Since(began), deadline)

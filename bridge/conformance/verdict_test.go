@@ -163,7 +163,7 @@ func TestTheBuiltInAndWeAgreeOnEveryRecordedAnswer(t *testing.T) {
 			s.scripted.body(200, "application/json", string(answer))
 			m := p.Run(nil, ours)
 			if m.Phase == v1alpha1.AnalysisPhaseRunning && theirs.Phase == v1alpha1.AnalysisPhaseError {
-				require.Contains(t, m.Message, "OAP_AWAY", "%s: the built-in spends an error, we wait", file)
+				require.Contains(t, m.Message, "OAP_UNAVAILABLE", "%s: the built-in spends an error, we wait", file)
 				continue
 			}
 			name := filepath.Base(filepath.Dir(file)) + "/" + filepath.Base(file)

@@ -19,7 +19,13 @@ from skywalking_provider.plan import Read
 from skywalking_provider.spec import GraphqlSpec, Spec, parse_block
 
 _SECONDS = 14.5  # what the bridge leaves the service of a call
-_NOT_ASKED = (Reason.NO_DATA, Reason.TOO_FEW_CALLS, Reason.ENTITY_UNKNOWN, Reason.OAP_AWAY, Reason.PROVIDER_BUSY)
+_NOT_ASKED = (
+    Reason.NO_DATA,
+    Reason.TOO_FEW_CALLS,
+    Reason.ENTITY_NOT_FOUND,
+    Reason.OAP_UNAVAILABLE,
+    Reason.PROVIDER_OVERLOADED,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +114,7 @@ async def measure(
     except ProviderError:
         return Checked(question, measurement, reason, seconds)
     recorder.replaying = True
-    window, answered = await _seen(spec, backend, exchanges) if reason is not Reason.INTERNAL else (None, None)
+    window, answered = await _seen(spec, backend, exchanges) if reason is not Reason.PROVIDER_INTERNAL else (None, None)
     silent = answered is not None and bool(answered.sample.silent)  # whatever is made of it: no condition was asked
     asked = answered if reason not in _NOT_ASKED and not silent else None
     return Checked(

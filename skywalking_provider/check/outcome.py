@@ -8,7 +8,7 @@ from skywalking_provider.model import Phase
 
 OK, FAILED, WRONG, BACKEND, UNDECIDED = range(5)
 
-_OF_THE_BACKEND = (Reason.OAP_AWAY, Reason.OAP_REFUSED, Reason.OAP_ANSWER_INVALID)
+_OF_THE_BACKEND = (Reason.OAP_UNAVAILABLE, Reason.OAP_REJECTED, Reason.OAP_RESPONSE_INVALID)
 _FROM_BAD_TO_GOOD = (FAILED, WRONG, BACKEND, UNDECIDED, OK)  # as Argo sorts phases: Failed before Error
 
 

@@ -48,14 +48,14 @@ class Recorder:
         """What was answered to a request.
 
         Raises:
-            ProviderError: As then; INTERNAL where it was never asked.
+            ProviderError: As then; PROVIDER_INTERNAL where it was never asked.
         """
         for exchange in reversed(self.exchanges):
             if exchange.read == read:
                 if exchange.error is not None:
                     raise exchange.error
                 return exchange.data or {}
-        raise ProviderError(Reason.INTERNAL, "this was not asked")
+        raise ProviderError(Reason.PROVIDER_INTERNAL, "this was not asked")
 
 
 class RecordingClient(OapClient):

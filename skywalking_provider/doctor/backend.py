@@ -133,6 +133,6 @@ def _trouble(error: ProviderError, name: str, config: BackendConfig) -> Finding:
             else:
                 remedy = error.remedy or f"is it running, is {config.url} right, may this pod reach it (NetworkPolicy)?"
             return unreachable(error.what, remedy)
-        case ProviderError(reason=Reason.OAP_REFUSED | Reason.OAP_ANSWER_INVALID):
+        case ProviderError(reason=Reason.OAP_REJECTED | Reason.OAP_RESPONSE_INVALID):
             return unreachable(error.what, error.remedy or "is it the REST port (12800) of an OAP?")
     return problem(error.what, error.remedy or "is it an OAP?")

@@ -99,7 +99,7 @@ def check_mirror(read: Field, data: Mapping[str, Any]) -> None:
     """Check the answer to one read at the query's root.
 
     Raises:
-        ProviderError: OAP_ANSWER_INVALID, with the place.
+        ProviderError: OAP_RESPONSE_INVALID, with the place.
     """
     _check_field(read, data, "")
 

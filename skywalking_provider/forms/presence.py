@@ -18,7 +18,7 @@ def present_in(name: str, own: Own, data: Mapping[str, Any]) -> list[Series]:
         data: The answer's data, companions included.
 
     Raises:
-        ProviderError: OAP_ANSWER_INVALID, where a companion is answered in another form.
+        ProviderError: OAP_RESPONSE_INVALID, where a companion is answered in another form.
     """
     if own.single:
         return [Series(name, (_single(name, own, data),))]

@@ -106,7 +106,7 @@ def _rows(
     most = FULL if spec.sli in (Sli.SUCCESS_RATE, Sli.APDEX) else MOST
     if len(values) not in (0, len(calls)) or not all(0 <= one <= most for one in values if one is not None):
         what = f"{metrics.value or metrics.calls}, {metrics.calls}: the numbers are none that SkyWalking writes"
-        raise ProviderError(Reason.OAP_ANSWER_INVALID, what, "is the backend a SkyWalking OAP?")
+        raise ProviderError(Reason.OAP_RESPONSE_INVALID, what, "is the backend a SkyWalking OAP?")
     return [
         _Row(bucket, count, float(value))
         for bucket, (count, value) in enumerate(zip(calls, values, strict=False))

@@ -40,7 +40,7 @@ class Backends:
             namespace: Whose run asks; None where nobody's does, and nothing will be read.
 
         Raises:
-            ProviderError: BACKEND_UNKNOWN, with the names that the namespace may know.
+            ProviderError: BACKEND_NOT_FOUND, with the names that the namespace may know.
         """
         return self._selected(name, address, namespace)
 
@@ -83,14 +83,14 @@ def _meant(
             raise _unknown(f"address: no backend configured{whose} has {address!r}", address, addresses, allowed)
         if name not in (None, owner):
             raise ProviderError(
-                Reason.BACKEND_UNKNOWN, f"address: {address!r} is backend {owner}, not {name}", "write one of them"
+                Reason.BACKEND_NOT_FOUND, f"address: {address!r} is backend {owner}, not {name}", "write one of them"
             )
         name = owner
     if name is not None:
         return allowed[name]
     if len(allowed) > 1:
         raise ProviderError(
-            Reason.BACKEND_UNKNOWN,
+            Reason.BACKEND_NOT_FOUND,
             f"backend: is required where several are configured{whose}",
             f"write one of {', '.join(sorted(allowed))}",
         )
@@ -102,7 +102,7 @@ def _unknown(what: str, given: str, known: Collection[str], names: Collection[st
     hint = f"did you mean {near[0]!r}? " if near else ""
     listed = f"backends are {', '.join(sorted(names))}; " if names else ""
     return ProviderError(
-        Reason.BACKEND_UNKNOWN,
+        Reason.BACKEND_NOT_FOUND,
         what,
         f"{hint}{listed}an administrator adds a backend, an alias or an allowed namespace to the configuration",
     )

@@ -23,7 +23,7 @@ def ask_services_of(layers: Sequence[str]) -> Read:
 
 
 def layers_from(data: Mapping[str, Any]) -> tuple[str, ...]:
-    """The answer to ASK_LAYERS. Raises as all below: OAP_ANSWER_INVALID, where it is none."""
+    """The answer to ASK_LAYERS. Raises as all below: OAP_RESPONSE_INVALID, where it is none."""
     return TEXTS.read(data, "layers")
 
 

@@ -87,7 +87,7 @@ class OapClient:
         if result.errors:
             raise from_graphql_errors(result.errors, self._name, self.credentials.mask)
         if not isinstance(result.data, dict):
-            raise ProviderError(Reason.OAP_ANSWER_INVALID, "no results returned from SkyWalking query")
+            raise ProviderError(Reason.OAP_RESPONSE_INVALID, "no results returned from SkyWalking query")
         return result.data
 
     def _translated(self, error: TransportConnectionFailed) -> ProviderError:
@@ -191,7 +191,7 @@ def _bounded_response(name: str, limit: int) -> Callable[..., aiohttp.ClientResp
 
         async def _refuse(self) -> bytes:
             raise ProviderError(
-                Reason.OAP_ANSWER_INVALID,
+                Reason.OAP_RESPONSE_INVALID,
                 f"the answer of backend {name} is longer than {limit} bytes",
                 "ask for less: a shorter interval, fewer fields",
             )

@@ -74,8 +74,8 @@ def parse_zone(text: str) -> timezone:
     """
     found = re.fullmatch(r"([+-])(\d{2}):?(\d{2})", text)
     if not found or int(found[3]) >= 60:
-        raise ProviderError(Reason.OAP_ANSWER_INVALID, f"getTimeInfo names a zone that is no offset: {text[:20]!r}")
+        raise ProviderError(Reason.OAP_RESPONSE_INVALID, f"getTimeInfo names a zone that is no offset: {text[:20]!r}")
     offset = timedelta(hours=int(found[2]), minutes=int(found[3]))
     if offset >= timedelta(hours=24):
-        raise ProviderError(Reason.OAP_ANSWER_INVALID, f"getTimeInfo names an impossible offset: {text!r}")
+        raise ProviderError(Reason.OAP_RESPONSE_INVALID, f"getTimeInfo names an impossible offset: {text!r}")
     return timezone(-offset if found[1] == "-" else offset)

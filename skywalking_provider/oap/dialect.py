@@ -33,7 +33,7 @@ def dialect_from(data: Mapping[str, Any]) -> Dialect:
     """Read the answer to ASK_DIALECT.
 
     Raises:
-        ProviderError: OAP_ANSWER_INVALID.
+        ProviderError: OAP_RESPONSE_INVALID.
     """
     found = SCHEMA_TYPE.read(data, "query")
     queries = {field.name for field in found.fields or ()} if found else set()

@@ -10,8 +10,8 @@ class Outcome(StrEnum):
     """How a request to an OAP ended: a closed set, fit for a label."""
 
     OK = "ok"
-    AWAY = "away"
-    REFUSED = "refused"
+    UNAVAILABLE = "unavailable"
+    REJECTED = "rejected"
     QUERY_INVALID = "query_invalid"
     ANSWER_INVALID = "answer_invalid"
     CANCELLED = "cancelled"
@@ -63,8 +63,8 @@ class Observer:
 UNOBSERVED: Final = Observer()
 
 _OUTCOMES: Final = {
-    Reason.OAP_AWAY: Outcome.AWAY,
-    Reason.OAP_REFUSED: Outcome.REFUSED,
+    Reason.OAP_UNAVAILABLE: Outcome.UNAVAILABLE,
+    Reason.OAP_REJECTED: Outcome.REJECTED,
     Reason.QUERY_INVALID: Outcome.QUERY_INVALID,
 }
 

@@ -122,11 +122,9 @@ class Requests:
         self._observer.circuit_changed(self._name, circuit)
         if circuit is Circuit.CLOSED:
             self.slots.forget()  # how long requests took while it was away
-            _log.info("the backend answers again", backend=self._name)
+            _log.info("circuit breaker closed", backend=self._name)
         elif before is Circuit.CLOSED:
-            _log.warning(
-                "the backend is away; it is tried now and then", backend=self._name, because=self._last_failure
-            )
+            _log.warning("circuit breaker opened", backend=self._name, because=self._last_failure)
 
     def _away(self, read: Read) -> BackendAway:
         monotonic, now = time.monotonic(), self._now()

@@ -14,7 +14,7 @@ from skywalking_provider.forms.metrics import Wanted, read_of
 from skywalking_provider.model import Window
 from skywalking_provider.plan import Read
 
-_PARTED = (Reason.QUERY_INVALID, Reason.OAP_ANSWER_INVALID)  # may be the fault of one alias, or of their number
+_PARTED = (Reason.QUERY_INVALID, Reason.OAP_RESPONSE_INVALID)  # may be the fault of one alias, or of their number
 
 _AT_ONCE = 2  # of one measurement's requests: an OAP answers the fields of all with as many threads as it has cores
 

@@ -51,7 +51,7 @@ class Slots:
         """Hold a slot for as long as the context lasts.
 
         Raises:
-            BackendAway: PROVIDER_BUSY; there would be none, or was none, by the errand's deadline.
+            BackendAway: PROVIDER_OVERLOADED; there would be none, or was none, by the errand's deadline.
         """
         await self._take(errand)
         try:
@@ -81,7 +81,7 @@ class Slots:
             f"backend {self._name}: all {self._size} requests that may be in flight at the same time are (maxRequests),"
             f" {how}",
             f"raise backends.{self._name}.maxRequests if the OAP bears more, or measure less often",
-            reason=Reason.PROVIDER_BUSY,
+            reason=Reason.PROVIDER_OVERLOADED,
         )
 
     async def _take(self, errand: Errand) -> None:

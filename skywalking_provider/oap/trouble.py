@@ -48,7 +48,7 @@ def from_status(status: int, backend: str) -> ProviderError:
             remedy = f"redirects are not followed; write the final address into backends.{backend}.url"
         case _:
             remedy = "OAP did not accept the request"
-    return ProviderError(Reason.OAP_REFUSED, f"backend {backend} answered {name}", remedy)
+    return ProviderError(Reason.OAP_REJECTED, f"backend {backend} answered {name}", remedy)
 
 
 def from_graphql_errors(errors: Sequence[Any], backend: str, mask: Callable[[str], str]) -> ProviderError:

@@ -14,7 +14,7 @@ def log_answer(record: Record) -> None:
     measurement, run = record.measurement, record.run
     log = _log.warning if measurement.phase in (Phase.ERROR, Phase.RUNNING) else _log.info
     log(
-        "measured" if measurement.phase.completed else "waiting",
+        "measurement completed" if measurement.phase.completed else "measurement pending",
         namespace=run.namespace,
         analysisrun=run.name,
         **_owner(run),

@@ -9,7 +9,7 @@ NO_REASON = "NONE"
 """The reason of a plain success, as a label."""
 
 _SILENT = (Reason.NO_DATA, Reason.TOO_FEW_CALLS)
-_AWAY = (Reason.OAP_AWAY, Reason.PROVIDER_BUSY)
+_AWAY = (Reason.OAP_UNAVAILABLE, Reason.PROVIDER_OVERLOADED)
 _JUDGED = (
     Reason.CONDITION_NOT_MET,
     Reason.FAILURE_CONDITION_MET,
@@ -17,7 +17,7 @@ _JUDGED = (
 )
 
 _REASONS: dict[Phase, tuple[Reason, ...]] = {
-    Phase.RUNNING: (*_AWAY, *_SILENT, Reason.ENTITY_UNKNOWN),
+    Phase.RUNNING: (*_AWAY, *_SILENT, Reason.ENTITY_NOT_FOUND),
     Phase.SUCCESSFUL: _SILENT,
     Phase.FAILED: (Reason.CONDITION_NOT_MET, Reason.FAILURE_CONDITION_MET, *_SILENT),
     Phase.INCONCLUSIVE: (Reason.NEITHER_CONDITION_MET, *_AWAY, *_SILENT),

@@ -193,7 +193,7 @@ async def test_a_bug_in_one_metric_is_an_error_of_that_one(monkeypatch: pytest.M
     async with standing_oap() as oap:
         (one,) = await checked(oap, sli())
 
-    assert (one.reason, code_of(one)) == (Reason.INTERNAL, 2)
+    assert (one.reason, code_of(one)) == (Reason.PROVIDER_INTERNAL, 2)
     assert one.answered is None
     assert "service_sla" in one.reads[0].read.variables.values()
 
@@ -204,10 +204,10 @@ CASES: list[tuple[str, dict[str, Any], Phase, Reason | None, int]] = [
     ("neither", BOTH, Phase.INCONCLUSIVE, Reason.NEITHER_CONDITION_MET, 4),
     ("condition", sli("result.a > 1"), Phase.ERROR, Reason.CONDITION_ERROR, 2),
     ("block", sli(windo="5m"), Phase.ERROR, Reason.BLOCK_INVALID, 2),
-    ("backend", sli(backend="staging"), Phase.ERROR, Reason.BACKEND_UNKNOWN, 2),
+    ("backend", sli(backend="staging"), Phase.ERROR, Reason.BACKEND_NOT_FOUND, 2),
     ("expression", sli(sli=None), Phase.ERROR, Reason.BLOCK_INVALID, 2),
-    ("entity, waiting", sli(service="review.bookinfo"), Phase.RUNNING, Reason.ENTITY_UNKNOWN, 4),
-    ("entity, not waiting", sli(service="review.bookinfo", maxWait="0"), Phase.ERROR, Reason.ENTITY_UNKNOWN, 2),
+    ("entity, waiting", sli(service="review.bookinfo"), Phase.RUNNING, Reason.ENTITY_NOT_FOUND, 4),
+    ("entity, not waiting", sli(service="review.bookinfo", maxWait="0"), Phase.ERROR, Reason.ENTITY_NOT_FOUND, 2),
     ("calls, waiting", sli(minCalls=10**6), Phase.RUNNING, Reason.TOO_FEW_CALLS, 4),
     ("calls, not waiting", sli(minCalls=10**6, maxWait="0"), Phase.INCONCLUSIVE, Reason.TOO_FEW_CALLS, 4),
     ("metric", sli(sli="apdex", instances={"podTemplateHash": "6c85f7bf4"}), Phase.ERROR, Reason.METRIC_UNAVAILABLE, 2),
@@ -229,11 +229,11 @@ async def test_every_verdict_has_its_exit_code(
 @pytest.mark.parametrize(
     ("fault", "block", "phase", "reason"),
     [
-        ({"kind": "status", "status": 503}, {}, Phase.RUNNING, Reason.OAP_AWAY),
-        ({"kind": "status", "status": 503}, {"outageGrace": "0"}, Phase.INCONCLUSIVE, Reason.OAP_AWAY),
-        ({"kind": "html"}, {}, Phase.RUNNING, Reason.OAP_AWAY),
-        ({"kind": "status", "status": 401}, {}, Phase.ERROR, Reason.OAP_REFUSED),
-        ({"kind": "answer", "body": '{"data": {}}'}, {}, Phase.ERROR, Reason.OAP_ANSWER_INVALID),
+        ({"kind": "status", "status": 503}, {}, Phase.RUNNING, Reason.OAP_UNAVAILABLE),
+        ({"kind": "status", "status": 503}, {"outageGrace": "0"}, Phase.INCONCLUSIVE, Reason.OAP_UNAVAILABLE),
+        ({"kind": "html"}, {}, Phase.RUNNING, Reason.OAP_UNAVAILABLE),
+        ({"kind": "status", "status": 401}, {}, Phase.ERROR, Reason.OAP_REJECTED),
+        ({"kind": "answer", "body": '{"data": {}}'}, {}, Phase.ERROR, Reason.OAP_RESPONSE_INVALID),
     ],
 )
 async def test_what_the_oap_does_wrong_ends_with_three_and_the_request_that_did_not_work(

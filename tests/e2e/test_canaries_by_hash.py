@@ -86,7 +86,7 @@ def bad(place: Place) -> Scene:
 
 def late(place: Place) -> Scene:
     story = yield from begun_by_hash(place)
-    yield Until(story, lambda now: "ENTITY_UNKNOWN" in now.said, 90, "a measurement that waits for the canary's pods")
+    yield Until(story, lambda now: "ENTITY_NOT_FOUND" in now.said, 90, "a measurement that waits for the canary's pods")
     yield story.passing(60, "a minute without traffic")
     assert story.last.phases == ["Running"]
     place.say("the canary's first traffic")

@@ -83,7 +83,7 @@ def outage(lab: Lab, oaps: Oaps, say: Say) -> Outage:
         all_of,
         lambda: (
             time.monotonic() > long_enough
-            and all("OAP_AWAY" in story.last.said for story in all_of)
+            and all("OAP_UNAVAILABLE" in story.last.said for story in all_of)
             and all(story.last.phase == "Paused" for story in impatient)
         ),
         4 * MINUTE,
@@ -131,7 +131,7 @@ def test_an_outage_longer_than_the_grace_pauses_the_rollout_and_never_rolls_it_b
     story = outage.stories[f"{kind}-impatient"]
 
     assert phases_seen(story) == {"Running", "Successful", "Inconclusive"}
-    assert "OAP_AWAY" in story.last.said
+    assert "OAP_UNAVAILABLE" in story.last.said
     assert "away for 10s (outageGrace)" in story.last.said
     assert story.last.phase == "Paused"
     assert story.pause_reasons() == ["InconclusiveAnalysisRun"]

@@ -34,7 +34,7 @@ async def test_an_entity_that_oap_does_not_know_is_waited_for_and_then_an_error_
     assert at_once.phase is Phase.ERROR
     assert words in first.message
     assert words in at_once.message
-    assert at_once.message.startswith("ENTITY_UNKNOWN ")
+    assert at_once.message.startswith("ENTITY_NOT_FOUND ")
 
 
 async def test_a_hash_is_found_in_the_attributes_where_an_agent_names_instances_by_uuid(bench: Bencher) -> None:
@@ -123,7 +123,7 @@ async def test_a_hostile_regular_expression_stops_nobody(bench: Bencher) -> None
     async with bench() as b:
         measurement = await ask(b, sli="throughput", service=VANILLA, instances={"name": "([a-z0-9-]+)+!"}, maxWait="0")
 
-    assert measurement.message.startswith("ENTITY_UNKNOWN ")
+    assert measurement.message.startswith("ENTITY_NOT_FOUND ")
 
 
 async def test_a_pod_without_traffic_is_left_out_of_the_result(bench: Bencher) -> None:

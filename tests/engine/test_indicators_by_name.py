@@ -114,7 +114,7 @@ async def test_absent_buckets_stay_absent(bench: Bencher) -> None:
     ("block", "words"),
     [
         ({"expression": "service_cmp"}, "service_cmp: Metric: [service_cmp] does not exist: nearest are service_cpm"),
-        ({"expression": "service_cpm / 0"}, "OAP_ANSWER_INVALID service_cpm / 0: OAP answered '∞'"),
+        ({"expression": "service_cpm / 0"}, "OAP_RESPONSE_INVALID service_cpm / 0: OAP answered '∞'"),
         ({"expression": "0 / 0 * service_cpm"}, "which is no number"),
         (
             {"sli": "apdex", "instances": {"podTemplateHash": HASH}},

@@ -190,7 +190,7 @@ def test_the_promises_hold_in_any_weather(
         assert world.state == "data"
     if last.phase is Phase.SUCCESSFUL and told:
         assert (told in ("NO_DATA", "TOO_FEW_CALLS"), policy.get("onNoData")) == (True, "successful")
-    if told == "OAP_AWAY":
+    if told == "OAP_UNAVAILABLE":
         assert last.phase.value.lower() == policy.get("onOutage", "inconclusive")
         assert ended_at - last.started_at >= parse_duration(policy.get("outageGrace", "5m"))
         assert world.state == "away"

@@ -100,7 +100,7 @@ async def test_an_oap_that_is_away_costs_nothing_inside_the_grace_and_then_pause
 
         assert [step.phase for step in steps[:-1]] == [Phase.RUNNING] * (len(steps) - 1)
         assert steps[-1].phase is Phase.INCONCLUSIVE
-        assert all(step.message.startswith("OAP_AWAY ") for step in steps)
+        assert all(step.message.startswith("OAP_UNAVAILABLE ") for step in steps)
 
         b.oap.clear_faults()
         assert (await b.resume(steps[0])).phase is Phase.SUCCESSFUL
@@ -137,19 +137,22 @@ async def test_no_answer_takes_longer_than_the_deadline(bench: Bencher) -> None:
     [
         (
             {"kind": "status", "status": 401},
-            "OAP_REFUSED backend prod answered 401 Unauthorized: check the credentials",
+            "OAP_REJECTED backend prod answered 401 Unauthorized: check the credentials",
         ),
-        ({"kind": "status", "status": 403}, "OAP_REFUSED backend prod answered 403 Forbidden: check the credentials"),
-        ({"kind": "status", "status": 404}, "OAP_REFUSED backend prod answered 404 Not Found: backends.prod.url"),
-        ({"kind": "redirect"}, "OAP_REFUSED backend prod answered 302 Found: redirects are not followed"),
-        ({"kind": "huge", "size": 8 << 20}, "OAP_ANSWER_INVALID the answer of backend prod is longer than"),
+        ({"kind": "status", "status": 403}, "OAP_REJECTED backend prod answered 403 Forbidden: check the credentials"),
+        ({"kind": "status", "status": 404}, "OAP_REJECTED backend prod answered 404 Not Found: backends.prod.url"),
+        ({"kind": "redirect"}, "OAP_REJECTED backend prod answered 302 Found: redirects are not followed"),
+        ({"kind": "huge", "size": 8 << 20}, "OAP_RESPONSE_INVALID the answer of backend prod is longer than"),
         (
             {"kind": "answer", "body": '{"data": null}', "match": "readMetrics"},
-            "OAP_ANSWER_INVALID no results returned from SkyWalking query",
+            "OAP_RESPONSE_INVALID no results returned from SkyWalking query",
         ),
         (
             {"kind": "answer", "body": '{"data": {"getTimeInfo": {"timezone": "CET"}}}', "match": "getTimeInfo"},
-            "OAP_ANSWER_INVALID the answer has another form than SkyWalking's: getTimeInfo.currentTimestamp is missing",
+            (
+                "OAP_RESPONSE_INVALID the answer has another form than SkyWalking's: getTimeInfo.currentTimestamp is"
+                " missing"
+            ),
         ),
     ],
     ids=lambda value: "-".join(str(part) for part in value.values())[:40] if isinstance(value, dict) else "",
@@ -203,7 +206,7 @@ async def test_a_storage_that_fails_under_an_expression_is_away(bench: Bencher, 
         measurement = await b.engine.run(asked, RUN, Deadline.after(10))
 
     assert measurement.phase is Phase.RUNNING, measurement.message
-    assert measurement.message.startswith("OAP_AWAY the storage of the backend is down")
+    assert measurement.message.startswith("OAP_UNAVAILABLE the storage of the backend is down")
 
 
 async def test_an_evaluator_that_is_too_busy_is_no_fault_of_the_condition(
@@ -218,7 +221,7 @@ async def test_an_evaluator_that_is_too_busy_is_no_fault_of_the_condition(
         measurement = await b.run()
 
     assert measurement.phase is Phase.RUNNING
-    assert measurement.message.startswith("PROVIDER_BUSY no answer in time")
+    assert measurement.message.startswith("PROVIDER_OVERLOADED no answer in time")
 
 
 @pytest.mark.parametrize(
@@ -253,11 +256,11 @@ async def test_no_body_of_a_refusal_is_repeated(bench: Bencher) -> None:
     [
         (
             {"backend": "staging"},
-            "BACKEND_UNKNOWN backend: 'staging' is not configured for namespace bookinfo: backends are prod",
+            "BACKEND_NOT_FOUND backend: 'staging' is not configured for namespace bookinfo: backends are prod",
         ),
         (
             {"address": "http://169.254.169.254"},
-            "BACKEND_UNKNOWN address: no backend configured for namespace bookinfo has",
+            "BACKEND_NOT_FOUND address: no backend configured for namespace bookinfo has",
         ),
         ({"intervall": "3m"}, "BLOCK_INVALID the block under provider.plugin is wrong: intervall: unknown key"),
     ],

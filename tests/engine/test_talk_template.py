@@ -134,5 +134,5 @@ async def test_a_bug_in_one_measurement_is_an_error_of_that_one(
             broken = await b.run()
 
         assert broken.phase is Phase.ERROR
-        assert broken.message.startswith("INTERNAL a bug in the provider")
+        assert broken.message.startswith("PROVIDER_INTERNAL a bug in the provider")
         assert (await b.run()).phase is Phase.SUCCESSFUL

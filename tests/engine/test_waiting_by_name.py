@@ -104,7 +104,7 @@ async def test_an_outage_does_not_eat_the_time_that_a_new_name_may_take(bench: B
         step = await b.engine.run(content, run, Deadline.after(10))
         b.clock.advance(180)
         step = await b.engine.resume(content, run, step, Deadline.after(10))
-        assert step.message.startswith("OAP_AWAY ")
+        assert step.message.startswith("OAP_UNAVAILABLE ")
         b.oap.clear_faults()
         b.clock.advance(15)
         back = await b.engine.resume(content, run, step, Deadline.after(10))
@@ -113,7 +113,7 @@ async def test_an_outage_does_not_eat_the_time_that_a_new_name_may_take(bench: B
             b.clock.set(back.resume_at)
             back = await b.engine.resume(content, run, back, Deadline.after(10))
 
-    assert last.message.startswith("ENTITY_UNKNOWN ")
+    assert last.message.startswith("ENTITY_NOT_FOUND ")
     assert back.phase is Phase.ERROR
     assert back.finished_at - NOON == timedelta(minutes=5)
     assert back.metadata == {}

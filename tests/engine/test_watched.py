@@ -37,7 +37,7 @@ async def test_what_would_have_been_asked_is_told_where_nothing_was_read(bench: 
 
         refused, wrong = told
         assert "service_apdex" in refused.facts()["ResolvedSkyWalkingQuery"]
-    assert refused.reason is Reason.OAP_REFUSED
+    assert refused.reason is Reason.OAP_REJECTED
     assert (wrong.reason, wrong.trail.backend) == (Reason.BLOCK_INVALID, "")
 
 

@@ -89,7 +89,7 @@ async def test_what_was_late_is_tried_again_only_with_time_for_all_of_it() -> No
 
 @in_virtual_time
 async def test_what_an_oap_refuses_is_not_asked_again() -> None:
-    oap = Scripted(Fate(ProviderError(Reason.OAP_REFUSED, "401")))
+    oap = Scripted(Fate(ProviderError(Reason.OAP_REJECTED, "401")))
     async with backends_of({"prod": oap}) as backends:
         for number in range(20):
             with pytest.raises(ProviderError):
@@ -133,8 +133,8 @@ async def test_an_oap_that_is_away_is_not_asked_and_everybody_is_told_since_when
     opened, half, closed = Circuit.OPEN, Circuit.HALF_OPEN, Circuit.CLOSED
     assert told.circuits == [opened, half, opened, half, closed]
     assert [entry["event"] for entry in logs] == [
-        "the backend is away; it is tried now and then",
-        "the backend answers again",
+        "circuit breaker opened",
+        "circuit breaker closed",
     ]
 
 

@@ -56,8 +56,8 @@ async def test_identical_questions_are_one_request_and_told_as_shared() -> None:
 @pytest.mark.parametrize(
     ("fault", "outcome"),
     [
-        ({"kind": "status", "status": 401}, Outcome.REFUSED),
-        ({"kind": "status", "status": 500}, Outcome.AWAY),
+        ({"kind": "status", "status": 401}, Outcome.REJECTED),
+        ({"kind": "status", "status": 500}, Outcome.UNAVAILABLE),
         ({"kind": "answer", "body": '{"errors": [{"message": "no such field"}]}'}, Outcome.QUERY_INVALID),
         ({"kind": "answer", "body": '{"data": null}'}, Outcome.ANSWER_INVALID),
     ],

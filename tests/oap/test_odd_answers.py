@@ -46,7 +46,7 @@ def test_the_place_of_what_is_wrong_is_named(parse: Any, data: dict[str, Any], w
     with pytest.raises(ProviderError, match=r"is the backend a SkyWalking OAP\?") as caught:
         parse(data)
 
-    assert caught.value.reason is Reason.OAP_ANSWER_INVALID
+    assert caught.value.reason is Reason.OAP_RESPONSE_INVALID
     assert words in str(caught.value)
 
 
@@ -69,12 +69,12 @@ def test_whatever_is_answered_it_is_read_or_refused(field: str, answer: Any) -> 
     except ProviderError as error:
         reasons.add(error.reason)
 
-    assert reasons <= {Reason.OAP_ANSWER_INVALID}
+    assert reasons <= {Reason.OAP_RESPONSE_INVALID}
 
 
 @given(st.lists(json_values, min_size=1))
 def test_whatever_the_errors_of_an_answer_are_they_are_told(errors: list[Any]) -> None:
-    assert from_graphql_errors(errors, "prod", str).reason in (Reason.QUERY_INVALID, Reason.OAP_AWAY)
+    assert from_graphql_errors(errors, "prod", str).reason in (Reason.QUERY_INVALID, Reason.OAP_UNAVAILABLE)
 
 
 def test_the_schema_is_asked_for_in_what_graphql_java_takes_for_good_faith() -> None:

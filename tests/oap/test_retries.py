@@ -43,10 +43,10 @@ def test_what_was_late_needs_its_whole_time_again() -> None:
     "error",
     [
         BackendAway("it answered HTML"),
-        BackendAway("no turn", reason=Reason.PROVIDER_BUSY),
-        ProviderError(Reason.OAP_REFUSED, "401"),
+        BackendAway("no turn", reason=Reason.PROVIDER_OVERLOADED),
+        ProviderError(Reason.OAP_REJECTED, "401"),
         ProviderError(Reason.QUERY_INVALID, "no such field"),
-        ProviderError(Reason.OAP_ANSWER_INVALID, "too long"),
+        ProviderError(Reason.OAP_RESPONSE_INVALID, "too long"),
         RuntimeError("a bug"),
     ],
 )

@@ -104,7 +104,7 @@ async def test_what_would_not_get_its_turn_in_time_is_refused_at_once() -> None:
             await backend.read(question(-1), Deadline.after(5))
 
         assert monotonic() == began
-        assert refused.value.reason is Reason.PROVIDER_BUSY
+        assert refused.value.reason is Reason.PROVIDER_OVERLOADED
         assert "maxRequests" in str(refused.value)
         assert "raise backends.prod.maxRequests" in str(refused.value)
         assert shed == 1
@@ -128,7 +128,7 @@ async def test_who_waits_in_vain_is_told_that_the_provider_is_busy_and_not_the_o
             await backend.read(question(1), Deadline.after(3))
 
         assert monotonic() == 3.0
-        assert refused.value.reason is Reason.PROVIDER_BUSY
+        assert refused.value.reason is Reason.PROVIDER_OVERLOADED
         await cancel(first)
     assert len(oap.asked) == 1
 
@@ -186,4 +186,4 @@ async def test_those_that_an_open_circuit_refuses_do_not_make_requests_look_shor
             async with slots.held(Errand(Deadline.after(0.5), ["team"])):
                 pass
 
-    assert (refused.value.reason, monotonic()) == (Reason.PROVIDER_BUSY, began)
+    assert (refused.value.reason, monotonic()) == (Reason.PROVIDER_OVERLOADED, began)

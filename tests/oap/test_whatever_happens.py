@@ -20,7 +20,7 @@ ERRORS = {
     "refused": refused(),
     "unavailable": BackendAway("backend answered 503", how=Away.UNAVAILABLE),
     "html": BackendAway("backend answered no GraphQL"),
-    "forbidden": ProviderError(Reason.OAP_REFUSED, "backend answered 403"),
+    "forbidden": ProviderError(Reason.OAP_REJECTED, "backend answered 403"),
     "invalid": ProviderError(Reason.QUERY_INVALID, "graphql: no such field"),
 }
 

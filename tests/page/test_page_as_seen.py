@@ -41,8 +41,8 @@ async def test_a_busy_provider_shows_every_phase_with_its_fact(
         rows = await visitor.page.locator("details.entry > summary").all_inner_texts()
         assert len(rows) == len(busy)
         top, second, third, *_ = (" ".join(row.split()) for row in rows)
-        assert top.startswith("Running success-rate shop / ratings OAP_AWAY backend prod at http://127.0.0.1:9")
-        assert second.startswith("Error success-rate bookinfo / reviews OAP_REFUSED backend prod answered 401")
+        assert top.startswith("Running success-rate shop / ratings OAP_UNAVAILABLE backend prod at http://127.0.0.1:9")
+        assert second.startswith("Error success-rate bookinfo / reviews OAP_REJECTED backend prod answered 401")
         assert third == "Failed success-rate bookinfo / reviews success-rate 0.95 12:21:40"
         for phase, count in (("Failed", 2), ("Error", 2), ("Inconclusive", 1), ("Running", 2), ("Successful", 10)):
             assert await visitor.page.inner_text(f'[data-count="{phase}"]') == str(count)

@@ -43,33 +43,33 @@ def soaked() -> Soaked:
 
 
 def test_a_spell_in_which_somebody_waits_for_the_reason_that_it_gives_did_bite(soaked: Soaked) -> None:
-    soaked.spell("a spell", 0.01, wait="OAP_AWAY")
+    soaked.spell("a spell", 0.01, wait="OAP_UNAVAILABLE")
 
-    assert soaked.wanting(Waited("OAP_AWAY")) == []
+    assert soaked.wanting(Waited("OAP_UNAVAILABLE")) == []
 
 
 def test_waiting_for_another_reason_is_no_bite(soaked: Soaked) -> None:
     soaked.spell("a spell", 0.01, wait="NO_DATA")
 
-    assert soaked.wanting(Waited("OAP_AWAY")) == ["of 1 answers none waits with OAP_AWAY"]
+    assert soaked.wanting(Waited("OAP_UNAVAILABLE")) == ["of 1 answers none waits with OAP_UNAVAILABLE"]
 
 
 def test_each_time_of_a_spell_must_bite_for_itself(soaked: Soaked) -> None:
-    soaked.spell("a spell", 0.01, wait="OAP_AWAY")
+    soaked.spell("a spell", 0.01, wait="OAP_UNAVAILABLE")
     soaked.spell("a spell", 0.01)
 
-    assert [seen.began for seen, _ in harmless(soaked.record, {"a spell": Waited("OAP_AWAY")})] == [12.0]
+    assert [seen.began for seen, _ in harmless(soaked.record, {"a spell": Waited("OAP_UNAVAILABLE")})] == [12.0]
 
 
 def test_what_comes_just_after_a_spell_is_of_the_spell_and_what_comes_later_of_the_calm(soaked: Soaked) -> None:
     soaked.record.begins("a spell")
     soaked.record.ends()
     soaked.clock.seconds = AFTERMATH_SECONDS - 0.1
-    soaked.answers(0.01, wait="OAP_AWAY")
+    soaked.answers(0.01, wait="OAP_UNAVAILABLE")
     soaked.clock.seconds = AFTERMATH_SECONDS
     soaked.answers(0.01, wait="NO_DATA")
 
-    assert soaked.record.spells[0].waits == {"OAP_AWAY": 1}
+    assert soaked.record.spells[0].waits == {"OAP_UNAVAILABLE": 1}
     assert soaked.record.calm.waits == {"NO_DATA": 1}
 
 
@@ -77,7 +77,7 @@ def test_the_next_spell_ends_the_aftermath_of_the_one_before(soaked: Soaked) -> 
     soaked.record.begins("a spell")
     soaked.record.ends()
     soaked.record.begins("another")
-    soaked.answers(0.01, wait="OAP_AWAY")
+    soaked.answers(0.01, wait="OAP_UNAVAILABLE")
 
     assert [sum(seen.waits.values()) for seen in soaked.record.spells] == [0, 1]
 
@@ -119,17 +119,17 @@ def test_a_killed_process_costs_a_measurement_or_is_seen_to_be_another(soaked: S
 
 def test_a_row_tells_all_times_of_a_spell_and_the_first_is_the_calm(soaked: Soaked) -> None:
     soaked.answers(0.01)
-    for wait in ("OAP_AWAY", "OAP_AWAY", "NO_DATA"):
+    for wait in ("OAP_UNAVAILABLE", "OAP_UNAVAILABLE", "NO_DATA"):
         soaked.spell("a spell", 0.2, 0.2, wait=wait)
 
-    calm, spell = rows(soaked.record, {"a spell": Waited("OAP_AWAY")})
+    calm, spell = rows(soaked.record, {"a spell": Waited("OAP_UNAVAILABLE")})
 
     assert (calm["weather"], calm["answers"], calm["harmless"]) == ("calm", 1, 0)
     assert spell == {
         "weather": "a spell",
         "times": 3,
         "answers": 6,
-        "waits": {"OAP_AWAY": 4, "NO_DATA": 2},
+        "waits": {"OAP_UNAVAILABLE": 4, "NO_DATA": 2},
         "lost": 0,
         "replaced": {},
         "slowestTenthSeconds": 0.2,
@@ -140,9 +140,9 @@ def test_a_row_tells_all_times_of_a_spell_and_the_first_is_the_calm(soaked: Soak
 def test_who_is_killed_or_stopped_is_missed_by_the_one_who_calls_him() -> None:
     reasons = {name: sign.reason for name, sign in SIGNS.items() if isinstance(sign, Waited)}
 
-    assert {name for name, reason in reasons.items() if reason == "PROVIDER_AWAY"} == {
+    assert {name for name, reason in reasons.items() if reason == "PROVIDER_UNAVAILABLE"} == {
         "service killed",
         "service stopped",
     }
-    assert set(reasons.values()) == {"OAP_AWAY", "PROVIDER_AWAY"}
+    assert set(reasons.values()) == {"OAP_UNAVAILABLE", "PROVIDER_UNAVAILABLE"}
     assert SIGNS.keys() - reasons.keys() == {"OAP slow", "bridge killed"}

@@ -220,7 +220,7 @@ async def test_an_address_that_selects_the_backend_connects_to_its_url_and_to_no
         with watched() as outgoing:
             measurement = await place.run(address=place.filled(address))
 
-        assert "BACKEND_UNKNOWN" not in measurement.message, trick
+        assert "BACKEND_NOT_FOUND" not in measurement.message, trick
         assert "BLOCK_INVALID" not in measurement.message, trick
         assert set(outgoing.connections) <= {place.backend}, trick
         assert set(outgoing.names) <= {place.backend[0]}, trick
@@ -235,7 +235,7 @@ async def test_any_other_address_is_refused_before_anything_is_connected_to(plac
 
     for one in (measurement, named):
         assert one.phase is Phase.ERROR
-        assert one.message.startswith(("BACKEND_UNKNOWN ", "BLOCK_INVALID ")), one.message
+        assert one.message.startswith(("BACKEND_NOT_FOUND ", "BLOCK_INVALID ")), one.message
         assert len(one.message) <= 1024
     assert (outgoing.connections, outgoing.names) == ([], [])
     assert place.oap.requests == []
@@ -251,7 +251,7 @@ async def test_an_oap_cannot_send_the_provider_elsewhere(place: Place, kind: str
         measurement = await place.run()
 
     assert measurement.phase is Phase.ERROR
-    assert measurement.message.startswith("OAP_REFUSED backend prod answered 30")
+    assert measurement.message.startswith("OAP_REJECTED backend prod answered 30")
     assert "redirects are not followed" in measurement.message
     assert place.trap not in measurement.message
     assert set(outgoing.connections) == {place.backend}

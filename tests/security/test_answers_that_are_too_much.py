@@ -124,7 +124,8 @@ async def test_a_compressed_bomb_is_refused_before_it_is_unpacked(kind: str) -> 
         tracemalloc.stop()
 
     assert measurement.phase is Phase.ERROR
-    assert measurement.message.startswith(f"OAP_ANSWER_INVALID the answer of backend prod is longer than {LIMIT} bytes")
+    longer = f"the answer of backend prod is longer than {LIMIT} bytes"
+    assert measurement.message.startswith(f"OAP_RESPONSE_INVALID {longer}")
     assert peak < 16 * MEBIBYTE
 
 
@@ -143,7 +144,7 @@ async def test_an_answer_that_is_too_long_is_refused(size: int) -> None:
 
     measurement = await measured(whole(body))
 
-    assert measurement.message.startswith("OAP_ANSWER_INVALID the answer of backend prod is longer than")
+    assert measurement.message.startswith("OAP_RESPONSE_INVALID the answer of backend prod is longer than")
     assert "ask for less" in measurement.message
 
 
@@ -162,7 +163,7 @@ CHUNK = b"1000\r\n" + b"x" * 4096 + b"\r\n"
 async def test_an_answer_without_end_is_refused_at_the_limit(start: bytes, piece: bytes) -> None:
     measurement = await measured(endless(start, piece))
 
-    assert measurement.message.startswith("OAP_ANSWER_INVALID the answer of backend prod is longer than")
+    assert measurement.message.startswith("OAP_RESPONSE_INVALID the answer of backend prod is longer than")
 
 
 @pytest.mark.parametrize(
@@ -186,7 +187,7 @@ async def test_what_comes_before_a_body_is_bounded_too(start: bytes, piece: byte
         tracemalloc.stop()
 
     assert measurement.phase is Phase.RUNNING
-    assert measurement.message.startswith("OAP_AWAY ")
+    assert measurement.message.startswith("OAP_UNAVAILABLE ")
     assert len(measurement.message) <= 1024
     assert peak < 32 * MEBIBYTE
 
@@ -209,7 +210,7 @@ def test_many_answers_to_one_request_are_bounded_in_the_loop_of_the_service_whic
     finally:
         tracemalloc.stop()
 
-    assert measurement.message.startswith("OAP_AWAY ")
+    assert measurement.message.startswith("OAP_UNAVAILABLE ")
     assert "it answers many times to one request" in measurement.message
     assert peak < 32 * MEBIBYTE
 
@@ -235,7 +236,7 @@ async def test_an_answer_that_drips_ends_by_its_time_limit(
         took = time.monotonic() - began
 
     assert measurement.phase is Phase.RUNNING
-    assert measurement.message.startswith("OAP_AWAY ")
+    assert measurement.message.startswith("OAP_UNAVAILABLE ")
     assert took < 4  # a machine may be busy; the other limit is 5 s and more
 
 
@@ -250,7 +251,7 @@ async def test_an_answer_that_is_nested_too_deeply_is_no_bug_of_ours(depth: int,
         assert measurement.phase is Phase.SUCCESSFUL
     else:
         assert measurement.phase in (Phase.ERROR, Phase.RUNNING)
-        assert measurement.message.split()[0] in ("OAP_ANSWER_INVALID", "OAP_AWAY")
+        assert measurement.message.split()[0] in ("OAP_RESPONSE_INVALID", "OAP_UNAVAILABLE")
 
 
 @pytest.mark.parametrize("number", ["1" * 5_000, "1e400", "-1e400", "NaN", "Infinity", "1" * 100_000])
@@ -260,7 +261,7 @@ async def test_a_number_that_is_none_is_no_bug_of_ours(number: str) -> None:
     measurement = await measured(whole(body))
 
     assert measurement.phase in (Phase.ERROR, Phase.RUNNING)
-    assert measurement.message.split()[0] in ("OAP_ANSWER_INVALID", "OAP_AWAY")
+    assert measurement.message.split()[0] in ("OAP_RESPONSE_INVALID", "OAP_UNAVAILABLE")
 
 
 async def test_more_points_than_are_judged_are_an_error_that_says_what_to_do() -> None:

@@ -109,7 +109,7 @@ async def test_whoever_is_not_known_is_refused_and_the_measurement_waits(tmp_pat
         measurement = await measured(host)
 
     assert measurement["phase"] == "Running"
-    assert measurement["message"].startswith("PROVIDER_AWAY no connection to the sidecar at 127.0.0.1:")
+    assert measurement["message"].startswith("PROVIDER_UNAVAILABLE no connection to the sidecar at 127.0.0.1:")
     assert words in measurement["message"]
 
 

@@ -78,7 +78,7 @@ async def test_any_other_namespace_gets_an_error_with_the_remedy(
     measurement = await place.run(namespace, **block)
 
     assert measurement.phase is Phase.ERROR
-    assert measurement.message.startswith("BACKEND_UNKNOWN ")
+    assert measurement.message.startswith("BACKEND_NOT_FOUND ")
     assert f"configured for namespace {namespace}".strip() in measurement.message
     assert "an administrator adds a backend, an alias or an allowed namespace" in measurement.message
     assert place.oap.requests == []
@@ -113,7 +113,7 @@ async def test_its_existence_does_not_make_the_key_required_for_others(place: Pl
 async def test_both_keys_together_tell_no_name_of_a_forbidden_owner(place: Place) -> None:
     measurement = await place.run("team-a", backend="shared", address=f"{place.oap.address}/finance")
 
-    assert measurement.message.startswith("BACKEND_UNKNOWN address: no backend configured for namespace team-a has")
+    assert measurement.message.startswith("BACKEND_NOT_FOUND address: no backend configured for namespace team-a has")
     assert "is backend finance" not in measurement.message
 
 
@@ -151,7 +151,7 @@ async def test_an_answer_kept_for_one_namespace_is_not_told_to_another() -> None
 
     assert allowed.message.startswith("NO_DATA")
     for one in (refused, resumed):
-        assert one.message.startswith("BACKEND_UNKNOWN no backend is configured for namespace team-b")
+        assert one.message.startswith("BACKEND_NOT_FOUND no backend is configured for namespace team-b")
         assert one.value == ""
     assert len(oap.requests) == asked
 
@@ -194,9 +194,9 @@ spec:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        ([], 2, "BACKEND_UNKNOWN no backend is configured for namespace default"),
-        (["-n", "team-a"], 3, "OAP_AWAY"),
-        (["--namespace", "team-b"], 2, "BACKEND_UNKNOWN no backend is configured for namespace team-b"),
+        ([], 2, "BACKEND_NOT_FOUND no backend is configured for namespace default"),
+        (["-n", "team-a"], 3, "OAP_UNAVAILABLE"),
+        (["--namespace", "team-b"], 2, "BACKEND_NOT_FOUND no backend is configured for namespace team-b"),
     ],
 )
 def test_check_measures_as_a_run_of_the_namespace_would(

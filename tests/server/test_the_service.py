@@ -64,7 +64,7 @@ async def test_a_backend_that_is_away_is_waited_for(channel: grpc.aio.Channel) -
     measurement = await rpc.MetricProviderStub(channel).Run(pb.RunRequest(metric=metric()), timeout=10)
 
     assert measurement.phase == pb.PHASE_RUNNING
-    assert measurement.message.startswith("OAP_AWAY backend prod at http://127.0.0.1:9 cannot be reached")
+    assert measurement.message.startswith("OAP_UNAVAILABLE backend prod at http://127.0.0.1:9 cannot be reached")
     assert not measurement.HasField("finished_at")
     assert 0 < measurement.resume_at.seconds - measurement.started_at.seconds <= 60
     assert measurement.resume_at.nanos == 0
@@ -101,7 +101,7 @@ async def test_metadata_tells_the_query_and_never_asks_an_oap(channel: grpc.aio.
 
     assert 'readMetricsValues(condition: {name: "a"}' in good.metadata["ResolvedSkyWalkingQuery"]
     assert (good.metadata["backend"], good.metadata["window"]) == ("prod", "3m")
-    assert bad.metadata["error"].startswith("BACKEND_UNKNOWN backend: 'nope' is not configured")
+    assert bad.metadata["error"].startswith("BACKEND_NOT_FOUND backend: 'nope' is not configured")
 
 
 async def test_terminate_and_garbage_collect_answer_at_once(channel: grpc.aio.Channel) -> None:

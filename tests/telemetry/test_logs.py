@@ -50,7 +50,7 @@ def test_an_answer_is_one_line_of_json_under_argos_names(stderr: pytest.CaptureF
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", line.pop("time"))
     assert line == {
         "level": "info",
-        "msg": "measured",
+        "msg": "measurement completed",
         "namespace": "bookinfo",
         "analysisrun": "reviews-6c85f7bf4-2",
         "rollout": "reviews",
@@ -67,10 +67,10 @@ def test_an_answer_is_one_line_of_json_under_argos_names(stderr: pytest.CaptureF
 @pytest.mark.parametrize(
     ("phase", "reason", "level", "said"),
     [
-        (Phase.SUCCESSFUL, None, "info", "measured"),
-        (Phase.RUNNING, Reason.OAP_AWAY, "warning", "waiting"),
-        (Phase.ERROR, Reason.BLOCK_INVALID, "warning", "measured"),
-        (Phase.INCONCLUSIVE, Reason.NEITHER_CONDITION_MET, "info", "measured"),
+        (Phase.SUCCESSFUL, None, "info", "measurement completed"),
+        (Phase.RUNNING, Reason.OAP_UNAVAILABLE, "warning", "measurement pending"),
+        (Phase.ERROR, Reason.BLOCK_INVALID, "warning", "measurement completed"),
+        (Phase.INCONCLUSIVE, Reason.NEITHER_CONDITION_MET, "info", "measurement completed"),
     ],
 )
 def test_what_waits_or_went_wrong_is_a_warning(
@@ -100,4 +100,4 @@ def test_a_person_at_a_terminal_reads_columns(stderr: pytest.CaptureFixture[str]
     text = logged(stderr, record(Phase.SUCCESSFUL, None), format="console")
 
     assert re.match(r"\S*\d{4}-\d\d-\d\dT\S+Z", re.sub(r"\x1b\[[\d;]*m", "", text))
-    assert "measured" in text
+    assert "measurement completed" in text

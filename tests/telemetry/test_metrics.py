@@ -64,7 +64,7 @@ def test_what_a_backend_is_asked_is_counted_by_how_it_ended() -> None:
 
     observer.request_started("prod")
     assert value(metrics, "backend_inflight", backend="prod") == 1
-    observer.request_done("prod", Outcome.AWAY, 0.3)
+    observer.request_done("prod", Outcome.UNAVAILABLE, 0.3)
     observer.shared("prod", Source.FLIGHT)
     observer.shared("prod", Source.CACHE)
     observer.shared("prod", Source.CACHE)
@@ -73,7 +73,7 @@ def test_what_a_backend_is_asked_is_counted_by_how_it_ended() -> None:
     observer.clock_skew("prod", -1.5)
 
     assert value(metrics, "backend_inflight", backend="prod") == 0
-    assert value(metrics, "backend_requests_total", backend="prod", code="away") == 1
+    assert value(metrics, "backend_requests_total", backend="prod", code="unavailable") == 1
     assert value(metrics, "backend_requests_total", backend="prod", code="ok") == 0
     assert value(metrics, "backend_request_duration_seconds_sum", backend="prod") == pytest.approx(0.3)
     assert value(metrics, "coalesced_total", backend="prod") == 1

@@ -191,5 +191,5 @@ def test_lines_of_the_log_name_their_trace(tmp_path: Path) -> None:
         line = json.loads(process.stderr.readline())
         process.terminate()
 
-    assert (line["msg"], line["metric"], line["trace_id"]) == ("measured", "m", TRACE)
+    assert (line["msg"], line["metric"], line["trace_id"]) == ("measurement completed", "m", TRACE)
     assert len(line["span_id"]) == 16

@@ -16,12 +16,12 @@ skywalking_analysis_build_info{job="p", instance="a"} 1x20
 process_resident_memory_bytes{job="p", instance="a"} 100000000x20
 process_resident_memory_bytes{job="another", instance="a"} 900000000x20
 skywalking_analysis_backend_requests_total{backend="prod", code="ok"} 0+10x20
-skywalking_analysis_backend_requests_total{backend="prod", code="away"} 0x20
-skywalking_analysis_backend_requests_total{backend="prod", code="refused"} 0x20
+skywalking_analysis_backend_requests_total{backend="prod", code="unavailable"} 0x20
+skywalking_analysis_backend_requests_total{backend="prod", code="rejected"} 0x20
 skywalking_analysis_circuit_state{backend="prod", state="open"} 0x20
 skywalking_analysis_circuit_state{backend="prod", state="closed"} 1x20
-skywalking_analysis_measurements_total{backend="prod", phase="Error", reason="INTERNAL"} 0x20
-skywalking_analysis_measurements_total{backend="prod", phase="Error", reason="OAP_REFUSED"} 0x20
+skywalking_analysis_measurements_total{backend="prod", phase="Error", reason="PROVIDER_INTERNAL"} 0x20
+skywalking_analysis_measurements_total{backend="prod", phase="Error", reason="OAP_REJECTED"} 0x20
 skywalking_analysis_measurements_total{backend="prod", phase="Failed", reason="CONDITION_NOT_MET"} 0+5x20
 skywalking_analysis_measurements_total{backend="prod", phase="Running", reason="NO_DATA"} 0+5x20
 skywalking_analysis_measurements_total{backend="prod", phase="Inconclusive", reason="NO_DATA"} 0x20
@@ -38,20 +38,20 @@ var trouble = map[string]struct {
 	backend string
 }{
 	"SkyWalkingProviderAbsent": {`-skywalking_analysis_build_info`, ""},
-	"SkyWalkingBackendAway": {`
+	"SkyWalkingBackendUnavailable": {`
 skywalking_analysis_backend_requests_total{backend="prod", code="ok"} 0+10x10 100x10
-skywalking_analysis_backend_requests_total{backend="prod", code="away"} 0x10 0+3x10`, "prod"},
+skywalking_analysis_backend_requests_total{backend="prod", code="unavailable"} 0x10 0+3x10`, "prod"},
 	"SkyWalkingBackendCircuitOpen": {`
 skywalking_analysis_circuit_state{backend="prod", state="open"} 0x10 1x10`, "prod"},
 	"SkyWalkingBackendRefuses": {`
-skywalking_analysis_backend_requests_total{backend="prod", code="refused"} 0x15 1x5`, "prod"},
+skywalking_analysis_backend_requests_total{backend="prod", code="rejected"} 0x15 1x5`, "prod"},
 	"SkyWalkingMeasurementErrors": {`
-skywalking_analysis_measurements_total{backend="prod", phase="Error", reason="OAP_REFUSED"} 0x10 5x10`, "prod"},
+skywalking_analysis_measurements_total{backend="prod", phase="Error", reason="OAP_REJECTED"} 0x10 5x10`, "prod"},
 	"SkyWalkingProviderBug": {`
-skywalking_analysis_measurements_total{backend="prod", phase="Error", reason="INTERNAL"} 0x15 1x5`, "prod"},
+skywalking_analysis_measurements_total{backend="prod", phase="Error", reason="PROVIDER_INTERNAL"} 0x15 1x5`, "prod"},
 	"SkyWalkingMeasurementsWithoutData": {`
 skywalking_analysis_measurements_total{backend="prod", phase="Inconclusive", reason="NO_DATA"} 0x15 1x5`, "prod"},
-	"SkyWalkingProviderSheds": {`
+	"SkyWalkingProviderOverloaded": {`
 skywalking_analysis_shed_total{backend="prod"} 0x15 4x5`, "prod"},
 	"SkyWalkingMeasurementsSlow": {`
 skywalking_analysis_measurement_duration_seconds_bucket{backend="prod", le="1"} 0+9x20`, "prod"},
@@ -84,8 +84,8 @@ func TestEveryAlertFiresInItsTroubleAndNamesTheBackend(t *testing.T) {
 
 func TestAnOapThatAnswersSometimesIsNotCalledAway(t *testing.T) {
 	sometimes := changed(well, `
-skywalking_analysis_backend_requests_total{backend="prod", code="away"} 0+5x20`)
-	if fired := ask(t, rules(t)["SkyWalkingBackendAway"].Expr, sometimes); len(fired) > 0 {
+skywalking_analysis_backend_requests_total{backend="prod", code="unavailable"} 0+5x20`)
+	if fired := ask(t, rules(t)["SkyWalkingBackendUnavailable"].Expr, sometimes); len(fired) > 0 {
 		t.Errorf("fires for %v", fired)
 	}
 }

@@ -69,7 +69,7 @@ func (c *call) prepared() (asking, error) {
 func (c *call) recovered(then func(sentence string)) {
 	if bug := recover(); bug != nil {
 		c.warn("panic", "panic", bug, "stack", string(debug.Stack()))
-		then(fmt.Sprintf("BRIDGE_BUG %s failed inside the bridge: %v; please report it with the controller's log", c.method, bug))
+		then(fmt.Sprintf("BRIDGE_INTERNAL %s failed inside the bridge: %v; please report it with the controller's log", c.method, bug))
 	}
 }
 

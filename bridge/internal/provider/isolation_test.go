@@ -177,7 +177,7 @@ func TestABugInTerminateStillPausesAndKeepsTheSecret(t *testing.T) {
 	before := v1alpha1.Measurement{Phase: "Running", StartedAt: &metav1.Time{Time: noon}, Value: `"the-secret"`}
 	m := p.Terminate(withSecret("the-secret", "", "{}"), metric, before)
 	require.Equal(t, v1alpha1.AnalysisPhaseInconclusive, m.Phase)
-	require.Contains(t, m.Message, "BRIDGE_BUG Terminate failed inside the bridge")
+	require.Contains(t, m.Message, "BRIDGE_INTERNAL Terminate failed inside the bridge")
 	require.Equal(t, `"********"`, m.Value)
 	require.Equal(t, before.StartedAt, m.StartedAt)
 	require.NotNil(t, m.FinishedAt)

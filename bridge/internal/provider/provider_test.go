@@ -50,28 +50,28 @@ func TestASidecarThatIsAwayIsWaitedForAndThenPauses(t *testing.T) {
 		code, cause string
 		prepare     func(*testing.T, *fakesidecar.Sidecar)
 	}{
-		"absent": {"PROVIDER_AWAY", "no such file or directory", func(*testing.T, *fakesidecar.Sidecar) {}},
-		"dead with its socket left behind": {"PROVIDER_AWAY", "connection refused", func(t *testing.T, s *fakesidecar.Sidecar) {
+		"absent": {"PROVIDER_UNAVAILABLE", "no such file or directory", func(*testing.T, *fakesidecar.Sidecar) {}},
+		"dead with its socket left behind": {"PROVIDER_UNAVAILABLE", "connection refused", func(t *testing.T, s *fakesidecar.Sidecar) {
 			leaveSocket(t, s.Socket)
 		}},
-		"hanging": {"PROVIDER_AWAY", "did not answer within 500ms", func(t *testing.T, s *fakesidecar.Sidecar) {
+		"hanging": {"PROVIDER_UNAVAILABLE", "did not answer within 500ms", func(t *testing.T, s *fakesidecar.Sidecar) {
 			s.OnRun = func(ctx context.Context, _ *contractv1.RunRequest) (*contractv1.Measurement, error) {
 				return nil, fakesidecar.Hang(ctx)
 			}
 			s.Start(t)
 		}},
-		"killed on the way": {"PROVIDER_AWAY", "no connection", func(t *testing.T, s *fakesidecar.Sidecar) {
+		"killed on the way": {"PROVIDER_UNAVAILABLE", "no connection", func(t *testing.T, s *fakesidecar.Sidecar) {
 			s.OnRun = func(ctx context.Context, _ *contractv1.RunRequest) (*contractv1.Measurement, error) {
 				go s.Kill()
 				return nil, fakesidecar.Hang(ctx)
 			}
 			s.Start(t)
 		}},
-		"stopping": {"PROVIDER_AWAY", "stopped while it was measuring", func(t *testing.T, s *fakesidecar.Sidecar) {
+		"stopping": {"PROVIDER_UNAVAILABLE", "stopped while it was measuring", func(t *testing.T, s *fakesidecar.Sidecar) {
 			s.OnRun = refusing(codes.Canceled)
 			s.Start(t)
 		}},
-		"refusing this bridge": {"PROVIDER_AWAY", "refuses this bridge: because of the test", func(t *testing.T, s *fakesidecar.Sidecar) {
+		"refusing this bridge": {"PROVIDER_UNAVAILABLE", "refuses this bridge: because of the test", func(t *testing.T, s *fakesidecar.Sidecar) {
 			s.OnRun = refusing(codes.PermissionDenied)
 			s.Start(t)
 		}},
@@ -129,7 +129,7 @@ func TestTheGraceIsCountedFromTheStartOfTheMeasurement(t *testing.T) {
 	require.Equal(t, before.StartedAt, m.StartedAt)
 	require.Nil(t, m.ResumeAt)
 	require.Nil(t, m.Metadata)
-	require.Contains(t, m.Message, "PROVIDER_AWAY")
+	require.Contains(t, m.Message, "PROVIDER_UNAVAILABLE")
 	require.Contains(t, m.Message, "gave up after 1m0s")
 }
 
@@ -151,7 +151,7 @@ func TestAnyOtherTroubleOfTheSidecarIsAnError(t *testing.T) {
 func TestALongStoryOfTheSidecarBecomesOneBoundedLineWithoutSecrets(t *testing.T) {
 	const secret = "a secret\nof two lines"
 	sidecar := fakesidecar.New(t)
-	for code, prefix := range map[codes.Code]string{codes.Unknown: "PROVIDER_ERROR", codes.Unavailable: "PROVIDER_AWAY"} {
+	for code, prefix := range map[codes.Code]string{codes.Unknown: "PROVIDER_ERROR", codes.Unavailable: "PROVIDER_UNAVAILABLE"} {
 		sidecar.OnRun = func(context.Context, *contractv1.RunRequest) (*contractv1.Measurement, error) {
 			return nil, fakesidecar.Refuse(code, secret+" Traceback:\n  é"+strings.Repeat("é", 1010-len(secret))+secret)
 		}
@@ -349,11 +349,11 @@ func TestABugEndsOneMeasurementAndNotTheProcess(t *testing.T) {
 	running := v1alpha1.Measurement{Phase: "Running", StartedAt: &metav1.Time{Time: noon}}
 	for _, m := range []v1alpha1.Measurement{p.Run(nil, metric), p.Resume(nil, metric, running)} {
 		require.Equal(t, v1alpha1.AnalysisPhaseError, m.Phase)
-		require.Contains(t, m.Message, "BRIDGE_BUG")
+		require.Contains(t, m.Message, "BRIDGE_INTERNAL")
 		require.NotNil(t, m.StartedAt)
 		require.NotNil(t, m.FinishedAt)
 	}
-	require.Contains(t, p.GetMetadata(metric)["error"], "BRIDGE_BUG GetMetadata")
+	require.Contains(t, p.GetMetadata(metric)["error"], "BRIDGE_INTERNAL GetMetadata")
 	require.Equal(t, v1alpha1.AnalysisPhaseInconclusive, p.Terminate(nil, metric, running).Phase)
 	require.False(t, p.GarbageCollect(nil, metric, 1).HasError())
 	require.Eventually(t, func() bool { return strings.Count(log.String(), `"@message":"panic"`) == 5 }, 5*time.Second, 10*time.Millisecond)

@@ -127,7 +127,7 @@ func TestACallIsMadeTwiceAtMostAndNeverBeyondItsDeadline(t *testing.T) {
 	sidecar := fakesidecar.New(t)
 	sidecar.OnRun = refusing(codes.Unavailable)
 	p, _ := connected(t, sidecar.Start(t))
-	require.Contains(t, p.Run(nil, metric).Message, "PROVIDER_AWAY")
+	require.Contains(t, p.Run(nil, metric).Message, "PROVIDER_UNAVAILABLE")
 	require.Len(t, fakesidecar.Seen[*contractv1.RunRequest](sidecar, "Run"), 2)
 
 	var calls atomic.Int64
@@ -178,7 +178,7 @@ func TestAReplicaThatRefusesTheBridgeIsNamedAsSuch(t *testing.T) {
 	p, _ := connected(t, s.Start(t))
 	m := p.Run(nil, metric)
 	require.Equal(t, v1alpha1.AnalysisPhaseRunning, m.Phase)
-	require.Contains(t, m.Message, "PROVIDER_AWAY no connection to the sidecar at "+p.options.Target+
+	require.Contains(t, m.Message, "PROVIDER_UNAVAILABLE no connection to the sidecar at "+p.options.Target+
 		": refused: PermissionDenied: spiffe://x is not in allowedIdentities")
 }
 

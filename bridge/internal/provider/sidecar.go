@@ -95,17 +95,17 @@ func (s *sidecar) outage(err error, after time.Duration) (code, cause string) {
 			return "PROVIDER_INCOMPATIBLE", fmt.Sprintf("sidecar at %s: %s; install bridge and sidecar of one release",
 				s.target, why)
 		}
-		return "PROVIDER_AWAY", fmt.Sprintf("no connection to the sidecar at %s: %s; %s", s.target, withoutGRPC(text), s.remedy)
+		return "PROVIDER_UNAVAILABLE", fmt.Sprintf("no connection to the sidecar at %s: %s; %s", s.target, withoutGRPC(text), s.remedy)
 	case codes.DeadlineExceeded:
 		took := after.Round(100 * time.Millisecond)
 		if s.conn.GetState() != connectivity.Ready {
-			return "PROVIDER_AWAY", fmt.Sprintf("no connection to the sidecar at %s within %s; %s", s.target, took, s.remedy)
+			return "PROVIDER_UNAVAILABLE", fmt.Sprintf("no connection to the sidecar at %s within %s; %s", s.target, took, s.remedy)
 		}
-		return "PROVIDER_AWAY", fmt.Sprintf("the sidecar at %s did not answer within %s; see its log", s.target, took)
+		return "PROVIDER_UNAVAILABLE", fmt.Sprintf("the sidecar at %s did not answer within %s; see its log", s.target, took)
 	case codes.Canceled:
-		return "PROVIDER_AWAY", fmt.Sprintf("the sidecar at %s stopped while it was measuring", s.target)
+		return "PROVIDER_UNAVAILABLE", fmt.Sprintf("the sidecar at %s stopped while it was measuring", s.target)
 	case codes.PermissionDenied, codes.Unauthenticated:
-		return "PROVIDER_AWAY", fmt.Sprintf("the sidecar at %s refuses this bridge: %s", s.target, text)
+		return "PROVIDER_UNAVAILABLE", fmt.Sprintf("the sidecar at %s refuses this bridge: %s", s.target, text)
 	case codes.Unimplemented:
 		return "PROVIDER_INCOMPATIBLE", fmt.Sprintf("sidecar at %s: %s; install bridge and sidecar of one release",
 			s.target, text)

@@ -156,7 +156,7 @@ func TestWhoeverIsNotKnownIsNotSpokenToAndTheReasonIsSaid(t *testing.T) {
 			p, _ := private(t, row.sidecar, row.files)
 			m := p.Run(nil, metric)
 			require.Equal(t, v1alpha1.AnalysisPhaseRunning, m.Phase)
-			require.Contains(t, m.Message, "PROVIDER_AWAY no connection to the sidecar at "+row.sidecar.Address)
+			require.Contains(t, m.Message, "PROVIDER_UNAVAILABLE no connection to the sidecar at "+row.sidecar.Address)
 			require.Contains(t, m.Message, row.cause)
 			require.Contains(t, m.Message, "whether --tls-ca, --tls-cert and --tls-key fit it")
 			require.Empty(t, fakesidecar.Seen[any](row.sidecar, "Run"))
