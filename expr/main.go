@@ -15,15 +15,15 @@ import (
 
 	_ "time/tzdata" // no file system here; the controller's image has the zones
 
+	"github.com/skywalking-provider/rollouts-plugin-metric-skywalking/expr/abi"
 	"github.com/skywalking-provider/rollouts-plugin-metric-skywalking/expr/argo"
-	"github.com/skywalking-provider/rollouts-plugin-metric-skywalking/expr/frame"
 )
 
 // A guest has one thread and one caller; these are its whole state.
 var (
-	judge    = argo.NewJudge()
-	requests = map[uint32][]byte{}
-	answer   []byte
+	evaluator = argo.NewEvaluator()
+	requests  = map[uint32][]byte{}
+	response  []byte
 )
 
 // softMemoryLimit makes the collector work before the host's hard limit ends the guest.
@@ -53,69 +53,69 @@ func free(p uint32) { delete(requests, p) }
 //
 //go:wasmexport evaluate
 func evaluate(p, n uint32) uint64 {
-	fields, ok := request(p, n, 3)
+	fields, ok := readRequest(p, n, 3)
 	if !ok {
-		return reply([]byte(argo.Error), []byte("the host's request is broken"), nil)
+		return setResponse([]byte(argo.Error), []byte("the host's request is broken"), nil)
 	}
 	result, err := argo.Decode(fields[2])
 	if err != nil {
-		return reply([]byte(argo.Error), unreadable(err), nil)
+		return setResponse([]byte(argo.Error), decodeErrorMessage(err), nil)
 	}
 	value, err := argo.Value(result)
 	if err != nil {
-		return reply([]byte(argo.Error), unreadable(err), nil)
+		return setResponse([]byte(argo.Error), decodeErrorMessage(err), nil)
 	}
-	phase, err := judge.Result(result, string(fields[0]), string(fields[1]))
+	phase, err := evaluator.Evaluate(result, string(fields[0]), string(fields[1]))
 	if err != nil {
-		return reply([]byte(phase), []byte(err.Error()), value)
+		return setResponse([]byte(phase), []byte(err.Error()), value)
 	}
-	return reply([]byte(phase), nil, value)
+	return setResponse([]byte(phase), nil, value)
 }
 
 // check: condition, sample result or nothing -> nothing or a mistake in JSON.
 //
 //go:wasmexport check
 func check(p, n uint32) uint64 {
-	fields, ok := request(p, n, 2)
+	fields, ok := readRequest(p, n, 2)
 	if !ok {
-		return reply([]byte(`{"message": "the host's request is broken"}`))
+		return setResponse([]byte(`{"message": "the host's request is broken"}`))
 	}
 	source := string(fields[0])
-	var mistake *argo.Mistake
+	var problem *argo.Problem
 	if len(fields[1]) == 0 {
-		mistake = argo.CheckAny(source)
+		problem = argo.CheckAny(source)
 	} else if sample, err := argo.Decode(fields[1]); err != nil {
-		mistake = &argo.Mistake{Message: string(unreadable(err))}
+		problem = &argo.Problem{Message: string(decodeErrorMessage(err))}
 	} else {
-		mistake = argo.CheckFor(source, sample)
+		problem = argo.CheckFor(source, sample)
 	}
-	if mistake == nil {
-		return reply(nil)
+	if problem == nil {
+		return setResponse(nil)
 	}
-	text, err := json.Marshal(mistake)
+	text, err := json.Marshal(problem)
 	if err != nil {
 		panic(err) // strings and numbers: it cannot; and the host replaces a guest that panics
 	}
-	return reply(text)
+	return setResponse(text)
 }
 
 // marshal: result -> error, value.
 //
 //go:wasmexport marshal
 func marshal(p, n uint32) uint64 {
-	fields, ok := request(p, n, 1)
+	fields, ok := readRequest(p, n, 1)
 	if !ok {
-		return reply([]byte("the host's request is broken"), nil)
+		return setResponse([]byte("the host's request is broken"), nil)
 	}
 	result, err := argo.Decode(fields[0])
 	if err != nil {
-		return reply(unreadable(err), nil)
+		return setResponse(decodeErrorMessage(err), nil)
 	}
 	value, err := argo.Value(result)
 	if err != nil {
-		return reply(unreadable(err), nil)
+		return setResponse(decodeErrorMessage(err), nil)
 	}
-	return reply(nil, value)
+	return setResponse(nil, value)
 }
 
 // statistics: hits and misses of the cache, bytes of the heap in use, collections.
@@ -124,29 +124,29 @@ func marshal(p, n uint32) uint64 {
 func statistics() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	hits, misses := judge.Cache()
-	answer = frame.Numbers(hits, misses, m.HeapAlloc, uint64(m.NumGC))
-	return at(answer)
+	hits, misses := evaluator.CacheStats()
+	response = abi.EncodeUint64s(hits, misses, m.HeapAlloc, uint64(m.NumGC))
+	return packAddress(response)
 }
 
-func unreadable(err error) []byte {
+func decodeErrorMessage(err error) []byte {
 	return []byte("the result is not JSON that Argo could read: " + err.Error())
 }
 
-func request(p, n uint32, fields int) ([][]byte, bool) {
+func readRequest(p, n uint32, fields int) ([][]byte, bool) {
 	b, ok := requests[p]
 	if !ok || uint64(n) > uint64(len(b)) {
 		return nil, false
 	}
-	return frame.Split(b[:n], fields)
+	return abi.Split(b[:n], fields)
 }
 
-func reply(fields ...[]byte) uint64 {
-	answer = frame.Join(fields...)
-	return at(answer)
+func setResponse(fields ...[]byte) uint64 {
+	response = abi.Join(fields...)
+	return packAddress(response)
 }
 
-func at(b []byte) uint64 {
+func packAddress(b []byte) uint64 {
 	return uint64(uintptr(unsafe.Pointer(unsafe.SliceData(b))))<<32 | uint64(len(b))
 }
 

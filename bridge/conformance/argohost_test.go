@@ -18,19 +18,19 @@ import (
 )
 
 // answers is what argo-host says to one request.
-func answers(t *testing.T, text string) []argohost.Answer {
+func execute(t *testing.T, text string) []argohost.Response {
 	t.Helper()
 	var request argohost.Request
 	require.NoError(t, json.Unmarshal([]byte(text), &request))
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	var all []argohost.Answer
-	argohost.Do(ctx, request, func(answer argohost.Answer) { all = append(all, answer) })
-	require.True(t, all[len(all)-1].Done)
-	for _, answer := range all[:len(all)-1] {
-		require.False(t, answer.Done)
+	var responses []argohost.Response
+	argohost.Execute(ctx, request, func(response argohost.Response) { responses = append(responses, response) })
+	require.True(t, responses[len(responses)-1].Done)
+	for _, response := range responses[:len(responses)-1] {
+		require.False(t, response.Done)
 	}
-	return all
+	return responses
 }
 
 func TestTheHostDoesWhatAControllerWould(t *testing.T) {
@@ -42,31 +42,31 @@ func TestTheHostDoesWhatAControllerWould(t *testing.T) {
 		return fakesidecar.Finished(contractv1.Phase_PHASE_SUCCESSFUL, string(r.GetMetric().GetBlock())), nil
 	}
 	sidecar.Start(t)
-	installed(t, "--socket="+sidecar.Socket)
+	installBridge(t, "--socket="+sidecar.Socket)
 	const metric = `"metric":{"name":"m","provider":{"plugin":{"skywalking/metrics":{"q":"{{args.x}}"}}}},` +
 		`"run":{"spec":{"args":[{"name":"x","value":"why"}]}}`
 
-	got := answers(t, `{"id":1,"op":"run",`+metric+`}`)
+	got := execute(t, `{"id":1,"op":"run",`+metric+`}`)
 	require.Equal(t, `{"q":"why"}`, got[0].Measurement.Value)
 	require.Equal(t, "1", string(got[0].ID))
-	got = answers(t, `{"id":"a","op":"resume","measurement":{"phase":"Running"},`+metric+`}`)
+	got = execute(t, `{"id":"a","op":"resume","measurement":{"phase":"Running"},`+metric+`}`)
 	require.Equal(t, v1alpha1.AnalysisPhaseSuccessful, got[0].Measurement.Phase)
-	got = answers(t, `{"op":"terminate","measurement":{"phase":"Running"},`+metric+`}`)
+	got = execute(t, `{"op":"terminate","measurement":{"phase":"Running"},`+metric+`}`)
 	require.Equal(t, v1alpha1.AnalysisPhaseInconclusive, got[0].Measurement.Phase)
-	require.Empty(t, answers(t, `{"op":"gc","limit":3,`+metric+`}`)[0].Error)
-	require.Equal(t, "m", answers(t, `{"op":"metadata",`+metric+`}`)[0].Metadata["ResolvedQuery"])
-	require.Equal(t, "SkyWalking", answers(t, `{"op":"type",`+metric+`}`)[0].Type)
+	require.Empty(t, execute(t, `{"op":"gc","limit":3,`+metric+`}`)[0].Error)
+	require.Equal(t, "m", execute(t, `{"op":"metadata",`+metric+`}`)[0].Metadata["ResolvedQuery"])
+	require.Equal(t, "SkyWalking", execute(t, `{"op":"type",`+metric+`}`)[0].Type)
 
-	got = answers(t, `{"op":"loop",`+strings.Replace(metric, `"m"`, `"slow"`, 1)+`}`)
+	got = execute(t, `{"op":"loop",`+strings.Replace(metric, `"m"`, `"slow"`, 1)+`}`)
 	require.Len(t, got, 2)
 	require.Equal(t, v1alpha1.AnalysisPhaseRunning, got[0].Measurement.Phase)
 	require.Equal(t, v1alpha1.AnalysisPhaseSuccessful, got[1].Measurement.Phase)
 	require.Equal(t, got[0].Measurement.StartedAt.Unix(), got[1].Measurement.StartedAt.Unix())
 
-	require.Contains(t, answers(t, `{"op":"dance",`+metric+`}`)[0].Error, `op "dance"`)
-	require.Contains(t, answers(t, `{"op":"run","metric":{"provider":{"plugin":{"a/b":{}}}}}`)[0].Error, "a/b not configured")
-	require.Contains(t, answers(t, `{"op":"run",`+strings.Replace(metric, "args.x", "args.y", 1)+`}`)[0].Error, "args.y")
-	require.Contains(t, answers(t, `{"op":"builtin",`+metric+`}`)[0].Error, "no provider.skywalking")
+	require.Contains(t, execute(t, `{"op":"dance",`+metric+`}`)[0].Error, `op "dance"`)
+	require.Contains(t, execute(t, `{"op":"run","metric":{"provider":{"plugin":{"a/b":{}}}}}`)[0].Error, "a/b not configured")
+	require.Contains(t, execute(t, `{"op":"run",`+strings.Replace(metric, "args.x", "args.y", 1)+`}`)[0].Error, "args.y")
+	require.Contains(t, execute(t, `{"op":"builtin",`+metric+`}`)[0].Error, "no provider.skywalking")
 }
 
 func TestTheHostAsksTheBuiltInProviderForComparison(t *testing.T) {
@@ -74,7 +74,7 @@ func TestTheHostAsksTheBuiltInProviderForComparison(t *testing.T) {
 		_, _ = w.Write([]byte(`{"data":{"n":9900}}`))
 	}))
 	defer oap.Close()
-	got := answers(t, `{"op":"builtin","metric":{"successCondition":"result.n > 1","provider":{"skywalking":{"address":"`+
+	got := execute(t, `{"op":"builtin","metric":{"successCondition":"result.n > 1","provider":{"skywalking":{"address":"`+
 		oap.URL+`","interval":"1m","query":"query q($duration: Duration!) { n }"}}}}`)
 	require.Equal(t, v1alpha1.AnalysisPhaseSuccessful, got[0].Measurement.Phase)
 	require.Equal(t, `{"n":9900}`, got[0].Measurement.Value)
@@ -83,9 +83,9 @@ func TestTheHostAsksTheBuiltInProviderForComparison(t *testing.T) {
 // BenchmarkRun is what host and bridge add to a measurement: controller → bridge → sidecar and back.
 func BenchmarkRun(b *testing.B) {
 	sidecar := fakesidecar.New(b).Start(b)
-	installed(b, "--socket="+sidecar.Socket)
+	installBridge(b, "--socket="+sidecar.Socket)
 	for b.Loop() {
-		if m := provider(b).Run(nil, block("{}")); m.Phase != v1alpha1.AnalysisPhaseSuccessful {
+		if m := newProvider(b).Run(nil, metricWithBlock("{}")); m.Phase != v1alpha1.AnalysisPhaseSuccessful {
 			b.Fatal(m.Message)
 		}
 	}

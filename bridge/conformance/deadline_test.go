@@ -23,19 +23,19 @@ const (
 	// runDeadline is the --run-timeout of these tests, shortDeadline that of the calls that measure nothing.
 	runDeadline, shortDeadline = 2 * time.Second, 2 * time.Second
 	// late is how much later than its deadline a call may end.
-	late = 250 * time.Millisecond
+	deadlineTolerance = 250 * time.Millisecond
 )
 
 // everyCallEndsInTime makes all the calls that Argo has, several at once, against a sidecar that is stuck.
-func everyCallEndsInTime(t *testing.T) {
+func requireCallsMeetDeadlines(t *testing.T) {
 	t.Helper()
-	p := provider(t)
+	p := newProvider(t)
 	var calls sync.WaitGroup
 	timed := func(what string, deadline time.Duration, call func()) {
 		calls.Go(func() {
 			began := time.Now()
 			call()
-			if took := time.Since(began); took > deadline+late {
+			if took := time.Since(began); took > deadline+deadlineTolerance {
 				t.Errorf("%s took %s", what, took)
 			}
 		})
@@ -46,56 +46,56 @@ func everyCallEndsInTime(t *testing.T) {
 		}
 	}
 	for range 20 {
-		timed("Run", runDeadline, func() { unfinished(p.Run(nil, block("{}"))) })
-		timed("Resume", runDeadline, func() { unfinished(p.Resume(nil, block("{}"), running(time.Second))) })
-		timed("Terminate", shortDeadline, func() { p.Terminate(nil, block("{}"), running(time.Second)) })
+		timed("Run", runDeadline, func() { unfinished(p.Run(nil, metricWithBlock("{}"))) })
+		timed("Resume", runDeadline, func() { unfinished(p.Resume(nil, metricWithBlock("{}"), runningMeasurement(time.Second))) })
+		timed("Terminate", shortDeadline, func() { p.Terminate(nil, metricWithBlock("{}"), runningMeasurement(time.Second)) })
 		timed("GarbageCollect", shortDeadline, func() {
-			if err := p.GarbageCollect(nil, block("{}"), 1); err != nil {
+			if err := p.GarbageCollect(nil, metricWithBlock("{}"), 1); err != nil {
 				t.Error(err)
 			}
 		})
-		timed("GetMetadata", shortDeadline, func() { p.GetMetadata(block("{}")) })
-		timed("Ping and Type", time.Second, func() { provider(t).Type() })
+		timed("GetMetadata", shortDeadline, func() { p.GetMetadata(metricWithBlock("{}")) })
+		timed("Ping and Type", time.Second, func() { newProvider(t).Type() })
 	}
 	calls.Wait()
 }
 
 func TestEveryCallEndsInTimeWhileTheServiceIsStopped(t *testing.T) {
-	s := real(t)
+	s := startedServices(t)
 	home := t.TempDir()
 	socket, config := filepath.Join(home, "stopped.sock"), filepath.Join(home, "config.yaml")
 	text, err := yaml.Marshal(map[string]any{"backends": map[string]any{"healthy": map[string]any{"url": s.healthy}}})
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(config, text, 0o600))
-	_, err = s.start(&capture{}, `"ready"`, "serve", "--config", config, "--socket", socket, "--log-format", "json")
+	_, err = s.start(&logBuffer{}, `"ready"`, "serve", "--config", config, "--socket", socket, "--log-format", "json")
 	require.NoError(t, err)
 	service := s.children[len(s.children)-1].Process
-	installed(t, "--socket="+socket, "--run-timeout="+runDeadline.String())
+	installBridge(t, "--socket="+socket, "--run-timeout="+runDeadline.String())
 
-	p := provider(t)
+	p := newProvider(t)
 	healthy := `{"sli":"success-rate","service":"canary|reviews|bookinfo|cluster-1|-","window":"3m"}`
-	require.NotEqual(t, "PROVIDER_UNAVAILABLE", code(p.Run(nil, block(healthy))), "it is there")
+	require.NotEqual(t, "PROVIDER_UNAVAILABLE", reasonCode(p.Run(nil, metricWithBlock(healthy))), "it is there")
 	defer func() { _ = service.Signal(syscall.SIGCONT) }()
 	require.NoError(t, service.Signal(syscall.SIGSTOP))
-	everyCallEndsInTime(t) // on the connection that is
-	everyCallEndsInTime(t) // on those that are tried after it
+	requireCallsMeetDeadlines(t) // on the connection that is
+	requireCallsMeetDeadlines(t) // on those that are tried after it
 	require.NoError(t, service.Signal(syscall.SIGCONT))
-	require.Eventually(t, func() bool { return code(p.Run(nil, block(healthy))) != "PROVIDER_UNAVAILABLE" },
+	require.Eventually(t, func() bool { return reasonCode(p.Run(nil, metricWithBlock(healthy))) != "PROVIDER_UNAVAILABLE" },
 		20*time.Second, 100*time.Millisecond, "and is found again")
 }
 
 // code is the reason that a measurement's message begins with.
-func code(m v1alpha1.Measurement) string {
+func reasonCode(m v1alpha1.Measurement) string {
 	before, _, _ := strings.Cut(m.Message, " ")
 	return before
 }
 
 func TestEveryCallEndsInTimeAtAnAddressThatSwallowsEverything(t *testing.T) {
-	for name, address := range map[string]string{"no answer to SYN": blackHole(t), "no word": silent(t)} {
+	for name, address := range map[string]string{"no answer to SYN": blackHole(t), "no word": unresponsiveAddress(t)} {
 		t.Run(name, func(t *testing.T) {
-			installed(t, "--address="+address, "--run-timeout="+runDeadline.String())
-			everyCallEndsInTime(t)
-			everyCallEndsInTime(t)
+			installBridge(t, "--address="+address, "--run-timeout="+runDeadline.String())
+			requireCallsMeetDeadlines(t)
+			requireCallsMeetDeadlines(t)
 		})
 	}
 }
@@ -104,25 +104,25 @@ func TestEveryCallEndsInTimeWhenTheNameServerIsSilent(t *testing.T) {
 	server, err := net.ListenPacket("udp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer server.Close()
-	installed(t, "--address=dns://"+server.LocalAddr().String()+"/provider.shop:9500", "--insecure",
+	installBridge(t, "--address=dns://"+server.LocalAddr().String()+"/provider.shop:9500", "--insecure",
 		"--run-timeout="+runDeadline.String())
-	everyCallEndsInTime(t)
-	require.Contains(t, provider(t).Run(nil, block("{}")).Message, "no connection to the sidecar at dns://")
+	requireCallsMeetDeadlines(t)
+	require.Contains(t, newProvider(t).Run(nil, metricWithBlock("{}")).Message, "no connection to the sidecar at dns://")
 }
 
 func TestEveryCallEndsInTimeWhenTheOtherEndIsGoneWithoutAWord(t *testing.T) {
 	sidecar := fakesidecar.New(t)
 	sidecar.Address = "127.0.0.1:0"
 	sidecar.Start(t)
-	way := relayTo(t, sidecar.Address)
-	installed(t, "--address="+way.address, "--run-timeout="+runDeadline.String())
-	require.Equal(t, v1alpha1.AnalysisPhaseSuccessful, provider(t).Run(nil, block("{}")).Phase)
-	way.cut.Store(true)
-	everyCallEndsInTime(t)
-	everyCallEndsInTime(t)
-	way.cut.Store(false) // what was swallowed is lost: only a new connection can help
-	p := provider(t)
-	require.Eventually(t, func() bool { return p.Run(nil, block("{}")).Phase == v1alpha1.AnalysisPhaseSuccessful },
+	way := startRelay(t, sidecar.Address)
+	installBridge(t, "--address="+way.address, "--run-timeout="+runDeadline.String())
+	require.Equal(t, v1alpha1.AnalysisPhaseSuccessful, newProvider(t).Run(nil, metricWithBlock("{}")).Phase)
+	way.dropping.Store(true)
+	requireCallsMeetDeadlines(t)
+	requireCallsMeetDeadlines(t)
+	way.dropping.Store(false) // what was swallowed is lost: only a new connection can help
+	p := newProvider(t)
+	require.Eventually(t, func() bool { return p.Run(nil, metricWithBlock("{}")).Phase == v1alpha1.AnalysisPhaseSuccessful },
 		20*time.Second, 50*time.Millisecond)
 }
 
@@ -149,7 +149,7 @@ func blackHole(t *testing.T) string {
 }
 
 // silent is an address that takes connections and says nothing.
-func silent(t *testing.T) string {
+func unresponsiveAddress(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -159,11 +159,11 @@ func silent(t *testing.T) string {
 
 // relay passes bytes on until it is cut: from then on it swallows them, and the connections stay open.
 type relay struct {
-	address string
-	cut     atomic.Bool
+	address  string
+	dropping atomic.Bool
 }
 
-func relayTo(t *testing.T, address string) *relay {
+func startRelay(t *testing.T, address string) *relay {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -195,7 +195,7 @@ func (r *relay) pass(to io.WriteCloser, from io.ReadCloser) {
 		if err != nil {
 			return
 		}
-		if r.cut.Load() {
+		if r.dropping.Load() {
 			continue
 		}
 		if _, err := to.Write(buffer[:n]); err != nil {

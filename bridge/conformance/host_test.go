@@ -30,12 +30,12 @@ var handshake = goplugin.HandshakeConfig{
 }
 
 // installed puts the bridge with these arguments into the controller's configuration, for one test.
-func installed(t testing.TB, args ...string) {
+func installBridge(t testing.TB, args ...string) {
 	t.Helper()
-	installedAs(t, pluginName, args...)
+	installBridgeAs(t, pluginName, args...)
 }
 
-func installedAs(t testing.TB, name string, args ...string) {
+func installBridgeAs(t testing.TB, name string, args ...string) {
 	t.Helper()
 	controllerLog.Reset()
 	t.Cleanup(func() {
@@ -48,22 +48,22 @@ func installedAs(t testing.TB, name string, args ...string) {
 }
 
 // provider is what the controller builds for every call on a metric.
-func provider(t testing.TB) metric.Provider {
+func newProvider(t testing.TB) metric.Provider {
 	t.Helper()
-	p, err := metricplugin.NewRpcPlugin(block("{}"))
+	p, err := metricplugin.NewRpcPlugin(metricWithBlock("{}"))
 	require.NoError(t, err)
 	return p
 }
 
 // block is a metric with this JSON under provider.plugin.
-func block(text string) v1alpha1.Metric {
+func metricWithBlock(text string) v1alpha1.Metric {
 	return v1alpha1.Metric{Name: "m", Provider: v1alpha1.MetricProvider{
 		Plugin: map[string]json.RawMessage{pluginName: json.RawMessage(text)},
 	}}
 }
 
 // resolved is a metric as the controller hands it over: the run's arguments put in by Argo.
-func resolved(t *testing.T, run *v1alpha1.AnalysisRun) v1alpha1.Metric {
+func resolveMetric(t *testing.T, run *v1alpha1.AnalysisRun) v1alpha1.Metric {
 	t.Helper()
 	m, err := analysisutil.ResolveMetricArgs(run.Spec.Metrics[0], run.Spec.Args)
 	require.NoError(t, err)
@@ -82,7 +82,7 @@ func plainArg(name, value string) v1alpha1.Argument {
 }
 
 // direct is a go-plugin client without Argo around it, for what Argo's host hides.
-func direct(t *testing.T, args ...string) (*goplugin.Client, *exec.Cmd) {
+func newPluginClient(t *testing.T, args ...string) (*goplugin.Client, *exec.Cmd) {
 	t.Helper()
 	command := exec.Command(binary, args...)
 	client := goplugin.NewClient(&goplugin.ClientConfig{
@@ -96,7 +96,7 @@ func direct(t *testing.T, args ...string) (*goplugin.Client, *exec.Cmd) {
 }
 
 // dispensed is the plugin of a direct client.
-func dispensed(t *testing.T, client *goplugin.Client) rpc.MetricProviderPlugin {
+func dispensePlugin(t *testing.T, client *goplugin.Client) rpc.MetricProviderPlugin {
 	t.Helper()
 	protocol, err := client.Client()
 	require.NoError(t, err)

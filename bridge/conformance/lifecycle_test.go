@@ -25,36 +25,36 @@ func TestAMeasurementIsResumedWhereItBegan(t *testing.T) {
 		return answer, nil
 	}
 	sidecar.Start(t)
-	installed(t, "--socket="+sidecar.Socket)
-	p := provider(t)
-	before := running(time.Minute)
-	m := p.Resume(nil, block("{}"), before)
-	waiting(t, m, "NO_DATA")
+	installBridge(t, "--socket="+sidecar.Socket)
+	p := newProvider(t)
+	before := runningMeasurement(time.Minute)
+	m := p.Resume(nil, metricWithBlock("{}"), before)
+	requireRunning(t, m, "NO_DATA")
 	require.True(t, m.ResumeAt.After(time.Now()))
 	require.Equal(t, before.StartedAt.Unix(), m.StartedAt.Unix())
 	require.Equal(t, before.Metadata, m.Metadata)
-	m = p.Resume(nil, block("{}"), m)
-	finished(t, m, v1alpha1.AnalysisPhaseFailed)
+	m = p.Resume(nil, metricWithBlock("{}"), m)
+	requireFinished(t, m, v1alpha1.AnalysisPhaseFailed)
 	require.Equal(t, "7", m.Value)
 	require.Equal(t, before.StartedAt.Unix(), m.StartedAt.Unix())
-	sent := fakesidecar.Seen[*contractv1.ResumeRequest](sidecar, "Resume")[0].GetMeasurement()
+	sent := fakesidecar.Received[*contractv1.ResumeRequest](sidecar, "Resume")[0].GetMeasurement()
 	require.Equal(t, before.StartedAt.Unix(), sent.GetStartedAt().GetSeconds())
 }
 
 func TestAFinishedMeasurementStaysAsItIs(t *testing.T) {
-	installed(t, "--socket=/nowhere")
-	p := provider(t)
+	installBridge(t, "--socket=/nowhere")
+	p := newProvider(t)
 	for _, phase := range []v1alpha1.AnalysisPhase{"Successful", "Failed", "Inconclusive"} {
-		m := running(time.Minute)
+		m := runningMeasurement(time.Minute)
 		m.Phase, m.FinishedAt = phase, m.ResumeAt
-		for _, after := range []v1alpha1.Measurement{p.Resume(nil, block("{}"), m), p.Terminate(nil, block("{}"), m)} {
-			require.Equal(t, asStored(t, m), asStored(t, after))
+		for _, after := range []v1alpha1.Measurement{p.Resume(nil, metricWithBlock("{}"), m), p.Terminate(nil, metricWithBlock("{}"), m)} {
+			require.Equal(t, toJSON(t, m), toJSON(t, after))
 		}
 	}
 }
 
 // asStored is what the API server keeps.
-func asStored(t *testing.T, m v1alpha1.Measurement) string {
+func toJSON(t *testing.T, m v1alpha1.Measurement) string {
 	t.Helper()
 	text, err := json.Marshal(m)
 	require.NoError(t, err)
@@ -66,18 +66,18 @@ func TestATerminatedMeasurementEndsAtOnceWhateverTheSidecarDoes(t *testing.T) {
 	for name, start := range map[string]func(){"away": func() {}, "there": func() { sidecar.Start(t) }} {
 		t.Run(name, func(t *testing.T) {
 			start()
-			installed(t, "--socket="+sidecar.Socket)
-			p := provider(t)
-			before := running(time.Minute)
+			installBridge(t, "--socket="+sidecar.Socket)
+			p := newProvider(t)
+			before := runningMeasurement(time.Minute)
 			began := time.Now()
-			m := p.Terminate(nil, block("{}"), before)
+			m := p.Terminate(nil, metricWithBlock("{}"), before)
 			require.Less(t, time.Since(began), time.Second)
-			finished(t, m, v1alpha1.AnalysisPhaseInconclusive)
+			requireFinished(t, m, v1alpha1.AnalysisPhaseInconclusive)
 			require.Equal(t, before.StartedAt.Unix(), m.StartedAt.Unix())
 			require.Nil(t, m.ResumeAt)
 			if name == "there" {
 				require.Eventually(t, func() bool {
-					return len(fakesidecar.Seen[*contractv1.TerminateRequest](sidecar, "Terminate")) > 0
+					return len(fakesidecar.Received[*contractv1.TerminateRequest](sidecar, "Terminate")) > 0
 				}, 5*time.Second, 10*time.Millisecond)
 			}
 		})
@@ -85,10 +85,10 @@ func TestATerminatedMeasurementEndsAtOnceWhateverTheSidecarDoes(t *testing.T) {
 }
 
 func TestGarbageIsCollectedWithoutTheSidecarAndWithoutCredentials(t *testing.T) {
-	installed(t, "--socket=/nowhere")
-	p := provider(t)
+	installBridge(t, "--socket=/nowhere")
+	p := newProvider(t)
 	began := time.Now()
-	require.NoError(t, p.GarbageCollect(nil, block(`{"query":"temp-for-secret"}`), 10))
+	require.NoError(t, p.GarbageCollect(nil, metricWithBlock(`{"query":"temp-for-secret"}`), 10))
 	require.Less(t, time.Since(began), 500*time.Millisecond)
 }
 
@@ -103,17 +103,17 @@ func TestMetadataIsFastAndEmptyWhileNobodyCanTell(t *testing.T) {
 		}
 		return map[string]string{"ResolvedSkyWalkingQuery": "q"}, nil
 	}
-	installed(t, "--socket="+sidecar.Socket)
-	p := provider(t)
+	installBridge(t, "--socket="+sidecar.Socket)
+	p := newProvider(t)
 	began := time.Now()
-	require.Empty(t, p.GetMetadata(block("{}")))
+	require.Empty(t, p.GetMetadata(metricWithBlock("{}")))
 	require.Less(t, time.Since(began), 2*time.Second)
 	sidecar.Start(t)
 	require.Eventually(t, func() bool {
-		return p.GetMetadata(block("{}"))["ResolvedSkyWalkingQuery"] == "q"
+		return p.GetMetadata(metricWithBlock("{}"))["ResolvedSkyWalkingQuery"] == "q"
 	}, 10*time.Second, 50*time.Millisecond)
-	require.Equal(t, "failed to get metadata via plugin: BLOCK_INVALID query: is missing", p.GetMetadata(block(`"bad"`))["error"])
+	require.Equal(t, "failed to get metadata via plugin: BLOCK_INVALID query: is missing", p.GetMetadata(metricWithBlock(`"bad"`))["error"])
 	began = time.Now()
-	require.Empty(t, p.GetMetadata(block(`"slow"`)))
+	require.Empty(t, p.GetMetadata(metricWithBlock(`"slow"`)))
 	require.Less(t, time.Since(began), 2*time.Second)
 }

@@ -22,11 +22,11 @@ var (
 	// repository is the root of the checkout.
 	repository string
 	// controllerLog is what the controller would log of its plugins.
-	controllerLog = &capture{}
+	controllerLog = &logBuffer{}
 )
 
 func TestMain(m *testing.M) {
-	code, err := prepared(m)
+	code, err := runTests(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 }
 
 // prepared builds the bridge and gives the tests a working directory of their own, where Argo installs plugins.
-func prepared(m *testing.M) (int, error) {
+func runTests(m *testing.M) (int, error) {
 	here, err := os.Getwd()
 	if err != nil {
 		return 1, err
@@ -51,7 +51,7 @@ func prepared(m *testing.M) (int, error) {
 	}
 	if binary = os.Getenv("SKYWALKING_BRIDGE"); binary == "" {
 		binary = filepath.Join(home, "skywalking-bridge")
-		if err := build(binary); err != nil {
+		if err := buildBridge(binary); err != nil {
 			return 1, err
 		}
 	}
@@ -69,7 +69,7 @@ func prepared(m *testing.M) (int, error) {
 }
 
 // build makes the binary as the release does, or with the race detector if the tests have it.
-func build(path string) error {
+func buildBridge(path string) error {
 	args, cgo := []string{"build", "-trimpath", "-ldflags", "-s -w", "-o", path}, "CGO_ENABLED=0"
 	if raceDetector { // -trimpath would compile everything once more
 		args, cgo = []string{"build", "-race", "-o", path}, "CGO_ENABLED=1"
@@ -84,24 +84,24 @@ func build(path string) error {
 }
 
 // capture is a log that may be read while it is written.
-type capture struct {
+type logBuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
-func (c *capture) Write(p []byte) (int, error) {
+func (c *logBuffer) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.text.Write(p)
 }
 
-func (c *capture) String() string {
+func (c *logBuffer) String() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.text.String()
 }
 
-func (c *capture) Reset() {
+func (c *logBuffer) Reset() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.text.Reset()

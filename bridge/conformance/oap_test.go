@@ -13,14 +13,14 @@ import (
 )
 
 func TestSilenceIsWaitedForAndThenWhatTheBlockSays(t *testing.T) {
-	s := judged(t)
-	p := provider(t)
+	s := installWithService(t)
+	p := newProvider(t)
 	const absent = `{"data":{"r":{"values":{"values":[{"value":0,"isEmptyValue":true},{"value":0,"isEmptyValue":true}]}}}}`
 	const empty = `{"data":{"r":{"values":{"values":[]}}}}`
 	for _, answer := range []string{absent, empty} {
-		s.scripted.body(200, "application/json", answer)
+		s.scripted.setResponse(200, "application/json", answer)
 		trap := "all(result.r.values.values, {.value >= 0})" // true of nothing at all
-		m := p.Run(nil, scripted(trap, "", ""))
+		m := p.Run(nil, scriptedMetric(trap, "", ""))
 		require.Equal(t, v1alpha1.AnalysisPhaseRunning, m.Phase, m.Message)
 		require.Contains(t, m.Message, "NO_DATA")
 		require.WithinRange(t, m.ResumeAt.Time, time.Now(), time.Now().Add(time.Minute+time.Second))
@@ -28,21 +28,21 @@ func TestSilenceIsWaitedForAndThenWhatTheBlockSays(t *testing.T) {
 			"": "Inconclusive", `, "onNoData": "error"`: "Error", `, "onNoData": "failed"`: "Failed",
 			`, "onNoData": "successful"`: "Successful",
 		} {
-			m = p.Resume(nil, scripted(trap, "", policy), running(6*time.Minute))
-			finished(t, m, phase)
+			m = p.Resume(nil, scriptedMetric(trap, "", policy), runningMeasurement(6*time.Minute))
+			requireFinished(t, m, phase)
 			require.Contains(t, m.Message, "NO_DATA")
 		}
 	}
-	m := p.Run(nil, scripted("", "", `, "maxWait": "0"`))
-	finished(t, m, v1alpha1.AnalysisPhaseInconclusive)
+	m := p.Run(nil, scriptedMetric("", "", `, "maxWait": "0"`))
+	requireFinished(t, m, v1alpha1.AnalysisPhaseInconclusive)
 }
 
 func TestAWrongQueryIsAnErrorInOAPsWords(t *testing.T) {
-	s := judged(t)
-	s.scripted.body(200, "application/json",
+	s := installWithService(t)
+	s.scripted.setResponse(200, "application/json",
 		`{"data":null,"errors":[{"message":"Validation error: no such metric: m","locations":[{"line":1,"column":2}]},{"message":"second"}]}`)
-	m := provider(t).Run(nil, scripted("true", "", ""))
-	finished(t, m, v1alpha1.AnalysisPhaseError)
+	m := newProvider(t).Run(nil, scriptedMetric("true", "", ""))
+	requireFinished(t, m, v1alpha1.AnalysisPhaseError)
 	require.Contains(t, m.Message, "QUERY_INVALID")
 	require.Contains(t, m.Message, "Validation error: no such metric: m")
 	require.Contains(t, m.Message, "1 more")
@@ -50,12 +50,12 @@ func TestAWrongQueryIsAnErrorInOAPsWords(t *testing.T) {
 }
 
 func TestARefusalIsAnErrorThatNamesTheStatusAndNotTheBody(t *testing.T) {
-	s := judged(t)
-	p := provider(t)
+	s := installWithService(t)
+	p := newProvider(t)
 	for _, status := range []int{401, 403, 404} {
-		s.scripted.body(status, "text/html", "<html>"+strings.Repeat("the page ", 1000)+"</html>")
-		m := p.Run(nil, scripted("true", "", ""))
-		finished(t, m, v1alpha1.AnalysisPhaseError)
+		s.scripted.setResponse(status, "text/html", "<html>"+strings.Repeat("the page ", 1000)+"</html>")
+		m := p.Run(nil, scriptedMetric("true", "", ""))
+		requireFinished(t, m, v1alpha1.AnalysisPhaseError)
 		require.Contains(t, m.Message, "OAP_REJECTED")
 		require.Contains(t, m.Message, fmt.Sprint(status))
 		require.NotContains(t, m.Message, "the page")
@@ -63,8 +63,8 @@ func TestARefusalIsAnErrorThatNamesTheStatusAndNotTheBody(t *testing.T) {
 }
 
 func TestAnOAPThatIsAwayIsWaitedForAndThenWhatTheBlockSays(t *testing.T) {
-	s := judged(t)
-	p := provider(t)
+	s := installWithService(t)
+	p := newProvider(t)
 	for name, text := range map[string]string{
 		"an error of the server": `{"kind": "status", "status": 500}`,
 		"a proxy without OAP":    `{"kind": "status", "status": 503}`,
@@ -75,8 +75,8 @@ func TestAnOAPThatIsAwayIsWaitedForAndThenWhatTheBlockSays(t *testing.T) {
 		"storage down":           `{"kind": "storage-down", "seconds": 0.1}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			fault(t, s.healthy, text)
-			metric := talk(t, `"backend": "healthy"`)
+			injectFault(t, s.healthy, text)
+			metric := referenceMetric(t, `"backend": "healthy"`)
 			for range 2 { // a storage that is down answers otherwise the second time
 				began := time.Now()
 				m := p.Run(nil, metric)
@@ -85,23 +85,23 @@ func TestAnOAPThatIsAwayIsWaitedForAndThenWhatTheBlockSays(t *testing.T) {
 				require.Contains(t, m.Message, "OAP_UNAVAILABLE")
 				require.NotNil(t, m.ResumeAt)
 			}
-			m := p.Resume(nil, metric, running(6*time.Minute))
-			finished(t, m, v1alpha1.AnalysisPhaseInconclusive)
-			m = p.Resume(nil, talk(t, `"backend": "healthy", "onOutage": "error"`), running(6*time.Minute))
-			finished(t, m, v1alpha1.AnalysisPhaseError)
+			m := p.Resume(nil, metric, runningMeasurement(6*time.Minute))
+			requireFinished(t, m, v1alpha1.AnalysisPhaseInconclusive)
+			m = p.Resume(nil, referenceMetric(t, `"backend": "healthy", "onOutage": "error"`), runningMeasurement(6*time.Minute))
+			requireFinished(t, m, v1alpha1.AnalysisPhaseError)
 			clearFaults(t, s.healthy)
-			m = p.Resume(nil, metric, running(time.Minute))
-			finished(t, m, v1alpha1.AnalysisPhaseSuccessful)
+			m = p.Resume(nil, metric, runningMeasurement(time.Minute))
+			requireFinished(t, m, v1alpha1.AnalysisPhaseSuccessful)
 		})
 	}
-	m := p.Run(nil, talk(t, `"backend": "absent"`))
+	m := p.Run(nil, referenceMetric(t, `"backend": "absent"`))
 	require.Equal(t, v1alpha1.AnalysisPhaseRunning, m.Phase, m.Message)
 	require.Contains(t, m.Message, "OAP_UNAVAILABLE")
 }
 
 func TestEveryWrongBlockIsAnErrorWithThePathOfTheKey(t *testing.T) {
-	s := judged(t)
-	p := provider(t)
+	s := installWithService(t)
+	p := newProvider(t)
 	for text, words := range map[string][]string{
 		`{"backend":"scripted","interval":"2m"}`:                                   {"query"},
 		`{"backend":"scripted","query":"{ a }"}`:                                   {"interval"},
@@ -118,27 +118,27 @@ func TestEveryWrongBlockIsAnErrorWithThePathOfTheKey(t *testing.T) {
 		`"a text"`:   {"object"},
 		`null`:       {"object"},
 	} {
-		metric := block(text)
+		metric := metricWithBlock(text)
 		m := p.Run(nil, metric)
-		finished(t, m, v1alpha1.AnalysisPhaseError)
+		requireFinished(t, m, v1alpha1.AnalysisPhaseError)
 		for _, word := range words {
 			require.Contains(t, m.Message, word, text)
 		}
 		require.NotEmpty(t, p.GetMetadata(metric)["error"], text)
 	}
-	require.Empty(t, s.scripted.asked(), "nothing is asked for a wrong block")
+	require.Empty(t, s.scripted.queries(), "nothing is asked for a wrong block")
 }
 
 func TestATemplatesTextIsAcceptedWhereANumberIsMeant(t *testing.T) {
-	s := judged(t)
-	s.scripted.body(200, "application/json", twoBuckets)
-	m := provider(t).Run(nil, scripted("true", "", `, "maxWait": "0", "settle": "60s"`))
-	finished(t, m, v1alpha1.AnalysisPhaseSuccessful)
+	s := installWithService(t)
+	s.scripted.setResponse(200, "application/json", twoBucketResponse)
+	m := newProvider(t).Run(nil, scriptedMetric("true", "", `, "maxWait": "0", "settle": "60s"`))
+	requireFinished(t, m, v1alpha1.AnalysisPhaseSuccessful)
 }
 
 func TestTheMetadataExplainsTheMetric(t *testing.T) {
-	judged(t)
-	metadata := provider(t).GetMetadata(talk(t, `"address": "http://oap.istio-system:12800"`))
+	installWithService(t)
+	metadata := newProvider(t).GetMetadata(referenceMetric(t, `"address": "http://oap.istio-system:12800"`))
 	require.Contains(t, metadata["ResolvedSkyWalkingQuery"], "canary|reviews|bookinfo|cluster-1|-")
 	require.Equal(t, "healthy", metadata["backend"])
 	require.Equal(t, "3m", metadata["window"])
@@ -146,76 +146,76 @@ func TestTheMetadataExplainsTheMetric(t *testing.T) {
 }
 
 func TestAnArgumentReachesTheOAPAsItIsOrIsRefused(t *testing.T) {
-	s := judged(t)
-	p := provider(t)
+	s := installWithService(t)
+	p := newProvider(t)
 	for value, arrives := range map[string]bool{
 		"canary|réviews <b> & Ünïcode 测试 {{x}}": true,
 		`with "quotes"`: false, // they would end the text that they were put into
 		"two\nlines":    false,
 	} {
-		s.scripted.body(200, "application/json", `{"data":{"service_apdex":{"label":null,"values":{"values":[{"value":1}]}}}}`)
-		query, err := json.Marshal(talkQuery)
+		s.scripted.setResponse(200, "application/json", `{"data":{"service_apdex":{"label":null,"values":{"values":[{"value":1}]}}}}`)
+		query, err := json.Marshal(referenceQuery)
 		require.NoError(t, err)
-		metric := block(`{"backend":"scripted","interval":"1m","query":` + string(query) + `}`)
+		metric := metricWithBlock(`{"backend":"scripted","interval":"1m","query":` + string(query) + `}`)
 		run := &v1alpha1.AnalysisRun{Spec: v1alpha1.AnalysisRunSpec{
 			Args: []v1alpha1.Argument{plainArg("service-name", value)}, Metrics: []v1alpha1.Metric{metric},
 		}}
-		m := p.Run(run, resolved(t, run))
+		m := p.Run(run, resolveMetric(t, run))
 		if !arrives {
-			finished(t, m, v1alpha1.AnalysisPhaseError)
+			requireFinished(t, m, v1alpha1.AnalysisPhaseError)
 			require.Contains(t, m.Message, "query")
-			require.Empty(t, s.scripted.asked())
+			require.Empty(t, s.scripted.queries())
 			continue
 		}
 		require.NotEqual(t, v1alpha1.AnalysisPhaseError, m.Phase, m.Message)
 		var sent struct{ Query string }
-		require.NoError(t, json.Unmarshal([]byte(s.scripted.asked()[0]), &sent))
+		require.NoError(t, json.Unmarshal([]byte(s.scripted.queries()[0]), &sent))
 		require.Contains(t, sent.Query, value)
 	}
 }
 
 func TestALargeValueDoesNotReachTheStatus(t *testing.T) {
-	s := judged(t)
+	s := installWithService(t)
 	var values []string
 	for i := range 5000 {
 		values = append(values, fmt.Sprintf(`{"value":%d,"isEmptyValue":false}`, i))
 	}
-	s.scripted.body(200, "application/json", `{"data":{"r":{"values":{"values":[`+strings.Join(values, ",")+`]}}}}`)
-	m := provider(t).Run(nil, scripted("len(result.r.values.values) == 5000", "", ""))
-	finished(t, m, v1alpha1.AnalysisPhaseSuccessful)
+	s.scripted.setResponse(200, "application/json", `{"data":{"r":{"values":{"values":[`+strings.Join(values, ",")+`]}}}}`)
+	m := newProvider(t).Run(nil, scriptedMetric("len(result.r.values.values) == 5000", "", ""))
+	requireFinished(t, m, v1alpha1.AnalysisPhaseSuccessful)
 	require.LessOrEqual(t, len(m.Value), maxValue)
 	require.True(t, json.Valid([]byte(m.Value)), m.Value)
 	require.Contains(t, m.Value, "omitted")
 
-	s.scripted.answer(func(w http.ResponseWriter, _ *http.Request) {
+	s.scripted.setHandler(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write([]byte(`{"data":{"r":"` + strings.Repeat("x", 8<<20) + `"}}`))
 	})
-	m = provider(t).Run(nil, scripted("true", "", ""))
-	finished(t, m, v1alpha1.AnalysisPhaseError)
+	m = newProvider(t).Run(nil, scriptedMetric("true", "", ""))
+	requireFinished(t, m, v1alpha1.AnalysisPhaseError)
 	require.Contains(t, m.Message, "OAP_RESPONSE_INVALID")
 	require.Less(t, len(m.Message), 2000)
 }
 
 func TestTheWindowIsClosedBucketsInTheZoneOfTheOAP(t *testing.T) {
-	s := judged(t)
-	p := provider(t)
+	s := installWithService(t)
+	p := newProvider(t)
 	for _, zone := range []string{"+0000", "+0800", "-0330", "+0545"} {
-		s.scripted.body(200, "application/json", twoBuckets)
-		s.scripted.inZone(zone)
+		s.scripted.setResponse(200, "application/json", twoBucketResponse)
+		s.scripted.setZone(zone)
 		time.Sleep(5 * time.Millisecond) // what the service knows of the clock is older than its clockTtl
 		before := time.Now()
-		m := p.Run(nil, scripted("true", "", ""))
+		m := p.Run(nil, scriptedMetric("true", "", ""))
 		after := time.Now()
-		finished(t, m, v1alpha1.AnalysisPhaseSuccessful)
-		require.Equal(t, zone, zoneOf(t, s, zone, before, after))
+		requireFinished(t, m, v1alpha1.AnalysisPhaseSuccessful)
+		require.Equal(t, zone, requireWindowInZone(t, s, zone, before, after))
 	}
 }
 
 // zoneOf wants the last request's window to be the two minutes that were closed a minute ago, in that zone.
-func zoneOf(t *testing.T, s *services, zone string, before, after time.Time) string {
+func requireWindowInZone(t *testing.T, s *services, zone string, before, after time.Time) string {
 	t.Helper()
-	asked := s.scripted.asked()
+	asked := s.scripted.queries()
 	var sent struct {
 		Variables struct {
 			Duration struct{ Start, End, Step string }
@@ -234,8 +234,8 @@ func zoneOf(t *testing.T, s *services, zone string, before, after time.Time) str
 }
 
 func TestNoCredentialLeavesTheServiceButTowardsItsBackend(t *testing.T) {
-	s := judged(t)
-	p := provider(t)
+	s := installWithService(t)
+	p := newProvider(t)
 	const secret = "an-arguments-s3cret"
 	run := &v1alpha1.AnalysisRun{Spec: v1alpha1.AnalysisRunSpec{Args: []v1alpha1.Argument{secretArg("token", secret)}}}
 	echo := func(status int, contentType, format string) http.HandlerFunc {
@@ -250,11 +250,11 @@ func TestNoCredentialLeavesTheServiceButTowardsItsBackend(t *testing.T) {
 		echo(401, "text/plain", "not with %s"), echo(403, "text/html", "<b>%s</b>"), echo(500, "application/json", "%q"),
 		echo(200, "text/html", "<b>%s</b>"), echo(200, "application/json", `{"data":`),
 	} {
-		s.scripted.answer(respond)
-		for _, metric := range []v1alpha1.Metric{scripted("true", "", ""), scripted("{{", "", ""), block(`{"query":"{{args.token}}"}`)} {
+		s.scripted.setHandler(respond)
+		for _, metric := range []v1alpha1.Metric{scriptedMetric("true", "", ""), scriptedMetric("{{", "", ""), metricWithBlock(`{"query":"{{args.token}}"}`)} {
 			run.Spec.Metrics = []v1alpha1.Metric{metric}
 			m := p.Run(run, metric)
-			told = append(told, m, p.Resume(run, metric, running(10*time.Minute)), p.GetMetadata(metric))
+			told = append(told, m, p.Resume(run, metric, runningMeasurement(10*time.Minute)), p.GetMetadata(metric))
 		}
 	}
 	require.Equal(t, "Bearer "+s.token, s.scripted.headers[0].Get("Authorization"))

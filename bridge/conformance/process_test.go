@@ -22,7 +22,7 @@ import (
 // cookie is what a controller puts into the environment of a plugin.
 const cookie = "ARGO_ROLLOUTS_RPC_PLUGIN=metricprovider"
 
-var hello = regexp.MustCompile(`^1\|1\|unix\|/.+\|netrpc\|`)
+var handshakeLine = regexp.MustCompile(`^1\|1\|unix\|/.+\|netrpc\|`)
 
 func TestWithoutAControllerTheBinarySaysWhatItIs(t *testing.T) {
 	var stdout, stderr bytes.Buffer
@@ -35,16 +35,16 @@ func TestWithoutAControllerTheBinarySaysWhatItIs(t *testing.T) {
 }
 
 func TestTheFirstLineIsTheHandshake(t *testing.T) {
-	require.Regexp(t, hello, firstLine(t, nil))
+	require.Regexp(t, handshakeLine, firstLine(t, nil))
 }
 
 func TestAnotherUserCanRunIt(t *testing.T) {
 	if os.Getuid() != 0 {
-		require.Regexp(t, hello, firstLine(t, nil))
+		require.Regexp(t, handshakeLine, firstLine(t, nil))
 		return
 	}
 	const nobodyOfTheController = 999
-	require.Regexp(t, hello, firstLine(t, &syscall.SysProcAttr{
+	require.Regexp(t, handshakeLine, firstLine(t, &syscall.SysProcAttr{
 		Credential: &syscall.Credential{Uid: nobodyOfTheController, Gid: nobodyOfTheController},
 	}))
 }
@@ -67,7 +67,7 @@ func firstLine(t *testing.T, attributes *syscall.SysProcAttr) string {
 
 func TestATemporaryFolderThatCannotBeUsedIsNamed(t *testing.T) {
 	t.Setenv("TMPDIR", "/nonexistent")
-	client, _ := direct(t, "--socket=/nowhere")
+	client, _ := newPluginClient(t, "--socket=/nowhere")
 	controllerLog.Reset()
 	_, err := client.Client()
 	require.Error(t, err)
@@ -76,8 +76,8 @@ func TestATemporaryFolderThatCannotBeUsedIsNamed(t *testing.T) {
 }
 
 func TestAWrongCommandLineIsInTheControllersLog(t *testing.T) {
-	installed(t, "--socket=/nowhere", "--address=localhost:1")
-	_, err := metricplugin.NewRpcPlugin(block("{}"))
+	installBridge(t, "--socket=/nowhere", "--address=localhost:1")
+	_, err := metricplugin.NewRpcPlugin(metricWithBlock("{}"))
 	require.Error(t, err)
 	require.Eventually(t, func() bool {
 		return regexp.MustCompile(`\[ERROR\].*pass exactly one of --socket PATH`).MatchString(controllerLog.String())
@@ -85,8 +85,8 @@ func TestAWrongCommandLineIsInTheControllersLog(t *testing.T) {
 }
 
 func TestOnlyTheNameThatArgoAsksForIsServed(t *testing.T) {
-	client, _ := direct(t, "--socket=/nowhere")
-	require.Equal(t, "SkyWalking", dispensed(t, client).Type())
+	client, _ := newPluginClient(t, "--socket=/nowhere")
+	require.Equal(t, "SkyWalking", dispensePlugin(t, client).Type())
 	protocol, err := client.Client()
 	require.NoError(t, err)
 	_, err = protocol.Dispense("Other")
@@ -95,8 +95,8 @@ func TestOnlyTheNameThatArgoAsksForIsServed(t *testing.T) {
 
 func TestInitNeitherWaitsForTheSidecarNorMindsToBeCalledAgain(t *testing.T) {
 	for range 2 { // processes
-		client, _ := direct(t, "--socket=/nowhere")
-		plugin := dispensed(t, client)
+		client, _ := newPluginClient(t, "--socket=/nowhere")
+		plugin := dispensePlugin(t, client)
 		for range 2 {
 			began := time.Now()
 			require.Empty(t, plugin.InitPlugin().ErrorString)
@@ -106,15 +106,15 @@ func TestInitNeitherWaitsForTheSidecarNorMindsToBeCalledAgain(t *testing.T) {
 }
 
 func TestTheTypeNeedsNobody(t *testing.T) {
-	installed(t, "--socket=/nowhere")
-	require.Equal(t, "SkyWalking", provider(t).Type())
+	installBridge(t, "--socket=/nowhere")
+	require.Equal(t, "SkyWalking", newProvider(t).Type())
 }
 
 func TestAnAliasIsAsGoodAsTheName(t *testing.T) {
 	sidecar := fakesidecar.New(t).Start(t)
 	const alias = "acme-corp/observability_2.0"
-	installedAs(t, alias, "--socket="+sidecar.Socket)
-	metric := block(`{"query":"q"}`)
+	installBridgeAs(t, alias, "--socket="+sidecar.Socket)
+	metric := metricWithBlock(`{"query":"q"}`)
 	metric.Provider.Plugin[alias] = metric.Provider.Plugin[pluginName]
 	delete(metric.Provider.Plugin, pluginName)
 	p, err := metricplugin.NewRpcPlugin(metric)
@@ -133,13 +133,13 @@ func TestAKilledBridgeCostsAtMostTwoMeasurements(t *testing.T) {
 	}
 	sidecar.Start(t)
 	defer close(release)
-	installed(t, "--socket="+sidecar.Socket)
+	installBridge(t, "--socket="+sidecar.Socket)
 	measure := func(text string) v1alpha1.Measurement {
-		p, err := metricplugin.NewRpcPlugin(block(text))
+		p, err := metricplugin.NewRpcPlugin(metricWithBlock(text))
 		if err != nil { // what the controller makes of it
 			return v1alpha1.Measurement{Phase: v1alpha1.AnalysisPhaseError, Message: err.Error()}
 		}
-		return p.Run(nil, block(text))
+		return p.Run(nil, metricWithBlock(text))
 	}
 	require.Equal(t, v1alpha1.AnalysisPhaseSuccessful, measure("{}").Phase)
 
@@ -147,21 +147,21 @@ func TestAKilledBridgeCostsAtMostTwoMeasurements(t *testing.T) {
 	lost := make(chan v1alpha1.Measurement)
 	go func() { lost <- measure(`"slow"`) }()
 	require.Eventually(t, func() bool {
-		return len(fakesidecar.Seen[*contractv1.RunRequest](sidecar, "Run")) == 2
+		return len(fakesidecar.Received[*contractv1.RunRequest](sidecar, "Run")) == 2
 	}, 10*time.Second, 5*time.Millisecond)
 	require.NoError(t, pluginProcess(t).Kill())
 	m := <-lost
 	require.Equal(t, v1alpha1.AnalysisPhaseError, m.Phase)
 	require.Contains(t, m.Message, "Run rpc call error")
-	recovered(t, measure)
+	requireRecovery(t, measure)
 
 	// between two
 	require.NoError(t, pluginProcess(t).Kill())
-	recovered(t, measure)
+	requireRecovery(t, measure)
 }
 
 // recovered wants a good measurement after at most one bad one.
-func recovered(t *testing.T, measure func(string) v1alpha1.Measurement) {
+func requireRecovery(t *testing.T, measure func(string) v1alpha1.Measurement) {
 	t.Helper()
 	if m := measure("{}"); m.Phase != v1alpha1.AnalysisPhaseSuccessful {
 		require.Equal(t, v1alpha1.AnalysisPhaseError, m.Phase)
@@ -170,8 +170,8 @@ func recovered(t *testing.T, measure func(string) v1alpha1.Measurement) {
 }
 
 func TestTheLevelsOfTheLogReachTheController(t *testing.T) {
-	installed(t, "--socket=/nowhere")
-	provider(t).Run(nil, block("{}"))
+	installBridge(t, "--socket=/nowhere")
+	newProvider(t).Run(nil, metricWithBlock("{}"))
 	require.Eventually(t, func() bool {
 		return regexp.MustCompile(`\[WARN\] .*the sidecar is away: .*reason=PROVIDER_UNAVAILABLE`).MatchString(controllerLog.String())
 	}, 5*time.Second, 10*time.Millisecond, "written after Serve")
@@ -180,8 +180,8 @@ func TestTheLevelsOfTheLogReachTheController(t *testing.T) {
 
 func TestAToldEndIsAnOrderlyOne(t *testing.T) {
 	sidecar := fakesidecar.New(t).Start(t)
-	client, command := direct(t, "--socket="+sidecar.Socket)
-	dispensed(t, client).Run(nil, block("{}"))
+	client, command := newPluginClient(t, "--socket="+sidecar.Socket)
+	dispensePlugin(t, client).Run(nil, metricWithBlock("{}"))
 	require.Equal(t, 1, sidecar.Connections())
 	began := time.Now()
 	client.Kill() // asks by Control.Quit first

@@ -24,9 +24,9 @@ func TestASecretLeavesByNoWayWhatever(t *testing.T) {
 	sidecar.OnRun = func(_ context.Context, r *contractv1.RunRequest) (*contractv1.Measurement, error) {
 		switch r.GetMetric().GetSuccessCondition() {
 		case "refused":
-			return nil, fakesidecar.Refuse(codes.PermissionDenied, "not with "+secret)
+			return nil, fakesidecar.StatusError(codes.PermissionDenied, "not with "+secret)
 		case "unavailable":
-			return nil, fakesidecar.Refuse(codes.Unavailable, "not with "+secret)
+			return nil, fakesidecar.StatusError(codes.Unavailable, "not with "+secret)
 		case "garbage":
 			return &contractv1.Measurement{Message: secret}, nil
 		}
@@ -38,25 +38,25 @@ func TestASecretLeavesByNoWayWhatever(t *testing.T) {
 		return map[string]string{"ResolvedQuery": string(r.GetMetric().GetBlock())}, nil
 	}
 	sidecar.Start(t)
-	installed(t, "--socket="+sidecar.Socket)
-	p := provider(t)
+	installBridge(t, "--socket="+sidecar.Socket)
+	p := newProvider(t)
 	run := &v1alpha1.AnalysisRun{Spec: v1alpha1.AnalysisRunSpec{
 		Args: []v1alpha1.Argument{secretArg("token", secret), plainArg("service", "reviews")},
 	}}
 	var told []any
 	for _, condition := range []string{"", "refused", "unavailable", "garbage"} {
-		metric := block(`{"query":"{{args.service}}"}`)
+		metric := metricWithBlock(`{"query":"{{args.service}}"}`)
 		metric.SuccessCondition = condition
 		run.Spec.Metrics = []v1alpha1.Metric{metric}
-		m := p.Run(run, resolved(t, run))
+		m := p.Run(run, resolveMetric(t, run))
 		told = append(told, m, p.Terminate(run, metric, m), p.GetMetadata(metric))
 	}
 	// and where it is written into the block, in any way
 	for _, text := range []string{`{"query":"{{args.token}}"}`, `{"a":[{"{{ args.token }}":1}]}`} {
-		run.Spec.Metrics = []v1alpha1.Metric{block(text)}
-		metric := resolved(t, run)
+		run.Spec.Metrics = []v1alpha1.Metric{metricWithBlock(text)}
+		metric := resolveMetric(t, run)
 		m := p.Run(run, metric)
-		finished(t, m, v1alpha1.AnalysisPhaseError)
+		requireFinished(t, m, v1alpha1.AnalysisPhaseError)
 		require.Contains(t, m.Message, "SECRET_IN_BLOCK metric m: the argument token comes from a Secret: "+
 			"credentials belong in a backend of the provider's configuration")
 		metadata := p.GetMetadata(metric)
@@ -65,10 +65,10 @@ func TestASecretLeavesByNoWayWhatever(t *testing.T) {
 		told = append(told, m, metadata)
 	}
 	require.Eventually(t, func() bool { // what was told in the background has arrived
-		return len(fakesidecar.Seen[any](sidecar, "Terminate")) >= 1
+		return len(fakesidecar.Received[any](sidecar, "Terminate")) >= 1
 	}, 5*time.Second, 10*time.Millisecond)
 	for _, method := range []string{"Run", "Resume", "Terminate", "GarbageCollect", "GetMetadata"} {
-		for _, request := range fakesidecar.Seen[any](sidecar, method) {
+		for _, request := range fakesidecar.Received[any](sidecar, method) {
 			told = append(told, request)
 		}
 	}
@@ -93,9 +93,9 @@ func TestTwoNamespacesWithOneSecretDoNotMeet(t *testing.T) {
 		return map[string]string{"ResolvedQuery": string(r.GetMetric().GetBlock())}, nil
 	}
 	sidecar.Start(t)
-	installed(t, "--socket="+sidecar.Socket)
+	installBridge(t, "--socket="+sidecar.Socket)
 	runOf := func(namespace, text string, args ...v1alpha1.Argument) *v1alpha1.AnalysisRun {
-		run := &v1alpha1.AnalysisRun{Spec: v1alpha1.AnalysisRunSpec{Args: args, Metrics: []v1alpha1.Metric{block(text)}}}
+		run := &v1alpha1.AnalysisRun{Spec: v1alpha1.AnalysisRunSpec{Args: args, Metrics: []v1alpha1.Metric{metricWithBlock(text)}}}
 		run.Namespace = namespace
 		return run
 	}
@@ -105,30 +105,30 @@ func TestTwoNamespacesWithOneSecretDoNotMeet(t *testing.T) {
 		for _, theirs := range []*v1alpha1.AnalysisRun{ // masked, and refused with the same text as mine
 			runOf("theirs", `{}`, secrets...), runOf("theirs", `{"query":"{{args.word}}"}`, secrets...),
 		} {
-			text, err := json.Marshal([]any{provider(t).Run(theirs, resolved(t, theirs)), provider(t).GetMetadata(resolved(t, theirs))})
+			text, err := json.Marshal([]any{newProvider(t).Run(theirs, resolveMetric(t, theirs)), newProvider(t).GetMetadata(resolveMetric(t, theirs))})
 			require.NoError(t, err)
 			require.NotContains(t, string(text), "readMetricsValues")
 			require.NotContains(t, string(text), "10000")
 		}
-		m := provider(t).Run(mine, resolved(t, mine))
-		finished(t, m, v1alpha1.AnalysisPhaseSuccessful)
+		m := newProvider(t).Run(mine, resolveMetric(t, mine))
+		requireFinished(t, m, v1alpha1.AnalysisPhaseSuccessful)
 		require.Equal(t, `{"value":10000}`, m.Value)
 		require.Equal(t, "readMetricsValues for mine", m.Message)
-		require.Equal(t, `{"query":"readMetricsValues"}`, provider(t).GetMetadata(resolved(t, mine))["ResolvedQuery"])
+		require.Equal(t, `{"query":"readMetricsValues"}`, newProvider(t).GetMetadata(resolveMetric(t, mine))["ResolvedQuery"])
 	}
 }
 
 func TestSecretsBeyondAllMeasureAreRefusedAtOnce(t *testing.T) {
 	sidecar := fakesidecar.New(t).Start(t)
-	installed(t, "--socket="+sidecar.Socket)
-	run := &v1alpha1.AnalysisRun{Spec: v1alpha1.AnalysisRunSpec{Metrics: []v1alpha1.Metric{block(`{}`)}}}
+	installBridge(t, "--socket="+sidecar.Socket)
+	run := &v1alpha1.AnalysisRun{Spec: v1alpha1.AnalysisRunSpec{Metrics: []v1alpha1.Metric{metricWithBlock(`{}`)}}}
 	for i := range 30 {
 		run.Spec.Args = append(run.Spec.Args, secretArg(fmt.Sprintf("s%d", i), strings.Repeat("s", 100<<10)+fmt.Sprint(i)))
 	}
 	began := time.Now()
-	m := provider(t).Run(run, resolved(t, run))
+	m := newProvider(t).Run(run, resolveMetric(t, run))
 	require.Less(t, time.Since(began), 5*time.Second) // 3 MB through the host, too
-	finished(t, m, v1alpha1.AnalysisPhaseError)
+	requireFinished(t, m, v1alpha1.AnalysisPhaseError)
 	require.Contains(t, m.Message, "SECRETS_TOO_LARGE spec.args: 30 values")
-	require.Empty(t, fakesidecar.Seen[any](sidecar, "Run"))
+	require.Empty(t, fakesidecar.Received[any](sidecar, "Run"))
 }

@@ -26,7 +26,7 @@ import (
 // test puts into its mouth. They start once for all tests.
 type services struct {
 	socket   string
-	log      *capture
+	log      *logBuffer
 	healthy  string // base URLs
 	failing  string
 	scripted *scriptedOAP
@@ -42,19 +42,19 @@ var (
 )
 
 // real gives the running services, or ends the test with the reason why there are none.
-func real(t *testing.T) *services {
+func startedServices(t *testing.T) *services {
 	t.Helper()
 	startOnce.Do(func() { started, startErr = startServices() })
 	require.NoError(t, startErr)
-	started.scripted.answer(nil)
+	started.scripted.setHandler(nil)
 	return started
 }
 
 // judged puts the bridge before the real service.
-func judged(t *testing.T) *services {
+func installWithService(t *testing.T) *services {
 	t.Helper()
-	s := real(t)
-	installed(t, "--socket="+s.socket)
+	s := startedServices(t)
+	installBridge(t, "--socket="+s.socket)
 	s.log.Reset()
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -82,7 +82,7 @@ func stopServices() {
 }
 
 func startServices() (*services, error) {
-	s := &services{log: &capture{}, token: "the-backends-own-t0ken", scripted: &scriptedOAP{}}
+	s := &services{log: &logBuffer{}, token: "the-backends-own-t0ken", scripted: &scriptedOAP{}}
 	oap := httptest.NewServer(s.scripted)
 	s.closers = append(s.closers, oap.Close)
 	home, err := os.MkdirTemp("", "service-")
@@ -91,7 +91,7 @@ func startServices() (*services, error) {
 	}
 	s.closers = append(s.closers, func() { os.RemoveAll(home) })
 	for scenario, url := range map[string]*string{"healthy-canary": &s.healthy, "failing-canary": &s.failing} {
-		line, err := s.start(&capture{}, "ready at ", "mock-oap", "--listen", "127.0.0.1:0", "--scenario", scenario)
+		line, err := s.start(&logBuffer{}, "ready at ", "mock-oap", "--listen", "127.0.0.1:0", "--scenario", scenario)
 		if err != nil {
 			return s, err
 		}
@@ -128,7 +128,7 @@ func startServices() (*services, error) {
 }
 
 // start runs a command of the package and waits for the line that says it is ready.
-func (s *services) start(log *capture, ready string, args ...string) (string, error) {
+func (s *services) start(log *logBuffer, ready string, args ...string) (string, error) {
 	program := os.Getenv("SKYWALKING_PROVIDER")
 	if program == "" {
 		program = filepath.Join(repository, ".venv", "bin", "skywalking-provider")
@@ -164,7 +164,7 @@ func (s *services) start(log *capture, ready string, args ...string) (string, er
 }
 
 // fault switches a fault of a mock on, for the rest of the test.
-func fault(t *testing.T, mock, text string) {
+func injectFault(t *testing.T, mock, text string) {
 	t.Helper()
 	response, err := http.Post(mock+"/mock/faults", "application/json", strings.NewReader(text))
 	require.NoError(t, err)
@@ -193,76 +193,76 @@ type scriptedOAP struct {
 }
 
 // schemaOfOAP is what OAP 10 tells of itself, as far as the service asks.
-const schemaOfOAP = `{"data":{
+const oapSchema = `{"data":{
 	"query":{"fields":[{"name":"readMetricsValues"},{"name":"readNullableMetricsValue"},{"name":"execExpression"}]},
 	"value":{"fields":[{"name":"id"},{"name":"value"},{"name":"isEmptyValue"}]}}}`
 
 // answer sets what the next queries get; nil: an empty object. The zone is +0000 again.
-func (o *scriptedOAP) answer(respond http.HandlerFunc) {
+func (o *scriptedOAP) setHandler(respond http.HandlerFunc) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.respond, o.zone, o.requests, o.headers = respond, "+0000", nil, nil
 }
 
 // body answers a text with that status, and what the service asks beside the author's reads.
-func (o *scriptedOAP) body(status int, contentType, text string) {
-	o.answer(func(w http.ResponseWriter, r *http.Request) {
+func (o *scriptedOAP) setResponse(status int, contentType, text string) {
+	o.setHandler(func(w http.ResponseWriter, r *http.Request) {
 		query, _ := io.ReadAll(r.Body)
 		w.Header().Set("Content-Type", contentType)
 		w.WriteHeader(status)
-		_, _ = io.WriteString(w, accompanied(text, string(query)))
+		_, _ = io.WriteString(w, addPresenceReads(text, string(query)))
 	})
 }
 
 // accompanied is an answer in which the companions of its reads (docs/block.md) say the same as the reads, as those of an
 // OAP do. A read that does not tell what is absent has all its buckets.
-func accompanied(text, query string) string {
-	var answer struct {
+func addPresenceReads(text, query string) string {
+	var response struct {
 		Data   map[string]any `json:"data"`
 		Errors []any          `json:"errors,omitempty"`
 	}
-	if json.Unmarshal([]byte(text), &answer) != nil || answer.Data == nil {
+	if json.Unmarshal([]byte(text), &response) != nil || response.Data == nil {
 		return text
 	}
-	for name, read := range answer.Data {
+	for name, read := range response.Data {
 		if companion := "swp_present_" + name; strings.Contains(query, companion) {
-			answer.Data[companion] = telling(read)
+			response.Data[companion] = markBucketsPresent(read)
 		}
 	}
-	full, _ := json.Marshal(answer)
+	full, _ := json.Marshal(response)
 	return string(full)
 }
 
 // telling is a read with isEmptyValue in each of its buckets.
-func telling(node any) any {
+func markBucketsPresent(node any) any {
 	switch node := node.(type) {
 	case []any:
-		told := make([]any, 0, len(node))
-		for _, one := range node {
-			told = append(told, telling(one))
+		copied := make([]any, 0, len(node))
+		for _, item := range node {
+			copied = append(copied, markBucketsPresent(item))
 		}
-		return told
+		return copied
 	case map[string]any:
-		told := map[string]any{}
+		copied := map[string]any{}
 		for key, value := range node {
-			told[key] = telling(value)
+			copied[key] = markBucketsPresent(value)
 		}
 		if _, bucket := node["value"]; bucket && node["isEmptyValue"] == nil {
-			told["isEmptyValue"] = false
+			copied["isEmptyValue"] = false
 		}
-		return told
+		return copied
 	default:
 		return node
 	}
 }
 
-func (o *scriptedOAP) inZone(zone string) {
+func (o *scriptedOAP) setZone(zone string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.zone = zone
 }
 
-func (o *scriptedOAP) asked() []string {
+func (o *scriptedOAP) queries() []string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return append([]string(nil), o.requests...)
@@ -287,7 +287,7 @@ func (o *scriptedOAP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, `{"data":{"getTimeInfo":{"timezone":%q,"currentTimestamp":%d}}}`, zone, time.Now().UnixMilli())
 	case schema:
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = io.WriteString(w, schemaOfOAP)
+		_, _ = io.WriteString(w, oapSchema)
 	case metrics:
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = io.WriteString(w, `{"data":{"metrics":[{"name":"m","catalog":"SERVICE"}]}}`)

@@ -20,7 +20,7 @@ import (
 )
 
 // running is a measurement in flight, as Argo stores it.
-func running(ago time.Duration) v1alpha1.Measurement {
+func runningMeasurement(ago time.Duration) v1alpha1.Measurement {
 	started, resume := metav1.NewTime(time.Now().Add(-ago).Truncate(time.Second)), metav1.NewTime(time.Now().Truncate(time.Second))
 	return v1alpha1.Measurement{
 		Phase: v1alpha1.AnalysisPhaseRunning, StartedAt: &started, ResumeAt: &resume, Message: "NO_DATA not yet",
@@ -29,7 +29,7 @@ func running(ago time.Duration) v1alpha1.Measurement {
 }
 
 // waiting wants a measurement that the controller resumes soon.
-func waiting(t *testing.T, m v1alpha1.Measurement, code string) {
+func requireRunning(t *testing.T, m v1alpha1.Measurement, code string) {
 	t.Helper()
 	require.Equal(t, v1alpha1.AnalysisPhaseRunning, m.Phase, m.Message)
 	require.True(t, strings.HasPrefix(m.Message, code+" "), m.Message)
@@ -41,7 +41,7 @@ func waiting(t *testing.T, m v1alpha1.Measurement, code string) {
 }
 
 // finished wants a measurement that ended with that phase.
-func finished(t *testing.T, m v1alpha1.Measurement, phase v1alpha1.AnalysisPhase) {
+func requireFinished(t *testing.T, m v1alpha1.Measurement, phase v1alpha1.AnalysisPhase) {
 	t.Helper()
 	require.Equal(t, phase, m.Phase, m.Message)
 	require.NotNil(t, m.StartedAt)
@@ -51,23 +51,23 @@ func finished(t *testing.T, m v1alpha1.Measurement, phase v1alpha1.AnalysisPhase
 
 func TestAnAbsentSidecarIsWaitedForAndThenTheRolloutPauses(t *testing.T) {
 	sidecar := fakesidecar.New(t)
-	installed(t, "--socket="+sidecar.Socket, "--outage-grace=30s")
-	p := provider(t)
+	installBridge(t, "--socket="+sidecar.Socket, "--outage-grace=30s")
+	p := newProvider(t)
 	began := time.Now()
-	m := p.Run(nil, block("{}"))
+	m := p.Run(nil, metricWithBlock("{}"))
 	require.Less(t, time.Since(began), 5*time.Second)
-	waiting(t, m, "PROVIDER_UNAVAILABLE")
+	requireRunning(t, m, "PROVIDER_UNAVAILABLE")
 	require.Contains(t, m.Message, sidecar.Socket)
-	waiting(t, p.Resume(nil, block("{}"), running(20*time.Second)), "PROVIDER_UNAVAILABLE")
+	requireRunning(t, p.Resume(nil, metricWithBlock("{}"), runningMeasurement(20*time.Second)), "PROVIDER_UNAVAILABLE")
 
-	old := running(31 * time.Second)
-	m = p.Resume(nil, block("{}"), old)
-	finished(t, m, v1alpha1.AnalysisPhaseInconclusive)
+	old := runningMeasurement(31 * time.Second)
+	m = p.Resume(nil, metricWithBlock("{}"), old)
+	requireFinished(t, m, v1alpha1.AnalysisPhaseInconclusive)
 	require.Equal(t, old.StartedAt.Unix(), m.StartedAt.Unix())
 
 	sidecar.Start(t)
 	require.Eventually(t, func() bool {
-		return p.Resume(nil, block("{}"), old).Phase == v1alpha1.AnalysisPhaseSuccessful
+		return p.Resume(nil, metricWithBlock("{}"), old).Phase == v1alpha1.AnalysisPhaseSuccessful
 	}, 10*time.Second, 50*time.Millisecond, "the bridge is alive and finds a sidecar that came late")
 }
 
@@ -78,14 +78,14 @@ func TestASidecarKilledDuringAMeasurementCostsNothing(t *testing.T) {
 		return nil, fakesidecar.Hang(ctx)
 	}
 	sidecar.Start(t)
-	installed(t, "--socket="+sidecar.Socket)
-	p := provider(t)
-	m := p.Run(nil, block(`"q"`))
-	waiting(t, m, "PROVIDER_UNAVAILABLE")
+	installBridge(t, "--socket="+sidecar.Socket)
+	p := newProvider(t)
+	m := p.Run(nil, metricWithBlock(`"q"`))
+	requireRunning(t, m, "PROVIDER_UNAVAILABLE")
 	plugin := pluginProcess(t).Pid
 	sidecar.Start(t)
 	require.Eventually(t, func() bool {
-		m = p.Resume(nil, block(`"q"`), m)
+		m = p.Resume(nil, metricWithBlock(`"q"`), m)
 		return m.Phase == v1alpha1.AnalysisPhaseSuccessful
 	}, 10*time.Second, 50*time.Millisecond)
 	require.Equal(t, `"q"`, m.Value)
@@ -96,8 +96,8 @@ func TestNoAnswerLeavesAPhaseThatArgoDoesNotKnow(t *testing.T) {
 	answers := map[string]func() (*contractv1.Measurement, error){
 		"no phase":      func() (*contractv1.Measurement, error) { return &contractv1.Measurement{}, nil },
 		"unknown phase": func() (*contractv1.Measurement, error) { return &contractv1.Measurement{Phase: 99}, nil },
-		"Internal":      func() (*contractv1.Measurement, error) { return nil, fakesidecar.Refuse(codes.Internal, "boom") },
-		"Unknown":       func() (*contractv1.Measurement, error) { return nil, fakesidecar.Refuse(codes.Unknown, "boom") },
+		"Internal":      func() (*contractv1.Measurement, error) { return nil, fakesidecar.StatusError(codes.Internal, "boom") },
+		"Unknown":       func() (*contractv1.Measurement, error) { return nil, fakesidecar.StatusError(codes.Unknown, "boom") },
 		"too large": func() (*contractv1.Measurement, error) {
 			return fakesidecar.Finished(contractv1.Phase_PHASE_FAILED, strings.Repeat("x", 5<<20)), nil
 		},
@@ -107,13 +107,13 @@ func TestNoAnswerLeavesAPhaseThatArgoDoesNotKnow(t *testing.T) {
 		return answers[r.GetMetric().GetSuccessCondition()]()
 	}
 	sidecar.Start(t)
-	installed(t, "--socket="+sidecar.Socket)
-	p := provider(t)
+	installBridge(t, "--socket="+sidecar.Socket)
+	p := newProvider(t)
 	for name := range answers {
-		metric := block("{}")
+		metric := metricWithBlock("{}")
 		metric.SuccessCondition = name
 		m := p.Run(nil, metric)
-		finished(t, m, v1alpha1.AnalysisPhaseError)
+		requireFinished(t, m, v1alpha1.AnalysisPhaseError)
 		require.True(t, strings.HasPrefix(m.Message, "failed to run via plugin: PROVIDER_ERROR "), m.Message)
 		require.Less(t, len(m.Message), 1000)
 	}
@@ -131,8 +131,8 @@ func TestARunningMeasurementAlwaysHasAnInstantToGoOnAt(t *testing.T) {
 			sidecar := fakesidecar.New(t)
 			sidecar.OnRun = func(context.Context, *contractv1.RunRequest) (*contractv1.Measurement, error) { return answer, nil }
 			sidecar.Start(t)
-			installed(t, "--socket="+sidecar.Socket)
-			m := provider(t).Run(nil, block("{}"))
+			installBridge(t, "--socket="+sidecar.Socket)
+			m := newProvider(t).Run(nil, metricWithBlock("{}"))
 			require.False(t, m.Phase.Completed())
 			require.NotNil(t, m.StartedAt)
 			require.Nil(t, m.FinishedAt)
@@ -149,20 +149,20 @@ func TestAHangingSidecarBlocksNobody(t *testing.T) {
 	}
 	sidecar.Start(t)
 	const deadline = 2 * time.Second
-	installed(t, "--socket="+sidecar.Socket, "--run-timeout="+deadline.String())
-	p := provider(t)
+	installBridge(t, "--socket="+sidecar.Socket, "--run-timeout="+deadline.String())
+	p := newProvider(t)
 	began := time.Now()
 	answered := make(chan v1alpha1.Measurement)
 	for range 10 {
-		go func() { answered <- p.Run(nil, block("{}")) }()
+		go func() { answered <- p.Run(nil, metricWithBlock("{}")) }()
 	}
 	time.Sleep(deadline / 4)
 	asked := time.Now()
-	provider(t) // which pings
+	newProvider(t) // which pings
 	require.Less(t, time.Since(asked), time.Second)
 	for range 10 {
 		m := <-answered
-		waiting(t, m, "PROVIDER_UNAVAILABLE")
+		requireRunning(t, m, "PROVIDER_UNAVAILABLE")
 		require.Contains(t, m.Message, "did not answer within")
 	}
 	require.Less(t, time.Since(began), deadline)
@@ -172,12 +172,12 @@ func TestASidecarOfAnotherContractIsRefusedWithTheRemedy(t *testing.T) {
 	sidecar := fakesidecar.New(t)
 	sidecar.Version = "2.0"
 	sidecar.Start(t)
-	installed(t, "--socket="+sidecar.Socket, "--outage-grace=10s")
-	m := provider(t).Run(nil, block("{}"))
-	waiting(t, m, "PROVIDER_INCOMPATIBLE")
+	installBridge(t, "--socket="+sidecar.Socket, "--outage-grace=10s")
+	m := newProvider(t).Run(nil, metricWithBlock("{}"))
+	requireRunning(t, m, "PROVIDER_INCOMPATIBLE")
 	require.Contains(t, m.Message, "install bridge and sidecar of one release")
-	finished(t, provider(t).Resume(nil, block("{}"), running(time.Minute)), v1alpha1.AnalysisPhaseInconclusive)
-	require.Empty(t, fakesidecar.Seen[any](sidecar, "Run"), "nothing is asked of a sidecar that may mean something else")
+	requireFinished(t, newProvider(t).Resume(nil, metricWithBlock("{}"), runningMeasurement(time.Minute)), v1alpha1.AnalysisPhaseInconclusive)
+	require.Empty(t, fakesidecar.Received[any](sidecar, "Run"), "nothing is asked of a sidecar that may mean something else")
 }
 
 func TestFortyMeasurementsAtOnceDoNotMeet(t *testing.T) {
@@ -189,17 +189,17 @@ func TestFortyMeasurementsAtOnceDoNotMeet(t *testing.T) {
 		return fakesidecar.Finished(contractv1.Phase_PHASE_SUCCESSFUL, value), nil
 	}
 	sidecar.Start(t)
-	installed(t, "--socket="+sidecar.Socket)
-	provider(t)
+	installBridge(t, "--socket="+sidecar.Socket)
+	newProvider(t)
 	began := time.Now()
 	var calls sync.WaitGroup
 	for i := range 40 {
 		calls.Go(func() {
-			metric := block(fmt.Sprint(i))
+			metric := metricWithBlock(fmt.Sprint(i))
 			metric.Name = fmt.Sprintf("m%d", i)
 			run := &v1alpha1.AnalysisRun{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("r%d", i)}}
 			run.Spec.Args = []v1alpha1.Argument{secretArg("token", fmt.Sprintf("secret-of-%d", i))}
-			m := provider(t).Run(run, metric)
+			m := newProvider(t).Run(run, metric)
 			if want := fmt.Sprintf(`"m%d %d r%d"`, i, i, i); m.Value != want {
 				t.Errorf("%s: want %s", m.Value, want)
 			}
@@ -211,30 +211,30 @@ func TestFortyMeasurementsAtOnceDoNotMeet(t *testing.T) {
 
 func TestNothingAtAllIsAnErrorAndNoCrash(t *testing.T) {
 	sidecar := fakesidecar.New(t).Start(t)
-	installed(t, "--socket="+sidecar.Socket)
-	p := provider(t)
-	require.Equal(t, v1alpha1.AnalysisPhaseSuccessful, p.Run(nil, block("{}")).Phase, "a nil run")
+	installBridge(t, "--socket="+sidecar.Socket)
+	p := newProvider(t)
+	require.Equal(t, v1alpha1.AnalysisPhaseSuccessful, p.Run(nil, metricWithBlock("{}")).Phase, "a nil run")
 	for _, m := range []v1alpha1.Measurement{
 		p.Run(nil, v1alpha1.Metric{}), p.Resume(nil, v1alpha1.Metric{}, v1alpha1.Measurement{}),
 		p.Run(&v1alpha1.AnalysisRun{}, v1alpha1.Metric{}),
 	} {
-		finished(t, m, v1alpha1.AnalysisPhaseError)
+		requireFinished(t, m, v1alpha1.AnalysisPhaseError)
 		require.Contains(t, m.Message, "BLOCK_INVALID provider.plugin: must have exactly one key, the plugin's name, and has 0")
 	}
-	finished(t, p.Terminate(nil, v1alpha1.Metric{}, v1alpha1.Measurement{}), v1alpha1.AnalysisPhaseInconclusive)
+	requireFinished(t, p.Terminate(nil, v1alpha1.Metric{}, v1alpha1.Measurement{}), v1alpha1.AnalysisPhaseInconclusive)
 	require.NoError(t, p.GarbageCollect(nil, v1alpha1.Metric{}, 0))
 	require.Contains(t, p.GetMetadata(v1alpha1.Metric{})["error"], "BLOCK_INVALID provider.plugin")
-	require.Equal(t, v1alpha1.AnalysisPhaseSuccessful, p.Run(nil, block("{}")).Phase)
+	require.Equal(t, v1alpha1.AnalysisPhaseSuccessful, p.Run(nil, metricWithBlock("{}")).Phase)
 }
 
 func TestTwoKeysUnderPluginAreOneTooMany(t *testing.T) {
 	sidecar := fakesidecar.New(t).Start(t)
-	installed(t, "--socket="+sidecar.Socket)
-	p := provider(t)
-	metric := block("{}")
+	installBridge(t, "--socket="+sidecar.Socket)
+	p := newProvider(t)
+	metric := metricWithBlock("{}")
 	metric.Provider.Plugin["another/one"] = json.RawMessage(`{}`)
 	m := p.Run(nil, metric)
-	finished(t, m, v1alpha1.AnalysisPhaseError)
+	requireFinished(t, m, v1alpha1.AnalysisPhaseError)
 	require.Contains(t, m.Message, "provider.plugin")
 	require.Contains(t, m.Message, "has 2")
 }

@@ -17,28 +17,28 @@ import (
 )
 
 // talkQuery is the query of the talk and of Argo's documentation.
-const talkQuery = `query queryData($duration: Duration!) {
+const referenceQuery = `query queryData($duration: Duration!) {
   service_apdex: readMetricsValues(
     condition: { name: "service_apdex", entity: { scope: Service, serviceName: "{{ args.service-name }}", normal: true } },
     duration: $duration) { label values { values { value } } } }`
 
 // talk is the talk's metric for a service, with a backend or an address, its query resolved by Argo.
-func talk(t *testing.T, where string) v1alpha1.Metric {
+func referenceMetric(t *testing.T, where string) v1alpha1.Metric {
 	t.Helper()
-	query, err := json.Marshal(talkQuery)
+	query, err := json.Marshal(referenceQuery)
 	require.NoError(t, err)
-	metric := block(fmt.Sprintf(`{%s, "interval": "3m", "query": %s}`, where, query))
+	metric := metricWithBlock(fmt.Sprintf(`{%s, "interval": "3m", "query": %s}`, where, query))
 	metric.SuccessCondition = "all(result.service_apdex.values.values, {asFloat(.value) >= 9900})"
 	run := &v1alpha1.AnalysisRun{Spec: v1alpha1.AnalysisRunSpec{
 		Args:    []v1alpha1.Argument{plainArg("service-name", "canary|reviews|bookinfo|cluster-1|-")},
 		Metrics: []v1alpha1.Metric{metric},
 	}}
-	return resolved(t, run)
+	return resolveMetric(t, run)
 }
 
 // scripted is a metric on the scripted OAP with these conditions, and with more keys in its block.
-func scripted(success, failure, more string) v1alpha1.Metric {
-	metric := block(`{"backend": "scripted", "interval": "2m", "query": "query q($duration: Duration!) { r: readMetricsValues(` +
+func scriptedMetric(success, failure, more string) v1alpha1.Metric {
+	metric := metricWithBlock(`{"backend": "scripted", "interval": "2m", "query": "query q($duration: Duration!) { r: readMetricsValues(` +
 		`condition: {name: \"m\"}, duration: $duration) { values { values { value isEmptyValue } } } }"` + more + `}`)
 	metric.SuccessCondition, metric.FailureCondition = success, failure
 	return metric
@@ -48,24 +48,24 @@ func scripted(success, failure, more string) v1alpha1.Metric {
 const maxValue = 32 * 1024
 
 // twoBuckets is an OAP's answer to scripted.
-const twoBuckets = `{"data":{"r":{"values":{"values":[{"value":9950,"isEmptyValue":false},{"value":9900,"isEmptyValue":false}]}}}}`
+const twoBucketResponse = `{"data":{"r":{"values":{"values":[{"value":9950,"isEmptyValue":false},{"value":9900,"isEmptyValue":false}]}}}}`
 
 func TestTheTalksCanaryIsPromotedOnGoodDataAndRejectedOnBadData(t *testing.T) {
-	judged(t)
-	p := provider(t)
-	m := p.Run(nil, talk(t, `"address": "http://oap.istio-system:12800"`))
-	finished(t, m, v1alpha1.AnalysisPhaseSuccessful)
+	installWithService(t)
+	p := newProvider(t)
+	m := p.Run(nil, referenceMetric(t, `"address": "http://oap.istio-system:12800"`))
+	requireFinished(t, m, v1alpha1.AnalysisPhaseSuccessful)
 	require.Empty(t, m.Message)
 	require.Nil(t, m.Metadata, "Argo hides finished measurements that have any")
 	require.Regexp(t, `^\{"service_apdex":\{"label":null,"values":\{"values":\[(\{"value":\d+\},?){3}\]\}\}\}$`, m.Value)
-	m = p.Run(nil, talk(t, `"backend": "failing"`))
-	finished(t, m, v1alpha1.AnalysisPhaseFailed)
+	m = p.Run(nil, referenceMetric(t, `"backend": "failing"`))
+	requireFinished(t, m, v1alpha1.AnalysisPhaseFailed)
 	require.Contains(t, m.Message, "CONDITION_NOT_MET")
 }
 
 func TestArgosMatrixDecides(t *testing.T) {
-	s := judged(t)
-	p := provider(t)
+	s := installWithService(t)
+	p := newProvider(t)
 	const good, bad = "result.r.values.values[0].value > 1", "result.r.values.values[0].value > 9999"
 	for name, row := range map[string]struct {
 		success, failure string
@@ -82,33 +82,33 @@ func TestArgosMatrixDecides(t *testing.T) {
 		"no condition":           {"", "", v1alpha1.AnalysisPhaseSuccessful},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s.scripted.body(200, "application/json", twoBuckets)
-			m := p.Run(nil, scripted(row.success, row.failure, ""))
-			finished(t, m, row.phase)
+			s.scripted.setResponse(200, "application/json", twoBucketResponse)
+			m := p.Run(nil, scriptedMetric(row.success, row.failure, ""))
+			requireFinished(t, m, row.phase)
 			require.Equal(t, `{"r":{"values":{"values":[{"isEmptyValue":false,"value":9950},{"isEmptyValue":false,"value":9900}]}}}`, m.Value)
 		})
 	}
 }
 
 func TestAConditionThatCannotBeEvaluatedIsAnErrorInArgosWords(t *testing.T) {
-	s := judged(t)
-	p := provider(t)
-	s.scripted.body(200, "application/json", twoBuckets)
+	s := installWithService(t)
+	p := newProvider(t)
+	s.scripted.setResponse(200, "application/json", twoBucketResponse)
 	for condition, words := range map[string]string{
 		"result.r >":       "unexpected token EOF",
 		"9950.5":           "expected bool, but got float64",
 		"size(result) > 0": "unknown name size",
 	} {
-		m := p.Run(nil, scripted(condition, "", ""))
-		finished(t, m, v1alpha1.AnalysisPhaseError)
+		m := p.Run(nil, scriptedMetric(condition, "", ""))
+		requireFinished(t, m, v1alpha1.AnalysisPhaseError)
 		require.Contains(t, m.Message, fmt.Sprintf(`failed to run via plugin: could not evaluate successCondition "%s": %s`, condition, words))
 		require.Empty(t, m.Value)
 	}
 }
 
 func TestEveryObjectOfTheOracleIsJudgedAsArgoDoes(t *testing.T) {
-	s := judged(t)
-	p := provider(t)
+	s := installWithService(t)
+	p := newProvider(t)
 	text, err := os.ReadFile(filepath.Join(repository, "tests", "conditions", "data", "eval-oracle-v1.10.0.json"))
 	require.NoError(t, err)
 	var rows []struct {
@@ -126,9 +126,9 @@ func TestEveryObjectOfTheOracleIsJudgedAsArgoDoes(t *testing.T) {
 			continue
 		}
 		tried++
-		s.scripted.body(200, "application/json", `{"data":`+string(row.Result)+`}`)
-		m := p.Run(nil, scripted(row.SuccessCondition, row.FailureCondition, `, "compatibility": "argo"`))
-		finished(t, m, row.Phase)
+		s.scripted.setResponse(200, "application/json", `{"data":`+string(row.Result)+`}`)
+		m := p.Run(nil, scriptedMetric(row.SuccessCondition, row.FailureCondition, `, "compatibility": "argo"`))
+		requireFinished(t, m, row.Phase)
 		if row.Phase == v1alpha1.AnalysisPhaseError {
 			require.Equal(t, "failed to run via plugin: "+row.Error, m.Message)
 		} else {
@@ -140,8 +140,8 @@ func TestEveryObjectOfTheOracleIsJudgedAsArgoDoes(t *testing.T) {
 
 // TestTheBuiltInAndWeAgreeOnEveryRecordedAnswer gives both the same bytes that a real OAP answered.
 func TestTheBuiltInAndWeAgreeOnEveryRecordedAnswer(t *testing.T) {
-	s := judged(t)
-	p := provider(t)
+	s := installWithService(t)
+	p := newProvider(t)
 	files, err := filepath.Glob(filepath.Join(repository, "tests", "captures", "*", "v2-*.json"))
 	require.NoError(t, err)
 	compared := 0
@@ -158,9 +158,9 @@ func TestTheBuiltInAndWeAgreeOnEveryRecordedAnswer(t *testing.T) {
 			{"len(result.r.values.values) > 3", "result.r.label != nil"},
 			{"", ""},
 		} {
-			ours := scripted(conditions[0], conditions[1], `, "compatibility": "argo"`)
-			theirs := builtIn(t, ours, answer)
-			s.scripted.body(200, "application/json", string(answer))
+			ours := scriptedMetric(conditions[0], conditions[1], `, "compatibility": "argo"`)
+			theirs := runBuiltIn(t, ours, answer)
+			s.scripted.setResponse(200, "application/json", string(answer))
 			m := p.Run(nil, ours)
 			if m.Phase == v1alpha1.AnalysisPhaseRunning && theirs.Phase == v1alpha1.AnalysisPhaseError {
 				require.Contains(t, m.Message, "OAP_UNAVAILABLE", "%s: the built-in spends an error, we wait", file)
@@ -177,9 +177,9 @@ func TestTheBuiltInAndWeAgreeOnEveryRecordedAnswer(t *testing.T) {
 }
 
 // builtIn is Argo's own provider.skywalking on the same metric and the same answer.
-func builtIn(t *testing.T, metric v1alpha1.Metric, answer []byte) v1alpha1.Measurement {
+func runBuiltIn(t *testing.T, metric v1alpha1.Metric, response []byte) v1alpha1.Measurement {
 	t.Helper()
-	oap := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(answer) }))
+	oap := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(response) }))
 	defer oap.Close()
 	var keys struct{ Query, Interval string }
 	require.NoError(t, json.Unmarshal(metric.Provider.Plugin[pluginName], &keys))

@@ -9,7 +9,7 @@ import (
 
 // Mistake is what is wrong with a condition before any result is known. Line and Column count from 1 and are 0 where
 // the whole condition is meant; Snippet is the line with a mark under the place.
-type Mistake struct {
+type Problem struct {
 	Message string `json:"message"`
 	Line    int    `json:"line"`
 	Column  int    `json:"column"`
@@ -18,23 +18,23 @@ type Mistake struct {
 
 // CheckAny finds what no result can make right: syntax, unknown names, wrong arguments, a condition that cannot be
 // true or false. What depends on the result's type passes; CheckFor sees that too.
-func CheckAny(source string) *Mistake {
+func CheckAny(source string) *Problem {
 	_, err := compile(source, expr.Env(anyEnvironment()), expr.AsBool())
-	return mistake(err)
+	return toProblem(err)
 }
 
 // CheckFor compiles for results of the same type as the sample.
-func CheckFor(source string, sample any) *Mistake {
+func CheckFor(source string, sample any) *Problem {
 	_, err := compile(source, expr.Env(environment(sample)), expr.AsBool())
-	return mistake(err)
+	return toProblem(err)
 }
 
-func mistake(err error) *Mistake {
+func toProblem(err error) *Problem {
 	if err == nil {
 		return nil
 	}
 	if at, ok := err.(*file.Error); ok && at.Line > 0 {
-		return &Mistake{at.Message, at.Line, at.Column + 1, strings.TrimPrefix(at.Snippet, "\n")}
+		return &Problem{at.Message, at.Line, at.Column + 1, strings.TrimPrefix(at.Snippet, "\n")}
 	}
-	return &Mistake{Message: plain(err).Error()}
+	return &Problem{Message: dropPosition(err).Error()}
 }

@@ -3,7 +3,7 @@ package argo
 import "testing"
 
 func TestWhatNoResultCanMakeRightIsAMistakeWithItsPlace(t *testing.T) {
-	for condition, wanted := range map[string]Mistake{
+	for condition, wanted := range map[string]Problem{
 		"result > 1 &&":         {"unexpected token EOF", 1, 13, " | result > 1 &&\n | ............^"},
 		"true &&\nsize(result)": {"unknown name size", 2, 1, " | size(result)\n | ^"},
 		"asFloat(result) + 1":   {"expected bool, but got float64", 0, 0, ""},

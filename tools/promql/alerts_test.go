@@ -11,7 +11,7 @@ import (
 )
 
 // Twenty minutes of a provider that has nothing to complain of.
-const well = `
+const healthySeries = `
 skywalking_analysis_build_info{job="p", instance="a"} 1x20
 process_resident_memory_bytes{job="p", instance="a"} 100000000x20
 process_resident_memory_bytes{job="another", instance="a"} 900000000x20
@@ -33,7 +33,7 @@ skywalking_analysis_measurement_duration_seconds_bucket{backend="prod", le="+Inf
 `
 
 // trouble is what makes each alert fire: the series that are otherwise, and whom it names.
-var trouble = map[string]struct {
+var alertConditions = map[string]struct {
 	changed string
 	backend string
 }{
@@ -62,36 +62,36 @@ process_resident_memory_bytes{job="p", instance="a"} 250000000x20`, ""},
 }
 
 func TestNoAlertFiresWhereAllIsWell(t *testing.T) {
-	for name, rule := range rules(t) {
-		if fired := ask(t, rule.Expr, well); len(fired) > 0 {
+	for name, rule := range loadRules(t) {
+		if fired := firingBackends(t, rule.Expr, healthySeries); len(fired) > 0 {
 			t.Errorf("%s fires: %v", name, fired)
 		}
 	}
 }
 
 func TestEveryAlertFiresInItsTroubleAndNamesTheBackend(t *testing.T) {
-	for name, rule := range rules(t) {
-		known, ok := trouble[name]
+	for name, rule := range loadRules(t) {
+		known, ok := alertConditions[name]
 		if !ok {
 			t.Errorf("no trouble is known in which %s fires", name)
 			continue
 		}
-		if fired := ask(t, rule.Expr, changed(well, known.changed)); !slices.Equal(fired, []string{known.backend}) {
+		if fired := firingBackends(t, rule.Expr, replaceSeries(healthySeries, known.changed)); !slices.Equal(fired, []string{known.backend}) {
 			t.Errorf("%s fires for %q, not for %q", name, fired, known.backend)
 		}
 	}
 }
 
 func TestAnOapThatAnswersSometimesIsNotCalledAway(t *testing.T) {
-	sometimes := changed(well, `
+	sometimes := replaceSeries(healthySeries, `
 skywalking_analysis_backend_requests_total{backend="prod", code="unavailable"} 0+5x20`)
-	if fired := ask(t, rules(t)["SkyWalkingBackendUnavailable"].Expr, sometimes); len(fired) > 0 {
+	if fired := firingBackends(t, loadRules(t)["SkyWalkingBackendUnavailable"].Expr, sometimes); len(fired) > 0 {
 		t.Errorf("fires for %v", fired)
 	}
 }
 
 // ask evaluates an expression at the end of the twenty minutes and gives the backend of each result.
-func ask(t *testing.T, expression, series string) []string {
+func firingBackends(t *testing.T, expression, series string) []string {
 	t.Helper()
 	storage := promqltest.LoadedStorage(t, "load 1m\n"+indented(series))
 	engine := promqltest.NewTestEngine(t, false, 5*time.Minute, 100_000)
@@ -113,7 +113,7 @@ func ask(t *testing.T, expression, series string) []string {
 }
 
 // changed replaces series, or leaves out those whose name begins a line with a dash.
-func changed(series, changes string) string {
+func replaceSeries(series, changes string) string {
 	lines := strings.Split(strings.TrimSpace(series), "\n")
 	for _, change := range strings.Split(strings.TrimSpace(changes), "\n") {
 		name, leave := strings.CutPrefix(change, "-")

@@ -22,7 +22,7 @@ const (
 var promql = parser.NewParser(parser.Options{})
 
 // rules are the alerts of the chart, as Prometheus itself reads them.
-func rules(t *testing.T) map[string]rulefmt.Rule {
+func loadRules(t *testing.T) map[string]rulefmt.Rule {
 	t.Helper()
 	found := map[string]rulefmt.Rule{}
 	files, _ := filepath.Glob(chart + "/alerts/*.yaml")
@@ -44,7 +44,7 @@ func rules(t *testing.T) map[string]rulefmt.Rule {
 }
 
 // queries are the expressions of the dashboard by the titles of their panels, Grafana's variables put in.
-func queries(t *testing.T) map[string][]string {
+func loadPanelQueries(t *testing.T) map[string][]string {
 	t.Helper()
 	variables := strings.NewReplacer("$__rate_interval", "5m", "$backend", ".*")
 	found := map[string][]string{}

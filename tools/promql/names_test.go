@@ -13,13 +13,13 @@ import (
 )
 
 // ofTheScrape are the labels that Prometheus adds to every series.
-var ofTheScrape = []string{"job", "instance"}
+var scrapeLabels = []string{"job", "instance"}
 
 // ofTheProcess are the metrics of prometheus-client's own collector.
-var ofTheProcess = []string{"process_resident_memory_bytes", "process_cpu_seconds_total"}
+var processMetrics = []string{"process_resident_memory_bytes", "process_cpu_seconds_total"}
 
 // shown are the series of the service: name, then label, then values.
-func shown(t *testing.T) map[string]map[string][]string {
+func loadExposedSeries(t *testing.T) map[string]map[string][]string {
 	t.Helper()
 	file, err := os.Open(metrics)
 	if err != nil {
@@ -49,7 +49,7 @@ func shown(t *testing.T) map[string]map[string][]string {
 			}
 		}
 	}
-	for _, name := range ofTheProcess {
+	for _, name := range processMetrics {
 		found[name] = map[string][]string{}
 	}
 	return found
@@ -63,9 +63,9 @@ func suffixes(kind string) []string {
 }
 
 func TestEveryNameLabelAndValueIsOneThatTheServiceShows(t *testing.T) {
-	series := shown(t)
-	expressions := queries(t)
-	for name, rule := range rules(t) {
+	series := loadExposedSeries(t)
+	expressions := loadPanelQueries(t)
+	for name, rule := range loadRules(t) {
 		expressions[name] = append(expressions[name], rule.Expr)
 	}
 	for where, written := range expressions {
@@ -75,14 +75,14 @@ func TestEveryNameLabelAndValueIsOneThatTheServiceShows(t *testing.T) {
 				t.Errorf("%s: %v", where, err)
 				continue
 			}
-			check(t, where, tree, series)
+			checkExpression(t, where, tree, series)
 		}
 	}
 }
 
-func check(t *testing.T, where string, tree parser.Expr, series map[string]map[string][]string) {
+func checkExpression(t *testing.T, where string, tree parser.Expr, series map[string]map[string][]string) {
 	t.Helper()
-	known := slices.Clone(ofTheScrape)
+	known := slices.Clone(scrapeLabels)
 	parser.Inspect(tree, func(node parser.Node, _ []parser.Node) error {
 		selector, ok := node.(*parser.VectorSelector)
 		if !ok {
@@ -125,21 +125,21 @@ func checkMatcher(t *testing.T, where, name string, matcher *labels.Matcher, val
 	if matcher.Name == labels.MetricName {
 		return
 	}
-	those, ok := values[matcher.Name]
+	known, ok := values[matcher.Name]
 	if !ok {
 		t.Errorf("%s: %s has no label %s", where, name, matcher.Name)
 		return
 	}
 	// `a|b` has to name values that there are, one by one; so has what is not wanted.
 	for _, value := range strings.Split(matcher.Value, "|") {
-		if matcher.Name != "backend" && !slices.Contains(those, value) {
+		if matcher.Name != "backend" && !slices.Contains(known, value) {
 			t.Errorf("%s: %s of %s is never %q", where, matcher.Name, name, value)
 		}
 	}
 }
 
 func TestAnExpressionWithAWrongNameIsFound(t *testing.T) {
-	series := shown(t)
+	series := loadExposedSeries(t)
 	for _, wrong := range []string{
 		`sum(skywalking_analysis_measurement_total)`,
 		`sum by (phases) (skywalking_analysis_measurements_total)`,
@@ -152,7 +152,7 @@ func TestAnExpressionWithAWrongNameIsFound(t *testing.T) {
 			t.Fatal(err)
 		}
 		inner := &testing.T{}
-		check(inner, "here", tree, series)
+		checkExpression(inner, "here", tree, series)
 		if !inner.Failed() {
 			t.Errorf("%s passed", wrong)
 		}

@@ -31,13 +31,13 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	if err := command(ctx, os.Args[1:]); err != nil {
+	if err := run(ctx, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "argo-bench:", err)
 		os.Exit(1)
 	}
 }
 
-func command(ctx context.Context, args []string) error {
+func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
 		return errors.New("say oap, echo or load")
 	}
@@ -77,7 +77,7 @@ func echo() {
 
 func load(args []string) error {
 	flags := flag.NewFlagSet("load", flag.ExitOnError)
-	side := flags.String("side", "", "ours, echo, built-in, bare or service")
+	systemName := flags.String("side", "", "ours, echo, built-in, bare or service")
 	bridge := flags.String("bridge", "", "`path` of our plugin (ours)")
 	socket := flags.String("socket", "", "`path` of our service's socket (ours, service)")
 	address := flags.String("oap", "", "`url` of the OAP (built-in, bare)")
@@ -90,14 +90,14 @@ func load(args []string) error {
 		return err
 	}
 	defer os.RemoveAll(home)
-	var bearer bench.Side
-	switch *side {
+	var system bench.System
+	switch *systemName {
 	case "ours":
 		binary, err := filepath.Abs(*bridge)
 		if err != nil {
 			return err
 		}
-		bearer = bench.Plugin("skywalking/metrics")
+		system = bench.Plugin("skywalking/metrics")
 		defer argohost.Close()
 		if err := install(home, "skywalking/metrics", binary, "--socket="+*socket); err != nil {
 			return err
@@ -107,31 +107,31 @@ func load(args []string) error {
 		if err != nil {
 			return err
 		}
-		bearer = bench.Plugin("bench/echo")
+		system = bench.Plugin("bench/echo")
 		defer argohost.Close()
 		if err := install(home, "bench/echo", self, "echo"); err != nil {
 			return err
 		}
 	case "built-in":
-		bearer = bench.BuiltIn(*address)
+		system = bench.BuiltIn(*address)
 	case "bare":
-		bearer = bench.NewBare(*address)
+		system = bench.NewBare(*address)
 	case "service":
 		service, err := bench.NewService("unix:" + *socket)
 		if err != nil {
 			return err
 		}
-		bearer = service
+		system = service
 	default:
-		return fmt.Errorf("--side %q: say ours, echo, built-in, bare or service", *side)
+		return fmt.Errorf("--side %q: say ours, echo, built-in, bare or service", *systemName)
 	}
-	lines, answers := bufio.NewScanner(os.Stdin), json.NewEncoder(os.Stdout)
+	lines, results := bufio.NewScanner(os.Stdin), json.NewEncoder(os.Stdout)
 	for lines.Scan() {
-		var wanted bench.Load
-		if err := json.Unmarshal(lines.Bytes(), &wanted); err != nil {
+		var next bench.Load
+		if err := json.Unmarshal(lines.Bytes(), &next); err != nil {
 			return fmt.Errorf("load: %w", err)
 		}
-		if err := answers.Encode(wanted.On(bearer)); err != nil {
+		if err := results.Encode(next.Run(system)); err != nil {
 			return err
 		}
 	}

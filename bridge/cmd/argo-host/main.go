@@ -29,21 +29,21 @@ import (
 	"github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/internal/argohost"
 )
 
-type repeated []string
+type stringList []string
 
-func (r *repeated) String() string         { return fmt.Sprint(*r) }
-func (r *repeated) Set(value string) error { *r = append(*r, value); return nil }
+func (r *stringList) String() string         { return fmt.Sprint(*r) }
+func (r *stringList) Set(value string) error { *r = append(*r, value); return nil }
 
 func main() {
-	if err := host(); err != nil {
+	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "argo-host:", err)
 		os.Exit(1)
 	}
 }
 
-func host() error {
+func run() error {
 	var binary, name string
-	var args repeated
+	var args stringList
 	flag.StringVar(&binary, "plugin-binary", "", "`path` of the plugin")
 	flag.StringVar(&name, "plugin-name", "skywalking/metrics", "its name under provider.plugin")
 	flag.Var(&args, "arg", "argument of the plugin; repeat it for more")
@@ -70,20 +70,20 @@ func host() error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	signal.Ignore(syscall.SIGPIPE) // a reader that is gone is an error to end with, not a death that leaves the plugin behind
-	return converse(ctx, os.Stdin, os.Stdout)
+	return serveRequests(ctx, os.Stdin, os.Stdout)
 }
 
 // converse answers until stdin ends, and then finishes what it began. A signal, or a reader that is gone, ends it at
 // once.
-func converse(signalled context.Context, in io.Reader, out io.Writer) error {
-	ctx, giveUp := context.WithCancelCause(signalled)
-	defer giveUp(nil)
+func serveRequests(signalled context.Context, in io.Reader, out io.Writer) error {
+	ctx, cancel := context.WithCancelCause(signalled)
+	defer cancel(nil)
 	var writing sync.Mutex
-	say := func(answer argohost.Answer) {
+	writeResponse := func(response argohost.Response) {
 		writing.Lock()
 		defer writing.Unlock()
-		if err := json.NewEncoder(out).Encode(answer); err != nil {
-			giveUp(fmt.Errorf("answer: %w", err))
+		if err := json.NewEncoder(out).Encode(response); err != nil {
+			cancel(fmt.Errorf("answer: %w", err))
 		}
 	}
 	done := make(chan error, 1)
@@ -97,10 +97,10 @@ func converse(signalled context.Context, in io.Reader, out io.Writer) error {
 			}
 			var request argohost.Request
 			if err := json.Unmarshal(lines.Bytes(), &request); err != nil {
-				say(argohost.Answer{ID: request.ID, Error: fmt.Sprintf("request: %v", err), Done: true})
+				writeResponse(argohost.Response{ID: request.ID, Error: fmt.Sprintf("request: %v", err), Done: true})
 				continue
 			}
-			calls.Go(func() { argohost.Do(ctx, request, say) })
+			calls.Go(func() { argohost.Execute(ctx, request, writeResponse) })
 		}
 		calls.Wait()
 		done <- lines.Err()

@@ -67,7 +67,7 @@ func TestAReaderThatIsGoneEndsTheHostAndItsPlugin(t *testing.T) {
 	answer, err := bufio.NewReader(reading).ReadString('\n')
 	require.NoError(t, err)
 	require.Contains(t, answer, `"type":"SkyWalking"`)
-	plugins := pluginsBelow(t, home)
+	plugins := findProcesses(t, home)
 	require.Len(t, plugins, 1)
 	defer func() { _ = syscall.Kill(plugins[0], syscall.SIGKILL) }()
 
@@ -83,14 +83,14 @@ func TestAReaderThatIsGoneEndsTheHostAndItsPlugin(t *testing.T) {
 	}
 	require.Equal(t, 1, host.ProcessState.ExitCode(), "it ends by itself: %s", host.ProcessState)
 	require.Contains(t, stderr.String(), "argo-host: answer: write /dev/stdout: broken pipe")
-	require.Empty(t, pluginsBelow(t, home))
+	require.Empty(t, findProcesses(t, home))
 	left, err := os.ReadDir(home)
 	require.NoError(t, err)
 	require.Empty(t, left)
 }
 
 // pluginsBelow finds the processes whose program lies below a folder.
-func pluginsBelow(t *testing.T, folder string) (found []int) {
+func findProcesses(t *testing.T, folder string) (found []int) {
 	t.Helper()
 	programs, err := filepath.Glob("/proc/[0-9]*/exe")
 	require.NoError(t, err)

@@ -42,7 +42,7 @@ func Install(plugins ...types.PluginItem) error {
 	if _, err := config.InitializeConfig(client, defaults.DefaultRolloutsConfigMapName); err != nil {
 		return err
 	}
-	return plugin.DownloadPlugins(noDownload{}, client)
+	return plugin.DownloadPlugins(rejectDownloads{}, client)
 }
 
 // Close ends the plugin processes as the controller does when it stops.
@@ -59,7 +59,7 @@ type Request struct {
 }
 
 // Answer is what came of it. A loop answers more than once; the last answer has Done.
-type Answer struct {
+type Response struct {
 	ID          json.RawMessage       `json:"id"`
 	Measurement *v1alpha1.Measurement `json:"measurement,omitempty"`
 	Metadata    map[string]string     `json:"metadata,omitempty"`
@@ -70,47 +70,47 @@ type Answer struct {
 }
 
 // Do makes the calls of a request and hands each answer to say.
-func Do(ctx context.Context, request Request, say func(Answer)) {
+func Execute(ctx context.Context, request Request, emit func(Response)) {
 	began := time.Now()
-	answer := func(a Answer) {
+	respond := func(a Response) {
 		a.ID, a.ElapsedMs = request.ID, float64(time.Since(began).Microseconds())/1000
-		say(a)
+		emit(a)
 	}
-	if err := do(ctx, request, answer); err != nil {
-		answer(Answer{Error: err.Error(), Done: true})
+	if err := execute(ctx, request, respond); err != nil {
+		respond(Response{Error: err.Error(), Done: true})
 	}
 }
 
-func do(ctx context.Context, request Request, answer func(Answer)) error {
-	resolved, err := resolve(request.Run, request.Metric)
+func execute(ctx context.Context, request Request, respond func(Response)) error {
+	resolved, err := resolveArgs(request.Run, request.Metric)
 	if err != nil {
 		return err
 	}
 	request.Metric = resolved
-	provider, err := providerOf(request)
+	provider, err := newProvider(request)
 	if err != nil {
 		return err
 	}
-	measured := func(m v1alpha1.Measurement) { answer(Answer{Measurement: &m, Done: true}) }
+	respondMeasurement := func(m v1alpha1.Measurement) { respond(Response{Measurement: &m, Done: true}) }
 	switch request.Op {
 	case "run", "builtin":
-		measured(provider.Run(request.Run, request.Metric))
+		respondMeasurement(provider.Run(request.Run, request.Metric))
 	case "resume":
-		measured(provider.Resume(request.Run, request.Metric, request.Measurement))
+		respondMeasurement(provider.Resume(request.Run, request.Metric, request.Measurement))
 	case "terminate":
-		measured(provider.Terminate(request.Run, request.Metric, request.Measurement))
+		respondMeasurement(provider.Terminate(request.Run, request.Metric, request.Measurement))
 	case "loop":
-		return follow(ctx, provider, request, answer)
+		return runUntilFinished(ctx, provider, request, respond)
 	case "gc":
 		err := provider.GarbageCollect(request.Run, request.Metric, request.Limit)
 		if err == nil {
-			answer(Answer{Done: true})
+			respond(Response{Done: true})
 		}
 		return err
 	case "metadata":
-		answer(Answer{Metadata: provider.GetMetadata(request.Metric), Done: true})
+		respond(Response{Metadata: provider.GetMetadata(request.Metric), Done: true})
 	case "type":
-		answer(Answer{Type: provider.Type(), Done: true})
+		respond(Response{Type: provider.Type(), Done: true})
 	default:
 		return fmt.Errorf("op %q: want run, resume, terminate, loop, gc, metadata, type or builtin", request.Op)
 	}
@@ -119,10 +119,10 @@ func do(ctx context.Context, request Request, answer func(Answer)) error {
 
 // follow runs a measurement and resumes it at its ResumeAt until it is finished. As the controller does, it builds
 // the provider for every call: that is what notices a plugin process that ended.
-func follow(ctx context.Context, provider metric.Provider, request Request, answer func(Answer)) error {
+func runUntilFinished(ctx context.Context, provider metric.Provider, request Request, respond func(Response)) error {
 	m := provider.Run(request.Run, request.Metric)
 	for !m.Phase.Completed() {
-		answer(Answer{Measurement: m.DeepCopy()})
+		respond(Response{Measurement: m.DeepCopy()})
 		if m.ResumeAt == nil {
 			return fmt.Errorf("phase %q without resumeAt: Argo would not go on with it", m.Phase)
 		}
@@ -131,21 +131,21 @@ func follow(ctx context.Context, provider metric.Provider, request Request, answ
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		next, err := providerOf(request)
+		next, err := newProvider(request)
 		if err != nil {
 			return err
 		}
-		if m, err = stored(m); err != nil {
+		if m, err = roundTripJSON(m); err != nil {
 			return err
 		}
 		m = next.Resume(request.Run, request.Metric, m)
 	}
-	answer(Answer{Measurement: &m, Done: true})
+	respond(Response{Measurement: &m, Done: true})
 	return nil
 }
 
 // stored is a measurement as it comes back from the API server: whole seconds, among other things.
-func stored(m v1alpha1.Measurement) (out v1alpha1.Measurement, err error) {
+func roundTripJSON(m v1alpha1.Measurement) (out v1alpha1.Measurement, err error) {
 	text, err := json.Marshal(m)
 	if err != nil {
 		return out, err
@@ -153,7 +153,7 @@ func stored(m v1alpha1.Measurement) (out v1alpha1.Measurement, err error) {
 	return out, json.Unmarshal(text, &out)
 }
 
-func resolve(run *v1alpha1.AnalysisRun, metric v1alpha1.Metric) (v1alpha1.Metric, error) {
+func resolveArgs(run *v1alpha1.AnalysisRun, metric v1alpha1.Metric) (v1alpha1.Metric, error) {
 	if run == nil || len(run.Spec.Args) == 0 {
 		return metric, nil
 	}
@@ -164,7 +164,7 @@ func resolve(run *v1alpha1.AnalysisRun, metric v1alpha1.Metric) (v1alpha1.Metric
 	return *resolved, nil
 }
 
-func providerOf(request Request) (metric.Provider, error) {
+func newProvider(request Request) (metric.Provider, error) {
 	if request.Op != "builtin" {
 		return metricplugin.NewRpcPlugin(request.Metric)
 	}
@@ -179,8 +179,8 @@ func providerOf(request Request) (metric.Provider, error) {
 }
 
 // noDownload refuses: the binary under test lies on this machine.
-type noDownload struct{}
+type rejectDownloads struct{}
 
-func (noDownload) Get(url string, _ http.Header) (*http.Response, error) {
+func (rejectDownloads) Get(url string, _ http.Header) (*http.Response, error) {
 	return nil, fmt.Errorf("%s: %w", url, os.ErrPermission)
 }

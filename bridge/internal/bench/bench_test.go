@@ -14,20 +14,20 @@ import (
 )
 
 func TestNoUncachedQuestionIsAskedTwice(t *testing.T) {
-	asked, questions := map[question]bool{}, Questions{Services: 100}
-	for number := range 10 * 100 * len(kinds) {
-		asked[questions.at(number)] = true
+	asked, questions := map[workItem]bool{}, Workload{Services: 100}
+	for number := range 10 * 100 * len(metricKinds) {
+		asked[questions.item(number)] = true
 	}
-	require.Len(t, asked, 10*100*len(kinds))
+	require.Len(t, asked, 10*100*len(metricKinds))
 }
 
 func TestTheTwoPercentilesOfAServiceAreOneReadOnlyWhereQuestionsAreShared(t *testing.T) {
-	pair := func(q Questions) bool {
-		return q.at(2).minutes == q.at(3).minutes && q.at(2).service == q.at(3).service
+	pair := func(q Workload) bool {
+		return q.item(2).minutes == q.item(3).minutes && q.item(2).service == q.item(3).service
 	}
-	require.Equal(t, "latency-p50 latency-p99", kinds[2].name+" "+kinds[3].name)
-	require.True(t, pair(Questions{Shared: true, Services: 50}))
-	require.False(t, pair(Questions{Services: 50}))
+	require.Equal(t, "latency-p50 latency-p99", metricKinds[2].name+" "+metricKinds[3].name)
+	require.True(t, pair(Workload{Shared: true, Services: 50}))
+	require.False(t, pair(Workload{Services: 50}))
 }
 
 func TestTheOAPTakesItsPriceAndAnswersNoMoreAtATimeThanItHasWorkers(t *testing.T) {
@@ -36,19 +36,19 @@ func TestTheOAPTakesItsPriceAndAnswersNoMoreAtATimeThanItHasWorkers(t *testing.T
 		began := time.Now()
 		var asking sync.WaitGroup
 		for range 40 {
-			asking.Go(func() { ask(t, oap, `query { getTimeInfo { timezone currentTimestamp } }`, "") })
+			asking.Go(func() { postQuery(t, oap, `query { getTimeInfo { timezone currentTimestamp } }`, "") })
 		}
 		asking.Wait()
 		require.Equal(t, 60*time.Millisecond, time.Since(began))
-		counted := oap.settings.Load().counted()
+		counted := oap.state.Load().counters()
 		require.Equal(t, map[string]int{"time": 40}, counted.Requests)
-		require.Equal(t, []float64{40, 60}, []float64{counted.Own.P50, counted.Own.Max})
+		require.Equal(t, []float64{40, 60}, []float64{counted.ServiceTime.P50, counted.ServiceTime.Max})
 	})
 }
 
 func TestTheOAPAnswersOneBucketForEveryMinuteAsked(t *testing.T) {
 	oap := NewOAP(Settings{})
-	answer := ask(t, oap, `query q($duration: Duration!, $e: String!) {
+	answer := postQuery(t, oap, `query q($duration: Duration!, $e: String!) {
 		old: readMetricsValues(condition: {name: "service_apdex", entity: {scope: Service}}, duration: $duration) { label }
 		present: readMetricsValues(condition: {name: "service_apdex"}, duration: $duration) { values { isEmptyValue } }
 		e: execExpression(expression: $e, entity: {}, duration: $duration) { type } }`,
@@ -64,11 +64,11 @@ func TestTheOAPAnswersOneBucketForEveryMinuteAsked(t *testing.T) {
 
 func TestALoadMeasuresEveryMetricOfEveryRunOnceAndCountsWhatCameOfIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		side := &sleepy{seen: map[string]int{}}
-		borne := Load{Questions: Questions{Services: 1000}, Workers: 3, Metrics: 5, Runs: 7}.On(side)
+		side := &sleepingSystem{seen: map[string]int{}}
+		borne := Load{Workload: Workload{Services: 1000}, Workers: 3, Metrics: 5, Runs: 7}.Run(side)
 		require.Len(t, side.seen, 7*5)
 		require.Equal(t, map[v1alpha1.AnalysisPhase]int{"Successful": 28, "Failed": 7}, borne.Phases)
-		require.Equal(t, "as scripted", borne.Unlike)
+		require.Equal(t, "as scripted", borne.UnexpectedMessage)
 		require.Equal(t, 35, borne.Took.Count)
 		require.InDelta(t, 1000, borne.Took.P99, 0.001, "the metrics of a run are measured in parallel")
 		require.InDelta(t, 3, borne.Seconds, 0.001, "seven runs by three workers")
@@ -80,11 +80,11 @@ func TestQuantilesAreOfWhatWasMeasured(t *testing.T) {
 	for number := range 100 {
 		durations = append(durations, time.Duration(100-number)*time.Millisecond)
 	}
-	require.Equal(t, Quantiles{Count: 100, Mean: 50.5, P50: 50, P90: 90, P99: 99, Max: 100}, quantilesOf(durations))
-	require.Equal(t, Quantiles{}, quantilesOf(nil))
+	require.Equal(t, Quantiles{Count: 100, Mean: 50.5, P50: 50, P90: 90, P99: 99, Max: 100}, computeQuantiles(durations))
+	require.Equal(t, Quantiles{}, computeQuantiles(nil))
 }
 
-func ask(t *testing.T, oap *OAP, query, variables string) string {
+func postQuery(t *testing.T, oap *OAP, query, variables string) string {
 	t.Helper()
 	request := map[string]any{"query": query}
 	if variables != "" {
@@ -92,21 +92,21 @@ func ask(t *testing.T, oap *OAP, query, variables string) string {
 	}
 	body, err := json.Marshal(request)
 	require.NoError(t, err)
-	answer := httptest.NewRecorder()
-	oap.graphql(answer, httptest.NewRequest("POST", "/graphql", strings.NewReader(string(body))))
-	require.Equal(t, 200, answer.Code, answer.Body)
-	return answer.Body.String()
+	response := httptest.NewRecorder()
+	oap.graphql(response, httptest.NewRequest("POST", "/graphql", strings.NewReader(string(body))))
+	require.Equal(t, 200, response.Code, response.Body)
+	return response.Body.String()
 }
 
 // sleepy takes a second for every measurement, and fails one metric of each run.
-type sleepy struct {
+type sleepingSystem struct {
 	mu   sync.Mutex
 	seen map[string]int
 }
 
-func (s *sleepy) Metric(q question) v1alpha1.Metric { return q.plugin("sleepy") }
+func (s *sleepingSystem) Metric(i workItem) v1alpha1.Metric { return i.pluginMetric("sleepy") }
 
-func (s *sleepy) Measure(_ *v1alpha1.AnalysisRun, metric v1alpha1.Metric, _ bool) v1alpha1.Measurement {
+func (s *sleepingSystem) Measure(_ *v1alpha1.AnalysisRun, metric v1alpha1.Metric, _ bool) v1alpha1.Measurement {
 	time.Sleep(time.Second)
 	s.mu.Lock()
 	defer s.mu.Unlock()

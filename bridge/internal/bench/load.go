@@ -12,7 +12,7 @@ import (
 // Load is what is asked of a side: runs, so many at the same time, each with its metrics in parallel, as Argo's
 // analysis workers do it. It ends after Runs or after Seconds, whichever is given.
 type Load struct {
-	Questions
+	Workload
 	// Workers is how many runs are measured at the same time.
 	Workers int `json:"workers"`
 	// Metrics of a run, measured in parallel.
@@ -26,75 +26,75 @@ type Load struct {
 }
 
 // Borne is what came of a load.
-type Borne struct {
+type LoadResult struct {
 	Took    Quantiles                      `json:"took"`
 	Seconds float64                        `json:"seconds"`
 	Phases  map[v1alpha1.AnalysisPhase]int `json:"phases"`
 	// CPUSeconds of this process, its plugin not included.
 	CPUSeconds float64 `json:"cpuSeconds"`
 	// Unlike is the message of a measurement that was not Successful.
-	Unlike string `json:"unlike,omitempty"`
+	UnexpectedMessage string `json:"unlike,omitempty"`
 }
 
 // On puts the load on a side.
-func (l Load) On(side Side) Borne {
+func (l Load) Run(system System) LoadResult {
 	var next atomic.Int64
-	cpu, began := cpuSeconds(), time.Now()
-	until := began.Add(time.Duration(l.Seconds * float64(time.Second)))
-	accounts := make([]account, l.Workers)
+	cpu, started := cpuSeconds(), time.Now()
+	deadline := started.Add(time.Duration(l.Seconds * float64(time.Second)))
+	results := make([]workerResult, l.Workers)
 	var workers sync.WaitGroup
 	for worker := range l.Workers {
 		workers.Go(func() {
 			for {
 				number := int(next.Add(1)) - 1
-				if l.Runs > 0 && number >= l.Runs || l.Seconds > 0 && time.Now().After(until) {
+				if l.Runs > 0 && number >= l.Runs || l.Seconds > 0 && time.Now().After(deadline) {
 					return
 				}
-				l.measure(side, number, &accounts[worker])
+				l.measure(system, number, &results[worker])
 			}
 		})
 	}
 	workers.Wait()
-	borne := Borne{Seconds: time.Since(began).Seconds(), Phases: map[v1alpha1.AnalysisPhase]int{}}
-	borne.CPUSeconds = cpuSeconds() - cpu
+	result := LoadResult{Seconds: time.Since(started).Seconds(), Phases: map[v1alpha1.AnalysisPhase]int{}}
+	result.CPUSeconds = cpuSeconds() - cpu
 	var took []time.Duration
-	for _, one := range accounts {
-		took = append(took, one.took...)
-		for _, m := range one.measured {
-			borne.Phases[m.Phase]++
+	for _, r := range results {
+		took = append(took, r.took...)
+		for _, m := range r.measured {
+			result.Phases[m.Phase]++
 			if m.Phase != v1alpha1.AnalysisPhaseSuccessful {
-				borne.Unlike = m.Message
+				result.UnexpectedMessage = m.Message
 			}
 		}
 	}
-	borne.Took = quantilesOf(took)
-	return borne
+	result.Took = computeQuantiles(took)
+	return result
 }
 
 // account of one worker.
-type account struct {
+type workerResult struct {
 	took     []time.Duration
 	measured []v1alpha1.Measurement
 }
 
-func (l Load) measure(side Side, number int, account *account) {
+func (l Load) measure(system System, number int, result *workerResult) {
 	metrics := make([]v1alpha1.Metric, l.Metrics)
-	for at := range metrics {
-		metrics[at] = side.Metric(l.at(number*l.Metrics + at))
+	for i := range metrics {
+		metrics[i] = system.Metric(l.item(number*l.Metrics + i))
 	}
 	run := analysisRun(number, metrics)
 	took, measured := make([]time.Duration, l.Metrics), make([]v1alpha1.Measurement, l.Metrics)
 	var parallel sync.WaitGroup
-	for at, metric := range metrics {
+	for i, metric := range metrics {
 		parallel.Go(func() {
-			began := time.Now()
-			measured[at] = side.Measure(run, metric, l.First)
-			took[at] = time.Since(began)
+			started := time.Now()
+			measured[i] = system.Measure(run, metric, l.First)
+			took[i] = time.Since(started)
 		})
 	}
 	parallel.Wait()
-	account.took = append(account.took, took...)
-	account.measured = append(account.measured, measured...)
+	result.took = append(result.took, took...)
+	result.measured = append(result.measured, measured...)
 }
 
 func cpuSeconds() float64 {

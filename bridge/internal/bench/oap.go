@@ -25,34 +25,34 @@ type Settings struct {
 }
 
 // Counted is what the OAP saw since its settings changed.
-type Counted struct {
+type Counters struct {
 	// Requests by what they ask: read, time, schema, services, metrics.
 	Requests map[string]int `json:"requests"`
 	// Own is the time from a request's arrival to its answer, waiting for a worker included.
-	Own Quantiles `json:"own"`
+	ServiceTime Quantiles `json:"own"`
 }
 
 // OAP answers the questions of the bench's metrics in SkyWalking's form, at a fixed price.
 type OAP struct {
-	answers  *answers
-	settings atomic.Pointer[settled]
+	responder *responder
+	state     atomic.Pointer[oapState]
 }
 
 // settled is one set of settings with its own account, so that a late answer counts where it began.
-type settled struct {
+type oapState struct {
 	Settings
 	workers  chan struct{}
 	services string
 
-	mu       sync.Mutex
-	requests map[string]int
-	own      []time.Duration
+	mu        sync.Mutex
+	requests  map[string]int
+	durations []time.Duration
 }
 
 // NewOAP gives an OAP with these settings.
 func NewOAP(settings Settings) *OAP {
-	oap := &OAP{answers: newAnswers()}
-	oap.settle(settings)
+	oap := &OAP{responder: newResponder()}
+	oap.apply(settings)
 	return oap
 }
 
@@ -67,10 +67,10 @@ func (o *OAP) Serve(ctx context.Context, listener net.Listener) error {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		o.settle(settings)
+		o.apply(settings)
 	})
 	mux.HandleFunc("GET /counted", func(w http.ResponseWriter, _ *http.Request) {
-		_ = json.NewEncoder(w).Encode(o.settings.Load().counted())
+		_ = json.NewEncoder(w).Encode(o.state.Load().counters())
 	})
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute}
 	context.AfterFunc(ctx, func() { server.Close() })
@@ -80,16 +80,16 @@ func (o *OAP) Serve(ctx context.Context, listener net.Listener) error {
 	return nil
 }
 
-func (o *OAP) settle(settings Settings) {
-	next := &settled{Settings: settings, services: servicesAnswer(settings.Services), requests: map[string]int{}}
+func (o *OAP) apply(settings Settings) {
+	next := &oapState{Settings: settings, services: servicesResponse(settings.Services), requests: map[string]int{}}
 	if settings.Workers > 0 {
 		next.workers = make(chan struct{}, settings.Workers)
 	}
-	o.settings.Store(next)
+	o.state.Store(next)
 }
 
 func (o *OAP) graphql(w http.ResponseWriter, r *http.Request) {
-	began, settings := time.Now(), o.settings.Load()
+	started, settings := time.Now(), o.state.Load()
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return
@@ -99,25 +99,25 @@ func (o *OAP) graphql(w http.ResponseWriter, r *http.Request) {
 		defer func() { <-settings.workers }()
 	}
 	time.Sleep(time.Duration(settings.DelayMs * float64(time.Millisecond)))
-	kind, answer, err := o.answers.to(body, settings.services)
+	kind, response, err := o.responder.respond(body, settings.services)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(answer)
-	settings.count(kind, time.Since(began))
+	_, _ = w.Write(response)
+	settings.record(kind, time.Since(started))
 }
 
-func (s *settled) count(kind string, took time.Duration) {
+func (s *oapState) record(kind string, took time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.requests[kind]++
-	s.own = append(s.own, took)
+	s.durations = append(s.durations, took)
 }
 
-func (s *settled) counted() Counted {
+func (s *oapState) counters() Counters {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return Counted{Requests: s.requests, Own: quantilesOf(s.own)}
+	return Counters{Requests: s.requests, ServiceTime: computeQuantiles(s.durations)}
 }

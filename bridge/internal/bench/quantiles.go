@@ -17,13 +17,13 @@ type Quantiles struct {
 }
 
 // quantilesOf takes the smallest duration that so many are not longer than (nearest rank).
-func quantilesOf(durations []time.Duration) Quantiles {
+func computeQuantiles(durations []time.Duration) Quantiles {
 	if len(durations) == 0 {
 		return Quantiles{}
 	}
 	sorted, sum := slices.Sorted(slices.Values(durations)), time.Duration(0)
-	for _, one := range sorted {
-		sum += one
+	for _, d := range sorted {
+		sum += d
 	}
 	ms := func(d time.Duration) float64 { return math.Round(float64(d)/float64(time.Microsecond)) / 1000 }
 	rank := func(q float64) float64 { return ms(sorted[int(math.Ceil(q*float64(len(sorted))))-1]) }

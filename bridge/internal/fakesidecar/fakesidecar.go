@@ -39,10 +39,10 @@ type Sidecar struct {
 	OnResume   func(context.Context, *contractv1.ResumeRequest) (*contractv1.Measurement, error)
 	OnMetadata func(context.Context, *contractv1.GetMetadataRequest) (map[string]string, error)
 
-	mu     sync.Mutex
-	seen   map[string][]any
-	server *grpc.Server
-	open   atomic.Int64
+	mu       sync.Mutex
+	received map[string][]any
+	server   *grpc.Server
+	open     atomic.Int64
 }
 
 // New gives a sidecar that does not run yet.
@@ -53,7 +53,7 @@ func New(t testing.TB) *Sidecar {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Sidecar{Socket: filepath.Join(home, "s"), seen: map[string][]any{}}
+	s := &Sidecar{Socket: filepath.Join(home, "s"), received: map[string][]any{}}
 	t.Cleanup(func() { s.Kill(); os.RemoveAll(home) })
 	return s
 }
@@ -73,7 +73,7 @@ func (s *Sidecar) Start(t testing.TB) *Sidecar {
 	if s.Address != "" {
 		s.Address = listener.Addr().String()
 	}
-	options := []grpc.ServerOption{grpc.StatsHandler(connections{&s.open})}
+	options := []grpc.ServerOption{grpc.StatsHandler(connectionCounter{&s.open})}
 	if s.Credentials != nil {
 		options = append(options, grpc.Creds(s.Credentials))
 	}
@@ -98,39 +98,39 @@ func (s *Sidecar) Kill() {
 }
 
 // Seen gives the requests of one method so far, oldest first.
-func Seen[Request any](s *Sidecar, method string) []Request {
+func Received[Request any](s *Sidecar, method string) []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var requests []Request
-	for _, request := range s.seen[method] {
+	for _, request := range s.received[method] {
 		requests = append(requests, request.(Request))
 	}
 	return requests
 }
 
-func (s *Sidecar) note(method string, request any) {
+func (s *Sidecar) record(method string, request any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.seen[method] = append(s.seen[method], request)
+	s.received[method] = append(s.received[method], request)
 }
 
 // Describe tells the version.
 func (s *Sidecar) Describe(_ context.Context, r *contractv1.DescribeRequest) (*contractv1.DescribeResponse, error) {
-	s.note("Describe", r)
+	s.record("Describe", r)
 	version := s.Version
 	if version == "" {
 		version = "1.0"
 	}
-	told := &contractv1.DescribeResponse{ContractVersion: version, Provider: "fake", Version: "0.0.1"}
+	response := &contractv1.DescribeResponse{ContractVersion: version, Provider: "fake", Version: "0.0.1"}
 	if s.OnDescribe != nil {
-		return told, s.OnDescribe(told)
+		return response, s.OnDescribe(response)
 	}
-	return told, nil
+	return response, nil
 }
 
 // Run answers Successful with the block as the value.
 func (s *Sidecar) Run(ctx context.Context, r *contractv1.RunRequest) (*contractv1.Measurement, error) {
-	s.note("Run", r)
+	s.record("Run", r)
 	if s.OnRun != nil {
 		return s.OnRun(ctx, r)
 	}
@@ -139,7 +139,7 @@ func (s *Sidecar) Run(ctx context.Context, r *contractv1.RunRequest) (*contractv
 
 // Resume answers Successful with the block as the value.
 func (s *Sidecar) Resume(ctx context.Context, r *contractv1.ResumeRequest) (*contractv1.Measurement, error) {
-	s.note("Resume", r)
+	s.record("Resume", r)
 	if s.OnResume != nil {
 		return s.OnResume(ctx, r)
 	}
@@ -148,7 +148,7 @@ func (s *Sidecar) Resume(ctx context.Context, r *contractv1.ResumeRequest) (*con
 
 // Terminate takes note.
 func (s *Sidecar) Terminate(_ context.Context, r *contractv1.TerminateRequest) (*contractv1.Measurement, error) {
-	s.note("Terminate", r)
+	s.record("Terminate", r)
 	return r.GetMeasurement(), nil
 }
 
@@ -156,7 +156,7 @@ func (s *Sidecar) Terminate(_ context.Context, r *contractv1.TerminateRequest) (
 func (s *Sidecar) GarbageCollect(
 	_ context.Context, r *contractv1.GarbageCollectRequest,
 ) (*contractv1.GarbageCollectResponse, error) {
-	s.note("GarbageCollect", r)
+	s.record("GarbageCollect", r)
 	return &contractv1.GarbageCollectResponse{}, nil
 }
 
@@ -164,7 +164,7 @@ func (s *Sidecar) GarbageCollect(
 func (s *Sidecar) GetMetadata(
 	ctx context.Context, r *contractv1.GetMetadataRequest,
 ) (*contractv1.GetMetadataResponse, error) {
-	s.note("GetMetadata", r)
+	s.record("GetMetadata", r)
 	if s.OnMetadata != nil {
 		metadata, err := s.OnMetadata(ctx, r)
 		return &contractv1.GetMetadataResponse{Metadata: metadata}, err
@@ -193,15 +193,15 @@ func Hang(ctx context.Context) error {
 }
 
 // Refuse is a gRPC error of that code.
-func Refuse(code codes.Code, text string) error { return status.Error(code, text) }
+func StatusError(code codes.Code, text string) error { return status.Error(code, text) }
 
 // Connections tells how many bridges are connected.
 func (s *Sidecar) Connections() int { return int(s.open.Load()) }
 
 // connections counts those that are open.
-type connections struct{ open *atomic.Int64 }
+type connectionCounter struct{ open *atomic.Int64 }
 
-func (c connections) HandleConn(_ context.Context, event stats.ConnStats) {
+func (c connectionCounter) HandleConn(_ context.Context, event stats.ConnStats) {
 	switch event.(type) {
 	case *stats.ConnBegin:
 		c.open.Add(1)
@@ -209,6 +209,8 @@ func (c connections) HandleConn(_ context.Context, event stats.ConnStats) {
 		c.open.Add(-1)
 	}
 }
-func (connections) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
-func (connections) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context   { return ctx }
-func (connections) HandleRPC(context.Context, stats.RPCStats)                         {}
+func (connectionCounter) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context {
+	return ctx
+}
+func (connectionCounter) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context { return ctx }
+func (connectionCounter) HandleRPC(context.Context, stats.RPCStats)                       {}

@@ -21,7 +21,7 @@ import (
 )
 
 // holding is the metric "m" with this block.
-func holding(block string) v1alpha1.Metric {
+func metricWithBlock(block string) v1alpha1.Metric {
 	m := *metric.DeepCopy()
 	m.Provider.Plugin["skywalking/metrics"] = json.RawMessage(block)
 	return m
@@ -37,25 +37,25 @@ func TestTheSecretOfOneNamespaceIsNoneOfAnothersBusiness(t *testing.T) {
 	sidecar.OnMetadata = func(_ context.Context, r *contractv1.GetMetadataRequest) (map[string]string, error) {
 		return map[string]string{"query": string(r.GetMetric().GetBlock())}, nil
 	}
-	p, _ := connected(t, sidecar.Start(t))
+	p, _ := newTestPlugin(t, sidecar.Start(t))
 	const block = `{"query":"readMetricsValues"}`
-	ours, theirs := &v1alpha1.AnalysisRun{}, withSecret("readMetricsValues", "", block)
+	ours, theirs := &v1alpha1.AnalysisRun{}, runWithSecretArg("readMetricsValues", "", block)
 	ours.Namespace, theirs.Namespace = "b", "a"
-	theirs.Spec.Args = append(theirs.Spec.Args, withSecret("10000", "", "").Spec.Args[0])
+	theirs.Spec.Args = append(theirs.Spec.Args, runWithSecretArg("10000", "", "").Spec.Args[0])
 	for range 2 {
-		m := p.Run(theirs, holding("{}"))
+		m := p.Run(theirs, metricWithBlock("{}"))
 		require.Equal(t, `"********"`, m.Value)
 		require.Equal(t, "******** gave ********", m.Message)
-		require.Equal(t, map[string]string{"sent": mask}, m.Metadata)
-		require.Contains(t, p.Run(theirs, holding(block)).Message, "SECRET_IN_BLOCK")
-		require.Contains(t, p.GetMetadata(holding(block))["error"], "SECRET_IN_BLOCK")
+		require.Equal(t, map[string]string{"sent": placeholder}, m.Metadata)
+		require.Contains(t, p.Run(theirs, metricWithBlock(block)).Message, "SECRET_IN_BLOCK")
+		require.Contains(t, p.GetMetadata(metricWithBlock(block))["error"], "SECRET_IN_BLOCK")
 
-		m = p.Run(ours, holding(block))
+		m = p.Run(ours, metricWithBlock(block))
 		require.Equal(t, v1alpha1.AnalysisPhaseRunning, m.Phase)
 		require.Equal(t, `{"value":10000}`, m.Value)
 		require.Equal(t, "readMetricsValues gave 10000", m.Message)
 		require.Equal(t, map[string]string{"sent": "readMetricsValues"}, m.Metadata)
-		require.Equal(t, map[string]string{"query": block}, p.GetMetadata(holding(block)))
+		require.Equal(t, map[string]string{"query": block}, p.GetMetadata(metricWithBlock(block)))
 	}
 }
 
@@ -69,29 +69,29 @@ func TestTheRunsOfABurstShareTheExplanationOfAMetricOfOneText(t *testing.T) {
 		}
 		return map[string]string{"query": string(r.GetMetric().GetBlock()), "asked": fmt.Sprint(asked.Add(1))}, nil
 	}
-	p, _ := connected(t, sidecar.Start(t))
+	p, _ := newTestPlugin(t, sidecar.Start(t))
 	for range 3 {
-		require.Equal(t, map[string]string{"query": `{"query":"a"}`, "asked": "1"}, p.GetMetadata(holding(`{"query":"a"}`)))
+		require.Equal(t, map[string]string{"query": `{"query":"a"}`, "asked": "1"}, p.GetMetadata(metricWithBlock(`{"query":"a"}`)))
 	}
-	require.Equal(t, map[string]string{"query": `{"query":"b"}`, "asked": "2"}, p.GetMetadata(holding(`{"query":"b"}`)))
+	require.Equal(t, map[string]string{"query": `{"query":"b"}`, "asked": "2"}, p.GetMetadata(metricWithBlock(`{"query":"b"}`)))
 	failing.Store(true)
-	require.Contains(t, p.GetMetadata(holding(`{"query":"c"}`))["error"], "PROVIDER_ERROR")
+	require.Contains(t, p.GetMetadata(metricWithBlock(`{"query":"c"}`))["error"], "PROVIDER_ERROR")
 	failing.Store(false)
-	require.Equal(t, "3", p.GetMetadata(holding(`{"query":"c"}`))["asked"], "a failure is nothing to remember")
+	require.Equal(t, "3", p.GetMetadata(metricWithBlock(`{"query":"c"}`))["asked"], "a failure is nothing to remember")
 }
 
 func TestAGuessOfAnothersSecretIsNotConfirmed(t *testing.T) {
-	p, log := connected(t, fakesidecar.New(t).Start(t))
+	p, log := newTestPlugin(t, fakesidecar.New(t).Start(t))
 	const secret = "correct-horse-battery"
-	victim := withSecret(secret, "", `{"query":"{{args.token}}"}`)
+	victim := runWithSecretArg(secret, "", `{"query":"{{args.token}}"}`)
 	refused := func() {
-		require.Contains(t, p.Run(victim, holding(`{"query":"`+secret+`"}`)).Message, "SECRET_IN_BLOCK")
-		require.Contains(t, p.GetMetadata(holding(`{"query":"` + secret + `"}`))["error"], "SECRET_IN_BLOCK")
+		require.Contains(t, p.Run(victim, metricWithBlock(`{"query":"`+secret+`"}`)).Message, "SECRET_IN_BLOCK")
+		require.Contains(t, p.GetMetadata(metricWithBlock(`{"query":"` + secret + `"}`))["error"], "SECRET_IN_BLOCK")
 	}
 	told := func(guess string) string {
 		refused()
 		guesser := &v1alpha1.AnalysisRun{ObjectMeta: metav1.ObjectMeta{Namespace: "guesser"}}
-		block := holding(`{"query":"` + guess + `"}`)
+		block := metricWithBlock(`{"query":"` + guess + `"}`)
 		m := p.Run(guesser, block)
 		m.StartedAt, m.FinishedAt = nil, nil
 		all := fmt.Sprint(m, p.GetMetadata(block), p.Terminate(guesser, block, v1alpha1.Measurement{}).Message)
@@ -115,7 +115,7 @@ func TestManyAndLongSecretsKeepWithinTheDeadline(t *testing.T) {
 		m.Message = secrets[9]
 		return m, err
 	}
-	p, _ := connected(t, sidecar.Start(t))
+	p, _ := newTestPlugin(t, sidecar.Start(t))
 	p.options.RunTimeout = 15 * time.Second
 	timed := func(what string, call func()) {
 		began := time.Now()
@@ -126,19 +126,19 @@ func TestManyAndLongSecretsKeepWithinTheDeadline(t *testing.T) {
 
 	asMany := &v1alpha1.AnalysisRun{}
 	for i := range secrets {
-		asMany.Spec.Args = append(asMany.Spec.Args, withSecret(secrets[i], "", "").Spec.Args[0])
+		asMany.Spec.Args = append(asMany.Spec.Args, runWithSecretArg(secrets[i], "", "").Spec.Args[0])
 	}
 	timed("as many as can be, a large answer", func() {
 		m := p.Run(asMany, metric)
 		require.Equal(t, v1alpha1.AnalysisPhaseSuccessful, m.Phase, m.Message)
-		require.Equal(t, mask, m.Message)
-		require.True(t, strings.HasSuffix(m.Value, mask+`"`))
+		require.Equal(t, placeholder, m.Message)
+		require.True(t, strings.HasSuffix(m.Value, placeholder+`"`))
 	})
 
-	tooMany := withSecret("", "", "{}")
+	tooMany := runWithSecretArg("", "", "{}")
 	for i := range 30 {
 		value := strings.Repeat("x", 100<<10) + fmt.Sprint(i)
-		tooMany.Spec.Args = append(tooMany.Spec.Args, withSecret(value, "", "").Spec.Args[0])
+		tooMany.Spec.Args = append(tooMany.Spec.Args, runWithSecretArg(value, "", "").Spec.Args[0])
 	}
 	running := v1alpha1.Measurement{Phase: "Running", StartedAt: &metav1.Time{Time: noon}}
 	timed("30 of 100 KB", func() {
@@ -149,7 +149,7 @@ func TestManyAndLongSecretsKeepWithinTheDeadline(t *testing.T) {
 		require.Equal(t, v1alpha1.AnalysisPhaseInconclusive, p.Terminate(tooMany, metric, running).Phase)
 		require.False(t, p.GarbageCollect(tooMany, metric, 1).HasError())
 	})
-	require.Len(t, fakesidecar.Seen[*contractv1.RunRequest](sidecar, "Run"), 1)
+	require.Len(t, fakesidecar.Received[*contractv1.RunRequest](sidecar, "Run"), 1)
 	require.Equal(t, v1alpha1.AnalysisPhaseSuccessful, p.Run(nil, metric).Phase)
 }
 
@@ -165,17 +165,17 @@ func TestWhatAConnectionToldIsForgottenWithItEvenIfItEndsMeanwhile(t *testing.T)
 		return nil
 	}
 	sidecar.Version = "2.0"
-	p, _ := connected(t, sidecar.Start(t))
+	p, _ := newTestPlugin(t, sidecar.Start(t))
 	require.Eventually(t, func() bool { return strings.HasPrefix(p.Run(nil, metric).Message, "PROVIDER_INCOMPATIBLE") },
 		10*time.Second, 50*time.Millisecond)
-	require.Empty(t, fakesidecar.Seen[*contractv1.RunRequest](sidecar, "Run"))
+	require.Empty(t, fakesidecar.Received[*contractv1.RunRequest](sidecar, "Run"))
 }
 
 func TestABugInTerminateStillPausesAndKeepsTheSecret(t *testing.T) {
-	p, log := connected(t, fakesidecar.New(t).Start(t))
-	p.refused = nil
+	p, log := newTestPlugin(t, fakesidecar.New(t).Start(t))
+	p.rejectedMetrics = nil
 	before := v1alpha1.Measurement{Phase: "Running", StartedAt: &metav1.Time{Time: noon}, Value: `"the-secret"`}
-	m := p.Terminate(withSecret("the-secret", "", "{}"), metric, before)
+	m := p.Terminate(runWithSecretArg("the-secret", "", "{}"), metric, before)
 	require.Equal(t, v1alpha1.AnalysisPhaseInconclusive, m.Phase)
 	require.Contains(t, m.Message, "BRIDGE_INTERNAL Terminate failed inside the bridge")
 	require.Equal(t, `"********"`, m.Value)

@@ -20,15 +20,15 @@ import (
 
 const (
 	// margin is what the sidecar gets less than the bridge has, to answer in its stead.
-	margin = 500 * time.Millisecond
+	responseMargin = 500 * time.Millisecond
 	// shortTimeout is the deadline of the calls that measure nothing.
 	shortTimeout = 2 * time.Second
 	// maxRefused bounds the refusals that wait for GetMetadata; it follows within milliseconds.
-	maxRefused = 1024
+	maxRejectedMetrics = 1024
 	// explainedFor is how long an explanation of a metric serves whoever asks the same, maxExplained how many do: the
 	// runs of a burst have few metrics of different text, and Argo asks once for each of each.
-	explainedFor = 10 * time.Second
-	maxExplained = 512
+	metadataTTL       = 10 * time.Second
+	maxCachedMetadata = 512
 )
 
 // Options of the bridge, from its command line.
@@ -48,13 +48,13 @@ type Options struct {
 // Plugin implements Argo's MetricProviderPlugin. Its methods are called concurrently, for the runs of all
 // namespaces: what is here must not carry anything from one to another.
 type Plugin struct {
-	options   Options
-	sidecar   *sidecar
-	refused   *lru.Cache            // digests of metrics with a secret, to the reason
-	explained *cache.LRUExpireCache // digests of metrics, to what the sidecar says of their text alone
-	log       hclog.Logger
-	tells     chan struct{}
-	now       func() time.Time
+	options         Options
+	sidecar         *sidecar
+	rejectedMetrics *lru.Cache            // digests of metrics with a secret, to the reason
+	metadataCache   *cache.LRUExpireCache // digests of metrics, to what the sidecar says of their text alone
+	log             hclog.Logger
+	notifySlots     chan struct{}
+	now             func() time.Time
 }
 
 var _ rpc.MetricProviderPlugin = (*Plugin)(nil)
@@ -66,8 +66,8 @@ func New(options Options, log hclog.Logger) (*Plugin, error) {
 		return nil, err
 	}
 	return &Plugin{
-		options: options, sidecar: sidecar, refused: lru.New(maxRefused), explained: cache.NewLRUExpireCache(maxExplained),
-		log: log, tells: make(chan struct{}, maxTells), now: time.Now,
+		options: options, sidecar: sidecar, rejectedMetrics: lru.New(maxRejectedMetrics), metadataCache: cache.NewLRUExpireCache(maxCachedMetadata),
+		log: log, notifySlots: make(chan struct{}, maxPendingNotifications), now: time.Now,
 	}, nil
 }
 
@@ -86,30 +86,30 @@ func (p *Plugin) Type() string { return "SkyWalking" }
 // GetMetadata explains a metric. While the sidecar is away there is nothing to say. Of a metric that was not refused
 // there is nothing to mask: it is free of its run's secrets.
 func (p *Plugin) GetMetadata(metric v1alpha1.Metric) (metadata map[string]string) {
-	failed := func(message string) map[string]string { return map[string]string{"error": message} }
-	c := &call{Plugin: p, method: "GetMetadata", metric: metric}
-	defer c.recovered(func(sentence string) { metadata = failed(sentence) })
+	errorMetadata := func(message string) map[string]string { return map[string]string{"error": message} }
+	c := &request{Plugin: p, method: "GetMetadata", metric: metric}
+	defer c.recoverPanic(func(message string) { metadata = errorMetadata(message) })
 	projected, err := projectMetric(metric)
 	if err != nil {
-		return failed(err.Error())
+		return errorMetadata(err.Error())
 	}
 	key := digest(projected)
-	if why, refused := p.refused.Get(key); refused {
-		return failed(why.(string))
+	if reason, rejected := p.rejectedMetrics.Get(key); rejected {
+		return errorMetadata(reason.(string))
 	}
-	if known, found := p.explained.Get(key); found {
-		return known.(map[string]string)
+	if cached, found := p.metadataCache.Get(key); found {
+		return cached.(map[string]string)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), shortTimeout-margin)
+	ctx, cancel := context.WithTimeout(context.Background(), shortTimeout-responseMargin)
 	defer cancel()
-	reply, err := p.sidecar.client.GetMetadata(ctx, &contractv1.GetMetadataRequest{Metric: projected})
+	response, err := p.sidecar.client.GetMetadata(ctx, &contractv1.GetMetadataRequest{Metric: projected})
 	if err != nil {
 		c.warn("no metadata", "error", err)
-		if code, _ := p.sidecar.outage(err, shortTimeout-margin); code != "" {
+		if code, _ := p.sidecar.classifyError(err, shortTimeout-responseMargin); code != "" {
 			return nil
 		}
-		return failed("PROVIDER_ERROR the sidecar failed: " + c.sentence(err.Error()))
+		return errorMetadata("PROVIDER_ERROR the sidecar failed: " + c.redactAndTruncate(err.Error()))
 	}
-	p.explained.Add(key, reply.GetMetadata(), explainedFor)
-	return reply.GetMetadata()
+	p.metadataCache.Add(key, response.GetMetadata(), metadataTTL)
+	return response.GetMetadata()
 }

@@ -26,9 +26,9 @@ var metric = v1alpha1.Metric{Name: "m", Provider: v1alpha1.MetricProvider{
 }}
 
 // connected is a plugin for the sidecar, with a grace of a minute, and its log.
-func connected(t *testing.T, sidecar *fakesidecar.Sidecar) (*Plugin, *lines) {
+func newTestPlugin(t *testing.T, sidecar *fakesidecar.Sidecar) (*Plugin, *logBuffer) {
 	t.Helper()
-	log := &lines{}
+	log := &logBuffer{}
 	p, err := New(Options{
 		Target: "unix://" + sidecar.Socket, OutageGrace: time.Minute, RunTimeout: time.Second, Version: "test",
 	}, hclog.New(&hclog.LoggerOptions{Output: log, JSONFormat: true}))
@@ -38,7 +38,7 @@ func connected(t *testing.T, sidecar *fakesidecar.Sidecar) (*Plugin, *lines) {
 }
 
 func TestTheAnswerOfTheSidecarIsTheMeasurement(t *testing.T) {
-	p, _ := connected(t, fakesidecar.New(t).Start(t))
+	p, _ := newTestPlugin(t, fakesidecar.New(t).Start(t))
 	m := p.Run(nil, metric)
 	require.Equal(t, v1alpha1.AnalysisPhaseSuccessful, m.Phase)
 	require.Equal(t, `{"query":"q"}`, m.Value)
@@ -52,7 +52,7 @@ func TestASidecarThatIsAwayIsWaitedForAndThenPauses(t *testing.T) {
 	}{
 		"absent": {"PROVIDER_UNAVAILABLE", "no such file or directory", func(*testing.T, *fakesidecar.Sidecar) {}},
 		"dead with its socket left behind": {"PROVIDER_UNAVAILABLE", "connection refused", func(t *testing.T, s *fakesidecar.Sidecar) {
-			leaveSocket(t, s.Socket)
+			createStaleSocket(t, s.Socket)
 		}},
 		"hanging": {"PROVIDER_UNAVAILABLE", "did not answer within 500ms", func(t *testing.T, s *fakesidecar.Sidecar) {
 			s.OnRun = func(ctx context.Context, _ *contractv1.RunRequest) (*contractv1.Measurement, error) {
@@ -68,15 +68,15 @@ func TestASidecarThatIsAwayIsWaitedForAndThenPauses(t *testing.T) {
 			s.Start(t)
 		}},
 		"stopping": {"PROVIDER_UNAVAILABLE", "stopped while it was measuring", func(t *testing.T, s *fakesidecar.Sidecar) {
-			s.OnRun = refusing(codes.Canceled)
+			s.OnRun = failWith(codes.Canceled)
 			s.Start(t)
 		}},
 		"refusing this bridge": {"PROVIDER_UNAVAILABLE", "refuses this bridge: because of the test", func(t *testing.T, s *fakesidecar.Sidecar) {
-			s.OnRun = refusing(codes.PermissionDenied)
+			s.OnRun = failWith(codes.PermissionDenied)
 			s.Start(t)
 		}},
 		"older": {"PROVIDER_INCOMPATIBLE", "install bridge and sidecar of one release", func(t *testing.T, s *fakesidecar.Sidecar) {
-			s.OnRun = refusing(codes.Unimplemented)
+			s.OnRun = failWith(codes.Unimplemented)
 			s.Start(t)
 		}},
 		"of another major version": {"PROVIDER_INCOMPATIBLE", `speaks contract "2.1", this bridge (test) contract 1`, func(t *testing.T, s *fakesidecar.Sidecar) {
@@ -91,7 +91,7 @@ func TestASidecarThatIsAwayIsWaitedForAndThenPauses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			sidecar := fakesidecar.New(t)
 			row.prepare(t, sidecar)
-			p, _ := connected(t, sidecar)
+			p, _ := newTestPlugin(t, sidecar)
 			began := time.Now()
 			m := p.Run(nil, metric)
 			require.Less(t, time.Since(began), p.options.RunTimeout)
@@ -109,7 +109,7 @@ func TestASidecarThatIsAwayIsWaitedForAndThenPauses(t *testing.T) {
 }
 
 func TestTheGraceIsCountedFromTheStartOfTheMeasurement(t *testing.T) {
-	p, _ := connected(t, fakesidecar.New(t))
+	p, _ := newTestPlugin(t, fakesidecar.New(t))
 	p.now = func() time.Time { return noon.Add(58 * time.Second) }
 	before := v1alpha1.Measurement{
 		Phase: "Running", StartedAt: &metav1.Time{Time: noon}, ResumeAt: &metav1.Time{Time: noon.Add(58 * time.Second)},
@@ -138,8 +138,8 @@ func TestAnyOtherTroubleOfTheSidecarIsAnError(t *testing.T) {
 		codes.Internal, codes.Unknown, codes.ResourceExhausted, codes.InvalidArgument, codes.DataLoss,
 	} {
 		sidecar := fakesidecar.New(t)
-		sidecar.OnRun = refusing(code)
-		p, _ := connected(t, sidecar.Start(t))
+		sidecar.OnRun = failWith(code)
+		p, _ := newTestPlugin(t, sidecar.Start(t))
 		m := p.Run(nil, metric)
 		require.Equal(t, v1alpha1.AnalysisPhaseError, m.Phase)
 		require.True(t, strings.HasPrefix(m.Message, "PROVIDER_ERROR "), m.Message)
@@ -153,13 +153,13 @@ func TestALongStoryOfTheSidecarBecomesOneBoundedLineWithoutSecrets(t *testing.T)
 	sidecar := fakesidecar.New(t)
 	for code, prefix := range map[codes.Code]string{codes.Unknown: "PROVIDER_ERROR", codes.Unavailable: "PROVIDER_UNAVAILABLE"} {
 		sidecar.OnRun = func(context.Context, *contractv1.RunRequest) (*contractv1.Measurement, error) {
-			return nil, fakesidecar.Refuse(code, secret+" Traceback:\n  é"+strings.Repeat("é", 1010-len(secret))+secret)
+			return nil, fakesidecar.StatusError(code, secret+" Traceback:\n  é"+strings.Repeat("é", 1010-len(secret))+secret)
 		}
 		sidecar.Start(t)
-		p, _ := connected(t, sidecar)
-		m := p.Run(withSecret(secret, "", "{}"), metric)
+		p, _ := newTestPlugin(t, sidecar)
+		m := p.Run(runWithSecretArg(secret, "", "{}"), metric)
 		require.True(t, strings.HasPrefix(m.Message, prefix), m.Message)
-		require.Contains(t, m.Message, mask+" Traceback: é")
+		require.Contains(t, m.Message, placeholder+" Traceback: é")
 		require.Less(t, len(m.Message), 1200)
 		require.NotContains(t, m.Message, "\n")
 		require.NotContains(t, m.Message, "secret")
@@ -177,7 +177,7 @@ func TestTheSidecarsStartIsKeptUnlessItsClockIsWrong(t *testing.T) {
 			return m, nil
 		}
 		sidecar.Start(t)
-		p, _ := connected(t, sidecar)
+		p, _ := newTestPlugin(t, sidecar)
 		off := time.Since(p.Run(nil, metric).StartedAt.Time)
 		if kept {
 			require.InDelta(t, ago.Seconds(), off.Seconds(), 1)
@@ -196,7 +196,7 @@ func TestTheSidecarGetsHalfASecondLess(t *testing.T) {
 		left = time.Until(deadline)
 		return fakesidecar.Finished(contractv1.Phase_PHASE_FAILED, ""), nil
 	}
-	p, _ := connected(t, sidecar.Start(t))
+	p, _ := newTestPlugin(t, sidecar.Start(t))
 	p.options.RunTimeout = 15 * time.Second
 	p.Run(nil, metric)
 	require.InDelta(t, 14.5, left.Seconds(), 0.4)
@@ -204,15 +204,15 @@ func TestTheSidecarGetsHalfASecondLess(t *testing.T) {
 
 func TestTheContractIsAgreedOnOncePerConnection(t *testing.T) {
 	sidecar := fakesidecar.New(t).Start(t)
-	p, _ := connected(t, sidecar)
-	described := func() int { return len(fakesidecar.Seen[*contractv1.DescribeRequest](sidecar, "Describe")) }
+	p, _ := newTestPlugin(t, sidecar)
+	described := func() int { return len(fakesidecar.Received[*contractv1.DescribeRequest](sidecar, "Describe")) }
 	var calls sync.WaitGroup
 	for range 20 {
 		calls.Go(func() { p.Run(nil, metric) })
 	}
 	calls.Wait()
 	require.Equal(t, 1, described())
-	require.Equal(t, "test", fakesidecar.Seen[*contractv1.DescribeRequest](sidecar, "Describe")[0].GetClientVersion())
+	require.Equal(t, "test", fakesidecar.Received[*contractv1.DescribeRequest](sidecar, "Describe")[0].GetClientVersion())
 
 	sidecar.Kill()
 	sidecar.Version = "2.0"
@@ -233,30 +233,30 @@ func TestTheStartOfAMeasurementSurvivesResume(t *testing.T) {
 	sidecar.OnResume = func(context.Context, *contractv1.ResumeRequest) (*contractv1.Measurement, error) {
 		return fakesidecar.Running(3*time.Second, map[string]string{"k": "v2"}), nil
 	}
-	p, _ := connected(t, sidecar.Start(t))
+	p, _ := newTestPlugin(t, sidecar.Start(t))
 	before := v1alpha1.Measurement{Phase: "Running", StartedAt: &metav1.Time{Time: noon}, Metadata: map[string]string{"k": "v"}}
 	m := p.Resume(nil, metric, before)
 	require.Equal(t, before.StartedAt, m.StartedAt)
 	require.Equal(t, map[string]string{"k": "v2"}, m.Metadata)
-	sent := fakesidecar.Seen[*contractv1.ResumeRequest](sidecar, "Resume")[0].GetMeasurement()
+	sent := fakesidecar.Received[*contractv1.ResumeRequest](sidecar, "Resume")[0].GetMeasurement()
 	require.Equal(t, noon, sent.GetStartedAt().AsTime())
 	require.Equal(t, before.Metadata, sent.GetMetadata())
 }
 
 func TestAFinishedMeasurementIsNotTouched(t *testing.T) {
 	sidecar := fakesidecar.New(t).Start(t)
-	p, _ := connected(t, sidecar)
+	p, _ := newTestPlugin(t, sidecar)
 	for _, phase := range []v1alpha1.AnalysisPhase{"Successful", "Failed", "Error", "Inconclusive"} {
 		m := v1alpha1.Measurement{Phase: phase, Value: "1", Metadata: map[string]string{"k": "v"}}
 		require.Equal(t, m, p.Resume(nil, metric, m))
 		require.Equal(t, m, p.Terminate(nil, metric, m))
 	}
-	require.Empty(t, fakesidecar.Seen[*contractv1.ResumeRequest](sidecar, "Resume"))
+	require.Empty(t, fakesidecar.Received[*contractv1.ResumeRequest](sidecar, "Resume"))
 }
 
 func TestATerminatedMeasurementIsInconclusiveAndTheSidecarIsTold(t *testing.T) {
 	sidecar := fakesidecar.New(t).Start(t)
-	p, _ := connected(t, sidecar)
+	p, _ := newTestPlugin(t, sidecar)
 	before := v1alpha1.Measurement{Phase: "Running", StartedAt: &metav1.Time{Time: noon}, ResumeAt: &metav1.Time{Time: noon}}
 	m := p.Terminate(nil, metric, before)
 	require.Equal(t, v1alpha1.AnalysisPhaseInconclusive, m.Phase)
@@ -265,14 +265,14 @@ func TestATerminatedMeasurementIsInconclusiveAndTheSidecarIsTold(t *testing.T) {
 	require.Nil(t, m.ResumeAt)
 	require.Contains(t, m.Message, "TERMINATED")
 	require.Eventually(t, func() bool {
-		return len(fakesidecar.Seen[*contractv1.TerminateRequest](sidecar, "Terminate")) == 1
+		return len(fakesidecar.Received[*contractv1.TerminateRequest](sidecar, "Terminate")) == 1
 	}, 5*time.Second, 10*time.Millisecond)
 }
 
 func TestNobodyWaitsForWhatIsToldInTheBackground(t *testing.T) {
-	p, log := connected(t, fakesidecar.New(t))
+	p, log := newTestPlugin(t, fakesidecar.New(t))
 	began := time.Now()
-	for range 5 * maxTells {
+	for range 5 * maxPendingNotifications {
 		require.False(t, p.GarbageCollect(nil, metric, 10).HasError())
 		require.Equal(t, v1alpha1.AnalysisPhaseInconclusive, p.Terminate(nil, metric, v1alpha1.Measurement{}).Phase)
 	}
@@ -282,24 +282,24 @@ func TestNobodyWaitsForWhatIsToldInTheBackground(t *testing.T) {
 
 func TestMetadataIsEmptyWhileTheSidecarIsAwayAndAnErrorIfItFails(t *testing.T) {
 	sidecar := fakesidecar.New(t)
-	p, _ := connected(t, sidecar)
+	p, _ := newTestPlugin(t, sidecar)
 	require.Nil(t, p.GetMetadata(metric))
 	sidecar.Start(t)
 	require.Eventually(t, func() bool { return p.GetMetadata(metric)["ResolvedQuery"] == "m" }, 10*time.Second, 50*time.Millisecond)
 
 	failing := fakesidecar.New(t)
 	failing.OnMetadata = func(context.Context, *contractv1.GetMetadataRequest) (map[string]string, error) {
-		return nil, fakesidecar.Refuse(codes.Internal, "oh")
+		return nil, fakesidecar.StatusError(codes.Internal, "oh")
 	}
-	p, _ = connected(t, failing.Start(t))
+	p, _ = newTestPlugin(t, failing.Start(t))
 	require.Contains(t, p.GetMetadata(metric)["error"], "PROVIDER_ERROR")
 	require.Contains(t, p.GetMetadata(v1alpha1.Metric{})["error"], "BLOCK_INVALID provider.plugin")
 }
 
 func TestASecretInABlockNeverReachesTheSidecar(t *testing.T) {
 	sidecar := fakesidecar.New(t).Start(t)
-	p, log := connected(t, sidecar)
-	run := withSecret("p4ss", "", `{"query":"{{args.token}}"}`)
+	p, log := newTestPlugin(t, sidecar)
+	run := runWithSecretArg("p4ss", "", `{"query":"{{args.token}}"}`)
 	resolved := metric.DeepCopy()
 	resolved.Provider.Plugin["skywalking/metrics"] = json.RawMessage(`{"query":"p4ss"}`)
 	running := v1alpha1.Measurement{Phase: "Running"}
@@ -313,7 +313,7 @@ func TestASecretInABlockNeverReachesTheSidecar(t *testing.T) {
 	p.GarbageCollect(run, *resolved, 1)
 	time.Sleep(100 * time.Millisecond) // what was told in the background would have arrived
 	for _, method := range []string{"Run", "Resume", "GetMetadata", "Terminate", "GarbageCollect"} {
-		require.Empty(t, fakesidecar.Seen[any](sidecar, method), method)
+		require.Empty(t, fakesidecar.Received[any](sidecar, method), method)
 	}
 	require.NotContains(t, log.String(), "p4ss")
 }
@@ -323,14 +323,14 @@ func TestWhatTheSidecarBringsBackIsCleaned(t *testing.T) {
 	const secret = "long-s3cret"
 	sidecar.OnRun = func(_ context.Context, r *contractv1.RunRequest) (*contractv1.Measurement, error) {
 		if r.GetMetric().GetSuccessCondition() == "bad" {
-			return nil, fakesidecar.Refuse(codes.Internal, "no "+secret)
+			return nil, fakesidecar.StatusError(codes.Internal, "no "+secret)
 		}
 		m := fakesidecar.Running(time.Second, map[string]string{"k": secret})
 		m.Value, m.Message = `{"v":"`+secret+`"}`, "got "+secret
 		return m, nil
 	}
-	p, log := connected(t, sidecar.Start(t))
-	run := withSecret(secret, "", "{}")
+	p, log := newTestPlugin(t, sidecar.Start(t))
+	run := runWithSecretArg(secret, "", "{}")
 	m := p.Run(run, metric)
 	require.Equal(t, `{"v":"********"}`, m.Value)
 	require.Equal(t, "got ********", m.Message)
@@ -343,7 +343,7 @@ func TestWhatTheSidecarBringsBackIsCleaned(t *testing.T) {
 }
 
 func TestABugEndsOneMeasurementAndNotTheProcess(t *testing.T) {
-	p, log := connected(t, fakesidecar.New(t).Start(t))
+	p, log := newTestPlugin(t, fakesidecar.New(t).Start(t))
 	friendly := p.sidecar.client
 	p.sidecar.client = nil
 	running := v1alpha1.Measurement{Phase: "Running", StartedAt: &metav1.Time{Time: noon}}
@@ -357,35 +357,35 @@ func TestABugEndsOneMeasurementAndNotTheProcess(t *testing.T) {
 	require.Equal(t, v1alpha1.AnalysisPhaseInconclusive, p.Terminate(nil, metric, running).Phase)
 	require.False(t, p.GarbageCollect(nil, metric, 1).HasError())
 	require.Eventually(t, func() bool { return strings.Count(log.String(), `"@message":"panic"`) == 5 }, 5*time.Second, 10*time.Millisecond)
-	for range maxTells { // nothing in the background is left behind
-		p.tells <- struct{}{}
+	for range maxPendingNotifications { // nothing in the background is left behind
+		p.notifySlots <- struct{}{}
 	}
-	for range maxTells {
-		<-p.tells
+	for range maxPendingNotifications {
+		<-p.notifySlots
 	}
 	p.sidecar.client = friendly
 	require.Equal(t, v1alpha1.AnalysisPhaseSuccessful, p.Run(nil, metric).Phase)
 }
 
-func refusing(code codes.Code) func(context.Context, *contractv1.RunRequest) (*contractv1.Measurement, error) {
+func failWith(code codes.Code) func(context.Context, *contractv1.RunRequest) (*contractv1.Measurement, error) {
 	return func(context.Context, *contractv1.RunRequest) (*contractv1.Measurement, error) {
-		return nil, fakesidecar.Refuse(code, "because of the test")
+		return nil, fakesidecar.StatusError(code, "because of the test")
 	}
 }
 
 // lines is a log that may be read while it is written.
-type lines struct {
+type logBuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
-func (l *lines) Write(p []byte) (int, error) {
+func (l *logBuffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.Write(p)
 }
 
-func (l *lines) String() string {
+func (l *logBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()

@@ -20,12 +20,12 @@ import (
 
 // maxReply bounds an answer in bytes, and with it the work of cleaning it. Argo could not store much more: the API
 // server takes 1.5 MiB for the whole AnalysisRun.
-const maxReply = 1 << 20
+const maxResponseBytes = 1 << 20
 
 // serviceConfig balances, and makes a call once more whose connection ended: every method can be, and after the pause
 // another replica is picked. Both attempts share the deadline of the call.
 const serviceConfig = `{
-	"loadBalancingConfig": [{"` + agreedRoundRobin + `": {}}],
+	"loadBalancingConfig": [{"` + contractRoundRobin + `": {}}],
 	"methodConfig": [{"name": [{}], "retryPolicy": {
 		"maxAttempts": 2, "initialBackoff": "0.1s", "maxBackoff": "0.1s", "backoffMultiplier": 1,
 		"retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"]
@@ -38,7 +38,7 @@ type sidecar struct {
 	conn   connection
 	client contractv1.MetricProviderClient
 	target string
-	remedy string // where there is no connection
+	hint   string // where there is no connection
 }
 
 // connection is a grpc.ClientConn, or more than one in the course of time.
@@ -55,7 +55,7 @@ func dial(target, version string, transport credentials.TransportCredentials) (*
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: retry, MinConnectTimeout: 3 * time.Second}),
 		// Only while a call waits: a silent peer is noticed before the next call is lost to it, too.
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 3 * time.Second}),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxReply)),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxResponseBytes)),
 		grpc.WithNoProxy(),              // the controller's proxy is for the world outside
 		grpc.WithDisableServiceConfig(), // the name server's; ours is the default
 		grpc.WithDefaultServiceConfig(serviceConfig),
@@ -64,16 +64,16 @@ func dial(target, version string, transport credentials.TransportCredentials) (*
 }
 
 func newSidecar(options Options, log hclog.Logger) (*sidecar, error) {
-	s := &sidecar{target: options.Target, remedy: "see whether it runs"}
+	s := &sidecar{target: options.Target, hint: "see whether it runs"}
 	transport := insecure.NewCredentials()
 	if options.TLS != nil {
 		transport = options.TLS.credentials()
-		s.remedy += ", and whether --tls-ca, --tls-cert and --tls-key fit it"
+		s.hint += ", and whether --tls-ca, --tls-cert and --tls-key fit it"
 	}
 	connect := func() (*grpc.ClientConn, error) { return dial(options.Target, options.Version, transport) }
 	var err error
 	if options.TLS != nil {
-		s.conn, err = newRenewed(connect, *options.TLS, lookEvery, options.RunTimeout, log)
+		s.conn, err = newReloadingConn(connect, *options.TLS, reloadInterval, options.RunTimeout, log)
 	} else {
 		s.conn, err = connect()
 	}
@@ -86,22 +86,22 @@ func newSidecar(options Options, log hclog.Logger) (*sidecar, error) {
 
 // outage tells by reason code and cause (what, where, what to do) that the sidecar could not answer and may later,
 // from an error that came after so much time. No code: it is there, and failed.
-func (s *sidecar) outage(err error, after time.Duration) (code, cause string) {
-	failure := status.Convert(err)
-	text := failure.Message()
-	switch failure.Code() {
+func (s *sidecar) classifyError(err error, elapsed time.Duration) (code, cause string) {
+	rpcStatus := status.Convert(err)
+	text := rpcStatus.Message()
+	switch rpcStatus.Code() {
 	case codes.Unavailable:
-		if _, why, found := strings.Cut(text, incompatible); found {
+		if _, reason, found := strings.Cut(text, incompatiblePrefix); found {
 			return "PROVIDER_INCOMPATIBLE", fmt.Sprintf("sidecar at %s: %s; install bridge and sidecar of one release",
-				s.target, why)
+				s.target, reason)
 		}
-		return "PROVIDER_UNAVAILABLE", fmt.Sprintf("no connection to the sidecar at %s: %s; %s", s.target, withoutGRPC(text), s.remedy)
+		return "PROVIDER_UNAVAILABLE", fmt.Sprintf("no connection to the sidecar at %s: %s; %s", s.target, trimGRPCPrefix(text), s.hint)
 	case codes.DeadlineExceeded:
-		took := after.Round(100 * time.Millisecond)
+		duration := elapsed.Round(100 * time.Millisecond)
 		if s.conn.GetState() != connectivity.Ready {
-			return "PROVIDER_UNAVAILABLE", fmt.Sprintf("no connection to the sidecar at %s within %s; %s", s.target, took, s.remedy)
+			return "PROVIDER_UNAVAILABLE", fmt.Sprintf("no connection to the sidecar at %s within %s; %s", s.target, duration, s.hint)
 		}
-		return "PROVIDER_UNAVAILABLE", fmt.Sprintf("the sidecar at %s did not answer within %s; see its log", s.target, took)
+		return "PROVIDER_UNAVAILABLE", fmt.Sprintf("the sidecar at %s did not answer within %s; see its log", s.target, duration)
 	case codes.Canceled:
 		return "PROVIDER_UNAVAILABLE", fmt.Sprintf("the sidecar at %s stopped while it was measuring", s.target)
 	case codes.PermissionDenied, codes.Unauthenticated:
@@ -115,9 +115,9 @@ func (s *sidecar) outage(err error, after time.Duration) (code, cause string) {
 }
 
 // withoutGRPC cuts off what gRPC puts before the reason of a failure.
-func withoutGRPC(text string) string {
-	for _, before := range []string{`desc = "transport: `, "Error while dialing: ", "pickfirst: health check failure: "} {
-		if _, after, found := strings.Cut(text, before); found {
+func trimGRPCPrefix(text string) string {
+	for _, prefix := range []string{`desc = "transport: `, "Error while dialing: ", "pickfirst: health check failure: "} {
+		if _, after, found := strings.Cut(text, prefix); found {
 			text = after
 		}
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // leaveSocket makes a socket that nobody listens on, as a killed process leaves it.
-func leaveSocket(t *testing.T, path string) {
+func createStaleSocket(t *testing.T, path string) {
 	t.Helper()
 	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	require.NoError(t, err)

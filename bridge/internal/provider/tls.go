@@ -22,9 +22,9 @@ type TLSFiles struct {
 }
 
 // material is what the files hold at one moment.
-type material struct{ ca, cert, key []byte }
+type pemFiles struct{ ca, cert, key []byte }
 
-func (f TLSFiles) read() (m material, err error) {
+func (f TLSFiles) read() (m pemFiles, err error) {
 	for _, file := range []struct {
 		flag, path string
 		into       *[]byte
@@ -40,12 +40,12 @@ func (f TLSFiles) read() (m material, err error) {
 	return m, nil
 }
 
-func (m material) equal(other material) bool {
+func (m pemFiles) equal(other pemFiles) bool {
 	return bytes.Equal(m.ca, other.ca) && bytes.Equal(m.cert, other.cert) && bytes.Equal(m.key, other.key)
 }
 
 // config makes a client's TLS of what was read.
-func (f TLSFiles) config(m material) (*tls.Config, error) {
+func (f TLSFiles) config(m pemFiles) (*tls.Config, error) {
 	authorities := x509.NewCertPool()
 	if !authorities.AppendCertsFromPEM(m.ca) {
 		return nil, fmt.Errorf("--tls-ca %s: has no certificate in PEM", f.CA)
@@ -60,25 +60,25 @@ func (f TLSFiles) config(m material) (*tls.Config, error) {
 }
 
 // filed reads the files for every handshake: a rotated certificate is in force with the next connection.
-type filed struct {
+type reloadingCredentials struct {
 	credentials.TransportCredentials
 	files TLSFiles
 }
 
 func (f TLSFiles) credentials() credentials.TransportCredentials {
-	return filed{credentials.NewTLS(&tls.Config{MinVersion: tls.VersionTLS13, ServerName: f.ServerName}), f}
+	return reloadingCredentials{credentials.NewTLS(&tls.Config{MinVersion: tls.VersionTLS13, ServerName: f.ServerName}), f}
 }
 
-func (f filed) Clone() credentials.TransportCredentials {
-	return filed{f.TransportCredentials.Clone(), f.files}
+func (f reloadingCredentials) Clone() credentials.TransportCredentials {
+	return reloadingCredentials{f.TransportCredentials.Clone(), f.files}
 }
 
-func (f filed) ClientHandshake(ctx context.Context, authority string, conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	held, err := f.files.read()
+func (f reloadingCredentials) ClientHandshake(ctx context.Context, authority string, conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	loaded, err := f.files.read()
 	if err != nil {
 		return nil, nil, err
 	}
-	config, err := f.files.config(held)
+	config, err := f.files.config(loaded)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -70,12 +70,12 @@ func (a *authority) issue(t *testing.T, name string) (certificate, key []byte) {
 }
 
 // guarded is a sidecar that takes clients of the authority only and answers with the name in their certificate.
-func guarded(t *testing.T, of *authority, change ...func(*tls.Config)) *fakesidecar.Sidecar {
-	certificate, key := of.issue(t, "provider.shop")
+func startTLSSidecar(t *testing.T, clientCA *authority, change ...func(*tls.Config)) *fakesidecar.Sidecar {
+	certificate, key := clientCA.issue(t, "provider.shop")
 	pair, err := tls.X509KeyPair(certificate, key)
 	require.NoError(t, err)
 	clients := x509.NewCertPool()
-	clients.AddCert(of.certificate)
+	clients.AddCert(clientCA.certificate)
 	config := &tls.Config{
 		MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair},
 		ClientCAs: clients, ClientAuth: tls.RequireAndVerifyClientCert,
@@ -94,26 +94,26 @@ func guarded(t *testing.T, of *authority, change ...func(*tls.Config)) *fakeside
 }
 
 // held writes the three files of a bridge with that name.
-func held(t *testing.T, trusts, from *authority, name string) TLSFiles {
+func newTLSFiles(t *testing.T, serverCA, clientCA *authority, name string) TLSFiles {
 	home := t.TempDir()
 	files := TLSFiles{
 		CA: filepath.Join(home, "ca.crt"), Cert: filepath.Join(home, "tls.crt"), Key: filepath.Join(home, "tls.key"),
 	}
-	files.write(t, trusts, from, name)
+	files.write(t, serverCA, clientCA, name)
 	return files
 }
 
-func (f TLSFiles) write(t *testing.T, trusts, from *authority, name string) {
-	certificate, key := from.issue(t, name)
-	for path, text := range map[string][]byte{f.CA: trusts.pem(), f.Cert: certificate, f.Key: key} {
+func (f TLSFiles) write(t *testing.T, serverCA, clientCA *authority, name string) {
+	certificate, key := clientCA.issue(t, name)
+	for path, text := range map[string][]byte{f.CA: serverCA.pem(), f.Cert: certificate, f.Key: key} {
 		require.NoError(t, os.WriteFile(path, text, 0o600))
 	}
 }
 
 // private is a plugin that speaks TLS with the sidecar.
-func private(t *testing.T, sidecar *fakesidecar.Sidecar, files TLSFiles) (*Plugin, *lines) {
+func newTLSPlugin(t *testing.T, sidecar *fakesidecar.Sidecar, files TLSFiles) (*Plugin, *logBuffer) {
 	t.Helper()
-	log := &lines{}
+	log := &logBuffer{}
 	p, err := New(Options{
 		Target: sidecar.Address, TLS: &files, OutageGrace: time.Minute, RunTimeout: 5 * time.Second, Version: "test",
 	}, hclog.New(&hclog.LoggerOptions{Output: log, JSONFormat: true}))
@@ -124,21 +124,21 @@ func private(t *testing.T, sidecar *fakesidecar.Sidecar, files TLSFiles) (*Plugi
 
 func TestBridgeAndSidecarKnowEachOtherByTheirCertificates(t *testing.T) {
 	ours := newAuthority(t)
-	p, log := private(t, guarded(t, ours), held(t, ours, ours, "bridge"))
+	p, log := newTLSPlugin(t, startTLSSidecar(t, ours), newTLSFiles(t, ours, ours, "bridge"))
 	m := p.Run(nil, metric)
 	require.Equal(t, v1alpha1.AnalysisPhaseSuccessful, m.Phase, m.Message)
 	require.Equal(t, "bridge", m.Value)
 	require.Empty(t, log.String())
 
-	named := held(t, ours, ours, "bridge")
+	named := newTLSFiles(t, ours, ours, "bridge")
 	named.ServerName = "provider.shop"
-	p, _ = private(t, guarded(t, ours), named)
+	p, _ = newTLSPlugin(t, startTLSSidecar(t, ours), named)
 	require.Equal(t, v1alpha1.AnalysisPhaseSuccessful, p.Run(nil, metric).Phase)
 }
 
 func TestWhoeverIsNotKnownIsNotSpokenToAndTheReasonIsSaid(t *testing.T) {
 	ours, theirs := newAuthority(t), newAuthority(t)
-	misnamed := held(t, ours, ours, "bridge")
+	misnamed := newTLSFiles(t, ours, ours, "bridge")
 	misnamed.ServerName = "provider.elsewhere"
 	old := func(config *tls.Config) { config.MaxVersion = tls.VersionTLS12 }
 	for name, row := range map[string]struct {
@@ -146,27 +146,27 @@ func TestWhoeverIsNotKnownIsNotSpokenToAndTheReasonIsSaid(t *testing.T) {
 		files   TLSFiles
 		cause   string
 	}{
-		"a sidecar of another authority": {guarded(t, theirs), held(t, ours, theirs, "bridge"), "certificate signed by unknown authority"},
-		"a bridge of another authority":  {guarded(t, ours), held(t, ours, theirs, "bridge"), "see whether it runs"}, // with luck also what the sidecar says of it
-		"a sidecar of another name":      {guarded(t, ours), misnamed, "not provider.elsewhere"},
-		"a sidecar with old TLS":         {guarded(t, ours, old), held(t, ours, ours, "bridge"), "protocol version not supported"},
-		"a sidecar without TLS":          {replicaNamed(t, "plain"), held(t, ours, ours, "bridge"), "first record does not look like a TLS handshake"},
+		"a sidecar of another authority": {startTLSSidecar(t, theirs), newTLSFiles(t, ours, theirs, "bridge"), "certificate signed by unknown authority"},
+		"a bridge of another authority":  {startTLSSidecar(t, ours), newTLSFiles(t, ours, theirs, "bridge"), "see whether it runs"}, // with luck also what the sidecar says of it
+		"a sidecar of another name":      {startTLSSidecar(t, ours), misnamed, "not provider.elsewhere"},
+		"a sidecar with old TLS":         {startTLSSidecar(t, ours, old), newTLSFiles(t, ours, ours, "bridge"), "protocol version not supported"},
+		"a sidecar without TLS":          {startReplica(t, "plain"), newTLSFiles(t, ours, ours, "bridge"), "first record does not look like a TLS handshake"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, _ := private(t, row.sidecar, row.files)
+			p, _ := newTLSPlugin(t, row.sidecar, row.files)
 			m := p.Run(nil, metric)
 			require.Equal(t, v1alpha1.AnalysisPhaseRunning, m.Phase)
 			require.Contains(t, m.Message, "PROVIDER_UNAVAILABLE no connection to the sidecar at "+row.sidecar.Address)
 			require.Contains(t, m.Message, row.cause)
 			require.Contains(t, m.Message, "whether --tls-ca, --tls-cert and --tls-key fit it")
-			require.Empty(t, fakesidecar.Seen[any](row.sidecar, "Run"))
+			require.Empty(t, fakesidecar.Received[any](row.sidecar, "Run"))
 		})
 	}
 }
 
 func TestAFileThatDoesNotDoIsNamedWithItsFlagAndWaitedFor(t *testing.T) {
 	ours := newAuthority(t)
-	sidecar := guarded(t, ours)
+	sidecar := startTLSSidecar(t, ours)
 	for name, row := range map[string]struct {
 		spoil func(TLSFiles) error
 		want  func(TLSFiles) string
@@ -190,9 +190,9 @@ func TestAFileThatDoesNotDoIsNamedWithItsFlagAndWaitedFor(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			files := held(t, ours, ours, "bridge")
+			files := newTLSFiles(t, ours, ours, "bridge")
 			require.NoError(t, row.spoil(files))
-			p, log := private(t, sidecar, files)
+			p, log := newTLSPlugin(t, sidecar, files)
 			require.Contains(t, log.String(), row.want(files), "before the first measurement")
 			require.Contains(t, p.Run(nil, metric).Message, row.want(files))
 			files.write(t, ours, ours, "bridge")
@@ -203,17 +203,17 @@ func TestAFileThatDoesNotDoIsNamedWithItsFlagAndWaitedFor(t *testing.T) {
 
 func TestARotatedCertificateIsInForceWithoutALostCall(t *testing.T) {
 	ours := newAuthority(t)
-	sidecar := guarded(t, ours)
-	files := held(t, ours, ours, "before")
-	p, log := private(t, sidecar, files)
+	sidecar := startTLSSidecar(t, ours)
+	files := newTLSFiles(t, ours, ours, "before")
+	p, log := newTLSPlugin(t, sidecar, files)
 	every := 20 * time.Millisecond
-	dialled := p.sidecar.conn.(*renewed)
+	dialled := p.sidecar.conn.(*reloadingConn)
 	dialled.stop()
-	quick, err := newRenewed(dialled.dial, files, every, time.Second, p.log)
+	quick, err := newReloadingConn(dialled.dial, files, every, time.Second, p.log)
 	require.NoError(t, err)
 	p.sidecar.conn, p.sidecar.client = quick, contractv1.NewMetricProviderClient(quick)
 
-	end := underLoad(t, p)
+	end := startLoad(t, p)
 	require.Eventually(t, func() bool { return p.Run(nil, metric).Value == "before" }, 5*time.Second, time.Millisecond)
 	files.write(t, newAuthority(t), ours, "with a wrong authority")
 	require.Eventually(t, func() bool { return strings.Contains(log.String(), "not in force yet") }, 5*time.Second, time.Millisecond)

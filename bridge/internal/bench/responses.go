@@ -12,7 +12,7 @@ import (
 
 // values of the bench's metrics, the same in every bucket; the forms are those that OAP 10.1 was recorded with
 // (tests/captures/10.1.0).
-var values = map[string]int{
+var metricValues = map[string]int{
 	"service_cpm": 60, "service_sla": 9950, "service_apdex": 9500, "service_resp_time": 350,
 }
 
@@ -23,21 +23,21 @@ var percentiles = []struct {
 }{{"50", 180}, {"75", 450}, {"90", 700}, {"95", 1200}, {"99", 1900}}
 
 const (
-	schemaAnswer = `"query":{"fields":[{"name":"execExpression"},{"name":"readMetricsValues"},` +
+	schemaResponse = `"query":{"fields":[{"name":"execExpression"},{"name":"readMetricsValues"},` +
 		`{"name":"readNullableMetricsValue"},{"name":"listServices"}]},` +
 		`"value":{"fields":[{"name":"id"},{"name":"value"},{"name":"isEmptyValue"}]}`
-	metricsAnswer = `[{"name":"service_cpm"},{"name":"service_sla"},{"name":"service_apdex"},` +
+	metricsResponse = `[{"name":"service_cpm"},{"name":"service_sla"},{"name":"service_apdex"},` +
 		`{"name":"service_resp_time"},{"name":"service_percentile"}]`
 	bucketFormat = "2006-01-02 1504"
 )
 
 // answers finds the root fields of a query by their looks: a whole GraphQL would cost more than the rest of the OAP.
-type answers struct {
+type responder struct {
 	field, metric, expression, variable *regexp.Regexp
 }
 
-func newAnswers() *answers {
-	return &answers{
+func newResponder() *responder {
+	return &responder{
 		field: regexp.MustCompile(`(?:(\w+)\s*:\s*)?\b(execExpression|readMetricsValues|readLabeledMetricsValues|` +
 			`listServices|listMetrics|getTimeInfo|__type)\b`),
 		metric:     regexp.MustCompile(`name:\s*"(\w+)"`),
@@ -53,7 +53,7 @@ type window struct {
 }
 
 // to gives the kind of a request and the body of its answer.
-func (a *answers) to(body []byte, services string) (kind string, answer []byte, err error) {
+func (r *responder) respond(body []byte, services string) (kind string, response []byte, err error) {
 	var request struct {
 		Query     string                     `json:"query"`
 		Variables map[string]json.RawMessage `json:"variables"`
@@ -62,29 +62,29 @@ func (a *answers) to(body []byte, services string) (kind string, answer []byte, 
 		return "", nil, err
 	}
 	if strings.Contains(request.Query, "__type") {
-		return "schema", []byte(`{"data":{` + schemaAnswer + `}}`), nil
+		return "schema", []byte(`{"data":{` + schemaResponse + `}}`), nil
 	}
-	found := a.field.FindAllStringSubmatchIndex(request.Query, -1)
-	if len(found) == 0 {
+	fields := r.field.FindAllStringSubmatchIndex(request.Query, -1)
+	if len(fields) == 0 {
 		return "", nil, fmt.Errorf("the bench's OAP has no answer to %.200s", request.Query)
 	}
-	w, err := windowOf(request.Variables["duration"])
+	w, err := parseWindow(request.Variables["duration"])
 	if err != nil {
 		return "", nil, err
 	}
 	var out bytes.Buffer
 	out.WriteString(`{"data":{`)
-	for at, match := range found {
+	for i, match := range fields {
 		end := len(request.Query)
-		if at+1 < len(found) {
-			end = found[at+1][0]
+		if i+1 < len(fields) {
+			end = fields[i+1][0]
 		}
 		name, text := request.Query[match[4]:match[5]], request.Query[match[4]:end]
 		alias := name
 		if match[2] >= 0 {
 			alias = request.Query[match[2]:match[3]]
 		}
-		if at > 0 {
+		if i > 0 {
 			out.WriteByte(',')
 		}
 		fmt.Fprintf(&out, "%q:", alias)
@@ -97,39 +97,39 @@ func (a *answers) to(body []byte, services string) (kind string, answer []byte, 
 			out.WriteString(services)
 		case "listMetrics":
 			kind = "metrics"
-			out.WriteString(metricsAnswer)
+			out.WriteString(metricsResponse)
 		case "execExpression":
 			kind = "read"
-			writeExpression(&out, a.expressionIn(text, request.Variables), w)
+			writeExpression(&out, r.parseExpression(text, request.Variables), w)
 		default:
 			kind = "read"
-			writeValues(&out, a.metricIn(text, request.Variables), text, w)
+			writeValues(&out, r.parseMetric(text, request.Variables), text, w)
 		}
 	}
 	out.WriteString(`}}`)
 	return kind, out.Bytes(), nil
 }
 
-func (a *answers) expressionIn(text string, variables map[string]json.RawMessage) (expression string) {
-	found := a.expression.FindStringSubmatch(text)
-	if found == nil {
+func (r *responder) parseExpression(text string, variables map[string]json.RawMessage) (expression string) {
+	match := r.expression.FindStringSubmatch(text)
+	if match == nil {
 		return ""
 	}
-	if found[1] == "" {
-		return found[2]
+	if match[1] == "" {
+		return match[2]
 	}
-	_ = json.Unmarshal(variables[found[1]], &expression)
+	_ = json.Unmarshal(variables[match[1]], &expression)
 	return expression
 }
 
-func (a *answers) metricIn(text string, variables map[string]json.RawMessage) string {
-	if found := a.variable.FindStringSubmatch(text); found != nil {
+func (r *responder) parseMetric(text string, variables map[string]json.RawMessage) string {
+	if match := r.variable.FindStringSubmatch(text); match != nil {
 		var condition struct{ Name string }
-		_ = json.Unmarshal(variables[found[1]], &condition)
+		_ = json.Unmarshal(variables[match[1]], &condition)
 		return condition.Name
 	}
-	if found := a.metric.FindStringSubmatch(text); found != nil {
-		return found[1]
+	if match := r.metric.FindStringSubmatch(text); match != nil {
+		return match[1]
 	}
 	return ""
 }
@@ -144,14 +144,14 @@ func writeExpression(out *bytes.Buffer, expression string, w window) {
 	}
 	fmt.Fprintf(out, `{"type":%q,"error":null,"results":[`, kind)
 	if metric == "service_percentile" {
-		for at, one := range percentiles {
-			if at > 0 {
+		for i, p := range percentiles {
+			if i > 0 {
 				out.WriteByte(',')
 			}
-			writeResult(out, fmt.Sprintf(`{"key":"p","value":%q}`, one.label), one.value, w, average)
+			writeResult(out, fmt.Sprintf(`{"key":"p","value":%q}`, p.label), p.value, w, average)
 		}
 	} else {
-		writeResult(out, "", values[metric], w, average)
+		writeResult(out, "", metricValues[metric], w, average)
 	}
 	out.WriteString(`]}`)
 }
@@ -162,12 +162,12 @@ func writeResult(out *bytes.Buffer, label string, value int, w window, average b
 		fmt.Fprintf(out, `{"id":null,"value":"%d"}]}`, value)
 		return
 	}
-	for at := range w.count {
-		if at > 0 {
+	for i := range w.count {
+		if i > 0 {
 			out.WriteByte(',')
 		}
 		out.WriteString(`{"id":"`)
-		out.WriteString(strconv.FormatInt(w.start.Add(time.Duration(at)*time.Minute).UnixMilli(), 10))
+		out.WriteString(strconv.FormatInt(w.start.Add(time.Duration(i)*time.Minute).UnixMilli(), 10))
 		out.WriteString(`","value":"`)
 		out.WriteString(strconv.Itoa(value))
 		out.WriteString(`"}`)
@@ -178,7 +178,7 @@ func writeResult(out *bytes.Buffer, label string, value int, w window, average b
 // writeValues writes the answer of the reads that came before expressions; a labeled one is a list, of the label asked
 // for alone.
 func writeValues(out *bytes.Buffer, metric, text string, w window) {
-	value, labeled := values[metric], strings.HasPrefix(text, "readLabeledMetricsValues")
+	value, labeled := metricValues[metric], strings.HasPrefix(text, "readLabeledMetricsValues")
 	label := "null"
 	if labeled {
 		label, value = `"99"`, percentiles[len(percentiles)-1].value
@@ -189,8 +189,8 @@ func writeValues(out *bytes.Buffer, metric, text string, w window) {
 	if strings.Contains(text, "isEmptyValue") {
 		empty = `,"isEmptyValue":false`
 	}
-	for at := range w.count {
-		if at > 0 {
+	for i := range w.count {
+		if i > 0 {
 			out.WriteByte(',')
 		}
 		fmt.Fprintf(out, `{"value":%d%s}`, value, empty)
@@ -201,7 +201,7 @@ func writeValues(out *bytes.Buffer, metric, text string, w window) {
 	}
 }
 
-func windowOf(variable json.RawMessage) (w window, err error) {
+func parseWindow(variable json.RawMessage) (w window, err error) {
 	if variable == nil {
 		return w, nil
 	}
@@ -220,14 +220,14 @@ func windowOf(variable json.RawMessage) (w window, err error) {
 	return w, nil
 }
 
-func servicesAnswer(count int) string {
+func servicesResponse(count int) string {
 	var out strings.Builder
 	out.WriteByte('[')
-	for at := range count {
-		if at > 0 {
+	for i := range count {
+		if i > 0 {
 			out.WriteByte(',')
 		}
-		fmt.Fprintf(&out, `{"id":"%d.1","name":%q,"layers":["MESH"],"normal":true}`, at, serviceName(at))
+		fmt.Fprintf(&out, `{"id":"%d.1","name":%q,"layers":["MESH"],"normal":true}`, i, serviceName(i))
 	}
 	out.WriteByte(']')
 	return out.String()

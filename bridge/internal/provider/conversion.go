@@ -14,9 +14,9 @@ import (
 
 const (
 	// pollAfter is when an unfinished measurement goes on if nobody said when.
-	pollAfter = 5 * time.Second
+	defaultResumeDelay = 5 * time.Second
 	// maxWait bounds resume_at: a clock gone wrong must not park a measurement.
-	maxWait = time.Minute
+	maxResumeDelay = time.Minute
 )
 
 var phases = map[contractv1.Phase]v1alpha1.AnalysisPhase{
@@ -52,7 +52,7 @@ func projectRun(run *v1alpha1.AnalysisRun) *contractv1.Run {
 	}
 	projected := &contractv1.Run{
 		Namespace: run.Namespace, Name: run.Name, Uid: string(run.UID), Labels: run.Labels,
-		CreatedAt: timestamp(&run.CreationTimestamp), StartedAt: timestamp(run.Status.StartedAt),
+		CreatedAt: toTimestamp(&run.CreationTimestamp), StartedAt: toTimestamp(run.Status.StartedAt),
 	}
 	if owner := metav1.GetControllerOf(run); owner != nil {
 		projected.Owner = &contractv1.Owner{Kind: owner.Kind, Name: owner.Name}
@@ -64,46 +64,46 @@ func projectMeasurement(m v1alpha1.Measurement) *contractv1.Measurement {
 	return &contractv1.Measurement{
 		Phase:   contractv1.Phase(contractv1.Phase_value["PHASE_"+strings.ToUpper(string(m.Phase))]),
 		Message: m.Message, Value: m.Value, Metadata: m.Metadata,
-		StartedAt: timestamp(m.StartedAt), FinishedAt: timestamp(m.FinishedAt), ResumeAt: timestamp(m.ResumeAt),
+		StartedAt: toTimestamp(m.StartedAt), FinishedAt: toTimestamp(m.FinishedAt), ResumeAt: toTimestamp(m.ResumeAt),
 	}
 }
 
 // measurement turns a reply into what Argo may store: a phase Argo knows, started, and either finished or with an
 // instant to go on at. Argo resumes nothing that has both or neither. Returns what it had to mend.
-func measurement(reply *contractv1.Measurement, started, now time.Time) (m v1alpha1.Measurement, mended []string) {
-	phase, known := phases[reply.GetPhase()]
+func convertMeasurement(response *contractv1.Measurement, started, now time.Time) (m v1alpha1.Measurement, repaired []string) {
+	phase, known := phases[response.GetPhase()]
 	if !known {
-		return failed(started, now, fmt.Sprintf("PROVIDER_ERROR the sidecar answered with phase %s, which is none of Argo's;"+
-			" install bridge and sidecar of one release", reply.GetPhase())), nil
+		return errorMeasurement(started, now, fmt.Sprintf("PROVIDER_ERROR the sidecar answered with phase %s, which is none of Argo's;"+
+			" install bridge and sidecar of one release", response.GetPhase())), nil
 	}
-	m = v1alpha1.Measurement{Phase: phase, Message: reply.GetMessage(), Value: reply.GetValue(), Metadata: reply.GetMetadata()}
+	m = v1alpha1.Measurement{Phase: phase, Message: response.GetMessage(), Value: response.GetValue(), Metadata: response.GetMetadata()}
 	m.StartedAt = &metav1.Time{Time: started}
 	if phase.Completed() {
-		finished, ok := instant(reply.GetFinishedAt())
+		finished, ok := validTime(response.GetFinishedAt())
 		if !ok || finished.Before(started) {
-			finished, mended = now, append(mended, "finished_at")
+			finished, repaired = now, append(repaired, "finished_at")
 		}
 		m.FinishedAt = &metav1.Time{Time: finished}
-		return m, mended
+		return m, repaired
 	}
-	resume, ok := instant(reply.GetResumeAt())
+	resume, ok := validTime(response.GetResumeAt())
 	switch {
 	case !ok:
-		resume, mended = now.Add(pollAfter), append(mended, "resume_at")
-	case resume.After(now.Add(maxWait + time.Second)):
-		resume, mended = now.Add(maxWait), append(mended, "resume_at")
+		resume, repaired = now.Add(defaultResumeDelay), append(repaired, "resume_at")
+	case resume.After(now.Add(maxResumeDelay + time.Second)):
+		resume, repaired = now.Add(maxResumeDelay), append(repaired, "resume_at")
 	case resume.Before(now): // it passed on the way
 		resume = now
 	}
-	if reply.GetFinishedAt() != nil {
-		mended = append(mended, "finished_at")
+	if response.GetFinishedAt() != nil {
+		repaired = append(repaired, "finished_at")
 	}
-	m.ResumeAt = wholeSecond(resume)
-	return m, mended
+	m.ResumeAt = ceilSecond(resume)
+	return m, repaired
 }
 
 // failed is a measurement that went wrong itself.
-func failed(started, now time.Time, message string) v1alpha1.Measurement {
+func errorMeasurement(started, now time.Time, message string) v1alpha1.Measurement {
 	return v1alpha1.Measurement{
 		Phase: v1alpha1.AnalysisPhaseError, Message: message,
 		StartedAt: &metav1.Time{Time: started}, FinishedAt: &metav1.Time{Time: now},
@@ -111,17 +111,17 @@ func failed(started, now time.Time, message string) v1alpha1.Measurement {
 }
 
 // wholeSecond rounds up: Argo stores whole seconds, and cut off it would lie in the past.
-func wholeSecond(t time.Time) *metav1.Time {
+func ceilSecond(t time.Time) *metav1.Time {
 	return &metav1.Time{Time: t.Add(time.Second - 1).Truncate(time.Second)}
 }
 
-func timestamp(t *metav1.Time) *timestamppb.Timestamp {
+func toTimestamp(t *metav1.Time) *timestamppb.Timestamp {
 	if t.IsZero() {
 		return nil
 	}
 	return timestamppb.New(t.Time)
 }
 
-func instant(t *timestamppb.Timestamp) (time.Time, bool) {
+func validTime(t *timestamppb.Timestamp) (time.Time, bool) {
 	return t.AsTime(), t != nil && t.IsValid()
 }

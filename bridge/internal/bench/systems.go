@@ -24,9 +24,9 @@ import (
 )
 
 // Side is somebody who measures.
-type Side interface {
+type System interface {
 	// Metric is a question as this side is asked it.
-	Metric(question) v1alpha1.Metric
+	Metric(workItem) v1alpha1.Metric
 	// Measure is one measurement; first, if it is the first of its metric in its run.
 	Measure(run *v1alpha1.AnalysisRun, metric v1alpha1.Metric, first bool) v1alpha1.Measurement
 }
@@ -35,13 +35,13 @@ type Side interface {
 type Plugin string
 
 // Metric implements Side.
-func (p Plugin) Metric(q question) v1alpha1.Metric { return q.plugin(string(p)) }
+func (p Plugin) Metric(i workItem) v1alpha1.Metric { return i.pluginMetric(string(p)) }
 
 // Measure makes the calls of Argo's analysis worker, in its order: find the plugin (a ping), run, the facts.
 func (p Plugin) Measure(run *v1alpha1.AnalysisRun, metric v1alpha1.Metric, first bool) v1alpha1.Measurement {
 	provider, err := metricplugin.NewRpcPlugin(metric)
 	if err != nil {
-		return failed(err)
+		return errorMeasurement(err)
 	}
 	m := provider.Run(run, metric)
 	if first {
@@ -54,13 +54,13 @@ func (p Plugin) Measure(run *v1alpha1.AnalysisRun, metric v1alpha1.Metric, first
 type BuiltIn string
 
 // Metric implements Side.
-func (b BuiltIn) Metric(q question) v1alpha1.Metric { return q.builtIn(string(b)) }
+func (b BuiltIn) Metric(i workItem) v1alpha1.Metric { return i.builtInMetric(string(b)) }
 
 // Measure implements Side.
 func (b BuiltIn) Measure(run *v1alpha1.AnalysisRun, metric v1alpha1.Metric, first bool) v1alpha1.Measurement {
 	client, err := skywalking.NewSkyWalkingClient(metric, nil)
 	if err != nil {
-		return failed(err)
+		return errorMeasurement(err)
 	}
 	provider := skywalking.NewSkyWalkingProvider(client, *log.NewEntry(log.StandardLogger()))
 	m := provider.Run(run, metric)
@@ -87,7 +87,7 @@ func NewBare(address string) Bare {
 func (b Bare) Measure(_ *v1alpha1.AnalysisRun, metric v1alpha1.Metric, _ bool) v1alpha1.Measurement {
 	interval, err := metric.Provider.SkyWalking.Interval.Duration()
 	if err != nil {
-		return failed(err)
+		return errorMeasurement(err)
 	}
 	now := time.Now().UTC()
 	body, _ := json.Marshal(map[string]any{"query": metric.Provider.SkyWalking.Query, "variables": map[string]any{
@@ -97,11 +97,11 @@ func (b Bare) Measure(_ *v1alpha1.AnalysisRun, metric v1alpha1.Metric, _ bool) v
 	}})
 	response, err := b.client.Post(string(b.BuiltIn)+"/graphql", "application/json", bytes.NewReader(body))
 	if err != nil {
-		return failed(err)
+		return errorMeasurement(err)
 	}
 	defer response.Body.Close()
 	if _, err := io.Copy(io.Discard, response.Body); err != nil || response.StatusCode != http.StatusOK {
-		return failed(fmt.Errorf("%s %w", response.Status, err))
+		return errorMeasurement(fmt.Errorf("%s %w", response.Status, err))
 	}
 	return v1alpha1.Measurement{Phase: v1alpha1.AnalysisPhaseSuccessful}
 }
@@ -121,7 +121,7 @@ func NewService(target string) (Service, error) {
 }
 
 // Metric implements Side.
-func (Service) Metric(q question) v1alpha1.Metric { return q.plugin("service") }
+func (Service) Metric(i workItem) v1alpha1.Metric { return i.pluginMetric("service") }
 
 // Measure implements Side.
 func (s Service) Measure(run *v1alpha1.AnalysisRun, metric v1alpha1.Metric, first bool) v1alpha1.Measurement {
@@ -130,7 +130,7 @@ func (s Service) Measure(run *v1alpha1.AnalysisRun, metric v1alpha1.Metric, firs
 	projected := &contractv1.Metric{
 		Name: metric.Name, SuccessCondition: metric.SuccessCondition, Block: metric.Provider.Plugin["service"],
 	}
-	reply, err := s.client.Run(ctx, &contractv1.RunRequest{
+	response, err := s.client.Run(ctx, &contractv1.RunRequest{
 		Run: &contractv1.Run{
 			Namespace: run.Namespace, Name: run.Name, Uid: string(run.UID), Labels: run.Labels,
 			Owner:     &contractv1.Owner{Kind: run.OwnerReferences[0].Kind, Name: run.OwnerReferences[0].Name},
@@ -142,9 +142,9 @@ func (s Service) Measure(run *v1alpha1.AnalysisRun, metric v1alpha1.Metric, firs
 		_, err = s.client.GetMetadata(ctx, &contractv1.GetMetadataRequest{Metric: projected})
 	}
 	if err != nil {
-		return failed(err)
+		return errorMeasurement(err)
 	}
-	return v1alpha1.Measurement{Phase: phases[reply.GetPhase()], Message: reply.GetMessage(), Value: reply.GetValue()}
+	return v1alpha1.Measurement{Phase: phases[response.GetPhase()], Message: response.GetMessage(), Value: response.GetValue()}
 }
 
 var phases = map[contractv1.Phase]v1alpha1.AnalysisPhase{
@@ -155,7 +155,7 @@ var phases = map[contractv1.Phase]v1alpha1.AnalysisPhase{
 	contractv1.Phase_PHASE_INCONCLUSIVE: v1alpha1.AnalysisPhaseInconclusive,
 }
 
-func failed(err error) v1alpha1.Measurement {
+func errorMeasurement(err error) v1alpha1.Measurement {
 	return v1alpha1.Measurement{Phase: v1alpha1.AnalysisPhaseError, Message: err.Error()}
 }
 

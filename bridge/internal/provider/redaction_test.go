@@ -15,7 +15,7 @@ import (
 )
 
 // withSecret is a run whose argument "token" comes from a Secret, and whose metric "m" is the template given.
-func withSecret(value, success, block string) *v1alpha1.AnalysisRun {
+func runWithSecretArg(value, success, block string) *v1alpha1.AnalysisRun {
 	ref := &v1alpha1.ValueFrom{SecretKeyRef: &v1alpha1.SecretKeyRef{Name: "s", Key: "k"}}
 	plain := "plain"
 	return &v1alpha1.AnalysisRun{Spec: v1alpha1.AnalysisRunSpec{
@@ -30,33 +30,33 @@ func withSecret(value, success, block string) *v1alpha1.AnalysisRun {
 }
 
 // secretsWith are those of a run with these secret arguments.
-func secretsWith(t *testing.T, values ...string) secrets {
+func redactorFor(t *testing.T, values ...string) redactor {
 	t.Helper()
 	run := &v1alpha1.AnalysisRun{}
 	for i := range values {
-		run.Spec.Args = append(run.Spec.Args, withSecret(values[i], "", "{}").Spec.Args[0])
+		run.Spec.Args = append(run.Spec.Args, runWithSecretArg(values[i], "", "{}").Spec.Args[0])
 	}
-	s, err := secretsOf(run)
+	r, err := newRedactor(run)
 	require.NoError(t, err)
-	return s
+	return r
 }
 
 func TestASecretIsMaskedInEveryFormAProgramPrints(t *testing.T) {
 	const secret = "p<a>&ss\"wörd\\\t 1\n"
-	s := secretsWith(t, secret)
+	s := redactorFor(t, secret)
 	quoted, err := json.Marshal(secret)
 	require.NoError(t, err)
 	for _, form := range []string{
 		secret, strings.TrimSpace(secret), string(quoted), strconv.Quote(secret), strconv.QuoteToASCII(secret),
 		fmt.Sprintf("%+q", secret), url.QueryEscape(secret), "x" + url.PathEscape(secret) + "y", strings.Join(strings.Fields(secret), " "),
 	} {
-		require.Contains(t, s.text("before "+form+" after"), mask, form)
-		require.NotContains(t, s.text(form), "rd", form)
+		require.Contains(t, s.redact("before "+form+" after"), placeholder, form)
+		require.NotContains(t, s.redact(form), "rd", form)
 	}
 }
 
 func TestAValueStaysValidJSONWithoutTheSecret(t *testing.T) {
-	s := secretsWith(t, "tok\"en-1", "12345678", "x\",\"y")
+	s := redactorFor(t, "tok\"en-1", "12345678", "x\",\"y")
 	for value, want := range map[string]string{
 		`{"a":"x tok\"en-1 y","n":1e-7}`:  `{"a":"x ******** y","n":1e-7}`,
 		`{"tok\"en-1":["12345678",true]}`: `{"********":["********",true]}`,
@@ -72,33 +72,33 @@ func TestAValueStaysValidJSONWithoutTheSecret(t *testing.T) {
 		``:     ``,
 	} {
 		m := v1alpha1.Measurement{Value: value}
-		s.clean(&m)
+		s.redactMeasurement(&m)
 		require.Equal(t, want, m.Value, value)
 	}
 }
 
 func TestMessageAndMetadataAreCleanedToo(t *testing.T) {
-	s := secretsWith(t, "token-one", "token-one-longer")
+	s := redactorFor(t, "token-one", "token-one-longer")
 	m := v1alpha1.Measurement{Message: "a token-one b token-one-longer", Metadata: map[string]string{"token-one": "x token-one"}}
-	s.clean(&m)
+	s.redactMeasurement(&m)
 	require.Equal(t, "a ******** b ********", m.Message)
-	require.Equal(t, map[string]string{mask: "x ********"}, m.Metadata)
+	require.Equal(t, map[string]string{placeholder: "x ********"}, m.Metadata)
 	m = v1alpha1.Measurement{Metadata: map[string]string{}}
-	s.clean(&m)
+	s.redactMeasurement(&m)
 	require.Nil(t, m.Metadata, "Argo hides measurements that have any metadata")
 }
 
 func TestAWordTooShortToBeASecretIsLeftAlone(t *testing.T) {
-	require.Equal(t, "a is ok", secretsWith(t, "a", "ok", "").text("a is ok"))
+	require.Equal(t, "a is ok", redactorFor(t, "a", "ok", "").redact("a is ok"))
 }
 
 func TestAnOrdinaryArgumentIsNoSecret(t *testing.T) {
-	s, err := secretsOf(withSecret("something-else", "", "{}"))
+	s, err := newRedactor(runWithSecretArg("something-else", "", "{}"))
 	require.NoError(t, err)
-	require.Equal(t, "plain", s.text("plain"))
-	s, err = secretsOf(nil)
+	require.Equal(t, "plain", s.redact("plain"))
+	s, err = newRedactor(nil)
 	require.NoError(t, err)
-	require.Equal(t, "plain", s.text("plain"))
+	require.Equal(t, "plain", s.redact("plain"))
 }
 
 func TestABlockThatNamesASecretArgumentIsRefusedHoweverShortTheSecret(t *testing.T) {
@@ -115,10 +115,10 @@ func TestABlockThatNamesASecretArgumentIsRefusedHoweverShortTheSecret(t *testing
 		{"", `{"query":"{{args.host}} args.token {{args.token2}}"}`, false},
 		{"", `{}`, false},
 	} {
-		run := withSecret("1", row.success, row.block)
-		s, err := secretsOf(run)
+		run := runWithSecretArg("1", row.success, row.block)
+		s, err := newRedactor(run)
 		require.NoError(t, err)
-		require.Equal(t, row.refused, s.inside(run, resolved) != nil, row)
+		require.Equal(t, row.refused, s.rejectSecrets(run, resolved) != nil, row)
 	}
 }
 
@@ -132,25 +132,25 @@ func TestAMetricWhoseNameWasTemplatedIsFoundAgain(t *testing.T) {
 		{"m", false},                 // which neither is
 		{"of-another-version", true}, // whatever it is: the run has a metric that names the secret
 	} {
-		run := withSecret("1", "", "{}")
+		run := runWithSecretArg("1", "", "{}")
 		run.Spec.Metrics = append(run.Spec.Metrics, v1alpha1.Metric{Name: "m-{{args.host}}", FailureCondition: "{{args.token}}"})
-		s, err := secretsOf(run)
+		s, err := newRedactor(run)
 		require.NoError(t, err)
-		require.Equal(t, row.refused, s.inside(run, &contractv1.Metric{Name: row.name}) != nil, row)
+		require.Equal(t, row.refused, s.rejectSecrets(run, &contractv1.Metric{Name: row.name}) != nil, row)
 	}
 	// a harmless metric cannot lend its name
-	run := withSecret("1", "", "{}")
+	run := runWithSecretArg("1", "", "{}")
 	run.Spec.Metrics = append(run.Spec.Metrics, v1alpha1.Metric{Name: "{{args.name}}", FailureCondition: "{{args.token}}"})
 	name := "m"
 	run.Spec.Args = append(run.Spec.Args, v1alpha1.Argument{Name: "name", Value: &name})
-	s, err := secretsOf(run)
+	s, err := newRedactor(run)
 	require.NoError(t, err)
-	require.Error(t, s.inside(run, &contractv1.Metric{Name: "m"}))
+	require.Error(t, s.rejectSecrets(run, &contractv1.Metric{Name: "m"}))
 }
 
 func TestABlockThatHoldsAValueOfItsRunIsRefused(t *testing.T) {
 	run := &v1alpha1.AnalysisRun{}
-	s := secretsWith(t, "long\"secret", "short12")
+	s := redactorFor(t, "long\"secret", "short12")
 	for block, refused := range map[string]bool{
 		`{"query":"a long\"secret b"}`:   true,
 		`{"a":["x",{"long\"secret":1}]}`: true,
@@ -158,9 +158,9 @@ func TestABlockThatHoldsAValueOfItsRunIsRefused(t *testing.T) {
 		`{"query":"short12"}`:            false, // may well be an ordinary word
 		`{"query":"long secret"}`:        false,
 	} {
-		require.Equal(t, refused, s.inside(run, &contractv1.Metric{Name: "m", Block: []byte(block)}) != nil, block)
+		require.Equal(t, refused, s.rejectSecrets(run, &contractv1.Metric{Name: "m", Block: []byte(block)}) != nil, block)
 	}
-	require.Error(t, s.inside(run, &contractv1.Metric{SuccessCondition: `result == 'long"secret'`}))
+	require.Error(t, s.rejectSecrets(run, &contractv1.Metric{SuccessCondition: `result == 'long"secret'`}))
 }
 
 func TestMoreSecretsThanCanBeMaskedAreRefusedAndCountedOnce(t *testing.T) {
@@ -182,9 +182,9 @@ func TestMoreSecretsThanCanBeMaskedAreRefusedAndCountedOnce(t *testing.T) {
 			} else {
 				value += fmt.Sprintf("%04d", i)
 			}
-			run.Spec.Args = append(run.Spec.Args, withSecret(value, "", "{}").Spec.Args[0])
+			run.Spec.Args = append(run.Spec.Args, runWithSecretArg(value, "", "{}").Spec.Args[0])
 		}
-		_, err := secretsOf(run)
+		_, err := newRedactor(run)
 		require.Equal(t, row.refused, err != nil, name)
 		if row.refused {
 			require.ErrorContains(t, err, "SECRETS_TOO_LARGE spec.args: ")

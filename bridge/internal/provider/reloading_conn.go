@@ -12,72 +12,72 @@ import (
 )
 
 // lookEvery is how often the files of TLS are read to see whether they changed.
-const lookEvery = 10 * time.Second
+const reloadInterval = 10 * time.Second
 
 // renewed is a connection that is replaced when the files of TLS change: by one that is ready, and so that the calls
 // under way end on the one they began on. Files that do not do leave the connection as it is.
-type renewed struct {
-	current atomic.Pointer[grpc.ClientConn]
-	dial    func() (*grpc.ClientConn, error)
-	files   TLSFiles
-	longest time.Duration // call
-	log     hclog.Logger
-	stop    context.CancelFunc
+type reloadingConn struct {
+	current      atomic.Pointer[grpc.ClientConn]
+	dial         func() (*grpc.ClientConn, error)
+	files        TLSFiles
+	drainTimeout time.Duration // call
+	log          hclog.Logger
+	stop         context.CancelFunc
 }
 
-func newRenewed(
-	dial func() (*grpc.ClientConn, error), files TLSFiles, every, longest time.Duration, log hclog.Logger,
-) (*renewed, error) {
+func newReloadingConn(
+	dial func() (*grpc.ClientConn, error), files TLSFiles, interval, drainTimeout time.Duration, log hclog.Logger,
+) (*reloadingConn, error) {
 	conn, err := dial()
 	if err != nil {
 		return nil, err
 	}
-	r := &renewed{dial: dial, files: files, longest: longest, log: log}
+	r := &reloadingConn{dial: dial, files: files, drainTimeout: drainTimeout, log: log}
 	r.current.Store(conn)
-	held, err := files.read()
+	loaded, err := files.read()
 	if err == nil {
-		_, err = files.config(held)
+		_, err = files.config(loaded)
 	}
 	if err != nil { // not the end: they may be there in a moment, and until then measurements wait
 		log.Error("TLS with the sidecar is not possible", "error", err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	r.stop = stop
-	go r.watch(ctx, held, every)
+	go r.watch(ctx, loaded, interval)
 	return r, nil
 }
 
-func (r *renewed) Invoke(ctx context.Context, method string, args, reply any, options ...grpc.CallOption) error {
+func (r *reloadingConn) Invoke(ctx context.Context, method string, args, reply any, options ...grpc.CallOption) error {
 	return r.current.Load().Invoke(ctx, method, args, reply, options...)
 }
 
-func (r *renewed) NewStream(
+func (r *reloadingConn) NewStream(
 	ctx context.Context, description *grpc.StreamDesc, method string, options ...grpc.CallOption,
 ) (grpc.ClientStream, error) {
 	return r.current.Load().NewStream(ctx, description, method, options...)
 }
 
-func (r *renewed) GetState() connectivity.State { return r.current.Load().GetState() }
+func (r *reloadingConn) GetState() connectivity.State { return r.current.Load().GetState() }
 
-func (r *renewed) Close() error {
+func (r *reloadingConn) Close() error {
 	r.stop()
 	return r.current.Load().Close()
 }
 
 // watch replaces the connection when the files are no longer what is held.
-func (r *renewed) watch(ctx context.Context, held material, every time.Duration) {
-	for again := time.Tick(every); ; {
+func (r *reloadingConn) watch(ctx context.Context, loaded pemFiles, interval time.Duration) {
+	for ticks := time.Tick(interval); ; {
 		select {
-		case <-again:
+		case <-ticks:
 		case <-ctx.Done():
 			return
 		}
-		found, err := r.files.read()
-		if err == nil && found.equal(held) {
+		updated, err := r.files.read()
+		if err == nil && updated.equal(loaded) {
 			continue
 		}
 		if err == nil {
-			_, err = r.files.config(found)
+			_, err = r.files.config(updated)
 		}
 		if err == nil {
 			err = r.replace(ctx)
@@ -86,27 +86,27 @@ func (r *renewed) watch(ctx context.Context, held material, every time.Duration)
 			r.log.Warn("the files of TLS changed and are not in force yet", "error", err)
 			continue
 		}
-		held = found
+		loaded = updated
 		r.log.Info("the files of TLS changed and are in force")
 	}
 }
 
 // replace puts a ready connection into the place of the current one.
-func (r *renewed) replace(ctx context.Context) error {
+func (r *reloadingConn) replace(ctx context.Context) error {
 	fresh, err := r.dial()
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, r.longest)
+	ctx, cancel := context.WithTimeout(ctx, r.drainTimeout)
 	defer cancel()
 	fresh.Connect()
 	for state := fresh.GetState(); state != connectivity.Ready; state = fresh.GetState() {
 		if !fresh.WaitForStateChange(ctx, state) {
 			_ = fresh.Close()
-			return fmt.Errorf("no connection with them within %s", r.longest)
+			return fmt.Errorf("no connection with them within %s", r.drainTimeout)
 		}
 	}
 	old := r.current.Swap(fresh)
-	time.AfterFunc(r.longest, func() { _ = old.Close() })
+	time.AfterFunc(r.drainTimeout, func() { _ = old.Close() })
 	return nil
 }

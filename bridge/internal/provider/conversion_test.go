@@ -48,7 +48,7 @@ func TestAMeasurementIsEitherFinishedOrGoesOnAtAnInstant(t *testing.T) {
 		{"no answer at all", nil, "Error", -1, 2, nil},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			m, mended := measurement(row.reply, noon, noon.Add(2*time.Second))
+			m, mended := convertMeasurement(row.reply, noon, noon.Add(2*time.Second))
 			require.Equal(t, row.phase, m.Phase)
 			require.Equal(t, noon, m.StartedAt.Time)
 			require.Equal(t, row.mended, mended)
@@ -70,7 +70,7 @@ func TestAMeasurementIsEitherFinishedOrGoesOnAtAnInstant(t *testing.T) {
 
 func TestEveryPhaseOfArgoGoesThereAndBack(t *testing.T) {
 	for _, phase := range phases {
-		m, _ := measurement(projectMeasurement(v1alpha1.Measurement{Phase: phase}), noon, noon)
+		m, _ := convertMeasurement(projectMeasurement(v1alpha1.Measurement{Phase: phase}), noon, noon)
 		require.Equal(t, phase, m.Phase)
 	}
 }

@@ -17,47 +17,47 @@ const (
 )
 
 // key: the checker sees the type of the result, and encoding/json makes only six; nothing deeper is typed.
-type key struct {
+type cacheKey struct {
 	source string
 	result reflect.Type
 }
 
-type program struct {
-	key      key
+type cacheEntry struct {
+	key      cacheKey
 	compiled *vm.Program
 	err      error
 }
 
-func (p *program) cost() int { return len(p.key.source) + entryOverhead }
+func (p *cacheEntry) cost() int { return len(p.key.source) + entryOverhead }
 
 // programs is a least-recently-used cache of compiled conditions, wrong ones included.
-type programs struct {
-	byKey map[key]*list.Element
+type programCache struct {
+	byKey map[cacheKey]*list.Element
 	order *list.List
 	text  int
 	// Hits and misses since the start.
 	hits, misses uint64
 }
 
-func newPrograms() programs {
-	return programs{byKey: map[key]*list.Element{}, order: list.New()}
+func newProgramCache() programCache {
+	return programCache{byKey: map[cacheKey]*list.Element{}, order: list.New()}
 }
 
-func (c *programs) get(source string, env map[string]any) (*vm.Program, error) {
-	k := key{source, reflect.TypeOf(env["result"])}
+func (c *programCache) get(source string, env map[string]any) (*vm.Program, error) {
+	k := cacheKey{source, reflect.TypeOf(env["result"])}
 	if element, ok := c.byKey[k]; ok {
 		c.hits++
 		c.order.MoveToFront(element)
-		p := element.Value.(*program)
+		p := element.Value.(*cacheEntry)
 		return p.compiled, p.err
 	}
 	c.misses++
 	compiled, err := compile(source, expr.Env(env))
-	p := &program{k, compiled, err}
+	p := &cacheEntry{k, compiled, err}
 	c.byKey[k] = c.order.PushFront(p)
 	c.text += p.cost()
 	for c.text > maxCachedText && c.order.Len() > 1 {
-		oldest := c.order.Remove(c.order.Back()).(*program)
+		oldest := c.order.Remove(c.order.Back()).(*cacheEntry)
 		delete(c.byKey, oldest.key)
 		c.text -= oldest.cost()
 	}
@@ -76,4 +76,4 @@ func compile(source string, options ...expr.Option) (p *vm.Program, err error) {
 }
 
 // Cache tells how often a condition was found compiled, and how often it was not.
-func (j *Judge) Cache() (hits, misses uint64) { return j.programs.hits, j.programs.misses }
+func (j *Evaluator) CacheStats() (hits, misses uint64) { return j.programs.hits, j.programs.misses }

@@ -24,30 +24,30 @@ const (
 	ContractMajor = 1
 	// agreedRoundRobin is gRPC's round_robin over the connections whose other end speaks our contract. What an address
 	// says is known before the first call is lost to it, and forgotten with its connection.
-	agreedRoundRobin = "agreed_round_robin"
+	contractRoundRobin = "contract_round_robin"
 	// incompatible begins the error of a connection whose other end speaks another contract.
-	incompatible = "PROVIDER_INCOMPATIBLE "
+	incompatiblePrefix = "PROVIDER_INCOMPATIBLE "
 	// describeTimeout bounds one Describe, and parts it from the next where there was no agreement.
 	describeTimeout = 3 * time.Second
 )
 
 // resolveEvery is how often the addresses behind a name are asked for again: gRPC by itself asks when a connection
 // fails, and would not see a replica that came. The resolver of dns asks every 30 s at most.
-var resolveEvery = 30 * time.Second
+var resolveInterval = 30 * time.Second
 
-func init() { balancer.Register(policy{}) }
+func init() { balancer.Register(contractBalancerBuilder{}) }
 
-type policy struct{}
+type contractBalancerBuilder struct{}
 
-func (policy) Name() string { return agreedRoundRobin }
+func (contractBalancerBuilder) Name() string { return contractRoundRobin }
 
-func (policy) Build(conn balancer.ClientConn, options balancer.BuildOptions) balancer.Balancer {
+func (contractBalancerBuilder) Build(conn balancer.ClientConn, options balancer.BuildOptions) balancer.Balancer {
 	ctx, stop := context.WithCancel(context.Background())
-	again := time.Tick(resolveEvery)
+	ticks := time.Tick(resolveInterval)
 	go func() {
 		for {
 			select {
-			case <-again:
+			case <-ticks:
 				conn.ResolveNow(resolver.ResolveNowOptions{})
 			case <-ctx.Done():
 				return
@@ -55,76 +55,76 @@ func (policy) Build(conn balancer.ClientConn, options balancer.BuildOptions) bal
 		}
 	}()
 	version, _, _ := strings.Cut(options.CustomUserAgent, " ") // gRPC appends its own
-	return stopping{balancer.Get(roundrobin.Name).Build(&replicas{conn, version}, options), stop}
+	return closingBalancer{balancer.Get(roundrobin.Name).Build(&contractClientConn{conn, version}, options), stop}
 }
 
 // stopping is a balancer with something to stop when it is closed.
-type stopping struct {
+type closingBalancer struct {
 	balancer.Balancer
 	stop func()
 }
 
-func (s stopping) Close() {
+func (s closingBalancer) Close() {
 	s.stop()
 	s.Balancer.Close()
 }
 
 // replicas makes round_robin agree on the contract: where gRPC asks for the health of a connection, we ask for the
 // contract it speaks.
-type replicas struct {
+type contractClientConn struct {
 	balancer.ClientConn
 	version string // of the bridge
 }
 
-func (r *replicas) NewSubConn(
+func (r *contractClientConn) NewSubConn(
 	addresses []resolver.Address, options balancer.NewSubConnOptions,
 ) (balancer.SubConn, error) {
 	conn, err := r.ClientConn.NewSubConn(addresses, options)
-	return &replica{conn, r.version}, err
+	return &contractSubConn{conn, r.version}, err
 }
 
-func (r *replicas) UpdateState(state balancer.State) {
-	state.Picker = unwrapping{state.Picker}
+func (r *contractClientConn) UpdateState(state balancer.State) {
+	state.Picker = unwrapPicker{state.Picker}
 	r.ClientConn.UpdateState(state)
 }
 
 // unwrapping gives gRPC its own connections back.
-type unwrapping struct{ balancer.Picker }
+type unwrapPicker struct{ balancer.Picker }
 
-func (u unwrapping) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
+func (u unwrapPicker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
 	result, err := u.Picker.Pick(info)
-	if r, ok := result.SubConn.(*replica); ok {
+	if r, ok := result.SubConn.(*contractSubConn); ok {
 		result.SubConn = r.SubConn
 	}
 	return result, err
 }
 
 // replica is the connection to one address.
-type replica struct {
+type contractSubConn struct {
 	balancer.SubConn
 	version string
 }
 
 // RegisterHealthListener is called whenever a connection is made.
-func (r *replica) RegisterHealthListener(listener func(balancer.SubConnState)) {
-	r.SubConn.GetOrBuildProducer(&agreement{r, listener})
+func (r *contractSubConn) RegisterHealthListener(listener func(balancer.SubConnState)) {
+	r.SubConn.GetOrBuildProducer(&contractCheck{r, listener})
 }
 
 // agreement is sought on one connection until it is had or the connection ends.
-type agreement struct {
-	*replica
+type contractCheck struct {
+	*contractSubConn
 	listener func(balancer.SubConnState)
 }
 
-func (a *agreement) Build(conn any) (balancer.Producer, func()) {
+func (a *contractCheck) Build(conn any) (balancer.Producer, func()) {
 	ctx, stop := context.WithCancel(context.Background())
-	go a.seek(ctx, contractv1.NewMetricProviderClient(conn.(grpc.ClientConnInterface)))
+	go a.run(ctx, contractv1.NewMetricProviderClient(conn.(grpc.ClientConnInterface)))
 	return a, stop
 }
 
-func (a *agreement) seek(ctx context.Context, client contractv1.MetricProviderClient) {
+func (a *contractCheck) run(ctx context.Context, client contractv1.MetricProviderClient) {
 	for {
-		err := agreed(ctx, client, a.version)
+		err := checkContract(ctx, client, a.version)
 		if ctx.Err() != nil {
 			return
 		}
@@ -147,21 +147,21 @@ func (a *agreement) seek(ctx context.Context, client contractv1.MetricProviderCl
 }
 
 // agreed asks for the version of the contract; the error is of a connection that is not to be used.
-func agreed(ctx context.Context, client contractv1.MetricProviderClient, version string) error {
+func checkContract(ctx context.Context, client contractv1.MetricProviderClient, version string) error {
 	ctx, cancel := context.WithTimeout(ctx, describeTimeout)
 	defer cancel()
-	reply, err := client.Describe(ctx, &contractv1.DescribeRequest{ClientVersion: version})
-	switch failure := status.Convert(err); failure.Code() {
+	response, err := client.Describe(ctx, &contractv1.DescribeRequest{ClientVersion: version})
+	switch rpcStatus := status.Convert(err); rpcStatus.Code() {
 	case codes.OK:
 	case codes.Unimplemented:
-		return errors.New(incompatible + failure.Message())
+		return errors.New(incompatiblePrefix + rpcStatus.Message())
 	default:
-		return fmt.Errorf("refused: %s: %s", failure.Code(), failure.Message())
+		return fmt.Errorf("refused: %s: %s", rpcStatus.Code(), rpcStatus.Message())
 	}
-	major, _, _ := strings.Cut(reply.GetContractVersion(), ".")
+	major, _, _ := strings.Cut(response.GetContractVersion(), ".")
 	if number, err := strconv.Atoi(major); err != nil || number != ContractMajor {
-		return fmt.Errorf("%s%s %s speaks contract %q, this bridge (%s) contract %d", incompatible,
-			reply.GetProvider(), reply.GetVersion(), reply.GetContractVersion(), version, ContractMajor)
+		return fmt.Errorf("%s%s %s speaks contract %q, this bridge (%s) contract %d", incompatiblePrefix,
+			response.GetProvider(), response.GetVersion(), response.GetContractVersion(), version, ContractMajor)
 	}
 	return nil
 }

@@ -21,10 +21,12 @@ import (
 )
 
 // replicaNamed serves on TCP and answers with its name.
-func replicaNamed(t *testing.T, name string) *fakesidecar.Sidecar { return speaking(t, "1.0", name) }
+func startReplica(t *testing.T, name string) *fakesidecar.Sidecar {
+	return startReplicaWithContract(t, "1.0", name)
+}
 
 // speaking is such a replica with that version of the contract.
-func speaking(t *testing.T, version, name string) *fakesidecar.Sidecar {
+func startReplicaWithContract(t *testing.T, version, name string) *fakesidecar.Sidecar {
 	s := fakesidecar.New(t)
 	s.Address, s.Version = "127.0.0.1:0", version
 	s.OnRun = func(context.Context, *contractv1.RunRequest) (*contractv1.Measurement, error) {
@@ -34,21 +36,21 @@ func speaking(t *testing.T, version, name string) *fakesidecar.Sidecar {
 }
 
 // names is a name server that knows one name. It is asked by the scheme of this test.
-type names struct {
+type testResolver struct {
 	*manual.Resolver
-	asked atomic.Int64
+	resolveCount atomic.Int64
 }
 
 var schemes atomic.Int64
 
 // balanced is a plugin for the addresses that one name has.
-func balanced(t *testing.T, addresses ...string) (*Plugin, *names, *lines) {
+func newBalancedPlugin(t *testing.T, addresses ...string) (*Plugin, *testResolver, *logBuffer) {
 	t.Helper()
-	n := &names{Resolver: manual.NewBuilderWithScheme(fmt.Sprintf("names%d", schemes.Add(1)))}
-	n.ResolveNowCallback = func(resolver.ResolveNowOptions) { n.asked.Add(1) }
-	n.InitialState(having(addresses))
+	n := &testResolver{Resolver: manual.NewBuilderWithScheme(fmt.Sprintf("names%d", schemes.Add(1)))}
+	n.ResolveNowCallback = func(resolver.ResolveNowOptions) { n.resolveCount.Add(1) }
+	n.InitialState(resolverState(addresses))
 	resolver.Register(n)
-	log := &lines{}
+	log := &logBuffer{}
 	p, err := New(Options{
 		Target: n.Scheme() + ":///provider", OutageGrace: time.Minute, RunTimeout: 2 * time.Second, Version: "test",
 	}, hclog.New(&hclog.LoggerOptions{Output: log, JSONFormat: true}))
@@ -57,7 +59,7 @@ func balanced(t *testing.T, addresses ...string) (*Plugin, *names, *lines) {
 	return p, n, log
 }
 
-func having(addresses []string) (state resolver.State) {
+func resolverState(addresses []string) (state resolver.State) {
 	for _, address := range addresses {
 		state.Addresses = append(state.Addresses, resolver.Address{Addr: address})
 	}
@@ -65,41 +67,41 @@ func having(addresses []string) (state resolver.State) {
 }
 
 // answering are the replicas that so many calls reached, by name; every call must reach one.
-func answering(t *testing.T, p *Plugin, calls int) map[string]int {
+func callsByReplica(t *testing.T, p *Plugin, calls int) map[string]int {
 	t.Helper()
-	by := map[string]int{}
+	counts := map[string]int{}
 	for range calls {
 		m := p.Run(nil, metric)
 		require.Equal(t, v1alpha1.AnalysisPhaseSuccessful, m.Phase, m.Message)
-		by[m.Value]++
+		counts[m.Value]++
 	}
-	return by
+	return counts
 }
 
 func TestCallsTakeTurnsOverTheReplicas(t *testing.T) {
-	a, b, c := replicaNamed(t, "a"), replicaNamed(t, "b"), replicaNamed(t, "c")
-	p, _, _ := balanced(t, a.Address, b.Address, c.Address)
-	require.Eventually(t, func() bool { return len(answering(t, p, 3)) == 3 }, 5*time.Second, time.Millisecond)
-	require.Equal(t, map[string]int{"a": 10, "b": 10, "c": 10}, answering(t, p, 30))
+	a, b, c := startReplica(t, "a"), startReplica(t, "b"), startReplica(t, "c")
+	p, _, _ := newBalancedPlugin(t, a.Address, b.Address, c.Address)
+	require.Eventually(t, func() bool { return len(callsByReplica(t, p, 3)) == 3 }, 5*time.Second, time.Millisecond)
+	require.Equal(t, map[string]int{"a": 10, "b": 10, "c": 10}, callsByReplica(t, p, 30))
 	for _, s := range []*fakesidecar.Sidecar{a, b, c} {
 		require.Equal(t, 1, s.Connections())
-		require.Len(t, fakesidecar.Seen[*contractv1.DescribeRequest](s, "Describe"), 1)
+		require.Len(t, fakesidecar.Received[*contractv1.DescribeRequest](s, "Describe"), 1)
 	}
 }
 
 func TestAReplicaThatCannotServeSpoilsNothing(t *testing.T) {
-	stranger := speaking(t, "2.0", "stranger")
-	dead := replicaNamed(t, "dead")
+	stranger := startReplicaWithContract(t, "2.0", "stranger")
+	dead := startReplica(t, "dead")
 	dead.Kill()
-	good := replicaNamed(t, "good")
-	p, _, _ := balanced(t, stranger.Address, dead.Address, swallowing(t), good.Address)
-	require.Equal(t, map[string]int{"good": 30}, answering(t, p, 30))
-	require.NotEmpty(t, fakesidecar.Seen[*contractv1.DescribeRequest](stranger, "Describe"))
-	require.Empty(t, fakesidecar.Seen[*contractv1.RunRequest](stranger, "Run"))
+	good := startReplica(t, "good")
+	p, _, _ := newBalancedPlugin(t, stranger.Address, dead.Address, unresponsiveAddress(t), good.Address)
+	require.Equal(t, map[string]int{"good": 30}, callsByReplica(t, p, 30))
+	require.NotEmpty(t, fakesidecar.Received[*contractv1.DescribeRequest](stranger, "Describe"))
+	require.Empty(t, fakesidecar.Received[*contractv1.RunRequest](stranger, "Run"))
 }
 
 // swallowing is an address that takes connections and never says a word, as a stopped process does.
-func swallowing(t *testing.T) string {
+func unresponsiveAddress(t *testing.T) string {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { listener.Close() })
@@ -112,23 +114,23 @@ func TestACallOfAReplicaThatDiesIsMadeAgainOnAnother(t *testing.T) {
 		go victim.Kill()
 		return nil, fakesidecar.Hang(ctx)
 	}
-	victim, heir = replicaNamed(t, ""), replicaNamed(t, "heir")
+	victim, heir = startReplica(t, ""), startReplica(t, "heir")
 	victim.OnRun = dying
-	p, _, log := balanced(t, victim.Address, heir.Address)
+	p, _, log := newBalancedPlugin(t, victim.Address, heir.Address)
 	require.Eventually(t, func() bool {
-		answering(t, p, 1)
-		return len(fakesidecar.Seen[*contractv1.RunRequest](victim, "Run")) == 1
+		callsByReplica(t, p, 1)
+		return len(fakesidecar.Received[*contractv1.RunRequest](victim, "Run")) == 1
 	}, 5*time.Second, time.Millisecond)
-	require.Equal(t, map[string]int{"heir": 5}, answering(t, p, 5))
+	require.Equal(t, map[string]int{"heir": 5}, callsByReplica(t, p, 5))
 	require.Empty(t, log.String())
 }
 
 func TestACallIsMadeTwiceAtMostAndNeverBeyondItsDeadline(t *testing.T) {
 	sidecar := fakesidecar.New(t)
-	sidecar.OnRun = refusing(codes.Unavailable)
-	p, _ := connected(t, sidecar.Start(t))
+	sidecar.OnRun = failWith(codes.Unavailable)
+	p, _ := newTestPlugin(t, sidecar.Start(t))
 	require.Contains(t, p.Run(nil, metric).Message, "PROVIDER_UNAVAILABLE")
-	require.Len(t, fakesidecar.Seen[*contractv1.RunRequest](sidecar, "Run"), 2)
+	require.Len(t, fakesidecar.Received[*contractv1.RunRequest](sidecar, "Run"), 2)
 
 	var calls atomic.Int64
 	sidecar.OnRun = func(ctx context.Context, r *contractv1.RunRequest) (*contractv1.Measurement, error) {
@@ -139,7 +141,7 @@ func TestACallIsMadeTwiceAtMostAndNeverBeyondItsDeadline(t *testing.T) {
 		case <-time.After(300 * time.Millisecond):
 		case <-ctx.Done():
 		}
-		return nil, fakesidecar.Refuse(codes.Unavailable, "stopping")
+		return nil, fakesidecar.StatusError(codes.Unavailable, "stopping")
 	}
 	began := time.Now()
 	require.Contains(t, p.Run(nil, metric).Message, "did not answer within 500ms")
@@ -148,34 +150,34 @@ func TestACallIsMadeTwiceAtMostAndNeverBeyondItsDeadline(t *testing.T) {
 }
 
 func TestReplicasThatComeAreFoundAndThoseThatGoAreLeft(t *testing.T) {
-	before := resolveEvery
-	resolveEvery = 20 * time.Millisecond
-	defer func() { resolveEvery = before }()
-	old, young := replicaNamed(t, "old"), replicaNamed(t, "young")
-	p, n, _ := balanced(t, old.Address)
-	require.Equal(t, map[string]int{"old": 3}, answering(t, p, 3))
-	require.Eventually(t, func() bool { return n.asked.Load() > 2 }, 5*time.Second, time.Millisecond, "without any failure")
+	before := resolveInterval
+	resolveInterval = 20 * time.Millisecond
+	defer func() { resolveInterval = before }()
+	old, young := startReplica(t, "old"), startReplica(t, "young")
+	p, n, _ := newBalancedPlugin(t, old.Address)
+	require.Equal(t, map[string]int{"old": 3}, callsByReplica(t, p, 3))
+	require.Eventually(t, func() bool { return n.resolveCount.Load() > 2 }, 5*time.Second, time.Millisecond, "without any failure")
 
-	end := underLoad(t, p)
-	n.UpdateState(having([]string{old.Address, young.Address}))
-	require.Eventually(t, func() bool { return len(answering(t, p, 4)) == 2 }, 5*time.Second, time.Millisecond)
-	n.UpdateState(having([]string{young.Address}))
+	end := startLoad(t, p)
+	n.UpdateState(resolverState([]string{old.Address, young.Address}))
+	require.Eventually(t, func() bool { return len(callsByReplica(t, p, 4)) == 2 }, 5*time.Second, time.Millisecond)
+	n.UpdateState(resolverState([]string{young.Address}))
 	require.Eventually(t, func() bool { return old.Connections() == 0 }, 5*time.Second, time.Millisecond)
 	end()
-	require.Equal(t, map[string]int{"young": 6}, answering(t, p, 6))
+	require.Equal(t, map[string]int{"young": 6}, callsByReplica(t, p, 6))
 }
 
 func TestWhereNoReplicaSpeaksOurContractTheRemedyIsSaid(t *testing.T) {
-	p, _, _ := balanced(t, speaking(t, "2.0", "a").Address, speaking(t, "2.0", "b").Address)
+	p, _, _ := newBalancedPlugin(t, startReplicaWithContract(t, "2.0", "a").Address, startReplicaWithContract(t, "2.0", "b").Address)
 	require.Contains(t, p.Run(nil, metric).Message, "PROVIDER_INCOMPATIBLE sidecar at "+p.options.Target+": fake 0.0.1 speaks")
 }
 
 func TestAReplicaThatRefusesTheBridgeIsNamedAsSuch(t *testing.T) {
 	s := fakesidecar.New(t)
 	s.OnDescribe = func(*contractv1.DescribeResponse) error {
-		return fakesidecar.Refuse(codes.PermissionDenied, "spiffe://x is not in allowedIdentities")
+		return fakesidecar.StatusError(codes.PermissionDenied, "spiffe://x is not in allowedIdentities")
 	}
-	p, _ := connected(t, s.Start(t))
+	p, _ := newTestPlugin(t, s.Start(t))
 	m := p.Run(nil, metric)
 	require.Equal(t, v1alpha1.AnalysisPhaseRunning, m.Phase)
 	require.Contains(t, m.Message, "PROVIDER_UNAVAILABLE no connection to the sidecar at "+p.options.Target+
@@ -183,7 +185,7 @@ func TestAReplicaThatRefusesTheBridgeIsNamedAsSuch(t *testing.T) {
 }
 
 // underLoad measures without a pause until its end is called; every measurement has to be Successful.
-func underLoad(t *testing.T, p *Plugin) (end func()) {
+func startLoad(t *testing.T, p *Plugin) (end func()) {
 	var load sync.WaitGroup
 	until := make(chan struct{})
 	for range 4 {

@@ -11,7 +11,7 @@ import (
 )
 
 // Questions is how the measurements of a load differ.
-type Questions struct {
+type Workload struct {
 	// Shared: the same question of a service by all its runs. Otherwise every measurement has an entity and a window
 	// that no other has, for the first 10 * Services * metrics.
 	Shared bool `json:"shared"`
@@ -22,7 +22,7 @@ type Questions struct {
 }
 
 // kinds are the metrics of an analysis, one of each form of our block and one more that shares its read with another.
-var kinds = []struct {
+var metricKinds = []struct {
 	name, metric, block, condition, builtIn string
 }{
 	{
@@ -45,54 +45,54 @@ var kinds = []struct {
 }
 
 // question is one measurement: a metric of a service over some minutes.
-type question struct {
+type workItem struct {
 	kind, service, minutes int
 }
 
 // at gives the question of a number. Numbers that follow each other are the metrics of one run.
-func (q Questions) at(number int) question {
-	number += q.Offset
-	kind, run := number%len(kinds), number/len(kinds)
-	if q.Shared {
-		return question{kind, run % q.Services, 5}
+func (w Workload) item(number int) workItem {
+	number += w.Offset
+	kind, run := number%len(metricKinds), number/len(metricKinds)
+	if w.Shared {
+		return workItem{kind, run % w.Services, 5}
 	}
-	minutes := 5 + run/q.Services%10
-	if kinds[kind].name == "latency-p50" { // or it would share the read of latency-p99
+	minutes := 5 + run/w.Services%10
+	if metricKinds[kind].name == "latency-p50" { // or it would share the read of latency-p99
 		minutes += 10
 	}
-	return question{kind, run % q.Services, minutes}
+	return workItem{kind, run % w.Services, minutes}
 }
 
 // plugin is the question to our plugin.
-func (q question) plugin(name string) v1alpha1.Metric {
-	kind := kinds[q.kind]
+func (i workItem) pluginMetric(name string) v1alpha1.Metric {
+	kind := metricKinds[i.kind]
 	metric := v1alpha1.Metric{Name: kind.name, SuccessCondition: kind.condition}
-	block := fmt.Sprintf(`{%s,"window":"%dm","service":%q}`, kind.block, q.minutes, serviceName(q.service))
+	block := fmt.Sprintf(`{%s,"window":"%dm","service":%q}`, kind.block, i.minutes, serviceName(i.service))
 	if kind.block == "" {
-		query, _ := json.Marshal(q.query())
-		block = fmt.Sprintf(`{"interval":"%dm","query":%s}`, q.minutes, query)
+		query, _ := json.Marshal(i.graphql())
+		block = fmt.Sprintf(`{"interval":"%dm","query":%s}`, i.minutes, query)
 	}
 	metric.Provider.Plugin = map[string]json.RawMessage{name: json.RawMessage(block)}
 	return metric
 }
 
 // builtIn is the same question to Argo's own provider.
-func (q question) builtIn(address string) v1alpha1.Metric {
-	kind := kinds[q.kind]
+func (i workItem) builtInMetric(address string) v1alpha1.Metric {
+	kind := metricKinds[i.kind]
 	condition := kind.builtIn
 	if condition == "" {
 		condition = kind.condition
 	}
 	metric := v1alpha1.Metric{Name: kind.name, SuccessCondition: condition}
 	metric.Provider.SkyWalking = &v1alpha1.SkyWalkingMetric{
-		Address: address, Query: q.query(), Interval: v1alpha1.DurationString(fmt.Sprintf("%dm", q.minutes)),
+		Address: address, Query: i.graphql(), Interval: v1alpha1.DurationString(fmt.Sprintf("%dm", i.minutes)),
 	}
 	return metric
 }
 
 // query is the talk's, of any metric.
-func (q question) query() string {
-	metric, read, labels := kinds[q.kind].metric, "readMetricsValues", ""
+func (i workItem) graphql() string {
+	metric, read, labels := metricKinds[i.kind].metric, "readMetricsValues", ""
 	if metric == "service_percentile" {
 		read, labels = "readLabeledMetricsValues", `labels: ["99"], `
 	}
@@ -102,7 +102,7 @@ func (q question) query() string {
     %[4]sduration: $duration) {
       label values { values { value } }
     }
-}`, metric, read, serviceName(q.service), labels)
+}`, metric, read, serviceName(i.service), labels)
 }
 
 // analysisRun is a run of the size that a controller has: its metrics, their results so far, an hour old.

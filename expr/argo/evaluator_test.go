@@ -27,13 +27,13 @@ func TestEveryRowOfTheOracleHasArgosPhaseMessageAndValue(t *testing.T) {
 	if len(rows) < 60 {
 		t.Fatalf("the oracle has %d rows", len(rows))
 	}
-	judge := NewJudge()
+	judge := NewEvaluator()
 	for _, row := range rows {
 		result, err := Decode(row.Result)
 		if err != nil {
 			t.Fatal(err)
 		}
-		phase, err := judge.Result(result, row.SuccessCondition, row.FailureCondition)
+		phase, err := judge.Evaluate(result, row.SuccessCondition, row.FailureCondition)
 		message := ""
 		if err != nil {
 			message = err.Error()
@@ -49,34 +49,34 @@ func TestEveryRowOfTheOracleHasArgosPhaseMessageAndValue(t *testing.T) {
 }
 
 func TestAFloatBeyondInt64BecomesWhatAnAmd64ControllerMakesOfIt(t *testing.T) {
-	judge := NewJudge()
+	judge := NewEvaluator()
 	for _, condition := range []string{
 		"asInt(result) == -9223372036854775807 - 1", "int(result) == -9223372036854775807 - 1", "asInt(asFloat('NaN')) < 0",
 	} {
-		if phase, err := judge.Result(1e300, condition, ""); phase != Successful {
+		if phase, err := judge.Evaluate(1e300, condition, ""); phase != Successful {
 			t.Errorf("%s: %s %v", condition, phase, err)
 		}
 	}
 }
 
 func TestAConditionIsCompiledOnceForEachTypeOfResult(t *testing.T) {
-	judge := NewJudge()
+	judge := NewEvaluator()
 	for range 3 {
 		for _, result := range []any{1.0, 2.0, "text"} {
-			judge.Result(result, "result == 1", "")
+			judge.Evaluate(result, "result == 1", "")
 		}
 	}
-	if hits, misses := judge.Cache(); hits != 7 || misses != 2 {
+	if hits, misses := judge.CacheStats(); hits != 7 || misses != 2 {
 		t.Errorf("%d hits and %d misses, wanted 7 and 2", hits, misses)
 	}
 }
 
 func TestTheCacheIsBoundedByTextAndKeepsWhatIsUsed(t *testing.T) {
-	judge := NewJudge()
+	judge := NewEvaluator()
 	padding := " + 0" + strings.Repeat(" ", 4000)
 	for i := range 100 {
-		judge.Result(1.0, "result == 1", "")
-		judge.Result(1.0, "result == 1"+padding+strings.Repeat(" ", i), "")
+		judge.Evaluate(1.0, "result == 1", "")
+		judge.Evaluate(1.0, "result == 1"+padding+strings.Repeat(" ", i), "")
 	}
 	if got := judge.programs.text; got > maxCachedText {
 		t.Errorf("%d bytes of conditions are cached, more than %d", got, maxCachedText)
@@ -84,7 +84,7 @@ func TestTheCacheIsBoundedByTextAndKeepsWhatIsUsed(t *testing.T) {
 	if len(judge.programs.byKey) != judge.programs.order.Len() {
 		t.Errorf("%d keys for %d programs", len(judge.programs.byKey), judge.programs.order.Len())
 	}
-	if hits, _ := judge.Cache(); hits != 99 {
+	if hits, _ := judge.CacheStats(); hits != 99 {
 		t.Errorf("the condition in use was found %d times, wanted 99", hits)
 	}
 }

@@ -1,5 +1,5 @@
-// Package frame packs what crosses the border between host and guest.
-package frame
+// Package abi packs what crosses the border between host and guest.
+package abi
 
 import "encoding/binary"
 
@@ -35,7 +35,7 @@ func Join(fields ...[]byte) []byte {
 }
 
 // Numbers are u64s, one after the other.
-func Numbers(all ...uint64) []byte {
+func EncodeUint64s(all ...uint64) []byte {
 	out := make([]byte, 0, 8*len(all))
 	for _, n := range all {
 		out = binary.LittleEndian.AppendUint64(out, n)

@@ -23,24 +23,24 @@ const (
 )
 
 // Judge holds compiled conditions. Not safe for concurrent use.
-type Judge struct{ programs programs }
+type Evaluator struct{ programs programCache }
 
 // NewJudge makes a Judge with an empty cache.
-func NewJudge() *Judge { return &Judge{newPrograms()} }
+func NewEvaluator() *Evaluator { return &Evaluator{newProgramCache()} }
 
 // Result is evaluate.EvaluateResult: both conditions are asked, success first, and an error in either is an Error.
 // A result must be what encoding/json decodes into any.
-func (j *Judge) Result(result any, success, failure string) (Phase, error) {
+func (j *Evaluator) Evaluate(result any, success, failure string) (Phase, error) {
 	var good, bad bool
 	var err error
 	if success != "" {
-		if good, err = j.condition(result, success); err != nil {
-			return Error, explain(err, "successCondition", success, result)
+		if good, err = j.evaluateCondition(result, success); err != nil {
+			return Error, formatError(err, "successCondition", success, result)
 		}
 	}
 	if failure != "" {
-		if bad, err = j.condition(result, failure); err != nil {
-			return Error, explain(err, "failureCondition", failure, result)
+		if bad, err = j.evaluateCondition(result, failure); err != nil {
+			return Error, formatError(err, "failureCondition", failure, result)
 		}
 	}
 	switch {
@@ -61,15 +61,15 @@ func (j *Judge) Result(result any, success, failure string) (Phase, error) {
 }
 
 // condition is evaluate.EvalCondition.
-func (j *Judge) condition(result any, source string) (bool, error) {
+func (j *Evaluator) evaluateCondition(result any, source string) (bool, error) {
 	env := environment(result)
 	program, err := j.programs.get(source, env)
 	if err != nil {
-		return false, plain(err)
+		return false, dropPosition(err)
 	}
 	out, err := expr.Run(program, env)
 	if err != nil {
-		return false, plain(err)
+		return false, dropPosition(err)
 	}
 	if yes, ok := out.(bool); ok {
 		return yes, nil
@@ -78,7 +78,7 @@ func (j *Judge) condition(result any, source string) (bool, error) {
 }
 
 // plain drops position and snippet, as Argo does.
-func plain(err error) error {
+func dropPosition(err error) error {
 	if at, ok := err.(*file.Error); ok {
 		return errors.New(at.Message)
 	}
@@ -86,7 +86,7 @@ func plain(err error) error {
 }
 
 // explain is evaluate.formatEvalError.
-func explain(err error, which, source string, result any) error {
+func formatError(err error, which, source string, result any) error {
 	list, isList := result.([]any)
 	if isNil(result) || isList && len(list) == 0 {
 		return fmt.Errorf("could not evaluate %s \"%s\": metric result is nil or empty: no data returned from the metric provider", which, source)
