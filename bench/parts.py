@@ -131,7 +131,7 @@ def caller(cores: Cores, side: str, *, url: str, socket: Path) -> Iterator[Calle
     where = cores.our_caller if side in ("ours", "service") else cores.peers
     command = _pinned(
         where,
-        *(_BINARIES / "argo-bench", "load", "--side", side, "--oap", url, "--socket", socket),
+        *(_BINARIES / "argo-bench", "load", "--system", side, "--oap", url, "--socket", socket),
         *("--bridge", _BINARIES / "skywalking-bridge"),
     )
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}

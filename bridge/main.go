@@ -1,5 +1,5 @@
-// Command skywalking-bridge is the plugin that a stock Argo Rollouts controller starts: it hands every call to the
-// sidecar that does the work, in bounded time.
+// Command skywalking-bridge is the plugin that a stock Argo Rollouts controller starts. It forwards every call to the
+// sidecar and returns by the call's deadline.
 package main
 
 import (
@@ -16,7 +16,7 @@ import (
 	"github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/internal/provider"
 )
 
-// handshake is the one of Argo's metric plugins; Argo does not export it (metricproviders/plugin/client).
+// handshake is the handshake of Argo's metric plugins, which Argo does not export (metricproviders/plugin/client).
 var handshake = goplugin.HandshakeConfig{
 	ProtocolVersion:  1,
 	MagicCookieKey:   "ARGO_ROLLOUTS_RPC_PLUGIN",
@@ -27,16 +27,16 @@ func main() {
 	os.Exit(serve(os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// serve runs the plugin until the controller ends it, and returns the exit status: 0, or 2 for a wrong command line.
-// Nothing but the handshake may reach stdout when a controller started us; stderr is taken before go-plugin
-// replaces it, so that no line is lost.
+// serve runs the plugin until the controller ends it, and returns the exit status: 0, or 2 for an invalid command line.
+// A controller expects only the handshake on stdout. The logger takes stderr before go-plugin replaces it, so that no log
+// line is lost.
 func serve(args []string, stdout, stderr io.Writer) int {
 	options, err := parseOptions(args, stderr)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
 	case err != nil:
-		// The prefix is what go-plugin shows at its level in the controller's log.
+		// go-plugin takes the level of the line in the controller's log from this prefix.
 		fmt.Fprintf(stderr, "[ERROR] skywalking-bridge: %v\n", err)
 		return 2
 	case options.version:
@@ -52,7 +52,7 @@ func serve(args []string, stdout, stderr io.Writer) int {
 	defer plugin.Close()
 	goplugin.Serve(&goplugin.ServeConfig{
 		HandshakeConfig: handshake,
-		// Under any other key the controller would be left with a nil plugin, and crash on its second use.
+		// With any other key the controller would get a nil plugin and crash on its second use.
 		Plugins: map[string]goplugin.Plugin{"RpcMetricProviderPlugin": &rpc.RpcMetricProviderPlugin{Impl: plugin}},
 		Logger:  log,
 	})

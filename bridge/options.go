@@ -16,39 +16,41 @@ import (
 	"github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/internal/provider"
 )
 
-// version of the bridge; a release sets it with -ldflags "-X main.version=...".
+// version is the bridge's version. A release sets it with -ldflags "-X main.version=...".
 var version = "0.1.0"
 
-// maxSocketPath is what fits into sun_path of Linux, its closing NUL aside.
+// maxSocketPath is the size of sun_path in Linux without the terminating NUL.
 const maxSocketPath = 107
 
+// options are the parsed command line.
 type options struct {
 	provider provider.Options
-	version  bool
+	version  bool // print the version and exit
 }
 
+// parseOptions parses and checks the command line. It writes the help to stderr, and errors nowhere.
 func parseOptions(args []string, stderr io.Writer) (options, error) {
 	parsed := options{provider: provider.Options{Version: version}}
 	var endpoint endpointFlags
 	flags := flag.NewFlagSet("skywalking-bridge", flag.ContinueOnError)
-	flags.SetOutput(io.Discard) // the error is printed once, by the caller
+	flags.SetOutput(io.Discard) // the caller prints the error
 	flags.StringVar(&endpoint.socket, "socket", "", "absolute `path` of the sidecar's unix socket")
 	flags.StringVar(&endpoint.address, "address", "",
-		"`target` of a provider elsewhere: host:port or dns:///host:port; calls take turns over all addresses of the name")
-	flags.StringVar(&endpoint.tls.CA, "tls-ca", "", "`file` with the authority of the provider's certificate (PEM)")
-	flags.StringVar(&endpoint.tls.Cert, "tls-cert", "", "`file` with the certificate that the provider knows this bridge by (PEM)")
-	flags.StringVar(&endpoint.tls.Key, "tls-key", "", "`file` with its private key (PEM); all files are read again when they change")
-	flags.StringVar(&endpoint.tls.ServerName, "tls-server-name", "", "`name` in the provider's certificate, if it is not the host of --address")
-	flags.BoolVar(&endpoint.insecure, "insecure", false, "allow --address without TLS to hosts other than this one")
+		"`target` of a remote sidecar: host:port or dns:///host:port; calls are balanced round robin over all addresses of the name")
+	flags.StringVar(&endpoint.tls.CA, "tls-ca", "", "`file` with the CA of the sidecar's certificate (PEM)")
+	flags.StringVar(&endpoint.tls.Cert, "tls-cert", "", "`file` with the client certificate of this bridge (PEM)")
+	flags.StringVar(&endpoint.tls.Key, "tls-key", "", "`file` with the key of --tls-cert (PEM); all TLS files are reloaded when they change")
+	flags.StringVar(&endpoint.tls.ServerName, "tls-server-name", "", "`name` in the sidecar's certificate, if it differs from the host of --address")
+	flags.BoolVar(&endpoint.insecure, "insecure", false, "allow --address without TLS to remote hosts")
 	flags.DurationVar(&parsed.provider.OutageGrace, "outage-grace", 5*time.Minute,
-		"how long a measurement waits for a sidecar that is away, counted from its start; then it is Inconclusive")
+		"time that a measurement waits for an unavailable sidecar, counted from its start; then it is Inconclusive")
 	flags.DurationVar(&parsed.provider.RunTimeout, "run-timeout", 15*time.Second,
-		"deadline of one Run or Resume; the sidecar gets half a second less")
+		"deadline of one Run or Resume; the sidecar's deadline is 0.5 s earlier")
 	flags.BoolVar(&parsed.version, "version", false, "print the version and exit")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			flags.SetOutput(stderr)
-			fmt.Fprintln(stderr, "A metric plugin of Argo Rollouts; the controller starts it (metricProviderPlugins).")
+			fmt.Fprintln(stderr, "A metric plugin for Argo Rollouts. The controller starts it (metricProviderPlugins).")
 			flags.PrintDefaults()
 		}
 		return parsed, err
@@ -57,13 +59,13 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 		return parsed, nil
 	}
 	if flags.NArg() > 0 {
-		return parsed, fmt.Errorf("unexpected argument %q: every option begins with --", flags.Arg(0))
+		return parsed, fmt.Errorf("unexpected argument %q: options begin with --", flags.Arg(0))
 	}
 	if parsed.provider.OutageGrace < 0 {
 		return parsed, fmt.Errorf("--outage-grace %s: must not be negative", parsed.provider.OutageGrace)
 	}
 	if parsed.provider.RunTimeout < time.Second {
-		return parsed, fmt.Errorf("--run-timeout %s: must be 1s or more", parsed.provider.RunTimeout)
+		return parsed, fmt.Errorf("--run-timeout %s: must be at least 1s", parsed.provider.RunTimeout)
 	}
 	var err error
 	parsed.provider.Target, err = endpoint.target()
@@ -73,59 +75,60 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	return parsed, err
 }
 
-// place is where the sidecar listens and how it is spoken to.
+// endpointFlags are the flags for the sidecar's endpoint and the security of the connection.
 type endpointFlags struct {
 	socket, address string
 	tls             provider.TLSFiles
 	insecure        bool
 }
 
-// target gives the gRPC target.
+// target returns the gRPC target, and an error if the flags are inconsistent.
 func (f endpointFlags) target() (string, error) {
 	switch {
 	case (f.socket == "") == (f.address == ""):
-		return "", errors.New("pass exactly one of --socket PATH and --address TARGET: where the sidecar listens")
+		return "", errors.New("sidecar endpoint missing or ambiguous: pass exactly one of --socket PATH and --address TARGET")
 	case f.address != "":
 		return f.address, f.checkAddress()
 	case f.tls != (provider.TLSFiles{}):
-		return "", errors.New("--tls-ca, --tls-cert, --tls-key, --tls-server-name: are for --address, a socket needs none")
+		return "", errors.New("--tls-ca, --tls-cert, --tls-key, --tls-server-name: not allowed with --socket. Remove them, or use --address")
 	case !filepath.IsAbs(f.socket):
 		return "", fmt.Errorf("--socket %s: must be an absolute path", f.socket)
 	case len(f.socket) > maxSocketPath:
-		return "", fmt.Errorf("--socket %s: has %d bytes, a unix socket's path at most %d", f.socket, len(f.socket), maxSocketPath)
+		return "", fmt.Errorf("--socket %s: path has %d bytes, the limit is %d", f.socket, len(f.socket), maxSocketPath)
 	}
 	return (&url.URL{Scheme: "unix", Path: f.socket}).String(), nil
 }
 
-// named takes host:port out of a target; the name server before it is gRPC's business.
+// targetPattern matches a target and captures its host:port. gRPC checks the name server.
 var targetPattern = regexp.MustCompile(`^(?:dns://[^/]*/)?([^/]+)$`)
 
+// checkAddress checks the form of --address and that the connection is protected by TLS, local, or explicitly insecure.
 func (f endpointFlags) checkAddress() error {
 	var host string
-	err := errors.New("it has another form")
+	err := errors.New("unsupported form")
 	if parts := targetPattern.FindStringSubmatch(f.address); parts != nil {
 		host, _, err = net.SplitHostPort(parts[1])
 	}
 	if err != nil {
-		return fmt.Errorf("--address %s: want host:port or dns:///host:port (%w)", f.address, err)
+		return fmt.Errorf("--address %s: %w. Use host:port or dns:///host:port", f.address, err)
 	}
 	if f.tls != (provider.TLSFiles{}) {
 		switch {
 		case f.insecure:
-			return errors.New("--insecure: means without TLS; leave it out, or the --tls- flags")
+			return errors.New("--insecure: not allowed with the --tls- flags. Remove one or the other")
 		case f.tls.CA == "" || f.tls.Cert == "" || f.tls.Key == "":
-			return errors.New("--tls-ca, --tls-cert, --tls-key: pass all three; the provider and the bridge each want to know the other")
+			return errors.New("--tls-ca, --tls-cert, --tls-key: incomplete. Pass all three: both sides verify each other's certificate")
 		}
 		return nil
 	}
 	if ip := net.ParseIP(host); f.insecure || host == "localhost" || ip != nil && ip.IsLoopback() {
 		return nil
 	}
-	return fmt.Errorf("--address %s: blocks would leave this host in the clear; pass --tls-ca, --tls-cert and --tls-key,"+
+	return fmt.Errorf("--address %s: connection to a remote host without TLS. Pass --tls-ca, --tls-cert and --tls-key,"+
 		" use --socket, or accept it with --insecure", f.address)
 }
 
-// versionLine names what a bug report needs: our version, the contract's, Go's and Argo's.
+// versionLine returns the versions of the bridge, the contract, Argo and Go, for bug reports.
 func versionLine() string {
 	argo := "unknown"
 	if build, ok := debug.ReadBuildInfo(); ok {

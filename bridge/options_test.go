@@ -11,24 +11,24 @@ import (
 	"github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/internal/provider"
 )
 
-func TestACommandLineThatCannotWorkIsRefusedWithItsRemedy(t *testing.T) {
+func TestCommandLineInvalidReturnsErrorWithHint(t *testing.T) {
 	for line, want := range map[string]string{
 		"":                                       "pass exactly one of --socket PATH and --address TARGET",
 		"--socket /a --address localhost:1":      "pass exactly one of --socket PATH and --address TARGET",
 		"--socket run/a.sock":                    "--socket run/a.sock: must be an absolute path",
-		"--socket /" + strings.Repeat("x", 107):  "has 108 bytes, a unix socket's path at most 107",
-		"--address localhost":                    "want host:port or dns:///host:port",
+		"--socket /" + strings.Repeat("x", 107):  "path has 108 bytes, the limit is 107",
+		"--address localhost":                    "Use host:port or dns:///host:port",
 		"--address 10.0.0.1:9000":                "accept it with --insecure",
 		"--address dns:///provider.shop:9000":    "accept it with --insecure",
 		"--address dns://10.0.0.1/p.shop:9000":   "accept it with --insecure",
-		"--address http://provider.shop:9000":    "want host:port or dns:///host:port",
-		"--address p.shop:9 --tls-ca /ca":        "--tls-ca, --tls-cert, --tls-key: pass all three",
-		"--address p.shop:9 --tls-server-name p": "--tls-ca, --tls-cert, --tls-key: pass all three",
-		"--address p.shop:9 --tls-ca /ca --tls-cert /c --tls-key /k --insecure": "--insecure: means without TLS",
-		"--socket /a --tls-ca /ca":        "are for --address, a socket needs none",
+		"--address http://provider.shop:9000":    "Use host:port or dns:///host:port",
+		"--address p.shop:9 --tls-ca /ca":        "--tls-ca, --tls-cert, --tls-key: incomplete. Pass all three",
+		"--address p.shop:9 --tls-server-name p": "--tls-ca, --tls-cert, --tls-key: incomplete. Pass all three",
+		"--address p.shop:9 --tls-ca /ca --tls-cert /c --tls-key /k --insecure": "--insecure: not allowed with the --tls- flags",
+		"--socket /a --tls-ca /ca":        "not allowed with --socket",
 		"--socket /a --outage-grace -1s":  "--outage-grace -1s: must not be negative",
 		"--socket /a --outage-grace soon": `invalid value "soon" for flag -outage-grace`,
-		"--socket /a --run-timeout 500ms": "--run-timeout 500ms: must be 1s or more",
+		"--socket /a --run-timeout 500ms": "--run-timeout 500ms: must be at least 1s",
 		"--socket /a --sockets /b":        "flag provided but not defined: -sockets",
 		"--socket /a /b":                  `unexpected argument "/b"`,
 	} {
@@ -40,7 +40,7 @@ func TestACommandLineThatCannotWorkIsRefusedWithItsRemedy(t *testing.T) {
 	}
 }
 
-func TestTheSidecarIsFoundOnASocketOrAnAddress(t *testing.T) {
+func TestOptionsSocketOrAddressGivesTarget(t *testing.T) {
 	for line, want := range map[string]string{
 		"--socket=/run/skywalking/provider.sock":                                  "unix:///run/skywalking/provider.sock",
 		"--socket=/run/a%20b/with space.sock":                                     "unix:///run/a%2520b/with%20space.sock",
@@ -60,7 +60,7 @@ func TestTheSidecarIsFoundOnASocketOrAnAddress(t *testing.T) {
 	}
 }
 
-func TestTheFilesOfTLSAreThoseOfTheFlags(t *testing.T) {
+func TestOptionsTLSFlagsGiveTLSFiles(t *testing.T) {
 	parsed, err := parseOptions(strings.Fields(
 		"--address p.shop:9000 --tls-ca /ca --tls-cert /c --tls-key /k --tls-server-name provider"), nil)
 	require.NoError(t, err)
@@ -70,7 +70,7 @@ func TestTheFilesOfTLSAreThoseOfTheFlags(t *testing.T) {
 	require.Nil(t, parsed.provider.TLS)
 }
 
-func TestTheVersionNamesWhatABugReportNeeds(t *testing.T) {
+func TestVersionPrintsAllVersions(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	require.Equal(t, 0, serve([]string{"--version"}, &stdout, &stderr))
 	require.Regexp(t, `^skywalking-bridge \S+ \(contract 1, argo-rollouts v1\.\d+\.\d+, go\S+\)\n$`, stdout.String())

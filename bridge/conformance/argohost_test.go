@@ -17,7 +17,7 @@ import (
 	"github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/internal/fakesidecar"
 )
 
-// answers is what argo-host says to one request.
+// execute is what argo-host says to one request.
 func execute(t *testing.T, text string) []argohost.Response {
 	t.Helper()
 	var request argohost.Request
@@ -33,7 +33,7 @@ func execute(t *testing.T, text string) []argohost.Response {
 	return responses
 }
 
-func TestTheHostDoesWhatAControllerWould(t *testing.T) {
+func TestHostOperationsCallPlugin(t *testing.T) {
 	sidecar := fakesidecar.New(t)
 	sidecar.OnRun = func(_ context.Context, r *contractv1.RunRequest) (*contractv1.Measurement, error) {
 		if r.GetMetric().GetName() == "slow" {
@@ -69,7 +69,7 @@ func TestTheHostDoesWhatAControllerWould(t *testing.T) {
 	require.Contains(t, execute(t, `{"op":"builtin",`+metric+`}`)[0].Error, "no provider.skywalking")
 }
 
-func TestTheHostAsksTheBuiltInProviderForComparison(t *testing.T) {
+func TestHostBuiltinRunsBuiltInProvider(t *testing.T) {
 	oap := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte(`{"data":{"n":9900}}`))
 	}))

@@ -22,11 +22,11 @@ import (
 const (
 	// runDeadline is the --run-timeout of these tests, shortDeadline that of the calls that measure nothing.
 	runDeadline, shortDeadline = 2 * time.Second, 2 * time.Second
-	// late is how much later than its deadline a call may end.
+	// deadlineTolerance is how much later than its deadline a call may end.
 	deadlineTolerance = 250 * time.Millisecond
 )
 
-// everyCallEndsInTime makes all the calls that Argo has, several at once, against a sidecar that is stuck.
+// requireCallsMeetDeadlines makes all the calls that Argo has, several at once, against a sidecar that is stuck.
 func requireCallsMeetDeadlines(t *testing.T) {
 	t.Helper()
 	p := newProvider(t)
@@ -60,7 +60,7 @@ func requireCallsMeetDeadlines(t *testing.T) {
 	calls.Wait()
 }
 
-func TestEveryCallEndsInTimeWhileTheServiceIsStopped(t *testing.T) {
+func TestDeadlineServiceStoppedIsMet(t *testing.T) {
 	s := startedServices(t)
 	home := t.TempDir()
 	socket, config := filepath.Join(home, "stopped.sock"), filepath.Join(home, "config.yaml")
@@ -84,13 +84,13 @@ func TestEveryCallEndsInTimeWhileTheServiceIsStopped(t *testing.T) {
 		20*time.Second, 100*time.Millisecond, "and is found again")
 }
 
-// code is the reason that a measurement's message begins with.
+// reasonCode is the reason that a measurement's message begins with.
 func reasonCode(m v1alpha1.Measurement) string {
 	before, _, _ := strings.Cut(m.Message, " ")
 	return before
 }
 
-func TestEveryCallEndsInTimeAtAnAddressThatSwallowsEverything(t *testing.T) {
+func TestDeadlineUnresponsiveAddressIsMet(t *testing.T) {
 	for name, address := range map[string]string{"no answer to SYN": blackHole(t), "no word": unresponsiveAddress(t)} {
 		t.Run(name, func(t *testing.T) {
 			installBridge(t, "--address="+address, "--run-timeout="+runDeadline.String())
@@ -100,7 +100,7 @@ func TestEveryCallEndsInTimeAtAnAddressThatSwallowsEverything(t *testing.T) {
 	}
 }
 
-func TestEveryCallEndsInTimeWhenTheNameServerIsSilent(t *testing.T) {
+func TestDeadlineUnresponsiveNameServerIsMet(t *testing.T) {
 	server, err := net.ListenPacket("udp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer server.Close()
@@ -110,7 +110,7 @@ func TestEveryCallEndsInTimeWhenTheNameServerIsSilent(t *testing.T) {
 	require.Contains(t, newProvider(t).Run(nil, metricWithBlock("{}")).Message, "no connection to the sidecar at dns://")
 }
 
-func TestEveryCallEndsInTimeWhenTheOtherEndIsGoneWithoutAWord(t *testing.T) {
+func TestDeadlineConnectionLostIsMet(t *testing.T) {
 	sidecar := fakesidecar.New(t)
 	sidecar.Address = "127.0.0.1:0"
 	sidecar.Start(t)
@@ -148,7 +148,7 @@ func blackHole(t *testing.T) string {
 	return ""
 }
 
-// silent is an address that takes connections and says nothing.
+// unresponsiveAddress is an address that takes connections and says nothing.
 func unresponsiveAddress(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -29,7 +29,7 @@ var handshake = goplugin.HandshakeConfig{
 	ProtocolVersion: 1, MagicCookieKey: "ARGO_ROLLOUTS_RPC_PLUGIN", MagicCookieValue: "metricprovider",
 }
 
-// installed puts the bridge with these arguments into the controller's configuration, for one test.
+// installBridge puts the bridge with these arguments into the controller's configuration, for one test.
 func installBridge(t testing.TB, args ...string) {
 	t.Helper()
 	installBridgeAs(t, pluginName, args...)
@@ -47,7 +47,7 @@ func installBridgeAs(t testing.TB, name string, args ...string) {
 	require.NoError(t, argohost.Install(types.PluginItem{Name: name, Location: "file://" + binary, Args: args}))
 }
 
-// provider is what the controller builds for every call on a metric.
+// newProvider is what the controller builds for every call on a metric.
 func newProvider(t testing.TB) metric.Provider {
 	t.Helper()
 	p, err := metricplugin.NewRpcPlugin(metricWithBlock("{}"))
@@ -55,14 +55,14 @@ func newProvider(t testing.TB) metric.Provider {
 	return p
 }
 
-// block is a metric with this JSON under provider.plugin.
+// metricWithBlock is a metric with this JSON under provider.plugin.
 func metricWithBlock(text string) v1alpha1.Metric {
 	return v1alpha1.Metric{Name: "m", Provider: v1alpha1.MetricProvider{
 		Plugin: map[string]json.RawMessage{pluginName: json.RawMessage(text)},
 	}}
 }
 
-// resolved is a metric as the controller hands it over: the run's arguments put in by Argo.
+// resolveMetric is a metric as the controller hands it over: the run's arguments put in by Argo.
 func resolveMetric(t *testing.T, run *v1alpha1.AnalysisRun) v1alpha1.Metric {
 	t.Helper()
 	m, err := analysisutil.ResolveMetricArgs(run.Spec.Metrics[0], run.Spec.Args)
@@ -81,7 +81,7 @@ func plainArg(name, value string) v1alpha1.Argument {
 	return v1alpha1.Argument{Name: name, Value: &value}
 }
 
-// direct is a go-plugin client without Argo around it, for what Argo's host hides.
+// newPluginClient is a go-plugin client without Argo around it, for what Argo's host hides.
 func newPluginClient(t *testing.T, args ...string) (*goplugin.Client, *exec.Cmd) {
 	t.Helper()
 	command := exec.Command(binary, args...)
@@ -95,7 +95,7 @@ func newPluginClient(t *testing.T, args ...string) (*goplugin.Client, *exec.Cmd)
 	return client, command
 }
 
-// dispensed is the plugin of a direct client.
+// dispensePlugin is the plugin of a direct client.
 func dispensePlugin(t *testing.T, client *goplugin.Client) rpc.MetricProviderPlugin {
 	t.Helper()
 	protocol, err := client.Client()

@@ -13,7 +13,7 @@ import (
 	"github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/internal/fakesidecar"
 )
 
-func TestAMeasurementIsResumedWhereItBegan(t *testing.T) {
+func TestResumeContinuesMeasurement(t *testing.T) {
 	sidecar := fakesidecar.New(t)
 	answers := []*contractv1.Measurement{
 		fakesidecar.Running(1500*time.Millisecond, map[string]string{"k": "v"}),
@@ -41,7 +41,7 @@ func TestAMeasurementIsResumedWhereItBegan(t *testing.T) {
 	require.Equal(t, before.StartedAt.Unix(), sent.GetStartedAt().GetSeconds())
 }
 
-func TestAFinishedMeasurementStaysAsItIs(t *testing.T) {
+func TestResumeAndTerminateFinishedMeasurementIsUnchanged(t *testing.T) {
 	installBridge(t, "--socket=/nowhere")
 	p := newProvider(t)
 	for _, phase := range []v1alpha1.AnalysisPhase{"Successful", "Failed", "Inconclusive"} {
@@ -53,7 +53,7 @@ func TestAFinishedMeasurementStaysAsItIs(t *testing.T) {
 	}
 }
 
-// asStored is what the API server keeps.
+// toJSON is what the API server keeps.
 func toJSON(t *testing.T, m v1alpha1.Measurement) string {
 	t.Helper()
 	text, err := json.Marshal(m)
@@ -61,7 +61,7 @@ func toJSON(t *testing.T, m v1alpha1.Measurement) string {
 	return string(text)
 }
 
-func TestATerminatedMeasurementEndsAtOnceWhateverTheSidecarDoes(t *testing.T) {
+func TestTerminateAnySidecarStateReturnsImmediately(t *testing.T) {
 	sidecar := fakesidecar.New(t)
 	for name, start := range map[string]func(){"away": func() {}, "there": func() { sidecar.Start(t) }} {
 		t.Run(name, func(t *testing.T) {
@@ -84,7 +84,7 @@ func TestATerminatedMeasurementEndsAtOnceWhateverTheSidecarDoes(t *testing.T) {
 	}
 }
 
-func TestGarbageIsCollectedWithoutTheSidecarAndWithoutCredentials(t *testing.T) {
+func TestGarbageCollectSidecarDownSucceeds(t *testing.T) {
 	installBridge(t, "--socket=/nowhere")
 	p := newProvider(t)
 	began := time.Now()
@@ -92,7 +92,7 @@ func TestGarbageIsCollectedWithoutTheSidecarAndWithoutCredentials(t *testing.T) 
 	require.Less(t, time.Since(began), 500*time.Millisecond)
 }
 
-func TestMetadataIsFastAndEmptyWhileNobodyCanTell(t *testing.T) {
+func TestGetMetadataSidecarUnavailableIsFastAndEmpty(t *testing.T) {
 	sidecar := fakesidecar.New(t)
 	sidecar.OnMetadata = func(ctx context.Context, r *contractv1.GetMetadataRequest) (map[string]string, error) {
 		switch string(r.GetMetric().GetBlock()) {

@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// prepared builds the bridge and gives the tests a working directory of their own, where Argo installs plugins.
+// runTests builds the bridge and gives the tests a working directory of their own, where Argo installs plugins.
 func runTests(m *testing.M) (int, error) {
 	here, err := os.Getwd()
 	if err != nil {
@@ -68,7 +68,7 @@ func runTests(m *testing.M) (int, error) {
 	return m.Run(), nil
 }
 
-// build makes the binary as the release does, or with the race detector if the tests have it.
+// buildBridge makes the binary as the release does, or with the race detector if the tests have it.
 func buildBridge(path string) error {
 	args, cgo := []string{"build", "-trimpath", "-ldflags", "-s -w", "-o", path}, "CGO_ENABLED=0"
 	if raceDetector { // -trimpath would compile everything once more
@@ -83,7 +83,7 @@ func buildBridge(path string) error {
 	return nil
 }
 
-// capture is a log that may be read while it is written.
+// logBuffer is a log that may be read while it is written.
 type logBuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer

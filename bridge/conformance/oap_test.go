@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestSilenceIsWaitedForAndThenWhatTheBlockSays(t *testing.T) {
+func TestNoDataWaitsThenFollowsOnNoData(t *testing.T) {
 	s := installWithService(t)
 	p := newProvider(t)
 	const absent = `{"data":{"r":{"values":{"values":[{"value":0,"isEmptyValue":true},{"value":0,"isEmptyValue":true}]}}}}`
@@ -37,7 +37,7 @@ func TestSilenceIsWaitedForAndThenWhatTheBlockSays(t *testing.T) {
 	requireFinished(t, m, v1alpha1.AnalysisPhaseInconclusive)
 }
 
-func TestAWrongQueryIsAnErrorInOAPsWords(t *testing.T) {
+func TestQueryInvalidReturnsErrorWithOAPMessage(t *testing.T) {
 	s := installWithService(t)
 	s.scripted.setResponse(200, "application/json",
 		`{"data":null,"errors":[{"message":"Validation error: no such metric: m","locations":[{"line":1,"column":2}]},{"message":"second"}]}`)
@@ -49,7 +49,7 @@ func TestAWrongQueryIsAnErrorInOAPsWords(t *testing.T) {
 	require.Empty(t, m.Value)
 }
 
-func TestARefusalIsAnErrorThatNamesTheStatusAndNotTheBody(t *testing.T) {
+func TestOAPRejectionReturnsErrorWithStatusOnly(t *testing.T) {
 	s := installWithService(t)
 	p := newProvider(t)
 	for _, status := range []int{401, 403, 404} {
@@ -62,7 +62,7 @@ func TestARefusalIsAnErrorThatNamesTheStatusAndNotTheBody(t *testing.T) {
 	}
 }
 
-func TestAnOAPThatIsAwayIsWaitedForAndThenWhatTheBlockSays(t *testing.T) {
+func TestOAPUnavailableWaitsThenFollowsOnOutage(t *testing.T) {
 	s := installWithService(t)
 	p := newProvider(t)
 	for name, text := range map[string]string{
@@ -99,7 +99,7 @@ func TestAnOAPThatIsAwayIsWaitedForAndThenWhatTheBlockSays(t *testing.T) {
 	require.Contains(t, m.Message, "OAP_UNAVAILABLE")
 }
 
-func TestEveryWrongBlockIsAnErrorWithThePathOfTheKey(t *testing.T) {
+func TestBlockInvalidReturnsErrorWithKeyPath(t *testing.T) {
 	s := installWithService(t)
 	p := newProvider(t)
 	for text, words := range map[string][]string{
@@ -129,14 +129,14 @@ func TestEveryWrongBlockIsAnErrorWithThePathOfTheKey(t *testing.T) {
 	require.Empty(t, s.scripted.queries(), "nothing is asked for a wrong block")
 }
 
-func TestATemplatesTextIsAcceptedWhereANumberIsMeant(t *testing.T) {
+func TestBlockStringForNumberIsAccepted(t *testing.T) {
 	s := installWithService(t)
 	s.scripted.setResponse(200, "application/json", twoBucketResponse)
 	m := newProvider(t).Run(nil, scriptedMetric("true", "", `, "maxWait": "0", "settle": "60s"`))
 	requireFinished(t, m, v1alpha1.AnalysisPhaseSuccessful)
 }
 
-func TestTheMetadataExplainsTheMetric(t *testing.T) {
+func TestGetMetadataDescribesMetric(t *testing.T) {
 	installWithService(t)
 	metadata := newProvider(t).GetMetadata(referenceMetric(t, `"address": "http://oap.istio-system:12800"`))
 	require.Contains(t, metadata["ResolvedSkyWalkingQuery"], "canary|reviews|bookinfo|cluster-1|-")
@@ -145,7 +145,7 @@ func TestTheMetadataExplainsTheMetric(t *testing.T) {
 	require.Empty(t, metadata["error"])
 }
 
-func TestAnArgumentReachesTheOAPAsItIsOrIsRefused(t *testing.T) {
+func TestArgumentIsSentUnchangedOrRejected(t *testing.T) {
 	s := installWithService(t)
 	p := newProvider(t)
 	for value, arrives := range map[string]bool{
@@ -174,7 +174,7 @@ func TestAnArgumentReachesTheOAPAsItIsOrIsRefused(t *testing.T) {
 	}
 }
 
-func TestALargeValueDoesNotReachTheStatus(t *testing.T) {
+func TestLargeValueIsShortened(t *testing.T) {
 	s := installWithService(t)
 	var values []string
 	for i := range 5000 {
@@ -197,7 +197,7 @@ func TestALargeValueDoesNotReachTheStatus(t *testing.T) {
 	require.Less(t, len(m.Message), 2000)
 }
 
-func TestTheWindowIsClosedBucketsInTheZoneOfTheOAP(t *testing.T) {
+func TestWindowIsClosedBucketsInOAPTimeZone(t *testing.T) {
 	s := installWithService(t)
 	p := newProvider(t)
 	for _, zone := range []string{"+0000", "+0800", "-0330", "+0545"} {
@@ -212,7 +212,7 @@ func TestTheWindowIsClosedBucketsInTheZoneOfTheOAP(t *testing.T) {
 	}
 }
 
-// zoneOf wants the last request's window to be the two minutes that were closed a minute ago, in that zone.
+// requireWindowInZone wants the last request's window to be the two minutes that were closed a minute ago, in that zone.
 func requireWindowInZone(t *testing.T, s *services, zone string, before, after time.Time) string {
 	t.Helper()
 	asked := s.scripted.queries()
@@ -233,7 +233,7 @@ func requireWindowInZone(t *testing.T, s *services, zone string, before, after t
 	return zone
 }
 
-func TestNoCredentialLeavesTheServiceButTowardsItsBackend(t *testing.T) {
+func TestCredentialsAreSentOnlyToTheirBackend(t *testing.T) {
 	s := installWithService(t)
 	p := newProvider(t)
 	const secret = "an-arguments-s3cret"

@@ -24,7 +24,7 @@ const cookie = "ARGO_ROLLOUTS_RPC_PLUGIN=metricprovider"
 
 var handshakeLine = regexp.MustCompile(`^1\|1\|unix\|/.+\|netrpc\|`)
 
-func TestWithoutAControllerTheBinarySaysWhatItIs(t *testing.T) {
+func TestBinaryStartedByHandPrintsItsPurpose(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	command := exec.Command(binary, "--socket=/nowhere")
 	command.Stdout, command.Stderr = &stdout, &stderr
@@ -34,11 +34,11 @@ func TestWithoutAControllerTheBinarySaysWhatItIs(t *testing.T) {
 	require.Empty(t, stdout.String())
 }
 
-func TestTheFirstLineIsTheHandshake(t *testing.T) {
+func TestFirstOutputLineIsHandshake(t *testing.T) {
 	require.Regexp(t, handshakeLine, firstLine(t, nil))
 }
 
-func TestAnotherUserCanRunIt(t *testing.T) {
+func TestBinaryRunsAsAnotherUser(t *testing.T) {
 	if os.Getuid() != 0 {
 		require.Regexp(t, handshakeLine, firstLine(t, nil))
 		return
@@ -65,7 +65,7 @@ func firstLine(t *testing.T, attributes *syscall.SysProcAttr) string {
 	return line
 }
 
-func TestATemporaryFolderThatCannotBeUsedIsNamed(t *testing.T) {
+func TestTemporaryDirectoryUnusableIsNamed(t *testing.T) {
 	t.Setenv("TMPDIR", "/nonexistent")
 	client, _ := newPluginClient(t, "--socket=/nowhere")
 	controllerLog.Reset()
@@ -75,7 +75,7 @@ func TestATemporaryFolderThatCannotBeUsedIsNamed(t *testing.T) {
 	require.Contains(t, controllerLog.String(), "/nonexistent")
 }
 
-func TestAWrongCommandLineIsInTheControllersLog(t *testing.T) {
+func TestCommandLineInvalidIsInControllerLog(t *testing.T) {
 	installBridge(t, "--socket=/nowhere", "--address=localhost:1")
 	_, err := metricplugin.NewRpcPlugin(metricWithBlock("{}"))
 	require.Error(t, err)
@@ -84,7 +84,7 @@ func TestAWrongCommandLineIsInTheControllersLog(t *testing.T) {
 	}, 5*time.Second, 10*time.Millisecond)
 }
 
-func TestOnlyTheNameThatArgoAsksForIsServed(t *testing.T) {
+func TestDispenseOtherNameReturnsError(t *testing.T) {
 	client, _ := newPluginClient(t, "--socket=/nowhere")
 	require.Equal(t, "SkyWalking", dispensePlugin(t, client).Type())
 	protocol, err := client.Client()
@@ -93,7 +93,7 @@ func TestOnlyTheNameThatArgoAsksForIsServed(t *testing.T) {
 	require.ErrorContains(t, err, "unknown plugin type")
 }
 
-func TestInitNeitherWaitsForTheSidecarNorMindsToBeCalledAgain(t *testing.T) {
+func TestInitPluginIsFastAndRepeatable(t *testing.T) {
 	for range 2 { // processes
 		client, _ := newPluginClient(t, "--socket=/nowhere")
 		plugin := dispensePlugin(t, client)
@@ -105,12 +105,12 @@ func TestInitNeitherWaitsForTheSidecarNorMindsToBeCalledAgain(t *testing.T) {
 	}
 }
 
-func TestTheTypeNeedsNobody(t *testing.T) {
+func TestTypeWithoutSidecarReturnsName(t *testing.T) {
 	installBridge(t, "--socket=/nowhere")
 	require.Equal(t, "SkyWalking", newProvider(t).Type())
 }
 
-func TestAnAliasIsAsGoodAsTheName(t *testing.T) {
+func TestPluginUnderAnotherNameWorks(t *testing.T) {
 	sidecar := fakesidecar.New(t).Start(t)
 	const alias = "acme-corp/observability_2.0"
 	installBridgeAs(t, alias, "--socket="+sidecar.Socket)
@@ -122,7 +122,7 @@ func TestAnAliasIsAsGoodAsTheName(t *testing.T) {
 	require.Equal(t, `{"query":"q"}`, p.Run(nil, metric).Value)
 }
 
-func TestAKilledBridgeCostsAtMostTwoMeasurements(t *testing.T) {
+func TestBridgeKilledLosesAtMostTwoMeasurements(t *testing.T) {
 	sidecar := fakesidecar.New(t)
 	release := make(chan struct{})
 	sidecar.OnRun = func(ctx context.Context, r *contractv1.RunRequest) (*contractv1.Measurement, error) {
@@ -160,7 +160,7 @@ func TestAKilledBridgeCostsAtMostTwoMeasurements(t *testing.T) {
 	requireRecovery(t, measure)
 }
 
-// recovered wants a good measurement after at most one bad one.
+// requireRecovery wants a good measurement after at most one bad one.
 func requireRecovery(t *testing.T, measure func(string) v1alpha1.Measurement) {
 	t.Helper()
 	if m := measure("{}"); m.Phase != v1alpha1.AnalysisPhaseSuccessful {
@@ -169,16 +169,16 @@ func requireRecovery(t *testing.T, measure func(string) v1alpha1.Measurement) {
 	}
 }
 
-func TestTheLevelsOfTheLogReachTheController(t *testing.T) {
+func TestLogLevelsReachController(t *testing.T) {
 	installBridge(t, "--socket=/nowhere")
 	newProvider(t).Run(nil, metricWithBlock("{}"))
 	require.Eventually(t, func() bool {
-		return regexp.MustCompile(`\[WARN\] .*the sidecar is away: .*reason=PROVIDER_UNAVAILABLE`).MatchString(controllerLog.String())
+		return regexp.MustCompile(`\[WARN\] .*sidecar unavailable: .*reason=PROVIDER_UNAVAILABLE`).MatchString(controllerLog.String())
 	}, 5*time.Second, 10*time.Millisecond, "written after Serve")
 	require.Regexp(t, `\[INFO\] .*started: .*sidecar=unix:///nowhere`, controllerLog.String())
 }
 
-func TestAToldEndIsAnOrderlyOne(t *testing.T) {
+func TestQuitEndsBridgeCleanly(t *testing.T) {
 	sidecar := fakesidecar.New(t).Start(t)
 	client, command := newPluginClient(t, "--socket="+sidecar.Socket)
 	dispensePlugin(t, client).Run(nil, metricWithBlock("{}"))

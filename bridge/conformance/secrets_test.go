@@ -16,7 +16,7 @@ import (
 	"github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/internal/fakesidecar"
 )
 
-func TestASecretLeavesByNoWayWhatever(t *testing.T) {
+func TestSecretsAreRedactedEverywhere(t *testing.T) {
 	const secret = `t0ken<"of">us`
 	sidecar := fakesidecar.New(t)
 	echo, err := json.Marshal(map[string]string{"token": secret})
@@ -57,8 +57,8 @@ func TestASecretLeavesByNoWayWhatever(t *testing.T) {
 		metric := resolveMetric(t, run)
 		m := p.Run(run, metric)
 		requireFinished(t, m, v1alpha1.AnalysisPhaseError)
-		require.Contains(t, m.Message, "SECRET_IN_BLOCK metric m: the argument token comes from a Secret: "+
-			"credentials belong in a backend of the provider's configuration")
+		require.Contains(t, m.Message, "SECRET_IN_BLOCK metric m: argument token comes from a Secret. "+
+			"Put credentials into a backend of the provider's configuration.")
 		metadata := p.GetMetadata(metric)
 		require.Contains(t, metadata["error"], "SECRET_IN_BLOCK")
 		require.NoError(t, p.GarbageCollect(run, metric, 1))
@@ -82,7 +82,7 @@ func TestASecretLeavesByNoWayWhatever(t *testing.T) {
 	require.Contains(t, controllerLog.String(), "********")
 }
 
-func TestTwoNamespacesWithOneSecretDoNotMeet(t *testing.T) {
+func TestSecretsDoNotAffectOtherNamespaces(t *testing.T) {
 	sidecar := fakesidecar.New(t)
 	sidecar.OnRun = func(_ context.Context, r *contractv1.RunRequest) (*contractv1.Measurement, error) {
 		m := fakesidecar.Finished(contractv1.Phase_PHASE_SUCCESSFUL, `{"value":10000}`)
@@ -118,7 +118,7 @@ func TestTwoNamespacesWithOneSecretDoNotMeet(t *testing.T) {
 	}
 }
 
-func TestSecretsBeyondAllMeasureAreRefusedAtOnce(t *testing.T) {
+func TestSecretsTooLargeAreRejectedImmediately(t *testing.T) {
 	sidecar := fakesidecar.New(t).Start(t)
 	installBridge(t, "--socket="+sidecar.Socket)
 	run := &v1alpha1.AnalysisRun{Spec: v1alpha1.AnalysisRunSpec{Metrics: []v1alpha1.Metric{metricWithBlock(`{}`)}}}

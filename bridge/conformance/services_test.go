@@ -41,7 +41,7 @@ var (
 	startErr  error
 )
 
-// real gives the running services, or ends the test with the reason why there are none.
+// startedServices gives the running services, or ends the test with the reason why there are none.
 func startedServices(t *testing.T) *services {
 	t.Helper()
 	startOnce.Do(func() { started, startErr = startServices() })
@@ -50,7 +50,7 @@ func startedServices(t *testing.T) *services {
 	return started
 }
 
-// judged puts the bridge before the real service.
+// installWithService puts the bridge before the real service.
 func installWithService(t *testing.T) *services {
 	t.Helper()
 	s := startedServices(t)
@@ -163,7 +163,7 @@ func (s *services) start(log *logBuffer, ready string, args ...string) (string, 
 	}
 }
 
-// fault switches a fault of a mock on, for the rest of the test.
+// injectFault switches a fault of a mock on, for the rest of the test.
 func injectFault(t *testing.T, mock, text string) {
 	t.Helper()
 	response, err := http.Post(mock+"/mock/faults", "application/json", strings.NewReader(text))
@@ -192,19 +192,19 @@ type scriptedOAP struct {
 	headers  []http.Header
 }
 
-// schemaOfOAP is what OAP 10 tells of itself, as far as the service asks.
+// oapSchema is what OAP 10 tells of itself, as far as the service asks.
 const oapSchema = `{"data":{
 	"query":{"fields":[{"name":"readMetricsValues"},{"name":"readNullableMetricsValue"},{"name":"execExpression"}]},
 	"value":{"fields":[{"name":"id"},{"name":"value"},{"name":"isEmptyValue"}]}}}`
 
-// answer sets what the next queries get; nil: an empty object. The zone is +0000 again.
+// setHandler sets what the next queries get; nil: an empty object. The zone is +0000 again.
 func (o *scriptedOAP) setHandler(respond http.HandlerFunc) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.respond, o.zone, o.requests, o.headers = respond, "+0000", nil, nil
 }
 
-// body answers a text with that status, and what the service asks beside the author's reads.
+// setResponse answers a text with that status, and what the service asks beside the author's reads.
 func (o *scriptedOAP) setResponse(status int, contentType, text string) {
 	o.setHandler(func(w http.ResponseWriter, r *http.Request) {
 		query, _ := io.ReadAll(r.Body)
@@ -214,7 +214,7 @@ func (o *scriptedOAP) setResponse(status int, contentType, text string) {
 	})
 }
 
-// accompanied is an answer in which the companions of its reads (docs/block.md) say the same as the reads, as those of an
+// addPresenceReads is an answer in which the companions of its reads (docs/block.md) say the same as the reads, as those of an
 // OAP do. A read that does not tell what is absent has all its buckets.
 func addPresenceReads(text, query string) string {
 	var response struct {
@@ -233,7 +233,7 @@ func addPresenceReads(text, query string) string {
 	return string(full)
 }
 
-// telling is a read with isEmptyValue in each of its buckets.
+// markBucketsPresent is a read with isEmptyValue in each of its buckets.
 func markBucketsPresent(node any) any {
 	switch node := node.(type) {
 	case []any:

@@ -19,7 +19,7 @@ import (
 	"github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/internal/fakesidecar"
 )
 
-// running is a measurement in flight, as Argo stores it.
+// runningMeasurement is a measurement in flight, as Argo stores it.
 func runningMeasurement(ago time.Duration) v1alpha1.Measurement {
 	started, resume := metav1.NewTime(time.Now().Add(-ago).Truncate(time.Second)), metav1.NewTime(time.Now().Truncate(time.Second))
 	return v1alpha1.Measurement{
@@ -28,7 +28,7 @@ func runningMeasurement(ago time.Duration) v1alpha1.Measurement {
 	}
 }
 
-// waiting wants a measurement that the controller resumes soon.
+// requireRunning wants a measurement that the controller resumes soon.
 func requireRunning(t *testing.T, m v1alpha1.Measurement, code string) {
 	t.Helper()
 	require.Equal(t, v1alpha1.AnalysisPhaseRunning, m.Phase, m.Message)
@@ -40,7 +40,7 @@ func requireRunning(t *testing.T, m v1alpha1.Measurement, code string) {
 	require.WithinRange(t, m.ResumeAt.Time, time.Now().Add(-time.Second), time.Now().Add(10*time.Second))
 }
 
-// finished wants a measurement that ended with that phase.
+// requireFinished wants a measurement that ended with that phase.
 func requireFinished(t *testing.T, m v1alpha1.Measurement, phase v1alpha1.AnalysisPhase) {
 	t.Helper()
 	require.Equal(t, phase, m.Phase, m.Message)
@@ -49,7 +49,7 @@ func requireFinished(t *testing.T, m v1alpha1.Measurement, phase v1alpha1.Analys
 	require.False(t, m.FinishedAt.Before(m.StartedAt))
 }
 
-func TestAnAbsentSidecarIsWaitedForAndThenTheRolloutPauses(t *testing.T) {
+func TestSidecarAbsentWaitsThenReturnsInconclusive(t *testing.T) {
 	sidecar := fakesidecar.New(t)
 	installBridge(t, "--socket="+sidecar.Socket, "--outage-grace=30s")
 	p := newProvider(t)
@@ -71,7 +71,7 @@ func TestAnAbsentSidecarIsWaitedForAndThenTheRolloutPauses(t *testing.T) {
 	}, 10*time.Second, 50*time.Millisecond, "the bridge is alive and finds a sidecar that came late")
 }
 
-func TestASidecarKilledDuringAMeasurementCostsNothing(t *testing.T) {
+func TestSidecarKilledDuringRunLosesNoMeasurement(t *testing.T) {
 	sidecar := fakesidecar.New(t)
 	sidecar.OnRun = func(ctx context.Context, _ *contractv1.RunRequest) (*contractv1.Measurement, error) {
 		go sidecar.Kill()
@@ -92,7 +92,7 @@ func TestASidecarKilledDuringAMeasurementCostsNothing(t *testing.T) {
 	require.Equal(t, plugin, pluginProcess(t).Pid, "the plugin was not restarted")
 }
 
-func TestNoAnswerLeavesAPhaseThatArgoDoesNotKnow(t *testing.T) {
+func TestSidecarResponseInvalidReturnsError(t *testing.T) {
 	answers := map[string]func() (*contractv1.Measurement, error){
 		"no phase":      func() (*contractv1.Measurement, error) { return &contractv1.Measurement{}, nil },
 		"unknown phase": func() (*contractv1.Measurement, error) { return &contractv1.Measurement{Phase: 99}, nil },
@@ -119,7 +119,7 @@ func TestNoAnswerLeavesAPhaseThatArgoDoesNotKnow(t *testing.T) {
 	}
 }
 
-func TestARunningMeasurementAlwaysHasAnInstantToGoOnAt(t *testing.T) {
+func TestRunningMeasurementAlwaysHasResumeTime(t *testing.T) {
 	for name, answer := range map[string]*contractv1.Measurement{
 		"none":            {Phase: contractv1.Phase_PHASE_RUNNING},
 		"in the past":     {Phase: contractv1.Phase_PHASE_RUNNING, ResumeAt: timestamppb.New(time.Unix(1, 0))},
@@ -142,7 +142,7 @@ func TestARunningMeasurementAlwaysHasAnInstantToGoOnAt(t *testing.T) {
 	}
 }
 
-func TestAHangingSidecarBlocksNobody(t *testing.T) {
+func TestSidecarUnresponsiveBlocksNoOtherCall(t *testing.T) {
 	sidecar := fakesidecar.New(t)
 	sidecar.OnRun = func(ctx context.Context, _ *contractv1.RunRequest) (*contractv1.Measurement, error) {
 		return nil, fakesidecar.Hang(ctx)
@@ -163,24 +163,24 @@ func TestAHangingSidecarBlocksNobody(t *testing.T) {
 	for range 10 {
 		m := <-answered
 		requireRunning(t, m, "PROVIDER_UNAVAILABLE")
-		require.Contains(t, m.Message, "did not answer within")
+		require.Contains(t, m.Message, "sent no response within")
 	}
 	require.Less(t, time.Since(began), deadline)
 }
 
-func TestASidecarOfAnotherContractIsRefusedWithTheRemedy(t *testing.T) {
+func TestSidecarIncompatibleIsRejectedWithHint(t *testing.T) {
 	sidecar := fakesidecar.New(t)
 	sidecar.Version = "2.0"
 	sidecar.Start(t)
 	installBridge(t, "--socket="+sidecar.Socket, "--outage-grace=10s")
 	m := newProvider(t).Run(nil, metricWithBlock("{}"))
 	requireRunning(t, m, "PROVIDER_INCOMPATIBLE")
-	require.Contains(t, m.Message, "install bridge and sidecar of one release")
+	require.Contains(t, m.Message, "Install bridge and sidecar of one release")
 	requireFinished(t, newProvider(t).Resume(nil, metricWithBlock("{}"), runningMeasurement(time.Minute)), v1alpha1.AnalysisPhaseInconclusive)
 	require.Empty(t, fakesidecar.Received[any](sidecar, "Run"), "nothing is asked of a sidecar that may mean something else")
 }
 
-func TestFortyMeasurementsAtOnceDoNotMeet(t *testing.T) {
+func TestConcurrentMeasurementsAreIndependent(t *testing.T) {
 	const each = 500 * time.Millisecond
 	sidecar := fakesidecar.New(t)
 	sidecar.OnRun = func(_ context.Context, r *contractv1.RunRequest) (*contractv1.Measurement, error) {
@@ -209,7 +209,7 @@ func TestFortyMeasurementsAtOnceDoNotMeet(t *testing.T) {
 	require.Less(t, time.Since(began), 4*each)
 }
 
-func TestNothingAtAllIsAnErrorAndNoCrash(t *testing.T) {
+func TestEmptyMetricReturnsError(t *testing.T) {
 	sidecar := fakesidecar.New(t).Start(t)
 	installBridge(t, "--socket="+sidecar.Socket)
 	p := newProvider(t)
@@ -219,7 +219,7 @@ func TestNothingAtAllIsAnErrorAndNoCrash(t *testing.T) {
 		p.Run(&v1alpha1.AnalysisRun{}, v1alpha1.Metric{}),
 	} {
 		requireFinished(t, m, v1alpha1.AnalysisPhaseError)
-		require.Contains(t, m.Message, "BLOCK_INVALID provider.plugin: must have exactly one key, the plugin's name, and has 0")
+		require.Contains(t, m.Message, "BLOCK_INVALID provider.plugin: 0 keys found, exactly one is allowed")
 	}
 	requireFinished(t, p.Terminate(nil, v1alpha1.Metric{}, v1alpha1.Measurement{}), v1alpha1.AnalysisPhaseInconclusive)
 	require.NoError(t, p.GarbageCollect(nil, v1alpha1.Metric{}, 0))
@@ -227,7 +227,7 @@ func TestNothingAtAllIsAnErrorAndNoCrash(t *testing.T) {
 	require.Equal(t, v1alpha1.AnalysisPhaseSuccessful, p.Run(nil, metricWithBlock("{}")).Phase)
 }
 
-func TestTwoKeysUnderPluginAreOneTooMany(t *testing.T) {
+func TestTwoPluginKeysReturnError(t *testing.T) {
 	sidecar := fakesidecar.New(t).Start(t)
 	installBridge(t, "--socket="+sidecar.Socket)
 	p := newProvider(t)
@@ -236,5 +236,5 @@ func TestTwoKeysUnderPluginAreOneTooMany(t *testing.T) {
 	m := p.Run(nil, metric)
 	requireFinished(t, m, v1alpha1.AnalysisPhaseError)
 	require.Contains(t, m.Message, "provider.plugin")
-	require.Contains(t, m.Message, "has 2")
+	require.Contains(t, m.Message, "2 keys found")
 }

@@ -16,13 +16,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// talkQuery is the query of the talk and of Argo's documentation.
+// referenceQuery is the query of the talk and of Argo's documentation.
 const referenceQuery = `query queryData($duration: Duration!) {
   service_apdex: readMetricsValues(
     condition: { name: "service_apdex", entity: { scope: Service, serviceName: "{{ args.service-name }}", normal: true } },
     duration: $duration) { label values { values { value } } } }`
 
-// talk is the talk's metric for a service, with a backend or an address, its query resolved by Argo.
+// referenceMetric is the talk's metric for a service, with a backend or an address, its query resolved by Argo.
 func referenceMetric(t *testing.T, where string) v1alpha1.Metric {
 	t.Helper()
 	query, err := json.Marshal(referenceQuery)
@@ -36,7 +36,7 @@ func referenceMetric(t *testing.T, where string) v1alpha1.Metric {
 	return resolveMetric(t, run)
 }
 
-// scripted is a metric on the scripted OAP with these conditions, and with more keys in its block.
+// scriptedMetric is a metric on the scripted OAP with these conditions, and with more keys in its block.
 func scriptedMetric(success, failure, more string) v1alpha1.Metric {
 	metric := metricWithBlock(`{"backend": "scripted", "interval": "2m", "query": "query q($duration: Duration!) { r: readMetricsValues(` +
 		`condition: {name: \"m\"}, duration: $duration) { values { values { value isEmptyValue } } } }"` + more + `}`)
@@ -47,10 +47,10 @@ func scriptedMetric(success, failure, more string) v1alpha1.Metric {
 // maxValue is what the service keeps of a value; with compatibility: argo, as the built-in, any length.
 const maxValue = 32 * 1024
 
-// twoBuckets is an OAP's answer to scripted.
+// twoBucketResponse is an OAP's answer to scripted.
 const twoBucketResponse = `{"data":{"r":{"values":{"values":[{"value":9950,"isEmptyValue":false},{"value":9900,"isEmptyValue":false}]}}}}`
 
-func TestTheTalksCanaryIsPromotedOnGoodDataAndRejectedOnBadData(t *testing.T) {
+func TestReferenceCanaryPassesOnGoodDataAndFailsOnBadData(t *testing.T) {
 	installWithService(t)
 	p := newProvider(t)
 	m := p.Run(nil, referenceMetric(t, `"address": "http://oap.istio-system:12800"`))
@@ -63,7 +63,7 @@ func TestTheTalksCanaryIsPromotedOnGoodDataAndRejectedOnBadData(t *testing.T) {
 	require.Contains(t, m.Message, "CONDITION_NOT_MET")
 }
 
-func TestArgosMatrixDecides(t *testing.T) {
+func TestConditionsDecideByArgosMatrix(t *testing.T) {
 	s := installWithService(t)
 	p := newProvider(t)
 	const good, bad = "result.r.values.values[0].value > 1", "result.r.values.values[0].value > 9999"
@@ -90,7 +90,7 @@ func TestArgosMatrixDecides(t *testing.T) {
 	}
 }
 
-func TestAConditionThatCannotBeEvaluatedIsAnErrorInArgosWords(t *testing.T) {
+func TestConditionErrorHasArgosMessage(t *testing.T) {
 	s := installWithService(t)
 	p := newProvider(t)
 	s.scripted.setResponse(200, "application/json", twoBucketResponse)
@@ -106,7 +106,7 @@ func TestAConditionThatCannotBeEvaluatedIsAnErrorInArgosWords(t *testing.T) {
 	}
 }
 
-func TestEveryObjectOfTheOracleIsJudgedAsArgoDoes(t *testing.T) {
+func TestOracleObjectsGetArgosVerdict(t *testing.T) {
 	s := installWithService(t)
 	p := newProvider(t)
 	text, err := os.ReadFile(filepath.Join(repository, "tests", "conditions", "data", "eval-oracle-v1.10.0.json"))
@@ -138,8 +138,8 @@ func TestEveryObjectOfTheOracleIsJudgedAsArgoDoes(t *testing.T) {
 	require.Greater(t, tried, 15)
 }
 
-// TestTheBuiltInAndWeAgreeOnEveryRecordedAnswer gives both the same bytes that a real OAP answered.
-func TestTheBuiltInAndWeAgreeOnEveryRecordedAnswer(t *testing.T) {
+// TestRecordedResponsesGetVerdictOfBuiltInProvider gives both the same bytes that a real OAP answered.
+func TestRecordedResponsesGetVerdictOfBuiltInProvider(t *testing.T) {
 	s := installWithService(t)
 	p := newProvider(t)
 	files, err := filepath.Glob(filepath.Join(repository, "tests", "captures", "*", "v2-*.json"))
@@ -176,7 +176,7 @@ func TestTheBuiltInAndWeAgreeOnEveryRecordedAnswer(t *testing.T) {
 	t.Logf("compared %d verdicts", compared)
 }
 
-// builtIn is Argo's own provider.skywalking on the same metric and the same answer.
+// runBuiltIn is Argo's own provider.skywalking on the same metric and the same answer.
 func runBuiltIn(t *testing.T, metric v1alpha1.Metric, response []byte) v1alpha1.Measurement {
 	t.Helper()
 	oap := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(response) }))

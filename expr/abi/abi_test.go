@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestSplitGivesBackWhatJoinPacked(t *testing.T) {
+func TestSplitReversesJoin(t *testing.T) {
 	fields := [][]byte{[]byte("a"), {}, bytes.Repeat([]byte{0xff}, 70_000)}
 	got, ok := Split(Join(fields...), len(fields))
 	if !ok {
@@ -18,7 +18,7 @@ func TestSplitGivesBackWhatJoinPacked(t *testing.T) {
 	}
 }
 
-func TestARequestThatIsCutShortOrTooLongIsRefused(t *testing.T) {
+func TestSplitMalformedInputIsRejected(t *testing.T) {
 	whole := Join([]byte("abc"), []byte("de"))
 	for n := range whole {
 		if _, ok := Split(whole[:n], 2); ok {

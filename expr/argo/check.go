@@ -7,7 +7,7 @@ import (
 	"github.com/expr-lang/expr/file"
 )
 
-// Mistake is what is wrong with a condition before any result is known. Line and Column count from 1 and are 0 where
+// Problem is what is wrong with a condition before any result is known. Line and Column count from 1 and are 0 where
 // the whole condition is meant; Snippet is the line with a mark under the place.
 type Problem struct {
 	Message string `json:"message"`

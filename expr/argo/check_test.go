@@ -2,7 +2,7 @@ package argo
 
 import "testing"
 
-func TestWhatNoResultCanMakeRightIsAMistakeWithItsPlace(t *testing.T) {
+func TestCheckAnyInvalidConditionReturnsProblemWithPosition(t *testing.T) {
 	for condition, wanted := range map[string]Problem{
 		"result > 1 &&":         {"unexpected token EOF", 1, 13, " | result > 1 &&\n | ............^"},
 		"true &&\nsize(result)": {"unknown name size", 2, 1, " | size(result)\n | ^"},
@@ -14,7 +14,7 @@ func TestWhatNoResultCanMakeRightIsAMistakeWithItsPlace(t *testing.T) {
 	}
 }
 
-func TestWhatSomeResultMakesRightIsNoMistakeUntilThereIsASample(t *testing.T) {
+func TestCheckForTypeErrorNeedsSample(t *testing.T) {
 	for _, condition := range []string{
 		"result > 1", "result.a.b[0].c == 'x'", "all(result, {.value > 1})", "result", "default(result, 1) == 1 && !isNil(result)",
 	} {

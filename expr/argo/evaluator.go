@@ -22,13 +22,13 @@ const (
 	Inconclusive Phase = "Inconclusive"
 )
 
-// Judge holds compiled conditions. Not safe for concurrent use.
+// Evaluator holds compiled conditions. Not safe for concurrent use.
 type Evaluator struct{ programs programCache }
 
-// NewJudge makes a Judge with an empty cache.
+// NewEvaluator makes a Judge with an empty cache.
 func NewEvaluator() *Evaluator { return &Evaluator{newProgramCache()} }
 
-// Result is evaluate.EvaluateResult: both conditions are asked, success first, and an error in either is an Error.
+// Evaluate is evaluate.EvaluateResult: both conditions are asked, success first, and an error in either is an Error.
 // A result must be what encoding/json decodes into any.
 func (j *Evaluator) Evaluate(result any, success, failure string) (Phase, error) {
 	var good, bad bool
@@ -60,7 +60,7 @@ func (j *Evaluator) Evaluate(result any, success, failure string) (Phase, error)
 	return Inconclusive, nil
 }
 
-// condition is evaluate.EvalCondition.
+// evaluateCondition is evaluate.EvalCondition.
 func (j *Evaluator) evaluateCondition(result any, source string) (bool, error) {
 	env := environment(result)
 	program, err := j.programs.get(source, env)
@@ -77,7 +77,7 @@ func (j *Evaluator) evaluateCondition(result any, source string) (bool, error) {
 	return false, fmt.Errorf("expected bool, but got %T", out)
 }
 
-// plain drops position and snippet, as Argo does.
+// dropPosition drops position and snippet, as Argo does.
 func dropPosition(err error) error {
 	if at, ok := err.(*file.Error); ok {
 		return errors.New(at.Message)
@@ -85,7 +85,7 @@ func dropPosition(err error) error {
 	return err
 }
 
-// explain is evaluate.formatEvalError.
+// formatError is evaluate.formatEvalError.
 func formatError(err error, which, source string, result any) error {
 	list, isList := result.([]any)
 	if isNil(result) || isList && len(list) == 0 {

@@ -8,7 +8,7 @@ import (
 )
 
 // The rows were printed by the evaluator of argo-rollouts v1.10.0.
-func TestEveryRowOfTheOracleHasArgosPhaseMessageAndValue(t *testing.T) {
+func TestEvaluateOracleRowsMatchArgo(t *testing.T) {
 	text, err := os.ReadFile("../../tests/conditions/data/eval-oracle-v1.10.0.json")
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +48,7 @@ func TestEveryRowOfTheOracleHasArgosPhaseMessageAndValue(t *testing.T) {
 	}
 }
 
-func TestAFloatBeyondInt64BecomesWhatAnAmd64ControllerMakesOfIt(t *testing.T) {
+func TestEvaluateFloatBeyondInt64ConvertsAsOnAmd64(t *testing.T) {
 	judge := NewEvaluator()
 	for _, condition := range []string{
 		"asInt(result) == -9223372036854775807 - 1", "int(result) == -9223372036854775807 - 1", "asInt(asFloat('NaN')) < 0",
@@ -59,7 +59,7 @@ func TestAFloatBeyondInt64BecomesWhatAnAmd64ControllerMakesOfIt(t *testing.T) {
 	}
 }
 
-func TestAConditionIsCompiledOnceForEachTypeOfResult(t *testing.T) {
+func TestProgramCacheCompilesOncePerResultType(t *testing.T) {
 	judge := NewEvaluator()
 	for range 3 {
 		for _, result := range []any{1.0, 2.0, "text"} {
@@ -71,7 +71,7 @@ func TestAConditionIsCompiledOnceForEachTypeOfResult(t *testing.T) {
 	}
 }
 
-func TestTheCacheIsBoundedByTextAndKeepsWhatIsUsed(t *testing.T) {
+func TestProgramCacheIsBoundedAndKeepsUsedPrograms(t *testing.T) {
 	judge := NewEvaluator()
 	padding := " + 0" + strings.Repeat(" ", 4000)
 	for i := range 100 {

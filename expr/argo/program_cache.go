@@ -16,7 +16,7 @@ const (
 	entryOverhead = 128
 )
 
-// key: the checker sees the type of the result, and encoding/json makes only six; nothing deeper is typed.
+// cacheKey: the checker sees the type of the result, and encoding/json makes only six; nothing deeper is typed.
 type cacheKey struct {
 	source string
 	result reflect.Type
@@ -30,7 +30,7 @@ type cacheEntry struct {
 
 func (p *cacheEntry) cost() int { return len(p.key.source) + entryOverhead }
 
-// programs is a least-recently-used cache of compiled conditions, wrong ones included.
+// programCache is a least-recently-used cache of compiled conditions, wrong ones included.
 type programCache struct {
 	byKey map[cacheKey]*list.Element
 	order *list.List
@@ -75,5 +75,5 @@ func compile(source string, options ...expr.Option) (p *vm.Program, err error) {
 	return expr.Compile(source, options...)
 }
 
-// Cache tells how often a condition was found compiled, and how often it was not.
+// CacheStats tells how often a condition was found compiled, and how often it was not.
 func (j *Evaluator) CacheStats() (hits, misses uint64) { return j.programs.hits, j.programs.misses }

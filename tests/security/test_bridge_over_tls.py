@@ -100,10 +100,10 @@ async def test_whoever_is_not_known_is_refused_and_the_measurement_waits(tmp_pat
             words = "certificate signed by unknown authority"
         case "bridge's authority":
             theirs.issue(BRIDGE).write(sides.bridge)
-            words = "whether --tls-ca, --tls-cert and --tls-key fit it"
+            words = "that it accepts --tls-ca, --tls-cert and --tls-key"
         case _:
             ours.issue("spiffe://cluster.local/ns/other/sa/other").write(sides.bridge)
-            words = "refused: PermissionDenied"
+            words = "contract check failed: PermissionDenied"
 
     async with connected(sides) as host:
         measurement = await measured(host)
@@ -124,7 +124,7 @@ async def test_certificates_of_both_sides_are_replaced_under_load_without_a_lost
     phases: Counter[str] = Counter()
 
     def in_force() -> bool:
-        return "the files of TLS changed and are in force" in sides.log.read_text()
+        return "changed TLS files in use" in sides.log.read_text()
 
     async def measure_until_in_force(host: ArgoHost) -> None:
         while not in_force():

@@ -32,7 +32,7 @@ skywalking_analysis_measurement_duration_seconds_bucket{backend="prod", le="10"}
 skywalking_analysis_measurement_duration_seconds_bucket{backend="prod", le="+Inf"} 0+10x20
 `
 
-// trouble is what makes each alert fire: the series that are otherwise, and whom it names.
+// alertConditions is what makes each alert fire: the series that are otherwise, and whom it names.
 var alertConditions = map[string]struct {
 	changed string
 	backend string
@@ -61,7 +61,7 @@ skywalking_analysis_clock_skew_seconds{backend="prod", instance="a"} -90x20`, "p
 process_resident_memory_bytes{job="p", instance="a"} 250000000x20`, ""},
 }
 
-func TestNoAlertFiresWhereAllIsWell(t *testing.T) {
+func TestAlertsHealthyProviderDoNotFire(t *testing.T) {
 	for name, rule := range loadRules(t) {
 		if fired := firingBackends(t, rule.Expr, healthySeries); len(fired) > 0 {
 			t.Errorf("%s fires: %v", name, fired)
@@ -69,7 +69,7 @@ func TestNoAlertFiresWhereAllIsWell(t *testing.T) {
 	}
 }
 
-func TestEveryAlertFiresInItsTroubleAndNamesTheBackend(t *testing.T) {
+func TestAlertsConditionMetFireWithBackend(t *testing.T) {
 	for name, rule := range loadRules(t) {
 		known, ok := alertConditions[name]
 		if !ok {
@@ -82,7 +82,7 @@ func TestEveryAlertFiresInItsTroubleAndNamesTheBackend(t *testing.T) {
 	}
 }
 
-func TestAnOapThatAnswersSometimesIsNotCalledAway(t *testing.T) {
+func TestBackendUnavailablePartialFailureDoesNotFire(t *testing.T) {
 	sometimes := replaceSeries(healthySeries, `
 skywalking_analysis_backend_requests_total{backend="prod", code="unavailable"} 0+5x20`)
 	if fired := firingBackends(t, loadRules(t)["SkyWalkingBackendUnavailable"].Expr, sometimes); len(fired) > 0 {
@@ -90,7 +90,7 @@ skywalking_analysis_backend_requests_total{backend="prod", code="unavailable"} 0
 	}
 }
 
-// ask evaluates an expression at the end of the twenty minutes and gives the backend of each result.
+// firingBackends evaluates an expression at the end of the twenty minutes and gives the backend of each result.
 func firingBackends(t *testing.T, expression, series string) []string {
 	t.Helper()
 	storage := promqltest.LoadedStorage(t, "load 1m\n"+indented(series))
@@ -112,7 +112,7 @@ func firingBackends(t *testing.T, expression, series string) []string {
 	return backends
 }
 
-// changed replaces series, or leaves out those whose name begins a line with a dash.
+// replaceSeries replaces series, or leaves out those whose name begins a line with a dash.
 func replaceSeries(series, changes string) string {
 	lines := strings.Split(strings.TrimSpace(series), "\n")
 	for _, change := range strings.Split(strings.TrimSpace(changes), "\n") {

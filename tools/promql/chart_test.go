@@ -21,7 +21,7 @@ const (
 
 var promql = parser.NewParser(parser.Options{})
 
-// rules are the alerts of the chart, as Prometheus itself reads them.
+// loadRules are the alerts of the chart, as Prometheus itself reads them.
 func loadRules(t *testing.T) map[string]rulefmt.Rule {
 	t.Helper()
 	found := map[string]rulefmt.Rule{}
@@ -43,7 +43,7 @@ func loadRules(t *testing.T) map[string]rulefmt.Rule {
 	return found
 }
 
-// queries are the expressions of the dashboard by the titles of their panels, Grafana's variables put in.
+// loadPanelQueries are the expressions of the dashboard by the titles of their panels, Grafana's variables put in.
 func loadPanelQueries(t *testing.T) map[string][]string {
 	t.Helper()
 	variables := strings.NewReplacer("$__rate_interval", "5m", "$backend", ".*")

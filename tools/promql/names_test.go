@@ -12,13 +12,13 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
-// ofTheScrape are the labels that Prometheus adds to every series.
+// scrapeLabels are the labels that Prometheus adds to every series.
 var scrapeLabels = []string{"job", "instance"}
 
-// ofTheProcess are the metrics of prometheus-client's own collector.
+// processMetrics are the metrics of prometheus-client's own collector.
 var processMetrics = []string{"process_resident_memory_bytes", "process_cpu_seconds_total"}
 
-// shown are the series of the service: name, then label, then values.
+// loadExposedSeries are the series of the service: name, then label, then values.
 func loadExposedSeries(t *testing.T) map[string]map[string][]string {
 	t.Helper()
 	file, err := os.Open(metrics)
@@ -62,7 +62,7 @@ func suffixes(kind string) []string {
 	return []string{""}
 }
 
-func TestEveryNameLabelAndValueIsOneThatTheServiceShows(t *testing.T) {
+func TestExpressionsUseOnlyExposedSeries(t *testing.T) {
 	series := loadExposedSeries(t)
 	expressions := loadPanelQueries(t)
 	for name, rule := range loadRules(t) {
@@ -138,7 +138,7 @@ func checkMatcher(t *testing.T, where, name string, matcher *labels.Matcher, val
 	}
 }
 
-func TestAnExpressionWithAWrongNameIsFound(t *testing.T) {
+func TestExpressionWithUnknownNameIsReported(t *testing.T) {
 	series := loadExposedSeries(t)
 	for _, wrong := range []string{
 		`sum(skywalking_analysis_measurement_total)`,

@@ -1,8 +1,8 @@
-// Command argo-bench is the static half of `make bench`; bench/ in the repository has the other.
+// Command argo-bench has the compiled parts of `make bench`. The scenarios and the report are in bench/ of the repository.
 //
-//	argo-bench oap --listen 127.0.0.1:0     an OAP that costs always the same; prints its address
-//	argo-bench echo                         a metric plugin that answers at once; Argo starts it
-//	argo-bench load --side ours ...         reads loads from stdin, a JSON line each, writes what came of them
+//	argo-bench oap --listen 127.0.0.1:0     serves an OAP with a constant response time; prints its address
+//	argo-bench echo                         serves a metric plugin that responds immediately; Argo starts it
+//	argo-bench load --system ours ...       reads loads from stdin, one JSON line each, and writes their results
 package main
 
 import (
@@ -37,9 +37,10 @@ func main() {
 	}
 }
 
+// run executes the command named by the first argument.
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return errors.New("say oap, echo or load")
+		return errors.New("command missing: use oap, echo or load")
 	}
 	switch args[0] {
 	case "oap":
@@ -50,12 +51,13 @@ func run(ctx context.Context, args []string) error {
 	case "load":
 		return load(args[1:])
 	}
-	return fmt.Errorf("%q: say oap, echo or load", args[0])
+	return fmt.Errorf("command %q unknown: use oap, echo or load", args[0])
 }
 
+// oap serves the OAP until the context ends.
 func oap(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("oap", flag.ExitOnError)
-	address := flags.String("listen", "127.0.0.1:0", "`host:port`")
+	address := flags.String("listen", "127.0.0.1:0", "`host:port` to listen on")
 	_ = flags.Parse(args)
 	listener, err := net.Listen("tcp", *address)
 	if err != nil {
@@ -65,6 +67,7 @@ func oap(ctx context.Context, args []string) error {
 	return bench.NewOAP(bench.Settings{Services: 1}).Serve(ctx, listener)
 }
 
+// echo serves the echo plugin until the controller ends it.
 func echo() {
 	goplugin.Serve(&goplugin.ServeConfig{
 		HandshakeConfig: goplugin.HandshakeConfig{
@@ -75,11 +78,12 @@ func echo() {
 	})
 }
 
+// load runs the loads from stdin on one system.
 func load(args []string) error {
 	flags := flag.NewFlagSet("load", flag.ExitOnError)
-	systemName := flags.String("side", "", "ours, echo, built-in, bare or service")
-	bridge := flags.String("bridge", "", "`path` of our plugin (ours)")
-	socket := flags.String("socket", "", "`path` of our service's socket (ours, service)")
+	systemName := flags.String("system", "", "`name` of the system: ours, echo, built-in, bare or service")
+	bridge := flags.String("bridge", "", "`path` of the bridge's binary (ours)")
+	socket := flags.String("socket", "", "`path` of the service's socket (ours, service)")
 	address := flags.String("oap", "", "`url` of the OAP (built-in, bare)")
 	_ = flags.Parse(args)
 	log.SetOutput(os.Stderr)
@@ -123,7 +127,7 @@ func load(args []string) error {
 		}
 		system = service
 	default:
-		return fmt.Errorf("--side %q: say ours, echo, built-in, bare or service", *systemName)
+		return fmt.Errorf("--system %q unknown: use ours, echo, built-in, bare or service", *systemName)
 	}
 	lines, results := bufio.NewScanner(os.Stdin), json.NewEncoder(os.Stdout)
 	for lines.Scan() {
@@ -138,7 +142,7 @@ func load(args []string) error {
 	return lines.Err()
 }
 
-// install makes a plugin known to Argo's client, below a directory.
+// install configures a plugin in Argo's client, with the directory as working directory.
 func install(home, name, binary string, args ...string) error {
 	if err := os.Chdir(home); err != nil {
 		return err

@@ -1,11 +1,18 @@
-// Command argo-host calls a metric plugin as an Argo Rollouts controller does, without a cluster. It reads one JSON
-// request a line from stdin and writes one JSON answer a line to stdout, concurrently:
+// Command argo-host calls a metric plugin as an Argo Rollouts controller does, without a cluster. It reads one JSON request
+// per line from stdin, runs the requests concurrently, and writes one JSON response per line to stdout:
 //
 //	{"id": 1, "op": "run", "run": {AnalysisRun}, "metric": {Metric}}
 //	{"id": 1, "measurement": {Measurement}, "elapsedMs": 2.1, "done": true}
 //
-// The ops are run, resume and terminate (with "measurement"), loop (run, then resume until finished; every answer
-// but the last has "done": false), gc (with "limit"), metadata, type, and builtin (Argo's own provider.skywalking).
+// The ops are:
+//
+//   - run
+//   - resume and terminate, with "measurement"
+//   - loop: run, then resume until finished; every response but the last has "done": false
+//   - gc, with "limit"
+//   - metadata and type
+//   - builtin: run of Argo's own provider.skywalking
+//
 // Arguments in run.spec.args are resolved as Argo resolves them. The plugin's log goes to stderr.
 package main
 
@@ -29,10 +36,14 @@ import (
 	"github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/internal/argohost"
 )
 
+// stringList is the value of a repeatable flag.
 type stringList []string
 
-func (r *stringList) String() string         { return fmt.Sprint(*r) }
-func (r *stringList) Set(value string) error { *r = append(*r, value); return nil }
+// String returns the list for the help.
+func (l *stringList) String() string { return fmt.Sprint(*l) }
+
+// Set appends a value.
+func (l *stringList) Set(value string) error { *l = append(*l, value); return nil }
 
 func main() {
 	if err := run(); err != nil {
@@ -41,16 +52,17 @@ func main() {
 	}
 }
 
+// run installs the plugin and serves requests until stdin ends.
 func run() error {
 	var binary, name string
 	var args stringList
-	flag.StringVar(&binary, "plugin-binary", "", "`path` of the plugin")
-	flag.StringVar(&name, "plugin-name", "skywalking/metrics", "its name under provider.plugin")
-	flag.Var(&args, "arg", "argument of the plugin; repeat it for more")
+	flag.StringVar(&binary, "plugin-binary", "", "`path` of the plugin's binary")
+	flag.StringVar(&name, "plugin-name", "skywalking/metrics", "`name` of the plugin under provider.plugin")
+	flag.Var(&args, "arg", "`argument` of the plugin; repeatable")
 	flag.Parse()
 	path, err := filepath.Abs(binary)
 	if err != nil || binary == "" {
-		return errors.New("--plugin-binary: pass the path of the plugin")
+		return errors.New("--plugin-binary missing: pass the path of the plugin's binary")
 	}
 	// Upstream installs plugins below the working directory.
 	home, err := os.MkdirTemp("", "argo-host-")
@@ -69,12 +81,12 @@ func run() error {
 	defer argohost.Close()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	signal.Ignore(syscall.SIGPIPE) // a reader that is gone is an error to end with, not a death that leaves the plugin behind
+	signal.Ignore(syscall.SIGPIPE) // so that a closed stdout is an error, and the plugin process is ended
 	return serveRequests(ctx, os.Stdin, os.Stdout)
 }
 
-// converse answers until stdin ends, and then finishes what it began. A signal, or a reader that is gone, ends it at
-// once.
+// serveRequests executes requests until the input ends, and waits for those in flight. A signal or a write error ends it
+// immediately.
 func serveRequests(signalled context.Context, in io.Reader, out io.Writer) error {
 	ctx, cancel := context.WithCancelCause(signalled)
 	defer cancel(nil)
@@ -83,7 +95,7 @@ func serveRequests(signalled context.Context, in io.Reader, out io.Writer) error
 		writing.Lock()
 		defer writing.Unlock()
 		if err := json.NewEncoder(out).Encode(response); err != nil {
-			cancel(fmt.Errorf("answer: %w", err))
+			cancel(fmt.Errorf("write response: %w", err))
 		}
 	}
 	done := make(chan error, 1)

@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-func TestAReaderThatIsGoneEndsTheHostAndItsPlugin(t *testing.T) {
+func TestHostReaderClosedEndsHostAndPlugin(t *testing.T) {
 	self, err := os.Executable()
 	require.NoError(t, err)
 	home, err := os.MkdirTemp("", "host-") // short: the plugin's socket lies in it
@@ -82,14 +82,14 @@ func TestAReaderThatIsGoneEndsTheHostAndItsPlugin(t *testing.T) {
 		t.Fatal("the host goes on for nobody")
 	}
 	require.Equal(t, 1, host.ProcessState.ExitCode(), "it ends by itself: %s", host.ProcessState)
-	require.Contains(t, stderr.String(), "argo-host: answer: write /dev/stdout: broken pipe")
+	require.Contains(t, stderr.String(), "argo-host: write response: write /dev/stdout: broken pipe")
 	require.Empty(t, findProcesses(t, home))
 	left, err := os.ReadDir(home)
 	require.NoError(t, err)
 	require.Empty(t, left)
 }
 
-// pluginsBelow finds the processes whose program lies below a folder.
+// findProcesses finds the processes whose program lies below a folder.
 func findProcesses(t *testing.T, folder string) (found []int) {
 	t.Helper()
 	programs, err := filepath.Glob("/proc/[0-9]*/exe")

@@ -1,5 +1,5 @@
-// Package argohost drives a metric plugin binary as an Argo Rollouts controller does: with upstream's own
-// configuration, downloader and plugin client. Demo, tests and whoever debugs a plugin use it.
+// Package argohost drives a metric plugin binary as an Argo Rollouts controller does, with upstream's own configuration,
+// downloader and plugin client. The demo, the tests and the benchmarks use it.
 package argohost
 
 import (
@@ -28,8 +28,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// Install configures the plugins and copies their binaries to ./plugin-bin, as the controller does when it starts.
-// The state is upstream's and global: one set of plugins in a process, and the working directory belongs to it.
+// Install configures the plugins and copies their binaries to ./plugin-bin, as the controller does at its start. Upstream's
+// state is global: a process has one set of plugins, and the working directory belongs to it.
 func Install(plugins ...types.PluginItem) error {
 	text, err := yaml.Marshal(plugins)
 	if err != nil {
@@ -45,10 +45,10 @@ func Install(plugins ...types.PluginItem) error {
 	return plugin.DownloadPlugins(rejectDownloads{}, client)
 }
 
-// Close ends the plugin processes as the controller does when it stops.
+// Close ends the plugin processes, as the controller does at its stop.
 func Close() { goplugin.CleanupClients() }
 
-// Request is one thing to do.
+// Request is one operation on a plugin.
 type Request struct {
 	ID          json.RawMessage       `json:"id"`
 	Op          string                `json:"op"`
@@ -58,7 +58,7 @@ type Request struct {
 	Limit       int                   `json:"limit"`
 }
 
-// Answer is what came of it. A loop answers more than once; the last answer has Done.
+// Response is a result of an operation. A loop has several responses; Done marks the last one.
 type Response struct {
 	ID          json.RawMessage       `json:"id"`
 	Measurement *v1alpha1.Measurement `json:"measurement,omitempty"`
@@ -69,7 +69,7 @@ type Response struct {
 	Done        bool                  `json:"done"`
 }
 
-// Do makes the calls of a request and hands each answer to say.
+// Execute makes the calls of a request and passes each response to emit.
 func Execute(ctx context.Context, request Request, emit func(Response)) {
 	began := time.Now()
 	respond := func(a Response) {
@@ -81,6 +81,7 @@ func Execute(ctx context.Context, request Request, emit func(Response)) {
 	}
 }
 
+// execute makes the calls of a request. The responses lack ID and elapsed time.
 func execute(ctx context.Context, request Request, respond func(Response)) error {
 	resolved, err := resolveArgs(request.Run, request.Metric)
 	if err != nil {
@@ -112,19 +113,19 @@ func execute(ctx context.Context, request Request, respond func(Response)) error
 	case "type":
 		respond(Response{Type: provider.Type(), Done: true})
 	default:
-		return fmt.Errorf("op %q: want run, resume, terminate, loop, gc, metadata, type or builtin", request.Op)
+		return fmt.Errorf("op %q unknown: use run, resume, terminate, loop, gc, metadata, type or builtin", request.Op)
 	}
 	return nil
 }
 
-// follow runs a measurement and resumes it at its ResumeAt until it is finished. As the controller does, it builds
-// the provider for every call: that is what notices a plugin process that ended.
+// runUntilFinished runs a measurement and resumes it at its ResumeAt until it is finished. Like the controller, it builds
+// the provider for every call: only then upstream detects that a plugin process has ended.
 func runUntilFinished(ctx context.Context, provider metric.Provider, request Request, respond func(Response)) error {
 	m := provider.Run(request.Run, request.Metric)
 	for !m.Phase.Completed() {
 		respond(Response{Measurement: m.DeepCopy()})
 		if m.ResumeAt == nil {
-			return fmt.Errorf("phase %q without resumeAt: Argo would not go on with it", m.Phase)
+			return fmt.Errorf("phase %q without resumeAt: Argo would never resume the measurement", m.Phase)
 		}
 		select {
 		case <-time.After(time.Until(m.ResumeAt.Time)):
@@ -144,7 +145,7 @@ func runUntilFinished(ctx context.Context, provider metric.Provider, request Req
 	return nil
 }
 
-// stored is a measurement as it comes back from the API server: whole seconds, among other things.
+// roundTripJSON returns a measurement as the API server stores it, for example with whole seconds.
 func roundTripJSON(m v1alpha1.Measurement) (out v1alpha1.Measurement, err error) {
 	text, err := json.Marshal(m)
 	if err != nil {
@@ -153,6 +154,7 @@ func roundTripJSON(m v1alpha1.Measurement) (out v1alpha1.Measurement, err error)
 	return out, json.Unmarshal(text, &out)
 }
 
+// resolveArgs resolves the run's arguments in a metric, as the controller does.
 func resolveArgs(run *v1alpha1.AnalysisRun, metric v1alpha1.Metric) (v1alpha1.Metric, error) {
 	if run == nil || len(run.Spec.Args) == 0 {
 		return metric, nil
@@ -164,6 +166,7 @@ func resolveArgs(run *v1alpha1.AnalysisRun, metric v1alpha1.Metric) (v1alpha1.Me
 	return *resolved, nil
 }
 
+// newProvider returns the plugin's provider, or Argo's built-in SkyWalking provider for op builtin.
 func newProvider(request Request) (metric.Provider, error) {
 	if request.Op != "builtin" {
 		return metricplugin.NewRpcPlugin(request.Metric)
@@ -178,9 +181,10 @@ func newProvider(request Request) (metric.Provider, error) {
 	return skywalking.NewSkyWalkingProvider(client, *log.NewEntry(log.New())), nil
 }
 
-// noDownload refuses: the binary under test lies on this machine.
+// rejectDownloads is a downloader that always fails: the binary is a local file.
 type rejectDownloads struct{}
 
+// Get returns an error.
 func (rejectDownloads) Get(url string, _ http.Header) (*http.Response, error) {
 	return nil, fmt.Errorf("%s: %w", url, os.ErrPermission)
 }

@@ -13,40 +13,40 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestNoUncachedQuestionIsAskedTwice(t *testing.T) {
-	asked, questions := map[workItem]bool{}, Workload{Services: 100}
+func TestWorkloadUncachedItemsAreDistinct(t *testing.T) {
+	items, workload := map[workItem]bool{}, Workload{Services: 100}
 	for number := range 10 * 100 * len(metricKinds) {
-		asked[questions.item(number)] = true
+		items[workload.item(number)] = true
 	}
-	require.Len(t, asked, 10*100*len(metricKinds))
+	require.Len(t, items, 10*100*len(metricKinds))
 }
 
-func TestTheTwoPercentilesOfAServiceAreOneReadOnlyWhereQuestionsAreShared(t *testing.T) {
-	pair := func(q Workload) bool {
-		return q.item(2).minutes == q.item(3).minutes && q.item(2).service == q.item(3).service
+func TestWorkloadPercentilesShareReadOnlyIfShared(t *testing.T) {
+	sharesRead := func(w Workload) bool {
+		return w.item(2).minutes == w.item(3).minutes && w.item(2).service == w.item(3).service
 	}
 	require.Equal(t, "latency-p50 latency-p99", metricKinds[2].name+" "+metricKinds[3].name)
-	require.True(t, pair(Workload{Shared: true, Services: 50}))
-	require.False(t, pair(Workload{Services: 50}))
+	require.True(t, sharesRead(Workload{Shared: true, Services: 50}))
+	require.False(t, sharesRead(Workload{Services: 50}))
 }
 
-func TestTheOAPTakesItsPriceAndAnswersNoMoreAtATimeThanItHasWorkers(t *testing.T) {
+func TestOAPDelaysResponsesAndLimitsConcurrency(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		oap := NewOAP(Settings{DelayMs: 20, Workers: 16})
 		began := time.Now()
-		var asking sync.WaitGroup
+		var clients sync.WaitGroup
 		for range 40 {
-			asking.Go(func() { postQuery(t, oap, `query { getTimeInfo { timezone currentTimestamp } }`, "") })
+			clients.Go(func() { postQuery(t, oap, `query { getTimeInfo { timezone currentTimestamp } }`, "") })
 		}
-		asking.Wait()
+		clients.Wait()
 		require.Equal(t, 60*time.Millisecond, time.Since(began))
-		counted := oap.state.Load().counters()
-		require.Equal(t, map[string]int{"time": 40}, counted.Requests)
-		require.Equal(t, []float64{40, 60}, []float64{counted.ServiceTime.P50, counted.ServiceTime.Max})
+		counters := oap.state.Load().counters()
+		require.Equal(t, map[string]int{"time": 40}, counters.Requests)
+		require.Equal(t, []float64{40, 60}, []float64{counters.ServiceTime.P50, counters.ServiceTime.Max})
 	})
 }
 
-func TestTheOAPAnswersOneBucketForEveryMinuteAsked(t *testing.T) {
+func TestOAPReturnsOneBucketPerMinute(t *testing.T) {
 	oap := NewOAP(Settings{})
 	answer := postQuery(t, oap, `query q($duration: Duration!, $e: String!) {
 		old: readMetricsValues(condition: {name: "service_apdex", entity: {scope: Service}}, duration: $duration) { label }
@@ -62,20 +62,20 @@ func TestTheOAPAnswersOneBucketForEveryMinuteAsked(t *testing.T) {
 	}}`, answer)
 }
 
-func TestALoadMeasuresEveryMetricOfEveryRunOnceAndCountsWhatCameOfIt(t *testing.T) {
+func TestLoadMeasuresEveryMetricOnceAndCountsPhases(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		side := &sleepingSystem{seen: map[string]int{}}
-		borne := Load{Workload: Workload{Services: 1000}, Workers: 3, Metrics: 5, Runs: 7}.Run(side)
-		require.Len(t, side.seen, 7*5)
-		require.Equal(t, map[v1alpha1.AnalysisPhase]int{"Successful": 28, "Failed": 7}, borne.Phases)
-		require.Equal(t, "as scripted", borne.UnexpectedMessage)
-		require.Equal(t, 35, borne.Took.Count)
-		require.InDelta(t, 1000, borne.Took.P99, 0.001, "the metrics of a run are measured in parallel")
-		require.InDelta(t, 3, borne.Seconds, 0.001, "seven runs by three workers")
+		system := &sleepingSystem{seen: map[string]int{}}
+		result := Load{Workload: Workload{Services: 1000}, Workers: 3, Metrics: 5, Runs: 7}.Run(system)
+		require.Len(t, system.seen, 7*5)
+		require.Equal(t, map[v1alpha1.AnalysisPhase]int{"Successful": 28, "Failed": 7}, result.Phases)
+		require.Equal(t, "as scripted", result.UnexpectedMessage)
+		require.Equal(t, 35, result.Took.Count)
+		require.InDelta(t, 1000, result.Took.P99, 0.001, "the metrics of a run are measured in parallel")
+		require.InDelta(t, 3, result.Seconds, 0.001, "seven runs by three workers")
 	})
 }
 
-func TestQuantilesAreOfWhatWasMeasured(t *testing.T) {
+func TestComputeQuantilesUsesNearestRank(t *testing.T) {
 	var durations []time.Duration
 	for number := range 100 {
 		durations = append(durations, time.Duration(100-number)*time.Millisecond)
@@ -98,7 +98,7 @@ func postQuery(t *testing.T, oap *OAP, query, variables string) string {
 	return response.Body.String()
 }
 
-// sleepy takes a second for every measurement, and fails one metric of each run.
+// sleepingSystem takes one second per measurement and fails one metric of each run.
 type sleepingSystem struct {
 	mu   sync.Mutex
 	seen map[string]int

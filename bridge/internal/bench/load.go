@@ -9,34 +9,34 @@ import (
 	"github.com/argoproj/argo-rollouts/pkg/apis/rollouts/v1alpha1"
 )
 
-// Load is what is asked of a side: runs, so many at the same time, each with its metrics in parallel, as Argo's
-// analysis workers do it. It ends after Runs or after Seconds, whichever is given.
+// Load is a number of concurrent runs whose metrics are measured in parallel, as by Argo's analysis workers. It ends after
+// Runs or after Seconds, whichever is set.
 type Load struct {
 	Workload
-	// Workers is how many runs are measured at the same time.
+	// Workers is the number of runs measured at the same time.
 	Workers int `json:"workers"`
-	// Metrics of a run, measured in parallel.
+	// Metrics is the number of metrics of a run.
 	Metrics int `json:"metrics"`
-	// Runs is how many there are; 0 is no limit.
+	// Runs is the number of runs; 0 means no limit.
 	Runs int `json:"runs"`
-	// Seconds is for how long new runs begin; 0 is no limit.
+	// Seconds is the time during which new runs start; 0 means no limit.
 	Seconds float64 `json:"seconds"`
-	// First measurements of their metrics: Argo asks for their metadata, too.
+	// First marks the measurements as the first of their metrics, for which Argo also requests the metadata.
 	First bool `json:"first"`
 }
 
-// Borne is what came of a load.
+// LoadResult is the result of a load.
 type LoadResult struct {
 	Took    Quantiles                      `json:"took"`
 	Seconds float64                        `json:"seconds"`
 	Phases  map[v1alpha1.AnalysisPhase]int `json:"phases"`
-	// CPUSeconds of this process, its plugin not included.
+	// CPUSeconds is the CPU time of this process without its plugin.
 	CPUSeconds float64 `json:"cpuSeconds"`
-	// Unlike is the message of a measurement that was not Successful.
+	// UnexpectedMessage is the message of a measurement that was not Successful, if there was one.
 	UnexpectedMessage string `json:"unlike,omitempty"`
 }
 
-// On puts the load on a side.
+// Run puts the load on a system.
 func (l Load) Run(system System) LoadResult {
 	var next atomic.Int64
 	cpu, started := cpuSeconds(), time.Now()
@@ -71,12 +71,13 @@ func (l Load) Run(system System) LoadResult {
 	return result
 }
 
-// account of one worker.
+// workerResult holds the measurements of one worker and their durations.
 type workerResult struct {
 	took     []time.Duration
 	measured []v1alpha1.Measurement
 }
 
+// measure measures the metrics of one run and appends to the result.
 func (l Load) measure(system System, number int, result *workerResult) {
 	metrics := make([]v1alpha1.Metric, l.Metrics)
 	for i := range metrics {
@@ -97,6 +98,7 @@ func (l Load) measure(system System, number int, result *workerResult) {
 	result.measured = append(result.measured, measured...)
 }
 
+// cpuSeconds returns the CPU time of this process.
 func cpuSeconds() float64 {
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {

@@ -1,5 +1,5 @@
-// Package bench measures metric providers as an Argo Rollouts controller uses them: an OAP that costs always the
-// same, a plugin that does nothing, a load as Argo's analysis workers make it, and the sides that bear it.
+// Package bench measures metric providers as an Argo Rollouts controller uses them. It has an OAP with a constant response
+// time, a plugin that does nothing, a load like that of Argo's analysis workers, and the systems under load.
 package bench
 
 import (
@@ -14,31 +14,31 @@ import (
 	"time"
 )
 
-// Settings of the OAP; they may change between two phases of a bench.
+// Settings of the OAP; they may change between two scenarios of a benchmark.
 type Settings struct {
-	// DelayMs is what every answer takes, in milliseconds.
+	// DelayMs is the duration of every response in milliseconds.
 	DelayMs float64 `json:"delayMs"`
-	// Workers is how many requests are answered at the same time; 0 is no limit.
+	// Workers is the number of requests processed at the same time; 0 means no limit.
 	Workers int `json:"workers"`
-	// Services is how many services it knows.
+	// Services is the number of services in the inventory.
 	Services int `json:"services"`
 }
 
-// Counted is what the OAP saw since its settings changed.
+// Counters counts the OAP's requests since its settings changed.
 type Counters struct {
-	// Requests by what they ask: read, time, schema, services, metrics.
+	// Requests is the number of requests by kind: read, time, schema, services, metrics.
 	Requests map[string]int `json:"requests"`
-	// Own is the time from a request's arrival to its answer, waiting for a worker included.
+	// ServiceTime is the time from a request's arrival to its response, with the wait for a worker.
 	ServiceTime Quantiles `json:"own"`
 }
 
-// OAP answers the questions of the bench's metrics in SkyWalking's form, at a fixed price.
+// OAP serves the queries of the benchmark's metrics in SkyWalking's format with a constant response time.
 type OAP struct {
 	responder *responder
 	state     atomic.Pointer[oapState]
 }
 
-// settled is one set of settings with its own account, so that a late answer counts where it began.
+// oapState is one set of settings with its own counters, so that a request counts for the settings it arrived under.
 type oapState struct {
 	Settings
 	workers  chan struct{}
@@ -49,14 +49,14 @@ type oapState struct {
 	durations []time.Duration
 }
 
-// NewOAP gives an OAP with these settings.
+// NewOAP returns an OAP with these settings.
 func NewOAP(settings Settings) *OAP {
 	oap := &OAP{responder: newResponder()}
 	oap.apply(settings)
 	return oap
 }
 
-// Serve answers on a listener until the context ends: /graphql as SkyWalking, and for the bench /settings (PUT) and
+// Serve serves on a listener until the context ends: /graphql like SkyWalking, and for the benchmark /settings (PUT) and
 // /counted (GET).
 func (o *OAP) Serve(ctx context.Context, listener net.Listener) error {
 	mux := http.NewServeMux()
@@ -80,6 +80,7 @@ func (o *OAP) Serve(ctx context.Context, listener net.Listener) error {
 	return nil
 }
 
+// apply replaces the settings and resets the counters.
 func (o *OAP) apply(settings Settings) {
 	next := &oapState{Settings: settings, services: servicesResponse(settings.Services), requests: map[string]int{}}
 	if settings.Workers > 0 {
@@ -88,6 +89,7 @@ func (o *OAP) apply(settings Settings) {
 	o.state.Store(next)
 }
 
+// graphql handles one GraphQL request.
 func (o *OAP) graphql(w http.ResponseWriter, r *http.Request) {
 	started, settings := time.Now(), o.state.Load()
 	body, err := io.ReadAll(r.Body)
@@ -109,6 +111,7 @@ func (o *OAP) graphql(w http.ResponseWriter, r *http.Request) {
 	settings.record(kind, time.Since(started))
 }
 
+// record counts one request.
 func (s *oapState) record(kind string, took time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -116,6 +119,7 @@ func (s *oapState) record(kind string, took time.Duration) {
 	s.durations = append(s.durations, took)
 }
 
+// counters returns the counts so far.
 func (s *oapState) counters() Counters {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -16,7 +16,7 @@ type Quantiles struct {
 	Max   float64 `json:"max"`
 }
 
-// quantilesOf takes the smallest duration that so many are not longer than (nearest rank).
+// computeQuantiles returns quantiles by the nearest-rank method.
 func computeQuantiles(durations []time.Duration) Quantiles {
 	if len(durations) == 0 {
 		return Quantiles{}

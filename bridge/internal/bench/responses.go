@@ -10,13 +10,13 @@ import (
 	"time"
 )
 
-// values of the bench's metrics, the same in every bucket; the forms are those that OAP 10.1 was recorded with
-// (tests/captures/10.1.0).
+// metricValues are the values of the benchmark's metrics, the same in every bucket. The response formats are those of
+// OAP 10.1 (tests/captures/10.1.0).
 var metricValues = map[string]int{
 	"service_cpm": 60, "service_sla": 9950, "service_apdex": 9500, "service_resp_time": 350,
 }
 
-// percentiles of service_percentile: label of MQE, label of the older reads, value.
+// percentiles are the labels and values of service_percentile.
 var percentiles = []struct {
 	label string
 	value int
@@ -31,7 +31,8 @@ const (
 	bucketFormat = "2006-01-02 1504"
 )
 
-// answers finds the root fields of a query by their looks: a whole GraphQL would cost more than the rest of the OAP.
+// responder finds the root fields of a query with regular expressions. A GraphQL parser would cost more than the rest of
+// the OAP.
 type responder struct {
 	field, metric, expression, variable *regexp.Regexp
 }
@@ -46,13 +47,13 @@ func newResponder() *responder {
 	}
 }
 
-// window of a request, in buckets.
+// window is the time window of a request in buckets of one minute.
 type window struct {
 	start time.Time
 	count int
 }
 
-// to gives the kind of a request and the body of its answer.
+// respond returns the kind of a request and the body of its response.
 func (r *responder) respond(body []byte, services string) (kind string, response []byte, err error) {
 	var request struct {
 		Query     string                     `json:"query"`
@@ -66,7 +67,7 @@ func (r *responder) respond(body []byte, services string) (kind string, response
 	}
 	fields := r.field.FindAllStringSubmatchIndex(request.Query, -1)
 	if len(fields) == 0 {
-		return "", nil, fmt.Errorf("the bench's OAP has no answer to %.200s", request.Query)
+		return "", nil, fmt.Errorf("query unknown to the benchmark's OAP: %.200s", request.Query)
 	}
 	w, err := parseWindow(request.Variables["duration"])
 	if err != nil {
@@ -134,7 +135,7 @@ func (r *responder) parseMetric(text string, variables map[string]json.RawMessag
 	return ""
 }
 
-// writeExpression writes the result of an expression: that of the metric in it, averaged where it says so.
+// writeExpression writes the result of an expression, which is a metric or avg(metric).
 func writeExpression(out *bytes.Buffer, expression string, w window) {
 	metric, average := strings.CutPrefix(expression, "avg(")
 	metric = strings.TrimSuffix(metric, ")")
@@ -175,8 +176,8 @@ func writeResult(out *bytes.Buffer, label string, value int, w window, average b
 	out.WriteString(`]}`)
 }
 
-// writeValues writes the answer of the reads that came before expressions; a labeled one is a list, of the label asked
-// for alone.
+// writeValues writes the result of readMetricsValues or readLabeledMetricsValues. The latter is a list with the requested
+// label only.
 func writeValues(out *bytes.Buffer, metric, text string, w window) {
 	value, labeled := metricValues[metric], strings.HasPrefix(text, "readLabeledMetricsValues")
 	label := "null"

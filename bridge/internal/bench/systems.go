@@ -23,21 +23,21 @@ import (
 	contractv1 "github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/contract/v1"
 )
 
-// Side is somebody who measures.
+// System is a metric provider under load.
 type System interface {
-	// Metric is a question as this side is asked it.
+	// Metric returns the metric of an item in the system's format.
 	Metric(workItem) v1alpha1.Metric
-	// Measure is one measurement; first, if it is the first of its metric in its run.
+	// Measure makes one measurement. first is true for the first one of a metric in its run.
 	Measure(run *v1alpha1.AnalysisRun, metric v1alpha1.Metric, first bool) v1alpha1.Measurement
 }
 
-// Plugin is a metric plugin by its name, called through Argo's own client; Argo must know it already.
+// Plugin is the name of a metric plugin, called through Argo's own client. It must be installed.
 type Plugin string
 
 // Metric implements Side.
 func (p Plugin) Metric(i workItem) v1alpha1.Metric { return i.pluginMetric(string(p)) }
 
-// Measure makes the calls of Argo's analysis worker, in its order: find the plugin (a ping), run, the facts.
+// Measure makes the calls of Argo's analysis worker in its order: find the plugin (a ping), Run, GetMetadata.
 func (p Plugin) Measure(run *v1alpha1.AnalysisRun, metric v1alpha1.Metric, first bool) v1alpha1.Measurement {
 	provider, err := metricplugin.NewRpcPlugin(metric)
 	if err != nil {
@@ -50,7 +50,7 @@ func (p Plugin) Measure(run *v1alpha1.AnalysisRun, metric v1alpha1.Metric, first
 	return m
 }
 
-// BuiltIn is Argo's own SkyWalking provider, in this process, asking the OAP at this address.
+// BuiltIn is Argo's own SkyWalking provider in this process. Its value is the OAP's address.
 type BuiltIn string
 
 // Metric implements Side.
@@ -70,13 +70,13 @@ func (b BuiltIn) Measure(run *v1alpha1.AnalysisRun, metric v1alpha1.Metric, firs
 	return m
 }
 
-// Bare asks the OAP at an address the built-in provider's question and judges nothing: what the OAP itself takes.
+// Bare sends the built-in provider's query to an OAP and evaluates no condition. It measures the time of the OAP itself.
 type Bare struct {
 	BuiltIn
 	client *http.Client
 }
 
-// NewBare gives a client that keeps as many connections as are needed.
+// NewBare returns a client that keeps up to 1024 idle connections, so that no load opens new ones.
 func NewBare(address string) Bare {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost, transport.MaxIdleConns = 1024, 1024
@@ -106,12 +106,12 @@ func (b Bare) Measure(_ *v1alpha1.AnalysisRun, metric v1alpha1.Metric, _ bool) v
 	return v1alpha1.Measurement{Phase: v1alpha1.AnalysisPhaseSuccessful}
 }
 
-// Service is our service alone, asked by its contract: without Argo's plugin protocol and the bridge.
+// Service is the provider's service, called by its contract without Argo's plugin protocol and the bridge.
 type Service struct {
 	client contractv1.MetricProviderClient
 }
 
-// NewService gives a client of the service at a gRPC target.
+// NewService returns a client of the service at a gRPC target.
 func NewService(target string) (Service, error) {
 	conn, err := grpc.NewClient(target, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
@@ -159,7 +159,7 @@ func errorMeasurement(err error) v1alpha1.Measurement {
 	return v1alpha1.Measurement{Phase: v1alpha1.AnalysisPhaseError, Message: err.Error()}
 }
 
-// Echo is the floor: a metric plugin that answers at once.
+// Echo is the baseline: a metric plugin that responds immediately.
 type Echo struct{}
 
 var _ rpc.MetricProviderPlugin = Echo{}

@@ -10,18 +10,18 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// Questions is how the measurements of a load differ.
+// Workload describes how the measurements of a load differ.
 type Workload struct {
-	// Shared: the same question of a service by all its runs. Otherwise every measurement has an entity and a window
-	// that no other has, for the first 10 * Services * metrics.
+	// Shared makes all runs of a service use the same query. Otherwise the first 10 * Services * metrics measurements all
+	// differ in entity or window.
 	Shared bool `json:"shared"`
-	// Services is how many are asked about.
+	// Services is the number of services measured.
 	Services int `json:"services"`
-	// Offset of the first question, so that a later load asks nothing again.
+	// Offset is the number of the first item, so that a later load repeats no query.
 	Offset int `json:"offset"`
 }
 
-// kinds are the metrics of an analysis, one of each form of our block and one more that shares its read with another.
+// metricKinds are the metrics of an analysis. They cover every query type of the block, and two of them share a read.
 var metricKinds = []struct {
 	name, metric, block, condition, builtIn string
 }{
@@ -44,12 +44,12 @@ var metricKinds = []struct {
 	},
 }
 
-// question is one measurement: a metric of a service over some minutes.
+// workItem is one measurement: a metric of a service over some minutes.
 type workItem struct {
 	kind, service, minutes int
 }
 
-// at gives the question of a number. Numbers that follow each other are the metrics of one run.
+// item returns the item of a number. Consecutive numbers are the metrics of one run.
 func (w Workload) item(number int) workItem {
 	number += w.Offset
 	kind, run := number%len(metricKinds), number/len(metricKinds)
@@ -57,13 +57,13 @@ func (w Workload) item(number int) workItem {
 		return workItem{kind, run % w.Services, 5}
 	}
 	minutes := 5 + run/w.Services%10
-	if metricKinds[kind].name == "latency-p50" { // or it would share the read of latency-p99
+	if metricKinds[kind].name == "latency-p50" { // otherwise it would share the read of latency-p99
 		minutes += 10
 	}
 	return workItem{kind, run % w.Services, minutes}
 }
 
-// plugin is the question to our plugin.
+// pluginMetric returns the metric for the plugin of that name.
 func (i workItem) pluginMetric(name string) v1alpha1.Metric {
 	kind := metricKinds[i.kind]
 	metric := v1alpha1.Metric{Name: kind.name, SuccessCondition: kind.condition}
@@ -76,7 +76,7 @@ func (i workItem) pluginMetric(name string) v1alpha1.Metric {
 	return metric
 }
 
-// builtIn is the same question to Argo's own provider.
+// builtInMetric returns the same metric for Argo's built-in provider.
 func (i workItem) builtInMetric(address string) v1alpha1.Metric {
 	kind := metricKinds[i.kind]
 	condition := kind.builtIn
@@ -90,7 +90,7 @@ func (i workItem) builtInMetric(address string) v1alpha1.Metric {
 	return metric
 }
 
-// query is the talk's, of any metric.
+// graphql returns the query of Argo's documentation for the item's metric.
 func (i workItem) graphql() string {
 	metric, read, labels := metricKinds[i.kind].metric, "readMetricsValues", ""
 	if metric == "service_percentile" {
@@ -105,7 +105,7 @@ func (i workItem) graphql() string {
 }`, metric, read, serviceName(i.service), labels)
 }
 
-// analysisRun is a run of the size that a controller has: its metrics, their results so far, an hour old.
+// analysisRun returns a run of a realistic size, with its metrics, started an hour ago.
 func analysisRun(number int, metrics []v1alpha1.Metric) *v1alpha1.AnalysisRun {
 	hourAgo, yes := metav1.NewTime(time.Now().Add(-time.Hour)), true
 	name := fmt.Sprintf("reviews-6c85f7bf4-%d", number)

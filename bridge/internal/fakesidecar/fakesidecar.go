@@ -1,4 +1,4 @@
-// Package fakesidecar serves the contract with whatever behaviour a test asks for.
+// Package fakesidecar serves the contract with scripted behaviour, for tests.
 package fakesidecar
 
 import (
@@ -21,20 +21,20 @@ import (
 	contractv1 "github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/contract/v1"
 )
 
-// Sidecar is a scripted provider. Set what differs from the friendly default before Start.
+// Sidecar is a scripted provider. Set the fields that differ from the default before Start.
 type Sidecar struct {
 	contractv1.UnimplementedMetricProviderServer
-	// Socket is its path; New chooses one.
+	// Socket is the path of the unix socket; New chooses it.
 	Socket string
-	// Address is where it serves instead, on TCP; Start puts the port that it got in the place of 0.
+	// Address is the TCP address to serve on instead of the socket. Start replaces port 0 by the actual port.
 	Address string
 	// Credentials of the server; none by default.
 	Credentials credentials.TransportCredentials
-	// Version of the contract that Describe tells; "1.0" if empty.
+	// Version is the contract version that Describe returns; "1.0" if empty.
 	Version string
-	// OnDescribe may change what Describe tells, or refuse to.
+	// OnDescribe may change the response of Describe or return an error.
 	OnDescribe func(*contractv1.DescribeResponse) error
-	// OnRun, OnResume and OnMetadata answer in the place of the default, which is Successful and the block.
+	// OnRun, OnResume and OnMetadata replace the default response: Successful with the block as the value.
 	OnRun      func(context.Context, *contractv1.RunRequest) (*contractv1.Measurement, error)
 	OnResume   func(context.Context, *contractv1.ResumeRequest) (*contractv1.Measurement, error)
 	OnMetadata func(context.Context, *contractv1.GetMetadataRequest) (map[string]string, error)
@@ -45,10 +45,10 @@ type Sidecar struct {
 	open     atomic.Int64
 }
 
-// New gives a sidecar that does not run yet.
+// New returns a sidecar that is not started.
 func New(t testing.TB) *Sidecar {
 	t.Helper()
-	// t.TempDir holds the test's name, which may not fit into a socket's path.
+	// t.TempDir contains the test's name, which may exceed the length of a socket path.
 	home, err := os.MkdirTemp("", "sidecar-")
 	if err != nil {
 		t.Fatal(err)
@@ -58,7 +58,7 @@ func New(t testing.TB) *Sidecar {
 	return s
 }
 
-// Start serves; after Kill it serves again.
+// Start starts the server, also again after Kill.
 func (s *Sidecar) Start(t testing.TB) *Sidecar {
 	t.Helper()
 	_ = os.Remove(s.Socket)
@@ -86,7 +86,7 @@ func (s *Sidecar) Start(t testing.TB) *Sidecar {
 	return s
 }
 
-// Kill drops every connection at once, as the end of the process would.
+// Kill closes every connection immediately, as the end of the process would.
 func (s *Sidecar) Kill() {
 	s.mu.Lock()
 	server := s.server
@@ -97,7 +97,7 @@ func (s *Sidecar) Kill() {
 	}
 }
 
-// Seen gives the requests of one method so far, oldest first.
+// Received returns the requests of one method so far, oldest first.
 func Received[Request any](s *Sidecar, method string) []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -108,13 +108,14 @@ func Received[Request any](s *Sidecar, method string) []Request {
 	return requests
 }
 
+// record stores a request for Received.
 func (s *Sidecar) record(method string, request any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.received[method] = append(s.received[method], request)
 }
 
-// Describe tells the version.
+// Describe returns the version.
 func (s *Sidecar) Describe(_ context.Context, r *contractv1.DescribeRequest) (*contractv1.DescribeResponse, error) {
 	s.record("Describe", r)
 	version := s.Version
@@ -128,7 +129,7 @@ func (s *Sidecar) Describe(_ context.Context, r *contractv1.DescribeRequest) (*c
 	return response, nil
 }
 
-// Run answers Successful with the block as the value.
+// Run returns Successful with the block as the value.
 func (s *Sidecar) Run(ctx context.Context, r *contractv1.RunRequest) (*contractv1.Measurement, error) {
 	s.record("Run", r)
 	if s.OnRun != nil {
@@ -137,7 +138,7 @@ func (s *Sidecar) Run(ctx context.Context, r *contractv1.RunRequest) (*contractv
 	return Finished(contractv1.Phase_PHASE_SUCCESSFUL, string(r.GetMetric().GetBlock())), nil
 }
 
-// Resume answers Successful with the block as the value.
+// Resume returns Successful with the block as the value.
 func (s *Sidecar) Resume(ctx context.Context, r *contractv1.ResumeRequest) (*contractv1.Measurement, error) {
 	s.record("Resume", r)
 	if s.OnResume != nil {
@@ -146,13 +147,13 @@ func (s *Sidecar) Resume(ctx context.Context, r *contractv1.ResumeRequest) (*con
 	return Finished(contractv1.Phase_PHASE_SUCCESSFUL, string(r.GetMetric().GetBlock())), nil
 }
 
-// Terminate takes note.
+// Terminate returns the measurement.
 func (s *Sidecar) Terminate(_ context.Context, r *contractv1.TerminateRequest) (*contractv1.Measurement, error) {
 	s.record("Terminate", r)
 	return r.GetMeasurement(), nil
 }
 
-// GarbageCollect takes note.
+// GarbageCollect returns an empty response.
 func (s *Sidecar) GarbageCollect(
 	_ context.Context, r *contractv1.GarbageCollectRequest,
 ) (*contractv1.GarbageCollectResponse, error) {
@@ -160,7 +161,7 @@ func (s *Sidecar) GarbageCollect(
 	return &contractv1.GarbageCollectResponse{}, nil
 }
 
-// GetMetadata answers with the metric's name.
+// GetMetadata returns the metric's name.
 func (s *Sidecar) GetMetadata(
 	ctx context.Context, r *contractv1.GetMetadataRequest,
 ) (*contractv1.GetMetadataResponse, error) {
@@ -172,13 +173,13 @@ func (s *Sidecar) GetMetadata(
 	return &contractv1.GetMetadataResponse{Metadata: map[string]string{"ResolvedQuery": r.GetMetric().GetName()}}, nil
 }
 
-// Finished is a measurement that began and ended now.
+// Finished returns a measurement that started and ended now.
 func Finished(phase contractv1.Phase, value string) *contractv1.Measurement {
 	now := timestamppb.Now()
 	return &contractv1.Measurement{Phase: phase, Value: value, StartedAt: now, FinishedAt: now}
 }
 
-// Running is a measurement that goes on after so long.
+// Running returns a measurement that resumes after a delay.
 func Running(after time.Duration, metadata map[string]string) *contractv1.Measurement {
 	return &contractv1.Measurement{
 		Phase: contractv1.Phase_PHASE_RUNNING, Message: "NO_DATA not yet", Metadata: metadata,
@@ -186,21 +187,22 @@ func Running(after time.Duration, metadata map[string]string) *contractv1.Measur
 	}
 }
 
-// Hang answers when the caller has given up, as a service stuck on something would.
+// Hang returns the context's error once the context has ended, as an unresponsive service would.
 func Hang(ctx context.Context) error {
 	<-ctx.Done()
 	return status.FromContextError(ctx.Err()).Err()
 }
 
-// Refuse is a gRPC error of that code.
+// StatusError returns a gRPC error with the code.
 func StatusError(code codes.Code, text string) error { return status.Error(code, text) }
 
-// Connections tells how many bridges are connected.
+// Connections returns the number of open connections.
 func (s *Sidecar) Connections() int { return int(s.open.Load()) }
 
-// connections counts those that are open.
+// connectionCounter counts the open connections of a server.
 type connectionCounter struct{ open *atomic.Int64 }
 
+// HandleConn counts the begin and the end of a connection.
 func (c connectionCounter) HandleConn(_ context.Context, event stats.ConnStats) {
 	switch event.(type) {
 	case *stats.ConnBegin:

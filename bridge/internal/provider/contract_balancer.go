@@ -20,27 +20,30 @@ import (
 )
 
 const (
-	// ContractMajor is the only major version of the contract that this bridge speaks.
+	// ContractMajor is the only major version of the contract that this bridge supports.
 	ContractMajor = 1
-	// agreedRoundRobin is gRPC's round_robin over the connections whose other end speaks our contract. What an address
-	// says is known before the first call is lost to it, and forgotten with its connection.
+	// contractRoundRobin is the name of the balancer policy: gRPC's round_robin over the connections whose server serves a
+	// supported contract version. The check precedes the first call of a connection, and its result ends with the connection.
 	contractRoundRobin = "contract_round_robin"
-	// incompatible begins the error of a connection whose other end speaks another contract.
+	// incompatiblePrefix begins the error of a connection whose server serves another contract version.
 	incompatiblePrefix = "PROVIDER_INCOMPATIBLE "
-	// describeTimeout bounds one Describe, and parts it from the next where there was no agreement.
+	// describeTimeout is the deadline of one contract check, and the pause before the next check after a failed one.
 	describeTimeout = 3 * time.Second
 )
 
-// resolveEvery is how often the addresses behind a name are asked for again: gRPC by itself asks when a connection
-// fails, and would not see a replica that came. The resolver of dns asks every 30 s at most.
+// resolveInterval is the time between two resolutions of the target name. gRPC alone resolves again only when a connection
+// fails, so new replicas would get no calls. gRPC's DNS resolver queries at most every 30 s.
 var resolveInterval = 30 * time.Second
 
 func init() { balancer.Register(contractBalancerBuilder{}) }
 
+// contractBalancerBuilder builds the balancers of the contract_round_robin policy.
 type contractBalancerBuilder struct{}
 
+// Name returns the policy's name, as in the service config.
 func (contractBalancerBuilder) Name() string { return contractRoundRobin }
 
+// Build returns a round_robin balancer with contract checks that resolves the target name every resolveInterval.
 func (contractBalancerBuilder) Build(conn balancer.ClientConn, options balancer.BuildOptions) balancer.Balancer {
 	ctx, stop := context.WithCancel(context.Background())
 	ticks := time.Tick(resolveInterval)
@@ -54,86 +57,91 @@ func (contractBalancerBuilder) Build(conn balancer.ClientConn, options balancer.
 			}
 		}
 	}()
-	version, _, _ := strings.Cut(options.CustomUserAgent, " ") // gRPC appends its own
+	version, _, _ := strings.Cut(options.CustomUserAgent, " ") // gRPC appends its own user agent
 	return closingBalancer{balancer.Get(roundrobin.Name).Build(&contractClientConn{conn, version}, options), stop}
 }
 
-// stopping is a balancer with something to stop when it is closed.
+// closingBalancer is a balancer that calls stop when it is closed.
 type closingBalancer struct {
 	balancer.Balancer
 	stop func()
 }
 
-func (s closingBalancer) Close() {
-	s.stop()
-	s.Balancer.Close()
+// Close stops the resolution loop and closes the balancer.
+func (b closingBalancer) Close() {
+	b.stop()
+	b.Balancer.Close()
 }
 
-// replicas makes round_robin agree on the contract: where gRPC asks for the health of a connection, we ask for the
-// contract it speaks.
+// contractClientConn is the ClientConn of round_robin. Its connections report the contract check as their health.
 type contractClientConn struct {
 	balancer.ClientConn
 	version string // of the bridge
 }
 
-func (r *contractClientConn) NewSubConn(
+// NewSubConn creates a connection with a contract check.
+func (c *contractClientConn) NewSubConn(
 	addresses []resolver.Address, options balancer.NewSubConnOptions,
 ) (balancer.SubConn, error) {
-	conn, err := r.ClientConn.NewSubConn(addresses, options)
-	return &contractSubConn{conn, r.version}, err
+	conn, err := c.ClientConn.NewSubConn(addresses, options)
+	return &contractSubConn{conn, c.version}, err
 }
 
-func (r *contractClientConn) UpdateState(state balancer.State) {
+// UpdateState passes the state on with a picker that returns gRPC's own connections.
+func (c *contractClientConn) UpdateState(state balancer.State) {
 	state.Picker = unwrapPicker{state.Picker}
-	r.ClientConn.UpdateState(state)
+	c.ClientConn.UpdateState(state)
 }
 
-// unwrapping gives gRPC its own connections back.
+// unwrapPicker is a picker that returns gRPC's connection inside a contractSubConn.
 type unwrapPicker struct{ balancer.Picker }
 
-func (u unwrapPicker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
-	result, err := u.Picker.Pick(info)
-	if r, ok := result.SubConn.(*contractSubConn); ok {
-		result.SubConn = r.SubConn
+// Pick picks a connection and unwraps it.
+func (p unwrapPicker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
+	result, err := p.Picker.Pick(info)
+	if c, ok := result.SubConn.(*contractSubConn); ok {
+		result.SubConn = c.SubConn
 	}
 	return result, err
 }
 
-// replica is the connection to one address.
+// contractSubConn is the connection to one address.
 type contractSubConn struct {
 	balancer.SubConn
-	version string
+	version string // of the bridge
 }
 
-// RegisterHealthListener is called whenever a connection is made.
-func (r *contractSubConn) RegisterHealthListener(listener func(balancer.SubConnState)) {
-	r.SubConn.GetOrBuildProducer(&contractCheck{r, listener})
+// RegisterHealthListener starts the contract check. gRPC calls it for every established connection.
+func (c *contractSubConn) RegisterHealthListener(listener func(balancer.SubConnState)) {
+	c.SubConn.GetOrBuildProducer(&contractCheck{c, listener})
 }
 
-// agreement is sought on one connection until it is had or the connection ends.
+// contractCheck checks one connection until the check passes or the connection ends.
 type contractCheck struct {
 	*contractSubConn
 	listener func(balancer.SubConnState)
 }
 
-func (a *contractCheck) Build(conn any) (balancer.Producer, func()) {
+// Build starts the check in the background and returns the function that stops it.
+func (c *contractCheck) Build(conn any) (balancer.Producer, func()) {
 	ctx, stop := context.WithCancel(context.Background())
-	go a.run(ctx, contractv1.NewMetricProviderClient(conn.(grpc.ClientConnInterface)))
-	return a, stop
+	go c.run(ctx, contractv1.NewMetricProviderClient(conn.(grpc.ClientConnInterface)))
+	return c, stop
 }
 
-func (a *contractCheck) run(ctx context.Context, client contractv1.MetricProviderClient) {
+// run reports every result of the check to the listener.
+func (c *contractCheck) run(ctx context.Context, client contractv1.MetricProviderClient) {
 	for {
-		err := checkContract(ctx, client, a.version)
+		err := checkContract(ctx, client, c.version)
 		if ctx.Err() != nil {
 			return
 		}
-		// gRPC calls this in the order of its other news of the connection, and not at all when it has ended meanwhile.
-		a.SubConn.RegisterHealthListener(func(state balancer.SubConnState) {
+		// gRPC calls this in order with the other state changes of the connection, and drops it if the connection has ended.
+		c.SubConn.RegisterHealthListener(func(state balancer.SubConnState) {
 			if err != nil {
 				state = balancer.SubConnState{ConnectivityState: connectivity.TransientFailure, ConnectionError: err}
 			}
-			a.listener(state)
+			c.listener(state)
 		})
 		if err == nil {
 			return
@@ -146,7 +154,7 @@ func (a *contractCheck) run(ctx context.Context, client contractv1.MetricProvide
 	}
 }
 
-// agreed asks for the version of the contract; the error is of a connection that is not to be used.
+// checkContract calls Describe and returns an error if the connection must not be used.
 func checkContract(ctx context.Context, client contractv1.MetricProviderClient, version string) error {
 	ctx, cancel := context.WithTimeout(ctx, describeTimeout)
 	defer cancel()
@@ -156,11 +164,11 @@ func checkContract(ctx context.Context, client contractv1.MetricProviderClient, 
 	case codes.Unimplemented:
 		return errors.New(incompatiblePrefix + rpcStatus.Message())
 	default:
-		return fmt.Errorf("refused: %s: %s", rpcStatus.Code(), rpcStatus.Message())
+		return fmt.Errorf("contract check failed: %s: %s", rpcStatus.Code(), rpcStatus.Message())
 	}
 	major, _, _ := strings.Cut(response.GetContractVersion(), ".")
 	if number, err := strconv.Atoi(major); err != nil || number != ContractMajor {
-		return fmt.Errorf("%s%s %s speaks contract %q, this bridge (%s) contract %d", incompatiblePrefix,
+		return fmt.Errorf("%s%s %s serves contract version %q, this bridge (%s) supports version %d", incompatiblePrefix,
 			response.GetProvider(), response.GetVersion(), response.GetContractVersion(), version, ContractMajor)
 	}
 	return nil

@@ -20,12 +20,12 @@ import (
 	"github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/internal/fakesidecar"
 )
 
-// replicaNamed serves on TCP and answers with its name.
+// startReplica serves on TCP and answers with its name.
 func startReplica(t *testing.T, name string) *fakesidecar.Sidecar {
 	return startReplicaWithContract(t, "1.0", name)
 }
 
-// speaking is such a replica with that version of the contract.
+// startReplicaWithContract is such a replica with that version of the contract.
 func startReplicaWithContract(t *testing.T, version, name string) *fakesidecar.Sidecar {
 	s := fakesidecar.New(t)
 	s.Address, s.Version = "127.0.0.1:0", version
@@ -35,7 +35,7 @@ func startReplicaWithContract(t *testing.T, version, name string) *fakesidecar.S
 	return s.Start(t)
 }
 
-// names is a name server that knows one name. It is asked by the scheme of this test.
+// testResolver is a name server that knows one name. It is asked by the scheme of this test.
 type testResolver struct {
 	*manual.Resolver
 	resolveCount atomic.Int64
@@ -43,7 +43,7 @@ type testResolver struct {
 
 var schemes atomic.Int64
 
-// balanced is a plugin for the addresses that one name has.
+// newBalancedPlugin is a plugin for the addresses that one name has.
 func newBalancedPlugin(t *testing.T, addresses ...string) (*Plugin, *testResolver, *logBuffer) {
 	t.Helper()
 	n := &testResolver{Resolver: manual.NewBuilderWithScheme(fmt.Sprintf("names%d", schemes.Add(1)))}
@@ -66,7 +66,7 @@ func resolverState(addresses []string) (state resolver.State) {
 	return state
 }
 
-// answering are the replicas that so many calls reached, by name; every call must reach one.
+// callsByReplica are the replicas that so many calls reached, by name; every call must reach one.
 func callsByReplica(t *testing.T, p *Plugin, calls int) map[string]int {
 	t.Helper()
 	counts := map[string]int{}
@@ -78,7 +78,7 @@ func callsByReplica(t *testing.T, p *Plugin, calls int) map[string]int {
 	return counts
 }
 
-func TestCallsTakeTurnsOverTheReplicas(t *testing.T) {
+func TestBalancerSeveralReplicasAreCalledRoundRobin(t *testing.T) {
 	a, b, c := startReplica(t, "a"), startReplica(t, "b"), startReplica(t, "c")
 	p, _, _ := newBalancedPlugin(t, a.Address, b.Address, c.Address)
 	require.Eventually(t, func() bool { return len(callsByReplica(t, p, 3)) == 3 }, 5*time.Second, time.Millisecond)
@@ -89,7 +89,7 @@ func TestCallsTakeTurnsOverTheReplicas(t *testing.T) {
 	}
 }
 
-func TestAReplicaThatCannotServeSpoilsNothing(t *testing.T) {
+func TestBalancerUnusableReplicasGetNoCalls(t *testing.T) {
 	stranger := startReplicaWithContract(t, "2.0", "stranger")
 	dead := startReplica(t, "dead")
 	dead.Kill()
@@ -100,7 +100,7 @@ func TestAReplicaThatCannotServeSpoilsNothing(t *testing.T) {
 	require.Empty(t, fakesidecar.Received[*contractv1.RunRequest](stranger, "Run"))
 }
 
-// swallowing is an address that takes connections and never says a word, as a stopped process does.
+// unresponsiveAddress is an address that takes connections and never says a word, as a stopped process does.
 func unresponsiveAddress(t *testing.T) string {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -108,7 +108,7 @@ func unresponsiveAddress(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-func TestACallOfAReplicaThatDiesIsMadeAgainOnAnother(t *testing.T) {
+func TestCallReplicaKilledIsRetriedOnAnother(t *testing.T) {
 	var victim, heir *fakesidecar.Sidecar
 	dying := func(ctx context.Context, _ *contractv1.RunRequest) (*contractv1.Measurement, error) {
 		go victim.Kill()
@@ -125,7 +125,7 @@ func TestACallOfAReplicaThatDiesIsMadeAgainOnAnother(t *testing.T) {
 	require.Empty(t, log.String())
 }
 
-func TestACallIsMadeTwiceAtMostAndNeverBeyondItsDeadline(t *testing.T) {
+func TestCallUnavailableIsRetriedOnceWithinDeadline(t *testing.T) {
 	sidecar := fakesidecar.New(t)
 	sidecar.OnRun = failWith(codes.Unavailable)
 	p, _ := newTestPlugin(t, sidecar.Start(t))
@@ -144,12 +144,12 @@ func TestACallIsMadeTwiceAtMostAndNeverBeyondItsDeadline(t *testing.T) {
 		return nil, fakesidecar.StatusError(codes.Unavailable, "stopping")
 	}
 	began := time.Now()
-	require.Contains(t, p.Run(nil, metric).Message, "did not answer within 500ms")
+	require.Contains(t, p.Run(nil, metric).Message, "sent no response within 500ms")
 	require.Less(t, time.Since(began), p.options.RunTimeout)
 	require.EqualValues(t, 2, calls.Load())
 }
 
-func TestReplicasThatComeAreFoundAndThoseThatGoAreLeft(t *testing.T) {
+func TestBalancerAddressesChangedFollowsResolver(t *testing.T) {
 	before := resolveInterval
 	resolveInterval = 20 * time.Millisecond
 	defer func() { resolveInterval = before }()
@@ -167,12 +167,12 @@ func TestReplicasThatComeAreFoundAndThoseThatGoAreLeft(t *testing.T) {
 	require.Equal(t, map[string]int{"young": 6}, callsByReplica(t, p, 6))
 }
 
-func TestWhereNoReplicaSpeaksOurContractTheRemedyIsSaid(t *testing.T) {
+func TestBalancerAllReplicasIncompatibleReturnsHint(t *testing.T) {
 	p, _, _ := newBalancedPlugin(t, startReplicaWithContract(t, "2.0", "a").Address, startReplicaWithContract(t, "2.0", "b").Address)
-	require.Contains(t, p.Run(nil, metric).Message, "PROVIDER_INCOMPATIBLE sidecar at "+p.options.Target+": fake 0.0.1 speaks")
+	require.Contains(t, p.Run(nil, metric).Message, "PROVIDER_INCOMPATIBLE sidecar at "+p.options.Target+": fake 0.0.1 serves contract version")
 }
 
-func TestAReplicaThatRefusesTheBridgeIsNamedAsSuch(t *testing.T) {
+func TestContractCheckRejectedReportsReason(t *testing.T) {
 	s := fakesidecar.New(t)
 	s.OnDescribe = func(*contractv1.DescribeResponse) error {
 		return fakesidecar.StatusError(codes.PermissionDenied, "spiffe://x is not in allowedIdentities")
@@ -181,10 +181,10 @@ func TestAReplicaThatRefusesTheBridgeIsNamedAsSuch(t *testing.T) {
 	m := p.Run(nil, metric)
 	require.Equal(t, v1alpha1.AnalysisPhaseRunning, m.Phase)
 	require.Contains(t, m.Message, "PROVIDER_UNAVAILABLE no connection to the sidecar at "+p.options.Target+
-		": refused: PermissionDenied: spiffe://x is not in allowedIdentities")
+		": contract check failed: PermissionDenied: spiffe://x is not in allowedIdentities")
 }
 
-// underLoad measures without a pause until its end is called; every measurement has to be Successful.
+// startLoad measures without a pause until its end is called; every measurement has to be Successful.
 func startLoad(t *testing.T, p *Plugin) (end func()) {
 	var load sync.WaitGroup
 	until := make(chan struct{})

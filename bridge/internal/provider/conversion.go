@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	// pollAfter is when an unfinished measurement goes on if nobody said when.
+	// defaultResumeDelay is the time until an unfinished measurement resumes if the sidecar gave none.
 	defaultResumeDelay = 5 * time.Second
-	// maxWait bounds resume_at: a clock gone wrong must not park a measurement.
+	// maxResumeDelay is the maximum of resume_at: a wrong clock must not suspend a measurement for long.
 	maxResumeDelay = time.Minute
 )
 
@@ -28,13 +28,13 @@ var phases = map[contractv1.Phase]v1alpha1.AnalysisPhase{
 	contractv1.Phase_PHASE_INCONCLUSIVE: v1alpha1.AnalysisPhaseInconclusive,
 }
 
-// projectMetric gives what the sidecar may see of a metric. The host does not tell under which name we are
-// configured, so the block is the only one there is.
+// projectMetric returns the part of a metric that the sidecar receives. A plugin does not know the name that it is
+// configured under, so the block is the only one under provider.plugin.
 func projectMetric(metric v1alpha1.Metric) (*contractv1.Metric, error) {
 	if len(metric.Provider.Plugin) != 1 {
-		// The keys themselves are not repeated: a template may have put anything there.
-		return nil, fmt.Errorf("BLOCK_INVALID provider.plugin: must have exactly one key, the plugin's name, and has %d",
-			len(metric.Provider.Plugin))
+		// The message does not contain the keys: a template may have put a secret there.
+		return nil, fmt.Errorf("BLOCK_INVALID provider.plugin: %d keys found, exactly one is allowed."+
+			" Keep only the key with the plugin's name.", len(metric.Provider.Plugin))
 	}
 	projected := &contractv1.Metric{
 		Name: metric.Name, SuccessCondition: metric.SuccessCondition, FailureCondition: metric.FailureCondition,
@@ -45,7 +45,7 @@ func projectMetric(metric v1alpha1.Metric) (*contractv1.Metric, error) {
 	return projected, nil
 }
 
-// projectRun gives what the sidecar may see of an AnalysisRun: never its arguments.
+// projectRun returns the part of an AnalysisRun that the sidecar receives. It never contains the arguments.
 func projectRun(run *v1alpha1.AnalysisRun) *contractv1.Run {
 	if run == nil {
 		return nil
@@ -60,6 +60,7 @@ func projectRun(run *v1alpha1.AnalysisRun) *contractv1.Run {
 	return projected
 }
 
+// projectMeasurement returns a stored measurement as the contract's message.
 func projectMeasurement(m v1alpha1.Measurement) *contractv1.Measurement {
 	return &contractv1.Measurement{
 		Phase:   contractv1.Phase(contractv1.Phase_value["PHASE_"+strings.ToUpper(string(m.Phase))]),
@@ -68,13 +69,14 @@ func projectMeasurement(m v1alpha1.Measurement) *contractv1.Measurement {
 	}
 }
 
-// measurement turns a reply into what Argo may store: a phase Argo knows, started, and either finished or with an
-// instant to go on at. Argo resumes nothing that has both or neither. Returns what it had to mend.
+// convertMeasurement returns a response as a measurement that Argo can process, and the names of the repaired fields. The
+// measurement has a phase that Argo knows, a start, and either an end or a resume time: Argo never resumes a measurement
+// with both or neither.
 func convertMeasurement(response *contractv1.Measurement, started, now time.Time) (m v1alpha1.Measurement, repaired []string) {
 	phase, known := phases[response.GetPhase()]
 	if !known {
-		return errorMeasurement(started, now, fmt.Sprintf("PROVIDER_ERROR the sidecar answered with phase %s, which is none of Argo's;"+
-			" install bridge and sidecar of one release", response.GetPhase())), nil
+		return errorMeasurement(started, now, fmt.Sprintf("PROVIDER_ERROR sidecar returned phase %s, which Argo does not know."+
+			" Install bridge and sidecar of one release.", response.GetPhase())), nil
 	}
 	m = v1alpha1.Measurement{Phase: phase, Message: response.GetMessage(), Value: response.GetValue(), Metadata: response.GetMetadata()}
 	m.StartedAt = &metav1.Time{Time: started}
@@ -92,7 +94,7 @@ func convertMeasurement(response *contractv1.Measurement, started, now time.Time
 		resume, repaired = now.Add(defaultResumeDelay), append(repaired, "resume_at")
 	case resume.After(now.Add(maxResumeDelay + time.Second)):
 		resume, repaired = now.Add(maxResumeDelay), append(repaired, "resume_at")
-	case resume.Before(now): // it passed on the way
+	case resume.Before(now): // it passed during transmission
 		resume = now
 	}
 	if response.GetFinishedAt() != nil {
@@ -102,7 +104,7 @@ func convertMeasurement(response *contractv1.Measurement, started, now time.Time
 	return m, repaired
 }
 
-// failed is a measurement that went wrong itself.
+// errorMeasurement returns a measurement that ended with phase Error.
 func errorMeasurement(started, now time.Time, message string) v1alpha1.Measurement {
 	return v1alpha1.Measurement{
 		Phase: v1alpha1.AnalysisPhaseError, Message: message,
@@ -110,7 +112,7 @@ func errorMeasurement(started, now time.Time, message string) v1alpha1.Measureme
 	}
 }
 
-// wholeSecond rounds up: Argo stores whole seconds, and cut off it would lie in the past.
+// ceilSecond rounds up to a whole second: Argo stores whole seconds, and a truncated time would be in the past.
 func ceilSecond(t time.Time) *metav1.Time {
 	return &metav1.Time{Time: t.Add(time.Second - 1).Truncate(time.Second)}
 }

@@ -20,7 +20,7 @@ func at(seconds float64) *timestamppb.Timestamp {
 	return timestamppb.New(noon.Add(time.Duration(seconds * float64(time.Second))))
 }
 
-func TestAMeasurementIsEitherFinishedOrGoesOnAtAnInstant(t *testing.T) {
+func TestConvertMeasurementIsFinishedOrHasResumeTime(t *testing.T) {
 	const running, good = contractv1.Phase_PHASE_RUNNING, contractv1.Phase_PHASE_SUCCESSFUL
 	garbage := &timestamppb.Timestamp{Seconds: 1 << 60}
 	for _, row := range []struct {
@@ -68,14 +68,14 @@ func TestAMeasurementIsEitherFinishedOrGoesOnAtAnInstant(t *testing.T) {
 	}
 }
 
-func TestEveryPhaseOfArgoGoesThereAndBack(t *testing.T) {
+func TestConvertMeasurementEveryPhaseRoundTrips(t *testing.T) {
 	for _, phase := range phases {
 		m, _ := convertMeasurement(projectMeasurement(v1alpha1.Measurement{Phase: phase}), noon, noon)
 		require.Equal(t, phase, m.Phase)
 	}
 }
 
-func TestTheSidecarSeesWhoseRunItIsAndNoneOfItsArguments(t *testing.T) {
+func TestProjectRunOmitsArguments(t *testing.T) {
 	secret := "s3cr3t-token"
 	yes := true
 	run := &v1alpha1.AnalysisRun{
@@ -98,7 +98,7 @@ func TestTheSidecarSeesWhoseRunItIsAndNoneOfItsArguments(t *testing.T) {
 	require.Nil(t, projectRun(nil))
 }
 
-func TestTheBlockIsTheOnlyKeyWhateverItsName(t *testing.T) {
+func TestProjectMetricRequiresExactlyOneKey(t *testing.T) {
 	block := json.RawMessage(`{"query": "q",  "n": 2.50}`)
 	plugin := func(blocks map[string]json.RawMessage) v1alpha1.Metric {
 		return v1alpha1.Metric{Name: "m", SuccessCondition: "true", Provider: v1alpha1.MetricProvider{Plugin: blocks}}
@@ -107,8 +107,8 @@ func TestTheBlockIsTheOnlyKeyWhateverItsName(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, string(block), string(sent.GetBlock()))
 	_, err = projectMetric(plugin(nil))
-	require.ErrorContains(t, err, "BLOCK_INVALID provider.plugin: must have exactly one key, the plugin's name, and has 0")
+	require.ErrorContains(t, err, "BLOCK_INVALID provider.plugin: 0 keys found, exactly one is allowed")
 	_, err = projectMetric(plugin(map[string]json.RawMessage{"b/b": block, "a/a": block}))
-	require.ErrorContains(t, err, "has 2")
+	require.ErrorContains(t, err, "2 keys found")
 	require.NotContains(t, err.Error(), "a/a", "a template may have put a secret there")
 }

@@ -20,14 +20,14 @@ import (
 	"github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/internal/fakesidecar"
 )
 
-// holding is the metric "m" with this block.
+// metricWithBlock is the metric "m" with this block.
 func metricWithBlock(block string) v1alpha1.Metric {
 	m := *metric.DeepCopy()
 	m.Provider.Plugin["skywalking/metrics"] = json.RawMessage(block)
 	return m
 }
 
-func TestTheSecretOfOneNamespaceIsNoneOfAnothersBusiness(t *testing.T) {
+func TestSecretsDoNotAffectOtherNamespaces(t *testing.T) {
 	sidecar := fakesidecar.New(t)
 	sidecar.OnRun = func(context.Context, *contractv1.RunRequest) (*contractv1.Measurement, error) {
 		m := fakesidecar.Running(time.Second, map[string]string{"sent": "readMetricsValues"})
@@ -59,7 +59,7 @@ func TestTheSecretOfOneNamespaceIsNoneOfAnothersBusiness(t *testing.T) {
 	}
 }
 
-func TestTheRunsOfABurstShareTheExplanationOfAMetricOfOneText(t *testing.T) {
+func TestGetMetadataSameMetricIsCached(t *testing.T) {
 	sidecar := fakesidecar.New(t)
 	var asked atomic.Int64
 	var failing atomic.Bool
@@ -80,7 +80,7 @@ func TestTheRunsOfABurstShareTheExplanationOfAMetricOfOneText(t *testing.T) {
 	require.Equal(t, "3", p.GetMetadata(metricWithBlock(`{"query":"c"}`))["asked"], "a failure is nothing to remember")
 }
 
-func TestAGuessOfAnothersSecretIsNotConfirmed(t *testing.T) {
+func TestGuessedSecretIsNotConfirmed(t *testing.T) {
 	p, log := newTestPlugin(t, fakesidecar.New(t).Start(t))
 	const secret = "correct-horse-battery"
 	victim := runWithSecretArg(secret, "", `{"query":"{{args.token}}"}`)
@@ -102,7 +102,7 @@ func TestAGuessOfAnothersSecretIsNotConfirmed(t *testing.T) {
 	require.NotContains(t, log.String(), secret)
 }
 
-func TestManyAndLongSecretsKeepWithinTheDeadline(t *testing.T) {
+func TestManyAndLongSecretsMeetDeadline(t *testing.T) {
 	sidecar := fakesidecar.New(t)
 	var secrets [maxSecrets]string
 	for i := range secrets {
@@ -153,7 +153,7 @@ func TestManyAndLongSecretsKeepWithinTheDeadline(t *testing.T) {
 	require.Equal(t, v1alpha1.AnalysisPhaseSuccessful, p.Run(nil, metric).Phase)
 }
 
-func TestWhatAConnectionToldIsForgottenWithItEvenIfItEndsMeanwhile(t *testing.T) {
+func TestContractCheckConnectionEndsMeanwhileResultIsDropped(t *testing.T) {
 	sidecar := fakesidecar.New(t)
 	var replaced sync.Once
 	sidecar.OnDescribe = func(told *contractv1.DescribeResponse) error {
@@ -171,13 +171,13 @@ func TestWhatAConnectionToldIsForgottenWithItEvenIfItEndsMeanwhile(t *testing.T)
 	require.Empty(t, fakesidecar.Received[*contractv1.RunRequest](sidecar, "Run"))
 }
 
-func TestABugInTerminateStillPausesAndKeepsTheSecret(t *testing.T) {
+func TestTerminatePanicReturnsInconclusiveAndRedacts(t *testing.T) {
 	p, log := newTestPlugin(t, fakesidecar.New(t).Start(t))
 	p.rejectedMetrics = nil
 	before := v1alpha1.Measurement{Phase: "Running", StartedAt: &metav1.Time{Time: noon}, Value: `"the-secret"`}
 	m := p.Terminate(runWithSecretArg("the-secret", "", "{}"), metric, before)
 	require.Equal(t, v1alpha1.AnalysisPhaseInconclusive, m.Phase)
-	require.Contains(t, m.Message, "BRIDGE_INTERNAL Terminate failed inside the bridge")
+	require.Contains(t, m.Message, "BRIDGE_INTERNAL Terminate failed in the bridge")
 	require.Equal(t, `"********"`, m.Value)
 	require.Equal(t, before.StartedAt, m.StartedAt)
 	require.NotNil(t, m.FinishedAt)

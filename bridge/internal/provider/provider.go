@@ -1,7 +1,7 @@
-// Package provider answers the calls of Argo's metric plugin interface out of a sidecar that serves the contract.
+// Package provider implements Argo's metric plugin interface by calls to a sidecar that serves the contract.
 //
-// Argo sets no deadline on a plugin call, recovers no panic, and waits for ever on an answer that is neither
-// finished nor to be resumed. So every call here ends in time, with an answer that Argo can go on with.
+// Argo sets no deadline on a plugin call, does not recover panics, and never resumes a measurement that is neither finished
+// nor has a resume time. Every call here therefore ends by its deadline, with a result that Argo can process.
 package provider
 
 import (
@@ -19,14 +19,15 @@ import (
 )
 
 const (
-	// margin is what the sidecar gets less than the bridge has, to answer in its stead.
+	// responseMargin is the difference between the bridge's deadline and the sidecar's. The bridge needs it to return a
+	// result of its own when the sidecar exceeds its deadline.
 	responseMargin = 500 * time.Millisecond
-	// shortTimeout is the deadline of the calls that measure nothing.
+	// shortTimeout is the deadline of the calls that return no measurement.
 	shortTimeout = 2 * time.Second
-	// maxRefused bounds the refusals that wait for GetMetadata; it follows within milliseconds.
+	// maxRejectedMetrics is the maximum number of rejections kept for GetMetadata, which follows within milliseconds.
 	maxRejectedMetrics = 1024
-	// explainedFor is how long an explanation of a metric serves whoever asks the same, maxExplained how many do: the
-	// runs of a burst have few metrics of different text, and Argo asks once for each of each.
+	// metadataTTL is the lifetime of cached metadata, maxCachedMetadata the maximum number of entries. The runs of a burst
+	// share few distinct metrics, and Argo requests the metadata of every metric of every run.
 	metadataTTL       = 10 * time.Second
 	maxCachedMetadata = 512
 )
@@ -35,23 +36,23 @@ const (
 type Options struct {
 	// Target is the gRPC target of the sidecar.
 	Target string
-	// TLS with the sidecar; nil: none.
+	// TLS files for the connection to the sidecar; nil disables TLS.
 	TLS *TLSFiles
-	// OutageGrace is how long a measurement waits for a sidecar that is away, counted from its start.
+	// OutageGrace is the time that a measurement waits for an unavailable sidecar, counted from the measurement's start.
 	OutageGrace time.Duration
 	// RunTimeout is the deadline of Run and Resume.
 	RunTimeout time.Duration
-	// Version of the bridge, told to the sidecar.
+	// Version of the bridge, sent to the sidecar.
 	Version string
 }
 
-// Plugin implements Argo's MetricProviderPlugin. Its methods are called concurrently, for the runs of all
-// namespaces: what is here must not carry anything from one to another.
+// Plugin implements Argo's MetricProviderPlugin. Its methods are called concurrently for the runs of all namespaces, so its
+// state must not carry data of one namespace to another.
 type Plugin struct {
 	options         Options
 	sidecar         *sidecar
-	rejectedMetrics *lru.Cache            // digests of metrics with a secret, to the reason
-	metadataCache   *cache.LRUExpireCache // digests of metrics, to what the sidecar says of their text alone
+	rejectedMetrics *lru.Cache            // digest of a metric with a secret → reason of the rejection
+	metadataCache   *cache.LRUExpireCache // digest of a metric → metadata, which depends on the metric alone
 	log             hclog.Logger
 	notifySlots     chan struct{}
 	now             func() time.Time
@@ -59,36 +60,38 @@ type Plugin struct {
 
 var _ rpc.MetricProviderPlugin = (*Plugin)(nil)
 
-// New gives a plugin that has not touched the network.
+// New returns a plugin. It opens no connection.
 func New(options Options, log hclog.Logger) (*Plugin, error) {
 	sidecar, err := newSidecar(options, log)
 	if err != nil {
 		return nil, err
 	}
 	return &Plugin{
-		options: options, sidecar: sidecar, rejectedMetrics: lru.New(maxRejectedMetrics), metadataCache: cache.NewLRUExpireCache(maxCachedMetadata),
-		log: log, notifySlots: make(chan struct{}, maxPendingNotifications), now: time.Now,
+		options: options, sidecar: sidecar, log: log, now: time.Now,
+		rejectedMetrics: lru.New(maxRejectedMetrics),
+		metadataCache:   cache.NewLRUExpireCache(maxCachedMetadata),
+		notifySlots:     make(chan struct{}, maxPendingNotifications),
 	}, nil
 }
 
-// Close ends the connection to the sidecar.
+// Close closes the connection to the sidecar.
 func (p *Plugin) Close() error { return p.sidecar.conn.Close() }
 
-// InitPlugin returns at once: it runs under a lock that all metric plugins of the controller share.
+// InitPlugin logs the start and returns immediately: the controller calls it under a lock shared by all its plugins.
 func (p *Plugin) InitPlugin() types.RpcError {
 	p.log.Info("started", "version", p.options.Version, "sidecar", p.options.Target)
 	return types.RpcError{}
 }
 
-// Type names the provider.
+// Type returns the provider's name.
 func (p *Plugin) Type() string { return "SkyWalking" }
 
-// GetMetadata explains a metric. While the sidecar is away there is nothing to say. Of a metric that was not refused
-// there is nothing to mask: it is free of its run's secrets.
+// GetMetadata returns the metadata of a metric, and none while the sidecar is unavailable. The metadata needs no redaction:
+// a metric that was not rejected contains no secret of its run.
 func (p *Plugin) GetMetadata(metric v1alpha1.Metric) (metadata map[string]string) {
 	errorMetadata := func(message string) map[string]string { return map[string]string{"error": message} }
-	c := &request{Plugin: p, method: "GetMetadata", metric: metric}
-	defer c.recoverPanic(func(message string) { metadata = errorMetadata(message) })
+	r := &request{Plugin: p, method: "GetMetadata", metric: metric}
+	defer r.recoverPanic(func(message string) { metadata = errorMetadata(message) })
 	projected, err := projectMetric(metric)
 	if err != nil {
 		return errorMetadata(err.Error())
@@ -104,11 +107,11 @@ func (p *Plugin) GetMetadata(metric v1alpha1.Metric) (metadata map[string]string
 	defer cancel()
 	response, err := p.sidecar.client.GetMetadata(ctx, &contractv1.GetMetadataRequest{Metric: projected})
 	if err != nil {
-		c.warn("no metadata", "error", err)
+		r.warn("metadata unavailable", "error", err)
 		if code, _ := p.sidecar.classifyError(err, shortTimeout-responseMargin); code != "" {
 			return nil
 		}
-		return errorMetadata("PROVIDER_ERROR the sidecar failed: " + c.redactAndTruncate(err.Error()))
+		return errorMetadata(r.internalError(err))
 	}
 	p.metadataCache.Add(key, response.GetMetadata(), metadataTTL)
 	return response.GetMetadata()

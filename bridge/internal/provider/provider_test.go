@@ -25,7 +25,7 @@ var metric = v1alpha1.Metric{Name: "m", Provider: v1alpha1.MetricProvider{
 	Plugin: map[string]json.RawMessage{"skywalking/metrics": json.RawMessage(`{"query":"q"}`)},
 }}
 
-// connected is a plugin for the sidecar, with a grace of a minute, and its log.
+// newTestPlugin is a plugin for the sidecar, with a grace of a minute, and its log.
 func newTestPlugin(t *testing.T, sidecar *fakesidecar.Sidecar) (*Plugin, *logBuffer) {
 	t.Helper()
 	log := &logBuffer{}
@@ -37,7 +37,7 @@ func newTestPlugin(t *testing.T, sidecar *fakesidecar.Sidecar) (*Plugin, *logBuf
 	return p, log
 }
 
-func TestTheAnswerOfTheSidecarIsTheMeasurement(t *testing.T) {
+func TestRunReturnsSidecarMeasurement(t *testing.T) {
 	p, _ := newTestPlugin(t, fakesidecar.New(t).Start(t))
 	m := p.Run(nil, metric)
 	require.Equal(t, v1alpha1.AnalysisPhaseSuccessful, m.Phase)
@@ -45,7 +45,7 @@ func TestTheAnswerOfTheSidecarIsTheMeasurement(t *testing.T) {
 	require.False(t, m.FinishedAt.Before(m.StartedAt))
 }
 
-func TestASidecarThatIsAwayIsWaitedForAndThenPauses(t *testing.T) {
+func TestRunSidecarUnavailableReturnsRunning(t *testing.T) {
 	for name, row := range map[string]struct {
 		code, cause string
 		prepare     func(*testing.T, *fakesidecar.Sidecar)
@@ -54,7 +54,7 @@ func TestASidecarThatIsAwayIsWaitedForAndThenPauses(t *testing.T) {
 		"dead with its socket left behind": {"PROVIDER_UNAVAILABLE", "connection refused", func(t *testing.T, s *fakesidecar.Sidecar) {
 			createStaleSocket(t, s.Socket)
 		}},
-		"hanging": {"PROVIDER_UNAVAILABLE", "did not answer within 500ms", func(t *testing.T, s *fakesidecar.Sidecar) {
+		"hanging": {"PROVIDER_UNAVAILABLE", "sent no response within 500ms", func(t *testing.T, s *fakesidecar.Sidecar) {
 			s.OnRun = func(ctx context.Context, _ *contractv1.RunRequest) (*contractv1.Measurement, error) {
 				return nil, fakesidecar.Hang(ctx)
 			}
@@ -67,23 +67,23 @@ func TestASidecarThatIsAwayIsWaitedForAndThenPauses(t *testing.T) {
 			}
 			s.Start(t)
 		}},
-		"stopping": {"PROVIDER_UNAVAILABLE", "stopped while it was measuring", func(t *testing.T, s *fakesidecar.Sidecar) {
+		"stopping": {"PROVIDER_UNAVAILABLE", "stopped during the measurement", func(t *testing.T, s *fakesidecar.Sidecar) {
 			s.OnRun = failWith(codes.Canceled)
 			s.Start(t)
 		}},
-		"refusing this bridge": {"PROVIDER_UNAVAILABLE", "refuses this bridge: because of the test", func(t *testing.T, s *fakesidecar.Sidecar) {
+		"refusing this bridge": {"PROVIDER_UNAVAILABLE", "rejected this bridge: because of the test", func(t *testing.T, s *fakesidecar.Sidecar) {
 			s.OnRun = failWith(codes.PermissionDenied)
 			s.Start(t)
 		}},
-		"older": {"PROVIDER_INCOMPATIBLE", "install bridge and sidecar of one release", func(t *testing.T, s *fakesidecar.Sidecar) {
+		"older": {"PROVIDER_INCOMPATIBLE", "Install bridge and sidecar of one release", func(t *testing.T, s *fakesidecar.Sidecar) {
 			s.OnRun = failWith(codes.Unimplemented)
 			s.Start(t)
 		}},
-		"of another major version": {"PROVIDER_INCOMPATIBLE", `speaks contract "2.1", this bridge (test) contract 1`, func(t *testing.T, s *fakesidecar.Sidecar) {
+		"of another major version": {"PROVIDER_INCOMPATIBLE", `serves contract version "2.1", this bridge (test) supports version 1`, func(t *testing.T, s *fakesidecar.Sidecar) {
 			s.Version = "2.1"
 			s.Start(t)
 		}},
-		"of no version": {"PROVIDER_INCOMPATIBLE", `speaks contract "new"`, func(t *testing.T, s *fakesidecar.Sidecar) {
+		"of no version": {"PROVIDER_INCOMPATIBLE", `serves contract version "new"`, func(t *testing.T, s *fakesidecar.Sidecar) {
 			s.Version = "new"
 			s.Start(t)
 		}},
@@ -108,7 +108,7 @@ func TestASidecarThatIsAwayIsWaitedForAndThenPauses(t *testing.T) {
 	}
 }
 
-func TestTheGraceIsCountedFromTheStartOfTheMeasurement(t *testing.T) {
+func TestOutageGraceCountsFromMeasurementStart(t *testing.T) {
 	p, _ := newTestPlugin(t, fakesidecar.New(t))
 	p.now = func() time.Time { return noon.Add(58 * time.Second) }
 	before := v1alpha1.Measurement{
@@ -133,7 +133,7 @@ func TestTheGraceIsCountedFromTheStartOfTheMeasurement(t *testing.T) {
 	require.Contains(t, m.Message, "gave up after 1m0s")
 }
 
-func TestAnyOtherTroubleOfTheSidecarIsAnError(t *testing.T) {
+func TestRunSidecarFailureReturnsError(t *testing.T) {
 	for _, code := range []codes.Code{
 		codes.Internal, codes.Unknown, codes.ResourceExhausted, codes.InvalidArgument, codes.DataLoss,
 	} {
@@ -148,7 +148,7 @@ func TestAnyOtherTroubleOfTheSidecarIsAnError(t *testing.T) {
 	}
 }
 
-func TestALongStoryOfTheSidecarBecomesOneBoundedLineWithoutSecrets(t *testing.T) {
+func TestRunLongSidecarErrorIsRedactedAndTruncated(t *testing.T) {
 	const secret = "a secret\nof two lines"
 	sidecar := fakesidecar.New(t)
 	for code, prefix := range map[codes.Code]string{codes.Unknown: "PROVIDER_ERROR", codes.Unavailable: "PROVIDER_UNAVAILABLE"} {
@@ -168,7 +168,7 @@ func TestALongStoryOfTheSidecarBecomesOneBoundedLineWithoutSecrets(t *testing.T)
 	}
 }
 
-func TestTheSidecarsStartIsKeptUnlessItsClockIsWrong(t *testing.T) {
+func TestRunSidecarStartTimeIsUsedUnlessClockIsWrong(t *testing.T) {
 	sidecar := fakesidecar.New(t)
 	for ago, kept := range map[time.Duration]bool{2 * time.Second: true, -2 * time.Second: true, time.Hour: false, -time.Hour: false} {
 		sidecar.OnRun = func(context.Context, *contractv1.RunRequest) (*contractv1.Measurement, error) {
@@ -188,7 +188,7 @@ func TestTheSidecarsStartIsKeptUnlessItsClockIsWrong(t *testing.T) {
 	}
 }
 
-func TestTheSidecarGetsHalfASecondLess(t *testing.T) {
+func TestRunSidecarDeadlineIsHalfASecondEarlier(t *testing.T) {
 	sidecar := fakesidecar.New(t)
 	var left time.Duration
 	sidecar.OnRun = func(ctx context.Context, _ *contractv1.RunRequest) (*contractv1.Measurement, error) {
@@ -202,7 +202,7 @@ func TestTheSidecarGetsHalfASecondLess(t *testing.T) {
 	require.InDelta(t, 14.5, left.Seconds(), 0.4)
 }
 
-func TestTheContractIsAgreedOnOncePerConnection(t *testing.T) {
+func TestContractIsCheckedOncePerConnection(t *testing.T) {
 	sidecar := fakesidecar.New(t).Start(t)
 	p, _ := newTestPlugin(t, sidecar)
 	described := func() int { return len(fakesidecar.Received[*contractv1.DescribeRequest](sidecar, "Describe")) }
@@ -228,7 +228,7 @@ func TestTheContractIsAgreedOnOncePerConnection(t *testing.T) {
 	}, 10*time.Second, 50*time.Millisecond, "a newer minor version is welcome")
 }
 
-func TestTheStartOfAMeasurementSurvivesResume(t *testing.T) {
+func TestResumeKeepsStartTime(t *testing.T) {
 	sidecar := fakesidecar.New(t)
 	sidecar.OnResume = func(context.Context, *contractv1.ResumeRequest) (*contractv1.Measurement, error) {
 		return fakesidecar.Running(3*time.Second, map[string]string{"k": "v2"}), nil
@@ -243,7 +243,7 @@ func TestTheStartOfAMeasurementSurvivesResume(t *testing.T) {
 	require.Equal(t, before.Metadata, sent.GetMetadata())
 }
 
-func TestAFinishedMeasurementIsNotTouched(t *testing.T) {
+func TestResumeAndTerminateFinishedMeasurementIsUnchanged(t *testing.T) {
 	sidecar := fakesidecar.New(t).Start(t)
 	p, _ := newTestPlugin(t, sidecar)
 	for _, phase := range []v1alpha1.AnalysisPhase{"Successful", "Failed", "Error", "Inconclusive"} {
@@ -254,7 +254,7 @@ func TestAFinishedMeasurementIsNotTouched(t *testing.T) {
 	require.Empty(t, fakesidecar.Received[*contractv1.ResumeRequest](sidecar, "Resume"))
 }
 
-func TestATerminatedMeasurementIsInconclusiveAndTheSidecarIsTold(t *testing.T) {
+func TestTerminateReturnsInconclusiveAndNotifiesSidecar(t *testing.T) {
 	sidecar := fakesidecar.New(t).Start(t)
 	p, _ := newTestPlugin(t, sidecar)
 	before := v1alpha1.Measurement{Phase: "Running", StartedAt: &metav1.Time{Time: noon}, ResumeAt: &metav1.Time{Time: noon}}
@@ -269,7 +269,7 @@ func TestATerminatedMeasurementIsInconclusiveAndTheSidecarIsTold(t *testing.T) {
 	}, 5*time.Second, 10*time.Millisecond)
 }
 
-func TestNobodyWaitsForWhatIsToldInTheBackground(t *testing.T) {
+func TestNotificationsBeyondLimitAreDropped(t *testing.T) {
 	p, log := newTestPlugin(t, fakesidecar.New(t))
 	began := time.Now()
 	for range 5 * maxPendingNotifications {
@@ -277,10 +277,10 @@ func TestNobodyWaitsForWhatIsToldInTheBackground(t *testing.T) {
 		require.Equal(t, v1alpha1.AnalysisPhaseInconclusive, p.Terminate(nil, metric, v1alpha1.Measurement{}).Phase)
 	}
 	require.Less(t, time.Since(began), time.Second)
-	require.Eventually(t, func() bool { return strings.Contains(log.String(), "not told") }, 5*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(log.String(), "notification dropped") }, 5*time.Second, 10*time.Millisecond)
 }
 
-func TestMetadataIsEmptyWhileTheSidecarIsAwayAndAnErrorIfItFails(t *testing.T) {
+func TestGetMetadataSidecarUnavailableIsEmptyAndFailureIsError(t *testing.T) {
 	sidecar := fakesidecar.New(t)
 	p, _ := newTestPlugin(t, sidecar)
 	require.Nil(t, p.GetMetadata(metric))
@@ -296,7 +296,7 @@ func TestMetadataIsEmptyWhileTheSidecarIsAwayAndAnErrorIfItFails(t *testing.T) {
 	require.Contains(t, p.GetMetadata(v1alpha1.Metric{})["error"], "BLOCK_INVALID provider.plugin")
 }
 
-func TestASecretInABlockNeverReachesTheSidecar(t *testing.T) {
+func TestSecretInBlockIsNeverSentToSidecar(t *testing.T) {
 	sidecar := fakesidecar.New(t).Start(t)
 	p, log := newTestPlugin(t, sidecar)
 	run := runWithSecretArg("p4ss", "", `{"query":"{{args.token}}"}`)
@@ -305,8 +305,8 @@ func TestASecretInABlockNeverReachesTheSidecar(t *testing.T) {
 	running := v1alpha1.Measurement{Phase: "Running"}
 	for _, m := range []v1alpha1.Measurement{p.Run(run, *resolved), p.Resume(run, *resolved, running)} {
 		require.Equal(t, v1alpha1.AnalysisPhaseError, m.Phase)
-		require.Contains(t, m.Message, "SECRET_IN_BLOCK metric m: the argument token comes from a Secret: "+
-			"credentials belong in a backend of the provider's configuration")
+		require.Contains(t, m.Message, "SECRET_IN_BLOCK metric m: argument token comes from a Secret. "+
+			"Put credentials into a backend of the provider's configuration.")
 	}
 	require.Contains(t, p.GetMetadata(*resolved)["error"], "SECRET_IN_BLOCK")
 	p.Terminate(run, *resolved, running)
@@ -318,7 +318,7 @@ func TestASecretInABlockNeverReachesTheSidecar(t *testing.T) {
 	require.NotContains(t, log.String(), "p4ss")
 }
 
-func TestWhatTheSidecarBringsBackIsCleaned(t *testing.T) {
+func TestRunSidecarResponseIsRedacted(t *testing.T) {
 	sidecar := fakesidecar.New(t)
 	const secret = "long-s3cret"
 	sidecar.OnRun = func(_ context.Context, r *contractv1.RunRequest) (*contractv1.Measurement, error) {
@@ -342,7 +342,7 @@ func TestWhatTheSidecarBringsBackIsCleaned(t *testing.T) {
 	require.NotContains(t, log.String(), secret)
 }
 
-func TestABugEndsOneMeasurementAndNotTheProcess(t *testing.T) {
+func TestPanicEndsOnlyTheMeasurement(t *testing.T) {
 	p, log := newTestPlugin(t, fakesidecar.New(t).Start(t))
 	friendly := p.sidecar.client
 	p.sidecar.client = nil
@@ -373,7 +373,7 @@ func failWith(code codes.Code) func(context.Context, *contractv1.RunRequest) (*c
 	}
 }
 
-// lines is a log that may be read while it is written.
+// logBuffer is a log that may be read while it is written.
 type logBuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer

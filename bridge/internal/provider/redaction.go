@@ -19,24 +19,25 @@ import (
 
 const (
 	placeholder = "********"
-	// minMasked: shorter values would blot out ordinary words. Nothing is lost by it: a block that names a secret
-	// argument is refused whatever the value's length, so a short value never reaches the sidecar.
+	// minRedactedLength is the minimum length of a redacted value: shorter values would replace ordinary words. A short
+	// secret is still safe: a block that uses a secret argument is rejected whatever the value's length.
 	minRedactedLength = 4
-	// minRefused: from this length on, a block that holds the value is taken to hold the secret.
+	// minRejectedLength is the minimum length of a value whose occurrence in a block counts as use of the secret.
 	minRejectedLength = 8
-	// maxSecrets and maxSecretBytes bound the work of one call. Beyond them the sidecar is not asked at all: a secret
-	// masked in part would be a secret told in part.
+	// maxSecrets and maxSecretBytes bound the work of one call. Beyond them the sidecar is not called: partial redaction
+	// would disclose part of a secret.
 	maxSecrets, maxSecretBytes = 64, 64 << 10
 )
 
-// secrets are the secret arguments of one run. Argo writes their values into the run and into the block, and redacts
-// only its log and the message of a measurement: what leaves by value or metadata is ours to clean. They live as long
-// as one call, so that no run can feel, or find out, what another's are.
+// redactor replaces the secret arguments of one run. Argo writes their values into the run and the block, but redacts only
+// its own log and the message of a measurement, not the value and the metadata. A redactor exists for one call only, so
+// that the secrets of one run have no effect on another.
 type redactor struct {
-	templateTags map[string]string // what a template writes for an argument, to the argument's name
-	encodings    []string          // the values in every way in which a program may print them, longest first
+	templateTags map[string]string // template tag of a secret argument → the argument's name
+	encodings    []string          // every encoding in which a program may print the values, longest first
 }
 
+// newRedactor returns the redactor for the secret arguments of a run, and an error if they exceed the limits.
 func newRedactor(run *v1alpha1.AnalysisRun) (r redactor, err error) {
 	if run == nil {
 		return r, nil
@@ -53,8 +54,8 @@ func newRedactor(run *v1alpha1.AnalysisRun) (r redactor, err error) {
 		}
 	}
 	if len(values) > maxSecrets || size > maxSecretBytes {
-		return r, fmt.Errorf("SECRETS_TOO_LARGE spec.args: %d values of %d bytes come from Secrets, and at most %d of %d bytes"+
-			" can be kept out of the answer; give this analysis only what it needs", len(values), size, maxSecrets, maxSecretBytes)
+		return r, fmt.Errorf("SECRETS_TOO_LARGE spec.args: %d values of %d bytes come from Secrets, the limit is %d values of"+
+			" %d bytes. Pass only the secret arguments that this analysis needs.", len(values), size, maxSecrets, maxSecretBytes)
 	}
 	for value := range values {
 		for _, text := range []string{value, strings.TrimSpace(value), strings.Join(strings.Fields(value), " ")} {
@@ -69,24 +70,25 @@ func newRedactor(run *v1alpha1.AnalysisRun) (r redactor, err error) {
 	return r, nil
 }
 
-// inside refuses a metric with a secret: its template names a secret argument, or a text of it holds a value.
+// rejectSecrets returns an error if the template of a metric uses a secret argument, or the metric contains a value of one.
 func (r redactor) rejectSecrets(run *v1alpha1.AnalysisRun, metric *contractv1.Metric) error {
 	texts := strings.Join([]string{metric.GetName(), metric.GetSuccessCondition(), metric.GetFailureCondition(),
 		string(metric.GetBlock())}, "\n")
 	holdsSecret := func(encoding string) bool {
 		return len(encoding) >= minRejectedLength && strings.Contains(texts, encoding)
 	}
-	finding := "it holds the value of an argument that comes from a Secret"
+	finding := "contains the value of an argument that comes from a Secret"
 	if arg := r.referencedSecretArg(run, metric.GetName()); arg != "" {
-		finding = fmt.Sprintf("the argument %s comes from a Secret", arg)
+		finding = fmt.Sprintf("argument %s comes from a Secret", arg)
 	} else if !slices.ContainsFunc(r.encodings, holdsSecret) {
 		return nil
 	}
-	return fmt.Errorf("SECRET_IN_BLOCK metric %s: %s: credentials belong in a backend of the provider's configuration",
+	return fmt.Errorf("SECRET_IN_BLOCK metric %s: %s. Put credentials into a backend of the provider's configuration.",
 		metric.GetName(), finding)
 }
 
-// named finds a secret argument in the templates of the run's metrics of this name, or in all if none has it.
+// referencedSecretArg returns a secret argument that a template of the run's metrics of this name uses. If no metric has
+// the name, it searches all of them.
 func (r redactor) referencedSecretArg(run *v1alpha1.AnalysisRun, name string) (found string) {
 	if len(r.templateTags) == 0 {
 		return ""
@@ -99,7 +101,7 @@ func (r redactor) referencedSecretArg(run *v1alpha1.AnalysisRun, name string) (f
 		metrics = run.Spec.Metrics
 	}
 	text, _ := json.Marshal(metrics)
-	// The way Argo itself reads templates (utils/template).
+	// Argo parses templates in the same way (utils/template).
 	_, _ = fasttemplate.ExecuteFuncStringWithErr(string(text), "{{", "}}", func(_ io.Writer, tag string) (int, error) {
 		found = cmp.Or(found, r.templateTags[strings.TrimSpace(tag)])
 		return 0, nil
@@ -107,7 +109,7 @@ func (r redactor) referencedSecretArg(run *v1alpha1.AnalysisRun, name string) (f
 	return found
 }
 
-// text is a line without the values.
+// redact replaces the values in a text.
 func (r redactor) redact(text string) string {
 	for _, encoding := range r.encodings {
 		text = strings.ReplaceAll(text, encoding, placeholder)
@@ -115,13 +117,13 @@ func (r redactor) redact(text string) string {
 	return text
 }
 
-// clean takes the values out of a measurement.
+// redactMeasurement replaces the values in a measurement. The measurement's value stays valid JSON.
 func (r redactor) redactMeasurement(m *v1alpha1.Measurement) {
 	value := r.redact(m.Value)
-	if json.Valid([]byte(m.Value)) && !json.Valid([]byte(value)) { // a number, or more than one string
+	if json.Valid([]byte(m.Value)) && !json.Valid([]byte(value)) { // the secret was a number or spanned several strings
 		value = `"` + placeholder + `"`
 	}
-	var metadata map[string]string // not empty: Argo hides measurements that have any
+	var metadata map[string]string // nil instead of empty: Argo hides measurements that have metadata
 	for key, text := range m.Metadata {
 		if metadata == nil {
 			metadata = map[string]string{}
@@ -131,9 +133,11 @@ func (r redactor) redactMeasurement(m *v1alpha1.Measurement) {
 	m.Message, m.Value, m.Metadata = r.redact(m.Message), value, metadata
 }
 
+// escapeJSON returns a text as the inside of a JSON string.
 func escapeJSON(text string) string {
 	out, _ := json.Marshal(text)
 	return trimQuotes(string(out))
 }
 
+// trimQuotes removes the first and the last byte.
 func trimQuotes(text string) string { return text[1 : len(text)-1] }

@@ -14,7 +14,7 @@ import (
 	contractv1 "github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/contract/v1"
 )
 
-// withSecret is a run whose argument "token" comes from a Secret, and whose metric "m" is the template given.
+// runWithSecretArg is a run whose argument "token" comes from a Secret, and whose metric "m" is the template given.
 func runWithSecretArg(value, success, block string) *v1alpha1.AnalysisRun {
 	ref := &v1alpha1.ValueFrom{SecretKeyRef: &v1alpha1.SecretKeyRef{Name: "s", Key: "k"}}
 	plain := "plain"
@@ -29,7 +29,7 @@ func runWithSecretArg(value, success, block string) *v1alpha1.AnalysisRun {
 	}}
 }
 
-// secretsWith are those of a run with these secret arguments.
+// redactorFor are those of a run with these secret arguments.
 func redactorFor(t *testing.T, values ...string) redactor {
 	t.Helper()
 	run := &v1alpha1.AnalysisRun{}
@@ -41,7 +41,7 @@ func redactorFor(t *testing.T, values ...string) redactor {
 	return r
 }
 
-func TestASecretIsMaskedInEveryFormAProgramPrints(t *testing.T) {
+func TestRedactSecretInAnyEncodingIsReplaced(t *testing.T) {
 	const secret = "p<a>&ss\"wörd\\\t 1\n"
 	s := redactorFor(t, secret)
 	quoted, err := json.Marshal(secret)
@@ -55,7 +55,7 @@ func TestASecretIsMaskedInEveryFormAProgramPrints(t *testing.T) {
 	}
 }
 
-func TestAValueStaysValidJSONWithoutTheSecret(t *testing.T) {
+func TestRedactMeasurementValueStaysValidJSON(t *testing.T) {
 	s := redactorFor(t, "tok\"en-1", "12345678", "x\",\"y")
 	for value, want := range map[string]string{
 		`{"a":"x tok\"en-1 y","n":1e-7}`:  `{"a":"x ******** y","n":1e-7}`,
@@ -77,7 +77,7 @@ func TestAValueStaysValidJSONWithoutTheSecret(t *testing.T) {
 	}
 }
 
-func TestMessageAndMetadataAreCleanedToo(t *testing.T) {
+func TestRedactMeasurementMessageAndMetadataAreRedacted(t *testing.T) {
 	s := redactorFor(t, "token-one", "token-one-longer")
 	m := v1alpha1.Measurement{Message: "a token-one b token-one-longer", Metadata: map[string]string{"token-one": "x token-one"}}
 	s.redactMeasurement(&m)
@@ -88,11 +88,11 @@ func TestMessageAndMetadataAreCleanedToo(t *testing.T) {
 	require.Nil(t, m.Metadata, "Argo hides measurements that have any metadata")
 }
 
-func TestAWordTooShortToBeASecretIsLeftAlone(t *testing.T) {
+func TestRedactShortSecretIsKept(t *testing.T) {
 	require.Equal(t, "a is ok", redactorFor(t, "a", "ok", "").redact("a is ok"))
 }
 
-func TestAnOrdinaryArgumentIsNoSecret(t *testing.T) {
+func TestRedactPlainArgumentIsKept(t *testing.T) {
 	s, err := newRedactor(runWithSecretArg("something-else", "", "{}"))
 	require.NoError(t, err)
 	require.Equal(t, "plain", s.redact("plain"))
@@ -101,7 +101,7 @@ func TestAnOrdinaryArgumentIsNoSecret(t *testing.T) {
 	require.Equal(t, "plain", s.redact("plain"))
 }
 
-func TestABlockThatNamesASecretArgumentIsRefusedHoweverShortTheSecret(t *testing.T) {
+func TestRejectSecretsTemplateUsesSecretArgumentReturnsError(t *testing.T) {
 	resolved := &contractv1.Metric{Name: "m", Block: []byte(`{"query":"1"}`)}
 	for _, row := range []struct {
 		success, block string
@@ -122,7 +122,7 @@ func TestABlockThatNamesASecretArgumentIsRefusedHoweverShortTheSecret(t *testing
 	}
 }
 
-func TestAMetricWhoseNameWasTemplatedIsFoundAgain(t *testing.T) {
+func TestRejectSecretsTemplatedMetricNameIsResolved(t *testing.T) {
 	for _, row := range []struct {
 		name    string
 		refused bool
@@ -148,7 +148,7 @@ func TestAMetricWhoseNameWasTemplatedIsFoundAgain(t *testing.T) {
 	require.Error(t, s.rejectSecrets(run, &contractv1.Metric{Name: "m"}))
 }
 
-func TestABlockThatHoldsAValueOfItsRunIsRefused(t *testing.T) {
+func TestRejectSecretsBlockContainsValueReturnsError(t *testing.T) {
 	run := &v1alpha1.AnalysisRun{}
 	s := redactorFor(t, "long\"secret", "short12")
 	for block, refused := range map[string]bool{
@@ -163,7 +163,7 @@ func TestABlockThatHoldsAValueOfItsRunIsRefused(t *testing.T) {
 	require.Error(t, s.rejectSecrets(run, &contractv1.Metric{SuccessCondition: `result == 'long"secret'`}))
 }
 
-func TestMoreSecretsThanCanBeMaskedAreRefusedAndCountedOnce(t *testing.T) {
+func TestNewRedactorTooManySecretsReturnsError(t *testing.T) {
 	for name, row := range map[string]struct {
 		count, size int
 		same        bool

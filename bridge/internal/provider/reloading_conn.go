@@ -11,20 +11,22 @@ import (
 	"google.golang.org/grpc/connectivity"
 )
 
-// lookEvery is how often the files of TLS are read to see whether they changed.
+// reloadInterval is the time between two reads of the TLS files.
 const reloadInterval = 10 * time.Second
 
-// renewed is a connection that is replaced when the files of TLS change: by one that is ready, and so that the calls
-// under way end on the one they began on. Files that do not do leave the connection as it is.
+// reloadingConn is a connection that is replaced when the TLS files change. The new connection is used once it is ready, and
+// calls in flight end on the old one. Unusable files leave the old connection in use.
 type reloadingConn struct {
 	current      atomic.Pointer[grpc.ClientConn]
 	dial         func() (*grpc.ClientConn, error)
 	files        TLSFiles
-	drainTimeout time.Duration // call
+	drainTimeout time.Duration // deadline of the longest call
 	log          hclog.Logger
 	stop         context.CancelFunc
 }
 
+// newReloadingConn returns a connection that reads the files once per interval. Unusable files are logged, not returned as
+// an error: they may appear later, and until then measurements wait.
 func newReloadingConn(
 	dial func() (*grpc.ClientConn, error), files TLSFiles, interval, drainTimeout time.Duration, log hclog.Logger,
 ) (*reloadingConn, error) {
@@ -38,8 +40,8 @@ func newReloadingConn(
 	if err == nil {
 		_, err = files.config(loaded)
 	}
-	if err != nil { // not the end: they may be there in a moment, and until then measurements wait
-		log.Error("TLS with the sidecar is not possible", "error", err)
+	if err != nil {
+		log.Error("TLS files not usable", "error", err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	r.stop = stop
@@ -47,24 +49,28 @@ func newReloadingConn(
 	return r, nil
 }
 
+// Invoke makes a call on the current connection.
 func (r *reloadingConn) Invoke(ctx context.Context, method string, args, reply any, options ...grpc.CallOption) error {
 	return r.current.Load().Invoke(ctx, method, args, reply, options...)
 }
 
+// NewStream opens a stream on the current connection.
 func (r *reloadingConn) NewStream(
 	ctx context.Context, description *grpc.StreamDesc, method string, options ...grpc.CallOption,
 ) (grpc.ClientStream, error) {
 	return r.current.Load().NewStream(ctx, description, method, options...)
 }
 
+// GetState returns the state of the current connection.
 func (r *reloadingConn) GetState() connectivity.State { return r.current.Load().GetState() }
 
+// Close stops the reads of the files and closes the current connection.
 func (r *reloadingConn) Close() error {
 	r.stop()
 	return r.current.Load().Close()
 }
 
-// watch replaces the connection when the files are no longer what is held.
+// watch replaces the connection when the files differ from the loaded ones.
 func (r *reloadingConn) watch(ctx context.Context, loaded pemFiles, interval time.Duration) {
 	for ticks := time.Tick(interval); ; {
 		select {
@@ -83,15 +89,15 @@ func (r *reloadingConn) watch(ctx context.Context, loaded pemFiles, interval tim
 			err = r.replace(ctx)
 		}
 		if err != nil {
-			r.log.Warn("the files of TLS changed and are not in force yet", "error", err)
+			r.log.Warn("changed TLS files not in use yet", "error", err)
 			continue
 		}
 		loaded = updated
-		r.log.Info("the files of TLS changed and are in force")
+		r.log.Info("changed TLS files in use")
 	}
 }
 
-// replace puts a ready connection into the place of the current one.
+// replace opens a connection, waits until it is ready, and makes it the current one.
 func (r *reloadingConn) replace(ctx context.Context) error {
 	fresh, err := r.dial()
 	if err != nil {
@@ -103,7 +109,7 @@ func (r *reloadingConn) replace(ctx context.Context) error {
 	for state := fresh.GetState(); state != connectivity.Ready; state = fresh.GetState() {
 		if !fresh.WaitForStateChange(ctx, state) {
 			_ = fresh.Close()
-			return fmt.Errorf("no connection with them within %s", r.drainTimeout)
+			return fmt.Errorf("no connection with the changed files within %s", r.drainTimeout)
 		}
 	}
 	old := r.current.Swap(fresh)

@@ -13,10 +13,10 @@ import (
 	contractv1 "github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/contract/v1"
 )
 
-// maxSentence bounds what is repeated of a foreign text, in bytes: Argo keeps messages in the AnalysisRun.
+// maxErrorText is the maximum length in bytes of an error text of another process: Argo stores messages in the AnalysisRun.
 const maxErrorText = 1024
 
-// call is one call of Argo's. What it says and logs is without the secrets of its run; Argo redacts no plugin's log.
+// request is one call of Argo. Its messages and log lines are redacted, because Argo does not redact a plugin's log.
 type request struct {
 	*Plugin
 	method   string
@@ -27,30 +27,30 @@ type request struct {
 	redactor redactor
 }
 
-// asking is a call of the sidecar, ready to be made.
+// sidecarCall sends a prepared request to the sidecar.
 type sidecarCall func(context.Context) (*contractv1.Measurement, error)
 
-// prepared gives the sidecar's call of the same name, or the error that is its measurement. A refusal is kept for
-// GetMetadata, which Argo asks for the same metric without its run, right after its first Run. The last run decides:
-// whoever has the same text and no secret in it is answered as if nobody had been refused.
-func (c *request) newSidecarCall() (sidecarCall, error) {
+// newSidecarCall returns the sidecar call of the same method, or the error of the measurement. A rejection is stored for
+// GetMetadata, which Argo calls for the same metric without its run, right after its first Run. The last run decides: a
+// run with the same metric and no secret in it removes the rejection, so that no run can detect the secrets of another.
+func (r *request) newSidecarCall() (sidecarCall, error) {
 	var limitErr error
-	c.redactor, limitErr = newRedactor(c.run)
-	metric, err := projectMetric(c.metric)
+	r.redactor, limitErr = newRedactor(r.run)
+	metric, err := projectMetric(r.metric)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.redactor.rejectSecrets(c.run, metric); err != nil {
-		c.rejectedMetrics.Add(digest(metric), c.redactor.redact(err.Error()))
+	if err := r.redactor.rejectSecrets(r.run, metric); err != nil {
+		r.rejectedMetrics.Add(digest(metric), r.redactor.redact(err.Error()))
 		return nil, err
 	}
-	c.rejectedMetrics.Remove(digest(metric))
+	r.rejectedMetrics.Remove(digest(metric))
 	if limitErr != nil {
 		return nil, limitErr
 	}
-	client, run, previous := c.sidecar.client, projectRun(c.run), projectMeasurement(c.previous)
+	client, run, previous := r.sidecar.client, projectRun(r.run), projectMeasurement(r.previous)
 	return func(ctx context.Context) (*contractv1.Measurement, error) {
-		switch c.method {
+		switch r.method {
 		case "Run":
 			return client.Run(ctx, &contractv1.RunRequest{Run: run, Metric: metric})
 		case "Resume":
@@ -58,40 +58,47 @@ func (c *request) newSidecarCall() (sidecarCall, error) {
 		case "Terminate":
 			return client.Terminate(ctx, &contractv1.TerminateRequest{Run: run, Metric: metric, Measurement: previous})
 		default:
-			limit := int32(min(c.limit, 1<<30))
+			limit := int32(min(r.limit, 1<<30))
 			_, err := client.GarbageCollect(ctx, &contractv1.GarbageCollectRequest{Run: run, Metric: metric, Limit: limit})
 			return nil, err
 		}
 	}, nil
 }
 
-// recovered, deferred, logs a panic and hands on its sentence.
-func (c *request) recoverPanic(onPanic func(message string)) {
+// recoverPanic logs a panic and passes its message to onPanic. Call it with defer.
+func (r *request) recoverPanic(onPanic func(message string)) {
 	if cause := recover(); cause != nil {
-		c.warn("panic", "panic", cause, "stack", string(debug.Stack()))
-		onPanic(fmt.Sprintf("BRIDGE_INTERNAL %s failed inside the bridge: %v; please report it with the controller's log", c.method, cause))
+		r.warn("panic", "panic", cause, "stack", string(debug.Stack()))
+		onPanic(fmt.Sprintf("BRIDGE_INTERNAL %s failed in the bridge: %v. Report it with the controller's log.", r.method, cause))
 	}
 }
 
-// sentence is a foreign text as one line of bounded length. Secrets go first: cut in two they would not be found.
-func (c *request) redactAndTruncate(text string) string {
-	line := strings.Join(strings.Fields(c.redactor.redact(text)), " ")
+// internalError returns the message of a call that the sidecar processed and failed.
+func (r *request) internalError(err error) string {
+	return "PROVIDER_ERROR sidecar call failed: " + r.redactAndTruncate(err.Error()) + ". See the sidecar's log and report it."
+}
+
+// redactAndTruncate returns the text of another process as one redacted line of at most maxErrorText bytes. Redaction
+// comes first: a truncated secret would not be found.
+func (r *request) redactAndTruncate(text string) string {
+	line := strings.Join(strings.Fields(r.redactor.redact(text)), " ")
 	if len(line) > maxErrorText {
 		line = strings.ToValidUTF8(line[:maxErrorText], "") + "…"
 	}
 	return line
 }
 
-func (c *request) warn(message string, args ...any) {
-	args = append(args, "method", c.method, "metric", c.metric.Name)
+// warn logs a redacted warning with the method and the metric.
+func (r *request) warn(message string, args ...any) {
+	args = append(args, "method", r.method, "metric", r.metric.Name)
 	for i, arg := range args {
-		args[i] = c.redactor.redact(fmt.Sprint(arg))
+		args[i] = r.redactor.redact(fmt.Sprint(arg))
 	}
-	c.log.Warn(message, args...)
+	r.log.Warn(message, args...)
 }
 
-// digest knows a metric again without keeping its text.
+// digest returns a hash of a metric: caches keep no text of a block.
 func digest(metric *contractv1.Metric) [sha256.Size]byte {
-	wire, _ := proto.Marshal(metric) // without maps it is the same each time
+	wire, _ := proto.Marshal(metric) // deterministic, because the message has no maps
 	return sha256.Sum256(wire)
 }

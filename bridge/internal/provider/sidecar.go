@@ -18,12 +18,12 @@ import (
 	contractv1 "github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/contract/v1"
 )
 
-// maxReply bounds an answer in bytes, and with it the work of cleaning it. Argo could not store much more: the API
-// server takes 1.5 MiB for the whole AnalysisRun.
+// maxResponseBytes is the maximum size of a response, which bounds the work of its redaction. Argo could not store much
+// more: the API server accepts 1.5 MiB for the whole AnalysisRun.
 const maxResponseBytes = 1 << 20
 
-// serviceConfig balances, and makes a call once more whose connection ended: every method can be, and after the pause
-// another replica is picked. Both attempts share the deadline of the call.
+// serviceConfig selects the balancer policy and retries a call once if its connection ends. Every method is idempotent,
+// and after the pause the balancer picks another replica. Both attempts share the deadline of the call.
 const serviceConfig = `{
 	"loadBalancingConfig": [{"` + contractRoundRobin + `": {}}],
 	"methodConfig": [{"name": [{}], "retryPolicy": {
@@ -32,44 +32,47 @@ const serviceConfig = `{
 	}}]
 }`
 
-// sidecar is the service that does the work: one connection for each of its addresses. They are made when it is first
-// asked; while there is none a call is answered at once.
+// sidecar is the client of the service, with one connection per address. The first call opens the connections; without an
+// established connection a call fails immediately.
 type sidecar struct {
 	conn   connection
 	client contractv1.MetricProviderClient
 	target string
-	hint   string // where there is no connection
+	hint   string // next step if there is no connection
 }
 
-// connection is a grpc.ClientConn, or more than one in the course of time.
+// connection is a grpc.ClientConn or a reloadingConn.
 type connection interface {
 	grpc.ClientConnInterface
 	GetState() connectivity.State
 	Close() error
 }
 
+// dial returns a gRPC client of the target. It opens no connection.
 func dial(target, version string, transport credentials.TransportCredentials) (*grpc.ClientConn, error) {
 	retry := backoff.Config{BaseDelay: 200 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 3 * time.Second}
 	return grpc.NewClient(target,
 		grpc.WithTransportCredentials(transport),
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: retry, MinConnectTimeout: 3 * time.Second}),
-		// Only while a call waits: a silent peer is noticed before the next call is lost to it, too.
+		// Pings are sent only during a call. They detect an unresponsive server before the next call uses it.
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 3 * time.Second}),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxResponseBytes)),
-		grpc.WithNoProxy(),              // the controller's proxy is for the world outside
-		grpc.WithDisableServiceConfig(), // the name server's; ours is the default
+		grpc.WithNoProxy(),              // the controller's proxy is for hosts outside the cluster
+		grpc.WithDisableServiceConfig(), // ignore the name server's service config
 		grpc.WithDefaultServiceConfig(serviceConfig),
 		grpc.WithUserAgent(version),
 	)
 }
 
+// newSidecar returns the client of the service that the options name.
 func newSidecar(options Options, log hclog.Logger) (*sidecar, error) {
-	s := &sidecar{target: options.Target, hint: "see whether it runs"}
+	s := &sidecar{target: options.Target, hint: "Check that it is running"}
 	transport := insecure.NewCredentials()
 	if options.TLS != nil {
 		transport = options.TLS.credentials()
-		s.hint += ", and whether --tls-ca, --tls-cert and --tls-key fit it"
+		s.hint += ", and that it accepts --tls-ca, --tls-cert and --tls-key"
 	}
+	s.hint += "."
 	connect := func() (*grpc.ClientConn, error) { return dial(options.Target, options.Version, transport) }
 	var err error
 	if options.TLS != nil {
@@ -78,43 +81,45 @@ func newSidecar(options Options, log hclog.Logger) (*sidecar, error) {
 		s.conn, err = connect()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("address of the sidecar %s: %w", options.Target, err)
+		return nil, fmt.Errorf("sidecar address %s: %w", options.Target, err)
 	}
 	s.client = contractv1.NewMetricProviderClient(s.conn)
 	return s, nil
 }
 
-// outage tells by reason code and cause (what, where, what to do) that the sidecar could not answer and may later,
-// from an error that came after so much time. No code: it is there, and failed.
+// classifyError returns the reason code and the cause of an error if the sidecar is unavailable or incompatible, so that a
+// later call may succeed. It returns no code if the sidecar processed the call and failed. elapsed is the duration of the
+// call.
 func (s *sidecar) classifyError(err error, elapsed time.Duration) (code, cause string) {
 	rpcStatus := status.Convert(err)
 	text := rpcStatus.Message()
 	switch rpcStatus.Code() {
 	case codes.Unavailable:
 		if _, reason, found := strings.Cut(text, incompatiblePrefix); found {
-			return "PROVIDER_INCOMPATIBLE", fmt.Sprintf("sidecar at %s: %s; install bridge and sidecar of one release",
+			return "PROVIDER_INCOMPATIBLE", fmt.Sprintf("sidecar at %s: %s. Install bridge and sidecar of one release.",
 				s.target, reason)
 		}
-		return "PROVIDER_UNAVAILABLE", fmt.Sprintf("no connection to the sidecar at %s: %s; %s", s.target, trimGRPCPrefix(text), s.hint)
+		return "PROVIDER_UNAVAILABLE", fmt.Sprintf("no connection to the sidecar at %s: %s. %s", s.target, trimGRPCPrefix(text), s.hint)
 	case codes.DeadlineExceeded:
 		duration := elapsed.Round(100 * time.Millisecond)
 		if s.conn.GetState() != connectivity.Ready {
-			return "PROVIDER_UNAVAILABLE", fmt.Sprintf("no connection to the sidecar at %s within %s; %s", s.target, duration, s.hint)
+			return "PROVIDER_UNAVAILABLE", fmt.Sprintf("no connection to the sidecar at %s within %s. %s", s.target, duration, s.hint)
 		}
-		return "PROVIDER_UNAVAILABLE", fmt.Sprintf("the sidecar at %s did not answer within %s; see its log", s.target, duration)
+		return "PROVIDER_UNAVAILABLE", fmt.Sprintf("sidecar at %s sent no response within %s. See its log.", s.target, duration)
 	case codes.Canceled:
-		return "PROVIDER_UNAVAILABLE", fmt.Sprintf("the sidecar at %s stopped while it was measuring", s.target)
+		return "PROVIDER_UNAVAILABLE", fmt.Sprintf("sidecar at %s stopped during the measurement. See its log.", s.target)
 	case codes.PermissionDenied, codes.Unauthenticated:
-		return "PROVIDER_UNAVAILABLE", fmt.Sprintf("the sidecar at %s refuses this bridge: %s", s.target, text)
+		return "PROVIDER_UNAVAILABLE", fmt.Sprintf("sidecar at %s rejected this bridge: %s. Check the bridge's certificate.",
+			s.target, text)
 	case codes.Unimplemented:
-		return "PROVIDER_INCOMPATIBLE", fmt.Sprintf("sidecar at %s: %s; install bridge and sidecar of one release",
+		return "PROVIDER_INCOMPATIBLE", fmt.Sprintf("sidecar at %s: %s. Install bridge and sidecar of one release.",
 			s.target, text)
 	default:
 		return "", ""
 	}
 }
 
-// withoutGRPC cuts off what gRPC puts before the reason of a failure.
+// trimGRPCPrefix removes the text that gRPC puts before the reason of a failure.
 func trimGRPCPrefix(text string) string {
 	for _, prefix := range []string{`desc = "transport: `, "Error while dialing: ", "pickfirst: health check failure: "} {
 		if _, after, found := strings.Cut(text, prefix); found {

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// leaveSocket makes a socket that nobody listens on, as a killed process leaves it.
+// createStaleSocket makes a socket that nobody listens on, as a killed process leaves it.
 func createStaleSocket(t *testing.T, path string) {
 	t.Helper()
 	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})

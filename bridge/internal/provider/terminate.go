@@ -8,11 +8,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// maxTells bounds the calls in the background whose answer nobody waits for.
+// maxPendingNotifications is the maximum number of background calls whose result is ignored.
 const maxPendingNotifications = 16
 
-// Terminate ends a measurement that nobody waits for any more. The answer is ours, whatever else happens: Successful
-// would turn a step run that a user terminated into a passed step, Error would count against the rollout.
+// Terminate ends a measurement that Argo no longer needs. The result is Inconclusive whatever the sidecar returns:
+// Successful would make a terminated step run a passed step, and Error would count against the rollout.
 func (p *Plugin) Terminate(
 	run *v1alpha1.AnalysisRun, metric v1alpha1.Metric, previous v1alpha1.Measurement,
 ) (m v1alpha1.Measurement) {
@@ -25,42 +25,42 @@ func (p *Plugin) Terminate(
 		m.StartedAt = &now
 	}
 	m.Phase, m.FinishedAt, m.ResumeAt, m.Metadata = v1alpha1.AnalysisPhaseInconclusive, &now, nil, nil
-	m.Message = "TERMINATED the analysis ended while this measurement was running"
-	c := &request{Plugin: p, method: "Terminate", run: run, metric: metric, previous: previous}
-	defer func() { c.redactor.redactMeasurement(&m) }()
-	defer c.recoverPanic(func(message string) { m.Message = message })
-	c.notifyAsync()
+	m.Message = "TERMINATED analysis ended while this measurement was running"
+	r := &request{Plugin: p, method: "Terminate", run: run, metric: metric, previous: previous}
+	defer func() { r.redactor.redactMeasurement(&m) }()
+	defer r.recoverPanic(func(message string) { m.Message = message })
+	r.notifyAsync()
 	return m
 }
 
-// GarbageCollect passes the news on and never fails: there is nothing of ours to collect, and an error would keep
-// Argo from trimming its own list.
+// GarbageCollect notifies the sidecar and never fails: the bridge stores no measurements, and an error would keep Argo
+// from trimming its own list.
 func (p *Plugin) GarbageCollect(run *v1alpha1.AnalysisRun, metric v1alpha1.Metric, limit int) types.RpcError {
-	c := &request{Plugin: p, method: "GarbageCollect", run: run, metric: metric, limit: limit}
-	defer c.recoverPanic(func(string) {})
-	c.notifyAsync()
+	r := &request{Plugin: p, method: "GarbageCollect", run: run, metric: metric, limit: limit}
+	defer r.recoverPanic(func(string) {})
+	r.notifyAsync()
 	return types.RpcError{}
 }
 
-// tell makes a call in the background whose answer nobody needs: bounded in time and in number.
-func (c *request) notifyAsync() {
-	call, err := c.newSidecarCall()
+// notifyAsync makes the sidecar call in the background and ignores its result. Such calls are bounded in time and number.
+func (r *request) notifyAsync() {
+	call, err := r.newSidecarCall()
 	if err != nil {
 		return
 	}
 	select {
-	case c.notifySlots <- struct{}{}:
+	case r.notifySlots <- struct{}{}:
 	default:
-		c.warn("too many calls in the background, not told")
+		r.warn("notification dropped: too many pending notifications", "limit", maxPendingNotifications)
 		return
 	}
 	go func() {
-		defer func() { <-c.notifySlots }()
-		defer c.recoverPanic(func(string) {})
+		defer func() { <-r.notifySlots }()
+		defer r.recoverPanic(func(string) {})
 		ctx, cancel := context.WithTimeout(context.Background(), shortTimeout-responseMargin)
 		defer cancel()
 		if _, err := call(ctx); err != nil {
-			c.warn("the sidecar was not told", "error", err)
+			r.warn("notification failed", "error", err)
 		}
 	}()
 }

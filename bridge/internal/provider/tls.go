@@ -13,17 +13,18 @@ import (
 	"google.golang.org/grpc/credentials"
 )
 
-// TLSFiles are the paths of PEM files, by the flags that name them: the authority of the service's certificate, and
-// the certificate and key that the service knows this bridge by.
+// TLSFiles holds the paths of PEM files: the CA of the service's certificate, and the client certificate and key of this
+// bridge.
 type TLSFiles struct {
 	CA, Cert, Key string
-	// ServerName is the name in the service's certificate, if it is not the host of the target.
+	// ServerName is the name in the service's certificate if it differs from the host of the target.
 	ServerName string
 }
 
-// material is what the files hold at one moment.
+// pemFiles holds the contents of the files at one moment.
 type pemFiles struct{ ca, cert, key []byte }
 
+// read returns the contents of the files. An error names the flag and the path.
 func (f TLSFiles) read() (m pemFiles, err error) {
 	for _, file := range []struct {
 		flag, path string
@@ -40,15 +41,16 @@ func (f TLSFiles) read() (m pemFiles, err error) {
 	return m, nil
 }
 
+// equal reports whether the contents are the same.
 func (m pemFiles) equal(other pemFiles) bool {
 	return bytes.Equal(m.ca, other.ca) && bytes.Equal(m.cert, other.cert) && bytes.Equal(m.key, other.key)
 }
 
-// config makes a client's TLS of what was read.
+// config returns the client's TLS configuration with these contents.
 func (f TLSFiles) config(m pemFiles) (*tls.Config, error) {
 	authorities := x509.NewCertPool()
 	if !authorities.AppendCertsFromPEM(m.ca) {
-		return nil, fmt.Errorf("--tls-ca %s: has no certificate in PEM", f.CA)
+		return nil, fmt.Errorf("--tls-ca %s: contains no PEM certificate", f.CA)
 	}
 	pair, err := tls.X509KeyPair(m.cert, m.key)
 	if err != nil {
@@ -59,26 +61,29 @@ func (f TLSFiles) config(m pemFiles) (*tls.Config, error) {
 	}, nil
 }
 
-// filed reads the files for every handshake: a rotated certificate is in force with the next connection.
+// reloadingCredentials reads the files for every handshake, so that the next connection uses a rotated certificate.
 type reloadingCredentials struct {
 	credentials.TransportCredentials
 	files TLSFiles
 }
 
+// credentials returns transport credentials that read the files for every handshake.
 func (f TLSFiles) credentials() credentials.TransportCredentials {
 	return reloadingCredentials{credentials.NewTLS(&tls.Config{MinVersion: tls.VersionTLS13, ServerName: f.ServerName}), f}
 }
 
-func (f reloadingCredentials) Clone() credentials.TransportCredentials {
-	return reloadingCredentials{f.TransportCredentials.Clone(), f.files}
+// Clone returns a copy.
+func (c reloadingCredentials) Clone() credentials.TransportCredentials {
+	return reloadingCredentials{c.TransportCredentials.Clone(), c.files}
 }
 
-func (f reloadingCredentials) ClientHandshake(ctx context.Context, authority string, conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	loaded, err := f.files.read()
+// ClientHandshake reads the files and makes the handshake with their current contents.
+func (c reloadingCredentials) ClientHandshake(ctx context.Context, authority string, conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	loaded, err := c.files.read()
 	if err != nil {
 		return nil, nil, err
 	}
-	config, err := f.files.config(loaded)
+	config, err := c.files.config(loaded)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -69,7 +69,7 @@ func (a *authority) issue(t *testing.T, name string) (certificate, key []byte) {
 		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: text})
 }
 
-// guarded is a sidecar that takes clients of the authority only and answers with the name in their certificate.
+// startTLSSidecar is a sidecar that takes clients of the authority only and answers with the name in their certificate.
 func startTLSSidecar(t *testing.T, clientCA *authority, change ...func(*tls.Config)) *fakesidecar.Sidecar {
 	certificate, key := clientCA.issue(t, "provider.shop")
 	pair, err := tls.X509KeyPair(certificate, key)
@@ -93,7 +93,7 @@ func startTLSSidecar(t *testing.T, clientCA *authority, change ...func(*tls.Conf
 	return s.Start(t)
 }
 
-// held writes the three files of a bridge with that name.
+// newTLSFiles writes the three files of a bridge with that name.
 func newTLSFiles(t *testing.T, serverCA, clientCA *authority, name string) TLSFiles {
 	home := t.TempDir()
 	files := TLSFiles{
@@ -110,7 +110,7 @@ func (f TLSFiles) write(t *testing.T, serverCA, clientCA *authority, name string
 	}
 }
 
-// private is a plugin that speaks TLS with the sidecar.
+// newTLSPlugin is a plugin that speaks TLS with the sidecar.
 func newTLSPlugin(t *testing.T, sidecar *fakesidecar.Sidecar, files TLSFiles) (*Plugin, *logBuffer) {
 	t.Helper()
 	log := &logBuffer{}
@@ -122,7 +122,7 @@ func newTLSPlugin(t *testing.T, sidecar *fakesidecar.Sidecar, files TLSFiles) (*
 	return p, log
 }
 
-func TestBridgeAndSidecarKnowEachOtherByTheirCertificates(t *testing.T) {
+func TestMutualTLSValidCertificatesConnect(t *testing.T) {
 	ours := newAuthority(t)
 	p, log := newTLSPlugin(t, startTLSSidecar(t, ours), newTLSFiles(t, ours, ours, "bridge"))
 	m := p.Run(nil, metric)
@@ -136,7 +136,7 @@ func TestBridgeAndSidecarKnowEachOtherByTheirCertificates(t *testing.T) {
 	require.Equal(t, v1alpha1.AnalysisPhaseSuccessful, p.Run(nil, metric).Phase)
 }
 
-func TestWhoeverIsNotKnownIsNotSpokenToAndTheReasonIsSaid(t *testing.T) {
+func TestMutualTLSUntrustedPeerReportsReason(t *testing.T) {
 	ours, theirs := newAuthority(t), newAuthority(t)
 	misnamed := newTLSFiles(t, ours, ours, "bridge")
 	misnamed.ServerName = "provider.elsewhere"
@@ -147,7 +147,7 @@ func TestWhoeverIsNotKnownIsNotSpokenToAndTheReasonIsSaid(t *testing.T) {
 		cause   string
 	}{
 		"a sidecar of another authority": {startTLSSidecar(t, theirs), newTLSFiles(t, ours, theirs, "bridge"), "certificate signed by unknown authority"},
-		"a bridge of another authority":  {startTLSSidecar(t, ours), newTLSFiles(t, ours, theirs, "bridge"), "see whether it runs"}, // with luck also what the sidecar says of it
+		"a bridge of another authority":  {startTLSSidecar(t, ours), newTLSFiles(t, ours, theirs, "bridge"), "Check that it is running"}, // with luck also what the sidecar says of it
 		"a sidecar of another name":      {startTLSSidecar(t, ours), misnamed, "not provider.elsewhere"},
 		"a sidecar with old TLS":         {startTLSSidecar(t, ours, old), newTLSFiles(t, ours, ours, "bridge"), "protocol version not supported"},
 		"a sidecar without TLS":          {startReplica(t, "plain"), newTLSFiles(t, ours, ours, "bridge"), "first record does not look like a TLS handshake"},
@@ -158,13 +158,13 @@ func TestWhoeverIsNotKnownIsNotSpokenToAndTheReasonIsSaid(t *testing.T) {
 			require.Equal(t, v1alpha1.AnalysisPhaseRunning, m.Phase)
 			require.Contains(t, m.Message, "PROVIDER_UNAVAILABLE no connection to the sidecar at "+row.sidecar.Address)
 			require.Contains(t, m.Message, row.cause)
-			require.Contains(t, m.Message, "whether --tls-ca, --tls-cert and --tls-key fit it")
+			require.Contains(t, m.Message, "that it accepts --tls-ca, --tls-cert and --tls-key")
 			require.Empty(t, fakesidecar.Received[any](row.sidecar, "Run"))
 		})
 	}
 }
 
-func TestAFileThatDoesNotDoIsNamedWithItsFlagAndWaitedFor(t *testing.T) {
+func TestTLSFileUnusableIsReportedWithFlagAndRetried(t *testing.T) {
 	ours := newAuthority(t)
 	sidecar := startTLSSidecar(t, ours)
 	for name, row := range map[string]struct {
@@ -177,7 +177,7 @@ func TestAFileThatDoesNotDoIsNamedWithItsFlagAndWaitedFor(t *testing.T) {
 		},
 		"not PEM": {
 			func(f TLSFiles) error { return os.WriteFile(f.CA, []byte("{}"), 0o600) },
-			func(f TLSFiles) string { return "--tls-ca " + f.CA + ": has no certificate in PEM" },
+			func(f TLSFiles) string { return "--tls-ca " + f.CA + ": contains no PEM certificate" },
 		},
 		"half replaced": {
 			func(f TLSFiles) error {
@@ -201,7 +201,7 @@ func TestAFileThatDoesNotDoIsNamedWithItsFlagAndWaitedFor(t *testing.T) {
 	}
 }
 
-func TestARotatedCertificateIsInForceWithoutALostCall(t *testing.T) {
+func TestTLSFilesRotatedLosesNoCall(t *testing.T) {
 	ours := newAuthority(t)
 	sidecar := startTLSSidecar(t, ours)
 	files := newTLSFiles(t, ours, ours, "before")
@@ -216,11 +216,11 @@ func TestARotatedCertificateIsInForceWithoutALostCall(t *testing.T) {
 	end := startLoad(t, p)
 	require.Eventually(t, func() bool { return p.Run(nil, metric).Value == "before" }, 5*time.Second, time.Millisecond)
 	files.write(t, newAuthority(t), ours, "with a wrong authority")
-	require.Eventually(t, func() bool { return strings.Contains(log.String(), "not in force yet") }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(log.String(), "changed TLS files not in use yet") }, 5*time.Second, time.Millisecond)
 	require.Equal(t, "before", p.Run(nil, metric).Value)
 	files.write(t, ours, ours, "after")
 	require.Eventually(t, func() bool { return p.Run(nil, metric).Value == "after" }, 20*time.Second, time.Millisecond)
 	require.Eventually(t, func() bool { return sidecar.Connections() == 1 }, 5*time.Second, time.Millisecond, "the old one is closed")
 	end()
-	require.Contains(t, log.String(), "the files of TLS changed and are in force")
+	require.Contains(t, log.String(), "changed TLS files in use")
 }
