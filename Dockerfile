@@ -17,7 +17,7 @@ WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
 COPY requirements requirements
 COPY skywalking_provider skywalking_provider
-COPY --from=go /src/skywalking_provider/conditions/expr.wasm skywalking_provider/conditions/
+COPY --from=go /src/skywalking_provider/conditions/expr/expr.wasm skywalking_provider/conditions/expr/
 COPY --from=go /bridges /bridges
 COPY image/root image/
 RUN --mount=type=cache,target=/root/.cache/pip image/root /image /bridges

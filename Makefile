@@ -42,7 +42,7 @@ lock: ## renew the lock files from pyproject.toml
 BRIDGE := .cache/bin/skywalking-bridge
 HOST := .cache/bin/argo-host
 BENCH := .cache/bin/argo-bench
-WASM := skywalking_provider/conditions/expr.wasm
+WASM := skywalking_provider/conditions/expr/expr.wasm
 BRIDGE_SOURCES := $(shell find bridge -name '*.go' -not -name '*_test.go' 2>/dev/null) bridge/go.mod bridge/go.sum
 EXPR_SOURCES := $(shell find expr -name '*.go' -not -name '*_test.go' 2>/dev/null) expr/go.mod expr/go.sum
 
@@ -96,7 +96,7 @@ $(CHART_TOOLS): tools/charts/go.mod tools/charts/go.sum | go
 
 .cache/precompiled: $(WASM) $(VENV)/.installed
 	$(call say,machine code of $(WASM) for this machine)
-	@$(BIN)/python -m skywalking_provider.conditions.precompile
+	@$(BIN)/python -m skywalking_provider.conditions.expr.precompile
 	@mkdir -p .cache && touch $@
 
 # The page is tested in a real browser: Debian's, where there is none.
@@ -154,7 +154,7 @@ soak: build $(BENCH) $(SHIPPED)/.installed ## a hundred measurements a second th
 bench-live: build ## how often Argo's built-in provider and ours are wrong on a live OAP (eight minutes)
 	@lab/build.sh oap
 	$(call say,the talk's template on a live OAP with its default flush)
-	@$(BIN)/python -m bench.freshness --json bench/results/freshness.json
+	@$(BIN)/python -m bench.live_comparison --json bench/results/freshness.json
 
 .PHONY: lint
 lint: $(VENV)/.installed ## style, types, layers, Go vet, the contract, vulnerabilities
@@ -175,4 +175,4 @@ lint: $(VENV)/.installed ## style, types, layers, Go vet, the contract, vulnerab
 
 .PHONY: clean
 clean: ## remove what was built here
-	@rm -rf .cache $(VENV) $(WASM) skywalking_provider/conditions/*.cwasm
+	@rm -rf .cache $(VENV) $(WASM) skywalking_provider/conditions/expr/*.cwasm

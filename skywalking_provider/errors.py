@@ -29,42 +29,46 @@ class ProviderError(Exception):
 
     Args:
         reason: The stable code.
-        what: What is wrong and where, one line, no secrets.
-        remedy: What to do about it; may be empty.
+        message: What is wrong and where, one line, no secrets.
+        hint: What to do about it; may be empty.
     """
 
-    def __init__(self, reason: Reason, what: str, remedy: str = "") -> None:
+    def __init__(self, reason: Reason, message: str, hint: str = "") -> None:
         self.reason = reason
-        self.what = what
-        self.remedy = remedy
-        super().__init__(f"{what.removesuffix('.')}: {remedy}" if remedy else what)
+        self.message = message
+        self.hint = hint
+        super().__init__(f"{message.removesuffix('.')}: {hint}" if hint else message)
 
 
-class Away(StrEnum):
+class FailureKind(StrEnum):
     """In which way a backend is away: what another attempt may be worth."""
 
-    UNREACHABLE = "unreachable"
+    CONNECT = "unreachable"
     """No connection, or it broke before the answer was there."""
     UNAVAILABLE = "unavailable"
     """502, 503 or 504: somebody before the OAP, or the OAP itself, says so."""
-    LATE = "late"
+    TIMEOUT = "late"
     """No answer in time."""
     OTHER = "other"
     """It answered, with nothing usable; or was not asked."""
 
 
-class BackendAway(ProviderError):  # noqa: N818 - a state of the backend, named as the design names it
+class BackendUnavailableError(ProviderError):
     """Somebody cannot answer now and may later: mostly the backend, unreachable, 5xx, no GraphQL, too late."""
 
     def __init__(
-        self, what: str, remedy: str = "", reason: Reason = Reason.OAP_UNAVAILABLE, how: Away = Away.OTHER
+        self,
+        message: str,
+        hint: str = "",
+        reason: Reason = Reason.OAP_UNAVAILABLE,
+        kind: FailureKind = FailureKind.OTHER,
     ) -> None:
-        super().__init__(reason, what, remedy)
-        self.how = how
+        super().__init__(reason, message, hint)
+        self.kind = kind
 
 
-class NotYetKnown(ProviderError):  # noqa: N818 - as above
+class EntityNotFoundError(ProviderError):
     """OAP does not know an entity that is well written: a new canary takes up to a minute to appear."""
 
-    def __init__(self, what: str, remedy: str = "") -> None:
-        super().__init__(Reason.ENTITY_NOT_FOUND, what, remedy)
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(Reason.ENTITY_NOT_FOUND, message, hint)

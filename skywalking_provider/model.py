@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 
@@ -63,7 +63,7 @@ class Deadline:
         """Seconds left; never negative."""
         return max(0.0, self.at - time.monotonic())
 
-    def earlier_by(self, seconds: float) -> "Deadline":
+    def minus(self, seconds: float) -> "Deadline":
         """A deadline that leaves so many seconds for what comes after."""
         return Deadline(self.at - seconds)
 
@@ -113,39 +113,23 @@ class Entity:
 
 
 @dataclass(frozen=True, slots=True)
-class Entities:
+class EntitySet:
     """The entities of one measurement: one, or the instances that a selector found.
 
     Attributes:
-        all: At least one, all of one scope.
+        members: At least one, all of one scope.
         layers: The layers of the service.
         selector: The selector of the instances as written, for messages; empty for a single entity.
     """
 
-    all: tuple[Entity, ...]
+    members: tuple[Entity, ...]
     layers: tuple[str, ...] = ()
     selector: str = ""
 
     @property
     def scope(self) -> Scope:
         """The scope of all."""
-        return self.all[0].scope
-
-
-@dataclass(frozen=True, slots=True)
-class OapTime:
-    """An OAP's clock and zone as seen from here; `ahead` is its clock less ours."""
-
-    ahead: timedelta
-    zone: tzinfo
-
-    def at(self, ours: datetime) -> datetime:
-        """The OAP's wall clock at an instant of ours."""
-        return (ours + self.ahead).astimezone(self.zone)
-
-    def ours(self, theirs: datetime) -> datetime:
-        """The instant of ours at which the OAP's clock shows `theirs`."""
-        return theirs - self.ahead
+        return self.members[0].scope
 
 
 @dataclass(frozen=True, slots=True)

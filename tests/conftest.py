@@ -16,7 +16,7 @@ settings.load_profile("patient")
 
 
 @pytest.fixture(autouse=True)
-def _no_logging_of_the_test_before() -> Iterator[None]:
+def _reset_structlog() -> Iterator[None]:
     """A command that was tried in this process set up logging for a process of its own."""
     yield
     structlog.reset_defaults()

@@ -11,14 +11,14 @@ import jsonschema
 import pytest
 import yaml
 
+from skywalking_provider.analysis.engine import Engine
+from skywalking_provider.analysis.evaluation import open_condition_evaluator
+from skywalking_provider.block import parse_block
 from skywalking_provider.config import Config
-from skywalking_provider.engine import Engine
-from skywalking_provider.languages import open_languages
 from skywalking_provider.mock_oap import MockOap
 from skywalking_provider.mock_oap.scenario import parse_scenario
 from skywalking_provider.model import Deadline, Metric, Phase, Run
 from skywalking_provider.oap import open_backends
-from skywalking_provider.spec import parse_block
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -108,7 +108,7 @@ async def test_the_readmes_second_example_rejects_the_mocks_bad_canary_and_says_
     def noon() -> datetime:
         return datetime(2026, 11, 24, 12, 0, 20, tzinfo=UTC)
 
-    async with MockOap("bad-canary", clock=noon) as oap, open_languages() as languages:
+    async with MockOap("bad-canary", clock=noon) as oap, open_condition_evaluator() as languages:
         config = Config.model_validate({"backends": {"prod": {"url": oap.url}}})
         async with open_backends(config.backends, noon) as backends:
             measurement = await Engine(backends, languages, noon).run(asked, Run(), Deadline.after(10))

@@ -13,108 +13,112 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench.machine import about
-from bench.soak.bites import Record, harmless, rows
-from bench.soak.canaries import KINDS, leaked
-from bench.soak.ledger import Ledger
-from bench.soak.load import Load
-from bench.soak.parts import Parts, parts
-from bench.soak.steady import Growth, Sample, growths
-from bench.soak.weather import SIGNS, weather
+from bench.cpu_affinity import describe_machine
+from bench.soak.driver import LoadDriver
+from bench.soak.fault_effects import Observations, ineffective_faults, summary_rows
+from bench.soak.fault_schedule import EXPECTED_EFFECTS, run_fault_schedule
+from bench.soak.growth import Growth, ProcessSample, measure_growth
+from bench.soak.processes import SoakProcesses, start_processes
+from bench.soak.results import SoakResults
+from bench.soak.workload import METRIC_KINDS, contains_secret
 
-_CALM_END_SECONDS = 20.0
-_PATIENCE_SECONDS = 90.0
+_QUIET_END_SECONDS = 20.0
+_FINISH_TIMEOUT_SECONDS = 90.0
 _PROGRESS_SECONDS = 15.0
-_ENOUGH_SECONDS = 120.0
+_MIN_GROWTH_SECONDS = 120.0
 """A second half that is shorter says nothing about growth."""
 
 
 class Soak:
     """One soak."""
 
-    def __init__(self, parts: Parts, seconds: float, console: Console) -> None:
-        self._parts, self._seconds, self._console = parts, seconds, console
-        self._began = time.monotonic()
-        self.ledger = Ledger()
-        self.record = Record(self._elapsed)
-        self.samples: dict[str, list[Sample]] = {"service": [], "bridge": []}
+    def __init__(self, processes: SoakProcesses, seconds: float, console: Console) -> None:
+        self._processes, self._seconds, self._console = processes, seconds, console
+        self._started_at = time.monotonic()
+        self.results = SoakResults()
+        self.observations = Observations(self._elapsed)
+        self.samples: dict[str, list[ProcessSample]] = {"service": [], "bridge": []}
 
     async def run(self, rate: float) -> None:
         """Load and weather; the load ends in calm, and everything that was begun must end."""
-        load = Load(self._parts, self.ledger, self.record)
-        watching = [asyncio.create_task(self._sample()), asyncio.create_task(self._tell())]
+        load = LoadDriver(self._processes, self.results, self.observations)
+        watching = [asyncio.create_task(self._sample_processes()), asyncio.create_task(self._report_progress())]
         try:
-            async with asyncio.timeout(self._seconds + _PATIENCE_SECONDS), asyncio.TaskGroup() as group:
-                group.create_task(load.bear(rate / len(KINDS), self._seconds))
-                group.create_task(weather(self._parts, self._seconds - _CALM_END_SECONDS, self.record))
+            async with asyncio.timeout(self._seconds + _FINISH_TIMEOUT_SECONDS), asyncio.TaskGroup() as group:
+                group.create_task(load.run(rate / len(METRIC_KINDS), self._seconds))
+                group.create_task(
+                    run_fault_schedule(self._processes, self._seconds - _QUIET_END_SECONDS, self.observations)
+                )
         except TimeoutError:
-            self.ledger.breaks(f"{self.ledger.in_flight} measurements did not end")
+            self.results.record_violation(f"{self.results.in_flight} measurements did not end")
         finally:
             for task in watching:
                 if task.done():
-                    self.ledger.breaks(f"nobody looked at the processes any more: {task.exception()!r}")
+                    self.results.record_violation(f"nobody looked at the processes any more: {task.exception()!r}")
                 task.cancel()
-        if not self._parts.service.runs:
-            self.ledger.breaks("the service ended by itself")
-        if not self.ledger.calls["terminate"]:
-            self.ledger.breaks("nothing was terminated: of the runs that were aborted nothing was Running")
+        if not self._processes.service.is_running:
+            self.results.record_violation("the service ended by itself")
+        if not self.results.call_counts["terminate"]:
+            self.results.record_violation("nothing was terminated: of the runs that were aborted nothing was Running")
 
-    def grown(self) -> dict[str, list[Growth]]:
+    def check_growth(self) -> dict[str, list[Growth]]:
         """What grew in the second half; a process that was replaced in it broke a promise."""
         grown: dict[str, list[Growth]] = {}
-        if self._seconds / 2 < _ENOUGH_SECONDS:
+        if self._seconds / 2 < _MIN_GROWTH_SECONDS:
             return grown
         for name, samples in self.samples.items():
-            half = [sample for sample in samples if self._seconds / 2 + 15 < sample.at < self._seconds]
+            half = [sample for sample in samples if self._seconds / 2 + 15 < sample.elapsed_seconds < self._seconds]
             if len({sample.pid for sample in half}) != 1:
-                self.ledger.breaks(f"the {name} ended in the second half, when nobody killed it")
+                self.results.record_violation(f"the {name} ended in the second half, when nobody killed it")
                 continue
-            grown[name] = list(growths(half))
+            grown[name] = list(measure_growth(half))
             for growth in grown[name]:
-                if not growth.steady:
-                    self.ledger.breaks(f"{name}: {growth.what} grew by {growth.grows:.1f}, bound {growth.bound:.1f}")
+                if not growth.within_bound:
+                    self.results.record_violation(
+                        f"{name}: {growth.resource} grew by {growth.increase:.1f}, bound {growth.bound:.1f}"
+                    )
         return grown
 
-    def judge_the_weather(self) -> None:
+    def check_fault_effects(self) -> None:
         """A spell that hurt nobody broke a promise."""
-        for seen, missing in harmless(self.record, SIGNS):
-            self.ledger.breaks(f"the spell {seen.name!r} at {seen.began:.0f} s hurt nobody: {missing}")
+        for seen, missing in ineffective_faults(self.observations, EXPECTED_EFFECTS):
+            self.results.record_violation(f"the spell {seen.name!r} at {seen.starts_at:.0f} s hurt nobody: {missing}")
 
     def _elapsed(self) -> float:
-        return time.monotonic() - self._began
+        return time.monotonic() - self._started_at
 
-    async def _sample(self) -> None:
+    async def _sample_processes(self) -> None:
         while True:
-            for name, pid in (("service", self._parts.service.pid), ("bridge", self._parts.bridge)):
+            for name, pid in (("service", self._processes.service.pid), ("bridge", self._processes.bridge_pid)):
                 try:
                     if pid:
-                        self.record.process(name, pid)
-                        self.samples[name].append(Sample.of(pid, self._elapsed()))
+                        self.observations.record_process(name, pid)
+                        self.samples[name].append(ProcessSample.take(pid, self._elapsed()))
                 except (ProcessLookupError, FileNotFoundError):
                     continue
             await asyncio.sleep(1)
 
-    async def _tell(self) -> None:
+    async def _report_progress(self) -> None:
         while True:
             await asyncio.sleep(_PROGRESS_SECONDS)
             last = {name: samples[-1] for name, samples in self.samples.items() if samples}
             sizes = " · ".join(f"{name} {s.resident_mib:.0f} MiB {s.files} files" for name, s in last.items())
             self._console.print(
-                f"{self._elapsed():5.0f} s  {self.ledger.begun.total()} begun, "
-                f"{self.ledger.in_flight} in flight, {self.ledger.broken} promises broken"
-                f" · {sizes} · {self.record.now.name}",
+                f"{self._elapsed():5.0f} s  {self.results.start_counts.total()} begun, "
+                f"{self.results.in_flight} in flight, {self.results.violation_count} promises broken"
+                f" · {sizes} · {self.observations.current.name}",
                 highlight=False,
                 soft_wrap=True,
             )
 
 
-def tables(raw: dict[str, Any]) -> Iterator[Table]:
+def result_tables(raw: dict[str, Any]) -> Iterator[Table]:
     """What a soak gave, for the terminal."""
     ends = Table("measurements", "begun", "ended", title="What became of them", title_justify="left")
     for kind, begun in raw["begun"].items():
-        ends.add_row(kind, str(begun), _counts(raw["ended"][kind]))
+        ends.add_row(kind, str(begun), _format_counts(raw["ended"][kind]))
     yield ends
-    yield _spells(raw["weather"])
+    yield _fault_table(raw["weather"])
     calls = Table("call", "made", "longest, s", title="Calls of Argo's", title_justify="left")
     for op, made in raw["calls"].items():
         calls.add_row(op, str(made), f"{raw['longestSeconds'][op]:.2f}")
@@ -126,12 +130,12 @@ def tables(raw: dict[str, Any]) -> Iterator[Table]:
     yield grown
 
 
-def _spells(weather: list[dict[str, Any]]) -> Table:
+def _fault_table(rows: list[dict[str, Any]]) -> Table:
     table = Table(title="What each spell did", title_justify="left")
     table.add_column("weather", no_wrap=True)
     for name in ("times", "answers", "a tenth took, s", "seen"):
         table.add_column(name)
-    for row in weather:
+    for row in rows:
         seen = [f"{times} {reason}" for reason, times in row["waits"].items()]
         seen += [f"{row['lost']} lost"] if row["lost"] else []
         seen += [f"another {process}" for process in row["replaced"]]
@@ -141,38 +145,38 @@ def _spells(weather: list[dict[str, Any]]) -> Table:
     return table
 
 
-def _counts(counts: dict[str, int]) -> str:
+def _format_counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{count} {what}" for what, count in counts.items())
 
 
-async def soaked(seconds: float, rate: float, console: Console) -> dict[str, Any]:
+async def run_soak(seconds: float, rate: float, console: Console) -> dict[str, Any]:
     """A soak and what it gave."""
     with tempfile.TemporaryDirectory(prefix="soak-") as home:
         folder = Path(home)
-        async with parts(folder) as running:
+        async with start_processes(folder) as running:
             soak = Soak(running, seconds, console)
             await soak.run(rate)
-            soak.judge_the_weather()
+            soak.check_fault_effects()
         for log in ("service.log", "argo-host.log"):
-            if leaked((folder / log).read_text(errors="replace")):
-                soak.ledger.breaks(f"a secret in {log}")
-        grown = soak.grown()
-    ledger = soak.ledger
-    ended: dict[str, dict[str, int]] = {kind: {} for kind in ledger.begun}
-    for (kind, phase), count in sorted(ledger.ended.items()):
+            if contains_secret((folder / log).read_text(errors="replace")):
+                soak.results.record_violation(f"a secret in {log}")
+        grown = soak.check_growth()
+    ledger = soak.results
+    ended: dict[str, dict[str, int]] = {kind: {} for kind in ledger.start_counts}
+    for (kind, phase), count in sorted(ledger.end_counts.items()):
         ended[kind][phase] = count
     return {
-        "about": about(),
+        "about": describe_machine(),
         "seconds": seconds,
         "rate": rate,
-        "begun": dict(ledger.begun),
+        "begun": dict(ledger.start_counts),
         "ended": ended,
-        "weather": list(rows(soak.record, SIGNS)),
-        "calls": dict(ledger.calls),
-        "longestSeconds": ledger.longest,
-        "lostWithTheBridge": ledger.lost_with_the_bridge,
+        "weather": list(summary_rows(soak.observations, EXPECTED_EFFECTS)),
+        "calls": dict(ledger.call_counts),
+        "longestSeconds": ledger.longest_seconds,
+        "lostWithTheBridge": ledger.lost_with_bridge,
         "grown": {name: [asdict(one) for one in found] for name, found in grown.items()},
-        "broken": ledger.broken,
+        "broken": ledger.violation_count,
         "examples": ledger.examples,
     }
 
@@ -185,8 +189,8 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="where what it gave goes")
     wanted = parser.parse_args()
     console = Console()
-    raw = asyncio.run(soaked(wanted.minutes * 60, wanted.rate, console))
-    for table in tables(raw):
+    raw = asyncio.run(run_soak(wanted.minutes * 60, wanted.rate, console))
+    for table in result_tables(raw):
         console.print(table)
     if wanted.json:
         wanted.json.parent.mkdir(parents=True, exist_ok=True)

@@ -54,7 +54,7 @@ def bridge_command(
             for bridge in bridges:
                 _copy(bridge.path, all_to / bridge.path.relative_to(folder))
         if to is not None:
-            bridges = [_of_this_machine(bridges, folder)]
+            bridges = [_select_for_this_machine(bridges, folder)]
             _copy(bridges[0].path, to)
     except OSError as error:
         typer.echo(f"skywalking-provider bridge: {error}", err=True)
@@ -69,7 +69,7 @@ def _bridges(folder: Path) -> Iterator[_Bridge]:
         yield _Bridge(path, version, built_for)
 
 
-def _of_this_machine(bridges: list[_Bridge], folder: Path) -> _Bridge:
+def _select_for_this_machine(bridges: list[_Bridge], folder: Path) -> _Bridge:
     machine = platform.machine()
     wanted = (__version__, f"{platform.system().lower()}-{_GO_ARCHITECTURES.get(machine, machine)}")
     for bridge in bridges:

@@ -13,18 +13,24 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from skywalking_provider.check.arguments import check_names, given_by
-from skywalking_provider.check.measuring import Checked, measure
-from skywalking_provider.check.objects import object_of
-from skywalking_provider.check.outcome import WRONG, code_of, worst
-from skywalking_provider.check.questions import Question, Skipped, questions_of
-from skywalking_provider.check.recording import open_recorded
-from skywalking_provider.check.template import Template, TemplateError, templates_of
-from skywalking_provider.check.text import LABEL, heading, sections_of, skipped_line, summary
+from skywalking_provider.analysis.evaluation import open_condition_evaluator
 from skywalking_provider.config import BackendConfig, ConfigError, load_config
-from skywalking_provider.languages import open_languages
-from skywalking_provider.oap.credentials import mask_of
-from skywalking_provider.oap.mask import inside
+from skywalking_provider.oap.transport.credentials import redactor_for
+from skywalking_provider.support.redaction import redact_json
+from skywalking_provider.tools.check.json_report import build_check_json
+from skywalking_provider.tools.check.outcome import ERROR, exit_code, worst_exit_code
+from skywalking_provider.tools.check.recording import open_recording_backends
+from skywalking_provider.tools.check.runner import CheckResult, measure
+from skywalking_provider.tools.check.selection import MetricToCheck, SkippedMetric, select_metrics
+from skywalking_provider.tools.check.template import Template, TemplateError, parse_templates
+from skywalking_provider.tools.check.template_args import check_names, parse_arg_flags
+from skywalking_provider.tools.check.text_report import (
+    LABEL_WIDTH,
+    build_sections,
+    format_heading,
+    format_skipped,
+    format_summary,
+)
 
 _WIDTH = 100  # of a chart where there is no terminal
 _ADDRESS = "default"
@@ -32,7 +38,7 @@ _CONTROLS = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), "\ufffd")  # rich 
 _CONTROLS_IN_JSON = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}  # those that JSON itself does not escape
 
 
-class Output(StrEnum):
+class CheckOutput(StrEnum):
     """How the metrics are shown."""
 
     HUMAN = "human"
@@ -63,7 +69,7 @@ def check_command(
         str | None,
         typer.Option("--namespace", "-n", help="Whose run asks; by default the template's, else default."),
     ] = None,
-    output: Annotated[Output, typer.Option("--output", "-o", help="wide: with raw answers.")] = Output.HUMAN,
+    output: Annotated[CheckOutput, typer.Option("--output", "-o", help="wide: with raw answers.")] = CheckOutput.HUMAN,
     plugin_name: Annotated[
         str, typer.Option(metavar="NAME", help="The plugin's name in Argo's configuration.")
     ] = "skywalking/metrics",
@@ -81,38 +87,38 @@ def check_command(
     if address and source is not None and source.name == "COMMANDLINE":
         raise typer.BadParameter("cannot go with --config; write one of them", param_hint="--address")
     try:
-        given = given_by(arguments or ())
-        templates = _templates(list(dict.fromkeys(filenames)))
+        given = parse_arg_flags(arguments or ())
+        templates = _read_templates(list(dict.fromkeys(filenames)))
         check_names(given, templates)
-        questions, skipped = questions_of(templates, given, metrics or (), plugin_name)
-        backends = _backends(config, address) if questions else {}
+        questions, skipped = select_metrics(templates, given, metrics or (), plugin_name)
+        backends = _load_backends(config, address) if questions else {}
     except (TemplateError, ConfigError) as error:
         for line in str(error).splitlines():
             typer.echo(f"skywalking-provider: {line}", err=True)
-        raise typer.Exit(WRONG) from error
+        raise typer.Exit(ERROR) from error
     checked = asyncio.run(_measure(questions, backends, namespace, any_name=address is not None))
-    mask = mask_of(backends.values())
-    if output is Output.JSON:
+    mask = redactor_for(backends.values())
+    if output is CheckOutput.JSON:
         for one in skipped:
-            typer.echo(f"{one.template.place}: {skipped_line(one).plain.removeprefix('- ')}", err=True)
-        text = json.dumps(inside([object_of(one) for one in checked], mask), indent=2, ensure_ascii=False)
+            typer.echo(f"{one.template.location}: {format_skipped(one).plain.removeprefix('- ')}", err=True)
+        text = json.dumps(redact_json([build_check_json(one) for one in checked], mask), indent=2, ensure_ascii=False)
         typer.echo(text.translate(_CONTROLS_IN_JSON))
     else:
-        _show(templates, checked, skipped, mask, wide=output is Output.WIDE)
+        _show(templates, checked, skipped, mask, wide=output is CheckOutput.WIDE)
     if not checked:
         typer.echo(f"skywalking-provider: no metric of the plugin {plugin_name} to measure", err=True)
-        raise typer.Exit(WRONG)
-    raise typer.Exit(worst(code_of(one) for one in checked))
+        raise typer.Exit(ERROR)
+    raise typer.Exit(worst_exit_code(exit_code(one) for one in checked))
 
 
-def _templates(files: list[str]) -> list[Template]:
+def _read_templates(files: list[str]) -> list[Template]:
     """The templates of all files, or all that is wrong with them."""
     templates: list[Template] = []
     wrong: list[str] = []
     for file in files:
         try:
             text = (sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()).decode()
-            templates += templates_of(text, "stdin" if file == "-" else file)
+            templates += parse_templates(text, "stdin" if file == "-" else file)
         except OSError as error:
             wrong.append(f"{file}: cannot be read ({error.strerror})")
         except UnicodeDecodeError:
@@ -124,7 +130,7 @@ def _templates(files: list[str]) -> list[Template]:
     return templates
 
 
-def _backends(config: Path | None, address: str | None) -> dict[str, BackendConfig]:
+def _load_backends(config: Path | None, address: str | None) -> dict[str, BackendConfig]:
     if address is None:
         try:
             return load_config(config, {}).backends
@@ -136,30 +142,33 @@ def _backends(config: Path | None, address: str | None) -> dict[str, BackendConf
 
 
 async def _measure(
-    questions: Sequence[Question], backends: dict[str, BackendConfig], namespace: str | None, *, any_name: bool
-) -> list[Checked]:
+    targets: Sequence[MetricToCheck], backends: dict[str, BackendConfig], namespace: str | None, *, any_name: bool
+) -> list[CheckResult]:
     """One after another: each is shown with the time that it took."""
-    if not questions:
+    if not targets:
         return []
-    async with open_languages() as languages, open_recorded(backends, any_name=any_name) as recorded:
-        return [await measure(question, recorded, languages, namespace=namespace) for question in questions]
+    async with (
+        open_condition_evaluator() as languages,
+        open_recording_backends(backends, any_name=any_name) as recorded,
+    ):
+        return [await measure(question, recorded, languages, namespace=namespace) for question in targets]
 
 
 def _show(
     templates: Sequence[Template],
-    checked: Sequence[Checked],
-    skipped: Sequence[Skipped],
-    mask: Callable[[str], str],
+    check_results: Sequence[CheckResult],
+    skipped: Sequence[SkippedMetric],
+    redact: Callable[[str], str],
     *,
     wide: bool,
 ) -> None:
     def show(*lines: Text) -> None:
-        _print(console, mask, *lines)
+        _print(console, redact, *lines)
 
     console = Console(highlight=False, soft_wrap=True)
-    width = (console.width if console.is_terminal else _WIDTH) - LABEL
+    width = (console.width if console.is_terminal else _WIDTH) - LABEL_WIDTH
     for template in templates:
-        ours = [one for one in checked if one.question.template is template]
+        ours = [one for one in check_results if one.target.template is template]
         others = [one for one in skipped if one.template is template]
         if not ours and not others:
             continue
@@ -168,29 +177,29 @@ def _show(
         )
         show(title)
         for one in ours:
-            show(Text(), heading(one))
-            for label, lines in sections_of(one, width, wide=wide):
+            show(Text(), format_heading(one))
+            for label, lines in build_sections(one, width, wide=wide):
                 for line in lines:
-                    line.plain = mask(line.plain)  # before a terminal's width parts it
-                show(*_section(console, label, lines, width))
+                    line.plain = redact(line.plain)  # before a terminal's width parts it
+                show(*_wrap_section(console, label, lines, width))
         if others:
-            show(Text(), *map(skipped_line, others))
+            show(Text(), *map(format_skipped, others))
         show(Text())
-    show(summary(checked, skipped))
+    show(format_summary(check_results, skipped))
 
 
-def _section(console: Console, label: str, lines: Sequence[Text], width: int) -> Iterator[Text]:
+def _wrap_section(console: Console, label: str, lines: Sequence[Text], width: int) -> Iterator[Text]:
     """At a terminal long lines go on below, elsewhere they stay whole: for grep."""
     left = f"  {label}"
     for line in lines:
         for piece in line.wrap(console, width) if console.is_terminal and len(line) > width else [line]:
             piece.rstrip()
-            yield Text().append(left.ljust(LABEL), style="dim").append_text(piece)
+            yield Text().append(left.ljust(LABEL_WIDTH), style="dim").append_text(piece)
             left = ""
 
 
-def _print(console: Console, mask: Callable[[str], str], *lines: Text) -> None:
+def _print(console: Console, redact: Callable[[str], str], *lines: Text) -> None:
     """Nothing that an OAP or a template says moves the cursor, and no credentials that an OAP repeats are shown."""
     for line in lines:
-        line.plain = mask(line.plain.translate(_CONTROLS))
+        line.plain = redact(line.plain.translate(_CONTROLS))
         console.print(line)

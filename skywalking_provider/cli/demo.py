@@ -30,19 +30,19 @@ def demo_command(
 async def _demo(bridge: Path, argo_host: Path) -> int:
     from rich.console import Console  # noqa: PLC0415 - slow to import, and only this command needs them
 
-    from skywalking_provider.demo.host import HostError  # noqa: PLC0415
-    from skywalking_provider.demo.story import Programs, condition, play  # noqa: PLC0415
-    from skywalking_provider.demo.view import View  # noqa: PLC0415
+    from skywalking_provider.tools.demo.argo_host import HostError  # noqa: PLC0415
+    from skywalking_provider.tools.demo.runner import Programs, run_canary, success_condition  # noqa: PLC0415
+    from skywalking_provider.tools.demo.view import DemoView  # noqa: PLC0415
 
     console = Console()
     console.print("Argo's plugin client → skywalking-bridge → skywalking-provider → mock OAP 10.1.0", style="bold")
     outcomes = []
-    with tempfile.TemporaryDirectory(prefix="swp-demo-") as folder, View(console, condition()) as view:
+    with tempfile.TemporaryDirectory(prefix="swp-demo-") as folder, DemoView(console, success_condition()) as view:
         for title, scenario in (("healthy canary", "healthy-canary"), ("bad canary", "slow-canary")):
             place = Path(folder, scenario)
             place.mkdir()
             try:
-                canary = await play(title, scenario, Programs(bridge, argo_host), place, view.show)
+                canary = await run_canary(title, scenario, Programs(bridge, argo_host), place, view.show)
             except HostError as error:
                 console.print(f"{title}: {error}", style="red")
                 return 1

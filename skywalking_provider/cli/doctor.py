@@ -13,16 +13,16 @@ import typer
 from rich.console import Console
 
 from skywalking_provider.config import Config, ConfigError, load_config
-from skywalking_provider.doctor.backend import backend
-from skywalking_provider.doctor.bridge import bridge
-from skywalking_provider.doctor.configuration import configuration
-from skywalking_provider.doctor.findings import USAGE, Section, code_of, problem
-from skywalking_provider.doctor.report import lines_of, object_of
-from skywalking_provider.doctor.service import Certificates, service, unasked
-from skywalking_provider.oap.credentials import mask_of
+from skywalking_provider.oap.transport.credentials import redactor_for
+from skywalking_provider.tools.doctor.check_backend import check_backend
+from skywalking_provider.tools.doctor.check_bridge import check_bridge
+from skywalking_provider.tools.doctor.check_config import check_config
+from skywalking_provider.tools.doctor.check_service import Certificates, check_service, skipped_section
+from skywalking_provider.tools.doctor.findings import USAGE, Section, doctor_exit_code, problem
+from skywalking_provider.tools.doctor.report import build_doctor_json, format_sections
 
 
-class Output(StrEnum):
+class DoctorOutput(StrEnum):
     """How the findings are shown."""
 
     TEXT = "text"
@@ -49,7 +49,7 @@ def doctor_command(
     tls_server_name: Annotated[str | None, typer.Option(help="As the bridge's --tls-server-name.")] = None,
     bridge_path: Annotated[Path | None, typer.Option("--bridge", help="Binary of the bridge to look at.")] = None,
     skip: Annotated[list[Area] | None, typer.Option(help="What not to look at; may be repeated.")] = None,
-    output: Annotated[Output, typer.Option("--output", "-o", help="How to show it.")] = Output.TEXT,
+    output: Annotated[DoctorOutput, typer.Option("--output", "-o", help="How to show it.")] = DoctorOutput.TEXT,
 ) -> None:
     """Look at everything between a controller and its OAPs, and say what to do about what is wrong.
 
@@ -72,38 +72,38 @@ def doctor_command(
         wrong = problem(str(error), "mend the configuration; nothing else was looked at")
         _show([Section("configuration", source, (wrong,))], output)
         raise typer.Exit(USAGE) from error
-    looks = _looks(loaded, address, certificates, bridge_path, skip or [])
-    sections = [configuration(loaded, source), *asyncio.run(_all(looks))]
+    looks = _section_checks(loaded, address, certificates, bridge_path, skip or [])
+    sections = [check_config(loaded, source), *asyncio.run(_run_all(looks))]
     if loaded.listen and loaded.tls and not address and Area.SERVICE not in (skip or []):
-        sections.insert(1, unasked(loaded.listen))
-    mask = mask_of(loaded.backends.values())
-    sections = [section.masked(mask) for section in sections]
+        sections.insert(1, skipped_section(loaded.listen))
+    mask = redactor_for(loaded.backends.values())
+    sections = [section.redacted(mask) for section in sections]
     _show(sections, output)
-    raise typer.Exit(code_of(sections))
+    raise typer.Exit(doctor_exit_code(sections))
 
 
-def _looks(
+def _section_checks(
     config: Config, address: str | None, certificates: Certificates | None, bridge_path: Path | None, skip: list[Area]
 ) -> list[Coroutine[Any, Any, Section]]:
     looks: list[Coroutine[Any, Any, Section]] = []
     listens = address or (config.listen if config.tls is None else None)
     if Area.SERVICE not in skip and (address or config.socket or listens):
-        looks.append(service(None if address else config.socket, listens, certificates))
+        looks.append(check_service(None if address else config.socket, listens, certificates))
     if bridge_path:
-        looks.append(bridge(bridge_path))
+        looks.append(check_bridge(bridge_path))
     if Area.BACKENDS not in skip:
-        looks += [backend(name, one) for name, one in config.backends.items()]
+        looks += [check_backend(name, one) for name, one in config.backends.items()]
     return looks
 
 
-async def _all(looks: list[Coroutine[Any, Any, Section]]) -> list[Section]:
-    return await asyncio.gather(*looks)
+async def _run_all(checks: list[Coroutine[Any, Any, Section]]) -> list[Section]:
+    return await asyncio.gather(*checks)
 
 
-def _show(sections: list[Section], output: Output) -> None:
-    if output is Output.JSON:
-        typer.echo(json.dumps(object_of(sections), indent=2, ensure_ascii=False))
+def _show(sections: list[Section], output: DoctorOutput) -> None:
+    if output is DoctorOutput.JSON:
+        typer.echo(json.dumps(build_doctor_json(sections), indent=2, ensure_ascii=False))
         return
     console = Console(highlight=False, soft_wrap=True)
-    for line in lines_of(sections):
+    for line in format_sections(sections):
         console.print(line)

@@ -13,8 +13,9 @@ from typing import Annotated, BinaryIO
 import structlog
 import typer
 
-from skywalking_provider.conditions import Conditions, Judged, jsontext, open_conditions
+from skywalking_provider.conditions import ConditionLanguage, Evaluation, open_expr_evaluator
 from skywalking_provider.model import Phase
+from skywalking_provider.support import go_json
 
 # The service's own limits end an evaluation long before; this is for a machine that does not get to it.
 _SECONDS = 10.0
@@ -27,7 +28,7 @@ _COLOURS = {
 }
 
 
-class Output(StrEnum):
+class EvalOutput(StrEnum):
     """How one evaluation is shown."""
 
     HUMAN = "human"
@@ -46,7 +47,7 @@ def eval_command(
     success: Annotated[str, typer.Option("--success", "-s", help="The successCondition.")] = "",
     failure: Annotated[str, typer.Option("--failure", "-x", help="The failureCondition.")] = "",
     filename: Annotated[str, typer.Option("--filename", "-f", help="File with the result in JSON; - is stdin.")] = "-",
-    output: Annotated[Output, typer.Option("--output", "-o", help="For a person, or JSON.")] = Output.HUMAN,
+    output: Annotated[EvalOutput, typer.Option("--output", "-o", help="For a person, or JSON.")] = EvalOutput.HUMAN,
     jsonl: Annotated[
         bool,
         typer.Option(
@@ -68,7 +69,7 @@ def eval_command(
             asyncio.run(_stream(file))
             return
         case = _Case(success, failure, file.read())
-    raise typer.Exit(asyncio.run(_one(case, output)))
+    raise typer.Exit(asyncio.run(_evaluate_case(case, output)))
 
 
 def _open(filename: str) -> AbstractContextManager[BinaryIO]:
@@ -78,26 +79,26 @@ def _open(filename: str) -> AbstractContextManager[BinaryIO]:
         raise typer.BadParameter(f"{filename}: {error.strerror}", param_hint="--filename") from error
 
 
-async def _one(case: _Case, output: Output) -> int:
-    async with open_conditions() as conditions:
+async def _evaluate_case(case: _Case, output: EvalOutput) -> int:
+    async with open_expr_evaluator() as conditions:
         judged = await conditions.evaluate(case.success, case.failure, case.result, timeout=_SECONDS)
-        if output is Output.JSON:
+        if output is EvalOutput.JSON:
             _write({"phase": judged.phase, "message": judged.message, "value": judged.value})
         else:
             await _show(conditions, case, judged)
     return _EXIT_CODES[judged.phase]
 
 
-async def _show(conditions: Conditions, case: _Case, judged: Judged) -> None:
-    typer.echo("phase             " + typer.style(judged.phase, fg=_COLOURS[judged.phase], bold=True))
-    if judged.message:
-        typer.echo(f"message           {judged.message}")
+async def _show(evaluator: ConditionLanguage, case: _Case, evaluation: Evaluation) -> None:
+    typer.echo("phase             " + typer.style(evaluation.phase, fg=_COLOURS[evaluation.phase], bold=True))
+    if evaluation.message:
+        typer.echo(f"message           {evaluation.message}")
     for name, success, failure in (("successCondition", case.success, ""), ("failureCondition", "", case.failure)):
         if not (condition := success or failure):
             continue
-        alone = await conditions.evaluate(success, failure, case.result, timeout=_SECONDS)
+        alone = await evaluator.evaluate(success, failure, case.result, timeout=_SECONDS)
         if alone.phase is Phase.ERROR:
-            mistake = await conditions.check(condition, sample=case.result, timeout=_SECONDS)
+            mistake = await evaluator.check(condition, sample=case.result, timeout=_SECONDS)
             if mistake and mistake.snippet:
                 typer.echo(
                     f"{name}  line {mistake.line}, column {mistake.column}: {mistake.message}\n{mistake.snippet}"
@@ -105,18 +106,18 @@ async def _show(conditions: Conditions, case: _Case, judged: Judged) -> None:
             continue
         holds = (alone.phase is Phase.SUCCESSFUL) == bool(success)
         typer.echo(f"{name}  {'holds' if holds else 'does not hold'}: {condition}")
-    if judged.value:
-        typer.echo(f"value             {judged.value}")
+    if evaluation.value:
+        typer.echo(f"value             {evaluation.value}")
 
 
 async def _stream(lines: Iterable[bytes]) -> None:
     """Answer each line when it comes, so that another program can hold a conversation."""
-    async with open_conditions() as conditions:
+    async with open_expr_evaluator() as conditions:
         for number, line in enumerate(lines, 1):
             try:
                 case = _parse(line)
             except ValueError as error:
-                judged = Judged(Phase.ERROR, f"line {number}: {error}")
+                judged = Evaluation(Phase.ERROR, f"line {number}: {error}")
             else:
                 judged = await conditions.evaluate(case.success, case.failure, case.result, timeout=_SECONDS)
             _write({"phase": judged.phase, "message": judged.message})
@@ -129,7 +130,7 @@ def _parse(line: bytes) -> _Case:
         ValueError: It is not what is asked for.
     """
     try:
-        read = jsontext.load(line.strip())
+        read = go_json.load(line.strip())
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON: {error.msg} at column {error.colno}") from error
     except ValueError as error:
@@ -138,7 +139,7 @@ def _parse(line: bytes) -> _Case:
         raise ValueError('not an object with "success", "failure" and "result"')
     if "result" not in read:
         raise ValueError('"result" is missing; write null for a result without data')
-    return _Case(_text(read, "success"), _text(read, "failure"), jsontext.dump(read["result"]))
+    return _Case(_text(read, "success"), _text(read, "failure"), go_json.dump(read["result"]))
 
 
 def _text(line: dict[object, object], key: str) -> str:
@@ -151,6 +152,6 @@ def _text(line: dict[object, object], key: str) -> str:
             raise ValueError(f'"{key}" is {json.dumps(other)[:40]}, not a text')
 
 
-def _write(answer: dict[str, str]) -> None:
-    sys.stdout.write(json.dumps(answer) + "\n")
+def _write(response: dict[str, str]) -> None:
+    sys.stdout.write(json.dumps(response) + "\n")
     sys.stdout.flush()

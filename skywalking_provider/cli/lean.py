@@ -8,12 +8,12 @@ import sys
 from typing import Any
 
 _modules: dict[str, Any] = sys.modules
-_hidden = "rich" not in _modules
-if _hidden:
+_rich_blocked = "rich" not in _modules
+if _rich_blocked:
     _modules["rich"] = None  # Python's way to say that there is none: import raises ModuleNotFoundError
 
 try:
     import structlog  # noqa: F401
 finally:
-    if _hidden:
+    if _rich_blocked:
         del _modules["rich"]

@@ -10,19 +10,25 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
-from skywalking_provider.migrate import Migration, MigrationError, migrate
-from skywalking_provider.migrate.report import Line, Tone, configuration, diff, meaning
+from skywalking_provider.tools.migrate import Migration, MigrationError, migrate
+from skywalking_provider.tools.migrate.report import (
+    Line,
+    LineStyle,
+    behaviour_changes,
+    build_backend_snippet,
+    diff,
+)
 
-_STYLES: dict[Tone, dict[str, Any]] = {
-    Tone.PLAIN: {},
-    Tone.TITLE: {"bold": True},
-    Tone.ADDED: {"fg": typer.colors.GREEN},
-    Tone.REMOVED: {"fg": typer.colors.RED},
-    Tone.PLACE: {"fg": typer.colors.CYAN},
-    Tone.ACT: {"fg": typer.colors.YELLOW},
+_STYLES: dict[LineStyle, dict[str, Any]] = {
+    LineStyle.PLAIN: {},
+    LineStyle.TITLE: {"bold": True},
+    LineStyle.ADDED: {"fg": typer.colors.GREEN},
+    LineStyle.REMOVED: {"fg": typer.colors.RED},
+    LineStyle.HUNK: {"fg": typer.colors.CYAN},
+    LineStyle.ACTION_REQUIRED: {"fg": typer.colors.YELLOW},
 }
-_WIDEST = 120
-_WRONG = 2
+_MAX_WIDTH = 120
+_USAGE_ERROR = 2
 
 
 class Target(StrEnum):
@@ -32,7 +38,7 @@ class Target(StrEnum):
     EXPRESSION = "expression"
 
 
-class Output(StrEnum):
+class MigrateOutput(StrEnum):
     """What is written to standard output."""
 
     DIFF = "diff"
@@ -48,7 +54,9 @@ def migrate_command(
         Target, typer.Option(help="Keep queries, or write those as expressions that mean the same (OAP 9.5+).")
     ] = Target.QUERY,
     write: Annotated[bool, typer.Option("--write", "-w", help="Write the files back in place.")] = False,
-    output: Annotated[Output, typer.Option("--output", "-o", help="A diff, or the whole result.")] = Output.DIFF,
+    output: Annotated[
+        MigrateOutput, typer.Option("--output", "-o", help="A diff, or the whole result.")
+    ] = MigrateOutput.DIFF,
     plugin_name: Annotated[
         str, typer.Option(metavar="NAME", help="The plugin's name in Argo's configuration.")
     ] = "skywalking/metrics",
@@ -61,31 +69,31 @@ def migrate_command(
     """
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[\w.-]+", plugin_name):
         raise typer.BadParameter(f"{plugin_name!r} is no name that Argo takes, such as skywalking/metrics")
-    if write and ("-" in filenames or output is Output.YAML):
+    if write and ("-" in filenames or output is MigrateOutput.YAML):
         raise typer.BadParameter("cannot go with -f - or -o yaml, which write to standard output", param_hint="--write")
-    files = _migrated(list(dict.fromkeys(filenames)), plugin_name, expressions=to is Target.EXPRESSION)
+    files = _migrate_files(list(dict.fromkeys(filenames)), plugin_name, expressions=to is Target.EXPRESSION)
     if write:
         _write(files)
-    elif output is Output.YAML:
+    elif output is MigrateOutput.YAML:
         _print_yaml(files)
     else:
-        _show(sys.stdout, (line for name, migration in files for line in diff(_shown(name), migration)))
-    _explain(files, written=write, diffed=output is Output.DIFF and not write)
+        _show(sys.stdout, (line for name, migration in files for line in diff(_display_name(name), migration)))
+    _explain(files, files_written=write, diff_shown=output is MigrateOutput.DIFF and not write)
 
 
-def _migrated(names: list[str], plugin: str, *, expressions: bool) -> list[tuple[str, Migration]]:
+def _migrate_files(names: list[str], plugin: str, *, expressions: bool) -> list[tuple[str, Migration]]:
     """All files, or the end with every file's first mistake."""
     files, wrong = [], False
     for name in names:
         try:
             files.append((name, migrate(_read(name), plugin, expressions=expressions)))
         except MigrationError as error:
-            typer.echo(f"{_shown(name)}:{error.line}: {error.what}", err=True)
+            typer.echo(f"{_display_name(name)}:{error.line}: {error.message}", err=True)
             wrong = True
     if wrong:
         if len(names) > 1:
             typer.echo("skywalking-provider: nothing was migrated; mend the above first", err=True)
-        raise typer.Exit(_WRONG)
+        raise typer.Exit(_USAGE_ERROR)
     return files
 
 
@@ -109,7 +117,7 @@ def _write(files: Iterable[tuple[str, Migration]]) -> None:
             Path(name).write_bytes(migration.after.encode())
         except OSError as error:
             typer.echo(f"{name}: cannot be written ({error.strerror})", err=True)
-            raise typer.Exit(_WRONG) from error
+            raise typer.Exit(_USAGE_ERROR) from error
 
 
 def _print_yaml(files: list[tuple[str, Migration]]) -> None:
@@ -126,32 +134,32 @@ def _print_yaml(files: list[tuple[str, Migration]]) -> None:
     sys.stdout.flush()
 
 
-def _explain(files: list[tuple[str, Migration]], *, written: bool, diffed: bool) -> None:
+def _explain(files: list[tuple[str, Migration]], *, files_written: bool, diff_shown: bool) -> None:
     terminal = sys.stderr.isatty()
-    width = min(_WIDEST, os.get_terminal_size(sys.stderr.fileno()).columns) if terminal else 0
-    shown = [(_shown(name), migration) for name, migration in files]
-    done = [line for name, migration in shown for line in _done(name, migration, written=written)]
-    paragraphs = [one for one in (done, *meaning(shown, width), list(configuration(shown))) if one]
-    begun = terminal and diffed and any(migration.after != migration.before for _, migration in files)
+    width = min(_MAX_WIDTH, os.get_terminal_size(sys.stderr.fileno()).columns) if terminal else 0
+    shown = [(_display_name(name), migration) for name, migration in files]
+    done = [line for name, migration in shown for line in _summary_lines(name, migration, files_written=files_written)]
+    paragraphs = [one for one in (done, *behaviour_changes(shown, width), list(build_backend_snippet(shown))) if one]
+    begun = terminal and diff_shown and any(migration.after != migration.before for _, migration in files)
     for paragraph in paragraphs:
         _show(sys.stderr, [Line(""), *paragraph] if begun else paragraph)
         begun = True
 
 
-def _done(name: str, migration: Migration, *, written: bool) -> list[Line]:
+def _summary_lines(name: str, migration: Migration, *, files_written: bool) -> list[Line]:
     changed = sum(metric.changed for metric in migration.metrics)
     if not changed:
         return [Line(f"{name}: nothing to migrate")]
-    return [Line(f"{name}: {changed} {'metric' if changed == 1 else 'metrics'} rewritten")] if written else []
+    return [Line(f"{name}: {changed} {'metric' if changed == 1 else 'metrics'} rewritten")] if files_written else []
 
 
 def _show(stream: TextIO, lines: Iterable[Line]) -> None:
     coloured = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     for line in lines:
-        style = _STYLES[line.tone] if coloured and line.text else {}
+        style = _STYLES[line.style] if coloured and line.text else {}
         print(typer.style(line.text, **style) if style else line.text, file=stream)
     stream.flush()
 
 
-def _shown(name: str) -> str:
+def _display_name(name: str) -> str:
     return "stdin" if name == "-" else name

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from skywalking_provider.mock_oap import Fault, FaultError, FaultKind, MockOap, shipped_scenarios
-from skywalking_provider.mock_oap.dialect import DIALECTS
+from skywalking_provider.mock_oap.versions import OAP_VERSIONS
 
 
 def mock_oap_command(
@@ -18,7 +18,7 @@ def mock_oap_command(
         str, typer.Option(metavar="NAME|FILE", help=f"A YAML file, or one of {', '.join(shipped_scenarios())}.")
     ] = "healthy-canary",
     oap_version: Annotated[
-        str, typer.Option(metavar="VERSION", help=f"Answer as this OAP does: {', '.join(DIALECTS)}.")
+        str, typer.Option(metavar="VERSION", help=f"Answer as this OAP does: {', '.join(OAP_VERSIONS)}.")
     ] = "10.1.0",
     timezone: Annotated[
         str, typer.Option(metavar="ZONE", help="The OAP's zone: +0800, -0330 or an IANA name.")

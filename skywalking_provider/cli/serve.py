@@ -51,7 +51,7 @@ def serve_command(
     try:
         effective = load_config(config, flags)
         if print_config:
-            typer.echo(effective.shown(), nl=False)
+            typer.echo(effective.to_yaml_redacted(), nl=False)
             return
         _serve(effective)
     except ConfigError as error:
@@ -62,11 +62,11 @@ def serve_command(
 def _serve(config: Config) -> None:
     import uvloop  # noqa: PLC0415 - only here: whoever only asks needs no quicker loop
 
-    from skywalking_provider.oap.credentials import mask_of  # noqa: PLC0415 - as below
+    from skywalking_provider.oap.transport.credentials import redactor_for  # noqa: PLC0415 - as below
+    from skywalking_provider.server.instrumentation import select_log_processors  # noqa: PLC0415
+    from skywalking_provider.server.lifecycle import serve  # noqa: PLC0415
     from skywalking_provider.server.logging import configure_logging  # noqa: PLC0415 - grpc is slow to import
-    from skywalking_provider.server.serve import serve  # noqa: PLC0415
-    from skywalking_provider.server.watching import log_processors  # noqa: PLC0415
 
-    configure_logging(config.log, mask_of(config.backends.values()), log_processors())
+    configure_logging(config.log, redactor_for(config.backends.values()), select_log_processors())
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(config))

@@ -8,21 +8,21 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from skywalking_provider.conditions.interface import Conditions, Judged, Mistake
+from skywalking_provider.conditions.base import ConditionLanguage, ConditionProblem, Evaluation
 from skywalking_provider.conditions.limits import Limits
 from skywalking_provider.model import Phase
 
 if TYPE_CHECKING:
-    from skywalking_provider.conditions.expr import ExprConditions
+    from skywalking_provider.conditions.expr.evaluator import ExprLanguage
 
-__all__ = ["Conditions", "Judged", "Limits", "Mistake", "open_conditions"]
+__all__ = ["ConditionLanguage", "ConditionProblem", "Evaluation", "Limits", "open_expr_evaluator"]
 
 # The very first answer includes the guest's start.
-_WARM_SECONDS = 30.0
+_START_TIMEOUT_SECONDS = 30.0
 
 
 @asynccontextmanager
-async def open_conditions(limits: Limits | None = None) -> AsyncIterator["ExprConditions"]:
+async def open_expr_evaluator(limits: Limits | None = None) -> AsyncIterator["ExprLanguage"]:
     """Argo's language for as long as the context lasts, loaded and warm when the context begins.
 
     Raises:
@@ -30,12 +30,12 @@ async def open_conditions(limits: Limits | None = None) -> AsyncIterator["ExprCo
         RuntimeError: It does not start.
     """
     # Not above: a worker of CEL imports this package too, and has no use for wasmtime.
-    from skywalking_provider.conditions.expr import ExprConditions  # noqa: PLC0415
+    from skywalking_provider.conditions.expr.evaluator import ExprLanguage  # noqa: PLC0415
 
     # In a thread: where it must be compiled first, this takes seconds, and health has to answer meanwhile.
-    conditions = await asyncio.to_thread(ExprConditions, limits)
+    conditions = await asyncio.to_thread(ExprLanguage, limits)
     try:
-        started = await conditions.value(b"0", timeout=_WARM_SECONDS)
+        started = await conditions.encode_value(b"0", timeout=_START_TIMEOUT_SECONDS)
         if started.phase is not Phase.SUCCESSFUL:
             raise RuntimeError(f"the condition language does not start: {started.message}")
         yield conditions

@@ -24,64 +24,64 @@ class Limits:
     memory_bytes: int = 64 << 20
 
 
-class Cause(Enum):
+class StopReason(Enum):
     """Why an evaluation has no answer."""
 
     TIME = auto()
     MEMORY = auto()
     DEPTH = auto()
-    WAITED = auto()
+    QUEUE_TIMEOUT = auto()
     CLOSED = auto()
-    BROKEN = auto()
+    UNAVAILABLE = auto()
 
     @property
-    def unanswered(self) -> bool:
+    def not_evaluated(self) -> bool:
         """Whether it says nothing about the condition: nobody got to it."""
-        return self in (Cause.WAITED, Cause.CLOSED, Cause.BROKEN)
+        return self in (StopReason.QUEUE_TIMEOUT, StopReason.CLOSED, StopReason.UNAVAILABLE)
 
 
 class StoppedError(Exception):
     """An evaluation ended without an answer. `detail` is for the log where the cause is BROKEN."""
 
-    def __init__(self, cause: Cause, detail: str = "") -> None:
-        super().__init__(f"{cause.name.lower()} {detail}".rstrip())
-        self.cause = cause
+    def __init__(self, reason: StopReason, detail: str = "") -> None:
+        super().__init__(f"{reason.name.lower()} {detail}".rstrip())
+        self.reason = reason
         self.detail = detail
 
 
-def stopped(cause: Cause, limits: Limits, *, size: int, timeout: float) -> str:
+def describe_stop(reason: StopReason, limits: Limits, *, size: int, timeout: float) -> str:
     """Say why there is no answer: the limit, its value, the remedy. `size` is the result's, in bytes."""
     on = f"(the result has {size:,} bytes)"
-    match cause:
-        case Cause.TIME:
+    match reason:
+        case StopReason.TIME:
             return (
                 f"stopped at the limit of {limits.seconds:g} s {on}: all, any, exists and map multiply; "
                 "ask for less in the condition, or read fewer buckets"
             )
-        case Cause.MEMORY:
+        case StopReason.MEMORY:
             return (
                 f"stopped at the limit of {limits.memory_bytes >> 20} MiB of memory {on}: "
                 "do not build lists or texts in a condition, or read fewer buckets"
             )
-        case Cause.DEPTH:
+        case StopReason.DEPTH:
             return f"nested too deep {on}: take the condition apart, or select less of the result"
-        case Cause.WAITED:
+        case StopReason.QUEUE_TIMEOUT:
             return (
                 f"no answer within the {timeout:.3g} s left for it: the machine is busy, or conditions of other "
                 "measurements keep running into their limits"
             )
-        case Cause.CLOSED:
+        case StopReason.CLOSED:
             return "the service is stopping; measure again"
-        case Cause.BROKEN:
+        case StopReason.UNAVAILABLE:
             return "the evaluator does not start; the service's log says why"
 
 
-def too_long(condition: str, size: int, limits: Limits) -> str:
+def describe_too_long(condition: str, size: int, limits: Limits) -> str:
     """Refuse a condition by its length; `condition` says which one."""
     return f"{condition} has {size:,} bytes, more than the {limits.condition_bytes:,} that are read: shorten it"
 
 
-def too_large(size: int, limits: Limits) -> str:
+def describe_too_large(size: int, limits: Limits) -> str:
     """Refuse a result by its length."""
     return (
         f"the result has {size:,} bytes, more than the {limits.result_bytes:,} that are judged: "

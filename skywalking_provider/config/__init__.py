@@ -2,8 +2,8 @@
 
 from skywalking_provider.config.backend import BackendConfig, CircuitConfig
 from skywalking_provider.config.listeners import HttpConfig, PageConfig
-from skywalking_provider.config.loading import ConfigError, load_config
-from skywalking_provider.config.service import Config, LogConfig
+from skywalking_provider.config.loader import ConfigError, load_config
+from skywalking_provider.config.root import Config, LogConfig
 
 __all__ = [
     "BackendConfig",

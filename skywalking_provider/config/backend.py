@@ -14,17 +14,17 @@ from skywalking_provider.config.types import (
     NamespacePattern,
     Seconds,
     SecretText,
-    Section,
+    StrictModel,
     Url,
     Zone,
-    long_enough,
-    short_enough,
+    max_ttl,
+    min_timeout,
     username,
 )
-from skywalking_provider.spec.entity import check_pattern
+from skywalking_provider.support.service_names import check_pattern
 
 
-class Basic(Section):
+class Basic(StrictModel):
     """HTTP basic authentication; the password is given as text or as a file, which is read again when it changes."""
 
     username: Annotated[str, AfterValidator(username)]
@@ -38,7 +38,7 @@ class Basic(Section):
         return self
 
 
-class Bearer(Section):
+class Bearer(StrictModel):
     """A bearer token, given as text or as a file, which is read again when it changes."""
 
     token: SecretText | None = None
@@ -51,7 +51,7 @@ class Bearer(Section):
         return self
 
 
-class CircuitConfig(Section):
+class CircuitConfig(StrictModel):
     """When an OAP is asked no more for a while.
 
     Attributes:
@@ -63,7 +63,7 @@ class CircuitConfig(Section):
     cool_down: Seconds = timedelta(seconds=5)
 
 
-class BackendConfig(Section):
+class BackendConfig(StrictModel):
     """One OAP.
 
     Attributes:
@@ -92,10 +92,10 @@ class BackendConfig(Section):
     ui: Link | None = None
     service_name: Annotated[str, AfterValidator(check_pattern)] = "{name}.{namespace}"
     timezone: Zone | None = None
-    timeout: Annotated[Seconds, AfterValidator(long_enough)] = timedelta(seconds=5)
+    timeout: Annotated[Seconds, AfterValidator(min_timeout)] = timedelta(seconds=5)
     settle: Seconds = timedelta(seconds=60)
     clock_ttl: Seconds = timedelta(seconds=60)
-    answer_ttl: Annotated[Seconds, AfterValidator(short_enough)] = timedelta(seconds=10)
+    answer_ttl: Annotated[Seconds, AfterValidator(max_ttl)] = timedelta(seconds=10)
     max_answer_bytes: int = Field(default=4 * 1024 * 1024, ge=1024, le=64 * 1024 * 1024)
     max_requests: int = Field(default=32, ge=1, le=1024)
     retries: int = Field(default=2, ge=0, le=10)
@@ -106,12 +106,12 @@ class BackendConfig(Section):
     bearer: Bearer | None = None
 
     @property
-    def read_seconds(self) -> float:
+    def response_ttl_seconds(self) -> float:
         """How long an answer of OAP serves."""
-        return self.answer_ttl.total_seconds() - self.verdict_seconds
+        return self.answer_ttl.total_seconds() - self.verdict_ttl_seconds
 
     @property
-    def verdict_seconds(self) -> float:
+    def verdict_ttl_seconds(self) -> float:
         """How long a verdict serves."""
         return 0.3 * self.answer_ttl.total_seconds()
 
@@ -122,7 +122,7 @@ class BackendConfig(Section):
         return namespace is not None and any(fnmatchcase(namespace, one) for one in self.allowed_namespaces)
 
     @model_validator(mode="after")
-    def _tls_of_https(self) -> "BackendConfig":
+    def _check_tls_needs_https(self) -> "BackendConfig":
         if self.tls and not self.url.startswith("https://"):
             raise ValueError("tls: is for an https:// url")
         return self

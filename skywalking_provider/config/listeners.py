@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from skywalking_provider.config.types import Section
+from skywalking_provider.config.types import StrictModel
 
 
 def host_and_port(address: str) -> tuple[str, int]:
@@ -44,7 +44,7 @@ def _loopback(address: str) -> str:
     return address
 
 
-class HttpConfig(Section):
+class HttpConfig(StrictModel):
     """For machines: /metrics, /healthz, /readyz and, where a folder is named, /bridge.
 
     Attributes:
@@ -56,7 +56,7 @@ class HttpConfig(Section):
     bridges: Path | None = None
 
 
-class PageConfig(Section):
+class PageConfig(StrictModel):
     """For people: the last measurements, in a browser.
 
     Attributes:

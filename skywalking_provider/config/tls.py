@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
-from skywalking_provider.config.types import Section
+from skywalking_provider.config.types import StrictModel
 
 
 def _identity(value: str) -> str:
@@ -17,7 +17,7 @@ def _identity(value: str) -> str:
     return value
 
 
-class ServerTls(Section):
+class ServerTls(StrictModel):
     """Mutual TLS on `listen`. The files are read again when they change.
 
     Attributes:
@@ -33,7 +33,7 @@ class ServerTls(Section):
     allowed_identities: Annotated[tuple[Annotated[str, AfterValidator(_identity)], ...], Field(min_length=1)]
 
 
-class ClientTls(Section):
+class ClientTls(StrictModel):
     """TLS to an OAP, where the system's certificate authorities are not enough. Files are read again when they change.
 
     Attributes:
@@ -51,7 +51,7 @@ class ClientTls(Section):
     insecure_skip_verify: bool = False
 
     @model_validator(mode="after")
-    def _whole(self) -> "ClientTls":
+    def _check_complete(self) -> "ClientTls":
         if (self.cert_file is None) != (self.key_file is None):
             raise ValueError("write both certFile and keyFile, or none of them")
         if self.insecure_skip_verify and (self.ca_file or self.server_name):

@@ -9,8 +9,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Pla
 from pydantic.alias_generators import to_camel
 
 from skywalking_provider.model import Secret
-from skywalking_provider.spec.address import normalise_address
-from skywalking_provider.spec.duration import Duration, format_duration
+from skywalking_provider.support.addresses import normalise_address
+from skywalking_provider.support.durations import Duration, format_duration
 
 
 def _secret(value: object) -> object:
@@ -52,13 +52,13 @@ def username(value: str) -> str:
     return value
 
 
-def short_enough(value: timedelta) -> timedelta:
+def max_ttl(value: timedelta) -> timedelta:
     if value > timedelta(seconds=30):
         raise ValueError("is longer than 30s; an answer may have changed by then")
     return value
 
 
-def long_enough(value: timedelta) -> timedelta:
+def min_timeout(value: timedelta) -> timedelta:
     if value < timedelta(milliseconds=100):
         raise ValueError("is shorter than 100ms; no OAP answers in that time")
     return value
@@ -87,7 +87,7 @@ Url = Annotated[str, AfterValidator(normalise_address)]
 Zone = Annotated[ZoneInfo, BeforeValidator(_zone), PlainSerializer(str, return_type=str)]
 
 
-class Section(BaseModel):
+class StrictModel(BaseModel):
     """A mapping of the file: keys in camelCase, unknown ones are errors."""
 
     model_config = ConfigDict(

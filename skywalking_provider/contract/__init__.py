@@ -1,1 +1,4 @@
-"""Generated from proto/ by `make generate`; do not edit."""
+"""The gRPC contract between the bridge and the service; `v1` is generated from proto/ by `make generate`."""
+
+CONTRACT_VERSION = "1.0"
+"""Major and minor version; both sides need the same major version."""

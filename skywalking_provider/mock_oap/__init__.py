@@ -2,9 +2,9 @@
 
 from skywalking_provider.mock_oap.clock import ManualClock
 from skywalking_provider.mock_oap.faults import Fault, FaultError, FaultKind
+from skywalking_provider.mock_oap.http_handler import RecordedRequest
 from skywalking_provider.mock_oap.scenario import Scenario, ScenarioError, load_scenario, shipped_scenarios
 from skywalking_provider.mock_oap.server import MockOap
-from skywalking_provider.mock_oap.wire import Request
 
 __all__ = [
     "Fault",
@@ -12,7 +12,7 @@ __all__ = [
     "FaultKind",
     "ManualClock",
     "MockOap",
-    "Request",
+    "RecordedRequest",
     "Scenario",
     "ScenarioError",
     "load_scenario",

@@ -16,7 +16,7 @@ from graphql import (
     type_from_ast,
 )
 
-from skywalking_provider.mock_oap.words import Json, error
+from skywalking_provider.mock_oap.graphql_errors import Json, build_error
 
 
 class CoercionError(Exception):
@@ -44,7 +44,7 @@ def check_variables(schema: GraphQLSchema, operation: OperationDefinitionNode, v
             at = declared.loc and get_location(declared.loc.source, declared.loc.start)
             where = (at.line, at.column) if at else None
             message = f"Variable '{name}' has an invalid value: {wrong}"
-            raise CoercionError(error(message, "ValidationError", where)) from wrong
+            raise CoercionError(build_error(message, "ValidationError", where)) from wrong
 
 
 def _check(place: str, kind: GraphQLInputType, value: Any) -> None:
@@ -76,7 +76,7 @@ def _check_object(kind: GraphQLInputObjectType, value: Any) -> None:
                 f"The variables input contains a field name '{name}' "
                 f"that is not defined for input object type '{kind.name}' "
             )
-            raise CoercionError(error(message, "ValidationError"))
+            raise CoercionError(build_error(message, "ValidationError"))
     for name, field in kind.fields.items():
         _check(f"Field '{name}'", field.type, value.get(name))
 

@@ -12,8 +12,8 @@ from enum import StrEnum
 from typing import Final
 
 from skywalking_provider.mock_oap.clock import MINUTE
-from skywalking_provider.mock_oap.dialect import Dialect
-from skywalking_provider.mock_oap.java import ILLEGAL_ARGUMENT, UNEXPECTED, JavaError
+from skywalking_provider.mock_oap.java_format import ILLEGAL_ARGUMENT, UNEXPECTED, JavaError
+from skywalking_provider.mock_oap.versions import OapVersion
 
 MAX_STEPS: Final = 500
 _EXCERPT: Final = 32
@@ -54,7 +54,7 @@ _PATTERN: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Bucket:
+class TimeBucket:
     """One point of a duration: its local time, which names it. In a repeated hour two instants share one bucket."""
 
     local: datetime
@@ -90,35 +90,35 @@ class Duration:
 
     start: datetime
     step: Step
-    buckets: tuple[Bucket, ...]
+    buckets: tuple[TimeBucket, ...]
     zone: tzinfo
-    dialect: Dialect
+    oap_version: OapVersion
 
-    def earlier(self, steps: int) -> "Duration":
+    def with_earlier_start(self, steps: int) -> "Duration":
         """The same end, with a start so many steps earlier."""
         start = _shift(self.start, self.step, -steps, self.zone)
-        return _duration(start, self.buckets[-1].label, self.step, self.zone, self.dialect)
+        return _build_duration(start, self.buckets[-1].label, self.step, self.zone, self.oap_version)
 
 
-def parse_duration(text: Mapping[str, str], zone: tzinfo, dialect: Dialect) -> Duration:
+def parse_duration(text: Mapping[str, str], zone: tzinfo, oap_version: OapVersion) -> Duration:
     """The buckets of a GraphQL `Duration`; JavaError as OAP words it."""
     step = Step(text["step"])
-    start, end = (_local(text[key], step, zone, dialect) for key in ("start", "end"))
-    return _duration(start, end.strftime(_LABEL[step]), step, zone, dialect)
+    start, end = (_parse_local_time(text[key], step, zone, oap_version) for key in ("start", "end"))
+    return _build_duration(start, end.strftime(_LABEL[step]), step, zone, oap_version)
 
 
-def _duration(start: datetime, end: str, step: Step, zone: tzinfo, dialect: Dialect) -> Duration:
-    buckets = [Bucket(start, step, zone)]
+def _build_duration(start: datetime, end: str, step: Step, zone: tzinfo, oap_version: OapVersion) -> Duration:
+    buckets = [TimeBucket(start, step, zone)]
     # OAP walks from the start until it meets the end; where it never does, the limit of steps ends the walk.
-    while buckets[-1].label != end or (len(buckets) == 1 and dialect.single_bucket_is_refused):
+    while buckets[-1].label != end or (len(buckets) == 1 and oap_version.rejects_single_bucket):
         if len(buckets) > MAX_STEPS:
             raise JavaError(
                 "Duration data error, the range between the start time and the end time "
                 f"can't exceed {MAX_STEPS} {step.lower()}s",
                 UNEXPECTED,
             )
-        buckets.append(Bucket(_shift(start, step, len(buckets), zone), step, zone))
-    return Duration(start, step, tuple(buckets), zone, dialect)
+        buckets.append(TimeBucket(_shift(start, step, len(buckets), zone), step, zone))
+    return Duration(start, step, tuple(buckets), zone, oap_version)
 
 
 def _shift(start: datetime, step: Step, count: int, zone: tzinfo) -> datetime:
@@ -129,16 +129,16 @@ def _shift(start: datetime, step: Step, count: int, zone: tzinfo) -> datetime:
     return moved.replace(tzinfo=None, fold=0)
 
 
-def _local(text: str, step: Step, zone: tzinfo, dialect: Dialect) -> datetime:
-    if dialect.time_is_parsed_as_number:
+def _parse_local_time(text: str, step: Step, zone: tzinfo, oap_version: OapVersion) -> datetime:
+    if oap_version.time_is_parsed_as_number:
         text = text.replace("-", "").replace(" ", "")
         if not re.fullmatch(r"\d{1,18}", text):
             raise JavaError(f'For input string: "{text}"', "java.lang.NumberFormatException")
         fields = _scan(text, _PATTERN[step].replace("-", "").replace(" ", ""), {"y": 4})
     else:
         fields = _scan(text, _PATTERN[step], {"y": 9})
-    local = _checked(text, fields)
-    if _in_gap(local, zone):
+    local = _build_datetime(text, fields)
+    if _is_in_gap(local, zone):
         raise JavaError(
             f'Cannot parse "{text}": Illegal instant due to time zone offset transition '
             f"(daylight savings time 'gap'): {local.isoformat(timespec='milliseconds')} ({zone})",
@@ -184,7 +184,7 @@ _RANGES: Final = (
 )
 
 
-def _checked(text: str, fields: Mapping[str, int]) -> datetime:
+def _build_datetime(text: str, fields: Mapping[str, int]) -> datetime:
     year = min(max(fields["y"], 1), 9999)
     for key, name, low, high in _RANGES:
         if key not in fields:
@@ -200,6 +200,6 @@ def _checked(text: str, fields: Mapping[str, int]) -> datetime:
     )
 
 
-def _in_gap(local: datetime, zone: tzinfo) -> bool:
+def _is_in_gap(local: datetime, zone: tzinfo) -> bool:
     there_and_back = local.replace(tzinfo=zone).astimezone(UTC).astimezone(zone).replace(tzinfo=None, fold=0)
     return there_and_back != local

@@ -34,7 +34,7 @@ class FaultKind(StrEnum):
     """A redirection (302) to `location`."""
     STORAGE_DOWN = "storage-down"
     """The first read fails as a GraphQL error, the next as HTTP 503 after `seconds`; getTimeInfo still answers."""
-    ANSWER = "answer"
+    RESPONSE = "answer"
     """An answer as given: `status`, `body`, `contentType`."""
 
 
@@ -66,19 +66,19 @@ class Fault(BaseModel):
             if not separator:
                 raise FaultError(f"fault {text!r}: {pair!r} is no key=value")
             given[key] = value
-        return cls.checked(given)
+        return cls.from_json(given)
 
     @classmethod
-    def checked(cls, given: Any) -> Self:
+    def from_json(cls, data: Any) -> Self:
         """A fault from JSON; FaultError says what is wrong."""
         try:
-            return cls.model_validate(given)
+            return cls.model_validate(data)
         except ValidationError as wrong:
-            raise FaultError("; ".join(_explain(wrong))) from wrong
+            raise FaultError("; ".join(_format_errors(wrong))) from wrong
 
 
-def _explain(wrong: ValidationError) -> Iterable[str]:
-    for found in wrong.errors(include_url=False):
+def _format_errors(validation_error: ValidationError) -> Iterable[str]:
+    for found in validation_error.errors(include_url=False):
         place = ".".join(str(part) for part in found["loc"]) or "fault"
         yield f"{place}: {found['msg']}"
 
@@ -104,7 +104,7 @@ class Faults:
         """Switch all off."""
         self._active.clear()
 
-    def meet(self, body: str) -> Fault | None:
+    def match_request(self, body: str) -> Fault | None:
         """The fault that this request meets; None if all is well."""
         for index, (fault, met) in enumerate(self._active):
             if fault.match in body:

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NoReturn
 
-from skywalking_provider.mock_oap.catalog import METRICS, MetricType, matching
-from skywalking_provider.mock_oap.dialect import Dialect
-from skywalking_provider.mock_oap.java import JavaError
-from skywalking_provider.mock_oap.metadata import Metadata
-from skywalking_provider.mock_oap.mqe import Expressions
-from skywalking_provider.mock_oap.reads import Reads
+from skywalking_provider.mock_oap.java_format import JavaError
+from skywalking_provider.mock_oap.metadata_queries import MetadataQueries
+from skywalking_provider.mock_oap.metric_catalog import METRICS, MetricType, find_metrics
+from skywalking_provider.mock_oap.metrics_v2_queries import MetricsV2Queries
+from skywalking_provider.mock_oap.mqe import ExpressionResolver
 from skywalking_provider.mock_oap.store import Store
+from skywalking_provider.mock_oap.versions import OapVersion
 
 Json = dict[str, Any]
 Resolver = Callable[..., Any]
@@ -20,10 +20,10 @@ WITHOUT_STORAGE: Final = frozenset(
 """The fields that are answered while the storage is down."""
 
 
-def root(store: Store, dialect: Dialect, *, decimal_comma: bool) -> dict[str, Resolver]:
+def build_root(store: Store, oap_version: OapVersion, *, decimal_comma: bool) -> dict[str, Resolver]:
     """The resolvers of the root's fields, by name; called with graphql-core's info first."""
-    metadata, reads = Metadata(store, dialect), Reads(store, dialect)
-    expressions = Expressions(store, dialect, decimal_comma)
+    metadata, reads = MetadataQueries(store, oap_version), MetricsV2Queries(store, oap_version)
+    expressions = ExpressionResolver(store, oap_version, decimal_comma)
 
     def time_info(_: object) -> Json:
         return {"timezone": store.clock.offset_text(), "currentTimestamp": store.clock.millis()}
@@ -35,7 +35,7 @@ def root(store: Store, dialect: Dialect, *, decimal_comma: bool) -> dict[str, Re
         return METRICS[name].type if name in METRICS else MetricType.UNKNOWN
 
     def metrics(_: object, regex: str | None = None) -> list[Json]:
-        return [{"name": found.name, "type": found.type, "catalog": found.catalog} for found in matching(regex)]
+        return [{"name": found.name, "type": found.type, "catalog": found.catalog} for found in find_metrics(regex)]
 
     def nullable(_: object, condition: Mapping[str, Any], duration: Mapping[str, str]) -> Json:
         value, empty = reads.single(condition, duration)
@@ -56,7 +56,7 @@ def root(store: Store, dialect: Dialect, *, decimal_comma: bool) -> dict[str, Re
         return [service for service in metadata.services() if keyword in service["name"]]
 
     return {
-        "version": lambda _: dialect.build,
+        "version": lambda _: oap_version.build,
         "checkHealth": health,
         "getTimeInfo": time_info,
         "listLayers": lambda _: metadata.layers(),

@@ -28,7 +28,7 @@ def _unique(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-def _several(layer: object) -> object:
+def _as_list(layer: object) -> object:
     return [layer] if isinstance(layer, str) else layer
 
 
@@ -65,7 +65,7 @@ class Traffic(_Part):
         return self
 
     @property
-    def failed(self) -> int:
+    def failure_count(self) -> int:
         """Calls of a minute that fail."""
         if self.failures is not None:
             return self.failures
@@ -80,7 +80,7 @@ class Traffic(_Part):
         return minute not in self.idle_minutes
 
 
-class Instance(_Part):
+class ScenarioInstance(_Part):
     """A running instance of a service, e.g. a pod."""
 
     name: str = Field(min_length=1)
@@ -93,16 +93,16 @@ class Instance(_Part):
     """The minute from which OAP no longer lists it; without, never."""
     language: str = "UNKNOWN"
 
-    def listed(self, first: int, last: int) -> bool:
+    def is_listed(self, first: int, last: int) -> bool:
         """Whether it was alive in some minute from `first` to `last`."""
         return (self.begin is None or self.begin <= last) and (self.until is None or self.until > first)
 
 
-class Service(_Part):
+class ScenarioService(_Part):
     """A service as OAP knows it."""
 
     name: str = Field(min_length=1)
-    layers: Annotated[tuple[str, ...], BeforeValidator(_several), AfterValidator(_unique)] = Field(
+    layers: Annotated[tuple[str, ...], BeforeValidator(_as_list), AfterValidator(_unique)] = Field(
         default=("MESH",), min_length=1, alias="layer"
     )
     """One name, or several: an agent's service behind a mesh is in both layers."""
@@ -111,7 +111,7 @@ class Service(_Part):
     """The minute from which OAP lists it; without, always."""
     apdex_threshold: int = Field(default=500, gt=0)
     """Milliseconds."""
-    instances: tuple[Instance, ...] = ()
+    instances: tuple[ScenarioInstance, ...] = ()
     endpoints: Annotated[tuple[str, ...], AfterValidator(_unique)] = ()
     traffic: tuple[Traffic, ...] = ()
 
@@ -127,7 +127,7 @@ class Scenario(_Part):
     description: str = ""
     flush: float = Field(default=25, gt=0)
     """Seconds between two writes to the storage (OAP's persistentPeriod): only then new calls can be seen."""
-    services: tuple[Service, ...]
+    services: tuple[ScenarioService, ...]
 
     @model_validator(mode="after")
     def _names(self) -> Self:
@@ -166,11 +166,11 @@ def parse_scenario(text: str, source: str) -> Scenario:
     try:
         return Scenario.model_validate(content)
     except ValidationError as wrong:
-        raise ScenarioError("\n".join(f"{source}: {line}" for line in _explain(wrong))) from wrong
+        raise ScenarioError("\n".join(f"{source}: {line}" for line in _format_errors(wrong))) from wrong
 
 
-def _explain(wrong: ValidationError) -> Iterable[str]:
-    for error in wrong.errors(include_url=False):
+def _format_errors(validation_error: ValidationError) -> Iterable[str]:
+    for error in validation_error.errors(include_url=False):
         place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"]).lstrip(".")
         if error["type"] == "extra_forbidden":
             yield f"{place}: unknown key; remove it or correct its spelling"

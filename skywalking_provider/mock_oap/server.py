@@ -11,12 +11,12 @@ from typing import Any, Self
 from aiohttp import web
 
 from skywalking_provider.mock_oap.clock import MockClock, parse_zone, utc_now
-from skywalking_provider.mock_oap.dialect import dialect_of
-from skywalking_provider.mock_oap.execute import Executor
 from skywalking_provider.mock_oap.faults import Fault, FaultError, FaultKind, Faults
+from skywalking_provider.mock_oap.graphql_executor import Executor
+from skywalking_provider.mock_oap.http_handler import PATH, HttpHandler, RecordedRequest
 from skywalking_provider.mock_oap.scenario import Scenario, load_scenario
 from skywalking_provider.mock_oap.store import Store
-from skywalking_provider.mock_oap.wire import PATH, Request, Wire
+from skywalking_provider.mock_oap.versions import select_version
 
 _MAX_BODY = 16 * 1024 * 1024
 _MAX_RECORDED = 10_000
@@ -45,16 +45,18 @@ class MockOap:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.scenario = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
-        self.dialect = dialect_of(version)
+        self.oap_version = select_version(version)
         self.clock = MockClock(clock, parse_zone(timezone) if isinstance(timezone, str) else timezone, speed)
         self.store = Store(self.scenario, self.clock)
-        self.requests: list[Request] = []
+        self.requests: list[RecordedRequest] = []
         """What came in, oldest first (requests to /mock excepted)."""
         self.faults = Faults(faults)
         self._host, self._port, self._tls = host, port, tls
-        self._executor = Executor(self.store, self.dialect, max_complexity=max_complexity, decimal_comma=decimal_comma)
+        self._executor = Executor(
+            self.store, self.oap_version, max_complexity=max_complexity, decimal_comma=decimal_comma
+        )
         self._closing = asyncio.Event()
-        self._wire = Wire(self._executor, self.faults, self._closing)
+        self._handler = HttpHandler(self._executor, self.faults, self._closing)
         self._runner: web.AppRunner | None = None
 
     # -- life
@@ -72,7 +74,7 @@ class MockOap:
         """Listen. OSError if the address cannot be had."""
         app = web.Application(client_max_size=_MAX_BODY)
         app.router.add_get("/mock/faults", self._show_faults)
-        app.router.add_post("/mock/faults", self._add_fault)
+        app.router.add_post("/mock/faults", self._handle_add_fault)
         app.router.add_delete("/mock/faults", self._clear_faults)
         app.router.add_get("/mock/requests", self._show_requests)
         app.router.add_route("*", "/{path:.*}", self._handle)
@@ -106,13 +108,15 @@ class MockOap:
 
     # -- faults
 
-    def fault(self, kind: FaultKind | str, **details: Any) -> None:
+    def add_fault(self, kind: FaultKind | str, **details: Any) -> None:
         """Switch a fault on, e.g. `oap.fault("status", status=503, times=2)`; FaultError if there is no such."""
-        self.faults.add(Fault.checked({"kind": kind, **details}))
+        self.faults.add(Fault.from_json({"kind": kind, **details}))
 
-    def answer(self, body: str, status: int = 200, content_type: str = "application/json", **details: Any) -> None:
+    def respond_with(
+        self, body: str, status: int = 200, content_type: str = "application/json", **details: Any
+    ) -> None:
         """Give a fixed answer to what comes (`times=`, `match=` as for any fault)."""
-        self.fault(FaultKind.ANSWER, body=body, status=status, content_type=content_type, **details)
+        self.add_fault(FaultKind.RESPONSE, body=body, status=status, content_type=content_type, **details)
 
     def clear_faults(self) -> None:
         """All well again."""
@@ -122,7 +126,7 @@ class MockOap:
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         body = (await request.read()).decode("utf-8", "replace")
-        seen = Request(
+        seen = RecordedRequest(
             self.clock.now(),
             request.method,
             request.path_qs,
@@ -132,16 +136,16 @@ class MockOap:
         )
         self.requests.append(seen)
         del self.requests[:-_MAX_RECORDED]  # a mock that runs for days must not eat the memory
-        return await self._wire.answer(request, body)
+        return await self._handler.handle(request, body)
 
     async def _show_faults(self, _: web.Request) -> web.Response:
         return web.json_response([fault.model_dump(mode="json", exclude_defaults=True) for fault in self.faults.active])
 
-    async def _add_fault(self, request: web.Request) -> web.Response:
+    async def _handle_add_fault(self, request: web.Request) -> web.Response:
         try:
             given = await request.json()
             for one in given if isinstance(given, list) else [given]:
-                self.faults.add(Fault.checked(one))
+                self.faults.add(Fault.from_json(one))
         except (FaultError, ValueError) as wrong:
             return web.json_response({"error": str(wrong)}, status=400)
         return await self._show_faults(request)

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from skywalking_provider.mock_oap.catalog import MetricDefinition
+from skywalking_provider.mock_oap.aggregation import Calls, Distributed, Tally, distribute
 from skywalking_provider.mock_oap.clock import MINUTE, MockClock
-from skywalking_provider.mock_oap.duration import Bucket, Duration
-from skywalking_provider.mock_oap.entities import EntityKey, Scope
-from skywalking_provider.mock_oap.scenario import Instance, Scenario, Service, Traffic
-from skywalking_provider.mock_oap.traffic import Calls, Dealt, Tally, deal
+from skywalking_provider.mock_oap.duration import Duration, TimeBucket
+from skywalking_provider.mock_oap.entity_ids import EntityKey, MetricScope
+from skywalking_provider.mock_oap.metric_catalog import MetricDefinition
+from skywalking_provider.mock_oap.scenario import Scenario, ScenarioInstance, ScenarioService, Traffic
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -28,7 +28,7 @@ class Store:
 
     # -- metadata
 
-    def services(self, layer: str | None = None) -> list[Service]:
+    def services(self, layer: str | None = None) -> list[ScenarioService]:
         """The services that are known by now, of one layer or of all."""
         now = self._minute(self.clock.now())
         return [
@@ -37,33 +37,33 @@ class Store:
             if (service.begin is None or service.begin <= now) and (layer is None or layer in service.layers)
         ]
 
-    def service(self, name: str, *, normal: bool) -> Service | None:
+    def service(self, name: str, *, normal: bool) -> ScenarioService | None:
         """One service, if it is known by now."""
         service = self._services.get((name, normal))
         return service if service in self.services() else None
 
-    def instances(self, service: Service, duration: Duration) -> list[Instance]:
+    def instances(self, service: ScenarioService, duration: Duration) -> list[ScenarioInstance]:
         """The instances that were alive in the duration."""
         first = self._minute(_instant(duration.buckets[0]))
         last = self._minute(_instant(duration.buckets[-1]) + duration.step.width - timedelta(microseconds=1))
         last = min(last, self._minute(self.clock.now()))
-        return [instance for instance in service.instances if instance.listed(first, last)]
+        return [instance for instance in service.instances if instance.is_listed(first, last)]
 
     # -- metrics
 
-    def value(self, metric: MetricDefinition, entity: EntityKey, bucket: Bucket) -> int | None:
+    def value(self, metric: MetricDefinition, entity: EntityKey, bucket: TimeBucket) -> int | None:
         """A metric of an entity in a bucket; None if the bucket is absent."""
         tally = self.tally(entity, bucket)
         if tally is None or metric.value is None:
             return None
         return metric.value(tally, bucket.step.minutes)
 
-    def percentiles(self, entity: EntityKey, bucket: Bucket) -> tuple[int, ...] | None:
+    def percentiles(self, entity: EntityKey, bucket: TimeBucket) -> tuple[int, ...] | None:
         """All percentiles of an entity in a bucket; None if the bucket is absent."""
         tally = self.tally(entity, bucket)
         return None if tally is None else tally.percentiles()
 
-    def tally(self, entity: EntityKey, bucket: Bucket) -> Tally | None:
+    def tally(self, entity: EntityKey, bucket: TimeBucket) -> Tally | None:
         """The calls of an entity in a bucket, as far as they can be seen; None if there are none."""
         service = self._services.get((entity.service, entity.normal))
         if service is None:
@@ -80,7 +80,7 @@ class Store:
             if minute < earliest:
                 continue
             for calls, visible in self._streams(service, minute, now):
-                tally = pick(deal(calls, visible)) if visible else None
+                tally = pick(distribute(calls, visible)) if visible else None
                 if tally is not None:
                     total.merge(tally)
         return total if total.calls else None
@@ -90,11 +90,11 @@ class Store:
     def _minute(self, instant: datetime) -> int:
         return (instant - self.clock.start) // MINUTE
 
-    def _earliest(self, service: Service) -> datetime | None:
+    def _earliest(self, service: ScenarioService) -> datetime | None:
         begins = [traffic.begin for traffic in _all_traffic(service)]
         return self.clock.start + min(begins) * MINUTE if begins else None
 
-    def _streams(self, service: Service, minute: datetime, now: datetime) -> list[tuple[Calls, int]]:
+    def _streams(self, service: ScenarioService, minute: datetime, now: datetime) -> list[tuple[Calls, int]]:
         """The calls of a minute by who shares them, each with the number that can be seen."""
         index = self._minute(minute)
         sharing = tuple(instance.name for instance in service.instances if not instance.traffic)
@@ -106,7 +106,7 @@ class Store:
                 if traffic.covers(index):
                     calls = Calls(
                         traffic.calls,
-                        traffic.failed,
+                        traffic.failure_count,
                         traffic.latencies,
                         instances,
                         service.endpoints,
@@ -122,19 +122,19 @@ class Store:
         return int(traffic.calls * min(max(share, 0.0), 1.0))
 
 
-def _instant(bucket: Bucket) -> datetime:
+def _instant(bucket: TimeBucket) -> datetime:
     return bucket.local.replace(tzinfo=bucket.zone).astimezone(UTC)
 
 
-def _all_traffic(service: Service) -> list[Traffic]:
+def _all_traffic(service: ScenarioService) -> list[Traffic]:
     return [*service.traffic, *(traffic for instance in service.instances for traffic in instance.traffic)]
 
 
-def _picker(entity: EntityKey) -> Callable[[Dealt], Tally | None]:
+def _picker(entity: EntityKey) -> Callable[[Distributed], Tally | None]:
     match entity.scope:
-        case Scope.SERVICE:
+        case MetricScope.SERVICE:
             return lambda dealt: dealt.whole
-        case Scope.INSTANCE:
+        case MetricScope.INSTANCE:
             return lambda dealt: dealt.instances.get(entity.child)
-        case Scope.ENDPOINT:
+        case MetricScope.ENDPOINT:
             return lambda dealt: dealt.endpoints.get(entity.child)

@@ -5,14 +5,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from skywalking_provider.config import BackendConfig
-from skywalking_provider.entities import Instance, Service, Services
-from skywalking_provider.forms.metrics import Wanted
-from skywalking_provider.model import Deadline, OapTime, Window
-from skywalking_provider.oap.catalog import ask_endpoints, ask_instances, instances_from, names_from
-from skywalking_provider.oap.connected import Connected
-from skywalking_provider.oap.dialect import Dialect
-from skywalking_provider.oap.series import Found
-from skywalking_provider.plan import Read
+from skywalking_provider.model import Deadline, Window
+from skywalking_provider.oap.api.batching import BatchResult
+from skywalking_provider.oap.api.features import ServerFeatures
+from skywalking_provider.oap.api.inventory import (
+    InventoryInstance,
+    InventoryService,
+    ServiceInventory,
+    endpoints_request,
+    instances_request,
+    parse_instances,
+    parse_names,
+)
+from skywalking_provider.oap.api.metric_values import SeriesRequest
+from skywalking_provider.oap.api.request import GraphqlRequest
+from skywalking_provider.oap.api.server_time import ServerClock
+from skywalking_provider.oap.connection import BackendConnection
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,64 +28,70 @@ class Backend:
     """One OAP for one namespace. `Backends.select` makes it: who holds one was allowed to read.
 
     Attributes:
-        connected: The OAP; clock, schema and catalogue are the same for everybody.
+        connection: The OAP; clock, schema and catalogue are the same for everybody.
         namespace: Whose turn a request takes.
     """
 
-    connected: Connected
+    connection: BackendConnection
     namespace: str
 
     @property
     def name(self) -> str:
         """As configured."""
-        return self.connected.name
+        return self.connection.name
 
     @property
     def config(self) -> BackendConfig:
         """Its configuration."""
-        return self.connected.config
+        return self.connection.config
 
-    def read(self, read: Read, deadline: Deadline) -> Awaitable[dict[str, Any]]:
+    def read(self, request: GraphqlRequest, deadline: Deadline) -> Awaitable[dict[str, Any]]:
         """The `data` of one request. Raises as `OapClient.read`, as all below."""
-        return self.connected.read(read, deadline, self.namespace)
+        return self.connection.read(request, deadline, self.namespace)
 
-    def series(self, wanted: Sequence[Wanted], window: Window, deadline: Deadline, *, mqe: bool) -> Awaitable[Found]:
+    def series(
+        self, series_requests: Sequence[SeriesRequest], window: Window, deadline: Deadline, *, mqe: bool
+    ) -> Awaitable[BatchResult]:
         """All these series of a window, in as few requests as the OAP takes."""
-        return self.connected.series.read(wanted, window, lambda read: self.read(read, deadline), mqe=mqe)
+        return self.connection.batch_reader.read(
+            series_requests, window, lambda read: self.read(read, deadline), mqe=mqe
+        )
 
-    def identity(self) -> str:
+    def credentials_version(self) -> str:
         """Another one whenever the credentials are others; no secret. Raises BackendAway."""
-        return self.connected.identity()
+        return self.connection.credentials_version()
 
-    def spared(self) -> None:
+    def count_cache_hit(self) -> None:
         """Somebody's question was answered without asking."""
-        self.connected.spared()
+        self.connection.count_cache_hit()
 
-    async def time(self, deadline: Deadline) -> OapTime:
+    async def time(self, deadline: Deadline) -> ServerClock:
         """The OAP's clock and zone."""
-        return await self.connected.time(deadline)
+        return await self.connection.time(deadline)
 
-    async def dialect(self, deadline: Deadline) -> Dialect:
+    async def features(self, deadline: Deadline) -> ServerFeatures:
         """What the OAP understands; one that forbids introspection is taken for a new one."""
-        return await self.connected.dialect(deadline)
+        return await self.connection.features(deadline)
 
     @property
-    def known_dialect(self) -> Dialect | None:
+    def known_features(self) -> ServerFeatures | None:
         """What the OAP understands, if it was asked already."""
-        return self.connected.known_dialect
+        return self.connection.known_features
 
-    async def services(self, deadline: Deadline, *, fresh: bool = False) -> Services:
+    async def services(self, deadline: Deadline, *, fresh: bool = False) -> ServiceInventory:
         """All services; `fresh` where one was missed that may be new."""
-        return await self.connected.services(deadline, fresh=fresh)
+        return await self.connection.services(deadline, fresh=fresh)
 
     async def metrics(self, deadline: Deadline) -> Mapping[str, str]:
         """The names of all metrics, each with the catalog that it is in, such as SERVICE_INSTANCE."""
-        return await self.connected.metrics(deadline)
+        return await self.connection.metrics(deadline)
 
-    async def instances(self, service: Service, window: Window, deadline: Deadline) -> tuple[Instance, ...]:
+    async def instances(
+        self, service: InventoryService, window: Window, deadline: Deadline
+    ) -> tuple[InventoryInstance, ...]:
         """The instances of a service that lived in a window."""
-        return instances_from(await self.read(ask_instances(service, window), deadline))
+        return parse_instances(await self.read(instances_request(service, window), deadline))
 
-    async def endpoints(self, service: Service, keyword: str, deadline: Deadline) -> tuple[str, ...]:
+    async def endpoints(self, service: InventoryService, keyword: str, deadline: Deadline) -> tuple[str, ...]:
         """The endpoints of a service whose names contain a keyword, a hundred at most."""
-        return names_from(await self.read(ask_endpoints(service, keyword), deadline), "endpoints")
+        return parse_names(await self.read(endpoints_request(service, keyword), deadline), "endpoints")

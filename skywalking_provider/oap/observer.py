@@ -13,14 +13,14 @@ class Outcome(StrEnum):
     UNAVAILABLE = "unavailable"
     REJECTED = "rejected"
     QUERY_INVALID = "query_invalid"
-    ANSWER_INVALID = "answer_invalid"
+    RESPONSE_INVALID = "answer_invalid"
     CANCELLED = "cancelled"
 
 
 class Source(StrEnum):
     """Where an answer came from that needed no request of its own."""
 
-    FLIGHT = "flight"
+    SINGLE_FLIGHT = "flight"
     CACHE = "cache"
 
 
@@ -44,7 +44,7 @@ class Observer:
     def request_done(self, backend: str, outcome: Outcome, seconds: float) -> None:
         """It ended, after so many seconds."""
 
-    def shared(self, backend: str, source: Source) -> None:
+    def request_avoided(self, backend: str, source: Source) -> None:
         """A question was answered by another's request, in flight or done before."""
 
     def retried(self, backend: str) -> None:
@@ -69,12 +69,12 @@ _OUTCOMES: Final = {
 }
 
 
-def outcome_of(error: BaseException | None) -> Outcome:
+def classify_outcome(error: BaseException | None) -> Outcome:
     """The outcome of a request that ended with this error, or with none."""
     match error:
         case None:
             return Outcome.OK
         case ProviderError():
-            return _OUTCOMES.get(error.reason, Outcome.ANSWER_INVALID)
+            return _OUTCOMES.get(error.reason, Outcome.RESPONSE_INVALID)
         case _:
             return Outcome.CANCELLED

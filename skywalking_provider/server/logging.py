@@ -8,35 +8,37 @@ import structlog
 from structlog.typing import Processor
 
 from skywalking_provider.config import LogConfig
-from skywalking_provider.oap.mask import inside
+from skywalking_provider.support.redaction import redact_json
 
 
-def configure_logging(config: LogConfig, mask: Callable[[str], str] = str, more: Sequence[Processor] = ()) -> None:
+def configure_logging(
+    config: LogConfig, redact: Callable[[str], str] = str, extra_processors: Sequence[Processor] = ()
+) -> None:
     """Set up structlog for the whole process, and let the libraries' warnings through it.
 
     Args:
         config: Level and format.
-        mask: Takes the backends' credentials out of every line, the texts of exceptions included.
-        more: Further processors of every line.
+        redact: Takes the backends' credentials out of every line, the texts of exceptions included.
+        extra_processors: Further processors of every line.
     """
     columns = config.format == "console" or (config.format == "auto" and sys.stderr.isatty())
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
-        *more,
+        *extra_processors,
     ]
     # Tracebacks without the values of variables: those of the client hold credentials.
     last: list[Processor] = (
         [
             structlog.dev.ConsoleRenderer(timestamp_key="time", exception_formatter=structlog.dev.plain_traceback),
-            lambda _logger, _method, line: mask(str(line)),
+            lambda _logger, _method, line: redact(str(line)),
         ]
         if columns
         else [
             structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False)),
             structlog.processors.EventRenamer("msg"),
-            lambda _logger, _method, event: inside(dict(event), mask),
+            lambda _logger, _method, event: redact_json(dict(event), redact),
             structlog.processors.JSONRenderer(),
         ]
     )

@@ -7,16 +7,22 @@ import grpc.aio
 import structlog
 
 from skywalking_provider import __version__
+from skywalking_provider.analysis.engine import Engine
+from skywalking_provider.contract import CONTRACT_VERSION
 from skywalking_provider.contract.v1 import metric_provider_pb2 as pb
 from skywalking_provider.contract.v1 import metric_provider_pb2_grpc as rpc
-from skywalking_provider.engine import Engine
 from skywalking_provider.model import Deadline
-from skywalking_provider.server.translate import measurement_from, measurement_to, metric_from, run_from
+from skywalking_provider.server.conversion import (
+    decode_measurement,
+    decode_metric,
+    decode_run,
+    encode_measurement,
+)
 
-CONTRACT_VERSION = "1.0"
-_LONGEST_SECONDS = 14.5  # where a caller sets no deadline, or one that no Argo worker should wait for
+_MAX_CALL_SECONDS = 14.5  # where a caller sets no deadline, or one that no Argo worker should wait for
 
 _log = structlog.get_logger()
+
 _Context = grpc.aio.ServicerContext[Any, Any]
 
 
@@ -33,14 +39,14 @@ class MetricProviderService(rpc.MetricProviderServicer):
 
     async def Run(self, request: pb.RunRequest, context: _Context) -> pb.Measurement:  # noqa: N802
         """Begin a measurement."""
-        metric, run = metric_from(request.metric), run_from(request.run)
-        return measurement_to(await self._engine.run(metric, run, _deadline(context)))
+        metric, run = decode_metric(request.metric), decode_run(request.run)
+        return encode_measurement(await self._engine.run(metric, run, _build_deadline(context)))
 
     async def Resume(self, request: pb.ResumeRequest, context: _Context) -> pb.Measurement:  # noqa: N802
         """Go on with a measurement."""
-        metric, run = metric_from(request.metric), run_from(request.run)
-        measurement = measurement_from(request.measurement, datetime.now(UTC))
-        return measurement_to(await self._engine.resume(metric, run, measurement, _deadline(context)))
+        metric, run = decode_metric(request.metric), decode_run(request.run)
+        measurement = decode_measurement(request.measurement, datetime.now(UTC))
+        return encode_measurement(await self._engine.resume(metric, run, measurement, _build_deadline(context)))
 
     async def Terminate(self, request: pb.TerminateRequest, context: _Context) -> pb.Measurement:  # noqa: N802, ARG002
         """Nothing is held for a measurement, so there is nothing to end; the bridge has answered Argo already."""
@@ -56,9 +62,9 @@ class MetricProviderService(rpc.MetricProviderServicer):
 
     async def GetMetadata(self, request: pb.GetMetadataRequest, context: _Context) -> pb.GetMetadataResponse:  # noqa: N802, ARG002
         """The facts of a metric by its text alone."""
-        return pb.GetMetadataResponse(metadata=self._engine.metadata(metric_from(request.metric)))
+        return pb.GetMetadataResponse(metadata=self._engine.metadata(decode_metric(request.metric)))
 
 
-def _deadline(context: _Context) -> Deadline:
+def _build_deadline(context: _Context) -> Deadline:
     remaining = context.time_remaining()
-    return Deadline.after(_LONGEST_SECONDS if remaining is None else min(remaining, _LONGEST_SECONDS))
+    return Deadline.after(_MAX_CALL_SECONDS if remaining is None else min(remaining, _MAX_CALL_SECONDS))

@@ -6,9 +6,8 @@ import grpc
 import structlog
 
 from skywalking_provider.config import ConfigError
-from skywalking_provider.config.files import Version, version_of
 from skywalking_provider.config.tls import ServerTls
-from skywalking_provider.oap.tls import told_of
+from skywalking_provider.support.tls_files import Version, describe_tls_error, file_version
 
 CONNECTION_SECONDS = 300
 """How long a connection lives: after that, a client must show a certificate that is good now."""
@@ -16,56 +15,56 @@ CONNECTION_SECONDS = 300
 _log = structlog.get_logger()
 
 
-def server_credentials(tls: ServerTls) -> grpc.ServerCredentials:
+def build_server_credentials(tls: ServerTls) -> grpc.ServerCredentials:
     """What gRPC serves with.
 
     Raises:
         ConfigError: The files cannot be used.
     """
-    certificates = _Certificates(tls)
+    certificates = _ReloadingCertificates(tls)
     return grpc.dynamic_ssl_server_credentials(
-        certificates.first(),
-        certificates.renewed,  # type: ignore[arg-type] # None is for 'as before' (grpc's own documentation)
+        certificates.load_initial(),
+        certificates.reload,  # type: ignore[arg-type] # None is for 'as before' (grpc's own documentation)
         require_client_authentication=True,
     )
 
 
-class _Certificates:
+class _ReloadingCertificates:
     """The files' last good content."""
 
     def __init__(self, tls: ServerTls) -> None:
         self._tls = tls
         # The state: the version of the files in use, and the trouble with newer ones that was told last.
-        self._seen: Version | None = None
-        self._told = ""
+        self._loaded_version: Version | None = None
+        self._reported_error = ""
 
-    def first(self) -> grpc.ServerCertificateConfiguration:
+    def load_initial(self) -> grpc.ServerCertificateConfiguration:
         try:
-            self._seen = self._version()
+            self._loaded_version = self._file_version()
             return self._load()
         except (OSError, ValueError) as error:
-            raise ConfigError(f"tls: {told_of(error)}") from error
+            raise ConfigError(f"tls: {describe_tls_error(error)}") from error
 
-    def renewed(self) -> grpc.ServerCertificateConfiguration | None:
+    def reload(self) -> grpc.ServerCertificateConfiguration | None:
         """The new content; None while nothing has changed, or what is new cannot be used. gRPC's own thread asks."""
         try:
-            now = self._version()
-            if now == self._seen:
+            now = self._file_version()
+            if now == self._loaded_version:
                 return None
             renewed = self._load()
-            if self._version() != now:  # replaced while we read: the next connection looks again
+            if self._file_version() != now:  # replaced while we read: the next connection looks again
                 return None
         except (OSError, ValueError) as error:
-            if (told := told_of(error)) != self._told:
+            if (told := describe_tls_error(error)) != self._reported_error:
                 _log.warning("new certificates cannot be used, the ones before still are", reason=told)
-                self._told = told
+                self._reported_error = told
             return None
-        self._seen, self._told = now, ""
+        self._loaded_version, self._reported_error = now, ""
         _log.info("certificates renewed", file=str(self._tls.cert_file))
         return renewed
 
-    def _version(self) -> Version:
-        return version_of(self._tls.cert_file, self._tls.key_file, self._tls.client_ca_file)
+    def _file_version(self) -> Version:
+        return file_version(self._tls.cert_file, self._tls.key_file, self._tls.client_ca_file)
 
     def _load(self) -> grpc.ServerCertificateConfiguration:
         check = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from skywalking_provider.oap import Observer
 from skywalking_provider.oap.observer import Circuit, Outcome, Source
-from skywalking_provider.telemetry.shapes import NAMESPACE, SECONDS
+from skywalking_provider.telemetry.shapes import DURATION_BUCKETS_SECONDS, NAMESPACE
 
 
 class BackendMetrics(Observer):
@@ -31,7 +31,7 @@ class BackendMetrics(Observer):
             ("backend",),
             namespace=NAMESPACE,
             registry=registry,
-            buckets=SECONDS,
+            buckets=DURATION_BUCKETS_SECONDS,
         )
         self._inflight = gauge("backend_inflight", "Requests to an OAP on their way.")
         self._coalesced = counter("coalesced", "Questions that another's request, still on its way, answered too.")
@@ -56,8 +56,8 @@ class BackendMetrics(Observer):
         self._requests.labels(backend, outcome).inc()
         self._seconds.labels(backend).observe(seconds)
 
-    def shared(self, backend: str, source: Source) -> None:
-        (self._coalesced if source is Source.FLIGHT else self._cache_hits).labels(backend).inc()
+    def request_avoided(self, backend: str, source: Source) -> None:
+        (self._coalesced if source is Source.SINGLE_FLIGHT else self._cache_hits).labels(backend).inc()
 
     def retried(self, backend: str) -> None:
         self._retries.labels(backend).inc()

@@ -14,16 +14,16 @@ from prometheus_client import (
 )
 
 from skywalking_provider import __version__
-from skywalking_provider.record import Record
+from skywalking_provider.analysis.events import MeasurementEvent
+from skywalking_provider.analysis.outcomes import NO_REASON, phase_reason_pairs
 from skywalking_provider.telemetry.backends import BackendMetrics
-from skywalking_provider.telemetry.outcomes import NO_REASON, outcomes
-from skywalking_provider.telemetry.shapes import NAMESPACE, SECONDS
+from skywalking_provider.telemetry.shapes import DURATION_BUCKETS_SECONDS, NAMESPACE
 
 NO_BACKEND = "-"
 """The backend of a measurement whose block selects none."""
 
 
-class Metrics:
+class ServiceMetrics:
     """The registry, and the measurements in it.
 
     Args:
@@ -55,9 +55,9 @@ class Metrics:
             ("backend",),
             namespace=NAMESPACE,
             registry=self.registry,
-            buckets=SECONDS,
+            buckets=DURATION_BUCKETS_SECONDS,
         )
-        self._last = Gauge(
+        self._last_measurement = Gauge(
             "last_measurement_timestamp_seconds",
             "When Argo last got an answer; 0 before the first.",
             namespace=NAMESPACE,
@@ -65,13 +65,13 @@ class Metrics:
         )
         for backend in (*backends, NO_BACKEND):
             self._seconds.labels(backend)
-            for phase, reason in outcomes():
+            for phase, reason in phase_reason_pairs():
                 self._measurements.labels(phase, reason, backend)
         self.observer = BackendMetrics(self.registry, backends)
 
-    def measured(self, record: Record) -> None:
+    def count_measurement(self, event: MeasurementEvent) -> None:
         """Count one answer."""
-        backend = record.trail.backend or NO_BACKEND
-        self._measurements.labels(record.measurement.phase, record.reason or NO_REASON, backend).inc()
-        self._seconds.labels(backend).observe(record.seconds)
-        self._last.set_to_current_time()
+        backend = event.details.backend or NO_BACKEND
+        self._measurements.labels(event.measurement.phase, event.reason or NO_REASON, backend).inc()
+        self._seconds.labels(backend).observe(event.seconds)
+        self._last_measurement.set_to_current_time()

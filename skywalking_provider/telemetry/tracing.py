@@ -19,12 +19,12 @@ from opentelemetry.sdk.trace import Event, ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 from skywalking_provider import __version__
+from skywalking_provider.analysis.events import MeasurementEvent
 from skywalking_provider.model import Phase
-from skywalking_provider.record import Record
 
-_NAME = "skywalking-provider"
-_WORDS = frozenset({"exception.message", "exception.stacktrace"})
-_LEAVING_SECONDS = 3.0  # for the last spans, where nobody takes them
+_SERVICE_NAME = "skywalking-provider"
+_MESSAGE_ATTRIBUTES = frozenset({"exception.message", "exception.stacktrace"})
+_SHUTDOWN_SECONDS = 3.0  # for the last spans, where nobody takes them
 
 
 @asynccontextmanager
@@ -34,8 +34,8 @@ async def open_tracing() -> AsyncIterator[grpc.aio.ServerInterceptor]:
     Yields:
         What a gRPC server needs to begin a span with each call; health checks have none.
     """
-    provider = TracerProvider(resource=Resource.create(_resource()), shutdown_on_exit=False)
-    processor = BatchSpanProcessor(WordlessExporter(_exporter()))
+    provider = TracerProvider(resource=Resource.create(_resource_attributes()), shutdown_on_exit=False)
+    processor = BatchSpanProcessor(RedactingSpanExporter(_build_exporter()))
     provider.add_span_processor(processor)
     requests = AioHttpClientInstrumentor()
     requests.instrument(tracer_provider=provider)
@@ -46,10 +46,10 @@ async def open_tracing() -> AsyncIterator[grpc.aio.ServerInterceptor]:
     finally:
         requests.uninstrument()
         # The processor's own shutdown waits half a minute for a collector that is away.
-        await asyncio.to_thread(processor._batch_processor.shutdown, int(1000 * _LEAVING_SECONDS))  # noqa: SLF001
+        await asyncio.to_thread(processor._batch_processor.shutdown, int(1000 * _SHUTDOWN_SECONDS))  # noqa: SLF001
 
 
-class WordlessExporter(SpanExporter):
+class RedactingSpanExporter(SpanExporter):
     """Sends spans with the types of their exceptions, without the words: they may be an OAP's, with our credentials.
 
     The log has the words, masked.
@@ -63,7 +63,7 @@ class WordlessExporter(SpanExporter):
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send spans."""
-        return self._exporter.export([_without_words(span) for span in spans])
+        return self._exporter.export([_remove_messages(span) for span in spans])
 
     def shutdown(self) -> None:
         """End."""
@@ -74,12 +74,14 @@ class WordlessExporter(SpanExporter):
         return self._exporter.force_flush(timeout_millis)
 
 
-def _without_words(span: ReadableSpan) -> ReadableSpan:
+def _remove_messages(span: ReadableSpan) -> ReadableSpan:
     if not span.events:
         return span
     events = [
         Event(
-            one.name, {key: value for key, value in (one.attributes or {}).items() if key not in _WORDS}, one.timestamp
+            one.name,
+            {key: value for key, value in (one.attributes or {}).items() if key not in _MESSAGE_ATTRIBUTES},
+            one.timestamp,
         )
         for one in span.events
     ]
@@ -99,28 +101,28 @@ def _without_words(span: ReadableSpan) -> ReadableSpan:
     )
 
 
-def annotate(record: Record) -> None:
+def set_span_attributes(event: MeasurementEvent) -> None:
     """Tell the span of a call what came of it."""
     span = trace.get_current_span()
     if not span.is_recording():
         return
-    measurement, run, trail = record.measurement, record.run, record.trail
+    measurement, run, trail = event.measurement, event.run, event.details
     facts = {
         "argo.namespace": run.namespace,
         "argo.analysisrun": run.name,
         "argo.rollout": run.owner_name if run.owner_kind == "Rollout" else "",
-        "argo.metric": record.metric.name,
+        "argo.metric": event.metric.name,
         "argo.measurement.phase": measurement.phase.value,
-        "skywalking.reason": record.reason or "",
+        "skywalking.reason": event.reason or "",
         "skywalking.backend": trail.backend,
         "skywalking.window": trail.window.buckets if trail.window else None,
     }
     span.set_attributes({name: fact for name, fact in facts.items() if fact not in ("", None)})
     if measurement.phase is Phase.ERROR:
-        span.set_status(trace.StatusCode.ERROR, record.reason or "")
+        span.set_status(trace.StatusCode.ERROR, event.reason or "")
 
 
-def trace_ids(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def add_trace_ids(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """A structlog processor: in whose trace a line was logged."""
     context = trace.get_current_span().get_span_context()
     if context.is_valid:
@@ -129,12 +131,12 @@ def trace_ids(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mu
     return event
 
 
-def _resource() -> dict[str, str]:
+def _resource_attributes() -> dict[str, str]:
     own = {"service.version": __version__}
-    return own if "OTEL_SERVICE_NAME" in os.environ else own | {"service.name": _NAME}
+    return own if "OTEL_SERVICE_NAME" in os.environ else own | {"service.name": _SERVICE_NAME}
 
 
-def _exporter() -> SpanExporter:
+def _build_exporter() -> SpanExporter:
     """By OTEL_EXPORTER_OTLP_PROTOCOL, or that of traces; the exporters read the other variables themselves."""
     named = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") or os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL")
     if (named or "").strip().lower() == "grpc":

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from skywalking_provider.conditions import open_conditions
-from skywalking_provider.conditions.expr import ExprConditions
+from skywalking_provider.conditions import open_expr_evaluator
+from skywalking_provider.conditions.expr.evaluator import ExprLanguage
 
 DATA = Path(__file__).with_name("data")
 
 
 @pytest.fixture
-async def conditions() -> AsyncIterator[ExprConditions]:
-    async with open_conditions() as opened:
+async def conditions() -> AsyncIterator[ExprLanguage]:
+    async with open_expr_evaluator() as opened:
         yield opened
 
 

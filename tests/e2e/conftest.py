@@ -7,11 +7,12 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
-from e2e_lab import ROOT, Lab, Say, free_ports
-from e2e_oaps import Oaps, sidecar_config
+
+from tests.e2e.lab import ROOT, Lab, ProgressReporter, find_free_ports
+from tests.e2e.oap_pool import OapPool, build_sidecar_config
 
 PARTS = ("etcd", "apiserver", "controller-manager", "scheduler", "kwok", "oap", "feed", "sidecar", "controller")
-SHOWN = ("controller", "sidecar", "oap", "feed")
+LOGGED_PARTS = ("controller", "sidecar", "oap", "feed")
 LAB = pytest.StashKey[Lab]()
 
 
@@ -24,7 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def say(pytestconfig: pytest.Config) -> Say:
+def report_progress(pytestconfig: pytest.Config) -> ProgressReporter:
     """One line of progress with the seconds since the begin, past pytest's capture."""
     began = time.monotonic()
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
@@ -46,13 +47,13 @@ def home() -> Path:
 @pytest.fixture(scope="session")
 def ports() -> Iterator[int]:
     """Free ports for all labs, none given twice."""
-    return iter(free_ports(100))
+    return iter(find_free_ports(100))
 
 
 @pytest.fixture(scope="session")
-def oaps(home: Path, ports: Iterator[int], say: Say) -> Iterator[Oaps]:
+def oap_pool(home: Path, ports: Iterator[int], report_progress: ProgressReporter) -> Iterator[OapPool]:
     """OAPs of several versions; none of them runs before a test asks for it."""
-    oaps = Oaps(home, ports, say).fresh()
+    oaps = OapPool(home, ports, report_progress).reset()
     try:
         yield oaps
     finally:
@@ -60,12 +61,14 @@ def oaps(home: Path, ports: Iterator[int], say: Say) -> Iterator[Oaps]:
 
 
 @pytest.fixture(scope="session")
-def lab(pytestconfig: pytest.Config, home: Path, ports: Iterator[int], oaps: Oaps, say: Say) -> Iterator[Lab]:
+def lab(
+    pytestconfig: pytest.Config, home: Path, ports: Iterator[int], oap_pool: OapPool, report_progress: ProgressReporter
+) -> Iterator[Lab]:
     """The whole lab, ended by pid whatever happens; its logs stay in .cache/lab/run/e2e."""
     with tempfile.TemporaryDirectory(prefix="e2e-") as sockets:  # a unix socket's name ends at 107 bytes
-        lab = Lab.at(home / "run/e2e", home, ports, say).fresh()
+        lab = Lab.create(home / "run/e2e", home, ports, report_progress).reset()
         config = lab.folder / "sidecar.yaml"
-        config.write_text(sidecar_config(lab, oaps.urls))
+        config.write_text(build_sidecar_config(lab, oap_pool.urls))
         lab.settings.update(LAB_SOCKET=f"{sockets}/provider.sock", LAB_SIDECAR_CONFIG=str(config))
         pytestconfig.stash[LAB] = lab
         try:
@@ -77,9 +80,9 @@ def lab(pytestconfig: pytest.Config, home: Path, ports: Iterator[int], oaps: Oap
 
 
 @pytest.fixture(autouse=True)
-def headline(request: pytest.FixtureRequest, lab: Lab, say: Say) -> None:  # noqa: ARG001 - the lab is up before
+def headline(request: pytest.FixtureRequest, lab: Lab, report_progress: ProgressReporter) -> None:  # noqa: ARG001 - the lab is up before
     """Every test begins with its sentence, when the lab is up."""
-    say(f"{request.node.name.removeprefix('test_').replace('_', ' ')}:")
+    report_progress(f"{request.node.name.removeprefix('test_').replace('_', ' ')}:")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -88,5 +91,5 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     report = yield
     if report.failed and LAB in item.config.stash:
         lab = item.config.stash[LAB]
-        report.sections += [(f"{lab.folder / part}.log", lab.log_tail(part)) for part in SHOWN]
+        report.sections += [(f"{lab.folder / part}.log", lab.log_tail(part)) for part in LOGGED_PARTS]
     return report

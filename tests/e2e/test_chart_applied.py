@@ -3,10 +3,23 @@
 from pathlib import Path
 
 import pytest
-from e2e_applied import lost, place, runs, unlike
-from e2e_kubectl import Kubectl, Object
-from e2e_lab import Lab
-from install_tools import CI_VALUES, argo_deployment, as_the_stock_chart_does, render, values_for_argo, values_id
+
+from tests.e2e.kubectl import Kubectl, Object
+from tests.e2e.lab import Lab
+from tests.e2e.stored_objects import (
+    create_namespace,
+    find_differences,
+    find_object_differences,
+    wait_until_available,
+)
+from tests.install.install_tools import (
+    CI_VALUES,
+    apply_stock_chart_values,
+    argo_deployment,
+    render,
+    values_for_argo,
+    values_id,
+)
 
 
 @pytest.fixture(scope="module")
@@ -35,26 +48,26 @@ def mounts(container: Object) -> set[tuple[str, str]]:
 def test_every_object_of_the_chart_is_stored_as_it_was_rendered_and_its_pods_are_admitted(
     cluster: Kubectl, values: Path
 ) -> None:
-    here = place(cluster, f"chart-{values_id(values)}")
+    here = create_namespace(cluster, f"chart-{values_id(values)}")
     rendered = render(values, namespace=here.namespace).all
 
     here.apply(rendered)
 
-    assert unlike(here, rendered) == []
+    assert find_object_differences(here, rendered) == []
     for each in rendered:
         if each["kind"] == "Deployment":
-            runs(here, each["metadata"]["name"])
+            wait_until_available(here, each["metadata"]["name"])
 
 
 def test_argos_own_deployment_keeps_all_that_our_values_add(cluster: Kubectl, values: Path) -> None:
-    here = place(cluster, f"argo-{values_id(values)}")
+    here = create_namespace(cluster, f"argo-{values_id(values)}")
     ours = values_for_argo(values, namespace=here.namespace)
-    patched = as_the_stock_chart_does(ours, argo_deployment())
+    patched = apply_stock_chart_values(ours, argo_deployment())
 
     here.apply([patched])
 
     stored = here.get("Deployment", "argo-rollouts")
-    assert lost(patched, stored) == []
+    assert find_differences(patched, stored) == []
     pod, controller = stored["spec"]["template"]["spec"], ours["controller"]
     [argo, *others] = pod["containers"]
     assert argo["name"] == "argo-rollouts"
@@ -63,4 +76,4 @@ def test_argos_own_deployment_keeps_all_that_our_values_add(cluster: Kubectl, va
     assert mounts(argo) >= mounts({"volumeMounts": controller["volumeMounts"]})
     assert {each["name"] for each in pod["volumes"]} >= {each["name"] for each in controller["volumes"]}
     assert pod["securityContext"].items() >= ours["podSecurityContext"].items()
-    runs(here, "argo-rollouts")
+    wait_until_available(here, "argo-rollouts")

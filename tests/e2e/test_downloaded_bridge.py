@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from e2e_lab import PLUGIN, ROOT, Lab, Say
-from e2e_scenes import begin, counted_analysis, stepped_rollout
 
 from skywalking_provider import __version__
+from tests.e2e.lab import PLUGIN, ROOT, Lab, ProgressReporter
+from tests.e2e.manifests import analysis_with_count, rollout_with_analysis_step, start_rollout
 
 BRIDGE = ROOT / ".cache/bin/skywalking-bridge"
 PLATFORM = {"x86_64": "linux-amd64", "aarch64": "linux-arm64"}[platform.machine()]
@@ -21,10 +21,10 @@ PLATFORM = {"x86_64": "linux-amd64", "aarch64": "linux-arm64"}[platform.machine(
 @pytest.fixture
 def offered(lab: Lab) -> str:
     """Where the service offers the bridge, as in the image's folder of bridges."""
-    folder = lab.bridges / __version__ / PLATFORM
+    folder = lab.bridge_folder / __version__ / PLATFORM
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(BRIDGE, folder / BRIDGE.name)
-    return f"{lab.http}/bridge/{__version__}/{PLATFORM}"
+    return f"{lab.http_url}/bridge/{__version__}/{PLATFORM}"
 
 
 def told(url: str) -> str:
@@ -51,16 +51,18 @@ def without_its_plugin(lab: Lab) -> Iterator[None]:
 
 
 def test_the_controller_downloads_the_bridge_from_the_running_service_and_promotes_with_it(
-    lab: Lab, say: Say, offered: str
+    lab: Lab, report_progress: ProgressReporter, offered: str
 ) -> None:
     service = "canary|reviews|download|cluster-1|-"
-    lab.feed(service, "good")
+    lab.feed_and_wait(service, "good")
     sha256 = told(f"{offered}/sha256")
     with without_its_plugin(lab):
         lab.start("controller", LAB_BRIDGE=offered, LAB_BRIDGE_SHA256=sha256)
         downloaded = installed(lab).read_bytes()
-        story = begin(lab, "download", stepped_rollout(service), counted_analysis(3, "3s"), say)
-        end = story.decided(180)
+        story = start_rollout(
+            lab, "download", rollout_with_analysis_step(service), analysis_with_count(3, "3s"), report_progress
+        )
+        end = story.wait_until_decided(180)
 
     assert hashlib.sha256(downloaded).hexdigest() == sha256
     assert downloaded == BRIDGE.read_bytes()

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from e2e_lab import PLUGIN, ROOT, Lab, Say, children
-from e2e_scenes import talk_analysis
+from tests.e2e.lab import PLUGIN, ROOT, Lab, ProgressReporter, child_pids
+from tests.e2e.manifests import reference_analysis
 
 RUNS = 10_000
 IN_FLIGHT = 30  # the controller's analysis workers
@@ -50,7 +50,7 @@ def argo_host(lab: Lab) -> Iterator[subprocess.Popen[str]]:
 
 def request(number: int, service: str) -> str:
     """The talk's measurement; no two blocks are alike, as no cache may grow with what it has seen."""
-    [metric] = talk_analysis()["spec"]["metrics"]
+    [metric] = reference_analysis()["spec"]["metrics"]
     metric["provider"]["plugin"][PLUGIN]["query"] += f"# {number}\n"
     run = {
         "metadata": {"name": f"run-{number}", "namespace": "bookinfo", "uid": f"uid-{number}"},
@@ -66,9 +66,11 @@ def answers(host: subprocess.Popen[str], count: int) -> list[str]:
     return [json.loads(out.readline())["measurement"]["phase"] for _ in range(count)]
 
 
-def test_ten_thousand_measurements_leave_memory_and_files_as_they_were(lab: Lab, say: Say) -> None:
+def test_ten_thousand_measurements_leave_memory_and_files_as_they_were(
+    lab: Lab, report_progress: ProgressReporter
+) -> None:
     service = "canary|reviews|leaks|cluster-1|-"
-    lab.feed(service, "good")
+    lab.feed_and_wait(service, "good")
     sidecar = lab.pid("sidecar")
     history: list[tuple[Footprint, Footprint]] = []
     with argo_host(lab) as host:
@@ -79,11 +81,11 @@ def test_ten_thousand_measurements_leave_memory_and_files_as_they_were(lab: Lab,
                 host.stdin.writelines(request(number, service) for number in numbers)
                 host.stdin.flush()
                 assert answers(host, len(numbers)) == ["Successful"] * len(numbers)
-            [bridge] = children(host.pid)
+            [bridge] = child_pids(host.pid)
             history.append((Footprint.of(bridge), Footprint.of(sidecar)))
             by_name = zip(("bridge", "sidecar"), history[-1], strict=True)
             seen = ", ".join(f"{name} {one.rss:.1f} MiB {one.files} files" for name, one in by_name)
-            say(f"{first + EVERY} runs: {seen}")
+            report_progress(f"{first + EVERY} runs: {seen}")
 
     for name, column in zip(("bridge", "sidecar"), zip(*history, strict=True), strict=True):
         warm = column[WARM // EVERY - 1 :]

@@ -10,19 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e_lab import Lab, Say, wait_for
-from e2e_oaps import VERSIONS, Oaps
+
+from tests.e2e.lab import Lab, ProgressReporter, wait_for
+from tests.e2e.oap_pool import VERSIONS, OapPool
 
 TEMPLATE = Path(__file__).parent / "manifests/named-analysis.yaml"
 CANARY, STABLE = "6c85f7bf4", "7d4f9c8b65"
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
-def oap(request: pytest.FixtureRequest, oaps: Oaps) -> Lab:
+def oap(request: pytest.FixtureRequest, oap_pool: OapPool) -> Lab:
     """An OAP with ten past minutes of both versions."""
-    own = oaps.up(request.param)
-    own.send("reviews.bookinfo", "bad", f"reviews-{CANARY}-9zr8t")
-    own.send("reviews.bookinfo", "good", f"reviews-{STABLE}-2xkqz,reviews-{STABLE}-h6pnw", calls=120)
+    own = oap_pool.ensure_running(request.param)
+    own.add_traffic("reviews.bookinfo", "bad", f"reviews-{CANARY}-9zr8t")
+    own.add_traffic("reviews.bookinfo", "good", f"reviews-{STABLE}-2xkqz,reviews-{STABLE}-h6pnw", calls=120)
     wait_for(lambda: check(own, CANARY)["throughput"]["phase"] == "Successful", 60, "three settled minutes")
     return own
 
@@ -32,7 +33,7 @@ def check(oap: Lab, pod_template_hash: str) -> dict[str, dict[str, Any]]:
     done = subprocess.run(
         [
             *(sys.executable, "-m", "skywalking_provider", "check", "-f", str(TEMPLATE), "-o", "json"),
-            *("--address", oap.oap, "-a", f"hash={pod_template_hash}"),
+            *("--address", oap.oap_url, "-a", f"hash={pod_template_hash}"),
         ],
         capture_output=True,
         text=True,
@@ -47,12 +48,14 @@ def phases(measured: dict[str, dict[str, Any]]) -> dict[str, str]:
     return {name: one["phase"] for name, one in measured.items()}
 
 
-def test_the_canary_is_told_from_the_stable_version_of_the_same_service(oap: Lab, say: Say) -> None:
+def test_the_canary_is_told_from_the_stable_version_of_the_same_service(
+    oap: Lab, report_progress: ProgressReporter
+) -> None:
     version = oap.settings["OAP_VERSION"]
 
     bad, good = check(oap, CANARY), check(oap, STABLE)
 
-    say(bad["success-rate"]["message"])
+    report_progress(bad["success-rate"]["message"])
     assert bad["success-rate"]["phase"] == "Failed", bad["success-rate"]
     assert float(bad["success-rate"]["value"]) == pytest.approx(0.9)
     assert good["success-rate"]["phase"] == "Successful", good["success-rate"]

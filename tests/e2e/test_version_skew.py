@@ -1,17 +1,21 @@
 """The controller of the release before loads the same bridge."""
 
-from e2e_lab import Lab, Say
-from e2e_scenes import begin, counted_analysis, stepped_rollout
+from tests.e2e.lab import Lab, ProgressReporter
+from tests.e2e.manifests import analysis_with_count, rollout_with_analysis_step, start_rollout
 
 
-def test_argo_rollouts_1_9_promotes_a_healthy_canary_with_the_same_bridge(lab: Lab, say: Say) -> None:
+def test_argo_rollouts_1_9_promotes_a_healthy_canary_with_the_same_bridge(
+    lab: Lab, report_progress: ProgressReporter
+) -> None:
     service = "canary|reviews|skew|cluster-1|-"
-    lab.feed(service, "good")
+    lab.feed_and_wait(service, "good")
     lab.stop("controller")
     try:
         lab.start("controller", "1.9")
-        story = begin(lab, "skew", stepped_rollout(service), counted_analysis(3, "3s"), say)
-        end = story.decided(180)
+        story = start_rollout(
+            lab, "skew", rollout_with_analysis_step(service), analysis_with_count(3, "3s"), report_progress
+        )
+        end = story.wait_until_decided(180)
     finally:
         lab.stop("controller")
         lab.start("controller", "1.10")

@@ -39,14 +39,14 @@ OVER_HTTP = CHART / "ci" / "deployment-http-values.yaml"
 EVERYTHING = CHART / "ci" / "deployment-everything-values.yaml"
 HELMS = ("helm", "helm-3")
 KUBERNETES = "1.31.0"
-PRINTED = ("--set=argoRollouts.printValues=true", "--show-only=templates/argo-rollouts-values.yaml")
+PRINT_VALUES_ARGUMENTS = ("--set=argoRollouts.printValues=true", "--show-only=templates/argo-rollouts-values.yaml")
 
 
 class HelmError(Exception):
     """What Helm says when it refuses."""
 
 
-def run(program: str, *arguments: str, stdin: str | None = None) -> str:
+def run_tool(program: str, *arguments: str, stdin: str | None = None) -> str:
     path = ROOT / ".cache" / "bin" / program
     assert path.exists(), f"{path} is missing: make chart-tools"
     done = subprocess.run([path, *arguments], input=stdin, capture_output=True, text=True, timeout=60, check=False)
@@ -55,7 +55,7 @@ def run(program: str, *arguments: str, stdin: str | None = None) -> str:
     return done.stdout
 
 
-def template(
+def helm_template(
     *values: Path | dict[str, Any],
     release: str = "skywalking-provider",
     namespace: str = "argo-rollouts",
@@ -67,7 +67,7 @@ def template(
     files = [str(each) for each in values if isinstance(each, Path)]
     texts = [each for each in values if isinstance(each, dict)]
     assert len(texts) <= 1, "one dictionary comes by standard input"
-    return run(
+    return run_tool(
         helm,
         "template",
         release,
@@ -81,7 +81,7 @@ def template(
     )
 
 
-class Objects:
+class RenderedObjects:
     """Rendered objects, found by kind and name."""
 
     def __init__(self, text: str) -> None:
@@ -93,7 +93,7 @@ class Objects:
     def names(self, kind: str) -> list[str]:
         return sorted(each["metadata"]["name"] for each in self.all if each["kind"] == kind)
 
-    def one(self, kind: str, name: str = "skywalking-provider") -> dict[str, Any]:
+    def get(self, kind: str, name: str = "skywalking-provider") -> dict[str, Any]:
         found = [each for each in self.all if each["kind"] == kind and each["metadata"]["name"] == name]
         assert len(found) == 1, f"{len(found)} of {kind}/{name}"
         return found[0]
@@ -104,19 +104,19 @@ def values_id(path: Path) -> str:
     return path.name.removesuffix("-values.yaml")
 
 
-def pods(objects: Objects) -> list[dict[str, Any]]:
+def pod_specs(objects: RenderedObjects) -> list[dict[str, Any]]:
     """The pods of the Deployments."""
     return [each["spec"]["template"]["spec"] for each in objects.all if each["kind"] == "Deployment"]
 
 
-def render(*values: Path | dict[str, Any], **how: Any) -> Objects:
-    return Objects(template(*values, **how))
+def render(*values: Path | dict[str, Any], **options: Any) -> RenderedObjects:
+    return RenderedObjects(helm_template(*values, **options))
 
 
-def values_for_argo(*values: Path | dict[str, Any], **how: Any) -> dict[str, Any]:
+def values_for_argo(*values: Path | dict[str, Any], **options: Any) -> dict[str, Any]:
     """What the chart writes for the stock argo-rollouts chart."""
-    arguments = (*how.pop("arguments", ()), *PRINTED)
-    parsed: dict[str, Any] = yaml.safe_load(template(*values, arguments=arguments, **how))
+    arguments = (*options.pop("arguments", ()), *PRINT_VALUES_ARGUMENTS)
+    parsed: dict[str, Any] = yaml.safe_load(helm_template(*values, arguments=arguments, **options))
     return parsed
 
 
@@ -136,7 +136,7 @@ def argo_deployment() -> dict[str, Any]:
     return deployment
 
 
-def as_the_stock_chart_does(values: dict[str, Any], deployment: dict[str, Any]) -> dict[str, Any]:
+def apply_stock_chart_values(values: dict[str, Any], deployment: dict[str, Any]) -> dict[str, Any]:
     """Argo's Deployment with values put where the stock chart's templates put them."""
     patched = deepcopy(deployment)
     pod = patched["spec"]["template"]["spec"]
@@ -150,17 +150,17 @@ def as_the_stock_chart_does(values: dict[str, Any], deployment: dict[str, Any]) 
     return patched
 
 
-def overlay_on_argo(folder: Path, overlay: dict[str, Any]) -> Objects:
+def build_overlay(folder: Path, overlay: dict[str, Any]) -> RenderedObjects:
     """An overlay of our component over Argo's manifests, which come beside it: kustomize takes no absolute paths."""
     shutil.copytree(argo_manifests(), folder / "manifests")
     shutil.copytree(COMPONENT, folder / "component")
     (folder / "overlay").mkdir(exist_ok=True)
     resources = {"resources": ["../manifests/cluster-install"], "components": ["../component"]}
     (folder / "overlay" / "kustomization.yaml").write_text(yaml.safe_dump(overlay | resources))
-    return Objects(run("kustomize", "build", str(folder / "overlay")))
+    return RenderedObjects(run_tool("kustomize", "build", str(folder / "overlay")))
 
 
-def named(items: list[dict[str, Any]], name: str) -> dict[str, Any]:
+def find_by_name(items: list[dict[str, Any]], name: str) -> dict[str, Any]:
     found = [each for each in items if each["name"] == name]
     assert len(found) == 1, f"{len(found)} of {name} among {[each['name'] for each in items]}"
     return found[0]

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from install_tools import (
+
+from tests.install.install_tools import (
     CHART,
     CI_VALUES,
     DEPLOYMENT,
@@ -11,10 +12,10 @@ from install_tools import (
     HELMS,
     KUBERNETES,
     SIDECAR,
-    Objects,
+    RenderedObjects,
+    helm_template,
     render,
-    run,
-    template,
+    run_tool,
     values_id,
 )
 
@@ -22,7 +23,7 @@ from install_tools import (
 @pytest.mark.parametrize("helm", HELMS)
 @pytest.mark.parametrize("values", CI_VALUES, ids=values_id)
 def test_helm_lint_finds_nothing(values: Path, helm: str) -> None:
-    said = run(helm, "lint", str(CHART), "--strict", f"--values={values}", f"--kube-version={KUBERNETES}")
+    said = run_tool(helm, "lint", str(CHART), "--strict", f"--values={values}", f"--kube-version={KUBERNETES}")
 
     assert "1 chart(s) linted, 0 chart(s) failed" in said
     assert "[WARNING]" not in said
@@ -31,7 +32,7 @@ def test_helm_lint_finds_nothing(values: Path, helm: str) -> None:
 
 @pytest.mark.parametrize("values", CI_VALUES, ids=values_id)
 def test_both_helms_make_the_same_of_the_values(values: Path) -> None:
-    made, made_before = (Objects(template(values, helm=helm)).all for helm in HELMS)
+    made, made_before = (RenderedObjects(helm_template(values, helm=helm)).all for helm in HELMS)
 
     assert sorted(made, key=repr) == sorted(made_before, key=repr)
 
@@ -74,7 +75,7 @@ def test_further_objects_are_templated() -> None:
 
 
 def test_the_next_commands_are_three() -> None:
-    said = run("helm", "install", "try", str(CHART), "--dry-run=client", "-n", "argo", f"--values={SIDECAR}")
+    said = run_tool("helm", "install", "try", str(CHART), "--dry-run=client", "-n", "argo", f"--values={SIDECAR}")
     notes = said[said.index("NOTES:") :]
 
     assert [line[:2] for line in notes.splitlines() if line[:1].isdigit()] == ["1.", "2.", "3."]
@@ -84,6 +85,6 @@ def test_the_next_commands_are_three() -> None:
 
 
 def test_without_tls_the_notes_warn() -> None:
-    said = run("helm", "install", "try", str(CHART), "--dry-run=client", f"--values={EVERYTHING}")
+    said = run_tool("helm", "install", "try", str(CHART), "--dry-run=client", f"--values={EVERYTHING}")
 
     assert "WARNING: tls.enabled is false." in said

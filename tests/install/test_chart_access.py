@@ -3,11 +3,12 @@
 from typing import Any
 
 import yaml
-from install_tools import DEPLOYMENT, named, pods, render
+
+from tests.install.install_tools import DEPLOYMENT, find_by_name, pod_specs, render
 
 
 def test_only_the_controller_comes_in_and_only_dns_and_the_oaps_are_reached() -> None:
-    policy = render(DEPLOYMENT).one("NetworkPolicy")["spec"]
+    policy = render(DEPLOYMENT).get("NetworkPolicy")["spec"]
 
     assert policy["policyTypes"] == ["Ingress", "Egress"]
     asking, watching = policy["ingress"]
@@ -43,22 +44,22 @@ def test_only_the_controller_comes_in_and_only_dns_and_the_oaps_are_reached() ->
 
 def test_cert_manager_gives_the_bridge_the_one_identity_that_may_ask() -> None:
     objects = render(DEPLOYMENT)
-    config = yaml.safe_load(objects.one("ConfigMap")["data"]["config.yaml"])
-    bridge = objects.one("Certificate", "skywalking-provider-bridge")["spec"]
-    server = objects.one("Certificate", "skywalking-provider-server")["spec"]
+    config = yaml.safe_load(objects.get("ConfigMap")["data"]["config.yaml"])
+    bridge = objects.get("Certificate", "skywalking-provider-bridge")["spec"]
+    server = objects.get("Certificate", "skywalking-provider-server")["spec"]
 
     assert bridge["uris"] == config["tls"]["allowedIdentities"]
     assert bridge["uris"] == ["spiffe://cluster.local/ns/argo-rollouts/sa/argo-rollouts"]
     assert bridge["issuerRef"] == server["issuerRef"]
     assert "skywalking-provider.argo-rollouts.svc" in server["dnsNames"]
-    [pod] = pods(objects)
-    mounted = named(pod["volumes"], "skywalking-provider-tls")["secret"]["secretName"]
+    [pod] = pod_specs(objects)
+    mounted = find_by_name(pod["volumes"], "skywalking-provider-tls")["secret"]["secretName"]
     assert mounted == server["secretName"]
 
 
 def test_who_else_may_ask_does_not_lock_the_controller_out() -> None:
     def allowed(tls: dict[str, Any]) -> list[str]:
-        config = yaml.safe_load(render(DEPLOYMENT, {"tls": tls}).one("ConfigMap")["data"]["config.yaml"])
+        config = yaml.safe_load(render(DEPLOYMENT, {"tls": tls}).get("ConfigMap")["data"]["config.yaml"])
         identities: list[str] = config["tls"]["allowedIdentities"]
         return identities
 
@@ -75,10 +76,12 @@ def test_own_secrets_take_the_place_of_cert_manager() -> None:
     objects = render(DEPLOYMENT, own)
 
     assert "Certificate" not in objects.kinds()
-    [pod] = pods(objects)
-    assert named(pod["volumes"], "skywalking-provider-tls")["secret"]["secretName"] == "mine"
-    values = yaml.safe_load(objects.one("ConfigMap", "skywalking-provider-values")["data"]["values.yaml"])
-    assert named(values["controller"]["volumes"], "skywalking-provider-bridge-tls")["secret"]["secretName"] == "its"
+    [pod] = pod_specs(objects)
+    assert find_by_name(pod["volumes"], "skywalking-provider-tls")["secret"]["secretName"] == "mine"
+    values = yaml.safe_load(objects.get("ConfigMap", "skywalking-provider-values")["data"]["values.yaml"])
+    assert (
+        find_by_name(values["controller"]["volumes"], "skywalking-provider-bridge-tls")["secret"]["secretName"] == "its"
+    )
 
 
 def test_in_another_namespace_the_bridges_certificate_is_made_where_the_controller_is() -> None:
@@ -87,7 +90,7 @@ def test_in_another_namespace_the_bridges_certificate_is_made_where_the_controll
         "tls": {"certManager": {"issuerRef": {"name": "corporate", "kind": "ClusterIssuer"}}},
     }
     objects = render(DEPLOYMENT, elsewhere, namespace="skywalking")
-    bridge = objects.one("Certificate", "skywalking-provider-bridge")
+    bridge = objects.get("Certificate", "skywalking-provider-bridge")
 
     assert bridge["metadata"]["namespace"] == "argo-rollouts"
     assert bridge["spec"]["issuerRef"] == {"name": "corporate", "kind": "ClusterIssuer"}

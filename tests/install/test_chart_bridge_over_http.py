@@ -1,7 +1,8 @@
 """The bridge as a download, for controllers that fetch their plugins."""
 
 import yaml
-from install_tools import DEPLOYMENT, SIDECAR, pods, render
+
+from tests.install.install_tools import DEPLOYMENT, SIDECAR, pod_specs, render
 
 
 def test_the_bridge_over_http_comes_with_its_sha256_and_earlier_images_stay_on_offer() -> None:
@@ -18,14 +19,14 @@ def test_the_bridge_over_http_comes_with_its_sha256_and_earlier_images_stay_on_o
     }
     objects = render(DEPLOYMENT, over_http)
 
-    [pod] = pods(objects)
+    [pod] = pod_specs(objects)
     assert [(each["image"], each["args"]) for each in pod["initContainers"]] == [
         ("registry.example.org/skywalking-provider:0.0.9", ["bridge", "--all-to", "/bridges"]),
         ("registry.example.org/skywalking-provider:0.1.0", ["bridge", "--all-to", "/bridges"]),
     ]
-    config = yaml.safe_load(objects.one("ConfigMap")["data"]["config.yaml"])
+    config = yaml.safe_load(objects.get("ConfigMap")["data"]["config.yaml"])
     assert config["http"]["bridges"] == "/bridges"
-    values = yaml.safe_load(objects.one("ConfigMap", "skywalking-provider-values")["data"]["values.yaml"])
+    values = yaml.safe_load(objects.get("ConfigMap", "skywalking-provider-values")["data"]["values.yaml"])
     [plugin] = values["controller"]["metricProviderPlugins"]
     assert plugin["location"] == ("http://skywalking-provider-http.argo-rollouts.svc:9464/bridge/0.0.9/linux-amd64")
     assert plugin["sha256"] == digest
@@ -34,5 +35,5 @@ def test_the_bridge_over_http_comes_with_its_sha256_and_earlier_images_stay_on_o
 
 def test_the_bridge_over_http_is_off_unless_asked_for() -> None:
     for values in (SIDECAR, DEPLOYMENT):
-        config = yaml.safe_load(render(values).one("ConfigMap")["data"]["config.yaml"])
+        config = yaml.safe_load(render(values).get("ConfigMap")["data"]["config.yaml"])
         assert "bridges" not in config["http"]

@@ -4,14 +4,22 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from install_tools import DEPLOYMENT, EVERYTHING, OVER_HTTP, SIDECAR, named, pods, render
 
 from skywalking_provider.config import load_config
+from tests.install.install_tools import (
+    DEPLOYMENT,
+    EVERYTHING,
+    OVER_HTTP,
+    SIDECAR,
+    find_by_name,
+    pod_specs,
+    render,
+)
 
 
 def test_the_service_takes_the_configuration(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
-    file.write_text(render(SIDECAR).one("ConfigMap")["data"]["config.yaml"])
+    file.write_text(render(SIDECAR).get("ConfigMap")["data"]["config.yaml"])
 
     config = load_config(file, {}, {})
 
@@ -25,7 +33,7 @@ def test_the_service_takes_the_configuration(tmp_path: Path) -> None:
 
 def test_the_service_of_a_deployment_takes_the_configuration(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
-    file.write_text(render(DEPLOYMENT).one("ConfigMap")["data"]["config.yaml"])
+    file.write_text(render(DEPLOYMENT).get("ConfigMap")["data"]["config.yaml"])
 
     config = load_config(file, {}, {})
 
@@ -36,7 +44,7 @@ def test_the_service_of_a_deployment_takes_the_configuration(tmp_path: Path) -> 
 
 
 def test_a_configuration_of_ones_own_is_taken_with_what_the_environment_adds(tmp_path: Path) -> None:
-    [pod] = pods(render(OVER_HTTP))
+    [pod] = pod_specs(render(OVER_HTTP))
     file = tmp_path / "config.yaml"
     file.write_text("backends: {prod: {url: http://oap:12800}}\ntls: {allowedIdentities: [bridge.example.org]}\n")
 
@@ -55,8 +63,8 @@ def test_a_configuration_of_ones_own_gets_the_charts_keys_by_the_environment() -
     objects = render(own)
 
     assert objects.names("ConfigMap") == ["skywalking-provider-values"]
-    [pod] = pods(objects)
-    assert named(pod["volumes"], "skywalking-provider-config")["secret"] == {
+    [pod] = pod_specs(objects)
+    assert find_by_name(pod["volumes"], "skywalking-provider-config")["secret"] == {
         "secretName": "mine",
         "items": [{"key": "c.yaml", "path": "config.yaml"}],
     }
@@ -72,7 +80,7 @@ def test_a_configuration_of_ones_own_gets_the_charts_keys_by_the_environment() -
 
 def test_every_key_of_a_backend_reaches_the_service(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
-    file.write_text(render(EVERYTHING).one("ConfigMap")["data"]["config.yaml"])
+    file.write_text(render(EVERYTHING).get("ConfigMap")["data"]["config.yaml"])
     given = yaml.safe_load(EVERYTHING.read_text())["backends"]["prod"]
 
     config = load_config(file, {}, {})
@@ -87,7 +95,7 @@ def test_every_key_of_a_backend_reaches_the_service(tmp_path: Path) -> None:
 
 def test_a_change_of_the_configuration_restarts_the_pods() -> None:
     def environment(**changed: Any) -> list[dict[str, str]]:
-        [pod] = pods(render(DEPLOYMENT, changed))
+        [pod] = pod_specs(render(DEPLOYMENT, changed))
         env: list[dict[str, str]] = pod["containers"][0]["env"]
         return env
 

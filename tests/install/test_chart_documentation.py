@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import yaml
-from install_tools import CHART, ROOT
 
 from skywalking_provider import __version__
 from skywalking_provider.config.backend import BackendConfig, Basic, Bearer, CircuitConfig
 from skywalking_provider.config.tls import ClientTls
-from skywalking_provider.spec.problems import keys_of
+from skywalking_provider.support.validation_messages import yaml_keys
+from tests.install.install_tools import CHART, ROOT
 
 SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
 VALUES: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
@@ -66,14 +66,14 @@ def test_a_backend_has_the_services_keys_but_secrets_only_as_files() -> None:
     backend = SCHEMA["definitions"]["backend"]["properties"]
     sections = {key: set(part["properties"]) for key, part in backend.items() if "properties" in part}
 
-    assert set(backend) == set(keys_of(BackendConfig)), (
+    assert set(backend) == set(yaml_keys(BackendConfig)), (
         "definitions.backend of charts/skywalking-provider/values.schema.json"
     )
     assert sections == {
-        "basic": set(keys_of(Basic)) - {"password"},
-        "bearer": set(keys_of(Bearer)) - {"token"},
-        "circuit": set(keys_of(CircuitConfig)),
-        "tls": set(keys_of(ClientTls)),
+        "basic": set(yaml_keys(Basic)) - {"password"},
+        "bearer": set(yaml_keys(Bearer)) - {"token"},
+        "circuit": set(yaml_keys(CircuitConfig)),
+        "tls": set(yaml_keys(ClientTls)),
     }
 
 

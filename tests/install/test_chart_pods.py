@@ -1,15 +1,16 @@
 """The chart's own pods: what they may, where they run, how they are found and asked."""
 
 import yaml
-from install_tools import DEPLOYMENT, EVERYTHING, named, pods, render
+
+from tests.install.install_tools import DEPLOYMENT, EVERYTHING, find_by_name, pod_specs, render
 
 
 def test_its_pods_have_no_token_of_kubernetes_no_root_and_nothing_to_write_to_but_tmp() -> None:
     objects = render(DEPLOYMENT)
-    [pod] = pods(objects)
+    [pod] = pod_specs(objects)
 
     assert pod["automountServiceAccountToken"] is False
-    assert objects.one("ServiceAccount")["automountServiceAccountToken"] is False
+    assert objects.get("ServiceAccount")["automountServiceAccountToken"] is False
     assert pod["securityContext"]["runAsNonRoot"] is True
     [container] = pod["containers"]
     assert container["securityContext"] == {
@@ -26,8 +27,8 @@ def test_its_pods_have_no_token_of_kubernetes_no_root_and_nothing_to_write_to_bu
 
 def test_its_replicas_are_spread_and_survive_a_drain() -> None:
     objects = render(DEPLOYMENT, arguments=("--set=autoscaling.enabled=false",))
-    deployment = objects.one("Deployment")
-    [pod] = pods(objects)
+    deployment = objects.get("Deployment")
+    [pod] = pod_specs(objects)
     labels = deployment["spec"]["template"]["metadata"]["labels"]
 
     assert deployment["spec"]["replicas"] == 2
@@ -38,7 +39,7 @@ def test_its_replicas_are_spread_and_survive_a_drain() -> None:
     ]
     for constraint in pod["topologySpreadConstraints"]:
         assert constraint["labelSelector"]["matchLabels"].items() <= labels.items()
-    budget = objects.one("PodDisruptionBudget")["spec"]
+    budget = objects.get("PodDisruptionBudget")["spec"]
     assert budget["maxUnavailable"] == 1
     assert budget["selector"]["matchLabels"].items() <= labels.items()
 
@@ -46,14 +47,14 @@ def test_its_replicas_are_spread_and_survive_a_drain() -> None:
 def test_an_autoscaler_owns_the_replicas() -> None:
     objects = render(DEPLOYMENT)
 
-    assert "replicas" not in objects.one("Deployment")["spec"]
-    assert objects.one("HorizontalPodAutoscaler")["spec"]["scaleTargetRef"]["name"] == "skywalking-provider"
+    assert "replicas" not in objects.get("Deployment")["spec"]
+    assert objects.get("HorizontalPodAutoscaler")["spec"]["scaleTargetRef"]["name"] == "skywalking-provider"
 
 
 def test_the_service_shows_the_bridge_every_replica() -> None:
     objects = render(DEPLOYMENT)
-    service = objects.one("Service")["spec"]
-    labels = objects.one("Deployment")["spec"]["template"]["metadata"]["labels"]
+    service = objects.get("Service")["spec"]
+    labels = objects.get("Deployment")["spec"]["template"]["metadata"]["labels"]
 
     assert service["clusterIP"] == "None"
     assert service["ports"] == [{"name": "tls-grpc", "port": 9500, "targetPort": "grpc"}]
@@ -61,7 +62,7 @@ def test_the_service_shows_the_bridge_every_replica() -> None:
 
 
 def test_pods_are_asked_over_http_whether_they_are_ready() -> None:
-    [pod] = pods(render(DEPLOYMENT))
+    [pod] = pod_specs(render(DEPLOYMENT))
     [container] = pod["containers"]
 
     assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": 9464}
@@ -71,7 +72,7 @@ def test_pods_are_asked_over_http_whether_they_are_ready() -> None:
 
 def test_what_a_pod_may_get_it_gets() -> None:
     objects = render(EVERYTHING)
-    deployment = objects.one("Deployment")
+    deployment = objects.get("Deployment")
     pod, values = deployment["spec"]["template"]["spec"], yaml.safe_load(EVERYTHING.read_text())
     [container] = pod["containers"]
 
@@ -82,8 +83,8 @@ def test_what_a_pod_may_get_it_gets() -> None:
     assert container["args"][-1:] == values["extraArgs"]
     assert container["env"][-1:] == values["extraEnv"]
     assert container["volumeMounts"][-1:] == values["extraVolumeMounts"]
-    assert named(pod["volumes"], "cache")
-    asking, watching = objects.one("NetworkPolicy")["spec"]["ingress"]
+    assert find_by_name(pod["volumes"], "cache")
+    asking, watching = objects.get("NetworkPolicy")["spec"]["ingress"]
     assert asking["from"][0]["podSelector"] == {"matchLabels": {"app.kubernetes.io/name": "argo-rollouts"}}
     assert watching["from"] == values["networkPolicy"]["monitoring"]
-    assert objects.one("NetworkPolicy")["spec"]["egress"][-1:] == values["networkPolicy"]["extraEgress"]
+    assert objects.get("NetworkPolicy")["spec"]["egress"][-1:] == values["networkPolicy"]["extraEgress"]

@@ -8,17 +8,25 @@ from typing import Any
 
 import pytest
 import yaml
-from install_tools import CHART, ROOT, Objects, render, run, template, values_for_argo
 
 from skywalking_provider.mock_oap import MockOap
+from tests.install.install_tools import (
+    CHART,
+    ROOT,
+    RenderedObjects,
+    helm_template,
+    render,
+    run_tool,
+    values_for_argo,
+)
 
 BOOKINFO = ROOT / "examples" / "bookinfo"
 ARGO_CD = ROOT / "examples" / "argo-cd"
 
 
 @pytest.fixture(scope="module")
-def bookinfo() -> Objects:
-    return Objects(run("kustomize", "build", str(BOOKINFO)))
+def bookinfo() -> RenderedObjects:
+    return RenderedObjects(run_tool("kustomize", "build", str(BOOKINFO)))
 
 
 async def checked(scenario: str) -> dict[str, str]:
@@ -49,7 +57,7 @@ async def test_a_slow_canary_is_seen_by_its_slowest_pod() -> None:
     assert (await checked("slow-canary"))["slowest-pod"] == "Failed"
 
 
-def test_everything_is_in_one_namespace_and_nothing_is_missing(bookinfo: Objects) -> None:
+def test_everything_is_in_one_namespace_and_nothing_is_missing(bookinfo: RenderedObjects) -> None:
     assert bookinfo.kinds() == [
         "AnalysisTemplate",
         "DestinationRule",
@@ -62,13 +70,13 @@ def test_everything_is_in_one_namespace_and_nothing_is_missing(bookinfo: Objects
     assert {each["metadata"].get("namespace", "bookinfo") for each in bookinfo.all} == {"bookinfo"}
 
 
-def test_the_rollout_names_templates_routes_and_subsets_that_are_there(bookinfo: Objects) -> None:
-    canary = bookinfo.one("Rollout", "reviews")["spec"]["strategy"]["canary"]
+def test_the_rollout_names_templates_routes_and_subsets_that_are_there(bookinfo: RenderedObjects) -> None:
+    canary = bookinfo.get("Rollout", "reviews")["spec"]["strategy"]["canary"]
     analyses = [canary["analysis"], *(step["analysis"] for step in canary["steps"] if "analysis" in step)]
     named = {each["templateName"] for analysis in analyses for each in analysis["templates"]}
     istio = canary["trafficRouting"]["istio"]
-    route = bookinfo.one("VirtualService", istio["virtualService"]["name"])["spec"]["http"][0]
-    subsets = [each["name"] for each in bookinfo.one("DestinationRule", "reviews")["spec"]["subsets"]]
+    route = bookinfo.get("VirtualService", istio["virtualService"]["name"])["spec"]["http"][0]
+    subsets = [each["name"] for each in bookinfo.get("DestinationRule", "reviews")["spec"]["subsets"]]
 
     assert named == set(bookinfo.names("AnalysisTemplate"))
     assert [route["name"]] == istio["virtualService"]["routes"]
@@ -76,12 +84,12 @@ def test_the_rollout_names_templates_routes_and_subsets_that_are_there(bookinfo:
     assert [each["destination"]["subset"] for each in route["route"]] == subsets
 
 
-def test_every_argument_of_a_template_has_a_value_or_gets_one(bookinfo: Objects) -> None:
-    canary = bookinfo.one("Rollout", "reviews")["spec"]["strategy"]["canary"]
+def test_every_argument_of_a_template_has_a_value_or_gets_one(bookinfo: RenderedObjects) -> None:
+    canary = bookinfo.get("Rollout", "reviews")["spec"]["strategy"]["canary"]
     for analysis in (canary["analysis"], *(step["analysis"] for step in canary["steps"] if "analysis" in step)):
         given = {argument["name"] for argument in analysis.get("args", [])}
         for each in analysis["templates"]:
-            wanted = bookinfo.one("AnalysisTemplate", each["templateName"])["spec"]["args"]
+            wanted = bookinfo.get("AnalysisTemplate", each["templateName"])["spec"]["args"]
             assert {argument["name"] for argument in wanted if "value" not in argument} <= given
 
 
@@ -113,7 +121,7 @@ def test_argo_cd_gives_the_stock_chart_the_values_that_ours_writes() -> None:
 
 
 def test_the_generated_file_is_what_the_readmes_command_prints() -> None:
-    printed = template(
+    printed = helm_template(
         ARGO_CD / "values.yaml",
         arguments=("--set=argoRollouts.printValues=true", "--show-only=templates/argo-rollouts-values.yaml"),
     )
@@ -121,10 +129,10 @@ def test_the_generated_file_is_what_the_readmes_command_prints() -> None:
     assert (ARGO_CD / "argo-rollouts-values.yaml").read_text() == printed
 
 
-def test_argo_cd_leaves_the_weights_to_argo_rollouts(bookinfo: Objects) -> None:
+def test_argo_cd_leaves_the_weights_to_argo_rollouts(bookinfo: RenderedObjects) -> None:
     ignored = {each["kind"]: each for each in applications()["bookinfo"]["ignoreDifferences"]}
     pointer = ignored["VirtualService"]["jsonPointers"][0]
-    node: Any = bookinfo.one("VirtualService", "reviews")
+    node: Any = bookinfo.get("VirtualService", "reviews")
     for key in pointer.strip("/").split("/"):
         node = node[int(key) if isinstance(node, list) else key]
 

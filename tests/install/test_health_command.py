@@ -9,8 +9,8 @@ import pytest
 from grpc_health.v1 import health, health_pb2_grpc
 
 from skywalking_provider.config import BackendConfig, Config
-from skywalking_provider.server.listen import Endpoint
-from skywalking_provider.server.serve import running
+from skywalking_provider.server.endpoint import Endpoint
+from skywalking_provider.server.lifecycle import open_server
 
 CONFIG = Config(backends={"prod": BackendConfig.model_validate({"url": "http://127.0.0.1:9"})})
 
@@ -25,7 +25,7 @@ async def ask(*arguments: str, **environment: str) -> tuple[int | None, str, str
 
 async def test_a_service_that_serves_is_healthy(tmp_path: Path) -> None:
     path = tmp_path / "p.sock"
-    async with running(CONFIG, Endpoint(path, None)):
+    async with open_server(CONFIG, Endpoint(path, None)):
         assert await ask("--socket", str(path)) == (0, "SERVING\n", "")
 
 
@@ -44,7 +44,7 @@ async def test_a_service_that_stops_is_not(tmp_path: Path) -> None:
 
 
 async def test_a_service_on_a_port_is_asked_by_its_address() -> None:
-    async with running(CONFIG, Endpoint(None, "127.0.0.1:0")) as server:
+    async with open_server(CONFIG, Endpoint(None, "127.0.0.1:0")) as server:
         assert await ask("--address", f"127.0.0.1:{server.port}") == (0, "SERVING\n", "")
 
 

@@ -19,11 +19,11 @@ from typing import Any
 
 import pytest
 import yaml
-from install_tools import METRIC, ROOT
 
 from skywalking_provider import __version__
-from skywalking_provider.demo.host import argo_host
 from skywalking_provider.mock_oap import MockOap
+from skywalking_provider.tools.demo.argo_host import run_argo_host
+from tests.install.install_tools import METRIC, ROOT
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
@@ -65,7 +65,7 @@ def image() -> Path:
     sources, bridges, root = context("go", IMAGE / "go"), IMAGE / "bridges", IMAGE / "root"
     subprocess.run([sources / "expr" / "build"], env=os.environ | {"GOTOOLCHAIN": "auto"}, check=True)
     subprocess.run([sources / "image" / "bridges", bridges], check=True)
-    wasm = Path("skywalking_provider/conditions/expr.wasm")
+    wasm = Path("skywalking_provider/conditions/expr/expr.wasm")
     shutil.copy(sources / wasm, context("root", IMAGE / "src") / wasm)
     subprocess.run([IMAGE / "src" / "image" / "root", root, bridges], check=True)
     return root
@@ -180,7 +180,7 @@ def test_nothing_in_it_can_be_written_by_its_user_or_be_anothers_in_disguise(ima
 
 
 def test_the_conditions_are_machine_code_already(image: Path) -> None:
-    assert len(list(image.rglob("skywalking_provider/conditions/expr-*.cwasm"))) == 1
+    assert len(list(image.rglob("skywalking_provider/conditions/expr/expr-*.cwasm"))) == 1
 
 
 def test_the_init_container_installs_the_bridge_for_this_machine(image: Path, shared: Path) -> None:
@@ -245,8 +245,8 @@ async def test_as_user_999_without_a_place_to_write_it_measures_through_its_own_
 
             host = ROOT / ".cache" / "bin" / "argo-host"
             socket = f"--socket={shared / 'provider.sock'}"
-            async with argo_host(host, shared / "b", tmp_path / "host.log", socket) as argo:
-                answer = await argo.ask("loop", run=RUN, metric=metric)
+            async with run_argo_host(host, shared / "b", tmp_path / "host.log", socket) as argo:
+                answer = await argo.request("loop", run=RUN, metric=metric)
 
     measurement = answer["measurement"]
     assert measurement["phase"] == "Successful", measurement

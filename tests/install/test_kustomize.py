@@ -6,54 +6,54 @@ from typing import Any
 
 import pytest
 import yaml
-from install_tools import (
-    ROOT,
-    SIDECAR,
-    Objects,
-    argo_deployment,
-    argo_manifests,
-    as_the_stock_chart_does,
-    named,
-    overlay_on_argo,
-    run,
-    values_for_argo,
-)
 
 from skywalking_provider.config import load_config
+from tests.install.install_tools import (
+    ROOT,
+    SIDECAR,
+    RenderedObjects,
+    apply_stock_chart_values,
+    argo_deployment,
+    argo_manifests,
+    build_overlay,
+    find_by_name,
+    run_tool,
+    values_for_argo,
+)
 
 EXAMPLE = ROOT / "examples" / "kustomize"
 
 
 @pytest.fixture(scope="module")
-def component(tmp_path_factory: pytest.TempPathFactory) -> Objects:
+def component(tmp_path_factory: pytest.TempPathFactory) -> RenderedObjects:
     folder = tmp_path_factory.mktemp("component")
     (folder / "overlay").mkdir()
     shutil.copy(EXAMPLE / "config.yaml", folder / "overlay")
     generator = {"name": "skywalking-provider", "files": ["config.yaml"]}
-    return overlay_on_argo(folder, {"configMapGenerator": [generator]})
+    return build_overlay(folder, {"configMapGenerator": [generator]})
 
 
 @pytest.fixture(scope="module")
-def example(tmp_path_factory: pytest.TempPathFactory) -> Objects:
+def example(tmp_path_factory: pytest.TempPathFactory) -> RenderedObjects:
     folder = tmp_path_factory.mktemp("example")
     shutil.copytree(EXAMPLE, folder / "overlay")
-    return overlay_on_argo(folder, yaml.safe_load((EXAMPLE / "kustomization.yaml").read_text()))
+    return build_overlay(folder, yaml.safe_load((EXAMPLE / "kustomization.yaml").read_text()))
 
 
-def pod_of(objects: Objects) -> dict[str, Any]:
-    pod: dict[str, Any] = objects.one("Deployment", "argo-rollouts")["spec"]["template"]["spec"]
+def pod_of(objects: RenderedObjects) -> dict[str, Any]:
+    pod: dict[str, Any] = objects.get("Deployment", "argo-rollouts")["spec"]["template"]["spec"]
     return pod
 
 
-def config_map(objects: Objects) -> dict[str, Any]:
+def config_map(objects: RenderedObjects) -> dict[str, Any]:
     [name] = [name for name in objects.names("ConfigMap") if name.startswith("skywalking-provider-")]
-    return objects.one("ConfigMap", name)
+    return objects.get("ConfigMap", name)
 
 
 def comparable(pod: dict[str, Any]) -> dict[str, Any]:
     """Less what differs by nature: names of images, and how a change of the configuration is noticed."""
     pod = yaml.safe_load(yaml.safe_dump(pod))
-    named(pod["volumes"], "skywalking-provider-config")["configMap"]["name"] = "the one"
+    find_by_name(pod["volumes"], "skywalking-provider-config")["configMap"]["name"] = "the one"
     for container in pod["initContainers"]:
         container["image"] = "the one"
         container.pop("env", None)
@@ -64,22 +64,22 @@ def comparable(pod: dict[str, Any]) -> dict[str, Any]:
     return pod
 
 
-def test_the_component_and_the_charts_values_make_the_same_pod(component: Objects) -> None:
+def test_the_component_and_the_charts_values_make_the_same_pod(component: RenderedObjects) -> None:
     values = values_for_argo({"image": {"repository": "r"}, "backends": {"default": {"url": "http://oap:12800"}}})
-    by_helm = as_the_stock_chart_does(values, argo_deployment())["spec"]["template"]["spec"]
+    by_helm = apply_stock_chart_values(values, argo_deployment())["spec"]["template"]["spec"]
 
     assert comparable(pod_of(component)) == comparable(by_helm)
 
 
-def test_the_component_and_the_charts_values_name_the_same_plugin(component: Objects) -> None:
+def test_the_component_and_the_charts_values_name_the_same_plugin(component: RenderedObjects) -> None:
     values = values_for_argo(SIDECAR)
-    plugins = yaml.safe_load(component.one("ConfigMap", "argo-rollouts-config")["data"]["metricProviderPlugins"])
+    plugins = yaml.safe_load(component.get("ConfigMap", "argo-rollouts-config")["data"]["metricProviderPlugins"])
 
     assert plugins == values["controller"]["metricProviderPlugins"]
 
 
-def test_nothing_else_of_argos_manifests_changes(component: Objects) -> None:
-    plain = Objects(run("kustomize", "build", str(argo_manifests() / "cluster-install")))
+def test_nothing_else_of_argos_manifests_changes(component: RenderedObjects) -> None:
+    plain = RenderedObjects(run_tool("kustomize", "build", str(argo_manifests() / "cluster-install")))
     changed = [each for each in component.all if each not in plain.all]
 
     assert sorted(each["metadata"]["name"].split("-provider-")[0] for each in changed) == [
@@ -89,7 +89,7 @@ def test_nothing_else_of_argos_manifests_changes(component: Objects) -> None:
     ]
 
 
-def test_the_controller_keeps_what_it_had(component: Objects) -> None:
+def test_the_controller_keeps_what_it_had(component: RenderedObjects) -> None:
     [theirs] = argo_deployment()["spec"]["template"]["spec"]["containers"]
     [patched] = pod_of(component)["containers"]
 
@@ -100,7 +100,9 @@ def test_the_controller_keeps_what_it_had(component: Objects) -> None:
     assert pod_of(component)["securityContext"] == {"runAsNonRoot": True, "fsGroup": 999}
 
 
-def test_the_bridge_is_installed_before_the_service_that_starts_before_the_controller(component: Objects) -> None:
+def test_the_bridge_is_installed_before_the_service_that_starts_before_the_controller(
+    component: RenderedObjects,
+) -> None:
     assert [each["name"] for each in pod_of(component)["initContainers"]] == [
         "skywalking-provider-bridge",
         "skywalking-provider",
@@ -111,24 +113,24 @@ def test_the_bridge_is_installed_before_the_service_that_starts_before_the_contr
 def test_the_service_takes_the_configuration_that_it_mounts(
     objects: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    built: Objects = request.getfixturevalue(objects)
+    built: RenderedObjects = request.getfixturevalue(objects)
     (tmp_path / "config.yaml").write_text(config_map(built)["data"]["config.yaml"])
 
     assert str(load_config(tmp_path / "config.yaml", {}, {}).socket) == "/run/skywalking/provider.sock"
-    mounted = named(pod_of(built)["volumes"], "skywalking-provider-config")["configMap"]["name"]
+    mounted = find_by_name(pod_of(built)["volumes"], "skywalking-provider-config")["configMap"]["name"]
     assert mounted == config_map(built)["metadata"]["name"]
 
 
-def test_the_example_has_its_image_its_backend_and_its_credentials(example: Objects) -> None:
+def test_the_example_has_its_image_its_backend_and_its_credentials(example: RenderedObjects) -> None:
     pod = pod_of(example)
-    service = named(pod["initContainers"], "skywalking-provider")
+    service = find_by_name(pod["initContainers"], "skywalking-provider")
 
     assert {each["image"] for each in pod["initContainers"]} == {"registry.example.org/skywalking-provider:0.1.0"}
     config = yaml.safe_load(config_map(example)["data"]["config.yaml"])
     password = Path(config["backends"]["prod"]["basic"]["passwordFile"])
-    mount = named(service["volumeMounts"], "oap-credentials")
+    mount = find_by_name(service["volumeMounts"], "oap-credentials")
     assert str(password.parent) == mount["mountPath"]
-    assert named(pod["volumes"], "oap-credentials")["secret"]["secretName"] == "oap-credentials"
+    assert find_by_name(pod["volumes"], "oap-credentials")["secret"]["secretName"] == "oap-credentials"
 
 
 def test_the_example_names_the_argo_rollouts_that_is_tested_here() -> None:

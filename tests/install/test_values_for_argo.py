@@ -6,16 +6,17 @@ from typing import Any
 
 import pytest
 import yaml
-from install_tools import (
+
+from tests.install.install_tools import (
     CI_VALUES,
     DEPLOYMENT,
     EVERYTHING,
     ORDINARY,
     ROOT,
     SIDECAR,
+    apply_stock_chart_values,
     argo_deployment,
-    as_the_stock_chart_does,
-    named,
+    find_by_name,
     render,
     values_for_argo,
 )
@@ -33,7 +34,7 @@ def test_they_use_only_keys_that_the_stock_chart_has(values: Path) -> None:
 
 
 def patched(values: Path, **changed: Any) -> dict[str, Any]:
-    pod: dict[str, Any] = as_the_stock_chart_does(values_for_argo(values, changed), argo_deployment())["spec"][
+    pod: dict[str, Any] = apply_stock_chart_values(values_for_argo(values, changed), argo_deployment())["spec"][
         "template"
     ]["spec"]
     return pod
@@ -101,9 +102,12 @@ def test_every_mount_has_its_volume_and_every_volume_a_mount(values: Path) -> No
 
 def test_the_sockets_folder_is_shared_and_the_token_of_the_controller_is_not() -> None:
     pod = patched(SIDECAR)
-    service = named(pod["initContainers"], "skywalking-provider")
+    service = find_by_name(pod["initContainers"], "skywalking-provider")
 
-    assert named(pod["volumes"], "skywalking-provider-run")["emptyDir"] == {"medium": "Memory", "sizeLimit": "1Mi"}
+    assert find_by_name(pod["volumes"], "skywalking-provider-run")["emptyDir"] == {
+        "medium": "Memory",
+        "sizeLimit": "1Mi",
+    }
     writable = [mount["mountPath"] for mount in service["volumeMounts"] if not mount.get("readOnly")]
     assert sorted(writable) == ["/run/skywalking", "/tmp"]  # noqa: S108
     assert service["securityContext"]["readOnlyRootFilesystem"] is True
@@ -112,18 +116,21 @@ def test_the_sockets_folder_is_shared_and_the_token_of_the_controller_is_not() -
 
 def test_credentials_come_out_of_existing_secrets() -> None:
     pod = patched(SIDECAR)
-    service = named(pod["initContainers"], "skywalking-provider")
+    service = find_by_name(pod["initContainers"], "skywalking-provider")
     [mount] = [each for each in service["volumeMounts"] if each["mountPath"].startswith("/etc/skywalking-provider/sec")]
 
     assert mount["mountPath"] == "/etc/skywalking-provider/secrets/oap-credentials"
-    assert named(pod["volumes"], mount["name"])["secret"] == {"secretName": "oap-credentials", "defaultMode": 0o440}
+    assert find_by_name(pod["volumes"], mount["name"])["secret"] == {
+        "secretName": "oap-credentials",
+        "defaultMode": 0o440,
+    }
 
 
 def test_on_older_clusters_the_service_is_an_ordinary_container() -> None:
     pod = patched(ORDINARY)
 
     assert [each["name"] for each in pod["initContainers"]] == ["skywalking-provider-bridge"]
-    service = named(pod["containers"], "skywalking-provider")
+    service = find_by_name(pod["containers"], "skywalking-provider")
     assert "restartPolicy" not in service
     assert "startupProbe" not in service
 
@@ -133,7 +140,7 @@ def test_with_a_deployment_the_controllers_pod_gets_the_bridge_and_its_certifica
     [plugin] = values_for_argo(DEPLOYMENT)["controller"]["metricProviderPlugins"]
 
     assert [each["name"] for each in pod["initContainers"]] == ["skywalking-provider-bridge"]
-    assert named(pod["volumes"], "skywalking-provider-bridge-tls")["secret"]["secretName"] == (
+    assert find_by_name(pod["volumes"], "skywalking-provider-bridge-tls")["secret"]["secretName"] == (
         "skywalking-provider-bridge"
     )
     assert plugin["args"] == [
@@ -195,7 +202,7 @@ def test_values_that_are_there_stay(tmp_path: Path) -> None:
     assert written["dashboard"] == {"enabled": True}
     assert controller["replicas"] == 3
     assert [each["name"] for each in controller["metricProviderPlugins"]] == ["other/plugin", "skywalking/metrics"]
-    assert named(controller["volumes"], "skywalking-agent")
+    assert find_by_name(controller["volumes"], "skywalking-agent")
     assert controller["volumeMounts"][0] == {"name": "skywalking-agent", "mountPath": "/agent"}
     assert controller["initContainers"][0]["name"] == "theirs"
     assert written["podSecurityContext"] == {"fsGroup": 2000, "runAsUser": 1000, "runAsNonRoot": True}
@@ -216,7 +223,7 @@ MORE = (
 def test_further_volumes_are_replaced_too_and_go_with_the_rest(tmp_path: Path) -> None:
     once = contained(tmp_path, THEIRS, SIDECAR, *MORE)
 
-    assert named(once["controller"]["volumes"], "cache")
+    assert find_by_name(once["controller"]["volumes"], "cache")
     assert contained(tmp_path, once, SIDECAR, *MORE) == once
     left = contained(tmp_path, once, SIDECAR, *MORE, "--set=argoRollouts.uninstall=true")
     assert left["controller"]["volumes"] == THEIRS["controller"]["volumes"]
@@ -254,6 +261,6 @@ def test_a_release_without_values_has_none(tmp_path: Path) -> None:
 
 
 def test_the_values_are_printed_by_themselves_or_kept_in_a_config_map() -> None:
-    kept = render(SIDECAR).one("ConfigMap", "skywalking-provider-values")["data"]["values.yaml"]
+    kept = render(SIDECAR).get("ConfigMap", "skywalking-provider-values")["data"]["values.yaml"]
 
     assert yaml.safe_load(kept) == values_for_argo(SIDECAR)

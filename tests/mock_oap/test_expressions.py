@@ -5,17 +5,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from asking import VANILLA, evaluate, minutes
 from hypothesis import given
 from hypothesis import strategies as st
 
 from skywalking_provider.mock_oap import ManualClock, MockOap
-from skywalking_provider.mock_oap.catalog import METRICS
-from skywalking_provider.mock_oap.dialect import dialect_of
-from skywalking_provider.mock_oap.java import decimal_format
+from skywalking_provider.mock_oap.aggregation import Calls, distribute
+from skywalking_provider.mock_oap.java_format import decimal_format
+from skywalking_provider.mock_oap.metric_catalog import METRICS
 from skywalking_provider.mock_oap.mqe.parser import MqeSyntaxError, parse
 from skywalking_provider.mock_oap.scenario import parse_scenario
-from skywalking_provider.mock_oap.traffic import Calls, deal
+from skywalking_provider.mock_oap.versions import select_version
+from tests.mock_oap.client import VANILLA, evaluate, minute_duration
 
 NOW = datetime(2026, 11, 23, 12, 10, 0, tzinfo=UTC)
 CANARY = "canary"
@@ -38,7 +38,7 @@ services:
 """,
     "buckets",
 )
-FIVE = minutes(NOW - timedelta(minutes=10), 5)
+FIVE = minute_duration(NOW - timedelta(minutes=10), 5)
 
 
 async def ask(expression: str, *, version: str = "10.1.0", service: str | None = CANARY, **options: Any) -> Any:
@@ -198,14 +198,14 @@ def test_numbers_are_written_by_decimal_format(value: float, text: str):
 @given(st.text(alphabet="avgsumround(),+-*/%<>=!{}'\"._pbool 0123456789\n&", max_size=60))
 def test_any_text_is_an_expression_or_a_syntax_error(text: str):
     for version in ("9.6.0", "10.1.0"):
-        language = dialect_of(version).mqe
+        language = select_version(version).mqe
         assert language is not None
         with suppress(MqeSyntaxError):
             parse(text, language)
 
 
 def test_an_endless_nest_is_refused():
-    language = dialect_of("10.1.0").mqe
+    language = select_version("10.1.0").mqe
     assert language is not None
     with pytest.raises(MqeSyntaxError, match="nested too deeply"):
         parse("(" * 5_000, language)
@@ -214,7 +214,7 @@ def test_an_endless_nest_is_refused():
 @given(calls=st.integers(1, 300), failed=st.data())
 def test_successes_can_be_counted_back_from_the_success_rate(calls: int, failed: st.DataObject):
     failures = failed.draw(st.integers(0, calls))
-    whole = deal(Calls(calls, failures, (50, 70), (), (), 500), calls).whole
+    whole = distribute(Calls(calls, failures, (50, 70), (), (), 500), calls).whole
     sla = METRICS["service_sla"].value(whole, 1)
     assert whole.successes == calls - failures
     assert -(-sla * calls // 10_000) == whole.successes  # rounded up: OAP truncates

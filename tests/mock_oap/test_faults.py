@@ -6,9 +6,9 @@ import time
 
 import aiohttp
 import pytest
-from asking import post
 
 from skywalking_provider.mock_oap import Fault, FaultError, FaultKind, MockOap
+from tests.mock_oap.client import post
 
 VERSION = {"data": {"version": "10.1.0-d28dfea"}}
 READ = {"query": "{ listServices { name } }"}
@@ -29,7 +29,7 @@ async def oap():
 
 
 async def test_a_fault_is_met_as_often_as_it_was_asked_for(oap: MockOap):
-    oap.fault("status", status=503, times=2)
+    oap.add_fault("status", status=503, times=2)
     answers = [await get_version(oap) for _ in range(3)]
     assert [status for status, _, _ in answers] == [503, 503, 200]
     assert answers[0][2] == "Status: 503\nDescription: Service Unavailable\n"
@@ -37,7 +37,7 @@ async def test_a_fault_is_met_as_often_as_it_was_asked_for(oap: MockOap):
 
 @pytest.mark.parametrize("status", [401, 403, 404, 500, 502])
 async def test_a_status_is_answered_as_oaps_server_words_it(oap: MockOap, status: int):
-    oap.fault("status", status=status)
+    oap.add_fault("status", status=status)
     got, content_type, text = await get_version(oap)
     assert (got, content_type) == (status, "text/plain; charset=utf-8")
     assert text.startswith(f"Status: {status}\n")
@@ -45,28 +45,28 @@ async def test_a_status_is_answered_as_oaps_server_words_it(oap: MockOap, status
 
 @pytest.mark.parametrize("status", [200, 502])
 async def test_a_page_comes_instead_of_json(oap: MockOap, status: int):
-    oap.fault("html", status=status)
+    oap.add_fault("html", status=status)
     got, content_type, text = await get_version(oap)
     assert (got, content_type) == (status, "text/html; charset=utf-8")
     assert "<html>" in text
 
 
 async def test_a_redirect_names_where_to(oap: MockOap):
-    oap.fault("redirect", location="https://login.example/")
+    oap.add_fault("redirect", location="https://login.example/")
     async with aiohttp.ClientSession() as session, session.post(oap.url, json=READ, allow_redirects=False) as response:
         assert response.status == 302
         assert response.headers["Location"] == "https://login.example/"
 
 
 async def test_a_connection_is_reset(oap: MockOap):
-    oap.fault("reset", times=1)
+    oap.add_fault("reset", times=1)
     with pytest.raises(aiohttp.ClientConnectionError):
         await get_version(oap)
     assert (await get_version(oap))[0] == 200
 
 
 async def test_latency_delays_the_right_answer(oap: MockOap):
-    oap.fault("latency", seconds=0.3)
+    oap.add_fault("latency", seconds=0.3)
     begin = time.monotonic()
     assert (await get_version(oap))[0] == 200
     assert time.monotonic() - begin >= 0.3
@@ -75,7 +75,7 @@ async def test_latency_delays_the_right_answer(oap: MockOap):
 async def test_a_hanging_server_answers_nothing_and_still_stops():
     oap = MockOap()
     await oap.start()
-    oap.fault("hang")
+    oap.add_fault("hang")
     asking = asyncio.create_task(get_version(oap))
     await asyncio.sleep(0.2)
     assert not asking.done()
@@ -86,26 +86,26 @@ async def test_a_hanging_server_answers_nothing_and_still_stops():
 
 
 async def test_a_truncated_answer_breaks_off(oap: MockOap):
-    oap.fault("truncated")
+    oap.add_fault("truncated")
     with pytest.raises(aiohttp.ClientPayloadError):
         await get_version(oap)
 
 
 async def test_a_huge_answer_is_as_long_as_it_was_asked_for(oap: MockOap):
-    oap.fault("huge", size=3_000_001)
+    oap.add_fault("huge", size=3_000_001)
     _, _, text = await get_version(oap)
     assert len(text) == 3_000_001
     assert set(json.loads(text)["data"]["version"]) == {"x"}
 
 
 async def test_an_answer_can_be_given_to_the_letter(oap: MockOap):
-    oap.answer("[1, 2", status=207, content_type="application/x-odd", match="version")
+    oap.respond_with("[1, 2", status=207, content_type="application/x-odd", match="version")
     assert await get_version(oap) == (207, "application/x-odd", "[1, 2")
     assert "data" in await post(oap, READ["query"])
 
 
 async def test_without_storage_only_what_needs_none_is_answered(oap: MockOap):
-    oap.fault("storage-down", seconds=0)
+    oap.add_fault("storage-down", seconds=0)
     assert "getTimeInfo" in (await post(oap, "{ getTimeInfo { timezone } }"))["data"]
     first = await post(oap, READ["query"])
     assert first["data"] is None

@@ -1,9 +1,9 @@
 """An OAP's schema is told to those who ask for it in good faith; what that is, OAP 10.1's graphql-java was asked."""
 
 import pytest
-from asking import post
 
 from skywalking_provider.mock_oap import MockOap
+from tests.mock_oap.client import post
 
 BAD_FAITH = [
     ('{ a: __type(name: "Query") { name } b: __type(name: "Int") { name } }', "Query.__type"),

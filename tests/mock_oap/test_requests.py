@@ -2,9 +2,9 @@
 
 import aiohttp
 import pytest
-from asking import CANARY, post
 
 from skywalking_provider.mock_oap import MockOap
+from tests.mock_oap.client import CANARY, post
 
 READ = 'readMetricsValue(condition: {name: "service_cpm"}, duration: {start: "x", end: "y", step: MINUTE})'
 

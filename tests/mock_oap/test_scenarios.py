@@ -4,18 +4,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from asking import CANARY, VANILLA, buckets, minutes, post
 
 from skywalking_provider.mock_oap import ManualClock, MockOap, ScenarioError, load_scenario, shipped_scenarios
 from skywalking_provider.mock_oap.scenario import parse_scenario
+from tests.mock_oap.client import CANARY, VANILLA, fetch_buckets, minute_duration, post
 
 NOW = datetime(2026, 11, 23, 12, 0, 30, tzinfo=UTC)
-WINDOW = minutes(NOW - timedelta(minutes=11), 9)
+WINDOW = minute_duration(NOW - timedelta(minutes=11), 9)
 
 
 async def canary(scenario: str, metric: str, **entity: str) -> list[int | None]:
     async with MockOap(scenario, clock=ManualClock(NOW)) as oap:
-        return await buckets(oap, metric, WINDOW, **entity)
+        return await fetch_buckets(oap, metric, WINDOW, **entity)
 
 
 def test_these_scenarios_are_shipped():
@@ -54,20 +54,20 @@ async def test_an_idle_minute_is_absent_and_not_zero():
 async def test_late_data_come_after_the_close_of_their_bucket():
     clock = ManualClock(NOW)
     async with MockOap("late-data", clock=clock) as oap:
-        bucket = minutes(NOW, 1)
+        bucket = minute_duration(NOW, 1)
         clock.set(NOW.replace(minute=1, second=10))
-        assert await buckets(oap, "service_cpm", bucket) == [None]
+        assert await fetch_buckets(oap, "service_cpm", bucket) == [None]
         clock.set(NOW.replace(minute=2, second=0))
-        assert 0 < (await buckets(oap, "service_cpm", bucket))[0] < 60
+        assert 0 < (await fetch_buckets(oap, "service_cpm", bucket))[0] < 60
         clock.set(NOW.replace(minute=3, second=0))
-        assert await buckets(oap, "service_cpm", bucket) == [60]
+        assert await fetch_buckets(oap, "service_cpm", bucket) == [60]
 
 
 async def test_an_unknown_service_is_neither_listed_nor_measured():
     async with MockOap("no-such-service", clock=ManualClock(NOW)) as oap:
         listed = (await post(oap, "{ listServices { name } }"))["data"]["listServices"]
         assert CANARY not in [service["name"] for service in listed]
-        assert await buckets(oap, "service_cpm", WINDOW) == [None] * 9
+        assert await fetch_buckets(oap, "service_cpm", WINDOW) == [None] * 9
 
 
 async def test_the_vanilla_service_shows_the_canary_only_as_an_instance():
@@ -84,18 +84,18 @@ async def test_the_vanilla_service_shows_the_canary_only_as_an_instance():
         (pod,) = [name for name in names if "6c85f7bf4" in name.split("-")]
         assert len(names) == 3
 
-        sla = await buckets(oap, "service_instance_sla", WINDOW, VANILLA, serviceInstanceName=pod)
+        sla = await fetch_buckets(oap, "service_instance_sla", WINDOW, VANILLA, serviceInstanceName=pod)
         assert sla == [9_000] * 9
         # 300 calls a minute, 6 of them fail: the canary's failures drown in the whole
-        assert await buckets(oap, "service_sla", WINDOW, VANILLA) == [9_800] * 9
-        assert await buckets(oap, "service_cpm", WINDOW, VANILLA) == [300] * 9
+        assert await fetch_buckets(oap, "service_sla", WINDOW, VANILLA) == [9_800] * 9
+        assert await fetch_buckets(oap, "service_cpm", WINDOW, VANILLA) == [300] * 9
 
 
 async def test_a_scenario_can_be_changed_while_it_runs():
     async with MockOap("healthy-canary", clock=ManualClock(NOW)) as oap:
-        assert await buckets(oap, "service_sla", WINDOW) == [10_000] * 9
+        assert await fetch_buckets(oap, "service_sla", WINDOW) == [10_000] * 9
         oap.play("failing-canary")
-        assert await buckets(oap, "service_sla", WINDOW) == [9_000] * 9
+        assert await fetch_buckets(oap, "service_sla", WINDOW) == [9_000] * 9
 
 
 OWN = """
@@ -121,12 +121,19 @@ async def test_a_file_of_ones_own_is_played(tmp_path: Path):
         clock.advance(600)
         assert (await post(oap, "{ listServices { name } }"))["data"]["listServices"] == [{"name": "shop"}]
         assert (await post(oap, "{ listLayers }"))["data"]["listLayers"] == ["GENERAL"]
-        six = minutes(NOW, 6)
-        assert await buckets(oap, "service_sla", six, "shop") == [5_000, 5_000, 9_990, 9_990, None, 9_990]
-        assert await buckets(oap, "endpoint_cpm", six, "shop", endpointName="/buy") == [10, 10, 1000, 1000, None, 1000]
+        six = minute_duration(NOW, 6)
+        assert await fetch_buckets(oap, "service_sla", six, "shop") == [5_000, 5_000, 9_990, 9_990, None, 9_990]
+        assert await fetch_buckets(oap, "endpoint_cpm", six, "shop", endpointName="/buy") == [
+            10,
+            10,
+            1000,
+            1000,
+            None,
+            1000,
+        ]
         ask = 'query($d: Duration!) { listInstances(duration: $d, serviceId: "c2hvcA==.1") { name } }'
         for first, listed in ((0, []), (2, [{"name": "shop-1"}]), (5, [])):
-            window = minutes(NOW + timedelta(minutes=first), 2)
+            window = minute_duration(NOW + timedelta(minutes=first), 2)
             assert (await post(oap, ask, d=window))["data"]["listInstances"] == listed
 
 

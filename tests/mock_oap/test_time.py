@@ -4,15 +4,15 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from asking import buckets, minutes, post
 from hypothesis import given
 from hypothesis import strategies as st
 
 from skywalking_provider.mock_oap import ManualClock, MockOap
 from skywalking_provider.mock_oap.clock import MockClock, parse_zone
-from skywalking_provider.mock_oap.dialect import dialect_of
 from skywalking_provider.mock_oap.duration import parse_duration
-from skywalking_provider.mock_oap.java import JavaError
+from skywalking_provider.mock_oap.java_format import JavaError
+from skywalking_provider.mock_oap.versions import select_version
+from tests.mock_oap.client import fetch_buckets, minute_duration, post
 
 NOON = datetime(2026, 11, 23, 12, 0, 30, tzinfo=UTC)
 
@@ -24,7 +24,7 @@ async def test_get_time_info_gives_zone_and_time_and_windows_are_local(zone: str
         local = NOON.astimezone(parse_zone(zone))
         assert told == {"timezone": zone, "currentTimestamp": NOON.timestamp() * 1000}
         # three closed minutes, the one that has just begun, and one of the future
-        seen = await buckets(oap, "service_cpm", minutes(local - timedelta(minutes=3), 5))
+        seen = await fetch_buckets(oap, "service_cpm", minute_duration(local - timedelta(minutes=3), 5))
         assert seen[:3] == [60, 60, 60]
         assert seen[4] is None
 
@@ -36,16 +36,19 @@ async def test_an_iana_zone_tells_the_offset_of_the_day():
 
 async def test_a_duration_in_utc_sees_nothing_in_another_zone():
     async with MockOap(timezone="+0800", clock=ManualClock(NOON)) as oap:
-        assert await buckets(oap, "service_apdex", minutes(NOON - timedelta(days=1, minutes=5), 3)) == [None] * 3
+        assert (
+            await fetch_buckets(oap, "service_apdex", minute_duration(NOON - timedelta(days=1, minutes=5), 3))
+            == [None] * 3
+        )
 
 
 async def test_the_running_minute_fills_with_the_flushes():
     clock = ManualClock(NOON.replace(second=0))
     async with MockOap("healthy-canary", clock=clock) as oap:
-        window = minutes(NOON, 1)
+        window = minute_duration(NOON, 1)
         seen = []
         for _ in range(6):
-            seen.append((await buckets(oap, "service_cpm", window))[0])
+            seen.append((await fetch_buckets(oap, "service_cpm", window))[0])
             clock.advance(15)
         # flushes every 25 s since 1970: the first seconds of a minute read nothing
         assert seen[0] is None
@@ -76,7 +79,7 @@ def test_an_unknown_zone_is_refused_with_what_is_accepted():
 
 
 BERLIN = ZoneInfo("Europe/Berlin")
-MODERN = dialect_of("10.1.0")
+MODERN = select_version("10.1.0")
 
 
 def test_a_skipped_hour_has_no_times():
@@ -99,7 +102,7 @@ def test_a_repeated_hour_is_walked_twice_into_the_same_buckets():
 )
 def test_a_duration_in_a_fixed_zone_has_its_exact_minutes(start: datetime, count: int, offset: int):
     zone = parse_zone(f"{'-' if offset < 0 else '+'}{abs(offset) // 4:02}{abs(offset) % 4 * 15:02}")
-    during = parse_duration(minutes(start, count), zone, MODERN)
+    during = parse_duration(minute_duration(start, count), zone, MODERN)
     assert len(during.buckets) == count
     assert during.buckets[-1].millis - during.buckets[0].millis == (count - 1) * 60_000
     assert all(len(list(bucket.minutes())) == 1 for bucket in during.buckets[:2])

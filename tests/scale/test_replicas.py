@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scale_names import name_server
-from scale_replicas import HOSTS, ROOT, Replica, replicas
 
-from skywalking_provider.demo.host import ArgoHost, argo_host
 from skywalking_provider.mock_oap import MockOap
+from skywalking_provider.tools.demo.argo_host import ArgoHost, run_argo_host
+from tests.scale.dns_server import start_dns_server
+from tests.scale.replica_processes import HOSTS, ROOT, Replica, start_replicas
 
 DEADLINE_SECONDS, LATE_SECONDS = 3.0, 0.25
 BLOCK = {
@@ -39,7 +39,7 @@ class Behind:
         """One call of Argo's, in time."""
         began = time.monotonic()
         about = {"metadata": {"name": run, "namespace": "bookinfo"}}
-        answer = await self._host.ask(op, run=about, metric=METRIC, **more)
+        answer = await self._host.request(op, run=about, metric=METRIC, **more)
         assert time.monotonic() - began <= DEADLINE_SECONDS + LATE_SECONDS
         measurement: dict[str, Any] = answer["measurement"]
         return measurement
@@ -60,9 +60,9 @@ async def behind(tmp_path: Path) -> AsyncIterator[Behind]:
     binaries = ROOT / ".cache/bin"
     async with (
         MockOap("healthy-canary") as oap,
-        replicas(tmp_path, oap.address) as (port, members),
-        name_server(list(HOSTS)) as names,
-        argo_host(
+        start_replicas(tmp_path, oap.address) as (port, members),
+        start_dns_server(list(HOSTS)) as names,
+        run_argo_host(
             binaries / "argo-host",
             binaries / "skywalking-bridge",
             tmp_path / "argo-host.log",
@@ -72,18 +72,20 @@ async def behind(tmp_path: Path) -> AsyncIterator[Behind]:
         ) as host,
     ):
         found = Behind(oap, members, host)
-        while not all(member.answered() for member in members):  # connections are made when they are first needed
+        while not all(
+            member.logged_measurements() for member in members
+        ):  # connections are made when they are first needed
             assert (await found.measure("warm-up"))["phase"] == "Successful"
         yield found
 
 
 async def test_a_measurement_begun_on_a_replica_that_died_is_finished_on_another(behind: Behind) -> None:
-    behind.oap.fault("status", status=503)
+    behind.oap.add_fault("status", status=503)
     runs = [f"run-{number}" for number in range(9)]
     begun = await asyncio.gather(*(behind.call("run", run) for run in runs))
     assert {m["phase"] for m in begun} == {"Running"}
     victim, *others = behind.members
-    by_victim = {line["analysisrun"] for line in victim.answered()} & set(runs)
+    by_victim = {line["analysisrun"] for line in victim.logged_measurements()} & set(runs)
     assert by_victim
 
     victim.kill()
@@ -92,12 +94,14 @@ async def test_a_measurement_begun_on_a_replica_that_died_is_finished_on_another
 
     assert {m["phase"] for m in finished} == {"Successful"}
     assert [m["startedAt"] for m in finished] == [m["startedAt"] for m in begun]
-    by_others = {line["analysisrun"] for other in others for line in other.answered() if line["phase"] == "Successful"}
+    by_others = {
+        line["analysisrun"] for other in others for line in other.logged_measurements() if line["phase"] == "Successful"
+    }
     assert by_victim <= by_others
 
 
 async def test_a_replica_killed_under_load_costs_no_measurement(behind: Behind) -> None:
-    behind.oap.fault("latency", seconds=0.2)
+    behind.oap.add_fault("latency", seconds=0.2)
     victim, *others = behind.members
     numbers = iter(range(300))
     phases: list[str] = []
@@ -111,16 +115,16 @@ async def test_a_replica_killed_under_load_costs_no_measurement(behind: Behind) 
     await asyncio.gather(*(measure_on() for _ in range(20)))
 
     assert phases == ["Successful"] * 300
-    shares = [len(other.answered()) for other in others]
+    shares = [len(other.logged_measurements()) for other in others]
     assert min(shares) > 0.4 * sum(shares)
 
 
 async def test_a_replica_that_is_stopped_costs_time_and_no_measurement(behind: Behind) -> None:
     victim, *_ = behind.members
-    victim.stop()
+    victim.suspend()
     try:
         finished = await asyncio.gather(*(behind.measure(f"run-{number}") for number in range(20)))
     finally:
-        victim.go_on()
+        victim.resume()
 
     assert {m["phase"] for m in finished} == {"Successful"}

@@ -24,24 +24,24 @@ class Certificate:
         """Replace the files as a Secret's volume does: whole ones, by renaming."""
         paths = folder / f"{name}.crt", folder / f"{name}.key"
         for path, content in zip(paths, (self.certificate, self.key), strict=True):
-            replace(path, content)
+            replace_file(path, content)
         return paths
 
 
-def replace(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes) -> None:
     fresh = path.with_suffix(".new")
     fresh.write_bytes(content)
     fresh.rename(path)
 
 
-def encrypted(key: bytes) -> bytes:
+def encrypt_key(key: bytes) -> bytes:
     """The same key under a passphrase."""
     secret = serialization.BestAvailableEncryption(b"passphrase")
     loaded = serialization.load_pem_private_key(key, None)
     return loaded.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, secret)
 
 
-class Authority:
+class CertificateAuthority:
     """A certificate authority."""
 
     def __init__(self, name: str = "test CA") -> None:
@@ -60,7 +60,7 @@ class Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "leaf")])
         basic = x509.BasicConstraints(ca=False, path_length=None)
-        certificate = self._sign(subject, key.public_key(), basic, [_general(name) for name in names], days)
+        certificate = self._sign(subject, key.public_key(), basic, [_general_name(name) for name in names], days)
         private = key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         return Certificate(certificate.public_bytes(_PEM), private)
 
@@ -87,7 +87,7 @@ class Authority:
         return builder.sign(self._key, hashes.SHA256())
 
 
-def _general(name: str) -> x509.GeneralName:
+def _general_name(name: str) -> x509.GeneralName:
     if "://" in name:
         return x509.UniformResourceIdentifier(name)
     try:

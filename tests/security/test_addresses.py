@@ -13,14 +13,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from outgoing import watched
 
+from skywalking_provider.analysis.engine import Engine
+from skywalking_provider.analysis.evaluation import open_condition_evaluator
 from skywalking_provider.config import BackendConfig
-from skywalking_provider.engine import Engine
-from skywalking_provider.languages import open_languages
 from skywalking_provider.mock_oap import MockOap
 from skywalking_provider.model import Deadline, Measurement, Metric, Phase, Run
 from skywalking_provider.oap import open_backends
+from tests.security.connection_audit import audit_connections
 
 QUERY = """query q($duration: Duration!) { apdex: readMetricsValues(
   condition: {name: "service_apdex", entity: {scope: Service, serviceName: "a", normal: true}}, duration: $duration)
@@ -206,7 +206,7 @@ async def place() -> AsyncIterator[Place]:
             }
         )
         backends = await stack.enter_async_context(open_backends({"prod": config}, lambda: datetime.now(UTC)))
-        languages = await stack.enter_async_context(open_languages())
+        languages = await stack.enter_async_context(open_condition_evaluator())
         port = trap.sockets[0].getsockname()[1]
         yield Place(Engine(backends, languages), oap, f"127.0.0.1:{port}", heard)
 
@@ -217,19 +217,19 @@ def test_there_are_sixty_tricks_and_more() -> None:
 
 async def test_an_address_that_selects_the_backend_connects_to_its_url_and_to_nothing_else(place: Place) -> None:
     for trick, address in SELECTS.items():
-        with watched() as outgoing:
+        with audit_connections() as outgoing:
             measurement = await place.run(address=place.filled(address))
 
         assert "BACKEND_NOT_FOUND" not in measurement.message, trick
         assert "BLOCK_INVALID" not in measurement.message, trick
         assert set(outgoing.connections) <= {place.backend}, trick
-        assert set(outgoing.names) <= {place.backend[0]}, trick
+        assert set(outgoing.hostnames) <= {place.backend[0]}, trick
     assert len(place.oap.requests) >= len(SELECTS)
 
 
 @pytest.mark.parametrize("trick", REFUSED)
 async def test_any_other_address_is_refused_before_anything_is_connected_to(place: Place, trick: str) -> None:
-    with watched() as outgoing:
+    with audit_connections() as outgoing:
         measurement = await place.run(address=place.filled(REFUSED[trick]))
         named = await place.run(address=place.filled(REFUSED[trick]), backend="prod")
 
@@ -237,7 +237,7 @@ async def test_any_other_address_is_refused_before_anything_is_connected_to(plac
         assert one.phase is Phase.ERROR
         assert one.message.startswith(("BACKEND_NOT_FOUND ", "BLOCK_INVALID ")), one.message
         assert len(one.message) <= 1024
-    assert (outgoing.connections, outgoing.names) == ([], [])
+    assert (outgoing.connections, outgoing.hostnames) == ([], [])
     assert place.oap.requests == []
     assert place.heard == []
 
@@ -245,9 +245,9 @@ async def test_any_other_address_is_refused_before_anything_is_connected_to(plac
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("kind", REDIRECTS)
 async def test_an_oap_cannot_send_the_provider_elsewhere(place: Place, kind: str, status: int) -> None:
-    place.oap.fault("redirect", location=place.filled(REDIRECTS[kind]), status=status)
+    place.oap.add_fault("redirect", location=place.filled(REDIRECTS[kind]), status=status)
 
-    with watched() as outgoing:
+    with audit_connections() as outgoing:
         measurement = await place.run()
 
     assert measurement.phase is Phase.ERROR
@@ -265,7 +265,7 @@ async def test_the_environments_proxies_are_not_used(
 ) -> None:
     monkeypatch.setenv(variable, f"http://{place.trap}")
 
-    with watched() as outgoing:
+    with audit_connections() as outgoing:
         await place.run()
 
     assert set(outgoing.connections) == {place.backend}
@@ -276,7 +276,7 @@ async def test_the_environments_proxies_are_not_used(
     "key", [{"backend": "http://TRAP"}, {"backend": "../prod"}, {"service": "http://TRAP"}, {"url": "http://TRAP"}]
 )
 async def test_no_other_key_of_a_block_is_an_address(place: Place, key: dict[str, str]) -> None:
-    with watched() as outgoing:
+    with audit_connections() as outgoing:
         measurement = await place.run(**{name: place.filled(text) for name, text in key.items()})
 
     assert measurement.phase is Phase.ERROR
@@ -284,7 +284,7 @@ async def test_no_other_key_of_a_block_is_an_address(place: Place, key: dict[str
 
 
 async def test_names_in_a_query_are_data_for_the_backend_only(place: Place) -> None:
-    with watched() as outgoing:
+    with audit_connections() as outgoing:
         await place.run(query=QUERY.replace('serviceName: "a"', f'serviceName: "http://{place.trap}/x"'))
 
     assert set(outgoing.connections) == {place.backend}

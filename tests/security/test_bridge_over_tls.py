@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from certificates import Authority, replace
 
 from skywalking_provider.config import Config
-from skywalking_provider.demo.host import ArgoHost, argo_host
 from skywalking_provider.mock_oap import MockOap
 from skywalking_provider.server import tls
-from skywalking_provider.server.listen import endpoint_of
-from skywalking_provider.server.serve import running
+from skywalking_provider.server.endpoint import resolve_endpoint
+from skywalking_provider.server.lifecycle import open_server
+from skywalking_provider.tools.demo.argo_host import ArgoHost, run_argo_host
+from tests.security.certificates import CertificateAuthority, replace_file
 
 BINARIES = Path(__file__).parents[2] / ".cache/bin"
 HOST = "provider.example.org"
@@ -39,11 +39,11 @@ METRIC = {
 class Sides:
     """The files of service and bridge, each in a folder of its own."""
 
-    def __init__(self, folder: Path, ours: Authority) -> None:
+    def __init__(self, folder: Path, ours: CertificateAuthority) -> None:
         self.service, self.bridge = folder / "service", folder / "bridge"
         for side in (self.service, self.bridge):
             side.mkdir()
-            replace(side / "ca.crt", ours.pem)
+            replace_file(side / "ca.crt", ours.pem)
         ours.issue(HOST).write(self.service)
         ours.issue(BRIDGE).write(self.bridge)
 
@@ -65,9 +65,9 @@ async def connected(sides: Sides) -> AsyncIterator[ArgoHost]:
                 "tls": files | {"allowedIdentities": [BRIDGE]},
             }
         )
-        async with running(config, endpoint_of(config)) as server:
+        async with open_server(config, resolve_endpoint(config)) as server:
             flags = (f"--tls-{key}={sides.bridge / name}" for key, name in (("ca", "ca.crt"), ("cert", "tls.crt")))
-            host = argo_host(
+            host = run_argo_host(
                 BINARIES / "argo-host",
                 BINARIES / "skywalking-bridge",
                 sides.log,
@@ -81,22 +81,22 @@ async def connected(sides: Sides) -> AsyncIterator[ArgoHost]:
 
 
 async def measured(host: ArgoHost) -> dict[str, Any]:
-    measurement: dict[str, Any] = (await host.ask("run", metric=METRIC))["measurement"]
+    measurement: dict[str, Any] = (await host.request("run", metric=METRIC))["measurement"]
     return measurement
 
 
 async def test_both_sides_know_each_other_and_measure(tmp_path: Path) -> None:
-    async with connected(Sides(tmp_path, Authority())) as host:
+    async with connected(Sides(tmp_path, CertificateAuthority())) as host:
         assert (await measured(host))["phase"] == "Successful"
 
 
 @pytest.mark.parametrize("wrong", ["service's authority", "bridge's authority", "bridge's name"])
 async def test_whoever_is_not_known_is_refused_and_the_measurement_waits(tmp_path: Path, wrong: str) -> None:
-    ours, theirs = Authority(), Authority("another")
+    ours, theirs = CertificateAuthority(), CertificateAuthority("another")
     sides = Sides(tmp_path, ours)
     match wrong:
         case "service's authority":
-            replace(sides.bridge / "ca.crt", theirs.pem)
+            replace_file(sides.bridge / "ca.crt", theirs.pem)
             words = "certificate signed by unknown authority"
         case "bridge's authority":
             theirs.issue(BRIDGE).write(sides.bridge)
@@ -117,10 +117,10 @@ async def test_certificates_of_both_sides_are_replaced_under_load_without_a_lost
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tls, "CONNECTION_SECONDS", 1)
-    ours, next_one = Authority(), Authority("the next")
+    ours, next_one = CertificateAuthority(), CertificateAuthority("the next")
     sides = Sides(tmp_path, ours)
     for side in (sides.service, sides.bridge):  # whoever trusts both can be shown either
-        replace(side / "ca.crt", ours.pem + next_one.pem)
+        replace_file(side / "ca.crt", ours.pem + next_one.pem)
     phases: Counter[str] = Counter()
 
     def in_force() -> bool:

@@ -11,7 +11,6 @@ from typing import Any
 
 import grpc.aio
 import pytest
-from certificates import Authority, Certificate, encrypted, replace
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from structlog.testing import capture_logs
@@ -19,10 +18,11 @@ from structlog.testing import capture_logs
 from skywalking_provider.config import Config, ConfigError, load_config
 from skywalking_provider.contract.v1 import metric_provider_pb2 as pb
 from skywalking_provider.contract.v1 import metric_provider_pb2_grpc as rpc
-from skywalking_provider.doctor.service import Certificates, service
 from skywalking_provider.server import tls
-from skywalking_provider.server.listen import endpoint_of
-from skywalking_provider.server.serve import running
+from skywalking_provider.server.endpoint import resolve_endpoint
+from skywalking_provider.server.lifecycle import open_server
+from skywalking_provider.tools.doctor.check_service import Certificates, check_service
+from tests.security.certificates import Certificate, CertificateAuthority, encrypt_key, replace_file
 
 BRIDGE = "spiffe://cluster.local/ns/argo-rollouts/sa/argo-rollouts"
 HOST = "provider.example.org"
@@ -31,7 +31,7 @@ HOST = "provider.example.org"
 @dataclass
 class Place:
     folder: Path
-    authority: Authority
+    authority: CertificateAuthority
     port: int
 
     def channel(self, shown: Certificate | None, trusted: bytes | None = None) -> grpc.aio.Channel:
@@ -74,11 +74,11 @@ def config_of(folder: Path, *identities: str, listen: str = "127.0.0.1:0", **key
 
 @asynccontextmanager
 async def serving(folder: Path) -> AsyncIterator[Place]:
-    authority = Authority()
+    authority = CertificateAuthority()
     authority.issue(HOST).write(folder)
-    replace(folder / "ca.crt", authority.pem)
+    replace_file(folder / "ca.crt", authority.pem)
     config = config_of(folder)
-    async with running(config, endpoint_of(config)) as server:
+    async with open_server(config, resolve_endpoint(config)) as server:
         yield Place(folder, authority, server.port)
 
 
@@ -103,8 +103,8 @@ async def test_no_certificate_is_refused(place: Place) -> None:
 @pytest.mark.parametrize("kind", ["of another CA", "expired", "of another CA with the same name"])
 async def test_a_wrong_certificate_is_refused(place: Place, kind: str) -> None:
     shown = {
-        "of another CA": lambda: Authority("another CA").issue(BRIDGE),
-        "of another CA with the same name": lambda: Authority().issue(BRIDGE),
+        "of another CA": lambda: CertificateAuthority("another CA").issue(BRIDGE),
+        "of another CA with the same name": lambda: CertificateAuthority().issue(BRIDGE),
         "expired": lambda: place.authority.issue(BRIDGE, days=1),
     }[kind]()
 
@@ -208,8 +208,8 @@ async def test_rotated_certificates_are_picked_up_under_load_without_a_failed_ca
             fresh.write(tmp_path)
             assert await asyncio.to_thread(place.served_certificate, bridge) == fresh.certificate.decode()
             await load.three_more_answers()
-        another = Authority("the next CA")
-        replace(tmp_path / "ca.crt", place.authority.pem + another.pem)
+        another = CertificateAuthority("the next CA")
+        replace_file(tmp_path / "ca.crt", place.authority.pem + another.pem)
         await place.describe(another.issue(BRIDGE))
         await load.three_more_answers()
         load.done = True
@@ -227,7 +227,7 @@ async def test_doctor_asks_as_the_bridge_would(place: Place, shown: str, told: s
     certificate, key = place.authority.issue(shown).write(place.folder, "bridge")
     certificates = Certificates(place.folder / "ca.crt", certificate, key, HOST)
 
-    section = await service(None, f"127.0.0.1:{place.port}", certificates)
+    section = await check_service(None, f"127.0.0.1:{place.port}", certificates)
 
     assert told in str(section.findings)
 
@@ -240,13 +240,13 @@ async def test_files_that_cannot_be_used_leave_the_ones_before_in_place(place: P
     with capture_logs() as logs:
         match broken:
             case "no PEM":
-                replace(place.folder / "tls.crt", b"nonsense")
+                replace_file(place.folder / "tls.crt", b"nonsense")
             case "the key of another":
-                replace(place.folder / "tls.key", other.key)
+                replace_file(place.folder / "tls.key", other.key)
             case "missing":
                 (place.folder / "ca.crt").unlink()
             case "half of a rotation":
-                replace(place.folder / "tls.crt", other.certificate)
+                replace_file(place.folder / "tls.crt", other.certificate)
         for _ in range(3):
             assert await asyncio.to_thread(place.served_certificate, bridge) == before
 
@@ -263,9 +263,9 @@ async def test_files_that_cannot_be_used_leave_the_ones_before_in_place(place: P
     ],
 )
 async def test_it_does_not_start_with_files_that_cannot_be_used(tmp_path: Path, spoil: str, words: str) -> None:
-    authority = Authority()
+    authority = CertificateAuthority()
     certificate, key = authority.issue(HOST).write(tmp_path)
-    replace(tmp_path / "ca.crt", authority.pem)
+    replace_file(tmp_path / "ca.crt", authority.pem)
     match spoil:
         case "missing":
             certificate.unlink()
@@ -274,29 +274,29 @@ async def test_it_does_not_start_with_files_that_cannot_be_used(tmp_path: Path, 
         case "the key of another":
             key.write_bytes(authority.issue(HOST).key)
         case "encrypted":
-            key.write_bytes(encrypted(key.read_bytes()))
+            key.write_bytes(encrypt_key(key.read_bytes()))
     config = config_of(tmp_path)
 
     with pytest.raises(ConfigError, match=words):
-        async with running(config, endpoint_of(config)):
+        async with open_server(config, resolve_endpoint(config)):
             pass
 
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:9500", "[::]:9500", "provider.example.org:9500", "10.0.0.1:9500"])
 def test_beyond_loopback_certificates_or_an_explicit_word_are_needed(tmp_path: Path, listen: str) -> None:
     with pytest.raises(ConfigError, match="is open to others; write tls"):
-        endpoint_of(config_of(tmp_path, listen=listen, tls=None))
-    assert endpoint_of(config_of(tmp_path, listen=listen)).tls is not None
-    assert endpoint_of(config_of(tmp_path, listen=listen, tls=None, insecure=True)).exposed
+        resolve_endpoint(config_of(tmp_path, listen=listen, tls=None))
+    assert resolve_endpoint(config_of(tmp_path, listen=listen)).tls is not None
+    assert resolve_endpoint(config_of(tmp_path, listen=listen, tls=None, insecure=True)).exposed
     with pytest.raises(ConfigError, match="insecure and tls"):
-        endpoint_of(config_of(tmp_path, listen=listen, insecure=True))
+        resolve_endpoint(config_of(tmp_path, listen=listen, insecure=True))
 
 
 async def test_without_authentication_it_says_so_and_reflects_nothing(tmp_path: Path) -> None:
     config = config_of(tmp_path, listen="0.0.0.0:0", tls=None, insecure=True)
     with capture_logs() as logs:
         async with (
-            running(config, endpoint_of(config)) as server,
+            open_server(config, resolve_endpoint(config)) as server,
             grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
         ):
             assert (await rpc.MetricProviderStub(channel).Describe(pb.DescribeRequest(), timeout=5)).provider
@@ -313,7 +313,7 @@ async def test_without_authentication_it_says_so_and_reflects_nothing(tmp_path: 
 
 def test_tls_on_a_socket_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="a socket is guarded by its mode"):
-        endpoint_of(config_of(tmp_path, listen=None, socket=str(tmp_path / "p.sock")))
+        resolve_endpoint(config_of(tmp_path, listen=None, socket=str(tmp_path / "p.sock")))
 
 
 @pytest.mark.parametrize("identities", [[], [""], ["spiffe://"], ["two words"], ["*"], ["*.example.org"]])

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from typer.testing import CliRunner
 
+from skywalking_provider.analysis.engine import Engine
+from skywalking_provider.analysis.evaluation import open_condition_evaluator
 from skywalking_provider.cli import app
 from skywalking_provider.config import BackendConfig
-from skywalking_provider.engine import Engine
 from skywalking_provider.errors import ProviderError
-from skywalking_provider.languages import open_languages
 from skywalking_provider.mock_oap import MockOap
 from skywalking_provider.model import Deadline, Measurement, Metric, Phase, Run
-from skywalking_provider.oap import Backends, open_backends
+from skywalking_provider.oap import BackendRegistry, open_backends
 
 QUERY = "query { metrics: listMetrics { name } }"
 WIDE = """query q($duration: Duration!) { apdex: readMetricsValues(
@@ -31,7 +31,7 @@ WIDE = """query q($duration: Duration!) { apdex: readMetricsValues(
 @dataclass
 class Place:
     engine: Engine
-    backends: Backends
+    backends: BackendRegistry
     oap: MockOap
 
     async def run(self, namespace: str, **block: object) -> Measurement:
@@ -60,7 +60,7 @@ async def place() -> AsyncIterator[Place]:
     async with AsyncExitStack() as stack:
         oap = await stack.enter_async_context(MockOap())
         backends = await stack.enter_async_context(open_backends(configs(oap.address), lambda: datetime.now(UTC)))
-        languages = await stack.enter_async_context(open_languages())
+        languages = await stack.enter_async_context(open_condition_evaluator())
         yield Place(Engine(backends, languages), backends, oap)
 
 
@@ -139,7 +139,7 @@ async def test_an_answer_kept_for_one_namespace_is_not_told_to_another() -> None
             {"url": oap.address, "answerTtl": "30s", "clockTtl": "60s", "allowedNamespaces": ["team-a"]}
         )
         backends = await stack.enter_async_context(open_backends({"prod": config}, lambda: datetime.now(UTC)))
-        languages = await stack.enter_async_context(open_languages())
+        languages = await stack.enter_async_context(open_condition_evaluator())
         place = Place(Engine(backends, languages), backends, oap)
         allowed = await place.run("team-a")
         asked = len(oap.requests)

@@ -9,8 +9,8 @@ import grpc.aio
 import pytest
 
 from skywalking_provider.config import Config
-from skywalking_provider.server.listen import Endpoint
-from skywalking_provider.server.serve import _bind
+from skywalking_provider.server.endpoint import Endpoint
+from skywalking_provider.server.lifecycle import _bind
 
 
 @pytest.fixture(params=[0, 0o022, 0o077])

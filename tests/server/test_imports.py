@@ -9,7 +9,7 @@ def test_serving_imports_neither_cel_nor_the_mock_nor_a_command_of_another_kind(
         [
             sys.executable,
             "-c",
-            "import sys, skywalking_provider.cli.serve, skywalking_provider.server.serve; print(*sys.modules)",
+            "import sys, skywalking_provider.cli.serve, skywalking_provider.server.lifecycle; print(*sys.modules)",
         ],
         check=True,
         capture_output=True,

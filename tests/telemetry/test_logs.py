@@ -10,12 +10,12 @@ from unittest.mock import patch
 import pytest
 import structlog
 
+from skywalking_provider.analysis.events import MeasurementDetails, MeasurementEvent
 from skywalking_provider.config import LogConfig
 from skywalking_provider.errors import Reason
 from skywalking_provider.model import Measurement, Metric, Phase, Run
-from skywalking_provider.record import Record, Trail
 from skywalking_provider.server.logging import configure_logging
-from skywalking_provider.telemetry import log
+from skywalking_provider.telemetry import measurement_log
 
 RUN = Run("bookinfo", "reviews-6c85f7bf4-2", owner_kind="Rollout", owner_name="reviews")
 
@@ -29,16 +29,18 @@ def stderr(capsys: pytest.CaptureFixture[str]) -> Iterator[pytest.CaptureFixture
     logging.root.setLevel(level)
 
 
-def record(phase: Phase, reason: Reason | None, run: Run = RUN, message: str = "") -> Record:
+def record(phase: Phase, reason: Reason | None, run: Run = RUN, message: str = "") -> MeasurementEvent:
     measurement = Measurement(phase, datetime(2026, 11, 24, 12, 0, 0, 123456, tzinfo=UTC), message)
     asked = Metric("success-rate", "result >= 0.99", "", b'{"sli": "success-rate"}')
-    return Record(asked, run, measurement, reason, Trail(backend="prod"), 0.01234)
+    return MeasurementEvent(asked, run, measurement, reason, MeasurementDetails(backend="prod"), 0.01234)
 
 
-def logged(stderr: pytest.CaptureFixture[str], one: Record, **config: str) -> str:
+def logged(stderr: pytest.CaptureFixture[str], one: MeasurementEvent, **config: str) -> str:
     configure_logging(LogConfig.model_validate({"format": "json"} | config))
-    with patch.object(log, "_log", structlog.get_logger()):  # a logger keeps the configuration of its first line
-        log.log_answer(one)
+    with patch.object(
+        measurement_log, "_log", structlog.get_logger()
+    ):  # a logger keeps the configuration of its first line
+        measurement_log.log_measurement(one)
     return stderr.readouterr().err
 
 

@@ -8,10 +8,11 @@ from typing import Any
 import aiohttp
 import grpc.aio
 import pytest
-from metrics_shown import shown
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
+from skywalking_provider.analysis.events import MeasurementDetails, MeasurementEvent
+from skywalking_provider.analysis.outcomes import phase_reason_pairs
 from skywalking_provider.config import Config
 from skywalking_provider.contract.v1 import metric_provider_pb2 as pb
 from skywalking_provider.contract.v1 import metric_provider_pb2_grpc as rpc
@@ -19,11 +20,10 @@ from skywalking_provider.errors import Reason
 from skywalking_provider.mock_oap import MockOap
 from skywalking_provider.model import Measurement, Metric, Phase, Run
 from skywalking_provider.oap.observer import Circuit, Outcome, Source
-from skywalking_provider.record import Record, Trail
-from skywalking_provider.server.listen import Endpoint
-from skywalking_provider.server.serve import running
-from skywalking_provider.telemetry.metrics import Metrics
-from skywalking_provider.telemetry.outcomes import outcomes
+from skywalking_provider.server.endpoint import Endpoint
+from skywalking_provider.server.lifecycle import open_server
+from skywalking_provider.telemetry.metrics import ServiceMetrics
+from tests.telemetry.metrics_snapshot import render_metrics
 
 BUDGET = 2000
 PLANTED = "hunter2"
@@ -33,21 +33,25 @@ def samples(registry: CollectorRegistry) -> list[tuple[str, dict[str, str], floa
     return [(one.name, one.labels, one.value) for family in registry.collect() for one in family.samples]
 
 
-def value(metrics: Metrics, name: str, **labels: str) -> float | None:
+def value(metrics: ServiceMetrics, name: str, **labels: str) -> float | None:
     return metrics.registry.get_sample_value(f"skywalking_analysis_{name}", labels)
 
 
-def record(phase: Phase, reason: Reason | None = None, backend: str = "prod", seconds: float = 0.02) -> Record:
+def record(
+    phase: Phase, reason: Reason | None = None, backend: str = "prod", seconds: float = 0.02
+) -> MeasurementEvent:
     measurement = Measurement(phase, datetime(2026, 11, 24, 12, tzinfo=UTC))
-    return Record(Metric("m", "", "", b""), Run(), measurement, reason, Trail(backend=backend), seconds)
+    return MeasurementEvent(
+        Metric("m", "", "", b""), Run(), measurement, reason, MeasurementDetails(backend=backend), seconds
+    )
 
 
 def test_an_answer_is_counted_by_phase_reason_and_backend() -> None:
-    metrics = Metrics(["prod"])
+    metrics = ServiceMetrics(["prod"])
 
-    metrics.measured(record(Phase.FAILED, Reason.CONDITION_NOT_MET))
-    metrics.measured(record(Phase.SUCCESSFUL))
-    metrics.measured(record(Phase.ERROR, Reason.BLOCK_INVALID, backend=""))
+    metrics.count_measurement(record(Phase.FAILED, Reason.CONDITION_NOT_MET))
+    metrics.count_measurement(record(Phase.SUCCESSFUL))
+    metrics.count_measurement(record(Phase.ERROR, Reason.BLOCK_INVALID, backend=""))
 
     count = "measurements_total"
     assert value(metrics, count, phase="Failed", reason="CONDITION_NOT_MET", backend="prod") == 1
@@ -59,15 +63,15 @@ def test_an_answer_is_counted_by_phase_reason_and_backend() -> None:
 
 
 def test_what_a_backend_is_asked_is_counted_by_how_it_ended() -> None:
-    metrics = Metrics(["prod"])
+    metrics = ServiceMetrics(["prod"])
     observer = metrics.observer
 
     observer.request_started("prod")
     assert value(metrics, "backend_inflight", backend="prod") == 1
     observer.request_done("prod", Outcome.UNAVAILABLE, 0.3)
-    observer.shared("prod", Source.FLIGHT)
-    observer.shared("prod", Source.CACHE)
-    observer.shared("prod", Source.CACHE)
+    observer.request_avoided("prod", Source.SINGLE_FLIGHT)
+    observer.request_avoided("prod", Source.CACHE)
+    observer.request_avoided("prod", Source.CACHE)
     observer.retried("prod")
     observer.shed("prod")
     observer.clock_skew("prod", -1.5)
@@ -84,7 +88,7 @@ def test_what_a_backend_is_asked_is_counted_by_how_it_ended() -> None:
 
 
 def test_a_circuit_is_in_one_state_at_a_time_and_begins_closed() -> None:
-    metrics = Metrics(["prod"])
+    metrics = ServiceMetrics(["prod"])
 
     def states() -> dict[str, float | None]:
         return {one.value: value(metrics, "circuit_state", backend="prod", state=one) for one in Circuit}
@@ -95,17 +99,17 @@ def test_a_circuit_is_in_one_state_at_a_time_and_begins_closed() -> None:
 
 
 def test_every_series_is_there_before_anything_happened_and_none_comes_later() -> None:
-    metrics = Metrics(["prod"])
+    metrics = ServiceMetrics(["prod"])
     before = {(name, *sorted(labels.items())) for name, labels, _ in samples(metrics.registry)}
 
     for backend in ("prod", ""):
-        for phase, reason in outcomes():
-            metrics.measured(record(Phase(phase), None if reason == "NONE" else Reason(reason), backend))
+        for phase, reason in phase_reason_pairs():
+            metrics.count_measurement(record(Phase(phase), None if reason == "NONE" else Reason(reason), backend))
     for outcome in Outcome:
         metrics.observer.request_started("prod")
         metrics.observer.request_done("prod", outcome, 1)
     for source in Source:
-        metrics.observer.shared("prod", source)
+        metrics.observer.request_avoided("prod", source)
     for state in Circuit:
         metrics.observer.circuit_changed("prod", state)
 
@@ -113,17 +117,17 @@ def test_every_series_is_there_before_anything_happened_and_none_comes_later() -
 
 
 def test_every_reason_can_be_counted() -> None:
-    assert {reason for _, reason in outcomes()} == {*Reason, "NONE"}
+    assert {reason for _, reason in phase_reason_pairs()} == {*Reason, "NONE"}
 
 
 def test_twenty_backends_stay_within_the_budget_of_series() -> None:
-    metrics = Metrics([f"backend-{number}" for number in range(20)])
+    metrics = ServiceMetrics([f"backend-{number}" for number in range(20)])
 
     assert len(samples(metrics.registry)) < BUDGET
 
 
 def test_names_and_labels_follow_the_rules_of_prometheus() -> None:
-    metrics = Metrics(["prod"])
+    metrics = ServiceMetrics(["prod"])
 
     for family in metrics.registry.collect():
         own = family.name.startswith("skywalking_analysis_")
@@ -155,10 +159,10 @@ async def test_the_service_counts_what_it_did_and_shows_neither_query_nor_name_n
             name="latency-of-reviews", success_condition="len(result.apdex.values.values) > 100", block=block()
         )
         run = pb.Run(namespace="bookinfo", name="reviews-6c85f7bf4-2", uid="4b9d")
-        async with running(config, Endpoint(path, None)) as server, aiohttp.ClientSession() as session:
+        async with open_server(config, Endpoint(path, None)) as server, aiohttp.ClientSession() as session:
             async with grpc.aio.insecure_channel(f"unix:{path}") as channel:
                 await rpc.MetricProviderStub(channel).Run(pb.RunRequest(metric=asked, run=run), timeout=10)
-            async with session.get(f"http://{server.places['http']}/metrics") as answer:
+            async with session.get(f"http://{server.addresses['http']}/metrics") as answer:
                 text = await answer.text()
 
     families = {family.name: family for family in text_string_to_metric_families(text)}
@@ -185,8 +189,8 @@ async def test_prometheus_may_ask_for_openmetrics(tmp_path: Path) -> None:
     )
     accept = {"Accept": "application/openmetrics-text;version=1.0.0"}
     async with (
-        running(config, Endpoint(tmp_path / "p.sock", None)) as server,
-        aiohttp.request("GET", f"http://{server.places['http']}/metrics", headers=accept) as answer,
+        open_server(config, Endpoint(tmp_path / "p.sock", None)) as server,
+        aiohttp.request("GET", f"http://{server.addresses['http']}/metrics", headers=accept) as answer,
     ):
         assert answer.content_type == "application/openmetrics-text"
         assert (await answer.text()).endswith("# EOF\n")
@@ -196,5 +200,5 @@ SHOWN = Path(__file__).parent / "metrics.prom"
 
 
 def test_all_series_are_those_that_alerts_and_dashboard_are_tested_with() -> None:
-    """After a change: python tests/telemetry/metrics_shown.py."""
-    assert SHOWN.read_text() == shown()
+    """After a change: python tests/telemetry/metrics_snapshot.py."""
+    assert SHOWN.read_text() == render_metrics()

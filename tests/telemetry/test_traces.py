@@ -21,9 +21,9 @@ from skywalking_provider.config import Config
 from skywalking_provider.contract.v1 import metric_provider_pb2 as pb
 from skywalking_provider.contract.v1 import metric_provider_pb2_grpc as rpc
 from skywalking_provider.mock_oap import MockOap
-from skywalking_provider.server.listen import Endpoint
-from skywalking_provider.server.serve import running
-from skywalking_provider.telemetry.environment import tracing_wanted
+from skywalking_provider.server.endpoint import Endpoint
+from skywalking_provider.server.lifecycle import open_server
+from skywalking_provider.telemetry.tracing_env import tracing_enabled
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 PLANTED = "hunter2"
@@ -72,7 +72,7 @@ async def test_the_bridges_trace_goes_on_in_ours_and_ours_in_the_oaps(
     async with receiver() as (endpoint, spans, resources), MockOap("healthy-canary") as oap:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
         config = Config.model_validate({"backends": {"prod": {"url": oap.url, "bearer": {"token": PLANTED}}}})
-        async with running(config, Endpoint(path, None)):
+        async with open_server(config, Endpoint(path, None)):
             measurement = await ask(path)
         sent = [request.headers["traceparent"] for request in oap.requests]
 
@@ -103,7 +103,7 @@ async def test_an_error_is_an_error_in_its_trace(tmp_path: Path, monkeypatch: py
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", f"{endpoint}/v1/traces")
         monkeypatch.setenv("OTEL_SERVICE_NAME", "judge")
         config = Config.model_validate({"backends": {"prod": {"url": "http://127.0.0.1:9"}}})
-        async with running(config, Endpoint(path, None)):
+        async with open_server(config, Endpoint(path, None)):
             await ask(path, window="5")
 
     (call,) = spans
@@ -117,7 +117,7 @@ async def test_a_collector_that_is_away_costs_no_measurement(tmp_path: Path, mon
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
     async with MockOap("healthy-canary") as oap:
         config = Config.model_validate({"backends": {"prod": {"url": oap.url}}})
-        async with running(config, Endpoint(path, None)):
+        async with open_server(config, Endpoint(path, None)):
             measurement = await ask(path)
 
     assert measurement.phase == pb.PHASE_SUCCESSFUL
@@ -136,19 +136,19 @@ async def test_a_collector_that_is_away_costs_no_measurement(tmp_path: Path, mon
     ],
 )
 def test_traces_are_wanted_as_opentelemetry_says(environment: dict[str, str], wanted: bool) -> None:
-    assert tracing_wanted(environment) is wanted
+    assert tracing_enabled(environment) is wanted
 
 
 PROBE = """
 import asyncio, sys
 from pathlib import Path
 from skywalking_provider.config import Config
-from skywalking_provider.server.listen import Endpoint
-from skywalking_provider.server.serve import running
+from skywalking_provider.server.endpoint import Endpoint
+from skywalking_provider.server.lifecycle import open_server
 
 async def main():
     config = Config.model_validate({"backends": {"prod": {"url": "http://127.0.0.1:9"}}})
-    async with running(config, Endpoint(Path(sys.argv[1]), None)):
+    async with open_server(config, Endpoint(Path(sys.argv[1]), None)):
         for name in ("opentelemetry", "prometheus_client", "jinja2", "aiohttp.web"):
             print(name, name in sys.modules)
 

@@ -1,5 +1,5 @@
 """Metrics query expressions: SkyWalking's language for calculating with metrics."""
 
-from skywalking_provider.mock_oap.mqe.answer import Expressions
+from skywalking_provider.mock_oap.mqe.resolver import ExpressionResolver
 
-__all__ = ["Expressions"]
+__all__ = ["ExpressionResolver"]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from skywalking_provider.mock_oap.mqe.values import EvaluationError, Label, Result, ResultType, Row, Value
+from skywalking_provider.mock_oap.mqe.result import EvaluationError, Label, Result, ResultType, Row, Value
 
 Operation = Callable[[float, float], float]
 _MANY: Final = (ResultType.SERIES, ResultType.SORTED, ResultType.RECORDS)
@@ -45,44 +45,44 @@ OPERATIONS: Final[dict[str, Operation]] = {
 }
 
 
-def combine(left: Result, right: Result, operation: Operation, computed: tuple[Label, ...] | None) -> Result:
+def combine(left: Result, right: Result, operation: Operation, computed_labels: tuple[Label, ...] | None) -> Result:
     """One result out of two; `computed` are the labels of what belongs to no metric any more."""
     if left.type is ResultType.SINGLE and right.type is ResultType.SINGLE:
-        return _singles(left, right, operation, computed)
+        return _singles(left, right, operation, computed_labels)
     if left.type in _MANY and right.type is ResultType.SINGLE:
         return _many_one(left, right, operation)
     if left.type is ResultType.SINGLE and right.type in _MANY:
         return _many_one(right, left, lambda many, one: operation(one, many))
     if left.type is ResultType.SERIES and right.type is ResultType.SERIES:
-        return _series(left, right, operation, computed)
+        return _series(left, right, operation, computed_labels)
     raise EvaluationError("Unsupported operation.")
 
 
-def _singles(left: Result, right: Result, operation: Operation, computed: tuple[Label, ...] | None) -> Result:
+def _singles(left: Result, right: Result, operation: Operation, computed_labels: tuple[Label, ...] | None) -> Result:
     if left.labeled and right.labeled:
         return _by_labels(left, right, operation)
     if left.labeled:
         return _many_one(left, right, operation)
     if right.labeled:
         return _many_one(right, left, lambda many, one: operation(one, many))
-    one, other = _only(left), _only(right)
+    one, other = _single_value(left), _single_value(right)
     value = None if one is None or other is None else operation(one, other)
-    return Result.single(value, computed)
+    return Result.single(value, computed_labels)
 
 
 def _many_one(many: Result, single: Result, operation: Operation) -> Result:
     # An absent single value counts as 0 here: OAP reads the number without asking whether it is one.
-    one = _only(single) or 0.0
+    one = _single_value(single) or 0.0
     return many.map(lambda value: operation(value, one))
 
 
-def _only(single: Result) -> float | None:
+def _single_value(single: Result) -> float | None:
     if not single.rows or len(single.rows[0].values) != 1:
         raise EvaluationError("Single to Single, left result is empty or has more than one value.")
     return single.rows[0].values[0].value
 
 
-def _series(left: Result, right: Result, operation: Operation, computed: tuple[Label, ...] | None) -> Result:
+def _series(left: Result, right: Result, operation: Operation, computed_labels: tuple[Label, ...] | None) -> Result:
     if left.labeled and right.labeled:
         return _by_labels(left, right, operation)
     plain = right if left.labeled else left
@@ -92,7 +92,7 @@ def _series(left: Result, right: Result, operation: Operation, computed: tuple[L
         return replace(left, rows=tuple(_zip(row, right.rows[0], operation, row.labels) for row in left.rows))
     if right.labeled:
         return replace(right, rows=tuple(_zip(left.rows[0], row, operation, row.labels) for row in right.rows))
-    return replace(left, rows=(_zip(left.rows[0], right.rows[0], operation, computed),))
+    return replace(left, rows=(_zip(left.rows[0], right.rows[0], operation, computed_labels),))
 
 
 def _by_labels(left: Result, right: Result, operation: Operation) -> Result:

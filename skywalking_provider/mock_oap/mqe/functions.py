@@ -6,7 +6,7 @@ from dataclasses import replace
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Final
 
-from skywalking_provider.mock_oap.mqe.values import EvaluationError, Label, Result, ResultType, Row, Value
+from skywalking_provider.mock_oap.mqe.result import EvaluationError, Label, Result, ResultType, Row, Value
 
 _MAX_DIGITS: Final = 400
 _WIDE: Final = Context(prec=2 * _MAX_DIGITS, rounding=ROUND_HALF_UP)
@@ -86,15 +86,15 @@ def trend(function: str, steps: int, step_seconds: float, result: Result) -> Res
     return result if function == "increase" else result.map(lambda value: value / (steps * step_seconds))
 
 
-def aggregate_labels(function: str, keep: Sequence[str], result: Result) -> Result:
+def aggregate_labels(function: str, label_names: Sequence[str], result: Result) -> Result:
     """Rows that agree in the labels to keep become one, bucket by bucket."""
     if not result.rows:
         return result
-    keep = [name for name in keep if name in dict(result.rows[0].labels or ())]
+    label_names = [name for name in label_names if name in dict(result.rows[0].labels or ())]
     groups: dict[tuple[Label, ...], list[Row]] = {}
     for row in result.rows:
         labels = dict(row.labels or ())
-        groups.setdefault(tuple((name, labels.get(name, "")) for name in keep), []).append(row)
+        groups.setdefault(tuple((name, labels.get(name, "")) for name in label_names), []).append(row)
     rows = tuple(Row(_merge(function, group), labels) for labels, group in groups.items())
     return replace(result, rows=rows, labeled=any(row.labels for row in rows))
 

@@ -5,10 +5,10 @@ What follows a complete expression is ignored, as in OAP: `service_cpm garbage h
 
 from typing import Final, NoReturn
 
-from skywalking_provider.mock_oap.dialect import MqeDialect
-from skywalking_provider.mock_oap.mqe import tree
+from skywalking_provider.mock_oap.mqe import ast
 from skywalking_provider.mock_oap.mqe.lexer import Kind, Lexer, MqeSyntaxError, Token
-from skywalking_provider.mock_oap.mqe.values import Label
+from skywalking_provider.mock_oap.mqe.result import Label
+from skywalking_provider.mock_oap.versions import MqeVersion
 
 __all__ = ["MqeSyntaxError", "parse"]
 
@@ -24,13 +24,13 @@ MAX_DEPTH: Final = 200
 _KEYWORDS: Final = ("_", "bool", "asc", "des")
 
 
-def parse(text: str, dialect: MqeDialect) -> tree.Node:
+def parse(text: str, dialect: MqeVersion) -> ast.Node:
     """The expression at the start of the text; MqeSyntaxError if there is none."""
     return _Parser(text, dialect).expression()
 
 
 class _Parser:
-    def __init__(self, text: str, dialect: MqeDialect) -> None:
+    def __init__(self, text: str, dialect: MqeVersion) -> None:
         self._dialect = dialect
         self._lexer = Lexer(text)
         self._ahead = [self._lexer.next()]
@@ -39,7 +39,7 @@ class _Parser:
 
     # -- expressions
 
-    def expression(self, strength: int = 0) -> tree.Node:
+    def expression(self, strength: int = 0) -> ast.Node:
         """An expression whose operators bind more strongly."""
         self._depth += 1
         if self._depth > MAX_DEPTH:
@@ -51,15 +51,15 @@ class _Parser:
             if _STRENGTH[sign] == 1 and self._next.text.lower() == "bool":
                 self._take()  # a comparison gives 0 or 1 anyway
             right = self.expression(_STRENGTH[sign])
-            left = tree.Binary(sign, left, right, self._since(begin))
+            left = ast.Binary(sign, left, right, self._since(begin))
         self._depth -= 1
         return left
 
-    def _operand(self) -> tree.Node:
+    def _operand(self) -> ast.Node:
         token, begin = self._next, len(self._taken)
         if token.kind in (Kind.INTEGER, Kind.DECIMAL):
             self._take()
-            return tree.Scalar(float(token.text), token.text)
+            return ast.Scalar(float(token.text), token.text)
         if token.text == "(" and token.kind is Kind.SIGN:
             self._take()
             inner = self.expression()
@@ -76,7 +76,7 @@ class _Parser:
     def _functions(self) -> list[str]:
         return [f"'{name}'" for name in self._dialect.functions]
 
-    def _metric(self, begin: int) -> tree.Metric:
+    def _metric(self, begin: int) -> ast.MetricNode:
         if self._next.kind is not Kind.WORD or self._next.text in (*_KEYWORDS, *self._dialect.functions):
             self._mismatch([Kind.WORD.value])
         name = self._take().text
@@ -89,7 +89,7 @@ class _Parser:
                     self._take()
                     labels.append(self._label())
             self._expect("}")
-        return tree.Metric(name, tuple(labels), self._since(begin))
+        return ast.MetricNode(name, tuple(labels), self._since(begin))
 
     def _label(self, *, closing: bool = False) -> Label:
         name = self._label_name(closing=closing)
@@ -108,68 +108,68 @@ class _Parser:
 
     # -- functions
 
-    def _function(self, name: str, begin: int) -> tree.Node:
+    def _function(self, name: str, begin: int) -> ast.Node:
         self._expect("(")
-        node: tree.Node
+        node: ast.Node
         if name in AGGREGATIONS:
             of = self.expression()
             self._expect(")")
-            return tree.Aggregate(name, of, self._since(begin))
+            return ast.Aggregate(name, of, self._since(begin))
         if name in MATHEMATICS:
             of = self.expression()
             self._expect(")")
-            return tree.Mathematics(name, of, 0, self._since(begin))
+            return ast.Mathematics(name, of, 0, self._since(begin))
         if name in ("view_as_seq", "is_present"):
             several = [self.expression()]
             while self._next.text == ",":
                 self._take()
                 several.append(self.expression())
             self._expect(")")
-            return tree.Choose(name, tuple(several), self._since(begin))
+            return ast.FirstPresent(name, tuple(several), self._since(begin))
         node = self._with_parameters(name, begin)
         self._expect(")")
         return node
 
-    def _with_parameters(self, name: str, begin: int) -> tree.Node:
+    def _with_parameters(self, name: str, begin: int) -> ast.Node:
         match name:
             case "round":
                 of = self._first()
-                return tree.Mathematics(name, of, self._integer(), self._since(begin))
+                return ast.Mathematics(name, of, self._integer(), self._since(begin))
             case "increase" | "rate":
                 metric = self._metric(len(self._taken))
                 self._expect(",")
-                return tree.Trend(name, metric, self._integer(), self._since(begin))
+                return ast.Trend(name, metric, self._integer(), self._since(begin))
             case "top_n":
                 metric = self._metric(len(self._taken))
                 self._expect(",")
                 count = self._integer()
                 self._expect(",")
-                return tree.TopN(metric, count, self._descending(), self._since(begin))
+                return ast.TopN(metric, count, self._descending(), self._since(begin))
             case "relabels":
                 of, old, new = self._first(), self._label(), None
                 if self._dialect.free_labels:
                     self._expect(",")
                     new = self._label()
-                return tree.Relabel(of, old, new, self._since(begin))
+                return ast.Relabel(of, old, new, self._since(begin))
             case "aggregate_labels":
                 of = self._first()
                 if self._next.text not in LABEL_FUNCTIONS:
                     self._mismatch(["'avg'", "'max'", "'min'", "'sum'"])
                 function = self._take().text
                 keep = self._names_in_parentheses() if self._dialect.free_labels and self._next.text == "(" else ()
-                return tree.AggregateLabels(of, function, keep, self._since(begin))
+                return ast.AggregateLabels(of, function, keep, self._since(begin))
             case "sort_values":
                 of, limit = self._first(), None
                 if self._next.kind is Kind.INTEGER:
                     limit = self._integer()
                     self._expect(",")
-                return tree.SortValues(of, limit, self._descending(), self._since(begin))
+                return ast.SortValues(of, limit, self._descending(), self._since(begin))
             case _:  # sort_label_values
                 of, descending = self._first(), self._descending()
                 self._expect(",")
-                return tree.SortLabels(of, descending, self._names(), self._since(begin))
+                return ast.SortLabels(of, descending, self._names(), self._since(begin))
 
-    def _first(self) -> tree.Node:
+    def _first(self) -> ast.Node:
         of = self.expression()
         self._expect(",")
         return of

@@ -1,0 +1,100 @@
+"""The machine under a bench: its cores and how they are shared out, and what a process has taken of it."""
+
+import json
+import os
+import platform
+import re
+import subprocess
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+SHIPPED_PYTHON = ROOT / ".cache/shipped/bin/python"
+"""The interpreter of the image and the packages locked for it: what a service runs on. `make bench` puts it there."""
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class Cores:
+    """Who runs where, as `taskset -c` takes it.
+
+    The service has a core for itself. Where there are only two, its caller shares the other one with the OAP, while
+    the peers may run on both: nobody gets less than we do.
+    """
+
+    service: str
+    oap: str
+    provider_caller: str
+    peers: str
+
+
+def assign_cores() -> Cores:
+    """The cores that this process may use, shared out.
+
+    Raises:
+        SystemExit: There is only one.
+    """
+    available = [str(core) for core in sorted(os.sched_getaffinity(0))]
+    if len(available) < 2:
+        raise SystemExit("bench: needs two cores, one for the service alone")
+    first, second, *others = available
+    return Cores(service=first, oap=second, provider_caller=",".join(others) or second, peers=",".join(available))
+
+
+def cpu_seconds(pid: int) -> float:
+    """Time on a core that a process has taken so far, all its threads."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def resident_mib(pid: int, *, peak: bool = False) -> float:
+    """Resident memory of a process, MiB; the peak since `reset_peak`."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    found = re.search(rf"^{'VmHWM' if peak else 'VmRSS'}:\s+(\d+) kB", status, re.MULTILINE)
+    if not found:
+        raise ProcessLookupError(pid)
+    return int(found[1]) / 1024
+
+
+def reset_peak(pid: int) -> None:
+    """Begin the peak of resident memory anew."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def describe_machine() -> dict[str, Any]:
+    """Hardware, versions and date, for the record."""
+    cpus = re.findall(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    built = _run_command("go", "version", "-m", ROOT / ".cache/bin/argo-bench")
+    go, argo = (
+        re.findall(pattern, built)[0] for pattern in (r": go(\S+)", r"github.com/argoproj/argo-rollouts\s+v(\S+)")
+    )
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": _run_command("git", "describe", "--always", "--dirty"),
+        "processor": f"{len(cpus)} x {cpus[0] if cpus else platform.machine()}",
+        "memory": f"{memory:.0f} GiB",
+        "system": f"{platform.system()} {platform.release()}",
+        "load": os.getloadavg()[0],
+        **_shipped_versions(),
+        "go": go,
+        "argo-rollouts": argo,
+    }
+
+
+def _shipped_versions() -> dict[str, str]:
+    """What the service runs on."""
+    packages = ("grpcio", "aiohttp", "uvloop", "wasmtime")
+    program = (
+        "import json, platform; from importlib.metadata import version;"
+        f"print(json.dumps({{'python': platform.python_version()}} | {{name: version(name) for name in {packages}}}))"
+    )
+    versions: dict[str, str] = json.loads(_run_command(SHIPPED_PYTHON, "-c", program))
+    return versions
+
+
+def _run_command(*command: str | Path) -> str:
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()

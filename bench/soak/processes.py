@@ -1,0 +1,140 @@
+"""The processes of a soak: the mock OAP, the service, Argo's plugin client with the bridge; and how they are hurt."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
+
+import grpc.aio
+import yaml
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from bench.cpu_affinity import ROOT, SHIPPED_PYTHON
+from bench.soak.workload import BACKEND_TOKEN, build_scenario
+from skywalking_provider.mock_oap import MockOap
+from skywalking_provider.tools.demo.argo_host import ArgoHost, run_argo_host
+
+RUN_TIMEOUT_SECONDS = 3.0
+_BINARIES = ROOT / ".cache/bin"
+
+
+class SoakService:
+    """The service; it may be killed and started again."""
+
+    def __init__(self, folder: Path, socket: Path) -> None:
+        self._folder, self._socket = folder, socket
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def pid(self) -> int:
+        """Of the process that there was last."""
+        assert self._process  # noqa: S101 - started first
+        return self._process.pid
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process is not None and self._process.returncode is None
+
+    @property
+    def log_path(self) -> Path:
+        """What all its processes said."""
+        return self._folder / "service.log"
+
+    async def start(self) -> None:
+        """Start it, and wait until it serves."""
+        config = str(self._folder / "config.yaml")
+        command = ("serve", "--config", config, "--socket", str(self._socket), "--log-format", "json")
+        with self.log_path.open("ab") as output:
+            self._process = await asyncio.create_subprocess_exec(
+                *(str(SHIPPED_PYTHON), "-m", "skywalking_provider", *command),
+                stdout=output,
+                stderr=output,
+                env=os.environ | {"PYTHONPATH": str(ROOT), "TZ": "UTC"},
+            )
+        async with grpc.aio.insecure_channel(f"unix:{self._socket}", [("grpc.min_reconnect_backoff_ms", 50)]) as to:
+            health = health_pb2_grpc.HealthStub(to)
+            await health.Check(health_pb2.HealthCheckRequest(), wait_for_ready=True, timeout=60)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it one."""
+        os.kill(self.pid, number)
+
+    async def stop(self) -> None:
+        """End it and wait for it."""
+        if self._process and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
+
+class SoakProcesses:
+    """All of them."""
+
+    def __init__(self, oap: MockOap, service: SoakService, host: ArgoHost, port: int) -> None:
+        self.oap, self.service, self.host = oap, service, host
+        self._port = port
+        self._bridge_killed = float("-inf")
+
+    @property
+    def bridge_pid(self) -> int | None:
+        """The process of the bridge, a child of the host; None between two."""
+        return find_child(self.host.pid)
+
+    def kill_bridge(self) -> None:
+        """As the kernel does that is out of memory."""
+        self._bridge_killed = time.monotonic()
+        if pid := self.bridge_pid:
+            os.kill(pid, signal.SIGKILL)
+
+    def bridge_killed_since(self, instant: float) -> bool:
+        """Whether it was, or so shortly before that Argo had not noticed."""
+        return self._bridge_killed > instant - 3
+
+    async def stop_oap(self) -> None:
+        """The OAP ends."""
+        await self.oap.stop()
+
+    async def start_oap(self) -> None:
+        """Another begins in its place."""
+        self.oap = MockOap(build_scenario(), port=self._port)
+        await self.oap.start()
+
+
+def find_child(pid: int) -> int | None:
+    """A child of a process, the first of any of its threads; a thread may end while it is looked at."""
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            for child in children.read_text().split():
+                return int(child)
+    return None
+
+
+@asynccontextmanager
+async def start_processes(folder: Path) -> AsyncIterator[SoakProcesses]:
+    """All of them, running."""
+    async with AsyncExitStack() as stack:
+        oap = MockOap(build_scenario())
+        await oap.start()
+        port = int(oap.address.rsplit(":", 1)[1])
+        backend = {"url": oap.address, "bearer": {"token": BACKEND_TOKEN}, "timeout": "1s", "answerTtl": "1s"}
+        (folder / "config.yaml").write_text(yaml.safe_dump({"backends": {"soak": backend}}))
+        service = SoakService(folder, folder / "provider.sock")
+        stack.push_async_callback(service.stop)
+        await service.start()
+        host = await stack.enter_async_context(
+            run_argo_host(
+                _BINARIES / "argo-host",
+                _BINARIES / "skywalking-bridge",
+                folder / "argo-host.log",
+                f"--socket={folder / 'provider.sock'}",
+                f"--run-timeout={RUN_TIMEOUT_SECONDS:.0f}s",
+            )
+        )
+        found = SoakProcesses(oap, service, host, port)
+        try:
+            yield found
+        finally:
+            await found.oap.stop()

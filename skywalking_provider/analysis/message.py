@@ -1,0 +1,105 @@
+"""The one line that a measurement says about itself: most useful fact first, a stable reason code before it. Pure."""
+
+from datetime import datetime
+
+from skywalking_provider.analysis.verdict import Verdict
+from skywalking_provider.errors import Reason
+from skywalking_provider.model import Window
+from skywalking_provider.queries.sample import Sample
+
+MAX_MESSAGE = 1024
+_MAX_CONDITION = 240
+_MAX_SERIES = 3
+
+
+def message_for(verdict: Verdict) -> str:
+    """The line of a verdict; empty for a plain success.
+
+    A condition that cannot be evaluated is told in Argo's own words, to the letter: people search for them.
+    """
+    if verdict.reason in (None, Reason.CONDITION_ERROR):
+        return truncate_message(verdict.detail)
+    return truncate_message(f"{verdict.reason} {verdict.detail}")
+
+
+def describe_sample(sample: Sample, conditions: str, subject: str, window: Window, backend: str) -> str:
+    """What was measured, what was wanted of it, and where it comes from.
+
+    Args:
+        sample: What was read.
+        conditions: The conditions, as `conditions_of` writes them.
+        subject: Whom it is of, where the block does not say it all.
+        window: The window read, in the OAP's zone.
+        backend: Name of the backend.
+    """
+    return _join(
+        f"{sample.summary}, {conditions}",
+        _coverage(sample, window),
+        subject,
+        format_window(window),
+        f"backend {backend}",
+    )
+
+
+def no_data(sample: Sample, subject: str, window: Window, backend: str, cause: str = "") -> str:
+    """Which reads have no value at all, where was looked, and the likely cause where one is known."""
+    names = ", ".join(one.name for one in sample.empty_series[:_MAX_SERIES])
+    what = f"no value of {names} in {_format_buckets(window.buckets)}"
+    return _join(what, cause, subject, format_window(window), f"backend {backend}")
+
+
+def too_few_calls(sample: Sample, min_calls: int, subject: str, window: Window, backend: str) -> str:
+    """How many calls there were, and how many are wanted."""
+    calls = f"{_format_count(sample.calls or 0)} calls, wanted {_format_count(min_calls)} (minCalls)"
+    return _join(calls, subject, format_window(window), f"backend {backend}")
+
+
+def format_conditions(success: str, failure: str) -> str:
+    """The conditions as a person says them."""
+    parts = []
+    if success:
+        parts.append(f'wanted "{_shorten(success)}"')
+    if failure:
+        parts.append(f'not wanted "{_shorten(failure)}"')
+    return ", ".join(parts) or "no condition"
+
+
+def format_window(window: Window) -> str:
+    """A window in the OAP's zone: 09:14–09:26 +0000."""
+    return f"{_format_time(window.start)}–{_format_time(window.end)} {window.end.strftime('%z')}"
+
+
+def truncate_message(line: str) -> str:
+    """One line of at most MAX_MESSAGE characters."""
+    if not line.isprintable():
+        line = "".join(character if character.isprintable() else " " for character in line)
+    line = " ".join(line.split())
+    return line if len(line) <= MAX_MESSAGE else line[: MAX_MESSAGE - 1] + "…"
+
+
+def _coverage(sample: Sample, window: Window) -> str:
+    calls = "" if sample.calls is None else f"{_format_count(sample.calls)} calls in "
+    if sample.buckets_with_data is None or sample.buckets_with_data >= window.buckets:
+        return f"{calls}{_format_buckets(window.buckets)}"
+    return f"{calls}{sample.buckets_with_data} of {_format_buckets(window.buckets)}"
+
+
+def _format_buckets(number: int) -> str:
+    return "1 bucket" if number == 1 else f"{number} buckets"
+
+
+def _join(*parts: str) -> str:
+    return " · ".join(part for part in parts if part)
+
+
+def _format_count(number: int) -> str:
+    return f"{number:,}".replace(",", " ")
+
+
+def _format_time(instant: datetime) -> str:
+    return instant.strftime("%H:%M")
+
+
+def _shorten(condition: str) -> str:
+    line = " ".join(condition.split())
+    return line if len(line) <= _MAX_CONDITION else line[: _MAX_CONDITION - 1] + "…"

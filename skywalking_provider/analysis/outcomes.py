@@ -1,0 +1,33 @@
+"""Which phases come with which reasons: the closed set of labels, so that every series is there from the start."""
+
+from collections.abc import Iterator
+
+from skywalking_provider.errors import Reason
+from skywalking_provider.model import Phase
+
+NO_REASON = "NONE"
+"""The reason of a plain success, as a label."""
+
+_NO_DATA = (Reason.NO_DATA, Reason.TOO_FEW_CALLS)
+_UNAVAILABLE = (Reason.OAP_UNAVAILABLE, Reason.PROVIDER_OVERLOADED)
+_CONDITION_REASONS = (
+    Reason.CONDITION_NOT_MET,
+    Reason.FAILURE_CONDITION_MET,
+    Reason.NEITHER_CONDITION_MET,
+)
+
+_REASONS: dict[Phase, tuple[Reason, ...]] = {
+    Phase.RUNNING: (*_UNAVAILABLE, *_NO_DATA, Reason.ENTITY_NOT_FOUND),
+    Phase.SUCCESSFUL: _NO_DATA,
+    Phase.FAILED: (Reason.CONDITION_NOT_MET, Reason.FAILURE_CONDITION_MET, *_NO_DATA),
+    Phase.INCONCLUSIVE: (Reason.NEITHER_CONDITION_MET, *_UNAVAILABLE, *_NO_DATA),
+    Phase.ERROR: tuple(reason for reason in Reason if reason not in _CONDITION_REASONS),
+}
+
+
+def phase_reason_pairs() -> Iterator[tuple[str, str]]:
+    """Every pair of phase and reason that a measurement can have."""
+    yield Phase.SUCCESSFUL, NO_REASON
+    for phase, reasons in _REASONS.items():
+        for reason in reasons:
+            yield phase, reason

@@ -1,0 +1,22 @@
+"""The block of a template: its models, its errors, the addresses that it may name. No I/O."""
+
+from skywalking_provider.block.common import OnNoData, OnOutage
+from skywalking_provider.block.entity import EntitySpec, Instances, ServiceParts
+from skywalking_provider.block.expression import ExpressionSpec
+from skywalking_provider.block.graphql import GraphqlSpec
+from skywalking_provider.block.indicator import IndicatorName, IndicatorSpec
+from skywalking_provider.block.parse import Spec, parse_block
+
+__all__ = [
+    "EntitySpec",
+    "ExpressionSpec",
+    "GraphqlSpec",
+    "IndicatorName",
+    "IndicatorSpec",
+    "Instances",
+    "OnNoData",
+    "OnOutage",
+    "ServiceParts",
+    "Spec",
+    "parse_block",
+]

@@ -1,0 +1,112 @@
+"""Whom a metric belongs to, as an author names it: a service, an endpoint, a set of instances."""
+
+import re
+from typing import Annotated, Literal
+
+import re2
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from skywalking_provider.block.common import Common, Length, NonEmpty, NotBoolean, StrictModel
+from skywalking_provider.model import Scope
+
+_HASH = re.compile(r"[A-Za-z0-9]{5,63}")
+
+# RE2 takes time in proportion to the name, whatever the expression; and it is not to write to standard error.
+_RE2_OPTIONS = re2.Options()
+
+_RE2_OPTIONS.log_errors = False
+
+
+class ServiceParts(StrictModel):
+    """The parts of a service's name, put together by the backend's `serviceName` pattern."""
+
+    name: NonEmpty
+    subset: NonEmpty | None = None
+    namespace: NonEmpty | None = None
+    cluster: NonEmpty | None = None
+
+
+def _check_hash(text: str) -> str:
+    text = text.strip()
+    if not text:
+        raise ValueError("is empty; give the canary's hash, valueFrom: {podTemplateHashValue: Latest}")
+    if not _HASH.fullmatch(text):
+        raise ValueError(f"{text[:60]!r} is no pod-template-hash: five or more letters and digits")
+    return text
+
+
+def _check_regex(text: str) -> str:
+    try:
+        re2.compile(text, _RE2_OPTIONS)
+    except re2.error as error:
+        words = error.args[0].decode("utf-8", "replace") if isinstance(error.args[0], bytes) else error
+        raise ValueError(f"is no regular expression of RE2: {words}") from error
+    return text
+
+
+class Instances(StrictModel):
+    """A set of instances of the service; exactly one of both.
+
+    Attributes:
+        pod_template_hash: Matches a dash-delimited segment of the name, then of the attributes pod and hostname.
+        name: A regular expression that the whole name matches.
+    """
+
+    pod_template_hash: Annotated[str, AfterValidator(_check_hash)] | None = None
+    name: Annotated[str, StringConstraints(min_length=1, max_length=256), AfterValidator(_check_regex)] | None = None
+
+    @model_validator(mode="after")
+    def _check_exactly_one(self) -> "Instances":
+        if (self.pod_template_hash is None) == (self.name is None):
+            raise ValueError("write exactly one of podTemplateHash and name")
+        return self
+
+    @property
+    def display(self) -> str:
+        """For messages."""
+        return self.pod_template_hash or f"/{self.name}/"
+
+
+class EntitySpec(Common):
+    """The keys of the forms that select entities by name.
+
+    Attributes:
+        window: Length of the window.
+        service: A service's name, or its parts.
+        layer: SkyWalking's layer, such as MESH or GENERAL; only where services of several layers share a name.
+        endpoint: An endpoint of the service.
+        instances: A set of instances of the service.
+        since: "run" never reads what was before the run's start, "window" reads the whole window. By default "run",
+            but "window" where instances are selected by hash: other versions never have it.
+        min_calls: Fewer calls in the window are no data.
+    """
+
+    window: Length
+    service: NonEmpty | ServiceParts
+    layer: (
+        Annotated[str, StringConstraints(strip_whitespace=True, to_upper=True, pattern=r"^[A-Za-z0-9_]+$")] | None
+    ) = None
+    endpoint: NonEmpty | None = None
+    instances: Instances | None = None
+    since: Literal["run", "window"] | None = None
+    min_calls: Annotated[int, NotBoolean] = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _check_one_scope(self) -> "EntitySpec":
+        if self.endpoint is not None and self.instances is not None:
+            raise ValueError("endpoint, instances: SkyWalking has no metric of an endpoint per instance; write one")
+        return self
+
+    @property
+    def scope(self) -> Scope:
+        """The scope of the entities that are selected."""
+        if self.instances is not None:
+            return Scope.INSTANCE
+        return Scope.SERVICE if self.endpoint is None else Scope.ENDPOINT
+
+    @property
+    def starts_at_run(self) -> bool:
+        """Whether the window is cut at the start of the run."""
+        if self.since is not None:
+            return self.since == "run"
+        return self.instances is None or self.instances.pod_template_hash is None

@@ -1,0 +1,31 @@
+"""The query type `expression`: a metrics query expression (MQE)."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from skywalking_provider.block.common import NotBoolean
+from skywalking_provider.block.entity import EntitySpec
+from skywalking_provider.block.expression_syntax import check_expression, ranking_function
+
+
+class ExpressionSpec(EntitySpec):
+    """Form B: MQE, OAP 9.5 and newer.
+
+    Attributes:
+        expression: OAP rounds results to three decimals: scale with `scale`, not in the expression.
+        scale: Every number of the result is divided by this.
+    """
+
+    expression: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(check_expression)]
+    scale: Annotated[float, NotBoolean] = Field(default=1.0, gt=0, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _check_ranking(self) -> "ExpressionSpec":
+        chosen = "instances" if self.instances else "endpoint" if self.endpoint else ""
+        if chosen and (ranking := ranking_function(self.expression)):
+            raise ValueError(
+                f"{chosen}: {ranking} ranks all instances or endpoints of the service, whichever are selected; leave"
+                f" {chosen} out, or read a metric of them"
+            )
+        return self

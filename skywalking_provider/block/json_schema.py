@@ -1,0 +1,142 @@
+"""The JSON Schema of the block, made from the models that parse it. Pure.
+
+It accepts whatever the provider accepts, and more: rules across keys, such as "percentile belongs to latency", stay
+with the provider. It describes the block as it stands in a template: any text may hold `{{args.x}}`.
+"""
+
+import inspect
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from enum import Enum
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.alias_generators import to_camel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
+from pydantic_core import core_schema
+
+from skywalking_provider.block.common import StrictModel
+from skywalking_provider.block.parse import QUERY_TYPES
+from skywalking_provider.support.durations import format_duration
+
+SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+SCHEMA_ID = "urn:skywalking-provider:block:v1"
+
+_DURATION = r"^\s*([-+]?0|[-+]?([0-9]{1,9}(\.[0-9]{0,9})?(h|ms|m|s|us|µs|ns))+)\s*$"
+_NUMBER = r"^\s*[-+]?[0-9_.]+([eE][-+]?[0-9]+)?\s*$"
+_ARGUMENT = {"type": "string", "pattern": r"\{\{", "description": "An argument of the template, {{args.name}}."}
+_LENGTH = {
+    "anyOf": [{"type": "string", "pattern": _DURATION}, {"const": 0}, _ARGUMENT],
+    "description": "A duration in Go's notation.",
+    "examples": ["3m", "1h30m", "90s"],
+}
+_SHARED: dict[str, dict[str, Any]] = {"Duration": _LENGTH, "Argument": _ARGUMENT}
+_ENTRY = re.compile(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", re.MULTILINE)
+
+
+def build_block_schema() -> dict[str, Any]:
+    """The schema: exactly one of the forms."""
+    models = list(QUERY_TYPES.values())
+    _, generated = models_json_schema([(model, "validation") for model in models], schema_generator=_Generator)
+    definitions: dict[str, Any] = generated["$defs"]
+    for model in _subclasses(StrictModel):
+        if model.__name__ in definitions:
+            _describe(definitions[model.__name__], model)
+    definitions = {name: _with_shared_references(one) for name, one in definitions.items()} | {
+        name: {key: _with_shared_references(value) for key, value in one.items()} for name, one in _SHARED.items()
+    }
+    return {
+        "$schema": SCHEMA_DIALECT,
+        "$id": SCHEMA_ID,
+        "title": "The block of a metric, under provider.plugin",
+        "description": "Exactly one of query, expression and sli says what is measured.",
+        "type": "object",
+        "oneOf": [{"$ref": f"#/$defs/{model.__name__}"} for model in models],
+        "$defs": definitions,
+    }
+
+
+class _Generator(GenerateJsonSchema):
+    """What the models accept beyond what pydantic says of them: Go's durations, numbers and words as text."""
+
+    def timedelta_schema(self, schema: core_schema.TimedeltaSchema) -> JsonSchemaValue:  # noqa: ARG002
+        return {"anyOf": [_LENGTH]}
+
+    def int_schema(self, schema: core_schema.IntSchema) -> JsonSchemaValue:
+        return _or_text(super().int_schema(schema))
+
+    def float_schema(self, schema: core_schema.FloatSchema) -> JsonSchemaValue:
+        return _or_text(super().float_schema(schema))
+
+    def enum_schema(self, schema: core_schema.EnumSchema) -> JsonSchemaValue:
+        return _or_argument(super().enum_schema(schema))
+
+    def literal_schema(self, schema: core_schema.LiteralSchema) -> JsonSchemaValue:
+        return _or_argument(super().literal_schema(schema))
+
+    def str_schema(self, schema: core_schema.StringSchema) -> JsonSchemaValue:
+        made = super().str_schema(schema)
+        if "pattern" not in made:
+            return made
+        if schema.get("strip_whitespace"):
+            made["pattern"] = rf"^\s*{made['pattern'].removeprefix('^').removesuffix('$')}\s*$"
+        return _or_argument(made)
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        made = super().default_schema(schema)
+        if made.get("default", 0) in (None, ""):
+            del made["default"]  # says no more than that the key may be left out
+        return made
+
+    def encode_default(self, dft: Any) -> Any:
+        if isinstance(dft, timedelta):
+            return format_duration(dft)
+        return dft.value if isinstance(dft, Enum) else super().encode_default(dft)
+
+    def get_title_from_name(self, name: str) -> str:
+        return to_camel(name)
+
+
+def _or_text(number: JsonSchemaValue) -> JsonSchemaValue:
+    return {"anyOf": [number, {"type": "string", "pattern": _NUMBER}, _ARGUMENT]}
+
+
+def _or_argument(schema: JsonSchemaValue) -> JsonSchemaValue:
+    return {"anyOf": [schema, _ARGUMENT]}
+
+
+def _subclasses(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for below in model.__subclasses__():
+        yield below
+        yield from _subclasses(below)
+
+
+def _with_shared_references(node: Any) -> Any:
+    """A part of the schema with what is there many times written once."""
+    for name, shared in _SHARED.items():
+        if node == shared:
+            return {"$ref": f"#/$defs/{name}"}
+    if isinstance(node, dict):
+        match node:
+            case {"anyOf": [dict(only)]}:  # a choice of one: the key's own title and default stay beside the reference
+                return _with_shared_references(only) | {key: value for key, value in node.items() if key != "anyOf"}
+        return {key: _with_shared_references(value) for key, value in node.items()}
+    return [_with_shared_references(one) for one in node] if isinstance(node, list) else node
+
+
+def _describe(definition: dict[str, Any], model: type[BaseModel]) -> None:
+    """The docstring's first lines for the model, its `Attributes:` for the keys."""
+    summary, _, _ = inspect.getdoc(model).partition("\n\nAttributes:")  # type: ignore[union-attr]
+    definition["description"] = _with_yaml_keys(summary, model)
+    said = {name: text for one in reversed(model.__mro__) for name, text in _ENTRY.findall(inspect.getdoc(one) or "")}
+    for name, field in model.model_fields.items():
+        if name in said:
+            definition["properties"][field.alias or name]["description"] = _with_yaml_keys(said[name], model)
+
+
+def _with_yaml_keys(text: str, model: type[BaseModel]) -> str:
+    """One line, with the keys as an author writes them."""
+    names = "|".join(name for name in model.model_fields if "_" in name)
+    line = " ".join(text.split())
+    return re.sub(rf"\b({names})\b", lambda found: to_camel(found[1]), line) if names else line

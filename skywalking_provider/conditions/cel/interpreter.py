@@ -1,0 +1,164 @@
+"""cel-python's evaluator, with its macros, its logic and its fields done over. Runs in the worker's process only.
+
+Three things are different, and each has cost somebody a verdict or a second:
+
+- `&&`, `||`, `all` and `exists` stop where the answer is known. An error beside a decisive value is still no error, as
+  CEL wants it; of two errors the first is the answer, where cel-python reports the pair as a wrong type.
+- A macro binds its variable in place. cel-python copies every name and function for each item.
+- Errors name the field, and the fields there are.
+"""
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Any
+
+import celpy
+import lark
+from celpy import celtypes
+from celpy.evaluation import Activation, CELEvalError, Context, Evaluator
+
+from skywalking_provider.conditions.cel.values import TYPES, cel_type_name
+
+MACROS = frozenset({"all", "exists", "exists_one", "filter", "map"})
+
+
+class CelRunner(celpy.InterpretedRunner):
+    """What `Environment.program` gives. Interpreted: the compiled runner makes Python of what somebody else wrote."""
+
+    def evaluate(self, context: Context) -> Any:
+        """Evaluate.
+
+        Raises:
+            CELEvalError: The expression has no value.
+        """
+        return CelInterpreter(self.ast, self.new_activation()).evaluate(context)
+
+
+class CelInterpreter(Evaluator):
+    """One evaluation."""
+
+    def __init__(self, ast: lark.Tree[Any], activation: Activation) -> None:
+        super().__init__(ast, activation)
+        self._macro_variables: dict[str, Any] = {}
+
+    def ident_value(self, name: str, root_scope: bool = False) -> Any:
+        """A macro's variable, else a type, else `result`."""
+        if name in self._macro_variables:
+            return self._macro_variables[name]
+        return TYPES[name] if name in TYPES else super().ident_value(name, root_scope)
+
+    def expr(self, tree: lark.Tree[Any]) -> Any:
+        """`a ? b : c`."""
+        if len(tree.children) == 1:
+            return self.visit(tree.children[0])
+        condition = self.visit(tree.children[0])
+        if isinstance(condition, CELEvalError):
+            return condition
+        if not isinstance(condition, celtypes.BoolType):
+            return _build_error(f"? takes true or false before it, not {cel_type_name(condition)}", tree)
+        return self.visit(tree.children[1 if condition else 2])
+
+    def conditionalor(self, tree: lark.Tree[Any]) -> Any:
+        """`a || b`."""
+        return self._logic(tree, "||", decisive=True)
+
+    def conditionaland(self, tree: lark.Tree[Any]) -> Any:
+        """`a && b`."""
+        return self._logic(tree, "&&", decisive=False)
+
+    def member_dot(self, tree: lark.Tree[Any]) -> Any:
+        """`a.b`."""
+        owner, field = self.visit(tree.children[0]), str(tree.children[1])
+        if isinstance(owner, CELEvalError):
+            return owner
+        if not isinstance(owner, celtypes.MapType):
+            return _build_error(f"{cel_type_name(owner)} has no field {field!r}", tree, tree.children[1])
+        if field not in owner:
+            return _build_error(f"no field {field!r}{_suggest_fields(field, owner)}", tree, tree.children[1])
+        return owner[celtypes.StringType(field)]
+
+    def member_dot_arg(self, tree: lark.Tree[Any]) -> Any:
+        """`a.f(...)`: a macro or a method."""
+        macro = str(tree.children[1])
+        if macro not in MACROS:
+            return super().member_dot_arg(tree)
+        items = self.visit(tree.children[0])
+        if isinstance(items, CELEvalError):
+            return items
+        if not isinstance(items, celtypes.ListType | celtypes.MapType):
+            return _build_error(
+                f"{macro}() goes over a list or the keys of a map, not {cel_type_name(items)}", tree, tree.children[1]
+            )
+        match macro:
+            case "all":
+                return self._quantify(tree, items, decisive=False)
+            case "exists":
+                return self._quantify(tree, items, decisive=True)
+            case _:
+                return self._collect(tree, items, macro)
+
+    def _logic(self, tree: lark.Tree[Any], symbol: str, *, decisive: bool) -> Any:
+        if len(tree.children) == 1:
+            return self.visit(tree.children[0])
+        sides = []
+        for child in tree.children:
+            side = self.visit(child)
+            if isinstance(side, celtypes.BoolType) and bool(side) is decisive:
+                return side
+            sides.append((side, child))
+        for side, child in sides:
+            if isinstance(side, CELEvalError):
+                return side
+            if not isinstance(side, celtypes.BoolType):
+                return _build_error(f"{symbol} takes true or false, not {cel_type_name(side)}", child)
+        return celtypes.BoolType(not decisive)
+
+    def _quantify(self, tree: lark.Tree[Any], items: Any, *, decisive: bool) -> Any:
+        trouble = None
+        for _, truth in self._evaluate_items(tree, items):
+            if isinstance(truth, celtypes.BoolType) and bool(truth) is decisive:
+                return truth
+            trouble = trouble or self._bool_error(tree, truth)
+        return trouble or celtypes.BoolType(not decisive)
+
+    def _collect(self, tree: lark.Tree[Any], items: Any, macro: str) -> Any:
+        collected = []
+        for item, value in self._evaluate_items(tree, items):
+            trouble = value if isinstance(value, CELEvalError) else None
+            if macro != "map":
+                trouble = trouble or self._bool_error(tree, value)
+            if trouble:
+                return trouble
+            if macro == "map" or value:
+                collected.append(value if macro == "map" else item)
+        return celtypes.BoolType(len(collected) == 1) if macro == "exists_one" else celtypes.ListType(collected)
+
+    def _evaluate_items(self, tree: lark.Tree[Any], items: Any) -> Iterator[tuple[Any, Any]]:
+        """Each item with the value of the macro's body for it."""
+        variable, body = tree.children[2].children
+        name, outer = str(variable.children[0].children[0]), self._macro_variables
+        self._macro_variables = {**outer}
+        try:
+            for item in items:
+                self._macro_variables[name] = item
+                yield item, self.visit(body)
+        finally:
+            self._macro_variables = outer
+
+    def _bool_error(self, tree: lark.Tree[Any], value: Any) -> CELEvalError | None:
+        if isinstance(value, CELEvalError):
+            return value
+        if isinstance(value, celtypes.BoolType):
+            return None
+        return _build_error(
+            f"{tree.children[1]}() asks for true or false, not {cel_type_name(value)}", tree.children[2].children[1]
+        )
+
+
+def _build_error(message: str, tree: lark.Tree[Any], token: Any = None) -> CELEvalError:
+    return CELEvalError(message, TypeError, (message,), tree=tree, token=token)
+
+
+def _suggest_fields(field: str, owner: Any) -> str:
+    names = get_close_matches(field, map(str, owner), n=3, cutoff=0.5) or sorted(map(str, owner))[:5]
+    return f"; there is {', '.join(names)}" if names else "; the map is empty"

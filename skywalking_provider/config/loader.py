@@ -1,0 +1,121 @@
+"""Reads the configuration: flags, then environment, then one YAML file, then defaults."""
+
+import difflib
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+from pydantic.alias_generators import to_camel
+
+from skywalking_provider.config.backend import BackendConfig, Basic, Bearer, CircuitConfig
+from skywalking_provider.config.listeners import HttpConfig, PageConfig
+from skywalking_provider.config.root import OAP_ADDRESS, Config, LogConfig
+from skywalking_provider.config.tls import ClientTls, ServerTls
+from skywalking_provider.support.validation_messages import format_validation_error, yaml_keys
+
+ENVIRONMENT_PREFIX = "SWP_"
+"""SWP_LOG__LEVEL=debug is log.level; two underscores go one level down."""
+
+CONFIG_FILE = "SWP_CONFIG_FILE"
+"""Path of the file; it is no key of it."""
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the text names the key and the remedy."""
+
+
+_SECTIONS = (
+    Config,
+    BackendConfig,
+    LogConfig,
+    HttpConfig,
+    PageConfig,
+    Basic,
+    Bearer,
+    CircuitConfig,
+    ServerTls,
+    ClientTls,
+)
+_KEYS = frozenset(key for section in _SECTIONS for key in yaml_keys(section))
+
+
+def load_config(path: Path | None, flags: dict[str, Any], environment: dict[str, str] | None = None) -> Config:
+    """Read the configuration.
+
+    Args:
+        path: The YAML file; none is fine where environment and flags say enough.
+        flags: Keys of the configuration that the command line gave; None values are skipped.
+        environment: By default the process's.
+
+    Raises:
+        ConfigError: The file, a key or a value is wrong; all findings at once.
+    """
+    environment = dict(os.environ) if environment is None else environment
+    content = _read(path) if path else {}
+    if (address := environment.get(OAP_ADDRESS)) and not content.get("backends"):
+        content["backends"] = {"default": {"url": address}}
+    _merge(content, _read_environment(environment))
+    _merge(content, {key: value for key, value in flags.items() if value is not None})
+    try:
+        return Config.model_validate(content)
+    except ValidationError as error:
+        place = f"{path}: " if path else ""
+        raise ConfigError(f"{place}{format_validation_error(error, _KEYS)}") from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not UTF-8") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: is not YAML: {_describe_yaml_error(error)}") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: holds no mapping; begin with `backends:`")
+    return content
+
+
+def _describe_yaml_error(error: yaml.YAMLError) -> str:
+    """What and where, without the words of the file: they may be a password."""
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or "it cannot be understood"
+    problem = re.sub(r"""['"].*['"]""", "…", problem, flags=re.DOTALL)
+    return f"line {mark.line + 1}, column {mark.column + 1}: {problem}" if mark else problem
+
+
+def _read_environment(environment: dict[str, str]) -> dict[str, Any]:
+    content: dict[str, Any] = {}
+    for name, value in environment.items():
+        if not name.startswith(ENVIRONMENT_PREFIX) or name == CONFIG_FILE:
+            continue
+        keys = [_key(part) for part in name.removeprefix(ENVIRONMENT_PREFIX).split("__")]
+        if keys[0] not in yaml_keys(Config):
+            near = difflib.get_close_matches(keys[0], yaml_keys(Config), n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known keys are {', '.join(sorted(yaml_keys(Config)))}"
+            raise ConfigError(f"environment variable {name}: {keys[0]} is an unknown key; {hint}")
+        branch: dict[str, Any] = {keys[-1]: value}
+        for key in reversed(keys[:-1]):
+            branch = {key: branch}
+        _merge(content, branch)
+    return content
+
+
+def _key(part: str) -> str:
+    """A key of the configuration, or a name of the user's (a backend, a header), which may have dashes."""
+    key = to_camel(part.lower())
+    return key if key in _KEYS else part.lower().replace("_", "-")
+
+
+def _merge(base: dict[str, Any], override: dict[str, Any]) -> None:
+    for key, value in override.items():
+        if isinstance(value, dict) and isinstance(base.get(key), dict):
+            _merge(base[key], value)
+        else:
+            base[key] = value

@@ -1,0 +1,141 @@
+"""The V2 reads of metrics: values in time, a single value, values by label."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from skywalking_provider.mock_oap.duration import Duration, parse_duration
+from skywalking_provider.mock_oap.entity_ids import ILLEGAL, EntityKey, MetricScope, resolve_entity
+from skywalking_provider.mock_oap.java_format import JavaError
+from skywalking_provider.mock_oap.metric_catalog import METRICS, MetricDefinition, MetricType
+from skywalking_provider.mock_oap.store import Store
+from skywalking_provider.mock_oap.versions import PERCENTILES, OapVersion
+
+Json = dict[str, Any]
+UNKNOWN_METRIC = "UNKNOWN_METRIC_NAME"
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsV2Queries:
+    """Answers `readMetricsValue`, `readMetricsValues`, `readNullableMetricsValue`, `readLabeledMetricsValues`."""
+
+    store: Store
+    oap_version: OapVersion
+
+    def values(self, condition: Mapping[str, Any], duration: Mapping[str, str]) -> Json:
+        """One value a bucket; an absent one is 0, and `isEmptyValue` where the version knows it."""
+        during = self._duration(duration)
+        metric, entity = self._resolve_condition(condition)
+        if metric is not None and metric.type is MetricType.LABELED and entity is not None:
+            self._reject_labeled(entity, during)
+        return {"label": None, "values": {"values": self._points(condition, during, metric, entity)}}
+
+    def single(self, condition: Mapping[str, Any], duration: Mapping[str, str]) -> tuple[int, bool]:
+        """The average over the present buckets, and whether there was none."""
+        during = self._duration(duration)
+        metric, entity = self._resolve_condition(condition)
+        if metric is None or entity is None:
+            return 0, True
+        found = [self.store.value(metric, entity, bucket) for bucket in during.buckets]
+        present = [value for value in found if value is not None]
+        return (sum(present) // len(present), False) if present else (0, True)
+
+    def labeled(self, condition: Mapping[str, Any], labels: Sequence[str], duration: Mapping[str, str]) -> list[Json]:
+        """One series a label, as `readLabeledMetricsValues` gives them."""
+        during = self._duration(duration)
+        metric, entity = self._resolve_condition(condition)
+        percentiles = self.percentiles(metric, entity, during)
+        series = []
+        for label in self._labels(labels, percentiles):
+            index = _label_index(label, self.oap_version)
+            points = [
+                self._point(
+                    self._id(metric, entity, bucket.label, condition), row[index] if row and index >= 0 else None
+                )
+                for bucket, row in zip(during.buckets, percentiles, strict=True)
+            ]
+            series.append({"label": label, "values": {"values": points}})
+        return series
+
+    def percentiles(
+        self, metric: MetricDefinition | None, entity: EntityKey | None, duration: Duration
+    ) -> list[tuple[int, ...] | None]:
+        """All percentiles in each bucket; None where the bucket is absent or the metric has none."""
+        if metric is None or entity is None or metric.type is not MetricType.LABELED:
+            return [None for _ in duration.buckets]
+        return [self.store.percentiles(entity, bucket) for bucket in duration.buckets]
+
+    # -- parts
+
+    def _duration(self, duration: Mapping[str, str]) -> Duration:
+        return parse_duration(duration, self.store.clock.zone, self.oap_version)
+
+    def _resolve_condition(self, condition: Mapping[str, Any]) -> tuple[MetricDefinition | None, EntityKey | None]:
+        metric = METRICS.get(condition["name"])
+        # An unknown metric has no scope of its own; old versions still make an id from what was given.
+        scope = metric.scope if metric else _parse_scope(condition)
+        return metric, resolve_entity(condition.get("entity") or {}, scope, self.oap_version)
+
+    def _points(
+        self,
+        condition: Mapping[str, Any],
+        duration: Duration,
+        metric: MetricDefinition | None,
+        entity: EntityKey | None,
+    ) -> list[Json]:
+        return [
+            self._point(
+                self._id(metric, entity, bucket.label, condition),
+                self.store.value(metric, entity, bucket) if metric and entity else None,
+            )
+            for bucket in duration.buckets
+        ]
+
+    @staticmethod
+    def _point(name: str, value: int | None) -> Json:
+        return {"id": name, "value": value or 0, "isEmptyValue": value is None}
+
+    def _id(
+        self, metric: MetricDefinition | None, entity: EntityKey | None, bucket: str, condition: Mapping[str, Any]
+    ) -> str:
+        if metric is None and self.oap_version.unknown_metric_has_id:
+            return f"{bucket}_{UNKNOWN_METRIC}"
+        if self.oap_version.checks_scope and (condition.get("entity") or {}).get("scope") == "All":
+            return bucket
+        if entity is None:
+            return f"{bucket}_{ILLEGAL}"
+        prefix = f"{condition['name']}_" if self.oap_version.ids_name_the_metric else ""
+        return f"{prefix}{bucket}_{entity.id}"
+
+    def _labels(self, requested: Sequence[str], percentiles: Sequence[tuple[int, ...] | None]) -> list[str]:
+        if not self.oap_version.labels_by_key:
+            known = list(self.oap_version.percentile_labels) if any(percentiles) else []
+            return list(requested) or known
+        # Versions with keys answer all labels that they found, and none if any label is asked for by a bare text.
+        if requested or not any(percentiles):
+            return []
+        return [f"{{{self.oap_version.percentile_key}={label}}}" for label in self.oap_version.percentile_labels]
+
+    def _reject_labeled(self, entity: EntityKey, duration: Duration) -> None:
+        """A labeled value read as a number is the storage's error, if there is anything to read."""
+        for bucket in duration.buckets:
+            row = self.store.percentiles(entity, bucket)
+            if row is None:
+                continue
+            if not self.oap_version.labels_by_key:
+                raise JavaError("null")
+            by_rank = dict(zip(PERCENTILES, row, strict=True))
+            stored = "|".join(f"{{p={rank}}},{by_rank[rank]}" for rank in (50, 95, 90, 75, 99))
+            raise JavaError(
+                f'Data conversion error converting "{stored}" [22018-212]', "org.h2.jdbc.JdbcSQLDataException"
+            )
+
+
+def _parse_scope(condition: Mapping[str, Any]) -> MetricScope:
+    given = (condition.get("entity") or {}).get("scope")
+    return MetricScope(given) if given in tuple(MetricScope) else MetricScope.SERVICE
+
+
+def _label_index(label: str, oap_version: OapVersion) -> int:
+    bare = label.removeprefix(f"{{{oap_version.percentile_key}=").removesuffix("}")
+    return oap_version.percentile_labels.index(bare) if bare in oap_version.percentile_labels else -1

@@ -1,0 +1,53 @@
+"""One GraphQL request to an OAP server."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC
+
+from skywalking_provider.model import Window
+
+_encode_sorted = json.JSONEncoder(sort_keys=True).encode
+
+
+_DURATION = "duration"
+
+
+_BUCKET_FORMAT = "%Y-%m-%d %H%M"  # SkyWalking's, at MINUTE step
+
+
+@dataclass(frozen=True, slots=True)
+class GraphqlRequest:
+    """One request to an OAP: a GraphQL text and its variables.
+
+    Attributes:
+        query: The text.
+        variables: Its variables.
+        window: What alone it reads, of buckets; None where the text may read others.
+    """
+
+    query: str
+    variables: Mapping[str, object]
+    window: Window | None = field(default=None, compare=False)
+
+    @property
+    def cache_key(self) -> str:
+        """The same for identical requests, and for no others."""
+        return f"{self.query}\0{_encode_sorted(self.variables)}"
+
+    @property
+    def key_without_window(self) -> str:
+        """The same for a question in all its windows."""
+        return GraphqlRequest(
+            self.query, {key: value for key, value in self.variables.items() if key != _DURATION}
+        ).cache_key
+
+
+def duration_variable(window: Window) -> dict[str, str]:
+    """A window as SkyWalking's `Duration` input, in the zone that the window carries; both ends are inclusive."""
+    last = (window.end.astimezone(UTC) - window.step).astimezone(window.end.tzinfo)
+    return {
+        "start": window.start.strftime(_BUCKET_FORMAT),
+        "end": last.strftime(_BUCKET_FORMAT),
+        "step": "MINUTE",
+    }

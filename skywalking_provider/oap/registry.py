@@ -1,0 +1,136 @@
+"""The configured OAPs, how a block selects one of them, and who may."""
+
+import difflib
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
+from functools import lru_cache, reduce
+from typing import Final
+
+from skywalking_provider.config import BackendConfig
+from skywalking_provider.errors import ProviderError, Reason
+from skywalking_provider.oap.backend import Backend
+from skywalking_provider.oap.connection import BackendConnection
+from skywalking_provider.oap.observer import UNOBSERVED, Observer
+from skywalking_provider.oap.traffic.shared_request import INTERNAL_TENANT
+from skywalking_provider.oap.transport.client import OapClient
+from skywalking_provider.support.redaction import Redactor
+
+_CACHE_SIZE: Final = 256
+
+
+class BackendRegistry:
+    """The connected backends by name and by address."""
+
+    def __init__(self, backends: Mapping[str, BackendConnection], addresses: Mapping[str, str]) -> None:
+        self._backends = backends
+        self._addresses = addresses
+        # The same for every measurement of a namespace: what may be used changes with the configuration only.
+        self._cached_select = lru_cache(_CACHE_SIZE)(self._select)
+        self._redactors = lru_cache(_CACHE_SIZE)(self._select_redactors)
+
+    def select(self, name: str | None, address: str | None, namespace: str | None) -> Backend:
+        """The backend that a block means, for a namespace: the only way to one, before any cache or request.
+
+        To a namespace, a backend that it may not use does not exist: what is told is the same in both cases.
+
+        Args:
+            name: The block's `backend`.
+            address: The block's `address`, normalised. It is compared, never dialled.
+            namespace: Whose run asks; None where nobody's does, and nothing will be read.
+
+        Raises:
+            ProviderError: BACKEND_NOT_FOUND, with the names that the namespace may know.
+        """
+        return self._cached_select(name, address, namespace)
+
+    def _select(self, name: str | None, address: str | None, namespace: str | None) -> Backend:
+        allowed = {known: one for known, one in self._backends.items() if one.config.allows(namespace)}
+        addresses = {known: owner for known, owner in self._addresses.items() if owner in allowed}
+        whose = "" if namespace is None else f" for namespace {namespace}"
+        return Backend(
+            _select_backend(name, address, allowed, addresses, whose),
+            INTERNAL_TENANT if namespace is None else namespace,
+        )
+
+    @property
+    def restricted(self) -> bool:
+        """Whether there is a backend that not everybody may use."""
+        return any(one.config.allowed_namespaces is not None for one in self._backends.values())
+
+    def redact(self, text: str, namespace: str) -> str:
+        """A text for a namespace without the credentials of its backends, which what an OAP says may repeat.
+
+        Those of others cannot be in it; masking them would tell who guesses one that the guess is right.
+        """
+        return reduce(lambda words, mask: mask(words), self._redactors(namespace), text)
+
+    def redact_json_text(self, text: str, namespace: str) -> str:
+        """The same for JSON, which it stays."""
+        return reduce(lambda words, mask: mask.redact_json_text(words), self._redactors(namespace), text)
+
+    def _select_redactors(self, namespace: str) -> list[Redactor]:
+        return [one.redactor for one in self._backends.values() if one.config.allows(namespace)]
+
+
+def _select_backend(
+    name: str | None,
+    address: str | None,
+    allowed: Mapping[str, BackendConnection],
+    addresses: Mapping[str, str],
+    for_namespace: str,
+) -> BackendConnection:
+    if not allowed:
+        raise _not_found(f"no backend is configured{for_namespace}", "", (), ())
+    if name is not None and name not in allowed:
+        raise _not_found(f"backend: {name!r} is not configured{for_namespace}", name, allowed, allowed)
+    if address is not None:
+        owner = addresses.get(address)
+        if owner is None:
+            raise _not_found(
+                f"address: no backend configured{for_namespace} has {address!r}", address, addresses, allowed
+            )
+        if name not in (None, owner):
+            raise ProviderError(
+                Reason.BACKEND_NOT_FOUND, f"address: {address!r} is backend {owner}, not {name}", "write one of them"
+            )
+        name = owner
+    if name is not None:
+        return allowed[name]
+    if len(allowed) > 1:
+        raise ProviderError(
+            Reason.BACKEND_NOT_FOUND,
+            f"backend: is required where several are configured{for_namespace}",
+            f"write one of {', '.join(sorted(allowed))}",
+        )
+    return next(iter(allowed.values()))
+
+
+def _not_found(message: str, name: str, known: Collection[str], names: Collection[str]) -> ProviderError:
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    listed = f"backends are {', '.join(sorted(names))}; " if names else ""
+    return ProviderError(
+        Reason.BACKEND_NOT_FOUND,
+        message,
+        f"{hint}{listed}an administrator adds a backend, an alias or an allowed namespace to the configuration",
+    )
+
+
+@asynccontextmanager
+async def open_backends(
+    configs: Mapping[str, BackendConfig],
+    now: Callable[[], datetime],
+    new_client: Callable[[str, BackendConfig], OapClient] = OapClient,
+    observer: Observer = UNOBSERVED,
+) -> AsyncIterator[BackendRegistry]:
+    """Connect nothing yet, but hold the connections of all backends for as long as the context lasts."""
+    async with AsyncExitStack() as stack:
+        backends: dict[str, BackendConnection] = {}
+        addresses: dict[str, str] = {}
+        for name, config in configs.items():
+            client = await stack.enter_async_context(new_client(name, config))
+            backends[name] = BackendConnection(name, config, client, now, observer)
+            stack.push_async_callback(backends[name].close)
+            addresses |= dict.fromkeys((config.url, *config.aliases), name)
+        yield BackendRegistry(backends, addresses)

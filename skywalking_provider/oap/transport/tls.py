@@ -1,0 +1,63 @@
+"""TLS to one OAP: our certificate and the authorities that we believe, read again when the files change."""
+
+import ssl
+from pathlib import Path
+
+import structlog
+
+from skywalking_provider.config.tls import ClientTls
+from skywalking_provider.errors import BackendUnavailableError
+from skywalking_provider.support.tls_files import Version, describe_tls_error, file_version
+
+_log = structlog.get_logger()
+
+
+class TlsContext:
+    """What a connection to an OAP is secured with.
+
+    Args:
+        name: Of the backend.
+        config: Its `tls`; None for the system's authorities.
+    """
+
+    def __init__(self, name: str, config: ClientTls | None) -> None:
+        self._name = name
+        self._config = config or ClientTls()
+        self.server_name = self._config.server_name
+        self._files: list[Path] = [
+            file for file in (self._config.ca_file, self._config.cert_file, self._config.key_file) if file
+        ]
+        # The state: the last good context with the version of its files, and the trouble with newer ones told last.
+        self._version: Version | None = None
+        self._context: ssl.SSLContext | None = None
+        self._reported_error = ""
+
+    def current(self) -> ssl.SSLContext:
+        """The context for the next request: always the same one while the files are, so that connections are kept.
+
+        Raises:
+            BackendAway: The files cannot be used, and never could.
+        """
+        try:
+            version = file_version(*self._files)
+            if self._context is None or version != self._version:
+                self._context, self._version, self._reported_error = self._load(), version, ""
+        except (OSError, ValueError) as error:
+            told = describe_tls_error(error)
+            if self._context is None:
+                raise BackendUnavailableError(
+                    f"tls of backend {self._name} cannot be used: {told}", "check its files and their mount"
+                ) from error
+            if told != self._reported_error:
+                _log.warning("new certificates cannot be used, the ones before are", backend=self._name, reason=told)
+                self._reported_error = told
+        return self._context
+
+    def _load(self) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=self._config.ca_file)
+        if self._config.insecure_skip_verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        if self._config.cert_file:
+            context.load_cert_chain(self._config.cert_file, self._config.key_file, password="")  # never ask a terminal
+        return context

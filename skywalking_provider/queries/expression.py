@@ -1,0 +1,216 @@
+"""Form B: a metrics query expression. Its `result` is a number, a list, or a map of them by label."""
+
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+from skywalking_provider.block import ExpressionSpec
+from skywalking_provider.block.expression_syntax import extract_metric_names, ranking_function
+from skywalking_provider.errors import ProviderError, Reason
+from skywalking_provider.model import Entity, EntitySet, Scope
+from skywalking_provider.oap.api.metric_values import (
+    LabeledSeries,
+    SeriesRequest,
+    SeriesResponse,
+    decode_calls,
+    decode_series,
+)
+from skywalking_provider.oap.api.responses import raise_invalid_response
+from skywalking_provider.oap.api.values import Number
+from skywalking_provider.queries.indicators.metric_names import calls_metric
+from skywalking_provider.queries.sample import Sample
+from skywalking_provider.queries.series import Series, format_number
+from skywalking_provider.support.suggestions import did_you_mean
+
+_MAX_VALUES = 8
+CATALOGS = {Scope.SERVICE: "SERVICE", Scope.INSTANCE: "SERVICE_INSTANCE", Scope.ENDPOINT: "ENDPOINT"}
+"""SkyWalking's older words for the scopes, in which `listMetrics` tells them."""
+
+
+def build_expression_requests(spec: ExpressionSpec, entities: EntitySet) -> list[SeriesRequest]:
+    """The expression for every entity, and its calls where `minCalls` asks for them."""
+    values = [SeriesRequest(f"e{at}", spec.expression, entity) for at, entity in enumerate(entities.members)]
+    if not spec.min_calls:
+        return values
+    metric = calls_metric(entities)
+    return values + [SeriesRequest(f"c{at}", metric, entity) for at, entity in enumerate(entities.members)]
+
+
+def decode_expression(spec: ExpressionSpec, entities: EntitySet, data: Mapping[str, Any]) -> Sample:
+    """What the answer holds.
+
+    Args:
+        spec: The block.
+        entities: As in `wanted_by`.
+        data: The answers to `wanted_by`, together.
+
+    Raises:
+        ProviderError: OAP does not accept the expression, its numbers are none, or no condition can judge them.
+    """
+    results: dict[str, Any] = {}
+    reads: list[Series] = []
+    calls: int | None = None
+    for wanted in build_expression_requests(spec, entities):
+        if wanted.alias.startswith("c"):
+            calls = (calls or 0) + sum(count or 0 for count in decode_calls(data, wanted, mqe=True))
+            continue
+        reply = decode_series(data, wanted, mqe=True)
+        result = _build_result(reply, wanted, spec.scale)
+        silent = not any(_present_values(one) for one in reply.series)
+        reads += _build_series(_series_name(wanted.entity, entities), reply.series)
+        if not (entities.selector and silent):  # a pod without traffic stays absent
+            results[wanted.entity.name] = result
+    result = results if entities.selector else next(iter(results.values()))
+    shown = tuple(_scale_series(read, spec.scale) for read in reads)
+    return Sample(
+        result, f"{spec.expression} {_summary(result)}", _merge_instances(reads, entities), calls, chart_series=shown
+    )
+
+
+def suggest_metrics(expression: str, known: Collection[str]) -> str:
+    """A hint for every name in an expression that is like a metric but is none."""
+    names = [name for name in extract_metric_names(expression) if name not in known and "_" in name]
+    return "; ".join(did_you_mean(name, known) for name in names)
+
+
+def check_scope(expression: str, scope: Scope, known: Mapping[str, str]) -> None:
+    """Refuse an expression that OAP would answer with the whole service for every instance or endpoint of it.
+
+    A metric of the service beside one of theirs has a meaning: `service_instance_cpm / service_cpm` is a share. So has
+    a ranking: `top_n(service_instance_cpm, 3, des)` is of the service's instances.
+
+    Args:
+        expression: As written.
+        scope: Of the entities.
+        known: The metrics of the OAP with their catalogs.
+
+    Raises:
+        ProviderError: QUERY_INVALID.
+    """
+    catalogs = {name: known[name] for name in extract_metric_names(expression) if known.get(name)}
+    if not catalogs or CATALOGS[scope] in catalogs.values() or ranking_function(expression):
+        return
+    name, catalog = next(iter(catalogs.items()))
+    like = [other for other, of in known.items() if of == CATALOGS[scope]]
+    raise ProviderError(
+        Reason.QUERY_INVALID,
+        f"{expression}: {name} is a metric of the scope {catalog}, and the block asks for {CATALOGS[scope]}",
+        did_you_mean(name, like),
+    )
+
+
+def _merge_instances(series: Sequence[Series], entities: EntitySet) -> tuple[Series, ...]:
+    """Of several instances, one with data is enough: a pod without traffic says nothing about the others."""
+    if not entities.selector:
+        return tuple(series)
+    buckets = tuple(bucket for read in series for bucket in read.buckets)
+    return (Series(f"{len(series)} instances of {entities.selector}", buckets),)
+
+
+def _build_series(name: str, labeled_series: Sequence[LabeledSeries]) -> list[Series]:
+    """A series for every label; a silent one where nothing was found at all."""
+    if not labeled_series:
+        return [Series(name, ())]
+    return [Series(f"{name} {_format_labels(one.labels)}".rstrip(), one.buckets) for one in labeled_series]
+
+
+def _scale_series(series: Series, scale: float) -> Series:
+    return Series(
+        series.name, tuple(_scale_number(one, scale) if isinstance(one, int | float) else one for one in series.buckets)
+    )
+
+
+def _series_name(entity: Entity, entities: EntitySet) -> str:
+    return entity.name if entities.selector else "the expression"
+
+
+def _build_result(response: SeriesResponse, series_request: SeriesRequest, scale: float) -> Any:
+    match response.kind:
+        case "SINGLE_VALUE":
+            return _group_by_label(
+                response.series, series_request, lambda found: _single_value(found, series_request, scale), empty=None
+            )
+        case "TIME_SERIES_VALUES":
+            return _group_by_label(response.series, series_request, lambda found: _numbers(found, scale), empty=[])
+        case "SORTED_LIST" | "RECORD_LIST":
+            return [one for found in response.series for one in _ranking_rows(found, scale)]
+    what = f"{series_request.expression}: OAP answers {response.kind[:40]}, which no condition can judge"
+    raise ProviderError(Reason.QUERY_INVALID, what)
+
+
+def _group_by_label(
+    labeled_series: Sequence[LabeledSeries],
+    series_request: SeriesRequest,
+    build: Callable[[LabeledSeries], Any],
+    *,
+    empty: object,
+) -> Any:
+    """A map by label, or the one result without any. Nothing is ever put in the place of another."""
+    if not labeled_series:
+        return empty
+    if len(labeled_series) == 1 and not labeled_series[0].labels:
+        return build(labeled_series[0])
+    by_label: dict[str, Any] = {}
+    for one in labeled_series:
+        label = _format_labels(one.labels)
+        if label in by_label:
+            raise ProviderError(
+                Reason.QUERY_INVALID,
+                f"{series_request.expression}: two series have the label {label!r}",
+                "tell them apart with relabels, or make one of them with aggregate_labels",
+            )
+        by_label[label] = build(one)
+    return by_label
+
+
+def _single_value(labeled_series: LabeledSeries, series_request: SeriesRequest, scale: float) -> float | int | None:
+    if len(labeled_series.buckets) > 1:
+        raise_invalid_response(series_request.alias, f"a single value of {len(labeled_series.buckets)}")
+    numbers = _numbers(labeled_series, scale)
+    return numbers[0] if numbers else None
+
+
+def _numbers(labeled_series: LabeledSeries, scale: float) -> list[float | int]:
+    return [_scale_number(bucket, scale) for bucket in _present_values(labeled_series)]
+
+
+def _ranking_rows(labeled_series: LabeledSeries, scale: float) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "value": _scale_number(bucket, scale)}
+        for name, bucket in zip(labeled_series.names, labeled_series.buckets, strict=True)
+        if bucket is not None
+    ]
+
+
+def _present_values(labeled_series: LabeledSeries) -> list[Number]:
+    return [bucket for bucket in labeled_series.buckets if bucket is not None]
+
+
+def _scale_number(number: Number, scale: float) -> Number:
+    scaled = number if scale == 1.0 else number / scale
+    if math.isinf(scaled):
+        what = f"scale: {format_number(number)} divided by {scale:g} is more than a number can be"
+        raise ProviderError(Reason.BLOCK_INVALID, what, "write a greater one")
+    return scaled
+
+
+def _format_labels(labels: Mapping[str, str]) -> str:
+    """`99` for the one label of a percentile; `p=99,name=value` where there are several."""
+    if len(labels) == 1:
+        return next(iter(labels.values()))
+    return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+
+
+def _summary(result: Any) -> str:
+    match result:
+        case int() | float():
+            return format_number(result)
+        case list() if all(isinstance(one, int | float) for one in result):
+            if len(result) <= _MAX_VALUES:
+                return " ".join(format_number(one) for one in result)
+            return f"{format_number(min(result))}..{format_number(max(result))}"
+        case list():
+            return ", ".join(f"{one['name']} {format_number(one['value'])}" for one in result[:3])
+        case dict():
+            return ", ".join(f"{key}: {_summary(value)}" for key, value in list(result.items())[:3])
+    return "none"

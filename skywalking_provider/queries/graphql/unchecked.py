@@ -1,0 +1,99 @@
+"""Series of a response that was not checked (`compatibility: argo`)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from skywalking_provider.oap.api.values import DECIMAL
+from skywalking_provider.queries.series import Bucket, Series, format_labels
+
+
+def extract_series(data: Mapping[str, Any]) -> list[Series]:
+    """What looks like series in an answer that nobody checked: of every top-level field, and of every label in it.
+
+    Args:
+        data: The GraphQL data. Known forms: MetricsValues, a list of them (labeled), an MQE result, a nullable value,
+            a bare number, and null.
+    """
+    parts = (
+        (f"{name}{label}", _parse_buckets(part)) for name, field in data.items() for label, part in _split_labels(field)
+    )
+    return [Series(name, buckets) for name, buckets in parts if buckets is not None]
+
+
+def _split_labels(field: object) -> Iterator[tuple[str, object]]:
+    """The labels of a field, each with its own part; the whole field where it has none."""
+    match field:
+        case [{"values": dict()}, _, *_]:
+            for one in field:
+                yield (f" {one['label']}" if isinstance(one, dict) and one.get("label") else ""), one
+        case {"results": [_, _, *_] as results}:
+            for one in results:
+                yield f" {format_labels(one)}".rstrip(), {"results": [one]}
+        case _:
+            yield "", field
+
+
+def _parse_buckets(field: object) -> tuple[Bucket, ...] | None:
+    match field:
+        case None:
+            return ()
+        case bool():
+            return None
+        case int() | float():
+            return (field,)
+        case {"isEmptyValue": bool(empty), "value": value}:
+            return (None if empty else _parse_value(value),)
+        case {"results": None} | {"values": None} | {"values": {"values": None}}:
+            return ()
+        case {"results": list(results)}:
+            return _join_buckets(one.get("values") for one in results if isinstance(one, dict))
+        case {"values": {"values": list(values)}}:
+            return _join_buckets([values])
+        case []:
+            return ()
+        case [{"values": {"values": list()}}, *_]:
+            return _join_buckets(values for one in field for values in _value_lists(one))
+    return tuple(_find_marked_buckets(field)) or None  # under other names: an author may use aliases
+
+
+def _value_lists(metrics_values: object) -> Iterator[list[Any]]:
+    match metrics_values:
+        case {"values": {"values": list(values)}}:
+            yield values
+
+
+def _join_buckets(lists: Iterator[Any] | Sequence[Any]) -> tuple[Bucket, ...] | None:
+    """Buckets of all lists; None if nothing in them says whether it is present."""
+    buckets: list[Bucket] = []
+    for values in lists:
+        for value in values if isinstance(values, list) else ():
+            if not isinstance(value, dict) or not ("value" in value or "isEmptyValue" in value):
+                return None
+            buckets.append(_parse_bucket(value))
+    return tuple(buckets)
+
+
+def _find_marked_buckets(node: object) -> Iterator[Bucket]:
+    """Every bucket that says whether it is empty, at any depth."""
+    if isinstance(node, dict) and "isEmptyValue" in node:
+        yield _parse_bucket(node)
+    elif isinstance(node, dict | list):
+        for child in node.values() if isinstance(node, dict) else node:
+            yield from _find_marked_buckets(child)
+
+
+def _parse_bucket(value: Mapping[str, Any]) -> Bucket:
+    """A bucket; its value may stand under an alias."""
+    if value.get("isEmptyValue") is True:
+        return None
+    if "value" in value:
+        return _parse_value(value["value"])
+    return next(
+        (bucket for key in value if key != "isEmptyValue" and (bucket := _parse_value(value[key])) is not None), 0
+    )
+
+
+def _parse_value(value: object) -> Bucket:
+    if isinstance(value, str):
+        return (float(value) if "." in value else int(value)) if DECIMAL.fullmatch(value) else value
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None

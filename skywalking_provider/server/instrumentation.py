@@ -1,0 +1,123 @@
+"""What lets the service be watched, opened as the configuration says; nothing is imported that it does not want."""
+
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import grpc.aio
+import structlog
+from structlog.typing import Processor
+
+from skywalking_provider.analysis.events import MeasurementListener
+from skywalking_provider.config import Config, HttpConfig, PageConfig
+from skywalking_provider.oap import Observer
+from skywalking_provider.oap.observer import UNOBSERVED
+from skywalking_provider.server.readiness import Readiness
+from skywalking_provider.telemetry.measurement_log import log_measurement
+from skywalking_provider.telemetry.tracing_env import EXTRA, tracing_enabled, tracing_installed
+
+_log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Instrumentation:
+    """Who is told, and where to look.
+
+    Attributes:
+        listeners: Told of every answer to Argo.
+        interceptors: For the gRPC server.
+        observer: Told of what the backends are asked.
+        addresses: host:port of each listener that there is, by its key of the configuration.
+    """
+
+    listeners: list[MeasurementListener] = field(default_factory=lambda: [log_measurement])
+    interceptors: list[grpc.aio.ServerInterceptor] = field(default_factory=list)
+    observer: Observer = UNOBSERVED
+    addresses: dict[str, str] = field(default_factory=dict)
+
+
+def select_log_processors() -> list[Processor]:
+    """What lines of the log need besides: the trace in which they were written, where there are traces."""
+    if not (tracing_enabled(os.environ) and tracing_installed()):
+        return []
+    from skywalking_provider.telemetry.tracing import add_trace_ids  # noqa: PLC0415 - only where it is wanted
+
+    return [add_trace_ids]
+
+
+@asynccontextmanager
+async def open_instrumentation(
+    config: Config, readiness: Readiness, now: Callable[[], datetime]
+) -> AsyncIterator[Instrumentation]:
+    """Listen for as long as the context lasts: from before the service is ready until after its last answer.
+
+    Args:
+        config: Which listeners there are.
+        readiness: For /readyz.
+        now: Our clock.
+
+    Raises:
+        ConfigError: An address cannot be used.
+    """
+    async with AsyncExitStack() as stack:
+        watching = Instrumentation()
+        if tracing_enabled(os.environ):
+            await stack.enter_async_context(_open_tracing(watching))
+        if config.http is not None:
+            await stack.enter_async_context(_open_http(config.http, config, readiness, watching))
+        if config.page is not None:
+            await stack.enter_async_context(_open_history(config.page, config, now, watching))
+        yield watching
+
+
+@asynccontextmanager
+async def _open_tracing(instrumentation: Instrumentation) -> AsyncIterator[None]:
+    if not tracing_installed():  # the variables may have been set for all pods alike
+        _log.warning(f"traces are wanted (OTEL_EXPORTER_OTLP_ENDPOINT), but {EXTRA} is not installed")
+        yield
+        return
+    from skywalking_provider.telemetry.tracing import open_tracing, set_span_attributes  # noqa: PLC0415 - only where it is wanted
+
+    async with open_tracing() as interceptor:
+        instrumentation.listeners.insert(0, set_span_attributes)
+        instrumentation.interceptors.append(interceptor)
+        yield
+
+
+@asynccontextmanager
+async def _open_http(
+    http: HttpConfig, config: Config, readiness: Readiness, instrumentation: Instrumentation
+) -> AsyncIterator[None]:
+    from prometheus_client.aiohttp import make_aiohttp_handler  # noqa: PLC0415
+
+    from skywalking_provider.server.bridge_download import BridgeDownloads  # noqa: PLC0415
+    from skywalking_provider.server.http_app import build_http_app  # noqa: PLC0415
+    from skywalking_provider.server.http_listener import http_listener  # noqa: PLC0415
+    from skywalking_provider.telemetry.metrics import ServiceMetrics  # noqa: PLC0415
+
+    metrics = ServiceMetrics(config.backends)
+    instrumentation.listeners.append(metrics.count_measurement)
+    instrumentation.observer = metrics.observer
+    bridges = BridgeDownloads(http.bridges) if http.bridges else None
+    app = build_http_app(lambda: readiness.ready, make_aiohttp_handler(metrics.registry), bridges)
+    async with http_listener(app, "http.listen", http.listen) as instrumentation.addresses["http"]:
+        yield
+
+
+@asynccontextmanager
+async def _open_history(
+    page: PageConfig, config: Config, now: Callable[[], datetime], instrumentation: Instrumentation
+) -> AsyncIterator[None]:
+    from skywalking_provider.history.http import build_history_app  # noqa: PLC0415
+    from skywalking_provider.history.store import History  # noqa: PLC0415
+    from skywalking_provider.history.view import HistoryView  # noqa: PLC0415
+    from skywalking_provider.oap.transport.credentials import redactor_for  # noqa: PLC0415
+    from skywalking_provider.server.http_listener import http_listener  # noqa: PLC0415
+
+    history = History(page.measurements, now, redactor_for(config.backends.values()))
+    instrumentation.listeners.append(history.add)
+    app = build_history_app(page, history, HistoryView(tuple(config.backends), page.measurements), now)
+    async with http_listener(app, "page.listen", page.listen) as instrumentation.addresses["page"]:
+        yield

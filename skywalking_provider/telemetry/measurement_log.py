@@ -1,0 +1,32 @@
+"""A line in the log for every answer, under the names that Argo's controller gives the same things."""
+
+import structlog
+
+from skywalking_provider.analysis.events import MeasurementEvent
+from skywalking_provider.model import Phase, Run
+
+_log = structlog.get_logger()
+_OWNERS = {"Rollout": "rollout", "Experiment": "experiment"}
+
+
+def log_measurement(event: MeasurementEvent) -> None:
+    """Log one answer; what waits or went wrong is a warning."""
+    measurement, run = event.measurement, event.run
+    log = _log.warning if measurement.phase in (Phase.ERROR, Phase.RUNNING) else _log.info
+    log(
+        "measurement completed" if measurement.phase.completed else "measurement pending",
+        namespace=run.namespace,
+        analysisrun=run.name,
+        **_owner_fields(run),
+        metric=event.metric.name,
+        phase=measurement.phase.value,
+        **({"event_reason": event.reason.value} if event.reason else {}),
+        message=measurement.message,
+        backend=event.details.backend,
+        started_at=measurement.started_at.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        seconds=round(event.seconds, 3),
+    )
+
+
+def _owner_fields(run: Run) -> dict[str, str]:
+    return {_OWNERS[run.owner_kind]: run.owner_name} if run.owner_kind in _OWNERS else {}

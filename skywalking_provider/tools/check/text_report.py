@@ -1,0 +1,169 @@
+"""A checked metric as a person reads it: what was asked, what came, what follows. Pure: lines of styled text."""
+
+from collections.abc import Iterable, Sequence
+
+from rich.text import Text
+
+from skywalking_provider.analysis.message import format_window
+from skywalking_provider.model import Phase
+from skywalking_provider.support.formatting import compact, json_lines, query_lines, truncate_lines
+from skywalking_provider.tools.check.buckets import rows_of
+from skywalking_provider.tools.check.recording import Exchange
+from skywalking_provider.tools.check.runner import CheckResult, Condition
+from skywalking_provider.tools.check.selection import SkippedMetric
+from skywalking_provider.tools.check.text_chart import draw_chart
+
+ICONS = {
+    Phase.SUCCESSFUL: ("✔", "green"),
+    Phase.FAILED: ("✖", "red"),
+    Phase.ERROR: ("⚠", "magenta"),
+    Phase.INCONCLUSIVE: ("?", "yellow"),
+    Phase.RUNNING: ("◌", "cyan"),
+    Phase.PENDING: ("◷", "cyan"),
+}
+"""As `kubectl argo rollouts` shows phases."""
+
+LABEL_WIDTH = 13  # columns of the labels at the left
+_MAX_LINES = 24
+_UNLIMITED = 1_000_000
+_TRUNCATION_HINT = "-o wide shows all"
+
+ReportSection = tuple[str, list[Text]]
+
+
+def build_sections(check_result: CheckResult, width: int, *, wide: bool) -> list[ReportSection]:
+    """Labels and their lines; the lines may be longer than the width where they must.
+
+    Args:
+        check_result: The metric.
+        width: Columns for the lines.
+        wide: Whether everything is shown, raw answers too.
+    """
+    most = _UNLIMITED if wide else _MAX_LINES
+    shown = [("backend", [_format_backend(check_result)])]
+    for exchange in check_result.sample_exchanges:
+        shown += _request_sections(exchange, width, most)
+        if wide:
+            shown.append(("answer", [_dim_line(line) for line in _response_lines(exchange, width)]))
+    if check_result.collected_sample and check_result.window:
+        title = Text(f"{format_window(check_result.window)} · {check_result.window.buckets} minutes", style="dim")
+        shown.append(("buckets", [title, *draw_chart(rows_of(check_result), check_result.window, width)]))
+        result = truncate_lines(json_lines(check_result.result, width), most, _TRUNCATION_HINT)
+        shown.append(("result", [Text(line) for line in result]))
+    shown += [(one.kind, [_format_condition(one)]) for one in check_result.conditions]
+    shown.append(("verdict", [_format_verdict(check_result)]))
+    if check_result.measurement.message:
+        shown.append(("message", [Text(check_result.measurement.message)]))
+    shown += [("note", [Text(note, style="yellow")]) for note in check_result.target.notes]
+    return [section for section in shown if section[1]]
+
+
+def format_heading(check_result: CheckResult) -> Text:
+    """The metric and its phase."""
+    text = format_phase(check_result)
+    return text.append(f" {check_result.target.metric.name}", style="bold").append(
+        f"  {check_result.target.provider}", style="dim"
+    )
+
+
+def format_phase(check_result: CheckResult) -> Text:
+    """The icon, coloured."""
+    icon, colour = ICONS[check_result.measurement.phase]
+    return Text().append(icon, style=f"bold {colour}")
+
+
+def format_skipped(skipped: SkippedMetric) -> Text:
+    """A metric that was not measured."""
+    return Text(f"- {skipped.metric}: skipped, {skipped.reason}", style="dim")
+
+
+def format_summary(check_results: Sequence[CheckResult], skipped: Sequence[SkippedMetric]) -> Text:
+    """How many of each phase."""
+    text = Text()
+    for phase, (icon, colour) in ICONS.items():
+        count = sum(one.measurement.phase is phase for one in check_results)
+        if count:
+            text.append(" · " if text else "").append(f"{icon} {count} {phase}", style=colour)
+    if skipped:
+        text.append(" · " if text else "").append(f"{len(skipped)} skipped", style="dim")
+    return text
+
+
+def wrap_lines(lines: Iterable[str], width: int) -> list[str]:
+    """Long lines in pieces that fit, later pieces indented; words stay whole where they can."""
+    pieces = []
+    for line in lines:
+        rest = line
+        indent = " " * (len(line) - len(line.lstrip()) + 2)
+        while len(rest) > width:
+            cut = rest.rfind(" ", len(indent) + 1, width + 1)
+            cut = cut if cut > 0 else width
+            pieces.append(rest[:cut].rstrip())
+            rest = indent + rest[cut:].lstrip()
+        pieces.append(rest)
+    return pieces
+
+
+def _format_backend(check_result: CheckResult) -> Text:
+    if not check_result.backend:
+        return Text("none: no OAP was asked", style="dim")
+    text = Text(check_result.backend).append(f"  {check_result.url}", style="dim")
+    if not check_result.exchanges:
+        return text.append("  no request: what it takes was asked for a metric before", style="dim")
+    count = len(check_result.exchanges)
+    return text.append(f"  {count} request{'s' if count > 1 else ''}", style="dim")
+
+
+def _request_sections(exchange: Exchange, width: int, max_lines: int) -> list[ReportSection]:
+    query = truncate_lines(wrap_lines(query_lines(exchange.request.query), width), max_lines, _TRUNCATION_HINT)
+    variables = exchange.request.variables
+    size = max((len(name) for name in variables), default=0) + 2
+    values = [f"{name.ljust(size)}{compact(value)}" for name, value in variables.items()]
+    return [
+        ("request", [Text(line) for line in query]),
+        ("variables", [Text(line) for line in truncate_lines(wrap_lines(values, width), max_lines, _TRUNCATION_HINT)]),
+    ]
+
+
+def _response_lines(exchange: Exchange, width: int) -> list[str]:
+    if exchange.error is not None:
+        return [f"none: {exchange.error}"]
+    return json_lines(exchange.data, width)
+
+
+def _dim_line(line: str) -> Text:
+    return Text(line, style="dim")
+
+
+def _format_condition(condition: Condition) -> Text:
+    language = " (CEL)" if condition.language == "cel" else ""
+    match condition:
+        case Condition(error=str(error)) if error:
+            text = Text().append("⚠ ", style="magenta").append(f"{_on_one_line(condition.text)}{language}")
+            return text.append("  cannot be evaluated", style="dim")
+        case Condition(holds=None):
+            return Text(f"– {_on_one_line(condition.text)}{language}  not asked", style="dim")
+    good = condition.holds is (condition.kind == "success")
+    text = (
+        Text()
+        .append("✔ " if good else "✖ ", style="green" if good else "red")
+        .append(_on_one_line(condition.text) + language)
+    )
+    return text.append("  holds" if condition.holds else "  does not hold", style="dim")
+
+
+def _format_verdict(check_result: CheckResult) -> Text:
+    measurement = check_result.measurement
+    icon, colour = ICONS[measurement.phase]
+    text = Text().append(f"{icon} {measurement.phase}", style=f"bold {colour}")
+    text.append(f"  in {check_result.seconds * 1000:.0f} ms", style="dim")
+    if measurement.resume_at:
+        text.append(
+            f"; the service would ask again at {measurement.resume_at.strftime('%H:%M:%S %z')}, check does not wait",
+            style="dim",
+        )
+    return text
+
+
+def _on_one_line(condition: str) -> str:
+    return " ".join(condition.split())

@@ -1,0 +1,212 @@
+"""From the built-in provider's block to ours: the same keys, one level deeper."""
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+
+from graphql import FieldNode, ObjectValueNode, OperationDefinitionNode
+from yaml.nodes import MappingNode, Node, ScalarNode
+
+from skywalking_provider.block import parse_block
+from skywalking_provider.block.graphql_syntax import parse_query
+from skywalking_provider.errors import ProviderError
+from skywalking_provider.support.durations import format_duration, parse_duration
+from skywalking_provider.tools.migrate import notes
+from skywalking_provider.tools.migrate.find_blocks import BlockLocation
+from skywalking_provider.tools.migrate.notes import Note
+from skywalking_provider.tools.migrate.problem import MigrationError
+from skywalking_provider.tools.migrate.yaml_editor import Editor
+from skywalking_provider.tools.migrate.yaml_nodes import child, entries, line_number, text, texts
+
+TAG = re.compile(r"{{.*?}}", re.DOTALL)
+_STRING = re.compile(r'"""(?:[^"]|"(?!""))*"""|"(?:[^"\\\n]|\\.)*"')
+_MINUTE = timedelta(minutes=1)
+_ANY_QUERY = "{ version }"
+
+
+@dataclass(frozen=True, slots=True)
+class _MetricField:
+    alias: str
+    metric: str
+    single: bool
+    labels: bool
+    normal: bool
+
+
+def move_block(location: BlockLocation, plugin: str, editor: Editor) -> list[Note]:
+    """Rewrite one block.
+
+    Args:
+        location: The block.
+        plugin: The plugin's name.
+        editor: Takes the edits.
+
+    Raises:
+        MigrationError: The block is wrong, to the built-in provider too, or says what ours refuses.
+    """
+    editor.nest(location.key, location.block, "plugin", plugin, flow=location.flow)
+    found = _rewrite_interval(location, editor)
+    found += _query_notes(location)
+    found.append(_address_note(location))
+    validate_block(location)
+    found += _secret_notes(location)
+    return found
+
+
+def validate_block(location: BlockLocation) -> None:
+    """Parse the block as the provider will, with arguments put in.
+
+    Raises:
+        MigrationError: It would be an Error, with the line of the key.
+    """
+    if not isinstance(location.block, MappingNode):
+        raise MigrationError(
+            location.line, f"the block of the metric {location.metric} is empty: it needs interval and query"
+        )
+    try:
+        parse_block(
+            json.dumps({key: _sample_value(key, *pair) for key, pair in entries(location.block).items()}).encode()
+        )
+    except ProviderError as error:
+        raise _error_at_key(location, str(error)) from error
+
+
+def _sample_value(key: str, node: Node, value: Node) -> object:
+    if isinstance(value, ScalarNode):
+        return _sample_text(key, value.value)
+    inner = entries(value)
+    if any(
+        isinstance(one, MappingNode) for one, _ in getattr(value, "value", ())
+    ):  # what unquoted {{args.x}} is in YAML
+        raise MigrationError(line_number(node), f'{key}: quote the argument: "{{{{args.name}}}}"')
+    return {name: _sample_value(name, *pair) for name, pair in inner.items()}
+
+
+def is_templated(text: str) -> bool:
+    """Whether Argo puts an argument into a text."""
+    return "{{" in text
+
+
+def _sample_text(key: str, text: str) -> str:
+    """A text as it may be once Argo has put arguments into it."""
+    if not is_templated(text):
+        return _round_up_to_minute(text) or text if key == "interval" else text
+    match key:
+        case "interval" | "window":
+            return "1m"
+        case "address":
+            return "http://oap:12800"
+        case "query":
+            return _ANY_QUERY if "{{" in _STRING.sub("", text) else text
+    return text
+
+
+def _error_at_key(location: BlockLocation, message: str) -> MigrationError:
+    """The place of the first key that the message names; in a query, the line that GraphQL names."""
+    what = message.removeprefix("the block under provider.plugin is wrong: ")
+    key = what.split(":", 1)[0].split(".", 1)[0]
+    pair = entries(location.block).get(key)
+    if pair is None:
+        return MigrationError(location.line, f"the block of the metric {location.metric}: {what}")
+    line = line_number(pair[0])
+    found = re.search(r"at line (\d+)", what)
+    if found and isinstance(pair[1], ScalarNode) and pair[1].style == "|":
+        line = line_number(pair[1]) + int(found.group(1))
+    return MigrationError(line, what)
+
+
+def _rewrite_interval(location: BlockLocation, editor: Editor) -> list[Note]:
+    found = [notes.WINDOW, notes.ZONE]
+    key, value = entries(location.block).get("interval", (None, None))
+    written = text(value)
+    if is_templated(written):
+        found.append(notes.templated_interval(written))
+    elif key and isinstance(value, ScalarNode) and (whole := _round_up_to_minute(written)):
+        editor.set_text(key, value, whole)
+        found.append(notes.rounded_interval(written, whole))
+    return found
+
+
+def _round_up_to_minute(text: str) -> str:
+    """The next whole minute; empty where it is one, or no duration at all."""
+    try:
+        length = parse_duration(text)
+    except ValueError:
+        return ""
+    minutes = max(1, math.ceil(length / _MINUTE))
+    return "" if length == minutes * _MINUTE else format_duration(minutes * _MINUTE)
+
+
+def _query_notes(location: BlockLocation) -> list[Note]:
+    query = text(child(location.block, "query"))
+    found = [notes.NO_DATA, notes.OUTAGE]
+    reason = _syntax_error(query)
+    if reason:
+        return [notes.ABSENT, *found, *([notes.unchecked_query(reason)] if is_templated(query) else [])]
+    reads = _metric_reads(query)
+    lists = [read.metric.endswith("_cpm") for read in reads if not read.single]
+    if any(lists):
+        found.insert(0, notes.COUNTS)
+    if not all(lists):
+        found.insert(0, notes.ABSENT)
+        for name, (_, condition) in location.conditions.items():
+            if index := re.search(r"values\s*\[\s*-?\d+\s*\]", TAG.sub("", condition.value)):
+                found.append(notes.moving_index(name, index.group()))
+    found += [notes.missing_normal(read.alias) for read in reads if not read.normal]
+    found += [notes.old_labels(read.alias) for read in reads if read.labels]
+    return found
+
+
+def _metric_reads(query: str) -> list[_MetricField]:
+    reads = []
+    for operation in parse_query(query).definitions:
+        if not isinstance(operation, OperationDefinitionNode):
+            continue
+        for field in operation.selection_set.selections:
+            if isinstance(field, FieldNode) and field.name.value.startswith("read"):
+                arguments = {one.name.value: one.value for one in field.arguments or ()}
+                condition = _literals(arguments.get("condition"))
+                entity = _literals(condition.get("entity"))
+                labels = arguments.get("labels")
+                reads.append(
+                    _MetricField(
+                        alias=(field.alias or field.name).value,
+                        metric=getattr(condition.get("name"), "value", ""),
+                        single=field.name.value.endswith("Value"),
+                        labels=bool(getattr(labels, "values", ())),
+                        normal=not entity or "normal" in entity,
+                    )
+                )
+    return reads
+
+
+def _literals(node: object) -> dict[str, object]:
+    if not isinstance(node, ObjectValueNode):
+        return {}
+    return {one.name.value: one.value for one in node.fields}
+
+
+def _syntax_error(query: str) -> str:
+    """Why a text is no query; empty where it is one."""
+    try:
+        parse_query(query)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _address_note(location: BlockLocation) -> Note:
+    return notes.ADDRESS if text(child(location.block, "address")) else notes.NO_ADDRESS
+
+
+def _secret_notes(location: BlockLocation) -> list[Note]:
+    found = []
+    parts = {"the block": list(texts(location.block))}
+    parts |= {name: [condition.value] for name, (_, condition) in location.conditions.items()}
+    for where, written in parts.items():
+        tags = {tag.strip("{} ").removeprefix("args.") for one in written for tag in TAG.findall(one)}
+        if used := sorted(tags & location.secrets):
+            found.append(notes.secret_in_block(" and ".join(used), where))
+    return found

@@ -1,0 +1,1 @@
+"""tools/migrate/to_expression."""

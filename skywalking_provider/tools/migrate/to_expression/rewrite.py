@@ -1,0 +1,78 @@
+"""From a query to an expression: form A to form B, where the meaning is the same."""
+
+import re
+
+from yaml.nodes import MappingNode, ScalarNode
+
+from skywalking_provider.tools.migrate import notes
+from skywalking_provider.tools.migrate.find_blocks import BlockLocation
+from skywalking_provider.tools.migrate.notes import Note
+from skywalking_provider.tools.migrate.to_expression.conditions import describe_result, rewrite_condition
+from skywalking_provider.tools.migrate.to_expression.parse import (
+    NotExpressibleError,
+    QueryRead,
+    parse_single_read,
+)
+from skywalking_provider.tools.migrate.yaml_editor import Editor, Value
+from skywalking_provider.tools.migrate.yaml_nodes import entries, is_alias, text
+
+_QUERY_ONLY_KEYS = ("absent", "compatibility")
+
+
+def to_expression(location: BlockLocation, editor: Editor, *, shared: bool) -> list[Note]:
+    """Rewrite a query and the conditions on it.
+
+    Args:
+        location: The block, with a query.
+        editor: Takes the edits; none if the query stays one.
+        shared: Whether other metrics have the same block, by an anchor.
+
+    Raises:
+        NotExpressibleError: The query stays a query, and why.
+    """
+    if shared:
+        raise NotExpressibleError("its block is shared by an anchor (&)")
+    block = entries(location.block)
+    if kept := [key for key in _QUERY_ONLY_KEYS if key in block]:
+        raise NotExpressibleError(f"`{kept[0]}` belongs to queries")
+    key, query = block["query"]
+    if is_alias(key, query) or editor.source[query.start_mark.index] in "&!":
+        raise NotExpressibleError("its text is shared by an anchor (&)")
+    read = parse_single_read(text(query))
+    conditions = [(*pair, _rewrite_condition(pair[1], read)) for pair in location.conditions.values()]
+    for condition, value, written in conditions:
+        editor.set_text(condition, value, written)
+    editor.rename(block["interval"][0], "window")
+    editor.replace_entry(
+        key,
+        query,
+        _expression_keys(read),
+        flow=isinstance(location.block, MappingNode) and bool(location.block.flow_style),
+    )
+    return _notes(read)
+
+
+def _rewrite_condition(condition: ScalarNode, read: QueryRead) -> str:
+    return rewrite_condition(condition.value, read, "'" if condition.style == '"' else '"')
+
+
+def _expression_keys(read: QueryRead) -> list[tuple[str, Value]]:
+    keys: list[tuple[str, Value]] = [
+        ("expression", f"avg({read.metric})" if read.single else read.metric),
+        ("service", read.service),
+    ]
+    if read.endpoint:
+        keys.append(("endpoint", read.endpoint))
+    if read.instance:
+        keys.append(("instances", {"name": _escape_name(read.instance)}))
+    return keys
+
+
+def _escape_name(name: str) -> str:
+    """A regular expression for one name; a dash needs no escape."""
+    return re.sub(r"\\([-#&~ ])", r"\1", re.escape(name))
+
+
+def _notes(read: QueryRead) -> list[Note]:
+    result = notes.truncated_value(read.metric) if read.single else notes.result_description(describe_result(read))
+    return [result, notes.SINCE, notes.ENTITY, notes.OLD_OAP]

@@ -1,0 +1,239 @@
+"""Edits at places of a YAML text, each with what the tree must be afterwards; `finish` holds one against the other."""
+
+import json
+import re
+from dataclasses import dataclass
+
+import yaml
+from yaml.nodes import MappingNode, Node, ScalarNode
+
+from skywalking_provider.tools.migrate.problem import MigrationError
+from skywalking_provider.tools.migrate.yaml_nodes import (
+    content_start,
+    is_alias,
+    line_number,
+    parse_documents,
+    value_end,
+)
+
+_STRING = "tag:yaml.org,2002:str"
+
+Tree = tuple[object, ...]
+"""A node without its place: what two texts of the same meaning have in common."""
+
+Value = str | dict[str, str]
+"""What is written new: a text, or a map of texts."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Edit:
+    start: int
+    end: int
+    text: str
+
+
+class Editor:
+    """Collects edits of one text.
+
+    Args:
+        source: The text.
+        roots: Its documents, by `yamltree.documents`.
+    """
+
+    def __init__(self, source: str, roots: list[Node]) -> None:
+        self.source = source
+        self._roots = roots
+        self._newline = "\r\n" if "\r\n" in source else "\n"
+        self._edits: set[_Edit] = set()
+        self._scalars: dict[int, str] = {}
+        self._replacements: dict[int, list[tuple[str, Value]]] = {}
+        self._nested: dict[int, tuple[str, str]] = {}
+        self._steps: dict[int, str] = {}
+
+    def nest(self, key: ScalarNode, value: Node, outer: str, inner: str, *, flow: bool) -> None:
+        """Make `key: value` to `outer: {inner: value}`, in the style in which it is written.
+
+        Raises:
+            MigrationError: It is written in a way that cannot be nested by inserting text.
+        """
+        self._nested[id(key)] = (outer, inner)
+        start, end = key.start_mark.index, value_end(self.source, key, value)
+        if flow:
+            quote = '"' if key.style == '"' else ""
+            name = json.dumps(inner) if quote else inner
+            self._edit(start, key.end_mark.index, f"{quote}{outer}{quote}: {{{name}")
+            self._edit(end, end, "}")
+            return
+        line_start = self.source.rfind("\n", 0, start) + 1
+        margin = self.source[line_start:start]
+        if margin.strip(" "):
+            raise MigrationError(
+                line_number(key), f"write {key.value!r} on a line of its own, without {margin.strip()!r}"
+            )
+        step = self._step(key, value)
+        self._edit(start, key.end_mark.index, f"{outer}:{self._newline}{margin}{step}{inner}")
+        self._indent(len(margin), end, value, step, self.source.find("\n", start) + 1)
+
+    def rename(self, key: ScalarNode, name: str) -> None:
+        """Give a key another name."""
+        self._scalars[id(key)] = name
+        quote = key.style if key.style in ("'", '"') else ""
+        self._edit(key.start_mark.index, key.end_mark.index, f"{quote}{name}{quote}")
+
+    def set_text(self, key: ScalarNode, value: ScalarNode, text: str) -> None:
+        """Give a scalar another text, in its own style.
+
+        Raises:
+            MigrationError: It is an alias, or folded over several paragraphs.
+        """
+        if is_alias(key, value):
+            raise MigrationError(line_number(key), f"{key.value}: write the text itself instead of an alias (*)")
+        start, end = content_start(self.source, value), value_end(self.source, key, value)
+        if value.style in ("|", ">"):
+            start = self.source.index("\n", start) + 1
+            kept = len(value.value) - len(value.value.rstrip("\n"))
+            lines = text.rstrip("\n").split("\n")
+            if value.style == ">" and len(lines) > 1:
+                raise MigrationError(line_number(key), f"{key.value}: write the folded text (>) in one paragraph")
+            margin = re.match(r"\n* *", self.source[start:end].replace("\r", ""))
+            indent = (margin.group() if margin else "").replace("\n", "")
+            self._edit(start, end, self._newline.join(indent + line if line else "" for line in lines))
+            text = "\n".join(lines) + "\n" * kept
+        else:
+            self._edit(start, end, format_scalar(text, style=value.style))
+        self._scalars[id(value)] = text
+
+    def replace_entry(self, key: ScalarNode, value: Node, new: list[tuple[str, Value]], *, flow: bool) -> None:
+        """Write other keys where one key stands.
+
+        Args:
+            key: The key.
+            value: Its value, replaced too.
+            new: The keys, with texts or maps of texts.
+            flow: Whether the mapping around is in flow style.
+        """
+        self._replacements[id(key)] = new
+        start, end = key.start_mark.index, value_end(self.source, key, value)
+        quote = key.style if key.style in ("'", '"') else ""
+        margin = self.source[self.source.rfind("\n", 0, start) + 1 : start]
+        separator = ", " if flow else f"{self._newline}{' ' * len(margin)}{self._step_around(start)}"
+        self._edit(
+            start,
+            end,
+            separator.join(f"{quote}{name}{quote}: {_format_value(one, flow=flow, quote=quote)}" for name, one in new),
+        )
+
+    def finish(self) -> str:
+        """The text after all edits.
+
+        Raises:
+            MigrationError: Its tree is not the one that was meant; the edits would break it.
+        """
+        replaced = sorted((edit for edit in self._edits if edit.end > edit.start), key=lambda edit: edit.start)
+        inserted = [
+            edit
+            for edit in self._edits
+            if edit.start == edit.end and not any(one.start < edit.start < one.end for one in replaced)
+        ]
+        done = self.source
+        for edit in sorted([*replaced, *inserted], key=lambda edit: (edit.start, edit.end), reverse=True):
+            done = done[: edit.start] + edit.text + done[edit.end :]
+        try:
+            found = [_node_tree(node) for node in parse_documents(done)]
+        except MigrationError as error:
+            raise MigrationError(1, f"is written in a way that cannot be rewritten safely ({error})") from error
+        for before, after in zip(self._roots, found, strict=True):
+            if self._expected_tree(before) != after:
+                raise MigrationError(line_number(before), "is written in a way that cannot be rewritten safely")
+        return done
+
+    def _edit(self, start: int, end: int, text: str) -> None:
+        self._edits.add(_Edit(start, end, text))
+
+    def _step(self, key: ScalarNode, value: Node) -> str:
+        """One step of indentation, as the author indents below the key."""
+        width = 2
+        if isinstance(value, MappingNode) and not value.flow_style and value.value and not is_alias(key, value):
+            width = max(2, value.value[0][0].start_mark.column - key.start_mark.column)
+        return " " * width
+
+    def _indent(self, column: int, end: int, value: Node, step: str, at: int) -> None:
+        """Insert a step before every line down to `end`, and before the comments that follow and belong there."""
+        while 0 < at < len(self.source):
+            stop = self.source.find("\n", at) + 1 or len(self.source)
+            line = self.source[at:stop].rstrip("\r\n")
+            width = len(line) - len(line.lstrip(" "))
+            comment, blank = line[width : width + 1] == "#", width == len(line)
+            if at >= end and (not (comment or blank) or at >= value.end_mark.index):
+                return
+            if (not (comment or blank) or width > column) and line:
+                self._edit(at, at, step)
+                self._steps[at] = step
+            at = stop
+
+    def _step_around(self, start: int) -> str:
+        """The step that was inserted before the line of a place."""
+        return self._steps.get(self.source.rfind("\n", 0, start) + 1, "")
+
+    def _expected_tree(self, node: Node) -> Tree:
+        if isinstance(node, ScalarNode):
+            return (_STRING, self._scalars[id(node)]) if id(node) in self._scalars else _node_tree(node)
+        if not isinstance(node, MappingNode):
+            return (node.tag, *(self._expected_tree(item) for item in node.value))
+        pairs: list[Tree] = []
+        for key, value in node.value:
+            if id(key) in self._replacements:
+                pairs += [((_STRING, name), _value_tree(one)) for name, one in self._replacements[id(key)]]
+            elif id(key) in self._nested:
+                outer, inner = self._nested[id(key)]
+                nested = (node.tag, ((_STRING, inner), self._expected_tree(value)))
+                pairs.append(((_STRING, outer), nested))
+            else:
+                pairs.append((self._expected_tree(key), self._expected_tree(value)))
+        return (node.tag, *pairs)
+
+
+def format_scalar(text: str, *, style: str | None = None, flow: bool = False) -> str:
+    """Write a text as a YAML scalar on one line.
+
+    Args:
+        text: The text.
+        style: The quote that is wanted; without one the text is plain where that is safe.
+        flow: Whether it stands between brackets, where more needs quotes.
+    """
+    if style == '"' or not text.isprintable():
+        return json.dumps(text, ensure_ascii=False)
+    if style is None and not (flow and re.search(r"[,\[\]{}]", text)) and _is_safe(text):
+        return text
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _is_safe(text: str) -> bool:
+    try:
+        return bool(yaml.safe_load(f"key: {text}\n") == {"key": text})
+    except yaml.YAMLError:
+        return False
+
+
+def _format_value(value: Value, *, flow: bool, quote: str) -> str:
+    style = quote or None
+    if isinstance(value, str):
+        return format_scalar(value, style=style, flow=flow)
+    inner = ", ".join(
+        f"{quote}{key}{quote}: {format_scalar(one, style=style, flow=True)}" for key, one in value.items()
+    )
+    return f"{{{inner}}}"
+
+
+def _node_tree(node: Node) -> Tree:
+    if isinstance(node, ScalarNode):
+        return (node.tag, node.value)
+    if isinstance(node, MappingNode):
+        return (node.tag, *((_node_tree(key), _node_tree(value)) for key, value in node.value))
+    return (node.tag, *(_node_tree(item) for item in node.value))
+
+
+def _value_tree(value: Value) -> Tree:
+    if isinstance(value, str):
+        return (_STRING, value)
+    return ("tag:yaml.org,2002:map", *(((_STRING, key), (_STRING, one)) for key, one in value.items()))

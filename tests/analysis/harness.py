@@ -1,0 +1,114 @@
+"""An engine with real conditions against a mock OAP; one clock for both, moved by the test."""
+
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from skywalking_provider.analysis.engine import Engine
+from skywalking_provider.analysis.evaluation import open_condition_evaluator
+from skywalking_provider.config import BackendConfig
+from skywalking_provider.mock_oap import ManualClock, MockOap
+from skywalking_provider.model import Deadline, Measurement, Metric, Run
+from skywalking_provider.oap import open_backends
+
+NOON = datetime(2026, 11, 24, 12, 0, 20, tzinfo=UTC)
+CANARY = "canary|reviews|bookinfo|cluster-1|-"
+VANILLA = "reviews.bookinfo"
+HASH = "6c85f7bf4"
+VERSIONS = ["9.2.0", "9.6.0", "10.1.0"]
+REFERENCE_CONDITION = "all(result.service_apdex.values.values, {asFloat(.value) >= 9900})"
+
+
+def reference_query(service: str = CANARY, fields: str = "value", metric: str = "service_apdex") -> str:
+    return f"""
+      query queryData($duration: Duration!) {{
+        {metric}: readMetricsValues(
+          condition: {{ name: "{metric}", entity: {{ scope: Service, serviceName: "{service}", normal: true }} }},
+          duration: $duration) {{
+            label values {{ values {{ {fields} }} }}
+          }}
+      }}"""
+
+
+@dataclass
+class Harness:
+    """Everything a test turns."""
+
+    oap: MockOap
+    clock: ManualClock
+    engine: Engine
+
+    async def run(
+        self, success: str = REFERENCE_CONDITION, failure: str = "", *, seconds: float = 10, **block: Any
+    ) -> Measurement:
+        return await self.engine.run(build_metric(success, failure, **block), RUN, Deadline.after(seconds))
+
+    async def resume(self, measurement: Measurement, success: str = REFERENCE_CONDITION, **block: Any) -> Measurement:
+        """Go on at the moment that the measurement named, as Argo does."""
+        assert measurement.resume_at
+        self.clock.set(measurement.resume_at)
+        return await self.engine.resume(build_metric(success, "", **block), RUN, measurement, Deadline.after(10))
+
+    async def run_to_completion(self, success: str = REFERENCE_CONDITION, **block: Any) -> list[Measurement]:
+        """A measurement from its beginning to its end."""
+        steps = [await self.run(success, **block)]
+        while not steps[-1].phase.completed:
+            assert len(steps) < 200
+            steps.append(await self.resume(steps[-1], success, **block))
+        return steps
+
+
+RUN = Run(namespace="bookinfo", name="reviews-1", labels={"rollout-type": "Step"})
+
+
+def build_metric(success: str, failure: str = "", **block: Any) -> Metric:
+    content = {"interval": "3m", "query": reference_query()} | block
+    return Metric("apdex", success, failure, json.dumps(content).encode())
+
+
+async def measure(
+    harness: Harness, success: str = "true", run: Run = RUN, failure: str = "", **block: Any
+) -> Measurement:
+    """Measure a block that asks by name."""
+    content = json.dumps({"window": "5m"} | block).encode()
+    return await harness.engine.run(Metric("m", success, failure, content), run, Deadline.after(10))
+
+
+HarnessFactory = Callable[..., Any]
+
+
+@pytest.fixture
+def harness() -> HarnessFactory:
+    @asynccontextmanager
+    async def make(
+        scenario: str = "healthy-canary",
+        *,
+        backend: dict[str, Any] | None = None,
+        at: datetime = NOON,
+        skew: timedelta = timedelta(0),
+        **oap: Any,
+    ) -> AsyncIterator[Harness]:
+        clock = ManualClock(at)
+
+        def now() -> datetime:
+            return clock() + skew
+
+        async with AsyncExitStack() as stack:
+            mock = await stack.enter_async_context(MockOap(scenario, clock=clock, **oap))
+            languages = await stack.enter_async_context(open_condition_evaluator())
+            # Every request is one that the test sees: nothing is remembered, repeated or held back.
+            plain = {"clockTtl": "0s", "answerTtl": "0s", "retries": 0, "circuit": {"coolDown": "0s"}}
+            config = BackendConfig.model_validate({"url": mock.url} | plain | (backend or {}))
+            backends = await stack.enter_async_context(open_backends({"prod": config}, now))
+            yield Harness(mock, clock, Engine(backends, languages, now))
+
+    return make
+
+
+def test_day_time(text: str) -> datetime:
+    return datetime.fromisoformat(f"2026-11-24 {text}").replace(tzinfo=UTC)

@@ -1,0 +1,226 @@
+"""Design's promises as properties, in virtual time: whatever an OAP does and whenever, over whole measurements.
+
+The weather of the OAP is drawn: away, no such service, silent, or with data, for any stretch of time. Conditions
+always hold, so that a Successful measurement without data would be the engine's own fault.
+"""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, Self
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skywalking_provider.analysis.engine import Engine
+from skywalking_provider.conditions import Evaluation
+from skywalking_provider.config import BackendConfig
+from skywalking_provider.errors import BackendUnavailableError
+from skywalking_provider.model import Deadline, Measurement, Metric, Phase, Run
+from skywalking_provider.oap import open_backends
+from skywalking_provider.oap.api.request import GraphqlRequest
+from skywalking_provider.oap.transport.credentials import Credentials
+from skywalking_provider.support.durations import parse_duration
+from tests.analysis.harness import reference_query
+
+START = datetime(2026, 11, 24, 12, 0, 20, tzinfo=UTC)
+SERVICE = "reviews.bookinfo"
+METRICS = ("service_sla", "service_cpm", "service_resp_time", "service_apdex", "service_percentile")
+
+seconds = st.integers(0, 900)
+durations = st.integers(0, 600).map(lambda number: f"{number}s")
+weather = st.lists(st.tuples(st.sampled_from(["away", "unknown", "silent", "data"]), seconds), min_size=1, max_size=6)
+policies = st.fixed_dictionaries(
+    {},
+    optional={
+        "maxWait": durations,
+        "outageGrace": durations,
+        "onNoData": st.sampled_from(["inconclusive", "error", "failed", "successful"]),
+        "onOutage": st.sampled_from(["inconclusive", "error"]),
+        "settle": st.integers(0, 120).map(lambda number: f"{number}s"),
+    },
+)
+forms = st.sampled_from(
+    [
+        {"query": reference_query(SERVICE), "interval": "3m"},
+        {"sli": "success-rate", "window": "5m", "service": SERVICE},
+        {"sli": "throughput", "window": "5m", "service": SERVICE, "since": "window", "minCalls": 10},
+        {"expression": "service_apdex", "window": "3m", "service": SERVICE},
+    ]
+)
+
+
+@dataclass
+class World:
+    """A clock that is moved, and an OAP with weather."""
+
+    now: datetime
+    weather: list[tuple[str, int]]
+
+    def clock(self) -> datetime:
+        return self.now
+
+    def monotonic(self) -> float:
+        return self.now.timestamp()
+
+    @property
+    def state(self) -> str:
+        waited = (self.now - START).total_seconds()
+        for state, lasts in self.weather:
+            if waited < lasts:
+                return state
+            waited -= lasts
+        return self.weather[-1][0]
+
+    def answer(self, read: GraphqlRequest) -> dict[str, Any]:
+        if self.state == "away":
+            raise BackendUnavailableError("backend prod answered 503 Service Unavailable")
+        if "getTimeInfo" in read.query:
+            return {"getTimeInfo": {"timezone": "+0545", "currentTimestamp": round(self.now.timestamp() * 1000)}}
+        if "__type" in read.query:
+            queries = [{"name": name} for name in ("readMetricsValues", "readNullableMetricsValue", "execExpression")]
+            return {"query": {"fields": queries}}
+        if "listMetrics" in read.query:
+            return {"metrics": [{"name": name} for name in METRICS]}
+        if "listServices" in read.query:
+            known = {"id": "1", "name": SERVICE, "layers": ["MESH"], "normal": True}
+            return {"services": [] if self.state == "unknown" else [known]}
+        return self._values(read)
+
+    def _values(self, read: GraphqlRequest) -> dict[str, Any]:
+        duration: Any = read.variables["duration"]
+        first, last = (
+            datetime.strptime(duration[end], "%Y-%m-%d %H%M").replace(tzinfo=UTC) for end in ("start", "end")
+        )
+        buckets = range(round((last - first).total_seconds()) // 60 + 1)
+        there = self.state == "data"
+        mqe = {
+            "type": "TIME_SERIES_VALUES",
+            "error": None,
+            "results": [
+                {"metric": {"labels": []}, "values": [{"id": "1", "value": "100" if there else None} for _ in buckets]}
+            ],
+        }
+        v2 = {"label": None, "values": {"values": [{"value": 100 * there, "isEmptyValue": not there} for _ in buckets]}}
+        names = [name for name in read.variables if isinstance(read.variables[name], str)]
+        return dict.fromkeys(names, mqe) | dict.fromkeys(("service_apdex", "swp_present_service_apdex"), v2)
+
+
+class Client:
+    """In the place of `OapClient`."""
+
+    credentials = Credentials(BackendConfig(url="http://oap:12800"))
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+    async def read(self, read: GraphqlRequest, _: Deadline) -> dict[str, Any]:
+        return self._world.respond_with(read)
+
+
+class AlwaysGood:
+    """In the place of `Languages`."""
+
+    async def evaluate(self, *_: object) -> Evaluation:
+        return Evaluation(Phase.SUCCESSFUL, value="1")
+
+
+@pytest.fixture(scope="module")
+def runner() -> Iterator[asyncio.Runner]:
+    with asyncio.Runner() as runner:
+        yield runner
+    asyncio.set_event_loop(None)
+
+
+async def whole_measurement(world: World, block: dict[str, Any], run: Run) -> list[tuple[datetime, Measurement]]:
+    """Every answer with its instant, followed as Argo follows them."""
+    metric = Metric("m", "true", "", json.dumps(block).encode())
+    config = BackendConfig.model_validate({"url": "http://oap", "clockTtl": "0s", "answerTtl": "0s"})
+    async with open_backends({"prod": config}, world.clock, lambda *_: Client(world)) as backends:  # type: ignore[arg-type]
+        engine = Engine(backends, AlwaysGood(), world.clock)  # type: ignore[arg-type]
+        steps = [(world.now, await engine.run(metric, run, Deadline.after(10)))]
+        while not steps[-1][1].phase.completed and len(steps) < 500:
+            before = steps[-1][1]
+            assert before.resume_at
+            world.now = before.resume_at
+            steps.append((world.now, await engine.resume(metric, run, before, Deadline.after(10))))
+    return steps
+
+
+@pytest.fixture(scope="module")
+def caches() -> Iterator[SimpleNamespace]:
+    """The clock of the caches, to be put at a world's."""
+    clock = SimpleNamespace(monotonic=lambda: 0.0)
+    with pytest.MonkeyPatch.context() as patched:
+        for module in ("cached", "response_cache", "single_flight", "pipeline"):
+            patched.setattr(f"skywalking_provider.oap.traffic.{module}.time", clock)
+        yield clock
+
+
+@given(weather, forms, policies, st.booleans(), st.integers(0, 59))
+def test_the_promises_hold_in_any_weather(
+    runner: asyncio.Runner,
+    caches: SimpleNamespace,
+    weather: list[tuple[str, int]],
+    form: dict[str, Any],
+    policy: dict[str, str],
+    background: bool,
+    second: int,
+) -> None:
+    world = World(START.replace(second=second), weather)
+    caches.monotonic = world.monotonic
+    run = Run(started_at=START, labels={"rollout-type": "Background" if background else "Step"})
+
+    steps = runner.run(whole_measurement(world, form | policy, run))
+
+    ended_at, last = steps[-1]
+    told = last.message.split(" ")[0]
+    # 1. No data is never Successful unless the block says so. 2. Backend trouble is never Failed.
+    if last.phase is Phase.SUCCESSFUL and not told:
+        assert world.state == "data"
+    if last.phase is Phase.SUCCESSFUL and told:
+        assert (told in ("NO_DATA", "TOO_FEW_CALLS"), policy.get("onNoData")) == (True, "successful")
+    if told == "OAP_UNAVAILABLE":
+        assert last.phase.value.lower() == policy.get("onOutage", "inconclusive")
+        assert ended_at - last.started_at >= parse_duration(policy.get("outageGrace", "5m"))
+        assert world.state == "away"
+    if last.phase is Phase.FAILED:
+        assert (told in ("NO_DATA", "TOO_FEW_CALLS"), policy.get("onNoData")) == (True, "failed")
+    # Every step names its next one: later, whole, at most a minute away; and the start is kept.
+    for at, step in steps[:-1]:
+        assert step.phase is Phase.RUNNING
+        assert step.resume_at is not None
+        assert at < step.resume_at <= at + timedelta(seconds=61)
+        assert step.resume_at.microsecond == 0
+        assert step.finished_at is None
+    assert {step.started_at for _, step in steps} == {steps[0][1].started_at}
+    # It ends, and a finished measurement carries no metadata.
+    assert last.phase.completed
+    assert last.finished_at == ended_at
+    assert last.metadata == {}
+
+
+@given(weather, forms, policies)
+def test_the_same_weather_gives_the_same_verdict(
+    runner: asyncio.Runner,
+    caches: SimpleNamespace,
+    weather: list[tuple[str, int]],
+    form: dict[str, Any],
+    policy: dict[str, str],
+) -> None:
+    def once() -> list[tuple[datetime, Measurement]]:
+        world = World(START, weather)
+        caches.monotonic = world.monotonic
+        return runner.run(whole_measurement(world, form | policy, Run(started_at=START)))
+
+    assert once() == once()

@@ -1,0 +1,197 @@
+"""A backend that is no OAP, or an odd one: what recorded OAPs answer, with one node replaced by junk.
+
+Conditions always hold here: a Successful measurement out of junk would be the engine's own fault.
+"""
+
+import asyncio
+import copy
+import json
+import math
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from skywalking_provider.analysis.engine import Engine
+from skywalking_provider.conditions import Evaluation
+from skywalking_provider.config import BackendConfig
+from skywalking_provider.mock_oap.clock import MockClock
+from skywalking_provider.mock_oap.graphql_executor import ExecutionInput, Executor
+from skywalking_provider.mock_oap.scenario import load_scenario
+from skywalking_provider.mock_oap.store import Store
+from skywalking_provider.mock_oap.versions import select_version
+from skywalking_provider.model import Deadline, Measurement, Metric, Phase, Run
+from skywalking_provider.oap import open_backends
+from skywalking_provider.oap.api.request import GraphqlRequest
+from skywalking_provider.oap.transport.credentials import Credentials
+from skywalking_provider.oap.transport.error_mapping import error_from_graphql
+from tests.analysis.harness import CANARY, NOON, VANILLA, VERSIONS, reference_query
+
+DELETED: Any = object()
+JUNK = ["junk", "NaN", "∞", "8,5", "²", "", [], [1], {}, {"values": 1}, None, True, 1.5, 2**70, 10**308, DELETED]
+
+
+def condition(metric: str) -> str:
+    return f'{{name: "{metric}", entity: {{scope: Service, serviceName: "{CANARY}", normal: true}}}}'
+
+
+FORMS: dict[str, dict[str, Any]] = {
+    "series": {"query": reference_query(fields="id value"), "interval": "3m"},
+    "single": {
+        "query": f"query q($duration: Duration!) {{ one: readMetricsValue(condition: {condition('service_sla')},"
+        " duration: $duration) }",
+        "interval": "3m",
+    },
+    "labeled": {
+        "query": f"query q($duration: Duration!) {{ p: readLabeledMetricsValues("
+        f"condition: {condition('service_percentile')}, labels: [], duration: $duration)"
+        " { label values { values { id value } } } }",
+        "interval": "3m",
+    },
+    "query of an expression": {
+        "query": f'query q($duration: Duration!) {{ e: execExpression(expression: "service_percentile",'
+        f' entity: {{serviceName: "{CANARY}", normal: true}}, duration: $duration)'
+        " { type error results { metric { labels { key value } } values { id value } } } }",
+        "interval": "3m",
+    },
+    "as the built-in": {"query": reference_query(fields="id value"), "interval": "3m", "compatibility": "argo"},
+    "expression": {"expression": "service_apdex", "window": "3m", "service": CANARY, "minCalls": 10},
+    "labels": {"expression": "service_percentile", "window": "3m", "service": CANARY},
+    "single value": {"expression": "avg(service_sla)", "window": "3m", "service": CANARY, "scale": 1e-5},
+    "ranking": {"expression": "top_n(service_instance_cpm,3,des)", "window": "3m", "service": VANILLA},
+    "instances": {
+        "expression": "service_instance_cpm",
+        "window": "3m",
+        "service": VANILLA,
+        "instances": {"name": "reviews-.*"},
+    },
+    "success rate": {
+        "sli": "success-rate",
+        "window": "3m",
+        "service": VANILLA,
+        "instances": {"podTemplateHash": "7d4f9c8b65"},
+    },
+    "percentile": {"sli": "latency", "percentile": 99, "window": "3m", "service": CANARY},
+    "apdex": {"sli": "apdex", "window": "3m", "service": CANARY},
+    "throughput": {"sli": "throughput", "window": "3m", "service": VANILLA, "endpoint": "POST:/reviews"},
+}
+
+
+class JunkClient:
+    """In the place of `OapClient`: the mock's answers, of which the chosen one is spoilt in the chosen node."""
+
+    credentials = Credentials(BackendConfig(url="http://oap:12800"))
+
+    def __init__(self, oap: Executor, spoilt: int | None = None, node: int = 0, junk: Any = None) -> None:
+        self._oap = oap
+        self._spoilt = spoilt
+        self._node = node
+        self._junk = junk
+        self.asked = 0
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+    async def read(self, read: GraphqlRequest, _: Deadline) -> dict[str, Any]:
+        answer = json.loads(self._oap.execute(ExecutionInput(read.query, read.variables)).body)
+        self.asked += 1
+        if "errors" in answer:
+            raise error_from_graphql(answer["errors"], "prod", str)
+        data: dict[str, Any] = answer["data"]
+        if self.asked - 1 == self._spoilt:
+            places = list(nodes(data))
+            owner, key = places[self._node % len(places)]
+            if self._junk is DELETED:
+                del owner[key]
+            else:
+                owner[key] = copy.deepcopy(self._junk)
+        return data
+
+
+class AlwaysGood:
+    """In the place of `Languages`: every condition holds, and the value is the result."""
+
+    async def evaluate(self, _: object, result: bytes, *__: object) -> Evaluation:
+        return Evaluation(Phase.SUCCESSFUL, value=result.decode())
+
+
+def nodes(tree: Any) -> Iterator[tuple[Any, Any]]:
+    """Every node below the root, as its owner and the key in it."""
+    for key, child in list(tree.items() if isinstance(tree, dict) else enumerate(tree)):
+        yield tree, key
+        if isinstance(child, dict | list):
+            yield from nodes(child)
+
+
+def numbers(tree: Any) -> set[float]:
+    """The numbers of a result, those in texts too; MQE's times and V2's ids are none."""
+    if isinstance(tree, dict):
+        return set().union(*(numbers(child) for key, child in tree.items() if key not in ("id", "key", "label")))
+    if isinstance(tree, list):
+        return set().union(*map(numbers, tree))
+    try:
+        return {float(tree)} if tree is not None and math.isfinite(float(tree)) else set()
+    except ValueError:
+        return set()
+
+
+def oap_of(version: str) -> Executor:
+    clock = MockClock(lambda: NOON, UTC)
+    return Executor(Store(load_scenario("failing-canary"), clock), select_version(version))
+
+
+async def measured(client: JunkClient, block: dict[str, Any]) -> Measurement:
+    config = BackendConfig.model_validate({"url": "http://oap", "clockTtl": "0s", "answerTtl": "0s"})
+    run = Run(started_at=NOON - timedelta(hours=1))
+
+    def now() -> datetime:
+        return NOON
+
+    async with open_backends({"prod": config}, now, lambda *_: client) as backends:  # type: ignore[arg-type, return-value]
+        engine = Engine(backends, AlwaysGood(), now)  # type: ignore[arg-type]
+        content = json.dumps({"maxWait": "0"} | block).encode()
+        return await engine.run(Metric("m", "true", "", content), run, Deadline.after(10))
+
+
+@pytest.fixture(scope="module")
+def runner() -> Iterator[asyncio.Runner]:
+    with asyncio.Runner() as runner:
+        yield runner
+    asyncio.set_event_loop(None)
+
+
+WITH_MQE = {"query of an expression", "expression", "labels", "single value", "ranking", "instances"}
+CASES = [
+    (version, form)
+    for version in VERSIONS
+    for form in FORMS
+    if version != "9.2.0" or form not in WITH_MQE | {"labeled"}  # 9.2 wants the labels' numbers
+]
+
+
+@pytest.mark.parametrize(("version", "form"), CASES)
+def test_junk_is_never_a_bug_of_ours_and_never_a_success(runner: asyncio.Runner, version: str, form: str) -> None:
+    block, oap = FORMS[form], oap_of(version)
+    sound = JunkClient(oap)
+    expected = runner.run(measured(sound, block))
+    assert expected.phase is Phase.SUCCESSFUL, expected.message
+
+    @settings(deadline=None, max_examples=25)
+    @given(spoilt=st.integers(0, sound.asked - 1), node=st.integers(0, 500), junk=st.sampled_from(JUNK))
+    def spoil(spoilt: int, node: int, junk: Any) -> None:
+        found = runner.run(measured(JunkClient(oap, spoilt, node, junk), block))
+
+        assert not found.message.startswith("PROVIDER_INTERNAL"), found.message
+        assert found.phase is not Phase.FAILED
+        if found.phase is Phase.SUCCESSFUL and form != "as the built-in":
+            told = numbers(json.loads(found.value))
+            assert told
+            assert told <= numbers(json.loads(expected.value)) or (junk is None and form == "throughput")
+
+    spoil()

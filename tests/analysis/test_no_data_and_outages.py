@@ -1,0 +1,309 @@
+"""No data is never good, an OAP that is away is never bad, and nothing waits longer than it was told."""
+
+import asyncio
+import json
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from skywalking_provider.conditions import Evaluation
+from skywalking_provider.model import Deadline, Metric, Phase
+from tests.analysis.harness import CANARY, NOON, RUN, HarnessFactory, reference_query
+
+MQE = """query q($duration: Duration!) {
+  cpm: execExpression(expression: "service_cpm", entity: {serviceName: "%s", normal: true}, duration: $duration) {
+    type error results { metric { labels { key value } } values { id value } }
+  }
+}"""
+NO_SERVICE = MQE % "nobody"
+ALL_GOOD = "all(result.cpm.results, {all(.values, {asFloat(.value) > 0})})"
+
+
+async def test_no_data_is_waited_for_and_then_pauses_the_rollout(harness: HarnessFactory) -> None:
+    async with harness() as b:
+        steps = await b.run_to_completion(ALL_GOOD, query=NO_SERVICE)
+
+    assert {step.phase for step in steps[:-1]} == {Phase.RUNNING}
+    assert steps[-1].phase is Phase.INCONCLUSIVE
+    assert steps[-1].message.startswith("NO_DATA no value of cpm in ")
+    assert steps[-1].finished_at - NOON == timedelta(minutes=5)  # maxWait
+    assert len(steps) <= 7  # once a minute: nothing can have changed in between
+
+
+@pytest.mark.parametrize(
+    ("policy", "phase"),
+    [
+        ("error", Phase.ERROR),
+        ("failed", Phase.FAILED),
+        ("successful", Phase.SUCCESSFUL),
+        ("inconclusive", Phase.INCONCLUSIVE),
+    ],
+)
+async def test_what_no_data_means_is_said_in_the_block(harness: HarnessFactory, policy: str, phase: Phase) -> None:
+    async with harness() as b:
+        measurement = await b.run(ALL_GOOD, query=NO_SERVICE, maxWait="0", onNoData=policy)
+
+    assert measurement.phase is phase
+    assert measurement.message.startswith("NO_DATA ")
+
+
+async def test_no_data_is_no_success_even_without_a_condition(harness: HarnessFactory) -> None:
+    async with harness() as b:
+        measurement = await b.run("", query=NO_SERVICE, maxWait="0")
+
+    assert measurement.phase is Phase.INCONCLUSIVE
+
+
+async def test_buckets_that_say_they_are_empty_are_no_data(harness: HarnessFactory) -> None:
+    async with harness() as b:
+        measurement = await b.run(query=reference_query("nobody", "value isEmptyValue"), maxWait="0")
+
+    assert measurement.phase is Phase.INCONCLUSIVE
+    assert measurement.message.startswith("NO_DATA no value of service_apdex in 3 buckets · ")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "status", "status": 500},
+        {"kind": "status", "status": 502},
+        {"kind": "status", "status": 503},
+        {"kind": "html"},
+        {"kind": "html", "status": 502},
+        {"kind": "reset"},
+        {"kind": "truncated"},
+        {"kind": "hang"},
+        {"kind": "answer", "body": "", "status": 200},
+        {"kind": "answer", "body": "null", "status": 200},
+        {"kind": "answer", "body": "[]", "status": 200},
+        {"kind": "answer", "body": '"text"', "status": 200},
+        {"kind": "answer", "body": '{"data": {"a": NaN}}', "status": 200},
+        {"kind": "answer", "body": '{"data": {"a": 1e400}}', "status": 200},
+        {"kind": "answer", "body": '{"message": "no"}', "status": 200},
+        {"kind": "answer", "body": '{"data": {"a": 1}}', "status": 520},
+        {"kind": "answer", "body": '{"errors": [{"message": "java.lang.OutOfMemoryError"}]}', "status": 500},
+        {"kind": "answer", "body": '{"errors": [{"message": "slow down"}]}', "status": 429},
+        {"kind": "answer", "body": '{"errors": {"message": "no list"}}', "status": 200},
+        {"kind": "answer", "body": '{"data": [1]}', "status": 200},
+        {"kind": "storage-down", "seconds": 0},
+    ],
+    ids=lambda fault: "-".join(str(part) for part in fault.values())[:40],
+)
+async def test_an_oap_that_is_away_costs_nothing_inside_the_grace_and_then_pauses(
+    harness: HarnessFactory, fault: dict[str, object]
+) -> None:
+    async with harness(backend={"timeout": "300ms"} if fault["kind"] == "hang" else None) as b:
+        b.oap.add_fault(**fault)
+        steps = await b.run_to_completion(outageGrace="20s")
+
+        assert [step.phase for step in steps[:-1]] == [Phase.RUNNING] * (len(steps) - 1)
+        assert steps[-1].phase is Phase.INCONCLUSIVE
+        assert all(step.message.startswith("OAP_UNAVAILABLE ") for step in steps)
+
+        b.oap.clear_faults()
+        assert (await b.resume(steps[0])).phase is Phase.SUCCESSFUL
+
+
+async def test_an_outage_can_be_made_an_error(harness: HarnessFactory) -> None:
+    async with harness() as b:
+        b.oap.add_fault("status", status=503)
+
+        assert (await b.run(outageGrace="0", onOutage="error")).phase is Phase.ERROR
+
+
+async def test_an_oap_that_comes_back_inside_the_grace_gives_its_verdict(harness: HarnessFactory) -> None:
+    async with harness("slow-canary") as b:
+        b.oap.add_fault("status", status=503, times=3)
+        steps = await b.run_to_completion()
+
+    assert [step.phase for step in steps] == [Phase.RUNNING, Phase.RUNNING, Phase.RUNNING, Phase.FAILED]
+    assert all(step.started_at == NOON for step in steps)
+
+
+async def test_no_answer_takes_longer_than_the_deadline(harness: HarnessFactory) -> None:
+    async with harness(backend={"timeout": "60s"}) as b:
+        b.oap.add_fault("hang")
+        began = time.monotonic()
+        measurement = await b.run(seconds=1.0)
+
+    assert measurement.phase is Phase.RUNNING
+    assert time.monotonic() - began < 1.0
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (
+            {"kind": "status", "status": 401},
+            "OAP_REJECTED backend prod answered 401 Unauthorized: check the credentials",
+        ),
+        ({"kind": "status", "status": 403}, "OAP_REJECTED backend prod answered 403 Forbidden: check the credentials"),
+        ({"kind": "status", "status": 404}, "OAP_REJECTED backend prod answered 404 Not Found: backends.prod.url"),
+        ({"kind": "redirect"}, "OAP_REJECTED backend prod answered 302 Found: redirects are not followed"),
+        ({"kind": "huge", "size": 8 << 20}, "OAP_RESPONSE_INVALID the answer of backend prod is longer than"),
+        (
+            {"kind": "answer", "body": '{"data": null}', "match": "readMetrics"},
+            "OAP_RESPONSE_INVALID no results returned from SkyWalking query",
+        ),
+        (
+            {"kind": "answer", "body": '{"data": {"getTimeInfo": {"timezone": "CET"}}}', "match": "getTimeInfo"},
+            (
+                "OAP_RESPONSE_INVALID the answer has another form than SkyWalking's: getTimeInfo.currentTimestamp is"
+                " missing"
+            ),
+        ),
+    ],
+    ids=lambda value: "-".join(str(part) for part in value.values())[:40] if isinstance(value, dict) else "",
+)
+async def test_what_waiting_cannot_mend_is_an_error_at_once(
+    harness: HarnessFactory, fault: dict[str, object], words: str
+) -> None:
+    async with harness() as b:
+        b.oap.add_fault(**fault)
+
+        measurement = await b.run()
+
+    assert measurement.phase is Phase.ERROR
+    assert measurement.message.startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("query q($duration: Duration!) { nope(duration: $duration) }", "Field 'nope' in type 'Query' is undefined"),
+        ("query q($other: Duration!) { getTimeInfo { timezone } }", "'other'"),
+        (MQE % 'x") { x } }#', ""),
+    ],
+)
+async def test_a_wrong_query_is_an_error_in_oaps_own_words(harness: HarnessFactory, query: str, words: str) -> None:
+    async with harness() as b:
+        measurement = await b.run(query=query)
+
+    assert measurement.phase is Phase.ERROR
+    assert measurement.message.startswith(("QUERY_INVALID graphql: ", "BLOCK_INVALID "))
+    assert words in measurement.message
+
+
+async def test_an_unknown_metric_is_an_error_in_mqes_own_words(harness: HarnessFactory) -> None:
+    async with harness() as b:
+        measurement = await b.run(ALL_GOOD, query=NO_SERVICE.replace("service_cpm", "service_cmp"))
+
+    assert measurement.phase is Phase.ERROR
+    assert measurement.message == "QUERY_INVALID cpm: Metric: [service_cmp] does not exist."
+
+
+@pytest.mark.parametrize("block", [{"query": MQE % CANARY}, {"expression": "service_cpm", "service": CANARY}])
+async def test_a_storage_that_fails_under_an_expression_is_away(harness: HarnessFactory, block: dict[str, str]) -> None:
+    """OAP says it with HTTP 200, beside the data."""
+    words = "Internal IO exception, query metrics error."
+    field = {"type": "UNKNOWN", "error": words, "results": []}
+    async with harness() as b:
+        b.oap.respond_with(json.dumps({"data": {"cpm": field, "e0": field}}), match="execExpression")
+        content = {"interval": "3m"} | block if "query" in block else {"window": "3m", "since": "window"} | block
+        asked = Metric("m", "true", "", json.dumps(content).encode())
+        measurement = await b.engine.run(asked, RUN, Deadline.after(10))
+
+    assert measurement.phase is Phase.RUNNING, measurement.message
+    assert measurement.message.startswith("OAP_UNAVAILABLE the storage of the backend is down")
+
+
+async def test_an_evaluator_that_is_too_busy_is_no_fault_of_the_condition(
+    harness: HarnessFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with harness() as b:
+
+        async def busy(*_: object, **__: object) -> Evaluation:
+            return Evaluation(Phase.ERROR, "no answer in time: the machine is busy", not_evaluated=True)
+
+        monkeypatch.setattr(b.engine._evaluator._expr, "evaluate", busy)
+        measurement = await b.run()
+
+    assert measurement.phase is Phase.RUNNING
+    assert measurement.message.startswith("PROVIDER_OVERLOADED no answer in time")
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"interval": "9" * 30_000},
+        {"interval": "1" + "0" * 30_000 + "m"},
+        {"query": "query q { " + "a " * 15_000 + "}"},
+        {"query": "query q { " + "a { " * 3_000 + "}" * 3_000 + " }"},
+    ],
+    ids=["digits", "minutes", "wide", "deep"],
+)
+async def test_a_hostile_block_stops_nobody(harness: HarnessFactory, block: dict[str, str]) -> None:
+    async with harness() as b:
+        began = time.process_time()
+        measurement = await b.run(**block)
+
+    assert measurement.phase is Phase.ERROR
+    assert measurement.message.startswith("BLOCK_INVALID ")
+    assert time.process_time() - began < 1.0
+
+
+async def test_no_body_of_a_refusal_is_repeated(harness: HarnessFactory) -> None:
+    async with harness() as b:
+        b.oap.respond_with("token=hunter2 is wrong", status=403, content_type="text/plain")
+
+        assert "hunter2" not in (await b.run()).message
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        (
+            {"backend": "staging"},
+            "BACKEND_NOT_FOUND backend: 'staging' is not configured for namespace bookinfo: backends are prod",
+        ),
+        (
+            {"address": "http://169.254.169.254"},
+            "BACKEND_NOT_FOUND address: no backend configured for namespace bookinfo has",
+        ),
+        ({"intervall": "3m"}, "BLOCK_INVALID the block under provider.plugin is wrong: intervall: unknown key"),
+    ],
+)
+async def test_a_wrong_block_asks_no_oap(harness: HarnessFactory, keys: dict[str, str], words: str) -> None:
+    async with harness() as b:
+        measurement = await b.run(**keys)
+
+        assert measurement.phase is Phase.ERROR
+        assert measurement.message.startswith(words)
+        assert b.oap.requests == []
+
+
+async def test_the_clock_is_asked_once_for_many_measurements(harness: HarnessFactory) -> None:
+    async with harness(backend={"clockTtl": "60s"}) as b:
+        await asyncio.gather(*(b.run() for _ in range(20)))
+
+        assert sum("getTimeInfo" in request.body for request in b.oap.requests) == 1
+
+
+async def test_credentials_of_the_backend_reach_the_oap_and_follow_their_file(
+    harness: HarnessFactory, tmp_path: Path
+) -> None:
+    file = tmp_path / "token"
+    file.write_text("first\n")
+    async with harness(backend={"bearer": {"tokenFile": str(file)}, "headers": {"X-Tenant": "blue"}}) as b:
+        await b.run()
+        assert b.oap.requests[-1].headers["Authorization"] == "Bearer first"
+        assert b.oap.requests[-1].headers["X-Tenant"] == "blue"
+
+        file.write_text("second-token\n")
+        await b.run()
+        assert b.oap.requests[-1].headers["Authorization"] == "Bearer second-token"
+
+        file.unlink()
+        lost = await b.run()
+        assert lost.phase is Phase.RUNNING
+        assert "cannot be read" in lost.message
+
+
+async def test_measurements_of_one_moment_share_their_reads(harness: HarnessFactory) -> None:
+    async with harness(backend={"answerTtl": "10s", "clockTtl": "60s"}) as b:
+        measured = await asyncio.gather(*(b.run() for _ in range(50)))
+
+        assert {one.phase for one in measured} == {Phase.SUCCESSFUL}
+        assert sum("readMetricsValues(" in request.body for request in b.oap.requests) == 1

@@ -1,0 +1,142 @@
+"""The talk's own template, on good data, on bad data, and in the first seconds of a minute."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from skywalking_provider.model import Phase
+from tests.analysis.harness import NOON, REFERENCE_CONDITION, HarnessFactory, reference_query
+
+
+async def test_a_healthy_canary_is_successful_and_says_nothing_more(harness: HarnessFactory) -> None:
+    async with harness("healthy-canary") as b:
+        measurement = await b.run()
+
+    assert (measurement.phase, measurement.message) == (Phase.SUCCESSFUL, "")
+    assert json.loads(measurement.value)["service_apdex"]["values"]["values"] == [{"value": 10000}] * 3
+    assert measurement.started_at == measurement.finished_at == NOON
+    assert measurement.resume_at is None
+    assert measurement.metadata == {}
+
+
+async def test_a_slow_canary_is_failed_and_says_why(harness: HarnessFactory) -> None:
+    async with harness("slow-canary") as b:
+        measurement = await b.run()
+
+    assert measurement.phase is Phase.FAILED
+    assert measurement.message == (
+        f'CONDITION_NOT_MET service_apdex 3500 3500 3500, wanted "{REFERENCE_CONDITION}"'
+        " · 3 buckets · 11:56–11:59 +0000 · backend prod"
+    )
+
+
+@pytest.mark.parametrize("second", [0, 1, 5, 20, 40, 59])
+async def test_the_unfinished_minute_never_fails_a_healthy_canary(harness: HarnessFactory, second: int) -> None:
+    async with harness("healthy-canary") as b:
+        b.clock.set(NOON.replace(minute=7, second=second))
+
+        assert (await b.run()).phase is Phase.SUCCESSFUL
+
+
+async def test_the_built_in_providers_window_does_fail_it_in_the_first_seconds_of_a_minute(
+    harness: HarnessFactory,
+) -> None:
+    """Why `compatibility: argo` is not the default: the minute that has begun reads 0."""
+    async with harness("healthy-canary") as b:
+        b.clock.set(NOON.replace(minute=7, second=2))
+
+        measurement = await b.run(compatibility="argo")
+
+    assert measurement.phase is Phase.FAILED
+    assert json.loads(measurement.value)["service_apdex"]["values"]["values"][-1] == {"value": 0}
+
+
+@pytest.mark.parametrize("zone", ["+0000", "+0800", "-0330", "+0545", "Asia/Kolkata", "America/St_Johns"])
+async def test_it_reads_the_same_minutes_in_every_zone(harness: HarnessFactory, zone: str) -> None:
+    async with harness("healthy-canary", timezone=zone) as b:
+        measurement = await b.run()
+
+        assert measurement.phase is Phase.SUCCESSFUL, measurement.message
+
+
+@pytest.mark.parametrize("minute", range(-10, 20, 3))
+async def test_it_reads_the_right_minutes_while_the_clocks_are_put_forward(
+    harness: HarnessFactory, minute: int
+) -> None:
+    """02:00 is 03:00 in Berlin on 2026-03-29: without the zone's name the window would begin at a time that is none."""
+    at = datetime(2026, 3, 29, 1, 0, 20, tzinfo=UTC) + timedelta(minutes=minute)
+    async with harness("healthy-canary", at=at, timezone="Europe/Berlin", backend={"timezone": "Europe/Berlin"}) as b:
+        assert (await b.run(interval="8m")).phase is Phase.SUCCESSFUL
+
+
+async def test_a_configured_zone_that_is_not_the_oaps_is_not_believed(harness: HarnessFactory) -> None:
+    async with harness("healthy-canary", timezone="+0545", backend={"timezone": "Europe/Berlin"}) as b:
+        assert (await b.run()).phase is Phase.SUCCESSFUL
+
+
+async def test_a_skewed_clock_of_the_oap_is_followed(harness: HarnessFactory) -> None:
+    async with harness("healthy-canary", skew=timedelta(minutes=30)) as b:
+        assert (await b.run()).phase is Phase.SUCCESSFUL
+
+
+async def test_duration_is_given_to_the_query_as_the_built_in_gives_it(harness: HarnessFactory) -> None:
+    async with harness() as b:
+        await b.run()
+
+        (asked,) = [json.loads(request.body) for request in b.oap.requests if "readMetricsValues" in request.body]
+    assert asked["variables"] == {"duration": {"start": "2026-11-24 1156", "end": "2026-11-24 1158", "step": "MINUTE"}}
+
+
+async def test_both_conditions_make_argos_matrix(harness: HarnessFactory) -> None:
+    async with harness() as b:
+        bad = await b.run("true", "true")
+        undecided = await b.run("false", "false")
+        nothing_wanted = await b.run("", "")
+
+    assert (bad.phase, bad.message.split()[0]) == (Phase.FAILED, "FAILURE_CONDITION_MET")
+    assert (undecided.phase, undecided.message.split()[0]) == (Phase.INCONCLUSIVE, "NEITHER_CONDITION_MET")
+    assert (nothing_wanted.phase, nothing_wanted.message) == (Phase.SUCCESSFUL, "")
+
+
+async def test_a_wrong_condition_is_an_error_in_argos_words_without_a_value(harness: HarnessFactory) -> None:
+    async with harness() as b:
+        measurement = await b.run("result.service_apdex >")
+
+    assert measurement.phase is Phase.ERROR
+    assert measurement.message.startswith(
+        'could not evaluate successCondition "result.service_apdex >": unexpected token EOF'
+    )
+    assert measurement.value == ""
+
+
+async def test_an_argument_with_quotes_reaches_the_oap_as_it_is_written(harness: HarnessFactory) -> None:
+    async with harness() as b:
+        measurement = await b.run(query=reference_query(service='no \\"such\\" {service} <ü>'))
+
+        assert any('no \\\\\\"such\\\\\\" {service} <\\u00fc>' in request.body for request in b.oap.requests)
+    assert measurement.phase is Phase.RUNNING  # OAP answers zeros for a service that it does not know: no data
+
+
+async def test_a_value_too_long_for_an_analysis_run_is_left_out_and_says_so(harness: HarnessFactory) -> None:
+    async with harness() as b:
+        b.clock.set(NOON.replace(hour=23))
+        fields = "id value " + " ".join(f"v{i}: value" for i in range(20))
+
+        measurement = await b.run("true", query=reference_query(fields=fields), interval="300m")
+
+    assert measurement.phase is Phase.SUCCESSFUL
+    assert json.loads(measurement.value).startswith("omitted: the result has ")
+
+
+async def test_a_bug_in_one_measurement_is_an_error_of_that_one(
+    harness: HarnessFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with harness() as b:
+        with monkeypatch.context() as patched:
+            patched.setattr("skywalking_provider.analysis.engine.parse_block", lambda _: 1 / 0)
+            broken = await b.run()
+
+        assert broken.phase is Phase.ERROR
+        assert broken.message.startswith("PROVIDER_INTERNAL a bug in the provider")
+        assert (await b.run()).phase is Phase.SUCCESSFUL

@@ -1,0 +1,123 @@
+"""Waiting for calls, names and closed minutes, by blocks that ask by name."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from skywalking_provider.mock_oap.scenario import parse_scenario
+from skywalking_provider.model import Deadline, Metric, Phase, Run
+from skywalking_provider.oap.api.request import GraphqlRequest
+from tests.analysis.harness import CANARY, NOON, RUN, HarnessFactory, measure
+
+
+async def test_what_a_previous_canary_of_the_name_left_behind_is_never_read(harness: HarnessFactory) -> None:
+    """Until minute -4 a bad canary had this name; the run of the good one began in minute -4."""
+
+    scenario = parse_scenario(
+        f"""
+        services:
+          - name: "{CANARY}"
+            traffic:
+              - {{until: -4, calls: 60, failures: 60}}
+              - {{from: -4, calls: 60}}
+        """,
+        "test",
+    )
+    run = Run(started_at=NOON - timedelta(minutes=4, seconds=10))
+    async with harness(scenario) as b:
+        by_default = await measure(b, "result >= 0.99", run, sli="success-rate", service=CANARY)
+        whole_window = await measure(b, "result >= 0.99", run, sli="success-rate", service=CANARY, since="window")
+
+    assert by_default.phase is Phase.SUCCESSFUL, by_default.message
+    assert whole_window.phase is Phase.FAILED
+
+
+async def test_a_run_that_has_just_begun_waits_for_its_first_closed_minute_however_short_max_wait_is(
+    harness: HarnessFactory,
+) -> None:
+    run = Run(started_at=NOON, labels={"rollout-type": "Background"})
+    block = {"sli": "success-rate", "service": CANARY, "window": "5m", "maxWait": "1m"}
+    content = Metric("m", "result >= 0.99", "", json.dumps(block).encode())
+    async with harness() as b:
+        steps = [await b.engine.run(content, run, Deadline.after(10))]
+        while not steps[-1].phase.completed:
+            b.clock.set(steps[-1].resume_at)
+            steps.append(await b.engine.resume(content, run, steps[-1], Deadline.after(10)))
+
+    assert steps[0].message.startswith("NO_DATA no minute since the run's start has closed yet")
+    assert steps[-1].phase is Phase.SUCCESSFUL
+    # Begun at 12:00:20: the first whole minute is 12:01, closed and settled at 12:03:00.
+    assert steps[-1].finished_at == NOON + timedelta(minutes=2, seconds=40)
+
+
+async def test_too_few_calls_are_waited_for_and_the_window_grows_until_there_are_enough(
+    harness: HarnessFactory,
+) -> None:
+    block = {"sli": "success-rate", "service": CANARY, "window": "2m", "minCalls": 300, "since": "window"}
+    content = Metric("m", "result >= 0.99", "", json.dumps(block).encode())
+    async with harness() as b:
+        steps = [await b.engine.run(content, RUN, Deadline.after(10))]
+        while not steps[-1].phase.completed:
+            b.clock.set(steps[-1].resume_at)
+            steps.append(await b.engine.resume(content, RUN, steps[-1], Deadline.after(10)))
+
+    assert steps[0].message.startswith("TOO_FEW_CALLS 120 calls, wanted 300 (minCalls)")
+    assert [step.phase for step in steps] == [Phase.RUNNING] * 3 + [Phase.SUCCESSFUL]
+
+
+async def test_too_few_calls_until_max_wait_end_as_the_block_says(harness: HarnessFactory) -> None:
+    async with harness() as b:
+        measurement = await measure(
+            b, sli="success-rate", service=CANARY, minCalls=10**6, maxWait="0", onNoData="failed"
+        )
+
+    assert measurement.phase is Phase.FAILED
+    assert measurement.message.startswith("TOO_FEW_CALLS 300 calls, wanted 1 000 000")
+
+
+@pytest.mark.parametrize("second", range(0, 60, 7))
+async def test_late_data_within_the_settle_delay_never_flips_a_verdict(harness: HarnessFactory, second: int) -> None:
+    """What was read of a window is what is in it for ever: calls half a minute late, flushed every 25 s."""
+    scenario = parse_scenario(
+        f"""{{flush: 25, services: [{{name: "{CANARY}", traffic: [{{calls: 60, delay: 30}}]}}]}}""", "test"
+    )
+    async with harness(scenario) as b:
+        b.clock.set(NOON.replace(minute=20, second=second))
+        early = await measure(b, service=CANARY, expression="service_cpm", since="window")
+        asked = next(r for r in reversed(b.oap.requests) if "execExpression" in r.body)
+
+        b.clock.advance(3600)
+
+        backend = b.engine._backends.select(None, None, "bookinfo")
+        again = await backend.read(
+            GraphqlRequest(json.loads(asked.body)["query"], json.loads(asked.body)["variables"]), Deadline.after(5)
+        )
+
+    later = [int(value["value"]) for value in again["e0"]["results"][0]["values"]]
+    assert json.loads(early.value) == later
+
+
+async def test_an_outage_does_not_eat_the_time_that_a_new_name_may_take(harness: HarnessFactory) -> None:
+    """Away for three of the two minutes that a background run waits for a name; then the service is not listed yet."""
+    run = Run(labels={"rollout-type": "Background"})
+    block = {"sli": "success-rate", "service": "new.bookinfo", "window": "5m"}
+    content = Metric("m", "result >= 0.99", "", json.dumps(block).encode())
+    async with harness() as b:
+        b.oap.add_fault("status", status=503)
+        step = await b.engine.run(content, run, Deadline.after(10))
+        b.clock.advance(180)
+        step = await b.engine.resume(content, run, step, Deadline.after(10))
+        assert step.message.startswith("OAP_UNAVAILABLE ")
+        b.oap.clear_faults()
+        b.clock.advance(15)
+        back = await b.engine.resume(content, run, step, Deadline.after(10))
+        while not back.phase.completed:
+            last = back
+            b.clock.set(back.resume_at)
+            back = await b.engine.resume(content, run, back, Deadline.after(10))
+
+    assert last.message.startswith("ENTITY_NOT_FOUND ")
+    assert back.phase is Phase.ERROR
+    assert back.finished_at - NOON == timedelta(minutes=5)
+    assert back.metadata == {}

@@ -1,0 +1,143 @@
+"""Windows are whole closed buckets of exact length, in every zone, also when a clock is changed."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skywalking_provider.analysis.window import argo_window, closed_window, next_bucket_closes_at
+from skywalking_provider.model import Window
+from skywalking_provider.oap.api.request import duration_variable
+from skywalking_provider.oap.api.server_time import parse_zone
+
+MINUTE = timedelta(minutes=1)
+ZONES = st.sampled_from(
+    [
+        UTC,
+        *(timezone(timedelta(minutes=minutes)) for minutes in (480, 330, 345, -210, 765, -720, 840)),
+        *(ZoneInfo(name) for name in ("Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe", "Asia/Kathmandu")),
+    ]
+)
+INSTANTS = st.datetimes(datetime(2020, 1, 1), datetime(2035, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+LENGTHS = st.integers(1, 120).map(lambda minutes: minutes * MINUTE)
+SETTLES = st.integers(0, 300).map(lambda seconds: timedelta(seconds=seconds))
+
+
+def utc(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def clock_was_put_back(window: Window) -> bool:
+    """Between an hour before the window and its end: there OAP cannot tell two hours apart."""
+    hour_before = (window.start.astimezone(UTC) - timedelta(hours=3)).astimezone(window.start.tzinfo)
+    return hour_before.utcoffset() > window.end.utcoffset()
+
+
+@given(st.integers(-600, 600), st.integers(1, 60), st.sampled_from(["2026-03-29 01:00", "2026-10-25 01:00"]))
+def test_around_a_change_of_the_clock_a_window_has_names_that_oap_accepts(
+    minutes: int, length: int, change: str
+) -> None:
+    now = (utc(change) + minutes * MINUTE).astimezone(ZoneInfo("Europe/Berlin"))
+
+    window = closed_window(length * MINUTE, timedelta(seconds=60), now, now)
+
+    duration = duration_variable(window)
+    assert duration["start"] <= duration["end"]
+    assert window.buckets <= length
+    exists = window.start.astimezone(UTC).astimezone(window.start.tzinfo)
+    assert exists.replace(tzinfo=None) == window.start.replace(tzinfo=None)
+
+
+def test_the_unfinished_minute_and_the_unsettled_one_are_left_out() -> None:
+    now = utc("2026-11-24 09:26:40")
+
+    window = closed_window(3 * MINUTE, timedelta(seconds=60), now, now)
+
+    assert (window.start, window.end) == (utc("2026-11-24 09:22"), utc("2026-11-24 09:25"))
+    assert duration_variable(window) == {"start": "2026-11-24 0922", "end": "2026-11-24 0924", "step": "MINUTE"}
+
+
+def test_a_bucket_is_read_in_the_second_in_which_it_has_settled() -> None:
+    settle = timedelta(seconds=60)
+
+    before = closed_window(MINUTE, settle, utc("2026-11-24 09:25:59"), utc("2026-11-24 09:25:59"))
+    after = closed_window(MINUTE, settle, utc("2026-11-24 09:26:00"), utc("2026-11-24 09:26:00"))
+
+    assert before.end == utc("2026-11-24 09:24")
+    assert after.end == utc("2026-11-24 09:25")
+
+
+def test_a_measurement_that_waits_reads_on() -> None:
+    settle = timedelta(seconds=60)
+
+    window = closed_window(3 * MINUTE, settle, utc("2026-11-24 09:26:00"), utc("2026-11-24 09:28:30"))
+
+    assert (window.start, window.end) == (utc("2026-11-24 09:22"), utc("2026-11-24 09:27"))
+
+
+@given(INSTANTS, ZONES, LENGTHS, SETTLES)
+def test_a_window_has_its_exact_length_and_no_open_bucket_in_any_zone(
+    instant: datetime, zone: timezone, length: timedelta, settle: timedelta
+) -> None:
+    now = instant.astimezone(zone)
+
+    window = closed_window(length, settle, now, now)
+
+    assert window.end.astimezone(UTC) - window.start.astimezone(UTC) == length or clock_was_put_back(window)
+    assert timedelta(0) <= instant - settle - window.end.astimezone(UTC) < MINUTE
+    assert window.start.tzinfo is zone
+
+
+@given(INSTANTS, ZONES, LENGTHS, SETTLES, st.integers(0, 3600))
+def test_a_later_look_never_loses_a_bucket_and_never_reads_an_open_one(
+    instant: datetime, zone: timezone, length: timedelta, settle: timedelta, waited: int
+) -> None:
+    started, now = instant.astimezone(zone), (instant + timedelta(seconds=waited)).astimezone(zone)
+
+    first, later = closed_window(length, settle, started, started), closed_window(length, settle, started, now)
+
+    assert later.end.astimezone(UTC) >= first.end.astimezone(UTC)
+    assert later.start.astimezone(UTC) == first.start.astimezone(UTC) or clock_was_put_back(later)
+    assert later.end.astimezone(UTC) + settle <= now.astimezone(UTC)
+
+
+@given(INSTANTS, ZONES, SETTLES)
+def test_the_next_bucket_is_the_first_moment_with_another_window(
+    instant: datetime, zone: timezone, settle: timedelta
+) -> None:
+    now = instant.astimezone(zone)
+
+    change = next_bucket_closes_at(settle, now)
+
+    assert timedelta(0) < change - now.astimezone(UTC) <= MINUTE
+    assert closed_window(MINUTE, settle, now, change).end.astimezone(UTC) == (
+        closed_window(MINUTE, settle, now, now).end.astimezone(UTC) + MINUTE
+    )
+    just_before = change - timedelta(microseconds=1)
+    assert closed_window(MINUTE, settle, now, just_before).end.astimezone(UTC) == (
+        closed_window(MINUTE, settle, now, now).end.astimezone(UTC)
+    )
+
+
+def test_a_window_never_asks_for_more_points_than_oap_gives() -> None:
+    start = utc("2026-11-24 00:00")
+
+    window = closed_window(499 * MINUTE, timedelta(0), start, start + timedelta(hours=2))
+
+    assert window.buckets == 500
+    assert window.end == start + timedelta(hours=2)
+
+
+def test_the_built_in_providers_window_has_the_unfinished_minute() -> None:
+    window = argo_window(3 * MINUTE, utc("2026-11-24 09:26:40"))
+
+    assert duration_variable(window) == {"start": "2026-11-24 0923", "end": "2026-11-24 0926", "step": "MINUTE"}
+
+
+@pytest.mark.parametrize(("zone", "start"), [("+0545", "2026-11-24 1507"), ("-0330", "2026-11-24 0552")])
+def test_buckets_are_named_in_the_oaps_zone(zone: str, start: str) -> None:
+    now = utc("2026-11-24 09:26:40").astimezone(parse_zone(zone))
+
+    assert duration_variable(closed_window(3 * MINUTE, 60 * timedelta(seconds=1), now, now))["start"] == start

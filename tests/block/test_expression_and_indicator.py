@@ -1,0 +1,206 @@
+"""Forms B and C as an author writes them, and what is said when they are wrong."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skywalking_provider.block import ExpressionSpec, IndicatorSpec, ServiceParts, parse_block
+from skywalking_provider.block.expression_syntax import check_expression, extract_metric_names
+from skywalking_provider.errors import ProviderError
+
+SERVICE = "reviews.bookinfo"
+
+
+def parsed(**keys: object) -> object:
+    return parse_block(json.dumps(keys).encode())
+
+
+def complaint(**keys: object) -> str:
+    with pytest.raises(ProviderError) as caught:
+        parsed(**keys)
+    return str(caught.value)
+
+
+def test_an_indicator_needs_three_keys() -> None:
+    spec = parsed(sli="success-rate", window="10m", service=SERVICE)
+
+    assert isinstance(spec, IndicatorSpec)
+    assert spec.starts_at_run
+
+
+def test_an_expression_too() -> None:
+    assert isinstance(parsed(expression="avg(service_sla)", window="10m", service=SERVICE), ExpressionSpec)
+
+
+def test_numbers_may_be_text_because_arguments_are() -> None:
+    spec = parsed(sli="latency", percentile="99", minCalls="300", window="10m", service=SERVICE)
+
+    assert isinstance(spec, IndicatorSpec)
+    assert (spec.percentile, spec.min_calls) == (99, 300)
+
+
+def test_a_service_may_be_given_in_parts() -> None:
+    spec = parsed(sli="apdex", window="5m", service={"subset": "canary", "name": "reviews", "namespace": "bookinfo"})
+
+    assert isinstance(spec, IndicatorSpec)
+    assert isinstance(spec.service, ServiceParts)
+
+
+def test_a_set_of_instances_selected_by_hash_reads_the_whole_window() -> None:
+    by_hash = parsed(sli="success-rate", window="5m", service=SERVICE, instances={"podTemplateHash": "6c85f7bf4"})
+    by_name = parsed(sli="success-rate", window="5m", service=SERVICE, instances={"name": "reviews-.*"})
+    cut = parsed(
+        sli="success-rate", window="5m", service=SERVICE, instances={"podTemplateHash": "6c85f7bf4"}, since="run"
+    )
+
+    assert isinstance(by_hash, IndicatorSpec) and not by_hash.starts_at_run  # noqa: PT018
+    assert isinstance(by_name, IndicatorSpec) and by_name.starts_at_run  # noqa: PT018
+    assert isinstance(cut, IndicatorSpec) and cut.starts_at_run  # noqa: PT018
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({}, "it has none of query, expression and sli; write exactly one"),
+        ({"sli": "apdex", "query": "{ x }"}, "it has query and sli; write exactly one"),
+        ({"sli": "errors", "window": "5m", "service": SERVICE}, "; write 'success-rate', 'apdex', 'latency' or"),
+        ({"sli": "apdex", "service": SERVICE}, "window: is required"),
+        ({"sli": "apdex", "window": "5m"}, "service: is required"),
+        ({"sli": "apdex", "window": "90s", "service": SERVICE}, "window: SkyWalking's buckets are whole minutes"),
+        ({"sli": "apdex", "window": "9h", "service": SERVICE}, "window: OAP answers at most 500 minutes"),
+        ({"sli": "apdex", "window": "5m", "service": ""}, "service"),
+        ({"sli": "apdex", "window": "5m", "service": {"subset": "canary"}}, "service.name: is required"),
+        ({"sli": "apdex", "percentile": 99, "window": "5m", "service": SERVICE}, "percentile: belongs to sli: latency"),
+        ({"sli": "latency", "percentile": 98, "window": "5m", "service": SERVICE}, "50, 75, 90, 95, 99, not 98"),
+        ({"sli": "latency", "aggregate": "weighted", "window": "5m", "service": SERVICE}, "belongs to a percentile"),
+        (
+            {"sli": "apdex", "window": "5m", "service": SERVICE, "instances": {"podTemplateHash": ""}},
+            "instances.podTemplateHash: is empty; give the canary's hash",
+        ),
+        (
+            {"sli": "apdex", "window": "5m", "service": SERVICE, "instances": {"podTemplateHash": "a-b"}},
+            "instances.podTemplateHash: 'a-b' is no pod-template-hash: five or more letters and digits",
+        ),
+        ({"sli": "apdex", "window": "5m", "service": SERVICE, "instances": {"name": "("}}, "is no regular expression"),
+        ({"sli": "apdex", "window": "5m", "service": SERVICE, "instances": {}}, "exactly one of podTemplateHash and"),
+        (
+            {"sli": "apdex", "window": "5m", "service": SERVICE, "endpoint": "/", "instances": {"name": "a"}},
+            "no metric of an endpoint per instance",
+        ),
+        (
+            {"sli": "apdex", "window": "5m", "service": SERVICE, "minCalls": -1},
+            "minCalls: is -1, and must be at least 0",
+        ),
+        ({"expression": "service_cpm extra", "window": "5m", "service": SERVICE}, "OAP would ignore it"),
+        ({"expression": "x", "scale": 0, "window": "5m", "service": SERVICE}, "scale: is 0, and must be more than 0"),
+        ({"expression": "x", "scale": "NaN", "window": "5m", "service": SERVICE}, "scale"),
+        (
+            {"sli": "apdex", "window": "5m", "service": SERVICE, "conditions": {"language": "js"}},
+            "conditions.language: is 'js'; write 'cel'",
+        ),
+        ({"sli": "apdex", "window": "5m", "service": SERVICE, "confidence": 0.95}, "confidence: not supported yet"),
+        ({"sli": "apdex", "window": "5m", "service": SERVICE, "intervall": 1}, "intervall: unknown key"),
+    ],
+)
+def test_what_is_wrong_is_named(keys: dict[str, object], words: str) -> None:
+    assert words in complaint(**keys)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "service_cpm",
+        "avg(service_resp_time)",
+        "service_percentile{p='50,99'}",
+        "aggregate_labels(service_percentile, sum)",
+        "top_n(service_cpm, 10, des)",
+        "(service_sla / 100) >= 95",
+        "sum(service_cpm) > 0 && avg(service_sla) != 0",
+        "service_percentile{p='50'} * 2 - -1",
+        "view_as_seq([service_sla, service_cpm])",
+    ],
+)
+def test_expressions_of_skywalkings_documentation_pass(expression: str) -> None:
+    assert check_expression(expression) == expression
+
+
+@pytest.mark.parametrize(
+    ("expression", "words"),
+    [
+        ("service_cpm garbage here", "column 13: 'garbage' follows a complete expression"),
+        ("avg(service_cpm))", "column 17: ')' closes nothing"),
+        ("avg(service_cpm", "')' is missing at the end"),
+        ("avg(service_cpm]", "']' closes nothing"),
+        ("service_cpm; drop", "';' is no part of an expression"),
+        ("service_cpm, service_sla", "column 12: ',' stands outside brackets"),
+        ("avg(service_cpm)(service_sla)", "'(' follows a complete expression"),
+        ("service_cpm [1]", "'[' follows a complete expression"),
+        ("5(service_cpm)", "'(' follows a complete expression"),
+        ("service_cpm +", "something is missing at the end"),
+        ("service_cpm 2", "'2' follows a complete expression"),
+        ("x" * 5000, "at most 4096"),
+    ],
+)
+def test_what_oap_would_cut_off_silently_is_refused(expression: str, words: str) -> None:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the words follow
+        check_expression(expression)
+
+    assert words in str(caught.value)
+
+
+@given(st.text(max_size=80))
+def test_no_expression_crashes_the_check(text: str) -> None:
+    try:
+        assert check_expression(text) == text
+    except ValueError as error:
+        assert str(error)  # noqa: PT017
+
+
+@pytest.mark.parametrize("chosen", [{"instances": {"name": "reviews-.*"}}, {"endpoint": "GET:/"}])
+@pytest.mark.parametrize("expression", ["top_n(service_instance_cpm,3,des)", "top_n (endpoint_cpm, 3, asc) * 2"])
+def test_a_ranking_of_the_whole_service_takes_no_selection(chosen: dict[str, object], expression: str) -> None:
+    told = complaint(expression=expression, window="10m", service=SERVICE, **chosen)
+
+    assert f"{next(iter(chosen))}: top_n ranks all instances or endpoints of the service, whichever" in told
+    assert parsed(expression=expression, window="10m", service=SERVICE)
+
+
+@pytest.mark.parametrize(
+    ("expression", "metrics"),
+    [
+        ("avg(service_sla)", ["service_sla"]),
+        ("service_percentile{p='50,99', top_n='x_y'} / service_cpm", ["service_percentile", "service_cpm"]),
+        ("top_n(service_cpm,3,des)", ["service_cpm", "des"]),
+        ("aggregate_labels(service_percentile,sum(p))", ["service_percentile", "p"]),
+    ],
+)
+def test_the_metrics_of_an_expression_are_found(expression: str, metrics: list[str]) -> None:
+    assert extract_metric_names(expression) == metrics
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"service": 5}, "wrong: service: is 5, and text is meant: quote it (YAML makes numbers of digits"),
+        ({"service": {"name": 5}}, "wrong: service.name: is 5, and text is meant: quote it"),
+        ({"service": {}}, "wrong: service.name: is required"),
+        ({"service": ""}, "wrong: service: is empty"),
+        ({"service": ["a"]}, "wrong: service: is a list, and text is meant"),
+        (
+            {"instances": {"podTemplateHash": 12345678}},
+            "instances.podTemplateHash: is 12345678, and text is meant: quote it",
+        ),
+        ({"instances": {"podTemplateHash": 1e5}}, "it drops leading zeros, and 1e5 is 100000"),
+        ({"instances": "6c85f7bf4"}, "instances: has no keys, and some of its own are meant"),
+        ({"minCalls": "many"}, "minCalls: is 'many', and a whole number is meant"),
+        ({"layer": True}, "layer: is true, and text is meant: quote it"),
+    ],
+)
+def test_a_wrong_type_is_told_in_the_words_of_yaml_once(keys: dict[str, object], words: str) -> None:
+    told = complaint(**({"sli": "apdex", "window": "5m", "service": SERVICE} | keys))
+
+    assert words in told
+    assert "input should" not in told
+    assert told.count("is meant") <= 1

@@ -1,0 +1,52 @@
+"""kubectl for tests: objects as JSON, each call bounded in time, its own words in the error."""
+
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+Object = dict[str, Any]
+
+
+class KubectlError(RuntimeError):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Kubectl:
+    """One cluster, seen from one namespace."""
+
+    program: Path
+    kubeconfig: Path
+    namespace: str = "default"
+
+    def in_namespace(self, namespace: str) -> "Kubectl":
+        return Kubectl(self.program, self.kubeconfig, namespace)
+
+    def run(self, *args: str, stdin: str | None = None) -> str:
+        command = [str(self.program), "--kubeconfig", str(self.kubeconfig), "-n", self.namespace, *args]
+        # 30 s: on a machine that builds something beside the test, a call has taken ten.
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=30, check=False)
+        if done.returncode:
+            raise KubectlError(f"kubectl {' '.join(args)}: {done.stderr.strip()}")
+        return done.stdout
+
+    def apply(self, objects: Sequence[Mapping[str, Any]]) -> None:
+        self.run("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all(objects))
+
+    def get(self, kind: str, name: str) -> Object:
+        answer: Object = json.loads(self.run("get", kind, name, "-o", "json"))
+        return answer
+
+    def list(self, kinds: Sequence[str], *, everywhere: bool = False) -> list[Object]:
+        """All objects of these kinds in the namespace, or in all of them, read by one call."""
+        flags = ("--all-namespaces",) if everywhere else ()
+        items: list[Object] = json.loads(self.run("get", ",".join(kinds), *flags, "-o", "json"))["items"]
+        return items
+
+    def merge(self, kind: str, name: str, patch: Mapping[str, Any]) -> None:
+        self.run("patch", kind, name, "--type", "merge", "-p", json.dumps(patch))

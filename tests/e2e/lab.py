@@ -1,0 +1,196 @@
+"""The lab as the tests use it: parts started by their own scripts, ended by pid, telemetry on demand."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from tests.e2e.kubectl import Kubectl
+
+ROOT = Path(__file__).parents[2]
+MANIFESTS = Path(__file__).parent / "manifests"
+PLUGIN = "skywalking/metrics"
+PORTS = (
+    "LAB_ETCD_PORT",
+    "LAB_ETCD_PEER_PORT",
+    "LAB_API_PORT",
+    "LAB_CONTROLLER_MANAGER_PORT",
+    "LAB_SCHEDULER_PORT",
+    "LAB_KWOK_PORT",
+    "OAP_REST_PORT",
+    "OAP_GRPC_PORT",
+    "LAB_CONTROLLER_METRICS_PORT",
+    "LAB_CONTROLLER_HEALTH_PORT",
+    "LAB_SIDECAR_HTTP_PORT",
+)
+
+ProgressReporter = Callable[[str], None]
+
+
+def find_free_ports(count: int) -> list[int]:
+    """Ports nobody listens on now: all are held until the last is known, so none comes twice."""
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in held]
+    for one in held:
+        one.close()
+    return ports
+
+
+@dataclass(frozen=True, slots=True)
+class Lab:
+    """One lab in one folder."""
+
+    folder: Path
+    home: Path
+    settings: dict[str, str]
+    report_progress: ProgressReporter
+
+    @classmethod
+    def create(cls, folder: Path, home: Path, ports: Iterator[int], report_progress: ProgressReporter) -> "Lab":
+        """A lab on ports of its own."""
+        settings = {name: str(next(ports)) for name in PORTS}
+        return cls(folder, home, settings | {"LAB_DIR": str(folder), "LAB_HOME": str(home)}, report_progress)
+
+    @property
+    def socket(self) -> Path:
+        return Path(self.settings["LAB_SOCKET"])
+
+    @property
+    def http_url(self) -> str:
+        """What the service tells machines over HTTP."""
+        return f"http://{self.http_listen}"
+
+    @property
+    def http_listen(self) -> str:
+        return f"127.0.0.1:{self.settings['LAB_SIDECAR_HTTP_PORT']}"
+
+    @property
+    def bridge_folder(self) -> Path:
+        """The folder of bridges that the service offers for download."""
+        return self.folder / "bridges"
+
+    def reset(self) -> "Lab":
+        """Nothing runs in its folder, and nothing of an earlier run is left; what a killed run left is ended."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.stop()
+        shutil.rmtree(self.folder)
+        self.folder.mkdir()
+        (self.folder / "services.table").write_text("# services are added by the tests\n")
+        return self
+
+    def start(self, part: str, *args: str, **environment: str) -> None:
+        """Run the part's script; it returns when the part is ready, and shows its log's end when it is not."""
+        began = time.monotonic()
+        # 240 s: the script's own patience is shorter; this only bounds a script that hangs.
+        done = subprocess.run(
+            [ROOT / "lab" / f"{part}.sh", *args],
+            env={**os.environ, **self.settings, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+        if done.returncode:
+            raise RuntimeError(f"lab/{part}.sh failed:\n{done.stdout}")
+        self.report_progress(f"{part} ready in {time.monotonic() - began:.1f} s")
+
+    def stop(self, *parts: str) -> None:
+        environment = {**os.environ, **self.settings}
+        done = subprocess.run(
+            [ROOT / "lab/stop.sh", *parts], env=environment, capture_output=True, text=True, timeout=240, check=True
+        )
+        if ended := done.stdout.replace("stop: ", "").splitlines():
+            self.report_progress(", ".join(ended))
+
+    def is_running(self, part: str) -> bool:
+        return (self.folder / f"{part}.pid").exists()
+
+    def pid(self, part: str) -> int:
+        return int((self.folder / f"{part}.pid").read_text().split()[0])
+
+    def kill(self, part: str) -> None:
+        """End a part as a crash does, and wait until it is gone."""
+        pid = self.pid(part)
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: not Path(f"/proc/{pid}/exe").exists(), 10, f"{part} (pid {pid}) to be gone")
+
+    def plugin_pid(self) -> int:
+        """The bridge that this lab's controller runs as its child."""
+        found = [pid for pid in child_pids(self.pid("controller")) if PLUGIN in read_command_line(pid)]
+        assert len(found) == 1, f"one plugin process expected below the controller, found {found}"
+        return found[0]
+
+    @property
+    def kubectl(self) -> Kubectl:
+        return Kubectl(self.home / "bin/kubectl", self.folder / "kubeconfig")
+
+    @property
+    def graphql_url(self) -> str:
+        return f"{self.oap_url}/graphql"
+
+    @property
+    def oap_url(self) -> str:
+        """The base URL of this lab's OAP."""
+        return f"http://127.0.0.1:{self.settings['OAP_REST_PORT']}"
+
+    def log_tail(self, part: str, lines: int = 15, width: int = 300) -> str:
+        path = self.folder / f"{part}.log"
+        text = path.read_text(errors="replace") if path.exists() else ""
+        return "\n".join(line[:width] for line in text.splitlines()[-lines:])
+
+    def add_traffic(
+        self, service: str, profile: str, instances: str = "", *, calls: int = 60, new: bool = False
+    ) -> None:
+        """Let a service have this traffic, with ten minutes of a past unless it is new."""
+        with (self.folder / "services.table").open("a") as rows:
+            rows.write(f"{profile} {service} {calls} {instances} {'new' if new else ''}\n")
+
+    def feed_and_wait(self, service: str, profile: str) -> None:
+        """Let a service have this traffic and its past, and wait until OAP answers with them."""
+        self.add_traffic(service, profile)
+        wait_for(lambda: self.count_minutes_with_calls(service, 5) == 5, 30, f"five closed minutes of {service} in OAP")
+
+    def count_minutes_with_calls(self, service: str, last: int) -> int:
+        """How many of the last closed minutes of a service have calls in OAP; any version can tell."""
+        query = """query q($service: String!, $duration: Duration!) {
+          calls: readMetricsValues(
+            condition: {name: "service_cpm", entity: {scope: Service, serviceName: $service, normal: true}},
+            duration: $duration) { values { values { value } } } }"""
+        end = datetime.now(ZoneInfo(self.settings.get("OAP_ZONE", "UTC"))) - timedelta(minutes=1)
+        duration = {
+            "start": f"{end - timedelta(minutes=last - 1):%Y-%m-%d %H%M}",
+            "end": f"{end:%Y-%m-%d %H%M}",
+            "step": "MINUTE",
+        }
+        body = json.dumps({"query": query, "variables": {"service": service, "duration": duration}}).encode()
+        request = urllib.request.Request(self.graphql_url, body, {"content-type": "application/json"})  # noqa: S310 - ours
+        with urllib.request.urlopen(request, timeout=10) as reply:  # noqa: S310 - the lab's own OAP
+            values = json.load(reply)["data"]["calls"]["values"]["values"]
+        return sum(one["value"] > 0 for one in values)
+
+
+def wait_for(condition: Callable[[], bool], seconds: float, description: str) -> None:
+    """Ask twice a second until it is so; a test that waits in vain says for what."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, f"waited {seconds:.0f} s in vain for {description}"
+        time.sleep(0.5)
+
+
+def child_pids(pid: int) -> list[int]:
+    found = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for file in found for child in file.read_text().split()]
+
+
+def read_command_line(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")

@@ -1,0 +1,129 @@
+"""The objects of the scenes: the talk's files with every time divided by one factor, and shorter ones of our own."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.e2e.kubectl import Kubectl, Object
+from tests.e2e.lab import MANIFESTS, PLUGIN, Lab, ProgressReporter
+from tests.e2e.parallel_rollouts import RolloutScenario, run_scenario
+from tests.e2e.rollout_timeline import ROLLOUT, RolloutTimeline, WaitCondition
+
+# The talk's minutes in two seconds each: ten seconds between two decisions are enough for two shared cores.
+TIME_FACTOR = 30
+UNITS = {"s": 1, "m": 60, "h": 3600}
+
+
+def load_manifest(name: str) -> list[Object]:
+    return [one for one in yaml.safe_load_all(Path(MANIFESTS / name).read_text()) if one]
+
+
+def divide_duration(duration: str, factor: int = TIME_FACTOR) -> str:
+    """`5m` becomes `10s`."""
+    seconds = sum(int(count) * UNITS[unit] for count, unit in re.findall(r"(\d+)([smh])", duration))
+    assert seconds % factor == 0, f"{duration} is no whole number of seconds when divided by {factor}"
+    return f"{seconds // factor}s"
+
+
+def reference_analysis(factor: bool = True) -> Object:
+    """The talk's template with its block moved under the plugin's name; the block itself is untouched."""
+    [template] = load_manifest("reference-analysis.yaml")
+    for metric in template["spec"]["metrics"]:
+        metric["provider"] = {"plugin": {PLUGIN: metric["provider"]["skywalking"]}}
+        if factor:
+            metric["interval"] = divide_duration(metric["interval"])
+    return template
+
+
+def analysis_with_count(count: int, interval: str) -> Object:
+    """The talk's template, asked so many times: a step that waits for it ends by itself."""
+    template = reference_analysis(factor=False)
+    for metric in template["spec"]["metrics"]:
+        metric |= {"count": count, "interval": interval}
+    return template
+
+
+def reference_rollout(service: str) -> Object:
+    """The talk's own rollout with its pauses divided, judged by this service."""
+    [rollout] = load_manifest("reference-rollout.yaml")
+    return configure_background_analysis(rollout, service, TIME_FACTOR)
+
+
+def background_rollout(service: str, factor: int) -> Object:
+    """A shorter one of our own with an analysis in the background, its pauses divided."""
+    [rollout] = load_manifest("background-rollout.yaml")
+    return configure_background_analysis(rollout, service, factor)
+
+
+def configure_background_analysis(rollout: Object, service: str, factor: int) -> Object:
+    canary = rollout["spec"]["strategy"]["canary"]
+    canary["analysis"]["args"] = [{"name": "service-name", "value": service}]
+    for step in canary["steps"]:
+        if "pause" in step:
+            step["pause"]["duration"] = divide_duration(step["pause"]["duration"], factor)
+    return rollout
+
+
+def rollout_with_analysis_step(service: str) -> Object:
+    """A rollout of our own that passes its first step when the analysis is Successful."""
+    [rollout] = load_manifest("stepped-rollout.yaml")
+    for step in rollout["spec"]["strategy"]["canary"]["steps"]:
+        if "analysis" in step:
+            step["analysis"]["args"] = [{"name": "service-name", "value": service}]
+    return rollout
+
+
+def build_analysis_run(name: str, service: str, template: Object) -> Object:
+    """A run of a template without any rollout."""
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "AnalysisRun",
+        "metadata": {"name": name},
+        "spec": {"args": [{"name": "service-name", "value": service}], "metrics": template["spec"]["metrics"]},
+    }
+
+
+def start_rollout(
+    lab: Lab, namespace: str, rollout: Object, template: Object, report_progress: ProgressReporter
+) -> RolloutTimeline:
+    """Bring a rollout up at its first revision and update it: the story begins where the canary does."""
+    return run_scenario(rollout_scenario(lab, namespace, rollout, template, report_progress))
+
+
+def rollout_scenario(
+    lab: Lab, namespace: str, rollout: Object, template: Object, report_progress: ProgressReporter
+) -> RolloutScenario:
+    """The same as the beginning of a scene."""
+    kubectl = lab.kubectl.in_namespace(namespace)
+    name = rollout["metadata"]["name"]
+    kubectl.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}])
+    kubectl.apply([*load_manifest("mesh.yaml"), template, rollout])
+    story = RolloutTimeline(kubectl, name, "", report_progress)
+    before = yield WaitCondition(
+        story, lambda now: now.promoted and now.stable != "", 90, "the first revision to be Healthy"
+    )
+    release(kubectl, rollout)
+    story = RolloutTimeline(kubectl, name, before.stable, report_progress)
+    yield WaitCondition(story, lambda now: now.canary not in ("", before.stable), 30, "the update to be noticed")
+    return story
+
+
+def prefix_progress(report_progress: ProgressReporter, scenario: str) -> ProgressReporter:
+    """Its lines among those of other scenes."""
+    return lambda text: report_progress(f"{scenario}: {text}")
+
+
+def get_block(metric: Object) -> Object:
+    block: Object = metric["provider"]["plugin"][PLUGIN]
+    return block
+
+
+def release(kubectl: Kubectl, rollout: Object) -> None:
+    """A new revision of the pods, where the rollout takes its template from."""
+    patch: dict[str, Any] = {"spec": {"template": {"metadata": {"annotations": {"release": "2"}}}}}
+    if "workloadRef" in rollout["spec"]:
+        kubectl.merge("deployments.apps", rollout["spec"]["workloadRef"]["name"], patch)
+    else:
+        kubectl.merge(ROLLOUT, rollout["metadata"]["name"], patch)

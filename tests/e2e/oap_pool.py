@@ -1,0 +1,73 @@
+"""Real OAPs of several versions and zones beside the lab's own, each a backend of the same sidecar."""
+
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import yaml
+
+from tests.e2e.lab import ROOT, Lab, ProgressReporter
+
+VERSIONS = {"10.1.0": "Asia/Shanghai", "9.6.0": "UTC", "9.2.0": "America/St_Johns"}
+"""The last without MQE and `isEmptyValue`."""
+
+RESTARTED_OAP = "restarted"
+"""An OAP that a test kills; it keeps its data in a file, as a real storage does."""
+
+REFERENCE_ADDRESS = "http://oap.istio-system:12800"
+
+
+class OapPool:
+    """OAPs that are started when they are first asked for, and stay."""
+
+    def __init__(self, home: Path, ports: Iterator[int], report_progress: ProgressReporter) -> None:
+        self._report_progress = report_progress
+        self._labs = {
+            name: Lab.create(home / f"run/e2e-{name}", home, ports, report_progress)
+            for name in (*VERSIONS, RESTARTED_OAP)
+        }
+        for name, zone in VERSIONS.items():
+            self._labs[name].settings.update(OAP_VERSION=name, OAP_ZONE=zone)
+        storage = self._labs[RESTARTED_OAP].folder / "h2"
+        self._labs[RESTARTED_OAP].settings.update(OAP_VERSION="10.1.0", OAP_H2=f"file:{storage}/oap")
+
+    @property
+    def urls(self) -> Mapping[str, str]:
+        return {name: lab.oap_url for name, lab in self._labs.items()}
+
+    def ensure_running(self, name: str) -> Lab:
+        """The OAP of this name, which answers, and its feeder."""
+        lab = self._labs[name]
+        if not lab.is_running("feed"):
+            version, zone = lab.settings["OAP_VERSION"], lab.settings.get("OAP_ZONE", "UTC")
+            self._report_progress(f"OAP {version} in {zone}")
+            environment = {**os.environ, **lab.settings}
+            subprocess.run([ROOT / "lab/build.sh", "oap"], env=environment, check=True, capture_output=True)
+            lab.start("oap")
+            lab.start("feed")
+        return lab
+
+    def reset(self) -> "OapPool":
+        for lab in self._labs.values():
+            lab.reset()
+        return self
+
+    def stop(self, *names: str) -> None:
+        """These, or all."""
+        for name in names or self._labs:
+            self._labs[name].stop()
+
+
+def backend_name(name: str) -> str:
+    """What a block calls this OAP."""
+    return f"oap-{name}".replace(".", "-")
+
+
+def build_sidecar_config(lab: Lab, oap_urls: Mapping[str, str]) -> str:
+    """The lab's own OAP is the talk's; the others are known by their names."""
+    # Nobody dials the talk's address: a template only selects this backend by it.
+    backends = {"prod": {"url": lab.oap_url, "aliases": [REFERENCE_ADDRESS], "settle": "5s"}}
+    backends |= {backend_name(name): {"url": url, "settle": "5s"} for name, url in oap_urls.items()}
+    http = {"listen": lab.http_listen, "bridges": str(lab.bridge_folder)}
+    return yaml.safe_dump({"http": http, "backends": backends})

@@ -1,0 +1,54 @@
+"""The talk's rollout and analysis on the stock controller: promoted when healthy, rolled back when not."""
+
+from tests.e2e.kubectl import Kubectl
+from tests.e2e.lab import Lab, ProgressReporter
+from tests.e2e.manifests import reference_analysis, reference_rollout, start_rollout
+from tests.e2e.rollout_timeline import DESTINATION_RULE, RUN
+
+
+def test_a_healthy_canary_reaches_100(lab: Lab, report_progress: ProgressReporter) -> None:
+    service = "canary|reviews|bookinfo|cluster-1|-"  # the talk's own name
+    lab.feed_and_wait(service, "good")
+    story = start_rollout(lab, "bookinfo", reference_rollout(service), reference_analysis(), report_progress)
+
+    end = story.wait_until_decided(240)
+
+    assert end.promoted
+    assert not any(look.aborted for look in story.snapshots)
+    assert [weight for weight in story.canary_weights if weight not in (0, 100)] == [10, 20, 40, 60, 80]
+    assert end.weights == (100, 0)
+    assert stable_subset(story.kubectl) == end.canary, "Istio's stable subset is the new revision: it has all traffic"
+    done = [one for one in end.measurements if one.phase != "Running"]
+    assert {one.phase for one in done} == {"Successful"}
+    assert len(done) >= 3
+    assert '"value":10000' in done[0].value
+
+
+def test_a_bad_canary_is_aborted_after_exactly_four_failed_measurements(
+    lab: Lab, report_progress: ProgressReporter
+) -> None:
+    service = "canary|reviews|bookinfo-bad|cluster-1|-"
+    lab.feed_and_wait(service, "bad")
+    story = start_rollout(lab, "bookinfo-bad", reference_rollout(service), reference_analysis(), report_progress)
+
+    end = story.wait_until_decided(240)
+
+    assert end.rolled_back
+    assert end.phases == ["Failed"] * 4, "failureLimit 3: the fourth is one too many, and there is no fifth"
+    assert '"value":8500' in end.measurements[0].value
+    assert end.weights == (100, 0)
+    assert end.stable == story.previous_stable
+    assert stable_subset(story.kubectl) == story.previous_stable
+    assert max(story.canary_weights) < 100
+    [run] = story.kubectl.list([RUN])
+    assert run["status"]["phase"] == "Failed"
+    [result] = run["status"]["metricResults"]
+    assert (result["failed"], result.get("error", 0), result.get("successful", 0)) == (4, 0, 0)
+
+
+def stable_subset(kubectl: Kubectl) -> str:
+    """The revision that Istio's subset `stable` selects."""
+    subsets = kubectl.get(DESTINATION_RULE, "reviews")["spec"]["subsets"]
+    [stable] = [one for one in subsets if one["name"] == "stable"]
+    revision: str = stable["labels"]["rollouts-pod-template-hash"]
+    return revision

@@ -1,5 +1,0 @@
-"""The fixture of `engine_bench`."""
-
-from engine_bench import bench
-
-__all__ = ["bench"]

@@ -1,0 +1,139 @@
+"""Both ways as the chart writes them: its configuration, its certificates and its arguments, with the real parts.
+
+Only what a cluster would give is put in their place: folders for mounts, and loopback for addresses.
+"""
+
+import asyncio
+import json
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from skywalking_provider.mock_oap import MockOap
+from skywalking_provider.tools.demo.argo_host import run_argo_host
+from tests.install.install_tools import METRIC, ROOT, RenderedObjects, find_by_name, render
+from tests.security.certificates import CertificateAuthority
+
+RUN: dict[str, Any] = {"metadata": {"namespace": "bookinfo", "name": "reviews"}, "spec": {}}
+
+
+@dataclass(frozen=True)
+class Pods:
+    """Where the mounts of both pods are: a folder for each path in them."""
+
+    folder: Path
+
+    def at(self, path: str) -> Path:
+        place = self.folder / path.lstrip("/")
+        place.mkdir(parents=True, exist_ok=True)
+        return place
+
+    def text(self, text: str) -> str:
+        """A text of the chart, its paths those of this machine."""
+        for path in ("/etc/skywalking-provider", "/etc/skywalking-bridge", "/run/skywalking"):
+            text = text.replace(path, str(self.folder / path.lstrip("/")))
+        return text
+
+
+@pytest.fixture
+def pods(tmp_path_factory: pytest.TempPathFactory) -> Pods:
+    return Pods(tmp_path_factory.mktemp("p"))  # short: a socket's path ends at 107 bytes
+
+
+@asynccontextmanager
+async def service(pods: Pods, config: dict[str, Any]) -> AsyncIterator[None]:
+    """`serve` with a configuration of the chart, ready."""
+    config["http"]["listen"] = "127.0.0.1:0"
+    file = pods.at("/etc/skywalking-provider") / "config.yaml"
+    file.write_text(pods.text(yaml.safe_dump(config)))
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "skywalking_provider", "serve", "--config", str(file)),
+        stderr=asyncio.subprocess.PIPE,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )
+    assert process.stderr
+    try:
+        async with asyncio.timeout(60):
+            said = json.loads(await process.stderr.readline())
+            while said["msg"] != "ready":
+                said = json.loads(await process.stderr.readline())
+        yield
+    finally:
+        process.kill()
+        await process.wait()
+
+
+def parts(objects: RenderedObjects) -> tuple[dict[str, Any], list[str]]:
+    """The service's configuration, and the bridge's arguments."""
+    config: dict[str, Any] = yaml.safe_load(objects.get("ConfigMap")["data"]["config.yaml"])
+    values = yaml.safe_load(objects.get("ConfigMap", "skywalking-provider-values")["data"]["values.yaml"])
+    [plugin] = values["controller"]["metricProviderPlugins"]
+    return config, plugin["args"]
+
+
+async def measured(pods: Pods, arguments: list[str]) -> dict[str, Any]:
+    programs = ROOT / ".cache" / "bin"
+    log = pods.folder / "host.log"
+    async with run_argo_host(programs / "argo-host", programs / "skywalking-bridge", log, *arguments) as argo:
+        measurement: dict[str, Any] = (await argo.request("run", run=RUN, metric=METRIC))["measurement"]
+    return measurement
+
+
+def backend(url: str) -> dict[str, Any]:
+    return {"image": {"repository": "r"}, "backends": {"mock": {"url": url}}, "page": {"enabled": False}}
+
+
+async def test_beside_the_controller_the_bridge_finds_the_service_on_the_socket(pods: Pods) -> None:
+    async with MockOap("healthy-canary") as oap:
+        config, arguments = parts(render(backend(oap.url)))
+        pods.at("/run/skywalking")
+
+        async with service(pods, config):
+            measurement = await measured(pods, [pods.text(each) for each in arguments])
+
+    assert measurement["phase"] == "Successful", measurement
+
+
+async def deployed(pods: Pods, oap: MockOap, **certificate: list[str]) -> dict[str, Any]:
+    """A measurement through mTLS, with certificates as the chart's Certificates ask for them."""
+    objects = render(backend(oap.url) | {"mode": "deployment", "tls": {"certManager": {"enabled": True}}})
+    config, arguments = parts(objects)
+    issuer = CertificateAuthority()
+    for name, path in (("server", "/etc/skywalking-provider/tls"), ("bridge", "/etc/skywalking-bridge/tls")):
+        wanted = objects.get("Certificate", f"skywalking-provider-{name}")["spec"]
+        names = certificate.get(name) or [*wanted.get("uris", []), *wanted.get("dnsNames", [])]
+        issuer.issue(*names).write(pods.at(path))
+        (pods.at(path) / "ca.crt").write_bytes(issuer.pem)
+    mounts = objects.get("Deployment")["spec"]["template"]["spec"]["containers"][0]["volumeMounts"]
+    assert find_by_name(mounts, "skywalking-provider-tls")["mountPath"] == "/etc/skywalking-provider/tls"
+
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        config["listen"] = f"127.0.0.1:{free.getsockname()[1]}"
+    async with service(pods, config):
+        here = f"--address={config['listen']}"
+        arguments = [here if each.startswith("--address=") else pods.text(each) for each in arguments]
+        return await measured(pods, arguments)
+
+
+async def test_as_a_deployment_bridge_and_service_know_each_other_by_the_charts_certificates(pods: Pods) -> None:
+    async with MockOap("healthy-canary") as oap:
+        measurement = await deployed(pods, oap)
+
+    assert measurement["phase"] == "Successful", measurement
+
+
+async def test_as_a_deployment_another_workloads_certificate_of_the_same_issuer_gets_no_answer(pods: Pods) -> None:
+    async with MockOap("healthy-canary") as oap:
+        other = ["spiffe://cluster.local/ns/bookinfo/sa/bookinfo-reviews"]
+        measurement = await deployed(pods, oap, bridge=other)
+        assert oap.requests == []
+
+    assert measurement["phase"] != "Successful", measurement

@@ -1,0 +1,171 @@
+"""The series of a measurement travel together, inside the limits of an OAP, and one bad one is found out."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from graphql import parse
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skywalking_provider.config import BackendConfig
+from skywalking_provider.errors import BackendUnavailableError, ProviderError, Reason
+from skywalking_provider.mock_oap import MockOap
+from skywalking_provider.mock_oap.request_limits import complexity, token_over_limit
+from skywalking_provider.model import Deadline, Entity, Window
+from skywalking_provider.oap import open_backends
+from skywalking_provider.oap.api.batch_limits import BatchLimits, chunks, max_batch_size, tightened_limits
+from skywalking_provider.oap.api.metric_values import SeriesRequest, build_request
+from skywalking_provider.oap.api.request import GraphqlRequest
+from tests.oap.virtual_time import NOON, ScriptedClient, in_virtual_time, monotonic, open_scripted_backends
+
+END = NOON.replace(second=0)
+TEN_MINUTES = Window(END - timedelta(minutes=10), END)
+
+
+def series(count: int, *, labeled: bool = False) -> list[SeriesRequest]:
+    return [
+        SeriesRequest(f"e{at}", "service_cpm", Entity("reviews", instance=f"pod-{at}"), labeled) for at in range(count)
+    ]
+
+
+def aliases(read: GraphqlRequest) -> list[str]:
+    return [name.removesuffix("_entity") for name in read.variables if name.endswith("_entity")]
+
+
+@pytest.mark.parametrize("mqe", [True, False])
+@pytest.mark.parametrize("labeled", [True, False])
+@pytest.mark.parametrize("fields", [1000, 3000, 100_000])
+def test_as_many_as_fit_are_inside_the_limits_of_a_real_oap(mqe: bool, labeled: bool, fields: int) -> None:
+    wanted = series(5000, labeled=labeled)
+    count = max_batch_size(wanted, TEN_MINUTES, BatchLimits(fields=fields, points=10**9), mqe=mqe)
+
+    query = build_request(wanted[:count], TEN_MINUTES, mqe=mqe).query
+
+    document = parse(query)
+    assert complexity(document, document.definitions[0]) <= fields  # type: ignore[arg-type]
+    assert token_over_limit(query) is None
+    assert count > 0.9 * min(fields / (11 if mqe else 6), 15_000 / 48)
+
+
+def test_long_windows_travel_in_more_requests_so_that_no_answer_is_too_long() -> None:
+    window = Window(END - timedelta(minutes=500), END)
+
+    assert max_batch_size(series(80), window, BatchLimits(), mqe=True) == 90
+    assert max_batch_size(series(80, labeled=True), window, BatchLimits(), mqe=True) == 26
+
+
+@given(st.integers(1, 400), st.integers(1, 100))
+def test_parts_are_few_even_and_in_order(count: int, most: int) -> None:
+    wanted = series(count)
+    parts = chunks(wanted, most)
+
+    assert [one for part in parts for one in part] == wanted
+    assert len(parts) == -(-count // most)
+    assert max(map(len, parts)) <= most
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+@given(st.integers(1, 5000), st.integers(1, 5000), st.booleans())
+def test_what_an_oap_refused_is_learned_and_never_made_larger(told: int, asked: int, mqe: bool) -> None:
+    words = f"graphql: maximum query complexity exceeded {told + 1} > {told}"
+
+    limits = tightened_limits(BatchLimits(), words, asked, mqe=mqe)
+
+    assert limits.fields == min(1000, told)
+    assert tightened_limits(BatchLimits(), "graphql: no such field", asked, mqe=mqe) == BatchLimits()
+
+
+@in_virtual_time
+async def test_parts_are_asked_two_at_a_time() -> None:
+    async def a_second(read: GraphqlRequest) -> dict[str, Any]:
+        await asyncio.sleep(1)
+        return dict.fromkeys(aliases(read), 1)
+
+    oap = ScriptedClient(a_second)
+    async with open_scripted_backends({"prod": oap}) as backends:
+        found = await backends.select(None, None, "team").series(series(200), TEN_MINUTES, Deadline.after(5), mqe=True)
+
+    assert monotonic() == 2.0
+    assert oap.max_in_flight == 2
+    assert len(oap.requests) == len(found.requests) == 3
+    assert len(found.data) == 200
+
+
+def refusing(bad: Callable[[list[str]], str | None]) -> ScriptedClient:
+    """An OAP that answers all aliases, or none with an error."""
+
+    async def script(read: GraphqlRequest) -> dict[str, Any]:
+        if words := bad(aliases(read)):
+            raise ProviderError(Reason.QUERY_INVALID, f"graphql: {words}")
+        return dict.fromkeys(aliases(read), 1)
+
+    return ScriptedClient(script)
+
+
+@given(st.integers(2, 90), st.data())
+def test_one_series_that_throws_is_found_with_few_requests_and_named(count: int, data: st.DataObject) -> None:
+    culprit = data.draw(st.integers(0, count - 1))
+
+    @in_virtual_time
+    async def read() -> None:
+        oap = refusing(lambda asked: "mismatched input" if f"e{culprit}" in asked else None)
+        async with open_scripted_backends({"prod": oap}) as backends:
+            with pytest.raises(ProviderError) as error:
+                await backends.select(None, None, "team").series(
+                    series(count), TEN_MINUTES, Deadline.after(5), mqe=True
+                )
+        assert str(error.value) == f"service_cpm of pod-{culprit}: graphql: mismatched input"
+        assert len(oap.requests) <= 1 + 2 * (count - 1).bit_length()
+
+    read()
+
+
+@in_virtual_time
+async def test_where_all_throw_the_first_is_enough() -> None:
+    oap = refusing(lambda _: "mismatched input")
+    async with open_scripted_backends({"prod": oap}) as backends:
+        with pytest.raises(ProviderError, match="service_cpm of pod-0: graphql: mismatched input"):
+            await backends.select(None, None, "team").series(series(64), TEN_MINUTES, Deadline.after(5), mqe=True)
+
+    assert len(oap.requests) == 7
+
+
+@in_virtual_time
+async def test_one_that_throws_only_in_company_harms_nobody() -> None:
+    oap = refusing(lambda asked: "too many" if len(asked) > 20 else None)
+    async with open_scripted_backends({"prod": oap}) as backends:
+        found = await backends.select(None, None, "team").series(series(64), TEN_MINUTES, Deadline.after(5), mqe=True)
+
+    assert list(found.data) == [f"e{at}" for at in range(64)]
+    assert [len(aliases(read)) for read in found.requests] == [16] * 4
+
+
+@in_virtual_time
+async def test_an_oap_that_is_away_is_not_asked_for_halves() -> None:
+    async def away(_: GraphqlRequest) -> dict[str, Any]:
+        raise BackendUnavailableError("the storage of backend prod is down")
+
+    oap = ScriptedClient(away)
+    async with open_scripted_backends({"prod": oap}) as backends:
+        with pytest.raises(BackendUnavailableError):
+            await backends.select(None, None, "team").series(series(64), TEN_MINUTES, Deadline.after(5), mqe=True)
+
+    assert len(oap.requests) == 1
+
+
+@pytest.mark.parametrize("version", ["9.2.0", "9.6.0", "10.1.0"])
+async def test_the_limit_of_a_small_oap_is_learned_with_one_refused_request(version: str) -> None:
+    async with MockOap(version=version, max_complexity=100) as oap:
+        config = BackendConfig.model_validate({"url": oap.url, "answerTtl": "0s"})
+        async with open_backends({"prod": config}, lambda: datetime.now(UTC)) as backends:
+            backend = backends.select(None, None, "team")
+            mqe = (await backend.features(Deadline.after(5))).supports_mqe
+            before = len(oap.requests)
+            for _ in range(2):
+                found = await backend.series(series(40), TEN_MINUTES, Deadline.after(5), mqe=mqe)
+                assert len(found.data) == 40
+            fit = 100 // (11 if mqe else 6)
+            assert len(oap.requests) - before == 1 + 2 * -(-40 // fit)

@@ -1,0 +1,88 @@
+"""What is no SkyWalking is told so, with the place in its answer."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skywalking_provider.errors import ProviderError, Reason
+from skywalking_provider.oap.api.features import FEATURES_REQUEST, parse_features
+from skywalking_provider.oap.api.inventory import (
+    parse_instances,
+    parse_layers,
+    parse_metrics,
+    parse_names,
+    parse_services,
+)
+from skywalking_provider.oap.api.server_time import parse_server_clock
+from skywalking_provider.oap.transport.error_mapping import error_from_graphql
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+SERVICE = {"id": "1", "name": "reviews", "layers": ["MESH"], "normal": True}
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+
+
+def clock(data: dict[str, Any]) -> object:
+    return parse_server_clock(data, NOON)
+
+
+@pytest.mark.parametrize(
+    ("parse", "data", "words"),
+    [
+        (clock, {"getTimeInfo": {"timezone": "+0000", "currentTimestamp": 10**18}}, "currentTimestamp is 10000000"),
+        (clock, {"getTimeInfo": {"timezone": "+0000", "currentTimestamp": True}}, "currentTimestamp is true"),
+        (clock, {"getTimeInfo": None}, "getTimeInfo is null"),
+        (clock, {}, "getTimeInfo is missing"),
+        (parse_services, {"services": [SERVICE, SERVICE | {"id": None}]}, "services.1.id is null"),
+        (parse_services, {"services": [{"id": "1"}]}, "services.0.name is missing"),
+        (parse_services, {"services": [SERVICE | {"layers": "MESH"}]}, "services.0.layers is 'MESH'"),
+        (parse_instances, {"instances": [{"name": "a", "attributes": [1]}]}, "instances.0.attributes.0 is 1"),
+        (parse_metrics, {"metrics": {"name": "service_cpm"}}, "metrics is an object"),
+        (parse_layers, {"layers": [["MESH"]]}, "layers.0 is a list"),
+        (parse_features, {"query": {"fields": [{"name": ["x"]}]}}, "query.fields.0.name is a list"),
+    ],
+)
+def test_the_place_of_what_is_wrong_is_named(parse: Any, data: dict[str, Any], words: str) -> None:
+    with pytest.raises(ProviderError, match=r"is the backend a SkyWalking OAP\?") as caught:
+        parse(data)
+
+    assert caught.value.reason is Reason.OAP_RESPONSE_INVALID
+    assert words in str(caught.value)
+
+
+PARSERS = {
+    "getTimeInfo": clock,
+    "services": parse_services,
+    "instances": parse_instances,
+    "metrics": parse_metrics,
+    "layers": parse_layers,
+    "endpoints": lambda data: parse_names(data, "endpoints"),
+    "query": parse_features,
+}
+
+
+@given(st.sampled_from(sorted(PARSERS)), json_values)
+def test_whatever_is_answered_it_is_read_or_refused(field: str, answer: Any) -> None:
+    reasons = set()
+    try:
+        PARSERS[field]({field: answer})
+    except ProviderError as error:
+        reasons.add(error.reason)
+
+    assert reasons <= {Reason.OAP_RESPONSE_INVALID}
+
+
+@given(st.lists(json_values, min_size=1))
+def test_whatever_the_errors_of_an_answer_are_they_are_told(errors: list[Any]) -> None:
+    assert error_from_graphql(errors, "prod", str).reason in (Reason.QUERY_INVALID, Reason.OAP_UNAVAILABLE)
+
+
+def test_the_schema_is_asked_for_in_what_graphql_java_takes_for_good_faith() -> None:
+    """Its GoodFaithIntrospection (21.5, in OAP 10.1) lets a request have one `__type`, and `fields` of one type."""
+    assert [FEATURES_REQUEST.query.count(field) for field in ("__type", "fields", "__schema")] == [1, 1, 0]

@@ -1,0 +1,101 @@
+"""Whoever counts is told of everything that costs an OAP something, and of what did not."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from skywalking_provider.config import BackendConfig
+from skywalking_provider.errors import ProviderError
+from skywalking_provider.mock_oap import ManualClock, MockOap
+from skywalking_provider.model import Deadline
+from skywalking_provider.oap import Observer, open_backends
+from skywalking_provider.oap.api.request import GraphqlRequest
+from skywalking_provider.oap.observer import Outcome, Source
+
+NOON = datetime(2026, 11, 24, 12, 0, 20, tzinfo=UTC)
+METRICS = GraphqlRequest("query { metrics: listMetrics { name } }", {})
+
+
+@dataclass
+class Told(Observer):
+    """Keeps what it is told."""
+
+    started: int = 0
+    done: list[Outcome] = field(default_factory=list)
+    sources: list[Source] = field(default_factory=list)
+    skews: list[float] = field(default_factory=list)
+
+    def request_started(self, _: str) -> None:
+        self.started += 1
+
+    def request_done(self, _: str, outcome: Outcome, seconds: float) -> None:
+        assert seconds >= 0
+        self.done.append(outcome)
+
+    def request_avoided(self, _: str, source: Source) -> None:
+        self.sources.append(source)
+
+    def clock_skew(self, _: str, seconds: float) -> None:
+        self.skews.append(seconds)
+
+
+async def test_identical_questions_are_one_request_and_told_as_shared() -> None:
+    told = Told()
+    async with MockOap() as oap, backends(oap, told) as opened:
+        backend = opened.select(None, None, "bookinfo")
+        await asyncio.gather(*(backend.read(METRICS, Deadline.after(5)) for _ in range(3)))
+        await backend.read(METRICS, Deadline.after(5))
+
+    assert (told.started, told.done) == (1, [Outcome.OK])
+    assert told.sources == [Source.SINGLE_FLIGHT, Source.SINGLE_FLIGHT, Source.CACHE]
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome"),
+    [
+        ({"kind": "status", "status": 401}, Outcome.REJECTED),
+        ({"kind": "status", "status": 500}, Outcome.UNAVAILABLE),
+        ({"kind": "answer", "body": '{"errors": [{"message": "no such field"}]}'}, Outcome.QUERY_INVALID),
+        ({"kind": "answer", "body": '{"data": null}'}, Outcome.RESPONSE_INVALID),
+    ],
+)
+async def test_a_request_ends_with_one_of_few_outcomes(fault: dict[str, Any], outcome: Outcome) -> None:
+    told = Told()
+    async with MockOap() as oap, backends(oap, told) as opened:
+        oap.add_fault(**fault)
+        with pytest.raises(ProviderError):
+            await opened.select(None, None, "bookinfo").read(METRICS, Deadline.after(5))
+
+    assert told.done == [outcome]
+
+
+async def test_a_request_that_is_cut_off_is_told_to_have_ended() -> None:
+    told = Told()
+    async with MockOap() as oap, backends(oap, told) as opened:
+        oap.add_fault("hang")
+        with pytest.raises(ProviderError):
+            await opened.select(None, None, "bookinfo").read(METRICS, Deadline.after(0.1))
+
+    assert (told.started, told.done) == (1, [Outcome.CANCELLED])
+
+
+async def test_the_skew_of_an_oaps_clock_is_told() -> None:
+    told, clock = Told(), ManualClock(NOON)
+    async with (
+        MockOap(clock=clock) as oap,
+        open_backends({"prod": config(oap)}, lambda: clock() - timedelta(seconds=90), observer=told) as opened,
+    ):
+        await opened.select(None, None, "bookinfo").time(Deadline.after(5))
+
+    assert told.skews == [90.0]
+
+
+def config(oap: MockOap) -> BackendConfig:
+    return BackendConfig.model_validate({"url": oap.url})
+
+
+def backends(oap: MockOap, observer: Observer) -> Any:
+    return open_backends({"prod": config(oap)}, lambda: datetime.now(UTC), observer=observer)

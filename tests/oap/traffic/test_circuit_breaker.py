@@ -1,0 +1,201 @@
+"""An OAP that is away is left alone, and tried with one request at a time."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from skywalking_provider.errors import FailureKind
+from skywalking_provider.oap.api.request import GraphqlRequest
+from skywalking_provider.oap.observer import Circuit
+from skywalking_provider.oap.traffic.circuit_breaker import CircuitBreaker, Permit
+
+LIMIT, COOL_DOWN = 3, 5.0
+Q, OTHER = GraphqlRequest("q", {}), GraphqlRequest("other", {})
+
+
+def opened() -> CircuitBreaker:
+    breaker = CircuitBreaker(LIMIT, COOL_DOWN)
+    for _ in range(LIMIT):
+        fail(breaker, FailureKind.CONNECT)
+    return breaker
+
+
+def fail(breaker: CircuitBreaker, how: FailureKind, question: str = "q", now: float = 0.0) -> None:
+    passage = breaker.admit(GraphqlRequest(question, {}), now)
+    assert passage
+    breaker.on_failure(passage, how, GraphqlRequest(question, {}), now)
+
+
+def test_failures_in_a_row_open_it() -> None:
+    assert opened().circuit is Circuit.OPEN
+
+
+def test_an_answer_between_them_does_not_let_it_open() -> None:
+    breaker = CircuitBreaker(LIMIT, COOL_DOWN)
+    for _ in range(10 * LIMIT):
+        fail(breaker, FailureKind.CONNECT)
+        fail(breaker, FailureKind.TIMEOUT)
+        breaker.on_response()
+
+    assert breaker.circuit is Circuit.CLOSED
+
+
+def test_one_slow_question_opens_it_for_nobody() -> None:
+    breaker = CircuitBreaker(LIMIT, COOL_DOWN)
+    for minute in range(100):
+        fail(breaker, FailureKind.TIMEOUT, "the slow one", now=60.0 * minute)
+
+    assert breaker.circuit is Circuit.CLOSED
+
+
+def test_several_late_questions_open_it() -> None:
+    breaker = CircuitBreaker(LIMIT, COOL_DOWN)
+    for question in ("a", "b", "c"):
+        fail(breaker, FailureKind.TIMEOUT, question)
+
+    assert breaker.circuit is Circuit.OPEN
+
+
+def test_after_the_cool_down_one_request_tries_and_the_others_are_refused() -> None:
+    breaker = opened()
+
+    assert breaker.admit(Q, COOL_DOWN - 0.1) is None
+    assert breaker.admit(Q, COOL_DOWN) is not None
+    assert breaker.circuit is Circuit.HALF_OPEN
+    assert breaker.admit(Q, COOL_DOWN + 60) is None
+
+
+def test_the_probe_decides() -> None:
+    breaker = opened()
+    fail(breaker, FailureKind.CONNECT, now=COOL_DOWN)
+
+    assert breaker.circuit is Circuit.OPEN
+    assert breaker.earliest_probe_at(Q) == 2 * COOL_DOWN
+    assert breaker.opened_at == 0.0  # away since then, still
+
+    breaker.admit(Q, 2 * COOL_DOWN)
+    breaker.on_response()
+
+    assert breaker.circuit is Circuit.CLOSED
+
+
+def test_a_question_that_was_late_leaves_the_next_try_to_others_for_a_cool_down() -> None:
+    breaker = opened()
+    fail(breaker, FailureKind.TIMEOUT, now=COOL_DOWN)
+
+    assert (breaker.earliest_probe_at(OTHER), breaker.earliest_probe_at(Q)) == (2 * COOL_DOWN, 3 * COOL_DOWN)
+    assert breaker.admit(Q, 2.9 * COOL_DOWN) is None
+    assert breaker.admit(OTHER, 2.9 * COOL_DOWN)
+
+
+def test_a_question_that_was_late_is_the_next_try_where_no_other_comes() -> None:
+    breaker = opened()
+    fail(breaker, FailureKind.TIMEOUT, now=COOL_DOWN)
+
+    assert breaker.admit(Q, 3 * COOL_DOWN)
+
+
+def test_an_answer_takes_the_lateness_from_a_question() -> None:
+    breaker = opened()
+    fail(breaker, FailureKind.TIMEOUT, now=COOL_DOWN)
+    breaker.on_response()
+    for _ in range(LIMIT):
+        fail(breaker, FailureKind.CONNECT, now=60.0)
+
+    assert breaker.earliest_probe_at(Q) == breaker.earliest_probe_at(OTHER)
+
+
+def test_an_outage_in_which_every_probe_is_another_late_question_takes_bounded_memory() -> None:
+    breaker = opened()
+    for number in range(2000):
+        fail(breaker, FailureKind.TIMEOUT, f"q{number}", now=COOL_DOWN * (number + 1))
+
+    assert len(breaker._timed_out_queries) < 1000
+
+
+def test_a_probe_that_is_given_up_lets_the_next_one_try_at_once() -> None:
+    breaker = opened()
+    probe = breaker.admit(Q, COOL_DOWN)
+    assert probe
+    breaker.on_cancelled(probe, COOL_DOWN + 1)
+
+    assert breaker.admit(Q, COOL_DOWN + 1) is not None
+
+
+def test_stragglers_of_before_do_not_speak_for_the_probe() -> None:
+    breaker = CircuitBreaker(LIMIT, COOL_DOWN)
+    stragglers = [breaker.admit(Q, 0.0) for _ in range(LIMIT + 2)]
+    for one in stragglers[:LIMIT]:
+        assert one
+        breaker.on_failure(one, FailureKind.CONNECT, Q, 0.0)
+    assert breaker.admit(Q, COOL_DOWN)
+    straggler = stragglers[-1]
+    assert straggler
+
+    breaker.on_failure(straggler, FailureKind.TIMEOUT, Q, COOL_DOWN)
+    breaker.on_cancelled(straggler, COOL_DOWN)
+
+    assert breaker.circuit is Circuit.HALF_OPEN
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """Whatever is admitted, fails, answers or is given up, in any order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.breaker = CircuitBreaker(LIMIT, COOL_DOWN)
+        self.now = 0.0
+        self.out: list[Permit] = []
+
+    @rule(seconds=st.floats(0, 20))
+    def pass_time(self, seconds: float) -> None:
+        self.now += seconds
+
+    @rule()
+    def ask(self) -> None:
+        refused = self.breaker.is_open_for(Q, self.now)
+        passage = self.breaker.admit(Q, self.now)
+        assert (passage is None) == refused
+        if passage:
+            self.out.append(passage)
+
+    @precondition(lambda self: self.out)
+    @rule(
+        data=st.data(),
+        how=st.sampled_from(
+            [FailureKind.CONNECT, FailureKind.UNAVAILABLE, FailureKind.TIMEOUT, None, FailureKind.OTHER]
+        ),
+    )
+    def end(self, data: st.DataObject, how: FailureKind | None) -> None:
+        passage = self.out.pop(data.draw(st.integers(0, len(self.out) - 1)))
+        if how is None:
+            self.breaker.on_cancelled(passage, self.now)
+        elif how is FailureKind.OTHER:
+            self.breaker.on_response()
+            assert self.breaker.circuit is Circuit.CLOSED
+        else:
+            self.breaker.on_failure(passage, how, Q, self.now)
+
+    @invariant()
+    def somebody_can_try_again(self) -> None:
+        """It is never shut for good: open ends by time, half-open by its probe, which is still out."""
+        if self.breaker.circuit is Circuit.OPEN:
+            assert not self.breaker.is_open_for(OTHER, self.now + COOL_DOWN)
+            assert not self.breaker.is_open_for(Q, self.now + 2 * COOL_DOWN)
+        if self.breaker.circuit is Circuit.HALF_OPEN:
+            assert sum(one.generation == self.breaker._generation for one in self.out) == 1
+
+
+TestAnyOrder = AnyOrder.TestCase
+
+
+@given(st.integers(1, 20))
+def test_it_opens_with_the_failure_that_the_configuration_names(limit: int) -> None:
+    breaker = CircuitBreaker(limit, COOL_DOWN)
+    for _ in range(limit - 1):
+        fail(breaker, FailureKind.UNAVAILABLE)
+    assert breaker.circuit is Circuit.CLOSED
+
+    fail(breaker, FailureKind.UNAVAILABLE)
+
+    assert breaker.circuit is Circuit.OPEN

@@ -1,0 +1,189 @@
+"""Requests of one backend are bounded, fair between namespaces, and refused where waiting is in vain."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from skywalking_provider.errors import BackendUnavailableError, Reason
+from skywalking_provider.model import Deadline
+from skywalking_provider.oap import UNOBSERVED, Backend, Observer
+from skywalking_provider.oap.api.request import GraphqlRequest
+from skywalking_provider.oap.traffic.concurrency import ConcurrencyLimiter
+from skywalking_provider.oap.traffic.shared_request import SharedRequest
+from tests.oap.virtual_time import ScriptedClient, in_virtual_time, monotonic, open_scripted_backends
+
+
+async def a_second(_: GraphqlRequest) -> dict[str, Any]:
+    await asyncio.sleep(1)
+    return {"a": 1}
+
+
+def question(at: int) -> GraphqlRequest:
+    return GraphqlRequest("{ a }", {"n": at})
+
+
+def asking(backend: Backend, numbers: range, seconds: float = 60) -> list[asyncio.Task[Any]]:
+    return [asyncio.create_task(backend.read(question(at), Deadline.after(seconds))) for at in numbers]
+
+
+async def cancel(tasks: list[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+
+
+@in_virtual_time
+async def test_no_more_requests_are_in_flight_than_may() -> None:
+    oap = ScriptedClient(a_second)
+    async with open_scripted_backends({"prod": oap}, maxRequests=4) as backends:
+        await asyncio.gather(*asking(backends.select(None, None, "team"), range(40)))
+
+    assert oap.max_in_flight == 4
+    assert monotonic() == 10.0
+
+
+@in_virtual_time
+async def test_a_thousand_reads_of_one_namespace_delay_the_one_of_another_by_one_request() -> None:
+    oap = ScriptedClient(a_second)
+    async with open_scripted_backends({"prod": oap}, maxRequests=4) as backends:
+        greedy = asking(backends.select(None, None, "greedy"), range(1000), seconds=3600)
+        await asyncio.sleep(10.5)
+
+        await backends.select(None, None, "modest").read(question(-1), Deadline.after(5))
+
+        assert monotonic() <= 10.5 + 1 + 1  # the slot that is free next, and its own second
+        await cancel(greedy)
+
+
+@in_virtual_time
+async def test_who_joins_a_question_that_waits_in_anothers_line_brings_his_own_turn() -> None:
+    oap = ScriptedClient(a_second)
+    async with open_scripted_backends({"prod": oap}, maxRequests=4) as backends:
+        greedy = asking(backends.select(None, None, "greedy"), range(1000), seconds=3600)
+        await asyncio.sleep(10.5)
+
+        await backends.select(None, None, "modest").read(question(999), Deadline.after(5))
+
+        assert monotonic() <= 10.5 + 1 + 1
+        await cancel(greedy)
+
+
+@in_virtual_time
+async def test_a_question_of_two_namespaces_is_not_refused_for_the_longer_line_of_one() -> None:
+    oap = ScriptedClient(a_second)
+    async with open_scripted_backends({"prod": oap}, maxRequests=4) as backends:
+        greedy, modest = (backends.select(None, None, team) for team in ("greedy", "modest"))
+        waiting = asking(greedy, range(1000), seconds=3600)
+        await asyncio.sleep(10.5)
+
+        same = asking(greedy, range(-1, 0), seconds=5) + asking(modest, range(-1, 0), seconds=5)
+
+        assert await asyncio.gather(*same) == [{"a": 1}] * 2
+        await cancel(waiting)
+
+
+@in_virtual_time
+async def test_what_would_not_get_its_turn_in_time_is_refused_at_once() -> None:
+    shed = 0
+
+    class Counting(Observer):
+        def shed(self, _: str) -> None:
+            nonlocal shed
+            shed += 1
+
+    oap = ScriptedClient(a_second)
+    async with open_scripted_backends({"prod": oap}, Counting(), maxRequests=4) as backends:
+        backend = backends.select(None, None, "team")
+        await asyncio.gather(*asking(backend, range(4)))  # a request takes a second, it learns
+        waiting = asking(backend, range(100, 144))
+        await asyncio.sleep(0.5)
+        began = monotonic()
+
+        with pytest.raises(BackendUnavailableError) as refused:
+            await backend.read(question(-1), Deadline.after(5))
+
+        assert monotonic() == began
+        assert refused.value.reason is Reason.PROVIDER_OVERLOADED
+        assert "maxRequests" in str(refused.value)
+        assert "raise backends.prod.maxRequests" in str(refused.value)
+        assert shed == 1
+        await backend.read(question(-2), Deadline.after(12))  # there is time enough for this one
+        await asyncio.gather(*waiting)
+
+
+@in_virtual_time
+async def test_who_waits_in_vain_is_told_that_the_provider_is_busy_and_not_the_oap_away() -> None:
+    async def never(_: GraphqlRequest) -> dict[str, Any]:
+        await asyncio.sleep(3600)
+        return {}
+
+    oap = ScriptedClient(never)
+    async with open_scripted_backends({"prod": oap}, maxRequests=1, timeout="60s") as backends:
+        backend = backends.select(None, None, "team")
+        first = asking(backend, range(1))
+        await asyncio.sleep(0)
+
+        with pytest.raises(BackendUnavailableError) as refused:
+            await backend.read(question(1), Deadline.after(3))
+
+        assert monotonic() == 3.0
+        assert refused.value.reason is Reason.PROVIDER_OVERLOADED
+        await cancel(first)
+    assert len(oap.requests) == 1
+
+
+@in_virtual_time
+async def test_who_leaves_the_line_leaves_his_place_to_others() -> None:
+    oap = ScriptedClient(a_second)
+    async with open_scripted_backends({"prod": oap}, maxRequests=1) as backends:
+        backend = backends.select(None, None, "team")
+        tasks = asking(backend, range(10))
+        await asyncio.sleep(0.5)
+        await cancel(tasks[1:9])
+
+        await asyncio.gather(tasks[0], tasks[9])
+
+        assert monotonic() == 2.0
+        assert repr(backend.connection.limiter) == "<Slots: 0 of 1 taken, 0 wait>"
+    assert len(oap.requests) == 2
+
+
+@in_virtual_time
+async def test_after_an_outage_nobody_is_refused_for_how_long_requests_took_in_it() -> None:
+    hanging = True
+
+    async def hang_and_recover(_: GraphqlRequest) -> dict[str, Any]:
+        await asyncio.sleep(3600 if hanging else 0.02)
+        return {"a": 1}
+
+    oap = ScriptedClient(hang_and_recover)
+    async with open_scripted_backends({"prod": oap}, maxRequests=4, retries=0, circuit={"failures": 4}) as backends:
+        backend = backends.select(None, None, "team")
+        await asyncio.gather(*asking(backend, range(4)), return_exceptions=True)  # five seconds each, in vain
+        hanging = False
+        await asyncio.sleep(5)
+        await backend.read(question(4), Deadline.after(5))
+
+        burst = await asyncio.gather(*asking(backend, range(100, 200), seconds=2))
+
+    assert burst == [{"a": 1}] * 100
+
+
+@in_virtual_time
+async def test_those_that_an_open_circuit_refuses_do_not_make_requests_look_short() -> None:
+    """They hold a slot for no time: whoever comes would be let wait, though his turn cannot come by his deadline."""
+    slots = ConcurrencyLimiter("prod", 1, UNOBSERVED)
+    for _ in range(3):
+        slots.record_duration(1.0)
+    for _ in range(50):
+        async with slots.slot(SharedRequest(Deadline.after(5), ["team"])):
+            pass
+
+    async with slots.slot(SharedRequest(Deadline.after(5), ["team"])):
+        began = monotonic()
+        with pytest.raises(BackendUnavailableError) as refused:
+            async with slots.slot(SharedRequest(Deadline.after(0.5), ["team"])):
+                pass
+
+    assert (refused.value.reason, monotonic()) == (Reason.PROVIDER_OVERLOADED, began)

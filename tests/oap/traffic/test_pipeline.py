@@ -1,0 +1,236 @@
+"""One request: tried again where that helps, and not made at all while an OAP is away."""
+
+import asyncio
+import re
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from skywalking_provider.errors import BackendUnavailableError, ProviderError, Reason
+from skywalking_provider.model import Deadline
+from skywalking_provider.oap import Backend, Observer
+from skywalking_provider.oap.api.request import GraphqlRequest
+from skywalking_provider.oap.observer import Circuit
+from tests.oap.virtual_time import (
+    NOON,
+    ScriptedClient,
+    connection_refused_error,
+    in_virtual_time,
+    monotonic,
+    open_scripted_backends,
+    timeout_error,
+)
+
+
+class Told(Observer):
+    def __init__(self) -> None:
+        self.retries = 0
+        self.circuits: list[Circuit] = []
+
+    def retried(self, _: str) -> None:
+        self.retries += 1
+
+    def circuit_changed(self, _: str, state: Circuit) -> None:
+        self.circuits.append(state)
+
+
+class Fate:
+    """Fails in this way until it is mended."""
+
+    def __init__(self, error: Exception, takes: float = 0.0, times: int = 10**9) -> None:
+        self.error = error
+        self.takes = takes
+        self.times = times
+
+    async def __call__(self, read: GraphqlRequest) -> dict[str, Any]:
+        self.times -= 1
+        await asyncio.sleep(self.takes)
+        if self.times >= 0:
+            raise self.error
+        return {"n": read.variables["n"]}
+
+
+def question(number: int) -> GraphqlRequest:
+    return GraphqlRequest("{ n }", {"n": number})
+
+
+async def failing(backend: Backend, number: int, seconds: float = 10) -> BackendUnavailableError:
+    with pytest.raises(BackendUnavailableError) as error:
+        await backend.read(question(number), Deadline.after(seconds))
+    return error.value
+
+
+@in_virtual_time
+async def test_a_connection_that_is_refused_twice_costs_a_moment_and_no_measurement() -> None:
+    told = Told()
+    oap = ScriptedClient(Fate(connection_refused_error(), times=2))
+    async with open_scripted_backends({"prod": oap}, told) as backends:
+        answer = await backends.select(None, None, "team").read(question(1), Deadline.after(10))
+
+    assert answer == {"n": 1}
+    assert told.retries == 2
+    assert 0.15 <= monotonic() <= 0.3
+
+
+@in_virtual_time
+async def test_after_the_configured_retries_the_error_stands() -> None:
+    oap = ScriptedClient(Fate(connection_refused_error()))
+    async with open_scripted_backends({"prod": oap}, retries=1) as backends:
+        error = await failing(backends.select(None, None, "team"), 1)
+
+    assert str(error) == str(connection_refused_error())
+    assert len(oap.requests) == 2
+
+
+@in_virtual_time
+async def test_what_was_late_is_tried_again_only_with_time_for_all_of_it() -> None:
+    oap = ScriptedClient(Fate(timeout_error(), takes=5))
+    async with open_scripted_backends({"prod": oap}, timeout="5s") as backends:
+        backend = backends.select(None, None, "team")
+        await failing(backend, 1, seconds=9)
+        assert (len(oap.requests), monotonic()) == (1, 5.0)
+
+        await failing(backend, 2, seconds=11)
+        assert len(oap.requests) == 3
+
+
+@in_virtual_time
+async def test_what_an_oap_refuses_is_not_asked_again() -> None:
+    oap = ScriptedClient(Fate(ProviderError(Reason.OAP_REJECTED, "401")))
+    async with open_scripted_backends({"prod": oap}) as backends:
+        for number in range(20):
+            with pytest.raises(ProviderError):
+                await backends.select(None, None, "team").read(question(number), Deadline.after(10))
+
+    assert len(oap.requests) == 20  # neither tried again, nor a reason to ask no more
+
+
+@in_virtual_time
+async def test_an_oap_that_is_away_is_not_asked_and_everybody_is_told_since_when() -> None:
+    told, fate = Told(), Fate(connection_refused_error())
+    oap = ScriptedClient(fate)
+    async with open_scripted_backends({"prod": oap}, told, retries=0) as backends:
+        backend = backends.select(None, None, "team")
+        with capture_logs() as logs:
+            for number in range(5):
+                await failing(backend, number)
+            await asyncio.sleep(2)
+            error = await failing(backends.select(None, None, "others"), 99)
+
+            assert len(oap.requests) == 5
+            assert monotonic() == 2.0
+            assert str(error) == (
+                "backend prod is away since 12:00:20 +0000 and not asked, the next try is at 12:00:25 +0000;"
+                " the last failure: backend prod cannot be reached: Connection refused"
+            )
+
+            await asyncio.sleep(3)
+            fate.takes = 1.0
+            probe = asyncio.create_task(failing(backend, 6))
+            await asyncio.sleep(0.5)
+            error = await failing(backend, 7)
+            assert "is away since 12:00:20 +0000 and not asked, it is tried just now" in str(error)
+            await probe
+            assert len(oap.requests) == 6
+
+            await asyncio.sleep(5)
+            fate.times = 0
+            assert await backend.read(question(8), Deadline.after(10)) == {"n": 8}
+
+    opened, half, closed = Circuit.OPEN, Circuit.HALF_OPEN, Circuit.CLOSED
+    assert told.circuits == [opened, half, opened, half, closed]
+    assert [entry["event"] for entry in logs] == [
+        "circuit breaker opened",
+        "circuit breaker closed",
+    ]
+
+
+@in_virtual_time
+async def test_an_outage_of_ten_minutes_costs_the_oap_a_request_every_cool_down() -> None:
+    oap = ScriptedClient(Fate(connection_refused_error()))
+
+    async def measure_on(number: int, backend: Backend) -> None:
+        while monotonic() < 600:
+            await failing(backend, number)
+            await asyncio.sleep(7)
+
+    async with open_scripted_backends({"prod": oap}, retries=0) as backends, asyncio.TaskGroup() as group:
+        for number in range(50):
+            group.create_task(measure_on(number, backends.select(None, None, f"team-{number % 5}")))
+
+    assert 60 < len(oap.requests) < 50 + 600 / 5  # fifty were on their way when it opened
+
+
+@in_virtual_time
+async def test_one_slow_query_stops_nobody() -> None:
+    async def slow_for_one(read: GraphqlRequest) -> dict[str, Any]:
+        if read.variables["n"] == 0:
+            await asyncio.sleep(3600)
+        return {"n": read.variables["n"]}
+
+    oap = ScriptedClient(slow_for_one)
+    async with open_scripted_backends({"prod": oap}, retries=0, answerTtl="0s") as backends:
+        backend = backends.select(None, None, "team")
+        for minute in range(20):
+            slow = GraphqlRequest("{ n }", {"n": 0, "duration": {"start": f"2026-11-24 12{minute:02}"}})
+            with pytest.raises(BackendUnavailableError, match="did not answer within 5 s"):
+                await backend.read(slow, Deadline.after(10))
+        assert await backends.select(None, None, "others").read(question(1), Deadline.after(1)) == {"n": 1}
+
+
+@in_virtual_time
+async def test_a_slow_query_that_always_comes_first_keeps_the_circuit_open_for_nobody() -> None:
+    """It is asked all the time, so that it is there when a cool-down ends, and others are not."""
+    refusing = True
+
+    async def slow_for_one(read: GraphqlRequest) -> dict[str, Any]:
+        if refusing:
+            raise connection_refused_error()
+        if read.variables["n"] == 0:
+            await asyncio.sleep(3600)
+        return {"n": read.variables["n"]}
+
+    async def ask_the_slow_one(backend: Backend) -> None:
+        while True:
+            await failing(backend, 0)
+            await asyncio.sleep(0.1)
+
+    async with open_scripted_backends({"prod": ScriptedClient(slow_for_one)}, retries=0, answerTtl="0s") as backends:
+        slow = asyncio.create_task(ask_the_slow_one(backends.select(None, None, "team")))
+        await asyncio.sleep(2)
+        refusing = False
+        for _ in range(20):
+            await asyncio.sleep(1.03)
+            try:
+                answer = await backends.select(None, None, "others").read(question(1), Deadline.after(1))
+                break
+            except BackendUnavailableError:
+                continue
+        else:
+            pytest.fail("the circuit stayed open for an OAP that answers")
+        slow.cancel()
+
+    assert answer == {"n": 1}
+    assert monotonic() < 2 + 5 + 5 + 5 + 2  # the first cool-down, the slow probe's time, and its cool-down
+
+
+@in_virtual_time
+async def test_the_first_who_asks_for_the_clock_does_not_shorten_the_time_of_the_second() -> None:
+    async def clock(_: GraphqlRequest) -> dict[str, Any]:
+        await asyncio.sleep(3)
+        return {"getTimeInfo": {"timezone": "+0000", "currentTimestamp": round(NOON.timestamp() * 1000)}}
+
+    oap = ScriptedClient(clock)
+    async with open_scripted_backends({"prod": oap}) as backends:
+        backend = backends.select(None, None, "team")
+        hasty = asyncio.create_task(backend.time(Deadline.after(1)))
+        patient = asyncio.create_task(backend.time(Deadline.after(5)))
+
+        with pytest.raises(
+            BackendUnavailableError, match=re.escape("the clock of backend prod could not be read in time")
+        ):
+            await hasty
+        await patient
+
+    assert (len(oap.requests), monotonic()) == (1, 3.0)

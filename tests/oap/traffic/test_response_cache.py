@@ -1,0 +1,129 @@
+"""How long an answer serves: late data must not stick, and what is settled need not be asked again."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skywalking_provider.model import Deadline, Entity, Window
+from skywalking_provider.oap.api.metric_values import SeriesRequest, build_request
+from skywalking_provider.oap.api.request import GraphqlRequest
+from skywalking_provider.oap.api.response_data import ResponseData
+from skywalking_provider.oap.traffic.response_cache import ResponseCache, is_immutable
+from tests.oap.virtual_time import NOON, ScriptedClient, in_virtual_time, monotonic, open_scripted_backends
+
+MINUTE = timedelta(minutes=1)
+SETTLE = timedelta(seconds=60)
+
+
+def window(ended: timedelta) -> Window:
+    """Ten minutes that ended so long before noon."""
+    end = NOON.replace(second=0) - ended
+    return Window(end - 10 * MINUTE, end)
+
+
+async def oap_like(read: GraphqlRequest) -> dict[str, Any]:
+    if "getTimeInfo" in read.query:
+        milliseconds = round((NOON.timestamp() + monotonic()) * 1000)
+        return {"getTimeInfo": {"timezone": "+0000", "currentTimestamp": milliseconds}}
+    return {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("ended", "after", "asked"),
+    [
+        (1 * MINUTE, 6, 1),
+        (1 * MINUTE, 8, 2),  # younger than twice the settle delay: seven seconds, and three more as a verdict
+        (2 * MINUTE, 500, 1),
+        (2 * MINUTE, 601, 2),  # nothing serves for ever
+        (60 * MINUTE, 500, 1),
+    ],
+)
+def test_an_answer_serves_long_once_late_data_have_come(ended: timedelta, after: float, asked: int) -> None:
+    @in_virtual_time
+    async def ask_twice() -> None:
+        oap = ScriptedClient(oap_like)
+        async with open_scripted_backends({"prod": oap}, clockTtl="3600s") as backends:
+            backend = backends.select(None, None, "team")
+            await backend.time(Deadline.after(5))
+            for start in (0.0, after):
+                assert monotonic() == start
+                read = build_request([SeriesRequest("e", "service_cpm", Entity("reviews"))], window(ended), mqe=True)
+                await backend.read(read, Deadline.after(5))
+                await wait_until(after)
+        assert sum("getTimeInfo" not in read.query for _, read in oap.requests) == asked
+
+    ask_twice()
+
+
+@in_virtual_time
+async def test_an_old_window_of_an_oap_whose_clock_is_not_known_serves_shortly() -> None:
+    oap = ScriptedClient(oap_like)
+    async with open_scripted_backends({"prod": oap}) as backends:
+        backend = backends.select(None, None, "team")
+        read = build_request([SeriesRequest("e", "service_cpm", Entity("reviews"))], window(60 * MINUTE), mqe=True)
+        await backend.read(read, Deadline.after(5))
+        await wait_until(11)
+        await backend.read(read, Deadline.after(5))
+
+    assert len(oap.requests) == 2
+
+
+@in_virtual_time
+async def test_an_authors_query_may_read_any_minute_whatever_its_duration_says() -> None:
+    oap = ScriptedClient(oap_like)
+    async with open_scripted_backends({"prod": oap}) as backends:
+        backend = backends.select(None, None, "team")
+        await backend.time(Deadline.after(5))
+        read = GraphqlRequest("query($duration: Duration!) { a }", {"duration": {"start": "2020-01-01 0000"}})
+        await backend.read(read, Deadline.after(5))
+        await wait_until(11)
+        await backend.read(read, Deadline.after(5))
+
+    assert len(oap.requests) == 3
+
+
+@given(st.timedeltas(timedelta(0), timedelta(hours=2)), st.timedeltas(timedelta(0), timedelta(minutes=10)))
+def test_a_window_is_settled_by_the_age_of_its_youngest_bucket(age: timedelta, settle: timedelta) -> None:
+    end = NOON.replace(second=0)
+
+    assert is_immutable(Window(end - MINUTE, end), settle, end + age) == (age >= max(2 * settle, MINUTE))
+
+
+@in_virtual_time
+async def test_what_is_kept_is_bounded_in_number_and_in_size() -> None:
+    answers = ResponseCache()
+    for at in range(10_000):
+        answers.put(str(at), ResponseData.from_data({}, 10), expires_at=60)
+    assert 1000 < len(answers) <= 4096
+    assert answers.get("9999") == {}
+
+    for at in range(200):
+        answers.put(f"large {at}", ResponseData.from_data({"text": f"{at:060000}"}, 60_000), expires_at=60)
+    assert len(answers) < 100
+
+    answers.put("too large", ResponseData.from_data({}, 70_000), expires_at=60)
+    assert answers.get("too large") is None
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+)
+
+
+@given(st.dictionaries(st.text(), JSON, max_size=4))
+def test_what_is_kept_is_given_as_it_came_whatever_the_last_one_did_to_it(data: dict[str, Any]) -> None:
+    answers = ResponseCache()
+    answers.put("q", ResponseData.from_data(data, 10), expires_at=float("inf"))
+    given_first = answers.get("q")
+    assert given_first == data
+    given_first["changed"] = True
+    assert answers.get("q") == data
+
+
+async def wait_until(instant: float) -> None:
+    await asyncio.sleep(instant - monotonic())

@@ -1,0 +1,223 @@
+"""Identical questions share one request; nothing else is shared."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from skywalking_provider.errors import BackendUnavailableError
+from skywalking_provider.model import Deadline
+from skywalking_provider.oap.api.request import GraphqlRequest
+from tests.oap.virtual_time import (
+    ScriptedClient,
+    connection_refused_error,
+    in_virtual_time,
+    monotonic,
+    open_scripted_backends,
+)
+
+FIRST, SECOND = (
+    GraphqlRequest("{ a }", {"duration": {"start": "1"}}),
+    GraphqlRequest("{ a }", {"duration": {"start": "2"}}),
+)
+
+
+class Gate:
+    """An OAP that answers when it is let."""
+
+    def __init__(self, answer: Callable[[], Any] = lambda: {"a": 1}) -> None:
+        self.let = asyncio.Event()
+        self._answer = answer
+
+    async def __call__(self, _: GraphqlRequest) -> dict[str, Any]:
+        await self.let.wait()
+        answer: dict[str, Any] = self._answer()
+        return answer
+
+
+async def at_once(_: GraphqlRequest) -> dict[str, Any]:
+    return {"a": 1}
+
+
+def away() -> Any:
+    raise BackendUnavailableError("500")
+
+
+def soon() -> Deadline:
+    return Deadline.after(5)
+
+
+@in_virtual_time
+async def test_a_thousand_identical_questions_are_one_request() -> None:
+    oap = ScriptedClient(gate := Gate())
+    async with open_scripted_backends({"prod": oap}) as backends:
+        teams = [backends.select(None, None, f"team-{at}") for at in range(10)]
+        reads = [asyncio.create_task(team.read(FIRST, soon())) for team in teams for _ in range(100)]
+        await asyncio.sleep(0.1)
+        gate.let.set()
+
+        assert await asyncio.gather(*reads) == [{"a": 1}] * 1000
+        assert await teams[0].read(FIRST, soon()) == {"a": 1}
+    assert len(oap.requests) == 1
+
+
+@in_virtual_time
+async def test_another_window_is_another_question() -> None:
+    oap = ScriptedClient(at_once)
+    async with open_scripted_backends({"prod": oap}) as backends:
+        backend = backends.select(None, None, "team")
+        await backend.read(FIRST, soon())
+        await backend.read(SECOND, soon())
+
+    assert [read for _, read in oap.requests] == [FIRST, SECOND]
+
+
+@in_virtual_time
+async def test_an_answer_of_one_backend_is_never_given_for_another() -> None:
+    async def other(_: GraphqlRequest) -> dict[str, Any]:
+        return {"a": 2}
+
+    oaps = {"prod": ScriptedClient(at_once), "test": ScriptedClient(other)}
+    async with open_scripted_backends(oaps) as backends:
+        answers = [await backends.select(name, None, "team").read(FIRST, soon()) for name in ("prod", "test", "prod")]
+
+    assert answers == [{"a": 1}, {"a": 2}, {"a": 1}]
+
+
+def test_other_credentials_do_not_get_the_answers_of_those_before(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("one")
+
+    @in_virtual_time
+    async def rotate() -> None:
+        oap = ScriptedClient(at_once)
+        async with open_scripted_backends({"prod": oap}, bearer={"tokenFile": str(token)}) as backends:
+            backend = backends.select(None, None, "team")
+            await backend.read(FIRST, soon())
+            await backend.read(FIRST, soon())
+            assert len(oap.requests) == 1
+
+            rotated = tmp_path / "new"
+            rotated.write_text("two")
+            rotated.replace(token)
+            await backend.read(FIRST, soon())
+            assert len(oap.requests) == 2
+
+            token.unlink()
+            with pytest.raises(BackendUnavailableError, match="cannot be read"):
+                await backend.read(FIRST, soon())
+
+    rotate()
+
+
+@in_virtual_time
+async def test_a_failure_is_shared_by_those_who_waited_and_never_remembered() -> None:
+    oap = ScriptedClient(gate := Gate(away))
+    async with open_scripted_backends({"prod": oap}) as backends:
+        backend = backends.select(None, None, "team")
+        reads = [asyncio.create_task(backend.read(FIRST, soon())) for _ in range(10)]
+        await asyncio.sleep(0.1)
+        gate.let.set()
+
+        results = await asyncio.gather(*reads, return_exceptions=True)
+        with pytest.raises(BackendUnavailableError):
+            await backend.read(FIRST, soon())
+
+    assert all(isinstance(result, BackendUnavailableError) for result in results)
+    assert len(oap.requests) == 2
+
+
+@in_virtual_time
+async def test_one_who_leaves_takes_nobody_with_him() -> None:
+    oap = ScriptedClient(gate := Gate())
+    async with open_scripted_backends({"prod": oap}) as backends:
+        backend = backends.select(None, None, "team")
+        leaver = asyncio.create_task(backend.read(FIRST, soon()))
+        stayer = asyncio.create_task(backend.read(FIRST, soon()))
+        await asyncio.sleep(0.1)
+
+        leaver.cancel()
+        await asyncio.wait({leaver})
+        gate.let.set()
+
+        assert await stayer == {"a": 1}
+    assert leaver.cancelled()
+    assert len(oap.requests) == 1
+
+
+@in_virtual_time
+async def test_nobodys_deadline_shortens_the_time_of_another() -> None:
+    async def slow(_: GraphqlRequest) -> dict[str, Any]:
+        await asyncio.sleep(3)
+        return {"a": 1}
+
+    oap = ScriptedClient(slow)
+    async with open_scripted_backends({"prod": oap}) as backends:
+        backend = backends.select(None, None, "team")
+        hasty = asyncio.create_task(backend.read(FIRST, Deadline.after(1)))
+        patient = asyncio.create_task(backend.read(FIRST, Deadline.after(5)))
+
+        with pytest.raises(BackendUnavailableError, match="backend prod did not answer in time"):
+            await hasty
+        assert monotonic() == 1.0
+        assert await patient == {"a": 1}
+    assert len(oap.requests) == 1
+
+
+@in_virtual_time
+async def test_what_nobody_waits_for_any_more_is_finished_for_the_next_one() -> None:
+    async def slow(_: GraphqlRequest) -> dict[str, Any]:
+        await asyncio.sleep(3)
+        return {"a": 1}
+
+    oap = ScriptedClient(slow)
+    async with open_scripted_backends({"prod": oap}) as backends:
+        backend = backends.select(None, None, "team")
+        with pytest.raises(BackendUnavailableError):
+            await backend.read(FIRST, Deadline.after(1))
+        await asyncio.sleep(4)
+
+        assert await backend.read(FIRST, soon()) == {"a": 1}
+    assert len(oap.requests) == 1
+
+
+@in_virtual_time
+async def test_what_nobody_waits_for_any_more_is_not_tried_again() -> None:
+    async def down(_: GraphqlRequest) -> dict[str, Any]:
+        await asyncio.sleep(0.2)
+        raise connection_refused_error()
+
+    oap = ScriptedClient(down)
+    async with open_scripted_backends({"prod": oap}) as backends:
+        backend = backends.select(None, None, "team")
+        reading = asyncio.create_task(backend.read(FIRST, Deadline.after(60)))
+        await asyncio.sleep(0.1)
+        reading.cancel()
+        await asyncio.sleep(60)
+
+    assert len(oap.requests) == 1
+
+
+@in_virtual_time
+async def test_without_a_time_to_live_only_flights_are_shared() -> None:
+    oap = ScriptedClient(at_once)
+    async with open_scripted_backends({"prod": oap}, answerTtl="0s") as backends:
+        backend = backends.select(None, None, "team")
+        await backend.read(FIRST, soon())
+        await backend.read(FIRST, soon())
+
+    assert len(oap.requests) == 2
+
+
+@in_virtual_time
+async def test_closing_ends_what_flies() -> None:
+    oap = ScriptedClient(Gate())
+    async with open_scripted_backends({"prod": oap}) as backends:
+        read = asyncio.create_task(backends.select(None, None, "team").read(FIRST, soon()))
+        await asyncio.sleep(0.1)
+
+    with pytest.raises(asyncio.CancelledError):
+        await read
+    assert oap.in_flight == 0

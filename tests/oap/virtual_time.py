@@ -1,0 +1,101 @@
+"""Backends in virtual time: hours pass in a moment, and nothing sleeps for real."""
+
+import asyncio
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from types import ModuleType, SimpleNamespace
+from typing import Any, Self
+
+import looptime
+import pytest
+
+from skywalking_provider import model
+from skywalking_provider.config import BackendConfig
+from skywalking_provider.errors import BackendUnavailableError, FailureKind
+from skywalking_provider.model import Deadline
+from skywalking_provider.oap import UNOBSERVED, BackendRegistry, Observer, open_backends
+from skywalking_provider.oap.api.request import GraphqlRequest
+from skywalking_provider.oap.traffic import cached, pipeline, response_cache
+from skywalking_provider.oap.traffic import single_flight as flights_module
+from skywalking_provider.oap.transport.credentials import Credentials
+
+NOON = datetime(2026, 11, 24, 12, 0, 20, tzinfo=UTC)
+_MODULES: tuple[ModuleType, ...] = (model, response_cache, cached, flights_module, pipeline)
+
+
+def in_virtual_time(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """Run a test on a loop whose clock jumps to whatever is waited for."""
+
+    @functools.wraps(test)
+    def wrapped(*args: Any, **kwargs: Any) -> None:
+        with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner, pytest.MonkeyPatch.context() as patched:
+            for module in _MODULES:
+                patched.setattr(module, "time", SimpleNamespace(monotonic=runner.get_loop().time))
+            runner.run(test(*args, **kwargs))
+
+    return wrapped
+
+
+def monotonic() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def now() -> datetime:
+    return NOON + timedelta(seconds=monotonic())
+
+
+Script = Callable[[GraphqlRequest], Awaitable[dict[str, Any]]]
+
+
+class ScriptedClient:
+    """In the place of `OapClient`: answers as the test says, and keeps count."""
+
+    credentials: Credentials
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self.requests: list[tuple[float, GraphqlRequest]] = []
+        self.in_flight = 0
+        self.max_in_flight = 0
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+    async def read(self, request: GraphqlRequest, deadline: Deadline) -> dict[str, Any]:
+        self.requests.append((monotonic(), request))
+        self.in_flight += 1
+        self.max_in_flight = max(self.max_in_flight, self.in_flight)
+        try:
+            async with asyncio.timeout(deadline.remaining):
+                return await self._script(request)
+        except TimeoutError as error:
+            raise timeout_error() from error
+        finally:
+            self.in_flight -= 1
+
+
+@asynccontextmanager
+async def open_scripted_backends(
+    clients: dict[str, ScriptedClient], observer: Observer = UNOBSERVED, **config: Any
+) -> AsyncIterator[BackendRegistry]:
+    """Backends with these clients; `config` is that of all."""
+    configs = {
+        name: BackendConfig.model_validate({"url": f"http://{name}", "timeout": "5s"} | config) for name in clients
+    }
+    for name, client in clients.items():
+        client.credentials = Credentials(configs[name])
+    async with open_backends(configs, now, lambda name, _: clients[name], observer) as opened:  # type: ignore[arg-type,return-value]
+        yield opened
+
+
+def connection_refused_error() -> BackendUnavailableError:
+    return BackendUnavailableError("backend prod cannot be reached: Connection refused", kind=FailureKind.CONNECT)
+
+
+def timeout_error() -> BackendUnavailableError:
+    return BackendUnavailableError("backend prod did not answer within 5 s", kind=FailureKind.TIMEOUT)

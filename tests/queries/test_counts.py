@@ -1,0 +1,44 @@
+"""The counts behind OAP's ratios: back and forth without loss, and honest bounds where OAP rounds."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skywalking_provider.queries.indicators.counts import compute_counts, sum_counts, weighted_mean
+
+
+def oaps_own_formula(successes: int, calls: int) -> int:
+    """PercentMetrics: integer division."""
+    return successes * 10_000 // calls
+
+
+@given(st.integers(1, 10_000).flatmap(lambda calls: st.tuples(st.integers(0, calls), st.just(calls))))
+def test_up_to_ten_thousand_calls_a_bucket_the_counts_come_back_exactly(case: tuple[int, int]) -> None:
+    successes, calls = case
+
+    found = compute_counts(oaps_own_formula(successes, calls), calls)
+
+    assert (found.low, found.high, found.calls) == (successes, successes, calls)
+
+
+@given(st.integers(10_001, 10**9).flatmap(lambda calls: st.tuples(st.integers(0, calls), st.just(calls))))
+def test_above_the_truth_lies_between_the_bounds_and_the_rate_is_its_pessimistic_end(case: tuple[int, int]) -> None:
+    successes, calls = case
+
+    found = compute_counts(oaps_own_formula(successes, calls), calls)
+
+    assert found.low <= successes <= found.high <= calls
+    assert found.success_rate <= successes / calls <= found.success_rate_at_most
+
+
+BUCKETS = st.tuples(st.integers(0, 500), st.integers(1, 500)).filter(lambda pair: pair[0] <= pair[1])
+
+
+@given(st.lists(BUCKETS, min_size=1))
+def test_a_window_weighs_calls_not_buckets(buckets: list[tuple[int, int]]) -> None:
+    found = sum_counts([compute_counts(oaps_own_formula(good, calls), calls) for good, calls in buckets])
+
+    assert found.success_rate == sum(good for good, _ in buckets) / sum(calls for _, calls in buckets)
+
+
+def test_a_mean_is_weighted_by_calls() -> None:
+    assert weighted_mean([(100, 1), (200, 3)]) == 175

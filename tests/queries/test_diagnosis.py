@@ -1,0 +1,184 @@
+"""Nothing was found, and here is why: what OAP does not understand it answers with silence."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from skywalking_provider.mock_oap.scenario import Scenario, ScenarioInstance, ScenarioService, Traffic
+from skywalking_provider.model import Deadline, Measurement, Metric, Phase
+from tests.analysis.harness import (
+    CANARY,
+    NOON,
+    RUN,
+    VANILLA,
+    VERSIONS,
+    Harness,
+    HarnessFactory,
+    build_metric,
+    reference_query,
+)
+
+
+async def ask(b: Harness, **block: Any) -> Measurement:
+    content = json.dumps({"window": "3m", "service": VANILLA, "maxWait": "0"} | block).encode()
+    return await b.engine.run(Metric("m", "true", "", content), RUN, Deadline.after(10))
+
+
+def labeled(labels: str) -> str:
+    return f"""query q($duration: Duration!) {{
+      p: readLabeledMetricsValues(condition: {{name: "service_percentile", entity: {{scope: Service,
+        serviceName: "{CANARY}", normal: true}}}}, labels: {labels}, duration: $duration) {{
+          label values {{ values {{ value }} }} }}
+    }}"""
+
+
+def expression(text: str, entity: str) -> str:
+    return f"""query q($duration: Duration!) {{
+      e: execExpression(expression: "{text}", entity: {{{entity}}}, duration: $duration) {{
+        results {{ values {{ value }} }} }}
+    }}"""
+
+
+SILENT = [
+    (
+        labeled('["0", "1", "2", "3", "4"]'),
+        "10.1.0",
+        "NO_DATA no value of p in 3 buckets · p: OAP 10 answers no label but to labels: []",
+    ),
+    (reference_query("canary|review|bookinfo|cluster-1|-"), "9.6.0", f"nearest are {CANARY}"),
+    (
+        reference_query().replace("normal: true", "normal: false"),
+        "10.1.0",
+        f"service_apdex: OAP knows '{CANARY}' with normal: true",
+    ),
+]
+
+
+@pytest.mark.parametrize(("query", "version", "words"), SILENT)
+async def test_the_likely_cause_of_silence_is_named(
+    harness: HarnessFactory, query: str, version: str, words: str
+) -> None:
+    async with harness(version=version) as b:
+        measurement = await b.run("true", query=query, maxWait="0")
+
+    assert measurement.phase is Phase.INCONCLUSIVE
+    assert measurement.message.startswith("NO_DATA ")
+    assert words in measurement.message
+
+
+HOPELESS = [
+    (
+        reference_query(metric="service_apdx"),
+        "QUERY_INVALID service_apdx: OAP has no metric 'service_apdx': nearest are service_apdex",
+    ),
+    (
+        reference_query().replace(", normal: true", ""),
+        "QUERY_INVALID service_apdex: its entity says nothing of `normal`, and so is none for OAP: write normal: true",
+    ),
+    (
+        reference_query(metric="service_instance_sla"),
+        "QUERY_INVALID service_instance_sla: service_instance_sla is a metric of the scope SERVICE_INSTANCE: its",
+    ),
+]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(("query", "words"), HOPELESS)
+async def test_what_waiting_cannot_mend_is_not_waited_for(
+    harness: HarnessFactory, query: str, words: str, version: str
+) -> None:
+    async with harness(version=version) as b:
+        measurement = await b.run("true", query=query)
+
+    assert measurement.phase is Phase.ERROR
+    assert measurement.message.startswith(words)
+
+
+@pytest.mark.parametrize("version", ["9.6.0", "10.1.0"])
+async def test_an_expression_in_a_query_is_looked_at_too(harness: HarnessFactory, version: str) -> None:
+    async with harness(version=version) as b:
+        normal = await b.run("true", query=expression("avg(service_cpm)", f'serviceName: "{CANARY}"'))
+        scope = await b.run("true", query=expression("service_instance_cpm", f'serviceName: "{CANARY}", normal: true'))
+
+    assert normal.message.startswith("QUERY_INVALID e: its entity says nothing of `normal`")
+    assert scope.message.startswith("QUERY_INVALID e: service_instance_cpm is a metric of the scope SERVICE_INSTANCE")
+
+
+RANKING = "top_n(service_instance_cpm,3,des)"
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        (RANKING, "9.6.0"),
+        (RANKING, "10.1.0"),
+        ("aggregate_labels(service_percentile,sum(instance_id))", "10.1.0"),  # older ones take no labels there
+        ("relabels(service_percentile{p='99'},p='99',quantile_of='worst')", "10.1.0"),
+    ],
+)
+async def test_an_expression_that_may_have_data_soon_is_waited_for(
+    harness: HarnessFactory, text: str, version: str
+) -> None:
+    """A canary's first minute: a ranking needs no instance, and a label is no metric that the OAP lacks."""
+    async with harness(version=version) as b:
+        measurement = await b.run("true", query=expression(text, 'serviceName: "not-yet-there", normal: true'))
+
+    assert measurement.phase is Phase.RUNNING, measurement.message
+    assert measurement.message.startswith("NO_DATA no value of e in 3 buckets")
+
+
+@pytest.mark.parametrize("version", ["9.6.0", "10.1.0"])
+async def test_a_ranking_is_waited_for_until_its_first_calls(harness: HarnessFactory, version: str) -> None:
+    canary = ScenarioService(
+        name=VANILLA, instances=(ScenarioInstance(name="a"),), traffic=(Traffic(calls=60, **{"from": 0}),)
+    )
+    async with harness(Scenario(services=(canary,)), version=version) as b:
+        early = await ask(b, expression=RANKING, maxWait="5m")
+        b.clock.set(NOON + timedelta(minutes=3))
+        later = await ask(b, expression=RANKING, maxWait="5m")
+
+    assert early.phase is Phase.RUNNING, early.message
+    assert json.loads(later.value) == [{"name": "a", "value": 60}]
+
+
+@pytest.mark.parametrize("version", ["9.6.0", "10.1.0"])
+async def test_a_metric_of_another_scope_is_told_from_silence(harness: HarnessFactory, version: str) -> None:
+    async with harness(version=version) as b:
+        measurement = await ask(b, expression="avg(service_instance_sla)")
+
+    assert measurement.message == (
+        "QUERY_INVALID avg(service_instance_sla): service_instance_sla is a metric of the scope SERVICE_INSTANCE, and"
+        " the block asks for SERVICE: nearest are service_sla, service_apdex, service_cpm"
+    )
+
+
+@pytest.mark.parametrize("chosen", [{"instances": {"name": "reviews-.*"}}, {"endpoint": "POST:/reviews"}])
+async def test_the_whole_service_is_never_taken_for_its_parts(harness: HarnessFactory, chosen: dict[str, Any]) -> None:
+    """OAP answers a metric of the service whatever instance or endpoint it is asked for."""
+    async with harness("failing-canary") as b:
+        whole = await ask(b, expression="avg(service_sla)", **chosen)
+        own = "service_instance_cpm" if "instances" in chosen else "endpoint_cpm"
+        share = await ask(b, expression=f"sum({own}) / sum(service_cpm)", **chosen)
+
+    assert whole.message.startswith("QUERY_INVALID avg(service_sla): service_sla is a metric of the scope SERVICE, ")
+    assert share.phase is Phase.SUCCESSFUL, share.message
+
+
+async def test_nobody_is_asked_for_a_cause_where_there_is_data(harness: HarnessFactory) -> None:
+    async with harness() as b:
+        await b.run("true", query=reference_query())
+
+        assert not any("listMetrics" in one.body or "listServices" in one.body for one in b.oap.requests)
+
+
+@pytest.mark.parametrize("status", [403, 503])
+async def test_an_oap_that_tells_no_lists_leaves_it_at_no_data(harness: HarnessFactory, status: int) -> None:
+    async with harness() as b:
+        b.oap.add_fault("status", status=status, match="list")
+        measurement = await b.engine.run(
+            build_metric("true", query=reference_query("nobody"), maxWait="0"), RUN, Deadline.after(10)
+        )
+
+    assert measurement.message.startswith("NO_DATA no value of service_apdex in 3 buckets · 11:56–11:59 +0000")

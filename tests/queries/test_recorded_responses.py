@@ -1,0 +1,156 @@
+"""Forms B and C on what real OAPs answered: buckets as recorded, a question, and what is expected.
+
+The canary had 60 calls a minute, every tenth a failure, of 80 to 1,200 ms (see tests/captures).
+"""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from skywalking_provider.block import ExpressionSpec, IndicatorSpec, parse_block
+from skywalking_provider.errors import ProviderError
+from skywalking_provider.model import Entity, EntitySet, Window
+from skywalking_provider.oap.api.metric_values import SeriesRequest, decode_calls
+from skywalking_provider.queries import expression
+from skywalking_provider.queries.indicators import query
+from skywalking_provider.queries.indicators.metric_names import resolve_scope_metrics
+from skywalking_provider.queries.indicators.query import IndicatorMetrics
+
+CAPTURES = Path(__file__).parents[1] / "captures"
+CANARY = EntitySet((Entity("canary|reviews|bookinfo|cluster-1|-"),), ("MESH",))
+START = datetime(2026, 11, 23, 23, 45, tzinfo=UTC)
+
+
+def recorded(version: str, case: str) -> Any:
+    return json.loads((CAPTURES / version / f"{case}.json").read_text())["data"]["r"]
+
+
+def asked(**keys: object) -> Any:
+    block = {"window": "5m", "service": CANARY.members[0].service} | keys
+    return parse_block(json.dumps(block).encode())
+
+
+# recorded                                        scale  expect
+EXPRESSIONS = [
+    ("9.6.0", "mqe-cpm", "service_cpm", 1, [60, 60, 60, 60, 60]),
+    ("10.1.0", "mqe-cpm", "service_cpm", 1, [60, 60, 60, 60, 60]),
+    ("9.6.0", "mqe-sla", "service_sla", 10_000, [0.9] * 5),
+    ("10.1.0", "mqe-sla", "service_sla", 10_000, [0.9] * 5),
+    ("9.6.0", "mqe-avg", "avg(service_resp_time)", 1, 350),
+    ("10.1.0", "mqe-avg", "avg(service_resp_time)", 1, 350),
+    ("10.1.0", "mqe-fraction", "a fraction", 1, 8.571),
+    ("10.1.0", "mqe-empty-window", "service_cpm", 1, []),
+    ("9.6.0", "mqe-empty-window-avg", "avg(service_cpm)", 1, None),
+    ("10.1.0", "mqe-empty-window-avg", "avg(service_cpm)", 1, None),
+    ("10.1.0", "mqe-top-n", "top_n(service_cpm,3,des)", 1, []),
+]
+
+
+@pytest.mark.parametrize(("version", "case", "text", "scale", "expect"), EXPRESSIONS)
+def test_an_expressions_result_is_what_was_recorded(
+    version: str, case: str, text: str, scale: float, expect: object
+) -> None:
+    spec = asked(expression="service_cpm", scale=scale)
+    assert isinstance(spec, ExpressionSpec)
+
+    sample = expression.decode_expression(spec, CANARY, {"e0": recorded(version, case)})
+
+    assert sample.result == expect, text
+    assert bool(sample.empty_series) == (expect in ([], None))
+
+
+@pytest.mark.parametrize("version", ["9.6.0", "10.1.0"])
+def test_percentiles_have_the_same_labels_on_every_oap(version: str) -> None:
+    spec = asked(expression="service_percentile")
+
+    result = expression.decode_expression(spec, CANARY, {"e0": recorded(version, "mqe-percentile")}).result
+
+    assert {label: values[0] for label, values in result.items()} == {
+        "50": 180, "75": 450, "90": 700, "95": 1200, "99": 1200,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("version", "case", "words"),
+    [
+        ("9.6.0", "mqe-div0", "'∞', which is no number"),
+        ("10.1.0", "mqe-div0", "'∞', which is no number"),
+        ("10.1.0", "mqe-nan", "'NaN', which is no number"),
+        ("9.6.0", "mqe-unknown-metric", "Metric: [no_such_metric] dose not exist."),
+        ("10.1.0", "mqe-unknown-metric", "Metric: [no_such_metric] does not exist."),
+    ],
+)
+def test_what_no_condition_can_judge_is_an_error_in_oaps_words(version: str, case: str, words: str) -> None:
+    with pytest.raises(ProviderError) as caught:
+        expression.decode_expression(asked(expression="service_cpm"), CANARY, {"e0": recorded(version, case)})
+
+    assert words in str(caught.value)
+
+
+def test_two_series_of_one_label_are_an_error_and_neither_hides_the_other() -> None:
+    answer = recorded("10.1.0", "mqe-percentile")
+    answer["results"][1]["metric"]["labels"] = answer["results"][0]["metric"]["labels"]
+
+    with pytest.raises(ProviderError, match="two series have the label '50': tell them apart with relabels"):
+        expression.decode_expression(asked(expression="service_percentile"), CANARY, {"e0": answer})
+
+
+def test_a_percentile_that_is_answered_twice_is_not_judged() -> None:
+    data = {"c0": recorded("9.2.0", "v2-values-service_cpm"), "v0": recorded("9.2.0", "v2-labeled-percentile")}
+    data["v0"][1]["label"] = data["v0"][0]["label"]
+    spec = asked(sli="latency", percentile=50)
+    assert isinstance(spec, IndicatorSpec)
+    minutes = len(data["c0"]["values"]["values"])
+
+    with pytest.raises(ProviderError, match="v0 is 2 series of service_percentile"):
+        query.decode_indicator(
+            spec,
+            IndicatorMetrics("service_percentile", "service_cpm", labeled=True),
+            CANARY,
+            Window(START, START + timedelta(minutes=minutes)),
+            data,
+            mqe=False,
+        )
+
+
+SOURCES = {
+    "9.2.0": ("v2-values-service_cpm", "v2-values-{}", "v2-labeled-percentile"),
+    "9.6.0": ("mqe-cpm", "mqe-{}", "mqe-percentile"),
+    "10.1.0": ("mqe-cpm", "mqe-{}", "mqe-percentile"),
+}
+INDICATORS = [
+    ({"sli": "success-rate"}, "service_sla", 0.9),
+    ({"sli": "latency"}, "service_resp_time", 350),
+    ({"sli": "latency", "percentile": 50}, "service_percentile", 180),
+    ({"sli": "latency", "percentile": 99}, "service_percentile", 1200),
+    ({"sli": "latency", "percentile": 99, "aggregate": "weighted"}, "service_percentile", 1200),
+    ({"sli": "throughput"}, None, 60),
+]
+
+
+@pytest.mark.parametrize("version", SOURCES)
+@pytest.mark.parametrize(("block", "metric", "expect"), INDICATORS)
+def test_an_indicator_is_what_was_recorded(
+    version: str, block: dict[str, Any], metric: str | None, expect: float
+) -> None:
+    spec = asked(**block)
+    assert isinstance(spec, IndicatorSpec)
+    calls, value, percentile = SOURCES[version]
+    data = {"c0": recorded(version, calls)}
+    if metric == "service_percentile":
+        data["v0"] = recorded(version, percentile)
+    elif metric is not None:
+        short = {"service_sla": "sla", "service_resp_time": "resp-time"}[metric]
+        data["v0"] = recorded(version, value.format(metric if version == "9.2.0" else short))
+    metrics = IndicatorMetrics(metric, resolve_scope_metrics(CANARY).calls[0], labeled=metric == "service_percentile")
+    minutes = len(decode_calls(data, SeriesRequest("c0", metrics.calls, CANARY.members[0]), mqe=version != "9.2.0"))
+    window = Window(START, START + timedelta(minutes=minutes))
+
+    sample = query.decode_indicator(spec, metrics, CANARY, window, data, mqe=version != "9.2.0")
+
+    assert sample.result == pytest.approx(expect)
+    assert sample.calls == 60 * minutes
+    assert sample.buckets_with_data == minutes >= 5

@@ -1,0 +1,50 @@
+"""A DNS server that knows the addresses of one name: RFC 1035, as far as a resolver asks for A records."""
+
+import asyncio
+import ipaddress
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import cast
+
+_RESPONSE_FLAGS = 0x8180  # a response, recursion desired and available, no error
+_A, _IN = 1, 1
+_HEADER = 12
+
+
+class DnsServer(asyncio.DatagramProtocol):
+    """Answers every name with the same addresses."""
+
+    def __init__(self, addresses: list[str]) -> None:
+        self.addresses = addresses
+        self.address = ""
+        self._transport: asyncio.DatagramTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.DatagramTransport", transport)
+        host, port = transport.get_extra_info("sockname")
+        self.address = f"{host}:{port}"
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        assert self._transport
+        end = data.index(0, _HEADER) + 5  # the name's last, empty label; type and class
+        kind, _ = struct.unpack("!HH", data[end - 4 : end])
+        records = self.addresses if kind == _A else []
+        header = data[:2] + struct.pack("!HHHHH", _RESPONSE_FLAGS, 1, len(records), 0, 0)
+        body = b"".join(
+            struct.pack("!HHHIH", 0xC000 | _HEADER, _A, _IN, 1, 4) + ipaddress.IPv4Address(one).packed
+            for one in records
+        )
+        self._transport.sendto(header + data[_HEADER:end] + body, addr)
+
+
+@asynccontextmanager
+async def start_dns_server(addresses: list[str]) -> AsyncIterator[DnsServer]:
+    """A name server on loopback for as long as the context lasts."""
+    transport, server = await asyncio.get_running_loop().create_datagram_endpoint(
+        lambda: DnsServer(addresses), local_addr=("127.0.0.1", 0)
+    )
+    try:
+        yield server
+    finally:
+        transport.close()

@@ -1,0 +1,93 @@
+"""Replicas of the real service, each a process with an address of its own and one port, as pods of a Deployment are."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc.aio
+import yaml
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+ROOT = Path(__file__).parents[2]
+HOSTS = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
+
+
+class Replica:
+    """One of them."""
+
+    def __init__(self, process: asyncio.subprocess.Process, listen: str, log: Path) -> None:
+        self._process = process
+        self._listen = listen
+        self._log = log
+
+    async def wait_until_serving(self) -> None:
+        """Wait until it does."""
+        async with grpc.aio.insecure_channel(self._listen, [("grpc.min_reconnect_backoff_ms", 50)]) as channel:
+            asked = health_pb2_grpc.HealthStub(channel).Check(
+                health_pb2.HealthCheckRequest(), wait_for_ready=True, timeout=60
+            )
+            assert (await asked).status == health_pb2.HealthCheckResponse.SERVING
+
+    def logged_measurements(self) -> list[dict[str, Any]]:
+        """What it logged of its measurements, oldest first: analysisrun, phase, message."""
+        lines = (json.loads(line) for line in self._log.read_text().splitlines() if line.startswith("{"))
+        return [line for line in lines if "analysisrun" in line]
+
+    def kill(self) -> None:
+        """As the node would that dies."""
+        self._process.kill()
+
+    def suspend(self) -> None:
+        """It neither works nor ends; its connections stay."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """It works again."""
+        self._process.send_signal(signal.SIGCONT)
+
+
+@asynccontextmanager
+async def start_replica(host: str, port: int, config: Path) -> AsyncIterator[Replica]:
+    """A replica that starts."""
+    log = config.parent / f"{host}.log"
+    listen = f"{host}:{port}"
+    command = ("serve", "--config", str(config), "--listen", listen, "--log-format", "json", "--drain", "1s")
+    with log.open("ab") as output:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "skywalking_provider", *command),
+            stdout=output,
+            stderr=output,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+        )
+    try:
+        yield Replica(process, listen, log)
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+@asynccontextmanager
+async def start_replicas(folder: Path, url: str) -> AsyncIterator[tuple[int, list[Replica]]]:
+    """A replica on each of HOSTS, all on one port, before the OAP of that url."""
+    config = folder / "config.yaml"
+    backend = {"url": url, "answerTtl": "0s", "clockTtl": "0s", "timeout": "2s"}
+    config.write_text(yaml.safe_dump({"backends": {"prod": backend}}))
+    port = _find_free_port()
+    async with AsyncExitStack() as stack:
+        members = [await stack.enter_async_context(start_replica(host, port, config)) for host in HOSTS]
+        await asyncio.gather(*(member.wait_until_serving() for member in members))
+        yield port, members
+
+
+def _find_free_port() -> int:
+    with socket.create_server((HOSTS[0], 0)) as taken:
+        port: int = taken.getsockname()[1]
+    return port

@@ -1,0 +1,86 @@
+"""The command as a person starts it, against a mock OAP that lives in the test; and templates to start it with."""
+
+import asyncio
+import json
+import os
+import re
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from skywalking_provider.mock_oap import ManualClock, MockOap
+
+DATA = Path(__file__).parent / "data"
+NOON = datetime(2026, 11, 24, 12, 0, 20, tzinfo=UTC)
+CANARY = "canary|reviews|bookinfo|cluster-1|-"
+VANILLA = "reviews.bookinfo"
+PLUGIN = "skywalking/metrics"
+TIMEOUT_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class CommandResult:
+    exit_code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json_objects(self) -> list[dict[str, Any]]:
+        read: list[dict[str, Any]] = json.loads(self.stdout)
+        return read
+
+    @property
+    def normalized_stdout(self) -> str:
+        """The output without what differs from run to run: ports, durations, our own clock."""
+        text = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", self.stdout)
+        text = re.sub(r"\d+ ms\b", "N ms", text)
+        return re.sub(r"\d\d:\d\d:\d\d \+0000", "HH:MM:SS +0000", text)
+
+
+async def run_check(*arguments: str, stdin: str = "", folder: Path | None = None, **environment: str) -> CommandResult:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "skywalking_provider", "check", *arguments),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        cwd=folder,
+        env={name: value for name, value in os.environ.items() if not name.startswith(("SWP_", "SW_"))} | environment,
+    )
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        out, err = await process.communicate(stdin.encode())
+    assert process.returncode is not None
+    return CommandResult(process.returncode, out.decode(), err.decode())
+
+
+@asynccontextmanager
+async def start_oap_at_noon(scenario: str = "failing-canary", **oap: Any) -> AsyncIterator[MockOap]:
+    """A mock OAP whose clock stands at noon."""
+    async with MockOap(scenario, clock=ManualClock(NOON), **oap) as mock:
+        yield mock
+
+
+def build_indicator_metric(condition: str = "result >= 0.99", **block: Any) -> dict[str, Any]:
+    """A metric of the plugin."""
+    name = block.pop("name", "success-rate")
+    content = {"sli": "success-rate", "window": "5m", "service": VANILLA} | block
+    return {"name": name, "successCondition": condition, "provider": {"plugin": {PLUGIN: content}}}
+
+
+def build_template(*metrics: Mapping[str, Any], **spec: Any) -> str:
+    """A template of metrics."""
+    return yaml.safe_dump(
+        {
+            "apiVersion": "argoproj.io/v1alpha1",
+            "kind": "AnalysisTemplate",
+            "metadata": {"name": "reviews"},
+            "spec": {"metrics": [dict(metric) for metric in metrics]} | spec,
+        },
+        sort_keys=False,
+        allow_unicode=True,
+    )

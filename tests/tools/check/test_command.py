@@ -1,0 +1,278 @@
+"""`skywalking-provider check` as a person and as a pipeline use it."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.tools.check.harness import (
+    CANARY,
+    DATA,
+    build_indicator_metric,
+    build_template,
+    run_check,
+    start_oap_at_noon,
+)
+
+KEYS = [
+    "file", "kind", "template", "metric", "provider", "phase", "reason", "message", "value", "result", "conditions",
+    "window", "series", "calls", "backend", "requests", "resumeAt", "elapsedMs", "notes", "exitCode",
+]  # fmt: skip
+
+
+def golden(name: str, told: str) -> None:
+    """Compare with a file; UPDATE_GOLDEN=1 writes it anew, for a person to read before committing."""
+    path = DATA / f"{name}.txt"
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.write_text(told, encoding="utf-8")
+    assert told == path.read_text(encoding="utf-8")
+
+
+async def test_a_bad_canary_is_shown_with_request_buckets_condition_and_verdict() -> None:
+    async with start_oap_at_noon() as oap:
+        done = await run_check(
+            "-f", "reviews.yaml", "--address", oap.address, "-a", "canary-hash=6c85f7bf4", folder=DATA
+        )
+
+    assert (done.exit_code, done.stderr) == (1, "")
+    golden("reviews", done.normalized_stdout)
+
+
+async def test_absent_minutes_of_another_zone_are_seen_and_wide_has_the_raw_answer() -> None:
+    async with start_oap_at_noon("idle-minutes", timezone="+0545") as oap:
+        text = build_template(build_indicator_metric("result > 0.5", service=CANARY, window="6m"))
+        done = await run_check("-f", "-", "-o", "wide", "--address", oap.address, stdin=text)
+
+    assert (done.exit_code, done.stderr) == (0, "")
+    golden("idle-wide", done.normalized_stdout)
+
+
+async def test_an_outage_ends_with_three_and_says_when_the_service_would_ask_again() -> None:
+    async with start_oap_at_noon() as oap:
+        oap.add_fault("status", status=503)
+        done = await run_check("-f", "-", "--address", oap.address, stdin=build_template(build_indicator_metric()))
+
+    assert done.exit_code == 3
+    golden("outage", done.normalized_stdout)
+
+
+async def test_an_oap_that_is_not_there_ends_with_three() -> None:
+    async with start_oap_at_noon() as oap:
+        address = oap.address
+    done = await run_check("-f", "-", "--address", address, stdin=build_template(build_indicator_metric()))
+
+    assert done.exit_code == 3
+    assert "cannot be reached" in done.stdout
+
+
+async def test_no_data_yet_ends_with_four_and_is_not_waited_for() -> None:
+    async with start_oap_at_noon() as oap:
+        done = await run_check(
+            "-f", "-", "--address", oap.address, stdin=build_template(build_indicator_metric(service="review.bookinfo"))
+        )
+
+    assert done.exit_code == 4
+    golden("unknown", done.normalized_stdout)
+
+
+async def test_a_wrong_block_ends_with_two_and_names_the_key() -> None:
+    async with start_oap_at_noon() as oap:
+        done = await run_check(
+            "-f", "-", "--address", oap.address, stdin=build_template(build_indicator_metric(windo="5m"))
+        )
+
+    assert done.exit_code == 2
+    assert "did you mean window?" in done.stdout
+
+
+async def test_the_worst_metric_is_the_end_and_metrics_can_be_picked() -> None:
+    text = build_template(
+        build_indicator_metric("result > 0.5", name="good"), build_indicator_metric("result > 0.99", name="bad")
+    )
+    async with start_oap_at_noon() as oap:
+        both = await run_check("-f", "-", "--address", oap.address, stdin=text)
+        good = await run_check("-f", "-", "--address", oap.address, "-m", "good", stdin=text)
+
+    assert (both.exit_code, good.exit_code) == (1, 0)
+    assert both.stdout.splitlines()[-1] == "✔ 1 Successful · ✖ 1 Failed"
+
+
+async def test_json_is_a_list_of_objects_with_the_same_keys_always() -> None:
+    metrics = [
+        build_indicator_metric(),
+        build_indicator_metric(name="typo", windo="5m"),
+        {"name": "up", "provider": {"prometheus": {}}},
+    ]
+    async with start_oap_at_noon() as oap:
+        done = await run_check("-f", "-", "-o", "json", "--address", oap.address, stdin=build_template(*metrics))
+
+    measured, typo = done.json_objects
+    assert list(measured) == list(typo) == KEYS
+    assert measured["conditions"] == [
+        {"kind": "success", "text": "result >= 0.99", "language": "expr", "holds": False, "error": None}
+    ]
+    assert measured["window"] == {
+        "start": "2026-11-24T11:54:00+00:00", "end": "2026-11-24T11:59:00+00:00", "buckets": 5,
+    }  # fmt: skip
+    assert measured["series"][0]["buckets"][0] == {"time": "2026-11-24T11:54:00+00:00", "value": 300}
+    assert (measured["phase"], measured["reason"], measured["exitCode"]) == ("Failed", "CONDITION_NOT_MET", 1)
+    assert measured["requests"][-1]["variables"]["duration"]["step"] == "MINUTE"
+    assert (typo["backend"], typo["window"], typo["requests"]) == (None, None, [])
+    assert "up: skipped, is of the provider prometheus" in done.stderr
+
+
+async def test_documented_keys_are_those_that_are_written() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "check.md").read_text(encoding="utf-8")
+
+    rows = [line.split("|")[1].strip(" `") for line in text.splitlines() if line.startswith("| `")]
+    assert [key for key in rows if key in KEYS] == KEYS
+
+
+async def test_backends_come_from_the_configuration_by_name_and_by_address(tmp_path: Path) -> None:
+    text = build_template(
+        build_indicator_metric("result > 0.5", backend="prod"),
+        build_indicator_metric("result > 0.5", name="b", address="http://oap:12800"),
+    )
+    async with start_oap_at_noon() as oap:
+        backends = {"prod": {"url": oap.address, "aliases": ["http://oap:12800"]}, "other": {"url": "http://other"}}
+        file = tmp_path / "config.yaml"
+        file.write_text(yaml.safe_dump({"backends": backends}))
+        by_flag = await run_check("-f", "-", "-o", "json", "--config", str(file), stdin=text)
+        by_environment = await run_check("-f", "-", "-o", "json", stdin=text, SWP_CONFIG_FILE=str(file))
+        quick = await run_check(
+            "-f", "-", "-o", "json", "--address", oap.address, stdin=text, SWP_CONFIG_FILE=str(file)
+        )
+
+    for done, name in ((by_flag, "prod"), (by_environment, "prod"), (quick, "default")):
+        assert [one["backend"]["name"] for one in done.json_objects] == [name] * 2
+        assert done.exit_code == 0
+
+
+async def test_credentials_of_the_environment_go_with_the_address_and_are_never_shown() -> None:
+    async with start_oap_at_noon() as oap:
+        done = await run_check(
+            *("-f", "-", "-o", "json", "--address", oap.address),
+            stdin=build_template(build_indicator_metric()),
+            SWP_BACKENDS__DEFAULT__BEARER__TOKEN="hush-hush",  # noqa: S106 - a test's
+        )
+        assert all(request.headers["Authorization"] == "Bearer hush-hush" for request in oap.requests)
+
+    assert done.exit_code == 1
+    assert "hush" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text", "said"),
+    [
+        (["-f", "no/such.yaml"], "", "no/such.yaml: cannot be read (No such file or directory)"),
+        (["-f", "-"], "a: [", "stdin:1: is not YAML"),
+        (
+            ["-f", "-"],
+            build_template(build_indicator_metric(), args=[{"name": "hash"}]),
+            "arguments without a value: hash; give them: -a hash=…",
+        ),
+        (
+            ["-f", "-", "-m", "x"],
+            build_template(build_indicator_metric()),
+            "--metric x: no template has it; there are success-rate",
+        ),
+        (["-f", "-"], build_template(build_indicator_metric()), "or set SW_OAP_ADDRESS; or name an OAP by --address"),
+        (
+            ["-f", "-", "--address", "oap"],
+            build_template(build_indicator_metric()),
+            "is not an http:// or https:// URL",
+        ),
+        (
+            ["-f", "-", "--address", "http://oap", "-c", "x"],
+            build_template(build_indicator_metric()),
+            "cannot go with --config",
+        ),
+        (
+            ["-f", "-"],
+            build_template({"name": "up", "provider": {"web": {}}}),
+            "no metric of the plugin skywalking/metrics",
+        ),
+        ([], "", "Missing option"),
+    ],
+)
+async def test_a_wrong_use_ends_with_two_before_anything_is_asked(arguments: list[str], text: str, said: str) -> None:
+    done = await run_check(*arguments, stdin=text)
+
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def at_a_terminal(*arguments: str, **environment: str) -> str:
+    """What a terminal of 100 columns gets."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "skywalking_provider", "check", *arguments],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        cwd=DATA,
+        env=os.environ | {"COLUMNS": "100", "TERM": "xterm-256color"} | environment,
+    ) as process:
+        os.close(theirs)
+        shown = bytearray()
+        while True:
+            try:
+                part = os.read(ours, 65536)
+            except OSError:  # the other end is closed
+                break
+            if not part:
+                break
+            shown += part
+    os.close(ours)
+    assert process.returncode == 3
+    return shown.decode()
+
+
+def test_colours_are_for_terminals_that_want_them() -> None:
+    nobody = ("-f", "reviews.yaml", "--address", "http://127.0.0.1:9", "-a", "canary-hash=6c85f7bf4")
+
+    coloured = at_a_terminal(*nobody)
+    plain = at_a_terminal(*nobody, NO_COLOR="1")
+
+    assert "\x1b[36m" in coloured
+    assert "\x1b[36m" not in plain
+    assert (
+        max(
+            len(line)
+            for line in plain.replace("\x1b[1m", "").replace("\x1b[2m", "").replace("\x1b[0m", "").splitlines()
+        )
+        <= 100
+    )
+
+
+async def test_nothing_that_an_oap_says_moves_the_terminal() -> None:
+    evil = {"data": {"services": [{"id": "a", "name": "re\x1b[2Jviews", "layers": ["MESH"], "normal": True}]}}
+    async with start_oap_at_noon() as oap:
+        oap.respond_with(json.dumps(evil), match="listServices")
+        done = await run_check(
+            "-f",
+            "-",
+            "-o",
+            "wide",
+            "--address",
+            oap.address,
+            stdin=build_template(build_indicator_metric(service="reviews")),
+        )
+
+    assert done.exit_code == 4
+    assert "\x1b" not in done.stdout
+
+
+def test_the_help_says_what_the_exit_codes_are() -> None:
+    done: Any = subprocess.run(
+        [sys.executable, "-m", "skywalking_provider", "check", "--help"], capture_output=True, text=True, check=True
+    )
+
+    assert "1 Failed, 2 wrong use or Error, 3 the OAP" in " ".join(done.stdout.split())

@@ -1,0 +1,38 @@
+"""The examples of docs/migrate.md are what the command does."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from skywalking_provider.tools.migrate import Migration, migrate
+from tests.tools.migrate.harness import PLUGIN, migrate_to_expression
+
+GUIDE = Path(__file__).parents[3] / "docs" / "migrate.md"
+
+
+@pytest.fixture
+def examples() -> list[str]:
+    return re.findall(r"^```yaml\n(.*?)^```", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def test_the_guides_example_is_migrated_as_it_says(examples: list[str]) -> None:
+    before, after, expression = examples
+
+    assert migrate(before, PLUGIN).after == after
+    assert migrate_to_expression(before).after == expression
+    assert migrate_to_expression(after).after == expression
+
+
+def test_the_guides_table_names_every_topic_that_the_command_says(examples: list[str]) -> None:
+    migration: Migration = migrate(examples[0], PLUGIN)
+    table = GUIDE.read_text().split("## What changes in meaning")[1].split("## ")[0]
+    rows = re.findall(r"^\| ([^|]+?) \|", table, re.MULTILINE)
+    names = {
+        "absent": "a minute without data",
+        "no data": "no data at all",
+        "outage": "OAP is away",
+        "address": "`address`",
+    }
+
+    assert {names.get(note.topic, note.topic) for note in migration.metrics[0].notes} <= set(rows)
