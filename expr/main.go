@@ -1,10 +1,10 @@
 //go:build wasip1
 
-// Command expr is a WASI reactor: conditions and values of Argo Rollouts for a host that is not written in Go.
+// Command expr is a WASI reactor that evaluates conditions of Argo Rollouts for a host that is not written in Go.
 //
-// The host calls alloc(n), writes its request there, calls an export with (address, length) and reads the answer at
-// (address<<32 | length). The request's memory is the host's until free; the answer's until the next call. A request is
-// a row of fields, each a length (u32, little endian) and so many bytes; so is an answer.
+// The host calls alloc(n), writes its request to the returned address, calls an export with (address, length) and reads
+// the response at (address<<32 | length). The request's memory belongs to the host until free, the response's until the
+// next call. Requests and responses are sequences of fields. A field is a length (u32, little endian) and its bytes.
 package main
 
 import (
@@ -13,24 +13,24 @@ import (
 	"runtime/debug"
 	"unsafe"
 
-	_ "time/tzdata" // no file system here; the controller's image has the zones
+	_ "time/tzdata" // the controller's image has the time zones, but WASI has no file system here
 
 	"github.com/skywalking-provider/rollouts-plugin-metric-skywalking/expr/abi"
 	"github.com/skywalking-provider/rollouts-plugin-metric-skywalking/expr/argo"
 )
 
-// A guest has one thread and one caller; these are its whole state.
+// The state of an instance. It needs no locks: an instance has one thread and one caller.
 var (
 	evaluator = argo.NewEvaluator()
 	requests  = map[uint32][]byte{}
 	response  []byte
 )
 
-// softMemoryLimit makes the collector work before the host's hard limit ends the guest.
+// softMemoryLimit triggers garbage collections before the host's hard memory limit ends the instance.
 const softMemoryLimit = 40 << 20
 
-// gcPercent halves what a guest holds between two collections: a heap of 4 MiB is Go's least, and one of 2 costs no time that
-// could be measured.
+// gcPercent halves the heap growth between two collections. Go's minimum heap is 4 MiB by default; 2 MiB cost no measurable
+// time.
 const gcPercent = 50
 
 func init() {
@@ -38,18 +38,22 @@ func init() {
 	debug.SetGCPercent(gcPercent)
 }
 
+// alloc reserves n bytes for a request and returns their address.
+//
 //go:wasmexport alloc
 func alloc(n uint32) uint32 {
-	b := make([]byte, n+1) // never empty: an address of its own
+	b := make([]byte, n+1) // never empty, so that every request has a distinct address
 	p := uint32(uintptr(unsafe.Pointer(unsafe.SliceData(b))))
 	requests[p] = b
 	return p
 }
 
+// free releases the memory of a request.
+//
 //go:wasmexport free
 func free(p uint32) { delete(requests, p) }
 
-// evaluate: success, failure, result -> phase, message, value.
+// evaluate evaluates the conditions. Request: success condition, failure condition, result. Response: phase, message, value.
 //
 //go:wasmexport evaluate
 func evaluate(p, n uint32) uint64 {
@@ -72,7 +76,7 @@ func evaluate(p, n uint32) uint64 {
 	return setResponse([]byte(phase), nil, value)
 }
 
-// check: condition, sample result or nothing -> nothing or a mistake in JSON.
+// check checks a condition. Request: condition, sample result or nothing. Response: nothing, or a problem as JSON.
 //
 //go:wasmexport check
 func check(p, n uint32) uint64 {
@@ -94,12 +98,12 @@ func check(p, n uint32) uint64 {
 	}
 	text, err := json.Marshal(problem)
 	if err != nil {
-		panic(err) // strings and numbers: it cannot; and the host replaces a guest that panics
+		panic(err) // impossible for strings and numbers; the host replaces an instance that panics
 	}
 	return setResponse(text)
 }
 
-// marshal: result -> error, value.
+// marshal formats a value. Request: result. Response: error, value.
 //
 //go:wasmexport marshal
 func marshal(p, n uint32) uint64 {
@@ -118,7 +122,7 @@ func marshal(p, n uint32) uint64 {
 	return setResponse(nil, value)
 }
 
-// statistics: hits and misses of the cache, bytes of the heap in use, collections.
+// statistics returns four u64 values: cache hits, cache misses, heap bytes in use, garbage collections.
 //
 //go:wasmexport statistics
 func statistics() uint64 {
@@ -129,10 +133,12 @@ func statistics() uint64 {
 	return packAddress(response)
 }
 
+// decodeErrorMessage returns the message for a result that cannot be decoded.
 func decodeErrorMessage(err error) []byte {
 	return []byte("the result is not JSON that Argo could read: " + err.Error())
 }
 
+// readRequest decodes the request at an address. It returns false if address, length or fields are invalid.
 func readRequest(p, n uint32, fields int) ([][]byte, bool) {
 	b, ok := requests[p]
 	if !ok || uint64(n) > uint64(len(b)) {
@@ -141,11 +147,13 @@ func readRequest(p, n uint32, fields int) ([][]byte, bool) {
 	return abi.Split(b[:n], fields)
 }
 
+// setResponse encodes the response and returns its packed address.
 func setResponse(fields ...[]byte) uint64 {
 	response = abi.Join(fields...)
 	return packAddress(response)
 }
 
+// packAddress returns address<<32 | length.
 func packAddress(b []byte) uint64 {
 	return uint64(uintptr(unsafe.Pointer(unsafe.SliceData(b))))<<32 | uint64(len(b))
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/internal/fakesidecar"
 )
 
-// execute is what argo-host says to one request.
+// execute returns the responses to one request.
 func execute(t *testing.T, text string) []argohost.Response {
 	t.Helper()
 	var request argohost.Request
@@ -80,7 +80,7 @@ func TestHostBuiltinRunsBuiltInProvider(t *testing.T) {
 	require.Equal(t, `{"n":9900}`, got[0].Measurement.Value)
 }
 
-// BenchmarkRun is what host and bridge add to a measurement: controller → bridge → sidecar and back.
+// BenchmarkRun measures the overhead of host and bridge: controller → bridge → sidecar and back.
 func BenchmarkRun(b *testing.B) {
 	sidecar := fakesidecar.New(b).Start(b)
 	installBridge(b, "--socket="+sidecar.Socket)

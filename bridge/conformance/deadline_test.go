@@ -20,13 +20,14 @@ import (
 )
 
 const (
-	// runDeadline is the --run-timeout of these tests, shortDeadline that of the calls that measure nothing.
+	// runDeadline is the --run-timeout of these tests, shortDeadline the deadline of the calls without a measurement.
 	runDeadline, shortDeadline = 2 * time.Second, 2 * time.Second
-	// deadlineTolerance is how much later than its deadline a call may end.
+	// deadlineTolerance is the maximum time that a call may exceed its deadline.
 	deadlineTolerance = 250 * time.Millisecond
 )
 
-// requireCallsMeetDeadlines makes all the calls that Argo has, several at once, against a sidecar that is stuck.
+// requireCallsMeetDeadlines makes concurrent calls of every method against an unresponsive sidecar. Each must end by its
+// deadline.
 func requireCallsMeetDeadlines(t *testing.T) {
 	t.Helper()
 	p := newProvider(t)
@@ -74,24 +75,24 @@ func TestDeadlineServiceStoppedIsMet(t *testing.T) {
 
 	p := newProvider(t)
 	healthy := `{"sli":"success-rate","service":"canary|reviews|bookinfo|cluster-1|-","window":"3m"}`
-	require.NotEqual(t, "PROVIDER_UNAVAILABLE", reasonCode(p.Run(nil, metricWithBlock(healthy))), "it is there")
+	require.NotEqual(t, "PROVIDER_UNAVAILABLE", reasonCode(p.Run(nil, metricWithBlock(healthy))), "the service is available")
 	defer func() { _ = service.Signal(syscall.SIGCONT) }()
 	require.NoError(t, service.Signal(syscall.SIGSTOP))
-	requireCallsMeetDeadlines(t) // on the connection that is
-	requireCallsMeetDeadlines(t) // on those that are tried after it
+	requireCallsMeetDeadlines(t) // on the established connection
+	requireCallsMeetDeadlines(t) // on new connections
 	require.NoError(t, service.Signal(syscall.SIGCONT))
 	require.Eventually(t, func() bool { return reasonCode(p.Run(nil, metricWithBlock(healthy))) != "PROVIDER_UNAVAILABLE" },
-		20*time.Second, 100*time.Millisecond, "and is found again")
+		20*time.Second, 100*time.Millisecond, "the service is available again")
 }
 
-// reasonCode is the reason that a measurement's message begins with.
+// reasonCode returns the reason code of a measurement's message.
 func reasonCode(m v1alpha1.Measurement) string {
 	before, _, _ := strings.Cut(m.Message, " ")
 	return before
 }
 
 func TestDeadlineUnresponsiveAddressIsMet(t *testing.T) {
-	for name, address := range map[string]string{"no answer to SYN": blackHole(t), "no word": unresponsiveAddress(t)} {
+	for name, address := range map[string]string{"SYN without a response": blackHole(t), "connection without data": unresponsiveAddress(t)} {
 		t.Run(name, func(t *testing.T) {
 			installBridge(t, "--address="+address, "--run-timeout="+runDeadline.String())
 			requireCallsMeetDeadlines(t)
@@ -114,19 +115,19 @@ func TestDeadlineConnectionLostIsMet(t *testing.T) {
 	sidecar := fakesidecar.New(t)
 	sidecar.Address = "127.0.0.1:0"
 	sidecar.Start(t)
-	way := startRelay(t, sidecar.Address)
-	installBridge(t, "--address="+way.address, "--run-timeout="+runDeadline.String())
+	relay := startRelay(t, sidecar.Address)
+	installBridge(t, "--address="+relay.address, "--run-timeout="+runDeadline.String())
 	require.Equal(t, v1alpha1.AnalysisPhaseSuccessful, newProvider(t).Run(nil, metricWithBlock("{}")).Phase)
-	way.dropping.Store(true)
+	relay.dropping.Store(true)
 	requireCallsMeetDeadlines(t)
 	requireCallsMeetDeadlines(t)
-	way.dropping.Store(false) // what was swallowed is lost: only a new connection can help
+	relay.dropping.Store(false) // the dropped bytes are lost, so only a new connection works
 	p := newProvider(t)
 	require.Eventually(t, func() bool { return p.Run(nil, metricWithBlock("{}")).Phase == v1alpha1.AnalysisPhaseSuccessful },
 		20*time.Second, 50*time.Millisecond)
 }
 
-// blackHole is an address whose queue of connections is full: a SYN gets no answer.
+// blackHole returns an address with a full backlog: a SYN gets no response.
 func blackHole(t *testing.T) string {
 	t.Helper()
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
@@ -144,11 +145,11 @@ func blackHole(t *testing.T) string {
 		}
 		t.Cleanup(func() { conn.Close() })
 	}
-	t.Fatal("the queue of connections does not fill up")
+	t.Fatal("the backlog does not fill up")
 	return ""
 }
 
-// unresponsiveAddress is an address that takes connections and says nothing.
+// unresponsiveAddress returns an address that accepts connections and sends nothing.
 func unresponsiveAddress(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -157,12 +158,13 @@ func unresponsiveAddress(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// relay passes bytes on until it is cut: from then on it swallows them, and the connections stay open.
+// relay is a TCP proxy. While dropping is set, it discards the bytes and keeps the connections open.
 type relay struct {
 	address  string
 	dropping atomic.Bool
 }
 
+// startRelay starts a relay to the address.
 func startRelay(t *testing.T, address string) *relay {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -187,6 +189,7 @@ func startRelay(t *testing.T, address string) *relay {
 	return r
 }
 
+// pass copies bytes in one direction.
 func (r *relay) pass(to io.WriteCloser, from io.ReadCloser) {
 	defer to.Close()
 	buffer := make([]byte, 32<<10)

@@ -21,20 +21,21 @@ import (
 	"github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/internal/argohost"
 )
 
-// pluginName is the one of the documentation; any other works.
+// pluginName is the plugin's name in the documentation; any other name works.
 const pluginName = "skywalking/metrics"
 
-// handshake is Argo's (metricproviders/plugin/client does not export it).
+// handshake is the handshake of Argo's metric plugins, which Argo does not export (metricproviders/plugin/client).
 var handshake = goplugin.HandshakeConfig{
 	ProtocolVersion: 1, MagicCookieKey: "ARGO_ROLLOUTS_RPC_PLUGIN", MagicCookieValue: "metricprovider",
 }
 
-// installBridge puts the bridge with these arguments into the controller's configuration, for one test.
+// installBridge configures the bridge with these arguments in the controller, for one test.
 func installBridge(t testing.TB, args ...string) {
 	t.Helper()
 	installBridgeAs(t, pluginName, args...)
 }
 
+// installBridgeAs is installBridge with another plugin name.
 func installBridgeAs(t testing.TB, name string, args ...string) {
 	t.Helper()
 	controllerLog.Reset()
@@ -47,7 +48,7 @@ func installBridgeAs(t testing.TB, name string, args ...string) {
 	require.NoError(t, argohost.Install(types.PluginItem{Name: name, Location: "file://" + binary, Args: args}))
 }
 
-// newProvider is what the controller builds for every call on a metric.
+// newProvider returns the provider that the controller builds for every call.
 func newProvider(t testing.TB) metric.Provider {
 	t.Helper()
 	p, err := metricplugin.NewRpcPlugin(metricWithBlock("{}"))
@@ -55,14 +56,14 @@ func newProvider(t testing.TB) metric.Provider {
 	return p
 }
 
-// metricWithBlock is a metric with this JSON under provider.plugin.
+// metricWithBlock returns a metric with this JSON under provider.plugin.
 func metricWithBlock(text string) v1alpha1.Metric {
 	return v1alpha1.Metric{Name: "m", Provider: v1alpha1.MetricProvider{
 		Plugin: map[string]json.RawMessage{pluginName: json.RawMessage(text)},
 	}}
 }
 
-// resolveMetric is a metric as the controller hands it over: the run's arguments put in by Argo.
+// resolveMetric returns the run's first metric with its arguments resolved by Argo.
 func resolveMetric(t *testing.T, run *v1alpha1.AnalysisRun) v1alpha1.Metric {
 	t.Helper()
 	m, err := analysisutil.ResolveMetricArgs(run.Spec.Metrics[0], run.Spec.Args)
@@ -70,18 +71,19 @@ func resolveMetric(t *testing.T, run *v1alpha1.AnalysisRun) v1alpha1.Metric {
 	return *m
 }
 
-// secretArg is an argument whose value Argo has read from a Secret.
+// secretArg returns an argument whose value Argo has read from a Secret.
 func secretArg(name, value string) v1alpha1.Argument {
 	return v1alpha1.Argument{Name: name, Value: &value, ValueFrom: &v1alpha1.ValueFrom{
 		SecretKeyRef: &v1alpha1.SecretKeyRef{Name: "credentials", Key: name},
 	}}
 }
 
+// plainArg returns an argument with a literal value.
 func plainArg(name, value string) v1alpha1.Argument {
 	return v1alpha1.Argument{Name: name, Value: &value}
 }
 
-// newPluginClient is a go-plugin client without Argo around it, for what Argo's host hides.
+// newPluginClient returns a go-plugin client without Argo's host code, for tests of details that the host code hides.
 func newPluginClient(t *testing.T, args ...string) (*goplugin.Client, *exec.Cmd) {
 	t.Helper()
 	command := exec.Command(binary, args...)
@@ -95,7 +97,7 @@ func newPluginClient(t *testing.T, args ...string) (*goplugin.Client, *exec.Cmd)
 	return client, command
 }
 
-// dispensePlugin is the plugin of a direct client.
+// dispensePlugin returns the plugin of a go-plugin client.
 func dispensePlugin(t *testing.T, client *goplugin.Client) rpc.MetricProviderPlugin {
 	t.Helper()
 	protocol, err := client.Client()
@@ -105,7 +107,7 @@ func dispensePlugin(t *testing.T, client *goplugin.Client) rpc.MetricProviderPlu
 	return plugin.(rpc.MetricProviderPlugin)
 }
 
-// pluginProcess finds the process that Argo's host started.
+// pluginProcess returns the plugin process that Argo's host code started.
 func pluginProcess(t *testing.T) *os.Process {
 	t.Helper()
 	entries, err := os.ReadDir("/proc")

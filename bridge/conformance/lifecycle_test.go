@@ -15,14 +15,14 @@ import (
 
 func TestResumeContinuesMeasurement(t *testing.T) {
 	sidecar := fakesidecar.New(t)
-	answers := []*contractv1.Measurement{
+	responses := []*contractv1.Measurement{
 		fakesidecar.Running(1500*time.Millisecond, map[string]string{"k": "v"}),
 		fakesidecar.Finished(contractv1.Phase_PHASE_FAILED, "7"),
 	}
 	sidecar.OnResume = func(_ context.Context, r *contractv1.ResumeRequest) (*contractv1.Measurement, error) {
-		answer := answers[0]
-		answers = answers[1:]
-		return answer, nil
+		response := responses[0]
+		responses = responses[1:]
+		return response, nil
 	}
 	sidecar.Start(t)
 	installBridge(t, "--socket="+sidecar.Socket)
@@ -53,7 +53,7 @@ func TestResumeAndTerminateFinishedMeasurementIsUnchanged(t *testing.T) {
 	}
 }
 
-// toJSON is what the API server keeps.
+// toJSON returns a measurement as the API server stores it.
 func toJSON(t *testing.T, m v1alpha1.Measurement) string {
 	t.Helper()
 	text, err := json.Marshal(m)
@@ -63,7 +63,7 @@ func toJSON(t *testing.T, m v1alpha1.Measurement) string {
 
 func TestTerminateAnySidecarStateReturnsImmediately(t *testing.T) {
 	sidecar := fakesidecar.New(t)
-	for name, start := range map[string]func(){"away": func() {}, "there": func() { sidecar.Start(t) }} {
+	for name, start := range map[string]func(){"unavailable": func() {}, "available": func() { sidecar.Start(t) }} {
 		t.Run(name, func(t *testing.T) {
 			start()
 			installBridge(t, "--socket="+sidecar.Socket)
@@ -75,7 +75,7 @@ func TestTerminateAnySidecarStateReturnsImmediately(t *testing.T) {
 			requireFinished(t, m, v1alpha1.AnalysisPhaseInconclusive)
 			require.Equal(t, before.StartedAt.Unix(), m.StartedAt.Unix())
 			require.Nil(t, m.ResumeAt)
-			if name == "there" {
+			if name == "available" {
 				require.Eventually(t, func() bool {
 					return len(fakesidecar.Received[*contractv1.TerminateRequest](sidecar, "Terminate")) > 0
 				}, 5*time.Second, 10*time.Millisecond)

@@ -1,5 +1,5 @@
-// Package conformance holds the promises of a metric plugin, tried through Argo's own host code and the built
-// binary. README.md says which test holds which case.
+// Package conformance tests the bridge's binary as a metric plugin, through Argo's own host code. README.md maps the cases
+// to the tests.
 package conformance
 
 import (
@@ -21,7 +21,7 @@ var (
 	binary string
 	// repository is the root of the checkout.
 	repository string
-	// controllerLog is what the controller would log of its plugins.
+	// controllerLog contains the controller's log lines of its plugins.
 	controllerLog = &logBuffer{}
 )
 
@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// runTests builds the bridge and gives the tests a working directory of their own, where Argo installs plugins.
+// runTests builds the bridge and runs the tests in a temporary working directory, where Argo installs plugins.
 func runTests(m *testing.M) (int, error) {
 	here, err := os.Getwd()
 	if err != nil {
@@ -46,7 +46,7 @@ func runTests(m *testing.M) (int, error) {
 		return 1, err
 	}
 	defer os.RemoveAll(home)
-	if err := os.Chmod(home, 0o755); err != nil { // another user starts the binary, too
+	if err := os.Chmod(home, 0o755); err != nil { // for the test that starts the binary as another user
 		return 1, err
 	}
 	if binary = os.Getenv("SKYWALKING_BRIDGE"); binary == "" {
@@ -55,7 +55,7 @@ func runTests(m *testing.M) (int, error) {
 			return 1, err
 		}
 	}
-	// A data race in the bridge ends its process, and the test with it; at its orderly end there is nothing to wait for.
+	// A data race ends the bridge's process and fails the test. The exit delay of the race detector is not needed.
 	if err := os.Setenv("GORACE", "halt_on_error=1 atexit_sleep_ms=0"); err != nil {
 		return 1, err
 	}
@@ -68,22 +68,22 @@ func runTests(m *testing.M) (int, error) {
 	return m.Run(), nil
 }
 
-// buildBridge makes the binary as the release does, or with the race detector if the tests have it.
+// buildBridge builds the binary like a release, or with the race detector if the tests have it.
 func buildBridge(path string) error {
 	args, cgo := []string{"build", "-trimpath", "-ldflags", "-s -w", "-o", path}, "CGO_ENABLED=0"
-	if raceDetector { // -trimpath would compile everything once more
+	if raceDetector { // without -trimpath, which would recompile every package
 		args, cgo = []string{"build", "-race", "-o", path}, "CGO_ENABLED=1"
 	}
 	command := exec.Command("go", append(args, ".")...)
 	command.Dir = filepath.Join(repository, "bridge")
 	command.Env = append(os.Environ(), cgo)
 	if out, err := command.CombinedOutput(); err != nil {
-		return fmt.Errorf("building the bridge: %w\n%s", err, out)
+		return fmt.Errorf("build of the bridge: %w\n%s", err, out)
 	}
 	return nil
 }
 
-// logBuffer is a log that may be read while it is written.
+// logBuffer is a log output that is safe for concurrent reads and writes.
 type logBuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer

@@ -17,9 +17,9 @@ func TestNoDataWaitsThenFollowsOnNoData(t *testing.T) {
 	p := newProvider(t)
 	const absent = `{"data":{"r":{"values":{"values":[{"value":0,"isEmptyValue":true},{"value":0,"isEmptyValue":true}]}}}}`
 	const empty = `{"data":{"r":{"values":{"values":[]}}}}`
-	for _, answer := range []string{absent, empty} {
-		s.scripted.setResponse(200, "application/json", answer)
-		trap := "all(result.r.values.values, {.value >= 0})" // true of nothing at all
+	for _, response := range []string{absent, empty} {
+		s.scripted.setResponse(200, "application/json", response)
+		trap := "all(result.r.values.values, {.value >= 0})" // true of an empty list
 		m := p.Run(nil, scriptedMetric(trap, "", ""))
 		require.Equal(t, v1alpha1.AnalysisPhaseRunning, m.Phase, m.Message)
 		require.Contains(t, m.Message, "NO_DATA")
@@ -66,21 +66,21 @@ func TestOAPUnavailableWaitsThenFollowsOnOutage(t *testing.T) {
 	s := installWithService(t)
 	p := newProvider(t)
 	for name, text := range map[string]string{
-		"an error of the server": `{"kind": "status", "status": 500}`,
-		"a proxy without OAP":    `{"kind": "status", "status": 503}`,
-		"a page":                 `{"kind": "html"}`,
-		"a reset":                `{"kind": "reset"}`,
-		"half an answer":         `{"kind": "truncated"}`,
-		"no answer":              `{"kind": "hang"}`,
-		"storage down":           `{"kind": "storage-down", "seconds": 0.1}`,
+		"server error":       `{"kind": "status", "status": 500}`,
+		"proxy without OAP":  `{"kind": "status", "status": 503}`,
+		"HTML page":          `{"kind": "html"}`,
+		"connection reset":   `{"kind": "reset"}`,
+		"truncated response": `{"kind": "truncated"}`,
+		"no response":        `{"kind": "hang"}`,
+		"storage down":       `{"kind": "storage-down", "seconds": 0.1}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			injectFault(t, s.healthy, text)
 			metric := referenceMetric(t, `"backend": "healthy"`)
-			for range 2 { // a storage that is down answers otherwise the second time
+			for range 2 { // an OAP without storage responds differently to the second request
 				began := time.Now()
 				m := p.Run(nil, metric)
-				require.Less(t, time.Since(began), 15*time.Second, "the worker is free before the bridge's deadline")
+				require.Less(t, time.Since(began), 15*time.Second, "ends before the bridge's deadline")
 				require.Equal(t, v1alpha1.AnalysisPhaseRunning, m.Phase, m.Message)
 				require.Contains(t, m.Message, "OAP_UNAVAILABLE")
 				require.NotNil(t, m.ResumeAt)
@@ -109,7 +109,7 @@ func TestBlockInvalidReturnsErrorWithKeyPath(t *testing.T) {
 		`{"backend":"scripted","interval":["2m"],"query":"{ a }"}`:                 {"interval"},
 		`{"backend":"scripted","interval":"90s","query":"{ a }"}`:                  {"interval", "whole minutes"},
 		`{"backend":"scripted","interval":"2m","query":"{ a "}`:                    {"query"},
-		`{"backend":"nobody","interval":"2m","query":"{ a }"}`:                     {"BACKEND_NOT_FOUND", "nobody"},
+		`{"backend":"missing","interval":"2m","query":"{ a }"}`:                    {"BACKEND_NOT_FOUND", "missing"},
 		`{"address":"http://elsewhere:12800","interval":"2m","query":"{ a }"}`:     {"BACKEND_NOT_FOUND", "elsewhere"},
 		`{"interval":"2m","query":"{ a }"}`:                                        {"backend"},
 		`{"backend":"scripted","interval":"2m","query":"{ a }","onNoData":"pass"}`: {"onNoData"},
@@ -126,7 +126,7 @@ func TestBlockInvalidReturnsErrorWithKeyPath(t *testing.T) {
 		}
 		require.NotEmpty(t, p.GetMetadata(metric)["error"], text)
 	}
-	require.Empty(t, s.scripted.queries(), "nothing is asked for a wrong block")
+	require.Empty(t, s.scripted.queries(), "no request is sent for an invalid block")
 }
 
 func TestBlockStringForNumberIsAccepted(t *testing.T) {
@@ -148,9 +148,9 @@ func TestGetMetadataDescribesMetric(t *testing.T) {
 func TestArgumentIsSentUnchangedOrRejected(t *testing.T) {
 	s := installWithService(t)
 	p := newProvider(t)
-	for value, arrives := range map[string]bool{
+	for value, accepted := range map[string]bool{
 		"canary|réviews <b> & Ünïcode 测试 {{x}}": true,
-		`with "quotes"`: false, // they would end the text that they were put into
+		`with "quotes"`: false, // they would end the string around the argument
 		"two\nlines":    false,
 	} {
 		s.scripted.setResponse(200, "application/json", `{"data":{"service_apdex":{"label":null,"values":{"values":[{"value":1}]}}}}`)
@@ -161,7 +161,7 @@ func TestArgumentIsSentUnchangedOrRejected(t *testing.T) {
 			Args: []v1alpha1.Argument{plainArg("service-name", value)}, Metrics: []v1alpha1.Metric{metric},
 		}}
 		m := p.Run(run, resolveMetric(t, run))
-		if !arrives {
+		if !accepted {
 			requireFinished(t, m, v1alpha1.AnalysisPhaseError)
 			require.Contains(t, m.Message, "query")
 			require.Empty(t, s.scripted.queries())
@@ -203,7 +203,7 @@ func TestWindowIsClosedBucketsInOAPTimeZone(t *testing.T) {
 	for _, zone := range []string{"+0000", "+0800", "-0330", "+0545"} {
 		s.scripted.setResponse(200, "application/json", twoBucketResponse)
 		s.scripted.setZone(zone)
-		time.Sleep(5 * time.Millisecond) // what the service knows of the clock is older than its clockTtl
+		time.Sleep(5 * time.Millisecond) // the service's copy of the OAP's clock expires (clockTtl)
 		before := time.Now()
 		m := p.Run(nil, scriptedMetric("true", "", ""))
 		after := time.Now()
@@ -212,20 +212,21 @@ func TestWindowIsClosedBucketsInOAPTimeZone(t *testing.T) {
 	}
 }
 
-// requireWindowInZone wants the last request's window to be the two minutes that were closed a minute ago, in that zone.
+// requireWindowInZone requires that the last request's window is the two minutes that were closed a minute ago, in that
+// time zone.
 func requireWindowInZone(t *testing.T, s *services, zone string, before, after time.Time) string {
 	t.Helper()
-	asked := s.scripted.queries()
+	queries := s.scripted.queries()
 	var sent struct {
 		Variables struct {
 			Duration struct{ Start, End, Step string }
 		}
 	}
-	require.NoError(t, json.Unmarshal([]byte(asked[len(asked)-1]), &sent))
+	require.NoError(t, json.Unmarshal([]byte(queries[len(queries)-1]), &sent))
 	offset, err := time.Parse("-0700", zone)
 	require.NoError(t, err)
 	windows := []string{}
-	for _, now := range []time.Time{before, after} { // a minute may end on the way
+	for _, now := range []time.Time{before, after} { // a minute may end during the call
 		last := now.Add(-time.Minute).In(offset.Location()).Truncate(time.Minute).Add(-time.Minute)
 		windows = append(windows, last.Add(-time.Minute).Format("2006-01-02 1504")+" "+last.Format("2006-01-02 1504")+" MINUTE")
 	}
@@ -245,7 +246,7 @@ func TestCredentialsAreSentOnlyToTheirBackend(t *testing.T) {
 			fmt.Fprintf(w, format, r.Header.Get("Authorization"))
 		}
 	}
-	var told []any
+	var output []any
 	for _, respond := range []http.HandlerFunc{
 		echo(401, "text/plain", "not with %s"), echo(403, "text/html", "<b>%s</b>"), echo(500, "application/json", "%q"),
 		echo(200, "text/html", "<b>%s</b>"), echo(200, "application/json", `{"data":`),
@@ -254,12 +255,12 @@ func TestCredentialsAreSentOnlyToTheirBackend(t *testing.T) {
 		for _, metric := range []v1alpha1.Metric{scriptedMetric("true", "", ""), scriptedMetric("{{", "", ""), metricWithBlock(`{"query":"{{args.token}}"}`)} {
 			run.Spec.Metrics = []v1alpha1.Metric{metric}
 			m := p.Run(run, metric)
-			told = append(told, m, p.Resume(run, metric, runningMeasurement(10*time.Minute)), p.GetMetadata(metric))
+			output = append(output, m, p.Resume(run, metric, runningMeasurement(10*time.Minute)), p.GetMetadata(metric))
 		}
 	}
 	require.Equal(t, "Bearer "+s.token, s.scripted.headers[0].Get("Authorization"))
-	for _, one := range told {
-		text, err := json.Marshal(one)
+	for _, item := range output {
+		text, err := json.Marshal(item)
 		require.NoError(t, err)
 		require.NotContains(t, string(text), s.token)
 		require.NotContains(t, string(text), secret)

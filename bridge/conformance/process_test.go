@@ -19,9 +19,10 @@ import (
 	"github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/internal/fakesidecar"
 )
 
-// cookie is what a controller puts into the environment of a plugin.
+// cookie is the variable that a controller sets in the environment of a plugin.
 const cookie = "ARGO_ROLLOUTS_RPC_PLUGIN=metricprovider"
 
+// handshakeLine matches the first line of a plugin's output.
 var handshakeLine = regexp.MustCompile(`^1\|1\|unix\|/.+\|netrpc\|`)
 
 func TestBinaryStartedByHandPrintsItsPurpose(t *testing.T) {
@@ -43,13 +44,13 @@ func TestBinaryRunsAsAnotherUser(t *testing.T) {
 		require.Regexp(t, handshakeLine, firstLine(t, nil))
 		return
 	}
-	const nobodyOfTheController = 999
+	const controllerUser = 999
 	require.Regexp(t, handshakeLine, firstLine(t, &syscall.SysProcAttr{
-		Credential: &syscall.Credential{Uid: nobodyOfTheController, Gid: nobodyOfTheController},
+		Credential: &syscall.Credential{Uid: controllerUser, Gid: controllerUser},
 	}))
 }
 
-// firstLine is what the binary, started as a controller does, writes to stdout first.
+// firstLine starts the binary as a controller does and returns its first line on stdout.
 func firstLine(t *testing.T, attributes *syscall.SysProcAttr) string {
 	t.Helper()
 	command := exec.Command(binary, "--socket=/nowhere")
@@ -136,14 +137,14 @@ func TestBridgeKilledLosesAtMostTwoMeasurements(t *testing.T) {
 	installBridge(t, "--socket="+sidecar.Socket)
 	measure := func(text string) v1alpha1.Measurement {
 		p, err := metricplugin.NewRpcPlugin(metricWithBlock(text))
-		if err != nil { // what the controller makes of it
+		if err != nil { // the controller's result for this error
 			return v1alpha1.Measurement{Phase: v1alpha1.AnalysisPhaseError, Message: err.Error()}
 		}
 		return p.Run(nil, metricWithBlock(text))
 	}
 	require.Equal(t, v1alpha1.AnalysisPhaseSuccessful, measure("{}").Phase)
 
-	// while a measurement is under way
+	// during a measurement
 	lost := make(chan v1alpha1.Measurement)
 	go func() { lost <- measure(`"slow"`) }()
 	require.Eventually(t, func() bool {
@@ -155,12 +156,12 @@ func TestBridgeKilledLosesAtMostTwoMeasurements(t *testing.T) {
 	require.Contains(t, m.Message, "Run rpc call error")
 	requireRecovery(t, measure)
 
-	// between two
+	// between two measurements
 	require.NoError(t, pluginProcess(t).Kill())
 	requireRecovery(t, measure)
 }
 
-// requireRecovery wants a good measurement after at most one bad one.
+// requireRecovery requires a successful measurement after at most one failed one.
 func requireRecovery(t *testing.T, measure func(string) v1alpha1.Measurement) {
 	t.Helper()
 	if m := measure("{}"); m.Phase != v1alpha1.AnalysisPhaseSuccessful {
@@ -174,7 +175,7 @@ func TestLogLevelsReachController(t *testing.T) {
 	newProvider(t).Run(nil, metricWithBlock("{}"))
 	require.Eventually(t, func() bool {
 		return regexp.MustCompile(`\[WARN\] .*sidecar unavailable: .*reason=PROVIDER_UNAVAILABLE`).MatchString(controllerLog.String())
-	}, 5*time.Second, 10*time.Millisecond, "written after Serve")
+	}, 5*time.Second, 10*time.Millisecond, "logged after Serve")
 	require.Regexp(t, `\[INFO\] .*started: .*sidecar=unix:///nowhere`, controllerLog.String())
 }
 
@@ -184,7 +185,7 @@ func TestQuitEndsBridgeCleanly(t *testing.T) {
 	dispensePlugin(t, client).Run(nil, metricWithBlock("{}"))
 	require.Equal(t, 1, sidecar.Connections())
 	began := time.Now()
-	client.Kill() // asks by Control.Quit first
+	client.Kill() // calls Control.Quit first
 	require.Less(t, time.Since(began), 2*time.Second)
 	require.Equal(t, 0, command.ProcessState.ExitCode())
 	require.Eventually(t, func() bool { return sidecar.Connections() == 0 }, 2*time.Second, 5*time.Millisecond)

@@ -23,11 +23,11 @@ func TestSecretsAreRedactedEverywhere(t *testing.T) {
 	require.NoError(t, err)
 	sidecar.OnRun = func(_ context.Context, r *contractv1.RunRequest) (*contractv1.Measurement, error) {
 		switch r.GetMetric().GetSuccessCondition() {
-		case "refused":
+		case "rejected":
 			return nil, fakesidecar.StatusError(codes.PermissionDenied, "not with "+secret)
 		case "unavailable":
 			return nil, fakesidecar.StatusError(codes.Unavailable, "not with "+secret)
-		case "garbage":
+		case "invalid":
 			return &contractv1.Measurement{Message: secret}, nil
 		}
 		m := fakesidecar.Running(time.Second, map[string]string{"sent": secret})
@@ -43,15 +43,15 @@ func TestSecretsAreRedactedEverywhere(t *testing.T) {
 	run := &v1alpha1.AnalysisRun{Spec: v1alpha1.AnalysisRunSpec{
 		Args: []v1alpha1.Argument{secretArg("token", secret), plainArg("service", "reviews")},
 	}}
-	var told []any
-	for _, condition := range []string{"", "refused", "unavailable", "garbage"} {
+	var output []any
+	for _, condition := range []string{"", "rejected", "unavailable", "invalid"} {
 		metric := metricWithBlock(`{"query":"{{args.service}}"}`)
 		metric.SuccessCondition = condition
 		run.Spec.Metrics = []v1alpha1.Metric{metric}
 		m := p.Run(run, resolveMetric(t, run))
-		told = append(told, m, p.Terminate(run, metric, m), p.GetMetadata(metric))
+		output = append(output, m, p.Terminate(run, metric, m), p.GetMetadata(metric))
 	}
-	// and where it is written into the block, in any way
+	// The template of the block uses the secret argument.
 	for _, text := range []string{`{"query":"{{args.token}}"}`, `{"a":[{"{{ args.token }}":1}]}`} {
 		run.Spec.Metrics = []v1alpha1.Metric{metricWithBlock(text)}
 		metric := resolveMetric(t, run)
@@ -62,21 +62,21 @@ func TestSecretsAreRedactedEverywhere(t *testing.T) {
 		metadata := p.GetMetadata(metric)
 		require.Contains(t, metadata["error"], "SECRET_IN_BLOCK")
 		require.NoError(t, p.GarbageCollect(run, metric, 1))
-		told = append(told, m, metadata)
+		output = append(output, m, metadata)
 	}
-	require.Eventually(t, func() bool { // what was told in the background has arrived
+	require.Eventually(t, func() bool { // the background notifications have arrived
 		return len(fakesidecar.Received[any](sidecar, "Terminate")) >= 1
 	}, 5*time.Second, 10*time.Millisecond)
 	for _, method := range []string{"Run", "Resume", "Terminate", "GarbageCollect", "GetMetadata"} {
 		for _, request := range fakesidecar.Received[any](sidecar, method) {
-			told = append(told, request)
+			output = append(output, request)
 		}
 	}
-	for _, one := range told {
-		text, err := json.Marshal(one)
+	for _, item := range output {
+		text, err := json.Marshal(item)
 		require.NoError(t, err)
 		require.NotContains(t, string(text), "t0ken")
-		require.NotContains(t, fmt.Sprint(one), "t0ken")
+		require.NotContains(t, fmt.Sprint(item), "t0ken")
 	}
 	require.NotContains(t, controllerLog.String(), "t0ken")
 	require.Contains(t, controllerLog.String(), "********")
@@ -102,10 +102,10 @@ func TestSecretsDoNotAffectOtherNamespaces(t *testing.T) {
 	secrets := []v1alpha1.Argument{secretArg("word", "readMetricsValues"), secretArg("number", "10000")}
 	mine := runOf("mine", `{"query":"readMetricsValues"}`)
 	for range 3 {
-		for _, theirs := range []*v1alpha1.AnalysisRun{ // masked, and refused with the same text as mine
-			runOf("theirs", `{}`, secrets...), runOf("theirs", `{"query":"{{args.word}}"}`, secrets...),
+		for _, other := range []*v1alpha1.AnalysisRun{ // redacted, and rejected with the same metric
+			runOf("other", `{}`, secrets...), runOf("other", `{"query":"{{args.word}}"}`, secrets...),
 		} {
-			text, err := json.Marshal([]any{newProvider(t).Run(theirs, resolveMetric(t, theirs)), newProvider(t).GetMetadata(resolveMetric(t, theirs))})
+			text, err := json.Marshal([]any{newProvider(t).Run(other, resolveMetric(t, other)), newProvider(t).GetMetadata(resolveMetric(t, other))})
 			require.NoError(t, err)
 			require.NotContains(t, string(text), "readMetricsValues")
 			require.NotContains(t, string(text), "10000")
@@ -127,7 +127,7 @@ func TestSecretsTooLargeAreRejectedImmediately(t *testing.T) {
 	}
 	began := time.Now()
 	m := newProvider(t).Run(run, resolveMetric(t, run))
-	require.Less(t, time.Since(began), 5*time.Second) // 3 MB through the host, too
+	require.Less(t, time.Since(began), 5*time.Second) // includes 3 MB of arguments through the host
 	requireFinished(t, m, v1alpha1.AnalysisPhaseError)
 	require.Contains(t, m.Message, "SECRETS_TOO_LARGE spec.args: 30 values")
 	require.Empty(t, fakesidecar.Received[any](sidecar, "Run"))

@@ -22,15 +22,15 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// services are the real service and the OAPs that it reads: two mocks of the package, and one that answers what a
-// test puts into its mouth. They start once for all tests.
+// services are the real service and its OAPs: two mock OAPs of the package, and a scripted one. They start once for all
+// tests.
 type services struct {
 	socket   string
 	log      *logBuffer
 	healthy  string // base URLs
 	failing  string
 	scripted *scriptedOAP
-	token    string // the service's credential for the scripted OAP
+	token    string // the service's credential for scripted
 	children []*exec.Cmd
 	closers  []func()
 }
@@ -41,7 +41,7 @@ var (
 	startErr  error
 )
 
-// startedServices gives the running services, or ends the test with the reason why there are none.
+// startedServices returns the running services and resets the scripted OAP. It fails the test if they did not start.
 func startedServices(t *testing.T) *services {
 	t.Helper()
 	startOnce.Do(func() { started, startErr = startServices() })
@@ -50,7 +50,7 @@ func startedServices(t *testing.T) *services {
 	return started
 }
 
-// installWithService puts the bridge before the real service.
+// installWithService installs the bridge with the real service as its sidecar.
 func installWithService(t *testing.T) *services {
 	t.Helper()
 	s := startedServices(t)
@@ -100,7 +100,7 @@ func startServices() (*services, error) {
 	}
 	s.socket = filepath.Join(home, "provider.sock")
 	backend := func(url string, more map[string]any) map[string]any {
-		// Never open, so that an OAP is asked again as soon as a test has healed it.
+		// The circuit breaker never opens, so that an OAP gets requests as soon as a test has removed a fault.
 		out := map[string]any{"url": url, "timeout": "1s", "circuit": map[string]any{"failures": 1000}}
 		for key, value := range more {
 			out[key] = value
@@ -127,7 +127,7 @@ func startServices() (*services, error) {
 	return s, err
 }
 
-// start runs a command of the package and waits for the line that says it is ready.
+// start runs a command of the package, waits for the line that contains ready, and returns it.
 func (s *services) start(log *logBuffer, ready string, args ...string) (string, error) {
 	program := os.Getenv("SKYWALKING_PROVIDER")
 	if program == "" {
@@ -138,7 +138,7 @@ func (s *services) start(log *logBuffer, ready string, args ...string) (string, 
 	reader, writer := io.Pipe()
 	command.Stdout, command.Stderr = writer, writer
 	if err := command.Start(); err != nil {
-		return "", fmt.Errorf("%w; the service must be installed: make .venv/.installed", err)
+		return "", fmt.Errorf("start of the service: %w. Install it with make .venv/.installed", err)
 	}
 	s.children = append(s.children, command)
 	lines := make(chan string, 1)
@@ -159,11 +159,11 @@ func (s *services) start(log *logBuffer, ready string, args ...string) (string, 
 	case line := <-lines:
 		return line, nil
 	case <-time.After(60 * time.Second):
-		return "", errors.New(strings.Join(args, " ") + ": not ready after a minute:\n" + log.String())
+		return "", errors.New(strings.Join(args, " ") + ": not ready after 60 s:\n" + log.String())
 	}
 }
 
-// injectFault switches a fault of a mock on, for the rest of the test.
+// injectFault injects a fault into a mock OAP for the rest of the test.
 func injectFault(t *testing.T, mock, text string) {
 	t.Helper()
 	response, err := http.Post(mock+"/mock/faults", "application/json", strings.NewReader(text))
@@ -174,6 +174,7 @@ func injectFault(t *testing.T, mock, text string) {
 	t.Cleanup(func() { clearFaults(t, mock) })
 }
 
+// clearFaults removes the faults of a mock OAP.
 func clearFaults(t *testing.T, mock string) {
 	t.Helper()
 	request, err := http.NewRequest(http.MethodDelete, mock+"/mock/faults", nil)
@@ -183,28 +184,29 @@ func clearFaults(t *testing.T, mock string) {
 	response.Body.Close()
 }
 
-// scriptedOAP answers every query with what the test says, and its clock and zone as an OAP does.
+// scriptedOAP is an OAP whose query responses a test sets. Clock, schema and inventory are constant.
 type scriptedOAP struct {
 	mu       sync.Mutex
 	respond  http.HandlerFunc
 	zone     string
-	requests []string // bodies, those for clock, schema and catalog aside
+	requests []string // bodies of the queries, without those for clock, schema and inventory
 	headers  []http.Header
 }
 
-// oapSchema is what OAP 10 tells of itself, as far as the service asks.
+// oapSchema is the part of the schema of OAP 10 that the service requests.
 const oapSchema = `{"data":{
 	"query":{"fields":[{"name":"readMetricsValues"},{"name":"readNullableMetricsValue"},{"name":"execExpression"}]},
 	"value":{"fields":[{"name":"id"},{"name":"value"},{"name":"isEmptyValue"}]}}}`
 
-// setHandler sets what the next queries get; nil: an empty object. The zone is +0000 again.
+// setHandler sets the handler of the next queries; nil responds with an empty object. It resets the recorded requests and
+// the time zone.
 func (o *scriptedOAP) setHandler(respond http.HandlerFunc) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.respond, o.zone, o.requests, o.headers = respond, "+0000", nil, nil
 }
 
-// setResponse answers a text with that status, and what the service asks beside the author's reads.
+// setResponse sets the response of the next queries. The OAP adds the results of the presence reads.
 func (o *scriptedOAP) setResponse(status int, contentType, text string) {
 	o.setHandler(func(w http.ResponseWriter, r *http.Request) {
 		query, _ := io.ReadAll(r.Body)
@@ -214,8 +216,8 @@ func (o *scriptedOAP) setResponse(status int, contentType, text string) {
 	})
 }
 
-// addPresenceReads is an answer in which the companions of its reads (docs/block.md) say the same as the reads, as those of an
-// OAP do. A read that does not tell what is absent has all its buckets.
+// addPresenceReads adds the results of the presence reads (docs/block.md) to a response. They repeat the reads of the
+// author, with data in every bucket unless the read says otherwise.
 func addPresenceReads(text, query string) string {
 	var response struct {
 		Data   map[string]any `json:"data"`
@@ -233,7 +235,7 @@ func addPresenceReads(text, query string) string {
 	return string(full)
 }
 
-// markBucketsPresent is a read with isEmptyValue in each of its buckets.
+// markBucketsPresent returns a copy of a read with isEmptyValue in each of its buckets.
 func markBucketsPresent(node any) any {
 	switch node := node.(type) {
 	case []any:
@@ -256,12 +258,14 @@ func markBucketsPresent(node any) any {
 	}
 }
 
+// setZone sets the time zone of the OAP.
 func (o *scriptedOAP) setZone(zone string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.zone = zone
 }
 
+// queries returns the bodies of the queries since setHandler.
 func (o *scriptedOAP) queries() []string {
 	o.mu.Lock()
 	defer o.mu.Unlock()

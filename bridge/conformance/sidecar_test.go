@@ -19,7 +19,7 @@ import (
 	"github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/internal/fakesidecar"
 )
 
-// runningMeasurement is a measurement in flight, as Argo stores it.
+// runningMeasurement returns an unfinished measurement that started this long ago, as Argo stores it.
 func runningMeasurement(ago time.Duration) v1alpha1.Measurement {
 	started, resume := metav1.NewTime(time.Now().Add(-ago).Truncate(time.Second)), metav1.NewTime(time.Now().Truncate(time.Second))
 	return v1alpha1.Measurement{
@@ -28,7 +28,7 @@ func runningMeasurement(ago time.Duration) v1alpha1.Measurement {
 	}
 }
 
-// requireRunning wants a measurement that the controller resumes soon.
+// requireRunning requires an unfinished measurement with this reason code that the controller resumes within 10 s.
 func requireRunning(t *testing.T, m v1alpha1.Measurement, code string) {
 	t.Helper()
 	require.Equal(t, v1alpha1.AnalysisPhaseRunning, m.Phase, m.Message)
@@ -40,7 +40,7 @@ func requireRunning(t *testing.T, m v1alpha1.Measurement, code string) {
 	require.WithinRange(t, m.ResumeAt.Time, time.Now().Add(-time.Second), time.Now().Add(10*time.Second))
 }
 
-// requireFinished wants a measurement that ended with that phase.
+// requireFinished requires a measurement that ended with that phase.
 func requireFinished(t *testing.T, m v1alpha1.Measurement, phase v1alpha1.AnalysisPhase) {
 	t.Helper()
 	require.Equal(t, phase, m.Phase, m.Message)
@@ -68,7 +68,7 @@ func TestSidecarAbsentWaitsThenReturnsInconclusive(t *testing.T) {
 	sidecar.Start(t)
 	require.Eventually(t, func() bool {
 		return p.Resume(nil, metricWithBlock("{}"), old).Phase == v1alpha1.AnalysisPhaseSuccessful
-	}, 10*time.Second, 50*time.Millisecond, "the bridge is alive and finds a sidecar that came late")
+	}, 10*time.Second, 50*time.Millisecond, "the bridge connects to a sidecar that starts later")
 }
 
 func TestSidecarKilledDuringRunLosesNoMeasurement(t *testing.T) {
@@ -93,7 +93,7 @@ func TestSidecarKilledDuringRunLosesNoMeasurement(t *testing.T) {
 }
 
 func TestSidecarResponseInvalidReturnsError(t *testing.T) {
-	answers := map[string]func() (*contractv1.Measurement, error){
+	responses := map[string]func() (*contractv1.Measurement, error){
 		"no phase":      func() (*contractv1.Measurement, error) { return &contractv1.Measurement{}, nil },
 		"unknown phase": func() (*contractv1.Measurement, error) { return &contractv1.Measurement{Phase: 99}, nil },
 		"Internal":      func() (*contractv1.Measurement, error) { return nil, fakesidecar.StatusError(codes.Internal, "boom") },
@@ -104,12 +104,12 @@ func TestSidecarResponseInvalidReturnsError(t *testing.T) {
 	}
 	sidecar := fakesidecar.New(t)
 	sidecar.OnRun = func(_ context.Context, r *contractv1.RunRequest) (*contractv1.Measurement, error) {
-		return answers[r.GetMetric().GetSuccessCondition()]()
+		return responses[r.GetMetric().GetSuccessCondition()]()
 	}
 	sidecar.Start(t)
 	installBridge(t, "--socket="+sidecar.Socket)
 	p := newProvider(t)
-	for name := range answers {
+	for name := range responses {
 		metric := metricWithBlock("{}")
 		metric.SuccessCondition = name
 		m := p.Run(nil, metric)
@@ -120,7 +120,7 @@ func TestSidecarResponseInvalidReturnsError(t *testing.T) {
 }
 
 func TestRunningMeasurementAlwaysHasResumeTime(t *testing.T) {
-	for name, answer := range map[string]*contractv1.Measurement{
+	for name, response := range map[string]*contractv1.Measurement{
 		"none":            {Phase: contractv1.Phase_PHASE_RUNNING},
 		"in the past":     {Phase: contractv1.Phase_PHASE_RUNNING, ResumeAt: timestamppb.New(time.Unix(1, 0))},
 		"far away":        {Phase: contractv1.Phase_PHASE_RUNNING, ResumeAt: timestamppb.New(time.Now().Add(time.Hour))},
@@ -129,7 +129,7 @@ func TestRunningMeasurementAlwaysHasResumeTime(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			sidecar := fakesidecar.New(t)
-			sidecar.OnRun = func(context.Context, *contractv1.RunRequest) (*contractv1.Measurement, error) { return answer, nil }
+			sidecar.OnRun = func(context.Context, *contractv1.RunRequest) (*contractv1.Measurement, error) { return response, nil }
 			sidecar.Start(t)
 			installBridge(t, "--socket="+sidecar.Socket)
 			m := newProvider(t).Run(nil, metricWithBlock("{}"))
@@ -152,16 +152,16 @@ func TestSidecarUnresponsiveBlocksNoOtherCall(t *testing.T) {
 	installBridge(t, "--socket="+sidecar.Socket, "--run-timeout="+deadline.String())
 	p := newProvider(t)
 	began := time.Now()
-	answered := make(chan v1alpha1.Measurement)
+	results := make(chan v1alpha1.Measurement)
 	for range 10 {
-		go func() { answered <- p.Run(nil, metricWithBlock("{}")) }()
+		go func() { results <- p.Run(nil, metricWithBlock("{}")) }()
 	}
 	time.Sleep(deadline / 4)
-	asked := time.Now()
-	newProvider(t) // which pings
-	require.Less(t, time.Since(asked), time.Second)
+	pinged := time.Now()
+	newProvider(t) // pings the plugin
+	require.Less(t, time.Since(pinged), time.Second)
 	for range 10 {
-		m := <-answered
+		m := <-results
 		requireRunning(t, m, "PROVIDER_UNAVAILABLE")
 		require.Contains(t, m.Message, "sent no response within")
 	}
@@ -177,7 +177,7 @@ func TestSidecarIncompatibleIsRejectedWithHint(t *testing.T) {
 	requireRunning(t, m, "PROVIDER_INCOMPATIBLE")
 	require.Contains(t, m.Message, "Install bridge and sidecar of one release")
 	requireFinished(t, newProvider(t).Resume(nil, metricWithBlock("{}"), runningMeasurement(time.Minute)), v1alpha1.AnalysisPhaseInconclusive)
-	require.Empty(t, fakesidecar.Received[any](sidecar, "Run"), "nothing is asked of a sidecar that may mean something else")
+	require.Empty(t, fakesidecar.Received[any](sidecar, "Run"), "an incompatible sidecar gets no calls")
 }
 
 func TestConcurrentMeasurementsAreIndependent(t *testing.T) {

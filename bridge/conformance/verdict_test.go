@@ -16,13 +16,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// referenceQuery is the query of the talk and of Argo's documentation.
+// referenceQuery is the query of Argo's documentation.
 const referenceQuery = `query queryData($duration: Duration!) {
   service_apdex: readMetricsValues(
     condition: { name: "service_apdex", entity: { scope: Service, serviceName: "{{ args.service-name }}", normal: true } },
     duration: $duration) { label values { values { value } } } }`
 
-// referenceMetric is the talk's metric for a service, with a backend or an address, its query resolved by Argo.
+// referenceMetric returns the metric of Argo's documentation with a backend or an address, its arguments resolved by Argo.
 func referenceMetric(t *testing.T, where string) v1alpha1.Metric {
 	t.Helper()
 	query, err := json.Marshal(referenceQuery)
@@ -36,7 +36,7 @@ func referenceMetric(t *testing.T, where string) v1alpha1.Metric {
 	return resolveMetric(t, run)
 }
 
-// scriptedMetric is a metric on the scripted OAP with these conditions, and with more keys in its block.
+// scriptedMetric returns a metric of the scripted OAP with these conditions and more keys in its block.
 func scriptedMetric(success, failure, more string) v1alpha1.Metric {
 	metric := metricWithBlock(`{"backend": "scripted", "interval": "2m", "query": "query q($duration: Duration!) { r: readMetricsValues(` +
 		`condition: {name: \"m\"}, duration: $duration) { values { values { value isEmptyValue } } } }"` + more + `}`)
@@ -44,10 +44,10 @@ func scriptedMetric(success, failure, more string) v1alpha1.Metric {
 	return metric
 }
 
-// maxValue is what the service keeps of a value; with compatibility: argo, as the built-in, any length.
+// maxValue is the maximum length of a value. With compatibility: argo it is unlimited, as with the built-in provider.
 const maxValue = 32 * 1024
 
-// twoBucketResponse is an OAP's answer to scripted.
+// twoBucketResponse is an OAP's response to the query of scriptedMetric.
 const twoBucketResponse = `{"data":{"r":{"values":{"values":[{"value":9950,"isEmptyValue":false},{"value":9900,"isEmptyValue":false}]}}}}`
 
 func TestReferenceCanaryPassesOnGoodDataAndFailsOnBadData(t *testing.T) {
@@ -56,7 +56,7 @@ func TestReferenceCanaryPassesOnGoodDataAndFailsOnBadData(t *testing.T) {
 	m := p.Run(nil, referenceMetric(t, `"address": "http://oap.istio-system:12800"`))
 	requireFinished(t, m, v1alpha1.AnalysisPhaseSuccessful)
 	require.Empty(t, m.Message)
-	require.Nil(t, m.Metadata, "Argo hides finished measurements that have any")
+	require.Nil(t, m.Metadata, "Argo hides finished measurements that have metadata")
 	require.Regexp(t, `^\{"service_apdex":\{"label":null,"values":\{"values":\[(\{"value":\d+\},?){3}\]\}\}\}$`, m.Value)
 	m = p.Run(nil, referenceMetric(t, `"backend": "failing"`))
 	requireFinished(t, m, v1alpha1.AnalysisPhaseFailed)
@@ -94,14 +94,14 @@ func TestConditionErrorHasArgosMessage(t *testing.T) {
 	s := installWithService(t)
 	p := newProvider(t)
 	s.scripted.setResponse(200, "application/json", twoBucketResponse)
-	for condition, words := range map[string]string{
+	for condition, message := range map[string]string{
 		"result.r >":       "unexpected token EOF",
 		"9950.5":           "expected bool, but got float64",
 		"size(result) > 0": "unknown name size",
 	} {
 		m := p.Run(nil, scriptedMetric(condition, "", ""))
 		requireFinished(t, m, v1alpha1.AnalysisPhaseError)
-		require.Contains(t, m.Message, fmt.Sprintf(`failed to run via plugin: could not evaluate successCondition "%s": %s`, condition, words))
+		require.Contains(t, m.Message, fmt.Sprintf(`failed to run via plugin: could not evaluate successCondition "%s": %s`, condition, message))
 		require.Empty(t, m.Value)
 	}
 }
@@ -120,12 +120,12 @@ func TestOracleObjectsGetArgosVerdict(t *testing.T) {
 		GoJSONValue      string
 	}
 	require.NoError(t, json.Unmarshal(text, &rows))
-	tried := 0
+	compared := 0
 	for _, row := range rows {
 		if !strings.HasPrefix(string(row.Result), "{") { // GraphQL's data is an object or null
 			continue
 		}
-		tried++
+		compared++
 		s.scripted.setResponse(200, "application/json", `{"data":`+string(row.Result)+`}`)
 		m := p.Run(nil, scriptedMetric(row.SuccessCondition, row.FailureCondition, `, "compatibility": "argo"`))
 		requireFinished(t, m, row.Phase)
@@ -135,10 +135,10 @@ func TestOracleObjectsGetArgosVerdict(t *testing.T) {
 			require.Equal(t, row.GoJSONValue, m.Value)
 		}
 	}
-	require.Greater(t, tried, 15)
+	require.Greater(t, compared, 15)
 }
 
-// TestRecordedResponsesGetVerdictOfBuiltInProvider gives both the same bytes that a real OAP answered.
+// TestRecordedResponsesGetVerdictOfBuiltInProvider gives both providers the recorded responses of a real OAP.
 func TestRecordedResponsesGetVerdictOfBuiltInProvider(t *testing.T) {
 	s := installWithService(t)
 	p := newProvider(t)
@@ -146,10 +146,10 @@ func TestRecordedResponsesGetVerdictOfBuiltInProvider(t *testing.T) {
 	require.NoError(t, err)
 	compared := 0
 	for _, file := range files {
-		answer, err := os.ReadFile(file)
+		response, err := os.ReadFile(file)
 		require.NoError(t, err)
 		var parts struct{ Data, Errors json.RawMessage }
-		if strings.HasSuffix(file, ".request.json") || json.Unmarshal(answer, &parts) != nil {
+		if strings.HasSuffix(file, ".request.json") || json.Unmarshal(response, &parts) != nil {
 			continue
 		}
 		for _, conditions := range [][2]string{
@@ -159,16 +159,16 @@ func TestRecordedResponsesGetVerdictOfBuiltInProvider(t *testing.T) {
 			{"", ""},
 		} {
 			ours := scriptedMetric(conditions[0], conditions[1], `, "compatibility": "argo"`)
-			theirs := runBuiltIn(t, ours, answer)
-			s.scripted.setResponse(200, "application/json", string(answer))
+			builtIn := runBuiltIn(t, ours, response)
+			s.scripted.setResponse(200, "application/json", string(response))
 			m := p.Run(nil, ours)
-			if m.Phase == v1alpha1.AnalysisPhaseRunning && theirs.Phase == v1alpha1.AnalysisPhaseError {
-				require.Contains(t, m.Message, "OAP_UNAVAILABLE", "%s: the built-in spends an error, we wait", file)
+			if m.Phase == v1alpha1.AnalysisPhaseRunning && builtIn.Phase == v1alpha1.AnalysisPhaseError {
+				require.Contains(t, m.Message, "OAP_UNAVAILABLE", "%s: where the built-in provider returns Error, this one waits", file)
 				continue
 			}
 			name := filepath.Base(filepath.Dir(file)) + "/" + filepath.Base(file)
-			require.Equal(t, theirs.Phase, m.Phase, "%s %v: %s / %s", name, conditions, theirs.Message, m.Message)
-			require.True(t, theirs.Value == m.Value, "%s: %.200s / %.200s", name, theirs.Value, m.Value)
+			require.Equal(t, builtIn.Phase, m.Phase, "%s %v: %s / %s", name, conditions, builtIn.Message, m.Message)
+			require.True(t, builtIn.Value == m.Value, "%s: %.200s / %.200s", name, builtIn.Value, m.Value)
 			compared++
 		}
 	}
@@ -176,7 +176,7 @@ func TestRecordedResponsesGetVerdictOfBuiltInProvider(t *testing.T) {
 	t.Logf("compared %d verdicts", compared)
 }
 
-// runBuiltIn is Argo's own provider.skywalking on the same metric and the same answer.
+// runBuiltIn returns the measurement of Argo's own provider.skywalking with the same metric and the same response.
 func runBuiltIn(t *testing.T, metric v1alpha1.Metric, response []byte) v1alpha1.Measurement {
 	t.Helper()
 	oap := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(response) }))

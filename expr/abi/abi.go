@@ -1,9 +1,9 @@
-// Package abi packs what crosses the border between host and guest.
+// Package abi encodes the requests and responses between the host and the WASM module.
 package abi
 
 import "encoding/binary"
 
-// Split takes exactly so many fields, nothing left over. The fields share the memory of b.
+// Split decodes a message of exactly this number of fields. The fields share the memory of b.
 func Split(b []byte, fields int) ([][]byte, bool) {
 	out := make([][]byte, 0, fields)
 	for range fields {
@@ -20,7 +20,7 @@ func Split(b []byte, fields int) ([][]byte, bool) {
 	return out, len(b) == 0
 }
 
-// Join is the reverse of Split.
+// Join encodes fields as a message. It is the inverse of Split.
 func Join(fields ...[]byte) []byte {
 	size := 0
 	for _, f := range fields {
@@ -34,7 +34,7 @@ func Join(fields ...[]byte) []byte {
 	return out
 }
 
-// Numbers are u64s, one after the other.
+// EncodeUint64s encodes numbers as consecutive little-endian u64 values.
 func EncodeUint64s(all ...uint64) []byte {
 	out := make([]byte, 0, 8*len(all))
 	for _, n := range all {

@@ -7,8 +7,8 @@ import (
 	"github.com/expr-lang/expr/file"
 )
 
-// Problem is what is wrong with a condition before any result is known. Line and Column count from 1 and are 0 where
-// the whole condition is meant; Snippet is the line with a mark under the place.
+// Problem is an error of a condition that is found without evaluating it. Line and Column count from 1; they are 0 if the
+// problem concerns the whole condition. Snippet is the line with a mark under the position.
 type Problem struct {
 	Message string `json:"message"`
 	Line    int    `json:"line"`
@@ -16,19 +16,20 @@ type Problem struct {
 	Snippet string `json:"snippet"`
 }
 
-// CheckAny finds what no result can make right: syntax, unknown names, wrong arguments, a condition that cannot be
-// true or false. What depends on the result's type passes; CheckFor sees that too.
+// CheckAny returns a problem that exists for every result: syntax, unknown names, wrong arguments, a value that is not a
+// bool. Problems that depend on the result's type pass; CheckFor reports those as well.
 func CheckAny(source string) *Problem {
 	_, err := compile(source, expr.Env(anyEnvironment()), expr.AsBool())
 	return toProblem(err)
 }
 
-// CheckFor compiles for results of the same type as the sample.
+// CheckFor returns a problem that exists for results of the sample's type.
 func CheckFor(source string, sample any) *Problem {
 	_, err := compile(source, expr.Env(environment(sample)), expr.AsBool())
 	return toProblem(err)
 }
 
+// toProblem returns a compiler error as a Problem, and nil without an error.
 func toProblem(err error) *Problem {
 	if err == nil {
 		return nil

@@ -3,13 +3,13 @@ package argo
 import "testing"
 
 func TestCheckAnyInvalidConditionReturnsProblemWithPosition(t *testing.T) {
-	for condition, wanted := range map[string]Problem{
+	for condition, want := range map[string]Problem{
 		"result > 1 &&":         {"unexpected token EOF", 1, 13, " | result > 1 &&\n | ............^"},
 		"true &&\nsize(result)": {"unknown name size", 2, 1, " | size(result)\n | ^"},
 		"asFloat(result) + 1":   {"expected bool, but got float64", 0, 0, ""},
 	} {
-		if got := CheckAny(condition); got == nil || *got != wanted {
-			t.Errorf("%q: %+v, wanted %+v", condition, got, wanted)
+		if got := CheckAny(condition); got == nil || *got != want {
+			t.Errorf("%q: %+v, want %+v", condition, got, want)
 		}
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/expr-lang/expr/types"
 )
 
-// environment is what a condition can name beside expr's own functions. The checker takes the type of `result` from
-// its value, as it does at the controller: `result > '5'` is an error for a number, and none for a string.
+// environment returns the names of a condition besides expr's own functions. The checker takes the type of `result` from
+// its value, as in the controller: `result > '5'` is an error for a number, but not for a string.
 func environment(result any) map[string]any {
 	return map[string]any{
 		"result":  result,
@@ -19,7 +19,7 @@ func environment(result any) map[string]any {
 		"asFloat": asFloat,
 		"isNaN":   math.IsNaN,
 		"isInf":   isInf,
-		// Argo's two ask about the whole result, whatever they are given.
+		// As in Argo, these two test the whole result and ignore their argument.
 		"isNil": func(any) bool { return isNil(result) },
 		"default": func(_, other any) any {
 			if isNil(result) {
@@ -30,7 +30,7 @@ func environment(result any) map[string]any {
 	}
 }
 
-// anyEnvironment is the same for a result that nobody has seen yet.
+// anyEnvironment returns the same names for a result of unknown type.
 func anyEnvironment() types.Map {
 	all := types.Map{}
 	for name, value := range environment(nil) {
@@ -42,10 +42,11 @@ func anyEnvironment() types.Map {
 
 func isInf(f float64) bool { return math.IsInf(f, 0) }
 
-// isNil: encoding/json gives neither pointers nor nil maps and slices.
+// isNil reports whether a result is null. It compares with nil only: encoding/json produces no pointers and no nil maps
+// or slices.
 func isNil(in any) bool { return in == nil }
 
-// asInt and asFloat panic with Argo's texts; expr makes errors of them.
+// asInt converts a value as Argo's function does. It panics with Argo's text, which expr turns into an error.
 func asInt(in any) int64 {
 	switch i := in.(type) {
 	case float64:
@@ -82,6 +83,7 @@ func asInt(in any) int64 {
 	panic(fmt.Sprintf("asInt() not supported on %v %v", reflect.TypeOf(in), in))
 }
 
+// asFloat converts a value as Argo's function does. It panics with Argo's text, which expr turns into an error.
 func asFloat(in any) float64 {
 	switch i := in.(type) {
 	case float64:
@@ -118,8 +120,9 @@ func asFloat(in any) float64 {
 	panic(fmt.Sprintf("asFloat() not supported on %v %v", reflect.TypeOf(in), in))
 }
 
-// truncate is int64(f) of an amd64 controller. Go leaves a float that does not fit to the machine: amd64 answers the
-// least int64, wasm and arm64 the nearest. Without this the verdict would depend on where it is computed.
+// truncate returns int64(f) as computed by an amd64 controller. The result for a float out of range depends on the
+// architecture: the minimum int64 on amd64, the nearest int64 on wasm and arm64. Without this function the verdict would
+// depend on it as well.
 func truncate(f float64) int64 {
 	if math.IsNaN(f) || f >= 1<<63 || f < -1<<63 {
 		return math.MinInt64
@@ -127,7 +130,7 @@ func truncate(f float64) int64 {
 	return int64(f)
 }
 
-// expr's own int() converts inside the library; its public table is the one place to reach it.
+// init replaces expr's own int() by one that uses truncate. The library's public table is the only access to it.
 func init() {
 	for _, f := range builtin.Builtins {
 		if f.Name == "int" {

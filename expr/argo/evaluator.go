@@ -1,6 +1,6 @@
-// Package argo evaluates conditions as the Argo Rollouts controller does: the same library, environment, matrix and
-// messages (argo-rollouts v1.10, utils/evaluate/evaluate.go, Apache-2.0). It adds what the controller lacks: a cache
-// of compiled conditions, and positions for those who validate a condition before it is used.
+// Package argo evaluates conditions as the Argo Rollouts controller does, with the same library, environment, matrix and
+// messages (argo-rollouts v1.10, utils/evaluate/evaluate.go, Apache-2.0). It adds a cache of compiled conditions, and
+// checks of conditions that report positions.
 package argo
 
 import (
@@ -14,7 +14,7 @@ import (
 // Phase is Argo's AnalysisPhase of a finished measurement.
 type Phase string
 
-// The four ends of a measurement.
+// The phases of a finished measurement.
 const (
 	Successful   Phase = "Successful"
 	Failed       Phase = "Failed"
@@ -22,24 +22,24 @@ const (
 	Inconclusive Phase = "Inconclusive"
 )
 
-// Evaluator holds compiled conditions. Not safe for concurrent use.
+// Evaluator evaluates conditions and caches them compiled. It is not safe for concurrent use.
 type Evaluator struct{ programs programCache }
 
-// NewEvaluator makes a Judge with an empty cache.
+// NewEvaluator returns an Evaluator with an empty cache.
 func NewEvaluator() *Evaluator { return &Evaluator{newProgramCache()} }
 
-// Evaluate is evaluate.EvaluateResult: both conditions are asked, success first, and an error in either is an Error.
-// A result must be what encoding/json decodes into any.
-func (j *Evaluator) Evaluate(result any, success, failure string) (Phase, error) {
+// Evaluate returns the phase of a result, like Argo's evaluate.EvaluateResult. Both conditions are evaluated, success
+// first, and an error in either gives Error. The result must be a value that encoding/json decodes into any.
+func (e *Evaluator) Evaluate(result any, success, failure string) (Phase, error) {
 	var good, bad bool
 	var err error
 	if success != "" {
-		if good, err = j.evaluateCondition(result, success); err != nil {
+		if good, err = e.evaluateCondition(result, success); err != nil {
 			return Error, formatError(err, "successCondition", success, result)
 		}
 	}
 	if failure != "" {
-		if bad, err = j.evaluateCondition(result, failure); err != nil {
+		if bad, err = e.evaluateCondition(result, failure); err != nil {
 			return Error, formatError(err, "failureCondition", failure, result)
 		}
 	}
@@ -60,10 +60,10 @@ func (j *Evaluator) Evaluate(result any, success, failure string) (Phase, error)
 	return Inconclusive, nil
 }
 
-// evaluateCondition is evaluate.EvalCondition.
-func (j *Evaluator) evaluateCondition(result any, source string) (bool, error) {
+// evaluateCondition returns the value of one condition, like Argo's evaluate.EvalCondition.
+func (e *Evaluator) evaluateCondition(result any, source string) (bool, error) {
 	env := environment(result)
-	program, err := j.programs.get(source, env)
+	program, err := e.programs.get(source, env)
 	if err != nil {
 		return false, dropPosition(err)
 	}
@@ -77,7 +77,7 @@ func (j *Evaluator) evaluateCondition(result any, source string) (bool, error) {
 	return false, fmt.Errorf("expected bool, but got %T", out)
 }
 
-// dropPosition drops position and snippet, as Argo does.
+// dropPosition removes position and snippet from an error, as Argo does.
 func dropPosition(err error) error {
 	if at, ok := err.(*file.Error); ok {
 		return errors.New(at.Message)
@@ -85,7 +85,7 @@ func dropPosition(err error) error {
 	return err
 }
 
-// formatError is evaluate.formatEvalError.
+// formatError returns the message of a failed condition, like Argo's evaluate.formatEvalError.
 func formatError(err error, which, source string, result any) error {
 	list, isList := result.([]any)
 	if isNil(result) || isList && len(list) == 0 {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// The rows were printed by the evaluator of argo-rollouts v1.10.0.
+// TestEvaluateOracleRowsMatchArgo uses rows printed by the evaluator of argo-rollouts v1.10.0.
 func TestEvaluateOracleRowsMatchArgo(t *testing.T) {
 	text, err := os.ReadFile("../../tests/conditions/data/eval-oracle-v1.10.0.json")
 	if err != nil {
@@ -39,11 +39,11 @@ func TestEvaluateOracleRowsMatchArgo(t *testing.T) {
 			message = err.Error()
 		}
 		if phase != row.Phase || message != row.Error {
-			t.Errorf("%q, %q on %s: %s %q, wanted %s %q",
+			t.Errorf("%q, %q on %s: %s %q, want %s %q",
 				row.SuccessCondition, row.FailureCondition, row.Result, phase, message, row.Phase, row.Error)
 		}
 		if value, err := Value(result); err != nil || string(value) != row.GoJSONValue {
-			t.Errorf("value of %s: %s (%v), wanted %s", row.Result, value, err, row.GoJSONValue)
+			t.Errorf("value of %s: %s (%v), want %s", row.Result, value, err, row.GoJSONValue)
 		}
 	}
 }
@@ -67,7 +67,7 @@ func TestProgramCacheCompilesOncePerResultType(t *testing.T) {
 		}
 	}
 	if hits, misses := judge.CacheStats(); hits != 7 || misses != 2 {
-		t.Errorf("%d hits and %d misses, wanted 7 and 2", hits, misses)
+		t.Errorf("%d hits and %d misses, want 7 and 2", hits, misses)
 	}
 }
 
@@ -79,12 +79,12 @@ func TestProgramCacheIsBoundedAndKeepsUsedPrograms(t *testing.T) {
 		judge.Evaluate(1.0, "result == 1"+padding+strings.Repeat(" ", i), "")
 	}
 	if got := judge.programs.text; got > maxCachedText {
-		t.Errorf("%d bytes of conditions are cached, more than %d", got, maxCachedText)
+		t.Errorf("%d bytes of conditions are cached, the limit is %d", got, maxCachedText)
 	}
 	if len(judge.programs.byKey) != judge.programs.order.Len() {
 		t.Errorf("%d keys for %d programs", len(judge.programs.byKey), judge.programs.order.Len())
 	}
 	if hits, _ := judge.CacheStats(); hits != 99 {
-		t.Errorf("the condition in use was found %d times, wanted 99", hits)
+		t.Errorf("%d hits of the condition in use, want 99", hits)
 	}
 }

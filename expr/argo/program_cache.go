@@ -9,14 +9,16 @@ import (
 	"github.com/expr-lang/expr/vm"
 )
 
-// The cache is bounded by the text it was compiled from: a program takes up to some 140 bytes of memory for each byte
-// of its source. A regular expression can take more; the host does not keep a guest that has grown.
 const (
+	// maxCachedText bounds the cache by the total length of the sources: a program takes up to about 140 bytes of memory
+	// per byte of its source. A regular expression can take more, but the host discards an instance whose memory has grown.
 	maxCachedText = 64 << 10
+	// entryOverhead is the cost of an entry besides its source.
 	entryOverhead = 128
 )
 
-// cacheKey: the checker sees the type of the result, and encoding/json makes only six; nothing deeper is typed.
+// cacheKey identifies a compiled condition. The checker depends on the type of the result, of which encoding/json has only
+// six; nested values are untyped.
 type cacheKey struct {
 	source string
 	result reflect.Type
@@ -30,12 +32,12 @@ type cacheEntry struct {
 
 func (p *cacheEntry) cost() int { return len(p.key.source) + entryOverhead }
 
-// programCache is a least-recently-used cache of compiled conditions, wrong ones included.
+// programCache is an LRU cache of compiled conditions and of their compiler errors.
 type programCache struct {
 	byKey map[cacheKey]*list.Element
 	order *list.List
 	text  int
-	// Hits and misses since the start.
+	// hits and misses since the start.
 	hits, misses uint64
 }
 
@@ -64,16 +66,16 @@ func (c *programCache) get(source string, env map[string]any) (*vm.Program, erro
 	return compiled, err
 }
 
-// compile makes an error of a panic in the compiler. The controller's goroutine would die there; we have nothing to be
-// equal to.
+// compile compiles a condition and returns a panic of the compiler as an error. The controller would crash in this case,
+// so there is no behaviour to reproduce.
 func compile(source string, options ...expr.Option) (p *vm.Program, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("the condition cannot be compiled: %v", r)
+			err = fmt.Errorf("condition cannot be compiled: %v", r)
 		}
 	}()
 	return expr.Compile(source, options...)
 }
 
-// CacheStats tells how often a condition was found compiled, and how often it was not.
-func (j *Evaluator) CacheStats() (hits, misses uint64) { return j.programs.hits, j.programs.misses }
+// CacheStats returns the numbers of cache hits and misses.
+func (e *Evaluator) CacheStats() (hits, misses uint64) { return e.programs.hits, e.programs.misses }

@@ -10,7 +10,7 @@ import (
 	"github.com/prometheus/prometheus/promql/promqltest"
 )
 
-// Twenty minutes of a provider that has nothing to complain of.
+// healthySeries are 20 minutes of the series of a healthy provider.
 const healthySeries = `
 skywalking_analysis_build_info{job="p", instance="a"} 1x20
 process_resident_memory_bytes{job="p", instance="a"} 100000000x20
@@ -32,7 +32,7 @@ skywalking_analysis_measurement_duration_seconds_bucket{backend="prod", le="10"}
 skywalking_analysis_measurement_duration_seconds_bucket{backend="prod", le="+Inf"} 0+10x20
 `
 
-// alertConditions is what makes each alert fire: the series that are otherwise, and whom it names.
+// alertConditions has for each alert the changed series that make it fire, and the backend in its labels.
 var alertConditions = map[string]struct {
 	changed string
 	backend string
@@ -73,11 +73,11 @@ func TestAlertsConditionMetFireWithBackend(t *testing.T) {
 	for name, rule := range loadRules(t) {
 		known, ok := alertConditions[name]
 		if !ok {
-			t.Errorf("no trouble is known in which %s fires", name)
+			t.Errorf("alertConditions has no entry for %s", name)
 			continue
 		}
 		if fired := firingBackends(t, rule.Expr, replaceSeries(healthySeries, known.changed)); !slices.Equal(fired, []string{known.backend}) {
-			t.Errorf("%s fires for %q, not for %q", name, fired, known.backend)
+			t.Errorf("%s fires for %q, want %q", name, fired, known.backend)
 		}
 	}
 }
@@ -90,7 +90,7 @@ skywalking_analysis_backend_requests_total{backend="prod", code="unavailable"} 0
 	}
 }
 
-// firingBackends evaluates an expression at the end of the twenty minutes and gives the backend of each result.
+// firingBackends evaluates an expression at the end of the 20 minutes and returns the backend of each result.
 func firingBackends(t *testing.T, expression, series string) []string {
 	t.Helper()
 	storage := promqltest.LoadedStorage(t, "load 1m\n"+indented(series))
@@ -112,7 +112,7 @@ func firingBackends(t *testing.T, expression, series string) []string {
 	return backends
 }
 
-// replaceSeries replaces series, or leaves out those whose name begins a line with a dash.
+// replaceSeries replaces series, and removes those whose line of changes begins with a dash.
 func replaceSeries(series, changes string) string {
 	lines := strings.Split(strings.TrimSpace(series), "\n")
 	for _, change := range strings.Split(strings.TrimSpace(changes), "\n") {
@@ -126,6 +126,7 @@ func replaceSeries(series, changes string) string {
 	return strings.Join(lines, "\n")
 }
 
+// indented returns the series as the body of a load command.
 func indented(series string) string {
 	return "  " + strings.Join(strings.Split(strings.TrimSpace(series), "\n"), "\n  ") + "\n"
 }

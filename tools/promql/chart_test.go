@@ -16,12 +16,12 @@ import (
 const (
 	root    = "../.."
 	chart   = root + "/charts/skywalking-provider"
-	metrics = root + "/tests/telemetry/metrics.prom" // tests/telemetry/test_metrics.py holds it to be what the service shows
+	metrics = root + "/tests/telemetry/metrics.prom" // tests/telemetry/test_metrics.py compares it with the service
 )
 
 var promql = parser.NewParser(parser.Options{})
 
-// loadRules are the alerts of the chart, as Prometheus itself reads them.
+// loadRules returns the alerts of the chart by name, parsed by Prometheus.
 func loadRules(t *testing.T) map[string]rulefmt.Rule {
 	t.Helper()
 	found := map[string]rulefmt.Rule{}
@@ -43,7 +43,7 @@ func loadRules(t *testing.T) map[string]rulefmt.Rule {
 	return found
 }
 
-// loadPanelQueries are the expressions of the dashboard by the titles of their panels, Grafana's variables put in.
+// loadPanelQueries returns the dashboard's expressions by panel title, with Grafana's variables replaced.
 func loadPanelQueries(t *testing.T) map[string][]string {
 	t.Helper()
 	variables := strings.NewReplacer("$__rate_interval", "5m", "$backend", ".*")

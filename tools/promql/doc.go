@@ -1,3 +1,3 @@
-// Package promql holds the alert rules and the dashboard of the chart against the metrics that the service has, with
-// Prometheus's own parser and engine.
+// Package promql tests the chart's alert rules and dashboard against the metrics of the service, with Prometheus's own
+// parser and engine.
 package promql

@@ -18,7 +18,7 @@ var scrapeLabels = []string{"job", "instance"}
 // processMetrics are the metrics of prometheus-client's own collector.
 var processMetrics = []string{"process_resident_memory_bytes", "process_cpu_seconds_total"}
 
-// loadExposedSeries are the series of the service: name, then label, then values.
+// loadExposedSeries returns the series of the service: name → label → values.
 func loadExposedSeries(t *testing.T) map[string]map[string][]string {
 	t.Helper()
 	file, err := os.Open(metrics)
@@ -55,6 +55,7 @@ func loadExposedSeries(t *testing.T) map[string]map[string][]string {
 	return found
 }
 
+// suffixes returns the suffixes of a metric type's series.
 func suffixes(kind string) []string {
 	if kind == "HISTOGRAM" {
 		return []string{"_bucket", "_sum", "_count"}
@@ -80,6 +81,7 @@ func TestExpressionsUseOnlyExposedSeries(t *testing.T) {
 	}
 }
 
+// checkExpression reports metrics, labels and label values of an expression that the service does not expose.
 func checkExpression(t *testing.T, where string, tree parser.Expr, series map[string]map[string][]string) {
 	t.Helper()
 	known := slices.Clone(scrapeLabels)
@@ -113,13 +115,14 @@ func checkExpression(t *testing.T, where string, tree parser.Expr, series map[st
 		}
 		for _, label := range by {
 			if !slices.Contains(known, label) {
-				t.Errorf("%s: no metric in it has the label %s", where, label)
+				t.Errorf("%s: no metric of the expression has the label %s", where, label)
 			}
 		}
 		return nil
 	})
 }
 
+// checkMatcher reports a label or a label value of one matcher that the service does not expose.
 func checkMatcher(t *testing.T, where, name string, matcher *labels.Matcher, values map[string][]string) {
 	t.Helper()
 	if matcher.Name == labels.MetricName {
@@ -130,10 +133,10 @@ func checkMatcher(t *testing.T, where, name string, matcher *labels.Matcher, val
 		t.Errorf("%s: %s has no label %s", where, name, matcher.Name)
 		return
 	}
-	// `a|b` has to name values that there are, one by one; so has what is not wanted.
+	// Every value of `a|b` must exist, also in a negative matcher.
 	for _, value := range strings.Split(matcher.Value, "|") {
 		if matcher.Name != "backend" && !slices.Contains(known, value) {
-			t.Errorf("%s: %s of %s is never %q", where, matcher.Name, name, value)
+			t.Errorf("%s: label %s of %s never has the value %q", where, matcher.Name, name, value)
 		}
 	}
 }
@@ -154,7 +157,7 @@ func TestExpressionWithUnknownNameIsReported(t *testing.T) {
 		inner := &testing.T{}
 		checkExpression(inner, "here", tree, series)
 		if !inner.Failed() {
-			t.Errorf("%s passed", wrong)
+			t.Errorf("%s: no error reported", wrong)
 		}
 	}
 }

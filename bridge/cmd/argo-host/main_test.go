@@ -23,7 +23,7 @@ import (
 
 const cookie, asHost = "ARGO_ROLLOUTS_RPC_PLUGIN", "TEST_AS_ARGO_HOST"
 
-// TestMain makes this binary all three: the test, the host that it starts, and the host's plugin.
+// TestMain runs this binary as the test, as the host that the test starts, or as the host's plugin.
 func TestMain(m *testing.M) {
 	switch {
 	case os.Getenv(cookie) != "":
@@ -45,7 +45,7 @@ func TestMain(m *testing.M) {
 func TestHostReaderClosedEndsHostAndPlugin(t *testing.T) {
 	self, err := os.Executable()
 	require.NoError(t, err)
-	home, err := os.MkdirTemp("", "host-") // short: the plugin's socket lies in it
+	home, err := os.MkdirTemp("", "host-") // a short path: it contains the plugin's socket
 	require.NoError(t, err)
 	defer os.RemoveAll(home)
 	host := exec.Command(self, "--plugin-binary", self)
@@ -64,9 +64,9 @@ func TestHostReaderClosedEndsHostAndPlugin(t *testing.T) {
 	const request = `{"op":"type","metric":{"provider":{"plugin":{"skywalking/metrics":{}}}}}` + "\n"
 	_, err = io.WriteString(stdin, request)
 	require.NoError(t, err)
-	answer, err := bufio.NewReader(reading).ReadString('\n')
+	response, err := bufio.NewReader(reading).ReadString('\n')
 	require.NoError(t, err)
-	require.Contains(t, answer, `"type":"SkyWalking"`)
+	require.Contains(t, response, `"type":"SkyWalking"`)
 	plugins := findProcesses(t, home)
 	require.Len(t, plugins, 1)
 	defer func() { _ = syscall.Kill(plugins[0], syscall.SIGKILL) }()
@@ -79,9 +79,9 @@ func TestHostReaderClosedEndsHostAndPlugin(t *testing.T) {
 	select {
 	case <-ended:
 	case <-time.After(20 * time.Second):
-		t.Fatal("the host goes on for nobody")
+		t.Fatal("the host does not end after its reader has closed")
 	}
-	require.Equal(t, 1, host.ProcessState.ExitCode(), "it ends by itself: %s", host.ProcessState)
+	require.Equal(t, 1, host.ProcessState.ExitCode(), "exits without a signal: %s", host.ProcessState)
 	require.Contains(t, stderr.String(), "argo-host: write response: write /dev/stdout: broken pipe")
 	require.Empty(t, findProcesses(t, home))
 	left, err := os.ReadDir(home)
@@ -89,7 +89,7 @@ func TestHostReaderClosedEndsHostAndPlugin(t *testing.T) {
 	require.Empty(t, left)
 }
 
-// findProcesses finds the processes whose program lies below a folder.
+// findProcesses returns the processes whose program is below a directory.
 func findProcesses(t *testing.T, folder string) (found []int) {
 	t.Helper()
 	programs, err := filepath.Glob("/proc/[0-9]*/exe")

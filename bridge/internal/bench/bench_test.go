@@ -48,7 +48,7 @@ func TestOAPDelaysResponsesAndLimitsConcurrency(t *testing.T) {
 
 func TestOAPReturnsOneBucketPerMinute(t *testing.T) {
 	oap := NewOAP(Settings{})
-	answer := postQuery(t, oap, `query q($duration: Duration!, $e: String!) {
+	response := postQuery(t, oap, `query q($duration: Duration!, $e: String!) {
 		old: readMetricsValues(condition: {name: "service_apdex", entity: {scope: Service}}, duration: $duration) { label }
 		present: readMetricsValues(condition: {name: "service_apdex"}, duration: $duration) { values { isEmptyValue } }
 		e: execExpression(expression: $e, entity: {}, duration: $duration) { type } }`,
@@ -59,7 +59,7 @@ func TestOAPReturnsOneBucketPerMinute(t *testing.T) {
 			{"value": 9500, "isEmptyValue": false}, {"value": 9500, "isEmptyValue": false}, {"value": 9500, "isEmptyValue": false}]}},
 		"e": {"type": "TIME_SERIES_VALUES", "error": null, "results": [{"metric": {"labels": []}, "values": [
 			{"id": "1795564740000", "value": "60"}, {"id": "1795564800000", "value": "60"}, {"id": "1795564860000", "value": "60"}]}]}
-	}}`, answer)
+	}}`, response)
 }
 
 func TestLoadMeasuresEveryMetricOnceAndCountsPhases(t *testing.T) {

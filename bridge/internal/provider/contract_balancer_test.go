@@ -20,12 +20,12 @@ import (
 	"github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/internal/fakesidecar"
 )
 
-// startReplica serves on TCP and answers with its name.
+// startReplica starts a sidecar on TCP that returns its name as the value.
 func startReplica(t *testing.T, name string) *fakesidecar.Sidecar {
 	return startReplicaWithContract(t, "1.0", name)
 }
 
-// startReplicaWithContract is such a replica with that version of the contract.
+// startReplicaWithContract starts a replica that serves this version of the contract.
 func startReplicaWithContract(t *testing.T, version, name string) *fakesidecar.Sidecar {
 	s := fakesidecar.New(t)
 	s.Address, s.Version = "127.0.0.1:0", version
@@ -35,7 +35,7 @@ func startReplicaWithContract(t *testing.T, version, name string) *fakesidecar.S
 	return s.Start(t)
 }
 
-// testResolver is a name server that knows one name. It is asked by the scheme of this test.
+// testResolver resolves one name. Each test has its own URI scheme.
 type testResolver struct {
 	*manual.Resolver
 	resolveCount atomic.Int64
@@ -43,7 +43,7 @@ type testResolver struct {
 
 var schemes atomic.Int64
 
-// newBalancedPlugin is a plugin for the addresses that one name has.
+// newBalancedPlugin returns a plugin whose target resolves to the addresses.
 func newBalancedPlugin(t *testing.T, addresses ...string) (*Plugin, *testResolver, *logBuffer) {
 	t.Helper()
 	n := &testResolver{Resolver: manual.NewBuilderWithScheme(fmt.Sprintf("names%d", schemes.Add(1)))}
@@ -59,6 +59,7 @@ func newBalancedPlugin(t *testing.T, addresses ...string) (*Plugin, *testResolve
 	return p, n, log
 }
 
+// resolverState returns the resolver's state with the addresses.
 func resolverState(addresses []string) (state resolver.State) {
 	for _, address := range addresses {
 		state.Addresses = append(state.Addresses, resolver.Address{Addr: address})
@@ -66,7 +67,7 @@ func resolverState(addresses []string) (state resolver.State) {
 	return state
 }
 
-// callsByReplica are the replicas that so many calls reached, by name; every call must reach one.
+// callsByReplica makes the calls and returns their number by the name of the replica. Every call must succeed.
 func callsByReplica(t *testing.T, p *Plugin, calls int) map[string]int {
 	t.Helper()
 	counts := map[string]int{}
@@ -90,17 +91,17 @@ func TestBalancerSeveralReplicasAreCalledRoundRobin(t *testing.T) {
 }
 
 func TestBalancerUnusableReplicasGetNoCalls(t *testing.T) {
-	stranger := startReplicaWithContract(t, "2.0", "stranger")
+	incompatible := startReplicaWithContract(t, "2.0", "incompatible")
 	dead := startReplica(t, "dead")
 	dead.Kill()
 	good := startReplica(t, "good")
-	p, _, _ := newBalancedPlugin(t, stranger.Address, dead.Address, unresponsiveAddress(t), good.Address)
+	p, _, _ := newBalancedPlugin(t, incompatible.Address, dead.Address, unresponsiveAddress(t), good.Address)
 	require.Equal(t, map[string]int{"good": 30}, callsByReplica(t, p, 30))
-	require.NotEmpty(t, fakesidecar.Received[*contractv1.DescribeRequest](stranger, "Describe"))
-	require.Empty(t, fakesidecar.Received[*contractv1.RunRequest](stranger, "Run"))
+	require.NotEmpty(t, fakesidecar.Received[*contractv1.DescribeRequest](incompatible, "Describe"))
+	require.Empty(t, fakesidecar.Received[*contractv1.RunRequest](incompatible, "Run"))
 }
 
-// unresponsiveAddress is an address that takes connections and never says a word, as a stopped process does.
+// unresponsiveAddress returns an address that accepts connections and sends nothing, like a stopped process.
 func unresponsiveAddress(t *testing.T) string {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -109,19 +110,19 @@ func unresponsiveAddress(t *testing.T) string {
 }
 
 func TestCallReplicaKilledIsRetriedOnAnother(t *testing.T) {
-	var victim, heir *fakesidecar.Sidecar
-	dying := func(ctx context.Context, _ *contractv1.RunRequest) (*contractv1.Measurement, error) {
+	var victim, survivor *fakesidecar.Sidecar
+	killVictim := func(ctx context.Context, _ *contractv1.RunRequest) (*contractv1.Measurement, error) {
 		go victim.Kill()
 		return nil, fakesidecar.Hang(ctx)
 	}
-	victim, heir = startReplica(t, ""), startReplica(t, "heir")
-	victim.OnRun = dying
-	p, _, log := newBalancedPlugin(t, victim.Address, heir.Address)
+	victim, survivor = startReplica(t, ""), startReplica(t, "survivor")
+	victim.OnRun = killVictim
+	p, _, log := newBalancedPlugin(t, victim.Address, survivor.Address)
 	require.Eventually(t, func() bool {
 		callsByReplica(t, p, 1)
 		return len(fakesidecar.Received[*contractv1.RunRequest](victim, "Run")) == 1
 	}, 5*time.Second, time.Millisecond)
-	require.Equal(t, map[string]int{"heir": 5}, callsByReplica(t, p, 5))
+	require.Equal(t, map[string]int{"survivor": 5}, callsByReplica(t, p, 5))
 	require.Empty(t, log.String())
 }
 
@@ -137,7 +138,7 @@ func TestCallUnavailableIsRetriedOnceWithinDeadline(t *testing.T) {
 		if calls.Add(1) > 1 {
 			return nil, fakesidecar.Hang(ctx)
 		}
-		select { // most of the half second that the sidecar has
+		select { // most of the sidecar's deadline of 0.5 s
 		case <-time.After(300 * time.Millisecond):
 		case <-ctx.Done():
 		}
@@ -153,18 +154,18 @@ func TestBalancerAddressesChangedFollowsResolver(t *testing.T) {
 	before := resolveInterval
 	resolveInterval = 20 * time.Millisecond
 	defer func() { resolveInterval = before }()
-	old, young := startReplica(t, "old"), startReplica(t, "young")
+	old, added := startReplica(t, "old"), startReplica(t, "added")
 	p, n, _ := newBalancedPlugin(t, old.Address)
 	require.Equal(t, map[string]int{"old": 3}, callsByReplica(t, p, 3))
-	require.Eventually(t, func() bool { return n.resolveCount.Load() > 2 }, 5*time.Second, time.Millisecond, "without any failure")
+	require.Eventually(t, func() bool { return n.resolveCount.Load() > 2 }, 5*time.Second, time.Millisecond, "resolution without a failed connection")
 
 	end := startLoad(t, p)
-	n.UpdateState(resolverState([]string{old.Address, young.Address}))
+	n.UpdateState(resolverState([]string{old.Address, added.Address}))
 	require.Eventually(t, func() bool { return len(callsByReplica(t, p, 4)) == 2 }, 5*time.Second, time.Millisecond)
-	n.UpdateState(resolverState([]string{young.Address}))
+	n.UpdateState(resolverState([]string{added.Address}))
 	require.Eventually(t, func() bool { return old.Connections() == 0 }, 5*time.Second, time.Millisecond)
 	end()
-	require.Equal(t, map[string]int{"young": 6}, callsByReplica(t, p, 6))
+	require.Equal(t, map[string]int{"added": 6}, callsByReplica(t, p, 6))
 }
 
 func TestBalancerAllReplicasIncompatibleReturnsHint(t *testing.T) {
@@ -184,7 +185,7 @@ func TestContractCheckRejectedReportsReason(t *testing.T) {
 		": contract check failed: PermissionDenied: spiffe://x is not in allowedIdentities")
 }
 
-// startLoad measures without a pause until its end is called; every measurement has to be Successful.
+// startLoad makes measurements without pause until end is called. Every measurement must be Successful.
 func startLoad(t *testing.T, p *Plugin) (end func()) {
 	var load sync.WaitGroup
 	until := make(chan struct{})

@@ -25,42 +25,42 @@ func TestConvertMeasurementIsFinishedOrHasResumeTime(t *testing.T) {
 	garbage := &timestamppb.Timestamp{Seconds: 1 << 60}
 	for _, row := range []struct {
 		name             string
-		reply            *contractv1.Measurement
+		response         *contractv1.Measurement
 		phase            v1alpha1.AnalysisPhase
 		resume, finished float64 // seconds after noon; below 0: absent
-		mended           []string
+		repaired         []string
 	}{
 		{"finished", &contractv1.Measurement{Phase: good, FinishedAt: at(1)}, "Successful", -1, 1, nil},
-		{"finished at no time", &contractv1.Measurement{Phase: good}, "Successful", -1, 2, []string{"finished_at"}},
-		{"finished before it began", &contractv1.Measurement{Phase: good, FinishedAt: at(-9)}, "Successful", -1, 2, []string{"finished_at"}},
-		{"finished at garbage", &contractv1.Measurement{Phase: good, FinishedAt: garbage}, "Successful", -1, 2, []string{"finished_at"}},
+		{"finished without a time", &contractv1.Measurement{Phase: good}, "Successful", -1, 2, []string{"finished_at"}},
+		{"finished before its start", &contractv1.Measurement{Phase: good, FinishedAt: at(-9)}, "Successful", -1, 2, []string{"finished_at"}},
+		{"finished at an invalid time", &contractv1.Measurement{Phase: good, FinishedAt: garbage}, "Successful", -1, 2, []string{"finished_at"}},
 		{"finished and to be resumed", &contractv1.Measurement{Phase: good, FinishedAt: at(1), ResumeAt: at(9)}, "Successful", -1, 1, nil},
 		{"running", &contractv1.Measurement{Phase: running, ResumeAt: at(10)}, "Running", 10, -1, nil},
-		{"a fraction is rounded up", &contractv1.Measurement{Phase: running, ResumeAt: at(10.001)}, "Running", 11, -1, nil},
+		{"resumed at a fraction of a second", &contractv1.Measurement{Phase: running, ResumeAt: at(10.001)}, "Running", 11, -1, nil},
 		{"resumed in the past", &contractv1.Measurement{Phase: running, ResumeAt: at(-5)}, "Running", 2, -1, nil},
-		{"resumed at no time", &contractv1.Measurement{Phase: running}, "Running", 7, -1, []string{"resume_at"}},
-		{"resumed at garbage", &contractv1.Measurement{Phase: running, ResumeAt: garbage}, "Running", 7, -1, []string{"resume_at"}},
+		{"running without a resume time", &contractv1.Measurement{Phase: running}, "Running", 7, -1, []string{"resume_at"}},
+		{"resumed at an invalid time", &contractv1.Measurement{Phase: running, ResumeAt: garbage}, "Running", 7, -1, []string{"resume_at"}},
 		{"resumed next year", &contractv1.Measurement{Phase: running, ResumeAt: at(3e7)}, "Running", 62, -1, []string{"resume_at"}},
 		{"running and finished", &contractv1.Measurement{Phase: running, ResumeAt: at(10), FinishedAt: at(1)}, "Running", 10, -1, []string{"finished_at"}},
 		{"pending", &contractv1.Measurement{Phase: contractv1.Phase_PHASE_PENDING, ResumeAt: at(10)}, "Pending", 10, -1, nil},
 		{"no phase", &contractv1.Measurement{}, "Error", -1, 2, nil},
-		{"a phase of the future", &contractv1.Measurement{Phase: 42, ResumeAt: at(10)}, "Error", -1, 2, nil},
-		{"no answer at all", nil, "Error", -1, 2, nil},
+		{"an unknown phase", &contractv1.Measurement{Phase: 42, ResumeAt: at(10)}, "Error", -1, 2, nil},
+		{"no response", nil, "Error", -1, 2, nil},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			m, mended := convertMeasurement(row.reply, noon, noon.Add(2*time.Second))
+			m, repaired := convertMeasurement(row.response, noon, noon.Add(2*time.Second))
 			require.Equal(t, row.phase, m.Phase)
 			require.Equal(t, noon, m.StartedAt.Time)
-			require.Equal(t, row.mended, mended)
-			same := func(seconds float64, got *metav1.Time) {
+			require.Equal(t, row.repaired, repaired)
+			requireTime := func(seconds float64, got *metav1.Time) {
 				if seconds < 0 {
 					require.Nil(t, got)
 				} else {
 					require.Equal(t, at(seconds).AsTime(), got.UTC())
 				}
 			}
-			same(row.resume, m.ResumeAt)
-			same(row.finished, m.FinishedAt)
+			requireTime(row.resume, m.ResumeAt)
+			requireTime(row.finished, m.FinishedAt)
 			if row.phase == "Error" {
 				require.Contains(t, m.Message, "PROVIDER_ERROR")
 			}

@@ -20,7 +20,7 @@ import (
 	"github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/internal/fakesidecar"
 )
 
-// metricWithBlock is the metric "m" with this block.
+// metricWithBlock returns the metric "m" with this block.
 func metricWithBlock(block string) v1alpha1.Metric {
 	m := *metric.DeepCopy()
 	m.Provider.Plugin["skywalking/metrics"] = json.RawMessage(block)
@@ -31,7 +31,7 @@ func TestSecretsDoNotAffectOtherNamespaces(t *testing.T) {
 	sidecar := fakesidecar.New(t)
 	sidecar.OnRun = func(context.Context, *contractv1.RunRequest) (*contractv1.Measurement, error) {
 		m := fakesidecar.Running(time.Second, map[string]string{"sent": "readMetricsValues"})
-		m.Value, m.Message = `{"value":10000}`, "readMetricsValues gave 10000"
+		m.Value, m.Message = `{"value":10000}`, "readMetricsValues returned 10000"
 		return m, nil
 	}
 	sidecar.OnMetadata = func(_ context.Context, r *contractv1.GetMetadataRequest) (map[string]string, error) {
@@ -45,7 +45,7 @@ func TestSecretsDoNotAffectOtherNamespaces(t *testing.T) {
 	for range 2 {
 		m := p.Run(theirs, metricWithBlock("{}"))
 		require.Equal(t, `"********"`, m.Value)
-		require.Equal(t, "******** gave ********", m.Message)
+		require.Equal(t, "******** returned ********", m.Message)
 		require.Equal(t, map[string]string{"sent": placeholder}, m.Metadata)
 		require.Contains(t, p.Run(theirs, metricWithBlock(block)).Message, "SECRET_IN_BLOCK")
 		require.Contains(t, p.GetMetadata(metricWithBlock(block))["error"], "SECRET_IN_BLOCK")
@@ -53,7 +53,7 @@ func TestSecretsDoNotAffectOtherNamespaces(t *testing.T) {
 		m = p.Run(ours, metricWithBlock(block))
 		require.Equal(t, v1alpha1.AnalysisPhaseRunning, m.Phase)
 		require.Equal(t, `{"value":10000}`, m.Value)
-		require.Equal(t, "readMetricsValues gave 10000", m.Message)
+		require.Equal(t, "readMetricsValues returned 10000", m.Message)
 		require.Equal(t, map[string]string{"sent": "readMetricsValues"}, m.Metadata)
 		require.Equal(t, map[string]string{"query": block}, p.GetMetadata(metricWithBlock(block)))
 	}
@@ -61,35 +61,35 @@ func TestSecretsDoNotAffectOtherNamespaces(t *testing.T) {
 
 func TestGetMetadataSameMetricIsCached(t *testing.T) {
 	sidecar := fakesidecar.New(t)
-	var asked atomic.Int64
+	var requests atomic.Int64
 	var failing atomic.Bool
 	sidecar.OnMetadata = func(_ context.Context, r *contractv1.GetMetadataRequest) (map[string]string, error) {
 		if failing.Load() {
 			return nil, status.Error(codes.Internal, "a bug")
 		}
-		return map[string]string{"query": string(r.GetMetric().GetBlock()), "asked": fmt.Sprint(asked.Add(1))}, nil
+		return map[string]string{"query": string(r.GetMetric().GetBlock()), "requests": fmt.Sprint(requests.Add(1))}, nil
 	}
 	p, _ := newTestPlugin(t, sidecar.Start(t))
 	for range 3 {
-		require.Equal(t, map[string]string{"query": `{"query":"a"}`, "asked": "1"}, p.GetMetadata(metricWithBlock(`{"query":"a"}`)))
+		require.Equal(t, map[string]string{"query": `{"query":"a"}`, "requests": "1"}, p.GetMetadata(metricWithBlock(`{"query":"a"}`)))
 	}
-	require.Equal(t, map[string]string{"query": `{"query":"b"}`, "asked": "2"}, p.GetMetadata(metricWithBlock(`{"query":"b"}`)))
+	require.Equal(t, map[string]string{"query": `{"query":"b"}`, "requests": "2"}, p.GetMetadata(metricWithBlock(`{"query":"b"}`)))
 	failing.Store(true)
 	require.Contains(t, p.GetMetadata(metricWithBlock(`{"query":"c"}`))["error"], "PROVIDER_ERROR")
 	failing.Store(false)
-	require.Equal(t, "3", p.GetMetadata(metricWithBlock(`{"query":"c"}`))["asked"], "a failure is nothing to remember")
+	require.Equal(t, "3", p.GetMetadata(metricWithBlock(`{"query":"c"}`))["requests"], "a failure is not cached")
 }
 
 func TestGuessedSecretIsNotConfirmed(t *testing.T) {
 	p, log := newTestPlugin(t, fakesidecar.New(t).Start(t))
 	const secret = "correct-horse-battery"
 	victim := runWithSecretArg(secret, "", `{"query":"{{args.token}}"}`)
-	refused := func() {
+	requireRejected := func() {
 		require.Contains(t, p.Run(victim, metricWithBlock(`{"query":"`+secret+`"}`)).Message, "SECRET_IN_BLOCK")
 		require.Contains(t, p.GetMetadata(metricWithBlock(`{"query":"` + secret + `"}`))["error"], "SECRET_IN_BLOCK")
 	}
-	told := func(guess string) string {
-		refused()
+	observe := func(guess string) string {
+		requireRejected()
 		guesser := &v1alpha1.AnalysisRun{ObjectMeta: metav1.ObjectMeta{Namespace: "guesser"}}
 		block := metricWithBlock(`{"query":"` + guess + `"}`)
 		m := p.Run(guesser, block)
@@ -97,8 +97,8 @@ func TestGuessedSecretIsNotConfirmed(t *testing.T) {
 		all := fmt.Sprint(m, p.GetMetadata(block), p.Terminate(guesser, block, v1alpha1.Measurement{}).Message)
 		return strings.ReplaceAll(all, guess, "GUESS")
 	}
-	require.Equal(t, told("wrong-horse-battery"), told(secret))
-	refused() // and the victim is as safe as before
+	require.Equal(t, observe("wrong-horse-battery"), observe(secret))
+	requireRejected() // the victim's own metric is still rejected
 	require.NotContains(t, log.String(), secret)
 }
 
@@ -106,7 +106,7 @@ func TestManyAndLongSecretsMeetDeadline(t *testing.T) {
 	sidecar := fakesidecar.New(t)
 	var secrets [maxSecrets]string
 	for i := range secrets {
-		// each of them written differently in every form, and all alike for the most part
+		// Each secret differs in every encoding, and the secrets differ only at their end.
 		secrets[i] = strings.Repeat("<é\"", 300)[:maxSecretBytes/maxSecrets-20] + fmt.Sprintf(">\n&é %02d", i)
 	}
 	sidecar.OnRun = func(context.Context, *contractv1.RunRequest) (*contractv1.Measurement, error) {
@@ -124,12 +124,12 @@ func TestManyAndLongSecretsMeetDeadline(t *testing.T) {
 		require.Less(t, time.Since(began), 5*time.Second, what)
 	}
 
-	asMany := &v1alpha1.AnalysisRun{}
+	maximum := &v1alpha1.AnalysisRun{}
 	for i := range secrets {
-		asMany.Spec.Args = append(asMany.Spec.Args, runWithSecretArg(secrets[i], "", "").Spec.Args[0])
+		maximum.Spec.Args = append(maximum.Spec.Args, runWithSecretArg(secrets[i], "", "").Spec.Args[0])
 	}
-	timed("as many as can be, a large answer", func() {
-		m := p.Run(asMany, metric)
+	timed("maximum number of secrets, large response", func() {
+		m := p.Run(maximum, metric)
 		require.Equal(t, v1alpha1.AnalysisPhaseSuccessful, m.Phase, m.Message)
 		require.Equal(t, placeholder, m.Message)
 		require.True(t, strings.HasSuffix(m.Value, placeholder+`"`))
@@ -141,7 +141,7 @@ func TestManyAndLongSecretsMeetDeadline(t *testing.T) {
 		tooMany.Spec.Args = append(tooMany.Spec.Args, runWithSecretArg(value, "", "").Spec.Args[0])
 	}
 	running := v1alpha1.Measurement{Phase: "Running", StartedAt: &metav1.Time{Time: noon}}
-	timed("30 of 100 KB", func() {
+	timed("30 secrets of 100 KB", func() {
 		for _, m := range []v1alpha1.Measurement{p.Run(tooMany, metric), p.Resume(tooMany, metric, running)} {
 			require.Equal(t, v1alpha1.AnalysisPhaseError, m.Phase)
 			require.Contains(t, m.Message, "SECRETS_TOO_LARGE spec.args: 31 values of 30720")
@@ -156,11 +156,11 @@ func TestManyAndLongSecretsMeetDeadline(t *testing.T) {
 func TestContractCheckConnectionEndsMeanwhileResultIsDropped(t *testing.T) {
 	sidecar := fakesidecar.New(t)
 	var replaced sync.Once
-	sidecar.OnDescribe = func(told *contractv1.DescribeResponse) error {
-		replaced.Do(func() { // it has said 1.0 when another takes its place
+	sidecar.OnDescribe = func(response *contractv1.DescribeResponse) error {
+		replaced.Do(func() { // another sidecar replaces this one while it returns 1.0
 			sidecar.Kill()
 			sidecar.Start(t)
-			told.ContractVersion = "1.0"
+			response.ContractVersion = "1.0"
 		})
 		return nil
 	}

@@ -25,7 +25,7 @@ var metric = v1alpha1.Metric{Name: "m", Provider: v1alpha1.MetricProvider{
 	Plugin: map[string]json.RawMessage{"skywalking/metrics": json.RawMessage(`{"query":"q"}`)},
 }}
 
-// newTestPlugin is a plugin for the sidecar, with a grace of a minute, and its log.
+// newTestPlugin returns a plugin for the sidecar, with an outage grace of a minute, and its log.
 func newTestPlugin(t *testing.T, sidecar *fakesidecar.Sidecar) (*Plugin, *logBuffer) {
 	t.Helper()
 	log := &logBuffer{}
@@ -51,16 +51,16 @@ func TestRunSidecarUnavailableReturnsRunning(t *testing.T) {
 		prepare     func(*testing.T, *fakesidecar.Sidecar)
 	}{
 		"absent": {"PROVIDER_UNAVAILABLE", "no such file or directory", func(*testing.T, *fakesidecar.Sidecar) {}},
-		"dead with its socket left behind": {"PROVIDER_UNAVAILABLE", "connection refused", func(t *testing.T, s *fakesidecar.Sidecar) {
+		"stale socket": {"PROVIDER_UNAVAILABLE", "connection refused", func(t *testing.T, s *fakesidecar.Sidecar) {
 			createStaleSocket(t, s.Socket)
 		}},
-		"hanging": {"PROVIDER_UNAVAILABLE", "sent no response within 500ms", func(t *testing.T, s *fakesidecar.Sidecar) {
+		"unresponsive": {"PROVIDER_UNAVAILABLE", "sent no response within 500ms", func(t *testing.T, s *fakesidecar.Sidecar) {
 			s.OnRun = func(ctx context.Context, _ *contractv1.RunRequest) (*contractv1.Measurement, error) {
 				return nil, fakesidecar.Hang(ctx)
 			}
 			s.Start(t)
 		}},
-		"killed on the way": {"PROVIDER_UNAVAILABLE", "no connection", func(t *testing.T, s *fakesidecar.Sidecar) {
+		"killed during the call": {"PROVIDER_UNAVAILABLE", "no connection", func(t *testing.T, s *fakesidecar.Sidecar) {
 			s.OnRun = func(ctx context.Context, _ *contractv1.RunRequest) (*contractv1.Measurement, error) {
 				go s.Kill()
 				return nil, fakesidecar.Hang(ctx)
@@ -71,19 +71,19 @@ func TestRunSidecarUnavailableReturnsRunning(t *testing.T) {
 			s.OnRun = failWith(codes.Canceled)
 			s.Start(t)
 		}},
-		"refusing this bridge": {"PROVIDER_UNAVAILABLE", "rejected this bridge: because of the test", func(t *testing.T, s *fakesidecar.Sidecar) {
+		"rejecting this bridge": {"PROVIDER_UNAVAILABLE", "rejected this bridge: because of the test", func(t *testing.T, s *fakesidecar.Sidecar) {
 			s.OnRun = failWith(codes.PermissionDenied)
 			s.Start(t)
 		}},
-		"older": {"PROVIDER_INCOMPATIBLE", "Install bridge and sidecar of one release", func(t *testing.T, s *fakesidecar.Sidecar) {
+		"without the method": {"PROVIDER_INCOMPATIBLE", "Install bridge and sidecar of one release", func(t *testing.T, s *fakesidecar.Sidecar) {
 			s.OnRun = failWith(codes.Unimplemented)
 			s.Start(t)
 		}},
-		"of another major version": {"PROVIDER_INCOMPATIBLE", `serves contract version "2.1", this bridge (test) supports version 1`, func(t *testing.T, s *fakesidecar.Sidecar) {
+		"another major version": {"PROVIDER_INCOMPATIBLE", `serves contract version "2.1", this bridge (test) supports version 1`, func(t *testing.T, s *fakesidecar.Sidecar) {
 			s.Version = "2.1"
 			s.Start(t)
 		}},
-		"of no version": {"PROVIDER_INCOMPATIBLE", `serves contract version "new"`, func(t *testing.T, s *fakesidecar.Sidecar) {
+		"invalid version": {"PROVIDER_INCOMPATIBLE", `serves contract version "new"`, func(t *testing.T, s *fakesidecar.Sidecar) {
 			s.Version = "new"
 			s.Start(t)
 		}},
@@ -117,7 +117,7 @@ func TestOutageGraceCountsFromMeasurementStart(t *testing.T) {
 	}
 	m := p.Resume(nil, metric, before)
 	require.Equal(t, v1alpha1.AnalysisPhaseRunning, m.Phase)
-	require.Equal(t, noon.Add(time.Minute), m.ResumeAt.Time, "not later than the end of the grace")
+	require.Equal(t, noon.Add(time.Minute), m.ResumeAt.Time, "not later than the end of the outage grace")
 	require.Equal(t, before.StartedAt, m.StartedAt)
 	require.Equal(t, before.Metadata, m.Metadata)
 	require.Equal(t, before.Value, m.Value)
@@ -130,7 +130,7 @@ func TestOutageGraceCountsFromMeasurementStart(t *testing.T) {
 	require.Nil(t, m.ResumeAt)
 	require.Nil(t, m.Metadata)
 	require.Contains(t, m.Message, "PROVIDER_UNAVAILABLE")
-	require.Contains(t, m.Message, "gave up after 1m0s")
+	require.Contains(t, m.Message, "gave up after 1m0s (--outage-grace)")
 }
 
 func TestRunSidecarFailureReturnsError(t *testing.T) {
@@ -219,13 +219,13 @@ func TestContractIsCheckedOncePerConnection(t *testing.T) {
 	sidecar.Start(t)
 	require.Eventually(t, func() bool {
 		return strings.Contains(p.Run(nil, metric).Message, "PROVIDER_INCOMPATIBLE")
-	}, 10*time.Second, 50*time.Millisecond, "a replaced sidecar is asked again")
+	}, 10*time.Second, 50*time.Millisecond, "a replaced sidecar is checked again")
 	sidecar.Kill()
 	sidecar.Version = "1.7"
 	sidecar.Start(t)
 	require.Eventually(t, func() bool {
 		return p.Run(nil, metric).Phase == v1alpha1.AnalysisPhaseSuccessful
-	}, 10*time.Second, 50*time.Millisecond, "a newer minor version is welcome")
+	}, 10*time.Second, 50*time.Millisecond, "a newer minor version is compatible")
 }
 
 func TestResumeKeepsStartTime(t *testing.T) {
@@ -311,7 +311,7 @@ func TestSecretInBlockIsNeverSentToSidecar(t *testing.T) {
 	require.Contains(t, p.GetMetadata(*resolved)["error"], "SECRET_IN_BLOCK")
 	p.Terminate(run, *resolved, running)
 	p.GarbageCollect(run, *resolved, 1)
-	time.Sleep(100 * time.Millisecond) // what was told in the background would have arrived
+	time.Sleep(100 * time.Millisecond) // a notification would have arrived
 	for _, method := range []string{"Run", "Resume", "GetMetadata", "Terminate", "GarbageCollect"} {
 		require.Empty(t, fakesidecar.Received[any](sidecar, method), method)
 	}
@@ -344,7 +344,7 @@ func TestRunSidecarResponseIsRedacted(t *testing.T) {
 
 func TestPanicEndsOnlyTheMeasurement(t *testing.T) {
 	p, log := newTestPlugin(t, fakesidecar.New(t).Start(t))
-	friendly := p.sidecar.client
+	client := p.sidecar.client
 	p.sidecar.client = nil
 	running := v1alpha1.Measurement{Phase: "Running", StartedAt: &metav1.Time{Time: noon}}
 	for _, m := range []v1alpha1.Measurement{p.Run(nil, metric), p.Resume(nil, metric, running)} {
@@ -357,23 +357,24 @@ func TestPanicEndsOnlyTheMeasurement(t *testing.T) {
 	require.Equal(t, v1alpha1.AnalysisPhaseInconclusive, p.Terminate(nil, metric, running).Phase)
 	require.False(t, p.GarbageCollect(nil, metric, 1).HasError())
 	require.Eventually(t, func() bool { return strings.Count(log.String(), `"@message":"panic"`) == 5 }, 5*time.Second, 10*time.Millisecond)
-	for range maxPendingNotifications { // nothing in the background is left behind
+	for range maxPendingNotifications { // no notification is pending
 		p.notifySlots <- struct{}{}
 	}
 	for range maxPendingNotifications {
 		<-p.notifySlots
 	}
-	p.sidecar.client = friendly
+	p.sidecar.client = client
 	require.Equal(t, v1alpha1.AnalysisPhaseSuccessful, p.Run(nil, metric).Phase)
 }
 
+// failWith returns a Run that fails with the code.
 func failWith(code codes.Code) func(context.Context, *contractv1.RunRequest) (*contractv1.Measurement, error) {
 	return func(context.Context, *contractv1.RunRequest) (*contractv1.Measurement, error) {
 		return nil, fakesidecar.StatusError(code, "because of the test")
 	}
 }
 
-// logBuffer is a log that may be read while it is written.
+// logBuffer is a log output that is safe for concurrent reads and writes.
 type logBuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer

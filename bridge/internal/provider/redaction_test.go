@@ -14,7 +14,7 @@ import (
 	contractv1 "github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/contract/v1"
 )
 
-// runWithSecretArg is a run whose argument "token" comes from a Secret, and whose metric "m" is the template given.
+// runWithSecretArg returns a run whose argument "token" comes from a Secret. Its metric "m" has the templates given.
 func runWithSecretArg(value, success, block string) *v1alpha1.AnalysisRun {
 	ref := &v1alpha1.ValueFrom{SecretKeyRef: &v1alpha1.SecretKeyRef{Name: "s", Key: "k"}}
 	plain := "plain"
@@ -29,7 +29,7 @@ func runWithSecretArg(value, success, block string) *v1alpha1.AnalysisRun {
 	}}
 }
 
-// redactorFor are those of a run with these secret arguments.
+// redactorFor returns the redactor of a run with these secret arguments.
 func redactorFor(t *testing.T, values ...string) redactor {
 	t.Helper()
 	run := &v1alpha1.AnalysisRun{}
@@ -43,49 +43,49 @@ func redactorFor(t *testing.T, values ...string) redactor {
 
 func TestRedactSecretInAnyEncodingIsReplaced(t *testing.T) {
 	const secret = "p<a>&ss\"wörd\\\t 1\n"
-	s := redactorFor(t, secret)
+	r := redactorFor(t, secret)
 	quoted, err := json.Marshal(secret)
 	require.NoError(t, err)
 	for _, form := range []string{
 		secret, strings.TrimSpace(secret), string(quoted), strconv.Quote(secret), strconv.QuoteToASCII(secret),
 		fmt.Sprintf("%+q", secret), url.QueryEscape(secret), "x" + url.PathEscape(secret) + "y", strings.Join(strings.Fields(secret), " "),
 	} {
-		require.Contains(t, s.redact("before "+form+" after"), placeholder, form)
-		require.NotContains(t, s.redact(form), "rd", form)
+		require.Contains(t, r.redact("before "+form+" after"), placeholder, form)
+		require.NotContains(t, r.redact(form), "rd", form)
 	}
 }
 
 func TestRedactMeasurementValueStaysValidJSON(t *testing.T) {
-	s := redactorFor(t, "tok\"en-1", "12345678", "x\",\"y")
+	r := redactorFor(t, "tok\"en-1", "12345678", "x\",\"y")
 	for value, want := range map[string]string{
 		`{"a":"x tok\"en-1 y","n":1e-7}`:  `{"a":"x ******** y","n":1e-7}`,
 		`{"tok\"en-1":["12345678",true]}`: `{"********":["********",true]}`,
 		`"{\"inner\":\"tok\\\"en-1\"}"`:   `"{\"inner\":\"********\"}"`,
 		`not json tok"en-1`:               `not json ********`,
 		`{"a":1} {"b":"12345678"}`:        `{"a":1} {"b":"********"}`,
-		// where it is not within one string, nothing of the value is left
+		// a secret that is not inside one string replaces the whole value
 		`[12345678,true]`: `"********"`,
 		`{"x":"x","y":1}`: `"********"`,
-		// byte for byte where there is nothing to clean
+		// a value without a secret is unchanged
 		`{"b": 9900.0, "a":"<" , "n":0.98765432}`: `{"b": 9900.0, "a":"<" , "n":0.98765432}`,
 		`9900`: `9900`,
 		``:     ``,
 	} {
 		m := v1alpha1.Measurement{Value: value}
-		s.redactMeasurement(&m)
+		r.redactMeasurement(&m)
 		require.Equal(t, want, m.Value, value)
 	}
 }
 
 func TestRedactMeasurementMessageAndMetadataAreRedacted(t *testing.T) {
-	s := redactorFor(t, "token-one", "token-one-longer")
+	r := redactorFor(t, "token-one", "token-one-longer")
 	m := v1alpha1.Measurement{Message: "a token-one b token-one-longer", Metadata: map[string]string{"token-one": "x token-one"}}
-	s.redactMeasurement(&m)
+	r.redactMeasurement(&m)
 	require.Equal(t, "a ******** b ********", m.Message)
 	require.Equal(t, map[string]string{placeholder: "x ********"}, m.Metadata)
 	m = v1alpha1.Measurement{Metadata: map[string]string{}}
-	s.redactMeasurement(&m)
-	require.Nil(t, m.Metadata, "Argo hides measurements that have any metadata")
+	r.redactMeasurement(&m)
+	require.Nil(t, m.Metadata, "Argo hides measurements that have metadata")
 }
 
 func TestRedactShortSecretIsKept(t *testing.T) {
@@ -93,19 +93,19 @@ func TestRedactShortSecretIsKept(t *testing.T) {
 }
 
 func TestRedactPlainArgumentIsKept(t *testing.T) {
-	s, err := newRedactor(runWithSecretArg("something-else", "", "{}"))
+	r, err := newRedactor(runWithSecretArg("something-else", "", "{}"))
 	require.NoError(t, err)
-	require.Equal(t, "plain", s.redact("plain"))
-	s, err = newRedactor(nil)
+	require.Equal(t, "plain", r.redact("plain"))
+	r, err = newRedactor(nil)
 	require.NoError(t, err)
-	require.Equal(t, "plain", s.redact("plain"))
+	require.Equal(t, "plain", r.redact("plain"))
 }
 
 func TestRejectSecretsTemplateUsesSecretArgumentReturnsError(t *testing.T) {
 	resolved := &contractv1.Metric{Name: "m", Block: []byte(`{"query":"1"}`)}
 	for _, row := range []struct {
 		success, block string
-		refused        bool
+		rejected       bool
 	}{
 		{"", `{"query":"{{args.token}}"}`, true},
 		{"", `{"query":"a {{  args.token  }} b"}`, true},
@@ -116,58 +116,58 @@ func TestRejectSecretsTemplateUsesSecretArgumentReturnsError(t *testing.T) {
 		{"", `{}`, false},
 	} {
 		run := runWithSecretArg("1", row.success, row.block)
-		s, err := newRedactor(run)
+		r, err := newRedactor(run)
 		require.NoError(t, err)
-		require.Equal(t, row.refused, s.rejectSecrets(run, resolved) != nil, row)
+		require.Equal(t, row.rejected, r.rejectSecrets(run, resolved) != nil, row)
 	}
 }
 
 func TestRejectSecretsTemplatedMetricNameIsResolved(t *testing.T) {
 	for _, row := range []struct {
-		name    string
-		refused bool
+		name     string
+		rejected bool
 	}{
-		{"m-plain", true},            // its template names the secret
-		{"other", true},              // so does that of another's
-		{"m", false},                 // which neither is
-		{"of-another-version", true}, // whatever it is: the run has a metric that names the secret
+		{"m-plain", true},            // the metric's template uses the secret
+		{"other", true},              // as above, in a metric of runWithSecretArg
+		{"m", false},                 // the metric's template does not use the secret
+		{"of-another-version", true}, // no metric has the name, and one of them uses the secret
 	} {
 		run := runWithSecretArg("1", "", "{}")
 		run.Spec.Metrics = append(run.Spec.Metrics, v1alpha1.Metric{Name: "m-{{args.host}}", FailureCondition: "{{args.token}}"})
-		s, err := newRedactor(run)
+		r, err := newRedactor(run)
 		require.NoError(t, err)
-		require.Equal(t, row.refused, s.rejectSecrets(run, &contractv1.Metric{Name: row.name}) != nil, row)
+		require.Equal(t, row.rejected, r.rejectSecrets(run, &contractv1.Metric{Name: row.name}) != nil, row)
 	}
-	// a harmless metric cannot lend its name
+	// A metric that uses the secret cannot take the name of a metric that does not.
 	run := runWithSecretArg("1", "", "{}")
 	run.Spec.Metrics = append(run.Spec.Metrics, v1alpha1.Metric{Name: "{{args.name}}", FailureCondition: "{{args.token}}"})
 	name := "m"
 	run.Spec.Args = append(run.Spec.Args, v1alpha1.Argument{Name: "name", Value: &name})
-	s, err := newRedactor(run)
+	r, err := newRedactor(run)
 	require.NoError(t, err)
-	require.Error(t, s.rejectSecrets(run, &contractv1.Metric{Name: "m"}))
+	require.Error(t, r.rejectSecrets(run, &contractv1.Metric{Name: "m"}))
 }
 
 func TestRejectSecretsBlockContainsValueReturnsError(t *testing.T) {
 	run := &v1alpha1.AnalysisRun{}
-	s := redactorFor(t, "long\"secret", "short12")
-	for block, refused := range map[string]bool{
+	r := redactorFor(t, "long\"secret", "short12")
+	for block, rejected := range map[string]bool{
 		`{"query":"a long\"secret b"}`:   true,
 		`{"a":["x",{"long\"secret":1}]}`: true,
 		`broken { long"secret`:           true,
-		`{"query":"short12"}`:            false, // may well be an ordinary word
+		`{"query":"short12"}`:            false, // short, so it may be an ordinary word
 		`{"query":"long secret"}`:        false,
 	} {
-		require.Equal(t, refused, s.rejectSecrets(run, &contractv1.Metric{Name: "m", Block: []byte(block)}) != nil, block)
+		require.Equal(t, rejected, r.rejectSecrets(run, &contractv1.Metric{Name: "m", Block: []byte(block)}) != nil, block)
 	}
-	require.Error(t, s.rejectSecrets(run, &contractv1.Metric{SuccessCondition: `result == 'long"secret'`}))
+	require.Error(t, r.rejectSecrets(run, &contractv1.Metric{SuccessCondition: `result == 'long"secret'`}))
 }
 
 func TestNewRedactorTooManySecretsReturnsError(t *testing.T) {
 	for name, row := range map[string]struct {
 		count, size int
 		same        bool
-		refused     bool
+		rejected    bool
 	}{
 		"many":              {maxSecrets + 1, 10, false, true},
 		"as many as can be": {maxSecrets, maxSecretBytes / maxSecrets, false, false},
@@ -185,8 +185,8 @@ func TestNewRedactorTooManySecretsReturnsError(t *testing.T) {
 			run.Spec.Args = append(run.Spec.Args, runWithSecretArg(value, "", "{}").Spec.Args[0])
 		}
 		_, err := newRedactor(run)
-		require.Equal(t, row.refused, err != nil, name)
-		if row.refused {
+		require.Equal(t, row.rejected, err != nil, name)
+		if row.rejected {
 			require.ErrorContains(t, err, "SECRETS_TOO_LARGE spec.args: ")
 			require.NotContains(t, err.Error(), "xxxx")
 		}

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// createStaleSocket makes a socket that nobody listens on, as a killed process leaves it.
+// createStaleSocket creates a socket without a listener, as a killed process leaves it.
 func createStaleSocket(t *testing.T, path string) {
 	t.Helper()
 	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})

@@ -27,12 +27,13 @@ import (
 	"github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/internal/fakesidecar"
 )
 
-// authority signs certificates.
+// authority is a CA.
 type authority struct {
 	certificate *x509.Certificate
 	key         *ecdsa.PrivateKey
 }
 
+// newAuthority returns a CA with a new key.
 func newAuthority(t *testing.T) *authority {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
@@ -47,11 +48,12 @@ func newAuthority(t *testing.T) *authority {
 	return &authority{certificate, key}
 }
 
+// pem returns the CA's certificate.
 func (a *authority) pem() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.certificate.Raw})
 }
 
-// issue gives a certificate of that name for 127.0.0.1, and its key.
+// issue returns a certificate with that name for 127.0.0.1, and its key.
 func (a *authority) issue(t *testing.T, name string) (certificate, key []byte) {
 	pair, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
@@ -69,7 +71,7 @@ func (a *authority) issue(t *testing.T, name string) (certificate, key []byte) {
 		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: text})
 }
 
-// startTLSSidecar is a sidecar that takes clients of the authority only and answers with the name in their certificate.
+// startTLSSidecar starts a sidecar that accepts only clients of the CA and returns the name in their certificate.
 func startTLSSidecar(t *testing.T, clientCA *authority, change ...func(*tls.Config)) *fakesidecar.Sidecar {
 	certificate, key := clientCA.issue(t, "provider.shop")
 	pair, err := tls.X509KeyPair(certificate, key)
@@ -93,7 +95,7 @@ func startTLSSidecar(t *testing.T, clientCA *authority, change ...func(*tls.Conf
 	return s.Start(t)
 }
 
-// newTLSFiles writes the three files of a bridge with that name.
+// newTLSFiles writes the three files of a bridge with that name to a temporary directory.
 func newTLSFiles(t *testing.T, serverCA, clientCA *authority, name string) TLSFiles {
 	home := t.TempDir()
 	files := TLSFiles{
@@ -103,6 +105,7 @@ func newTLSFiles(t *testing.T, serverCA, clientCA *authority, name string) TLSFi
 	return files
 }
 
+// write writes the files of a bridge with that name.
 func (f TLSFiles) write(t *testing.T, serverCA, clientCA *authority, name string) {
 	certificate, key := clientCA.issue(t, name)
 	for path, text := range map[string][]byte{f.CA: serverCA.pem(), f.Cert: certificate, f.Key: key} {
@@ -110,7 +113,7 @@ func (f TLSFiles) write(t *testing.T, serverCA, clientCA *authority, name string
 	}
 }
 
-// newTLSPlugin is a plugin that speaks TLS with the sidecar.
+// newTLSPlugin returns a plugin that uses TLS with the sidecar, and its log.
 func newTLSPlugin(t *testing.T, sidecar *fakesidecar.Sidecar, files TLSFiles) (*Plugin, *logBuffer) {
 	t.Helper()
 	log := &logBuffer{}
@@ -146,11 +149,11 @@ func TestMutualTLSUntrustedPeerReportsReason(t *testing.T) {
 		files   TLSFiles
 		cause   string
 	}{
-		"a sidecar of another authority": {startTLSSidecar(t, theirs), newTLSFiles(t, ours, theirs, "bridge"), "certificate signed by unknown authority"},
-		"a bridge of another authority":  {startTLSSidecar(t, ours), newTLSFiles(t, ours, theirs, "bridge"), "Check that it is running"}, // with luck also what the sidecar says of it
-		"a sidecar of another name":      {startTLSSidecar(t, ours), misnamed, "not provider.elsewhere"},
-		"a sidecar with old TLS":         {startTLSSidecar(t, ours, old), newTLSFiles(t, ours, ours, "bridge"), "protocol version not supported"},
-		"a sidecar without TLS":          {startReplica(t, "plain"), newTLSFiles(t, ours, ours, "bridge"), "first record does not look like a TLS handshake"},
+		"sidecar of another CA":     {startTLSSidecar(t, theirs), newTLSFiles(t, ours, theirs, "bridge"), "certificate signed by unknown authority"},
+		"bridge of another CA":      {startTLSSidecar(t, ours), newTLSFiles(t, ours, theirs, "bridge"), "Check that it is running"}, // the sidecar's alert may arrive or not
+		"sidecar with another name": {startTLSSidecar(t, ours), misnamed, "not provider.elsewhere"},
+		"sidecar with TLS 1.2":      {startTLSSidecar(t, ours, old), newTLSFiles(t, ours, ours, "bridge"), "protocol version not supported"},
+		"sidecar without TLS":       {startReplica(t, "plain"), newTLSFiles(t, ours, ours, "bridge"), "first record does not look like a TLS handshake"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, _ := newTLSPlugin(t, row.sidecar, row.files)
@@ -206,21 +209,20 @@ func TestTLSFilesRotatedLosesNoCall(t *testing.T) {
 	sidecar := startTLSSidecar(t, ours)
 	files := newTLSFiles(t, ours, ours, "before")
 	p, log := newTLSPlugin(t, sidecar, files)
-	every := 20 * time.Millisecond
-	dialled := p.sidecar.conn.(*reloadingConn)
-	dialled.stop()
-	quick, err := newReloadingConn(dialled.dial, files, every, time.Second, p.log)
+	slow := p.sidecar.conn.(*reloadingConn)
+	slow.stop()
+	fast, err := newReloadingConn(slow.dial, files, 20*time.Millisecond, time.Second, p.log)
 	require.NoError(t, err)
-	p.sidecar.conn, p.sidecar.client = quick, contractv1.NewMetricProviderClient(quick)
+	p.sidecar.conn, p.sidecar.client = fast, contractv1.NewMetricProviderClient(fast)
 
 	end := startLoad(t, p)
 	require.Eventually(t, func() bool { return p.Run(nil, metric).Value == "before" }, 5*time.Second, time.Millisecond)
-	files.write(t, newAuthority(t), ours, "with a wrong authority")
+	files.write(t, newAuthority(t), ours, "with-another-ca")
 	require.Eventually(t, func() bool { return strings.Contains(log.String(), "changed TLS files not in use yet") }, 5*time.Second, time.Millisecond)
 	require.Equal(t, "before", p.Run(nil, metric).Value)
 	files.write(t, ours, ours, "after")
 	require.Eventually(t, func() bool { return p.Run(nil, metric).Value == "after" }, 20*time.Second, time.Millisecond)
-	require.Eventually(t, func() bool { return sidecar.Connections() == 1 }, 5*time.Second, time.Millisecond, "the old one is closed")
+	require.Eventually(t, func() bool { return sidecar.Connections() == 1 }, 5*time.Second, time.Millisecond, "the old connection is closed")
 	end()
 	require.Contains(t, log.String(), "changed TLS files in use")
 }
