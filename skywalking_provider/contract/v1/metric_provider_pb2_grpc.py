@@ -26,10 +26,10 @@ if _version_not_supported:
 
 
 class MetricProviderStub:
-    """MetricProvider answers for the metrics of AnalysisRuns.
+    """MetricProvider measures the metrics of AnalysisRuns.
 
-    Every call carries a deadline and is answered before it. A trouble of one measurement is a Measurement of
-    PHASE_ERROR, never a gRPC error; a gRPC error means that the service itself could not answer.
+    Every call has a deadline, and the service responds before it. A problem of one measurement is a Measurement with
+    PHASE_ERROR, never a gRPC error. A gRPC error means that the service itself failed.
     """
 
     def __init__(self, channel):
@@ -71,49 +71,49 @@ class MetricProviderStub:
 
 
 class MetricProviderServicer:
-    """MetricProvider answers for the metrics of AnalysisRuns.
+    """MetricProvider measures the metrics of AnalysisRuns.
 
-    Every call carries a deadline and is answered before it. A trouble of one measurement is a Measurement of
-    PHASE_ERROR, never a gRPC error; a gRPC error means that the service itself could not answer.
+    Every call has a deadline, and the service responds before it. A problem of one measurement is a Measurement with
+    PHASE_ERROR, never a gRPC error. A gRPC error means that the service itself failed.
     """
 
     def Describe(self, request, context):
-        """Describe tells who serves the contract, and in which version.
+        """Describe returns the provider and the version of the contract.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Run(self, request, context):
-        """Run begins a measurement. The answer may be finished, or PHASE_RUNNING with resume_at.
+        """Run starts a measurement. The response is finished, or has PHASE_RUNNING and resume_at.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Resume(self, request, context):
-        """Resume goes on with a measurement that Run or Resume left in PHASE_RUNNING. It may reach another replica.
+        """Resume continues a measurement in PHASE_RUNNING. Another replica may have started it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Terminate(self, request, context):
-        """Terminate tells that nobody waits for a measurement any more.
+        """Terminate ends a measurement whose result is no longer needed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GarbageCollect(self, request, context):
-        """GarbageCollect tells that measurements beyond limit were dropped.
+        """GarbageCollect reports that Argo dropped the measurements beyond limit.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetMetadata(self, request, context):
-        """GetMetadata explains a metric by its text alone; it reads no backend.
+        """GetMetadata describes a metric. It depends on the metric alone and sends no request to a backend.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -161,10 +161,10 @@ def add_MetricProviderServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class MetricProvider:
-    """MetricProvider answers for the metrics of AnalysisRuns.
+    """MetricProvider measures the metrics of AnalysisRuns.
 
-    Every call carries a deadline and is answered before it. A trouble of one measurement is a Measurement of
-    PHASE_ERROR, never a gRPC error; a gRPC error means that the service itself could not answer.
+    Every call has a deadline, and the service responds before it. A problem of one measurement is a Measurement with
+    PHASE_ERROR, never a gRPC error. A gRPC error means that the service itself failed.
     """
 
     @staticmethod
