@@ -98,10 +98,11 @@ def test_every_link_within_the_repository_leads_somewhere(page: Path) -> None:
         assert not anchor or anchor in anchors(target.read_text()), link
 
 
-async def test_the_readmes_second_example_rejects_the_mocks_bad_canary_and_says_why() -> None:
-    second = [found[1] for found in SNIPPET.finditer((ROOT / "README.md").read_text())][1]
-    (metric,) = resolved(second)["metrics"]
-    asked = Metric(
+async def test_readme_template_for_the_mocks_bad_canary_fails_with_an_explanation() -> None:
+    template = SNIPPET.search((ROOT / "README.md").read_text())
+    assert template
+    (metric,) = resolved(template[1])["spec"]["metrics"]
+    requested = Metric(
         metric["name"], metric["successCondition"], "", json.dumps(metric["provider"]["plugin"][PLUGIN]).encode()
     )
 
@@ -111,7 +112,7 @@ async def test_the_readmes_second_example_rejects_the_mocks_bad_canary_and_says_
     async with MockOap("bad-canary", clock=noon) as oap, open_condition_evaluator() as languages:
         config = Config.model_validate({"backends": {"prod": {"url": oap.url}}})
         async with open_backends(config.backends, noon) as backends:
-            measurement = await Engine(backends, languages, noon).run(asked, Run(), Deadline.after(10))
+            measurement = await Engine(backends, languages, noon).run(requested, Run(), Deadline.after(10))
 
     assert (measurement.phase, measurement.value) == (Phase.FAILED, "0.95")
     assert measurement.message == (
