@@ -4,11 +4,11 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
-from pydantic.alias_generators import to_camel
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from skywalking_provider.support.addresses import normalise_address
 from skywalking_provider.support.durations import Duration
+from skywalking_provider.support.strict_model import StrictModel
 
 MINUTE = timedelta(minutes=1)
 MAX_BUCKETS = 500  # OAP refuses more points in one query
@@ -30,12 +30,6 @@ class OnOutage(StrEnum):
 
     INCONCLUSIVE = "inconclusive"
     ERROR = "error"
-
-
-class StrictModel(BaseModel):
-    """A part of a block: camelCase keys, unknown ones refused, immutable."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=False)
 
 
 class CelConditions(StrictModel):

@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 import re2
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from skywalking_provider.block.common import Common, Length, NonEmpty, NotBoolean, StrictModel
+from skywalking_provider.block.common import Common, Length, NonEmpty, NotBoolean
 from skywalking_provider.model import Scope
+from skywalking_provider.support.strict_model import StrictModel
 
 _HASH = re.compile(r"[A-Za-z0-9]{5,63}")
 

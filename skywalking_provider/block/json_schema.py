@@ -16,9 +16,9 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 from pydantic_core import core_schema
 
-from skywalking_provider.block.common import StrictModel
 from skywalking_provider.block.parse import QUERY_TYPES
 from skywalking_provider.support.durations import format_duration
+from skywalking_provider.support.strict_model import StrictModel
 
 SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 SCHEMA_ID = "urn:skywalking-provider:block:v1"

@@ -14,7 +14,6 @@ from skywalking_provider.config.types import (
     NamespacePattern,
     Seconds,
     SecretText,
-    StrictModel,
     Url,
     Zone,
     max_ttl,
@@ -22,6 +21,7 @@ from skywalking_provider.config.types import (
     username,
 )
 from skywalking_provider.support.service_names import check_pattern
+from skywalking_provider.support.strict_model import StrictModel
 
 
 class Basic(StrictModel):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from skywalking_provider.config.types import StrictModel
+from skywalking_provider.support.strict_model import StrictModel
 
 
 def host_and_port(address: str) -> tuple[str, int]:

@@ -11,7 +11,8 @@ from pydantic import Field, model_validator
 from skywalking_provider.config.backend import BackendConfig
 from skywalking_provider.config.listeners import HttpConfig, PageConfig
 from skywalking_provider.config.tls import ServerTls
-from skywalking_provider.config.types import Mode, Seconds, StrictModel
+from skywalking_provider.config.types import Mode, Seconds
+from skywalking_provider.support.strict_model import StrictModel
 
 OAP_ADDRESS = "SW_OAP_ADDRESS"
 """SkyWalking's own variable: the url of a backend named `default`, where the file names none."""

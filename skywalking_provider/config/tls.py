@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
-from skywalking_provider.config.types import StrictModel
+from skywalking_provider.support.strict_model import StrictModel
 
 
 def _identity(value: str) -> str:

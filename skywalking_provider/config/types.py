@@ -5,8 +5,7 @@ from datetime import timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
-from pydantic.alias_generators import to_camel
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer
 
 from skywalking_provider.model import Secret
 from skywalking_provider.support.addresses import normalise_address
@@ -85,11 +84,3 @@ NamespacePattern = Annotated[str, AfterValidator(namespace_pattern)]
 Link = Annotated[str, AfterValidator(link)]
 Url = Annotated[str, AfterValidator(normalise_address)]
 Zone = Annotated[ZoneInfo, BeforeValidator(_zone), PlainSerializer(str, return_type=str)]
-
-
-class StrictModel(BaseModel):
-    """A mapping of the file: keys in camelCase, unknown ones are errors."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=False, arbitrary_types_allowed=True
-    )
