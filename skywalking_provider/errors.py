@@ -1,10 +1,11 @@
-"""What can go wrong in one measurement: the closed set of reasons, and the one exception that carries them."""
+"""Errors of a measurement: the closed set of reason codes, the failure kinds, and the exceptions that carry them."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Stable reason codes: they begin the message of a measurement (docs/reasons.md has the remedies)."""
+    """Stable reason codes. Each message of a measurement begins with one; docs/reasons.md lists the hints."""
 
     BLOCK_INVALID = "BLOCK_INVALID"
     QUERY_INVALID = "QUERY_INVALID"
@@ -24,51 +25,98 @@ class Reason(StrEnum):
     PROVIDER_INTERNAL = "PROVIDER_INTERNAL"
 
 
-class ProviderError(Exception):
-    """A measurement that cannot be finished as asked.
+class FailureKind(StrEnum):
+    """Causes of a `BackendUnavailableError`. `oap/failure_policy.py` says for each how it is handled."""
 
-    Args:
-        reason: The stable code.
-        message: What is wrong and where, one line, no secrets.
-        hint: What to do about it; may be empty.
+    CONNECT = "connect"
+    """No connection, or the connection closed before the response was complete."""
+    DNS = "dns"
+    """The host name of the OAP does not resolve."""
+    UNTRUSTED_CERTIFICATE = "untrusted_certificate"
+    """The certificate of the OAP is not trusted."""
+    UNAVAILABLE = "unavailable"
+    """HTTP 502, 503 or 504 from the OAP or from a proxy in front of it."""
+    TIMEOUT = "timeout"
+    """No response within the backend's `timeout`."""
+    RATE_LIMITED = "rate_limited"
+    """HTTP 408, 425 or 429: the request may succeed later."""
+    SERVER_ERROR = "server_error"
+    """HTTP 500, or another 5xx that is not UNAVAILABLE."""
+    UNUSABLE_RESPONSE = "unusable_response"
+    """A response that is not GraphQL, such as the HTML of a login page."""
+    STORAGE_DOWN = "storage_down"
+    """The OAP responded that its storage failed."""
+    CIRCUIT_OPEN = "circuit_open"
+    """No request was sent, because the circuit breaker is open."""
+    DEADLINE = "deadline"
+    """The deadline of the caller passed while a shared request was still in progress."""
+    OVERLOADED = "overloaded"
+    """A limit of the provider itself: request slots or condition evaluation."""
+    LOCAL_CONFIG = "local_config"
+    """No request was sent, because a local file (credentials, certificates) cannot be used."""
+
+
+class RejectionKind(StrEnum):
+    """Causes of a rejected query that the provider acts on."""
+
+    COMPLEXITY = "complexity"
+    """The query selects more fields than the OAP's maxQueryComplexity."""
+    TOKENS = "tokens"
+    """The text has more tokens than graphql-java parses."""
+    METRIC_NOT_FOUND = "metric_not_found"
+    """The expression names a metric that the OAP does not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Cause of a query that OAP rejected.
+
+    Attributes:
+        kind: The cause.
+        limit: Limit that OAP names, such as its maxQueryComplexity; None if it names none.
     """
 
-    def __init__(self, reason: Reason, message: str, hint: str = "") -> None:
+    kind: RejectionKind
+    limit: int | None = None
+
+
+class ProviderError(Exception):
+    """A measurement that cannot be completed.
+
+    Args:
+        reason: Stable reason code.
+        message: Problem and its place, in one line, without secrets.
+        hint: Next step for the reader; may be empty.
+        rejection: Why OAP rejected the query; None if the cause is not one that the provider acts on.
+    """
+
+    def __init__(self, reason: Reason, message: str, hint: str = "", *, rejection: Rejection | None = None) -> None:
         self.reason = reason
         self.message = message
         self.hint = hint
+        self.rejection = rejection
         super().__init__(f"{message.removesuffix('.')}: {hint}" if hint else message)
 
 
-class FailureKind(StrEnum):
-    """In which way a backend is away: what another attempt may be worth."""
-
-    CONNECT = "unreachable"
-    """No connection, or it broke before the answer was there."""
-    UNAVAILABLE = "unavailable"
-    """502, 503 or 504: somebody before the OAP, or the OAP itself, says so."""
-    TIMEOUT = "late"
-    """No answer in time."""
-    OTHER = "other"
-    """It answered, with nothing usable; or was not asked."""
-
-
 class BackendUnavailableError(ProviderError):
-    """Somebody cannot answer now and may later: mostly the backend, unreachable, 5xx, no GraphQL, too late."""
+    """No usable response now, and perhaps one later. The measurement waits as its block says.
 
-    def __init__(
-        self,
-        message: str,
-        hint: str = "",
-        reason: Reason = Reason.OAP_UNAVAILABLE,
-        kind: FailureKind = FailureKind.OTHER,
-    ) -> None:
-        super().__init__(reason, message, hint)
+    Args:
+        message: Problem and its place, in one line, without secrets.
+        hint: Next step for the reader; may be empty.
+        kind: Cause of the failure.
+        retry_after: Seconds that the response asks the client to wait (Retry-After); None if it does not.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, kind: FailureKind, retry_after: float | None = None) -> None:
+        overloaded = kind is FailureKind.OVERLOADED
+        super().__init__(Reason.PROVIDER_OVERLOADED if overloaded else Reason.OAP_UNAVAILABLE, message, hint)
         self.kind = kind
+        self.retry_after = retry_after
 
 
 class EntityNotFoundError(ProviderError):
-    """OAP does not know an entity that is well written: a new canary takes up to a minute to appear."""
+    """An entity that OAP does not have. A new canary takes up to a minute to appear, so the measurement waits."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(Reason.ENTITY_NOT_FOUND, message, hint)

@@ -8,7 +8,7 @@ from skywalking_provider.block import Spec
 from skywalking_provider.conditions import ConditionLanguage, Evaluation, open_expr_evaluator
 from skywalking_provider.conditions.cel.evaluator import CelLanguage
 from skywalking_provider.conditions.expr.evaluator import ExprLanguage
-from skywalking_provider.errors import BackendUnavailableError, ProviderError, Reason
+from skywalking_provider.errors import BackendUnavailableError, FailureKind, ProviderError, Reason
 from skywalking_provider.model import Deadline, Metric, Phase
 
 
@@ -72,7 +72,7 @@ class ConditionEvaluator:
 
 def _require_evaluated(evaluation: Evaluation) -> Evaluation:
     if evaluation.not_evaluated:
-        raise BackendUnavailableError(evaluation.message, reason=Reason.PROVIDER_OVERLOADED)
+        raise BackendUnavailableError(evaluation.message, kind=FailureKind.OVERLOADED)
     return evaluation
 
 

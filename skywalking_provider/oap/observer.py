@@ -3,8 +3,6 @@
 from enum import StrEnum
 from typing import Final
 
-from skywalking_provider.errors import ProviderError, Reason
-
 
 class Outcome(StrEnum):
     """How a request to an OAP ended: a closed set, fit for a label."""
@@ -61,20 +59,3 @@ class Observer:
 
 
 UNOBSERVED: Final = Observer()
-
-_OUTCOMES: Final = {
-    Reason.OAP_UNAVAILABLE: Outcome.UNAVAILABLE,
-    Reason.OAP_REJECTED: Outcome.REJECTED,
-    Reason.QUERY_INVALID: Outcome.QUERY_INVALID,
-}
-
-
-def classify_outcome(error: BaseException | None) -> Outcome:
-    """The outcome of a request that ended with this error, or with none."""
-    match error:
-        case None:
-            return Outcome.OK
-        case ProviderError():
-            return _OUTCOMES.get(error.reason, Outcome.RESPONSE_INVALID)
-        case _:
-            return Outcome.CANCELLED

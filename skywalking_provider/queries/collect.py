@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from skywalking_provider.block import EntitySpec, ExpressionSpec, GraphqlSpec, IndicatorSpec, Spec
-from skywalking_provider.errors import EntityNotFoundError, ProviderError, Reason
+from skywalking_provider.errors import EntityNotFoundError, ProviderError, Reason, RejectionKind
 from skywalking_provider.model import Deadline, Entity, EntitySet, Scope, Window
 from skywalking_provider.oap import Backend
 from skywalking_provider.oap.api.request import GraphqlRequest
@@ -130,7 +130,7 @@ async def _diagnose_query_error(
     if error.reason is not Reason.QUERY_INVALID:
         return error
     metrics = await backend.metrics(deadline)
-    if "not exist" in error.message:  # 9.6 writes "dose not exist"
+    if error.rejection and error.rejection.kind is RejectionKind.METRIC_NOT_FOUND:
         return ProviderError(error.reason, error.message, expression.suggest_metrics(spec.expression, metrics))
     try:
         expression.check_scope(spec.expression, spec.scope, metrics)

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from skywalking_provider.analysis.engine import Engine
 from skywalking_provider.conditions import Evaluation
 from skywalking_provider.config import BackendConfig
-from skywalking_provider.errors import BackendUnavailableError
+from skywalking_provider.errors import BackendUnavailableError, FailureKind
 from skywalking_provider.model import Deadline, Measurement, Metric, Phase, Run
 from skywalking_provider.oap import open_backends
 from skywalking_provider.oap.api.request import GraphqlRequest
@@ -78,7 +78,7 @@ class World:
 
     def answer(self, read: GraphqlRequest) -> dict[str, Any]:
         if self.state == "away":
-            raise BackendUnavailableError("backend prod answered 503 Service Unavailable")
+            raise BackendUnavailableError("backend prod answered 503 Service Unavailable", kind=FailureKind.UNAVAILABLE)
         if "getTimeInfo" in read.query:
             return {"getTimeInfo": {"timezone": "+0545", "currentTimestamp": round(self.now.timestamp() * 1000)}}
         if "__type" in read.query:

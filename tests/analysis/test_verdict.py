@@ -10,12 +10,12 @@ from skywalking_provider.analysis import message as explain
 from skywalking_provider.analysis import verdict as judge
 from skywalking_provider.analysis.verdict import Verdict, WaitBudget
 from skywalking_provider.block import OnNoData, OnOutage
-from skywalking_provider.errors import BackendUnavailableError, EntityNotFoundError, ProviderError, Reason
+from skywalking_provider.errors import BackendUnavailableError, EntityNotFoundError, FailureKind, ProviderError, Reason
 from skywalking_provider.model import Phase, Window
 from skywalking_provider.queries.sample import Sample
 
 START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
-AWAY = BackendUnavailableError("backend prod answered 503 Service Unavailable")
+AWAY = BackendUnavailableError("backend prod answered 503 Service Unavailable", kind=FailureKind.UNAVAILABLE)
 WAITED = st.integers(0, 7200).map(lambda seconds: timedelta(seconds=seconds))
 LIMITS = st.integers(0, 3600).map(lambda seconds: timedelta(seconds=seconds))
 

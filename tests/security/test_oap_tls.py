@@ -128,7 +128,7 @@ async def test_an_oap_that_does_not_know_us_says_what_is_missing(place: Placer, 
 
     answer = await here.ask()
 
-    assert "does it want a client certificate (tls.certFile) that it knows?" in answer
+    assert "does it want a client certificate (backends.prod.tls.certFile) that it knows?" in answer
     assert here.oap.requests == []
 
 
@@ -149,7 +149,7 @@ async def test_renewed_files_are_used_by_the_next_request(place: Placer) -> None
 
 async def test_connections_are_kept_while_the_files_are_the_same(place: Placer) -> None:
     here = await place()
-    contexts = {id(here.backend.connection._requests._client._tls.current()) for _ in range(3)}
+    contexts = {id(here.backend.connection._pipeline._client._tls.current()) for _ in range(3)}
 
     assert len(contexts) == 1
 

@@ -1,11 +1,11 @@
 """How many series travel in one request: inside what OAPs were measured to take. Pure."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
+from skywalking_provider.errors import Rejection, RejectionKind
 from skywalking_provider.model import Window
 from skywalking_provider.oap.api.metric_values import SeriesRequest
 
@@ -15,9 +15,6 @@ _V2_FIELDS: Final = 6
 _V2_TOKENS: Final = 40
 _HEAD_TOKENS: Final = 16
 _LABELS: Final = 5  # the percentiles of one metric
-
-_COMPLEXITY: Final = re.compile(r"complexity exceeded \d+ > (\d+)")
-_TOKENS: Final = re.compile(r"tokens have been presented")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +47,19 @@ def chunks(series_requests: Sequence[SeriesRequest], max_size: int) -> list[Sequ
     return [series_requests[start:end] for start, end in pairwise(borders)]
 
 
-def tightened_limits(limits: BatchLimits, message: str, batch_size: int, *, mqe: bool) -> BatchLimits:
-    """The limits after an OAP refused a request in these words.
+def tightened_limits(limits: BatchLimits, rejection: Rejection | None, batch_size: int, *, mqe: bool) -> BatchLimits:
+    """Return the limits after an OAP rejected a request; the same if its size was not the cause.
 
     Args:
         limits: Those that were taken for its.
-        message: Its error.
+        rejection: Cause that OAP names.
         batch_size: How many series the request had.
         mqe: Whether they were expressions.
     """
-    if told := _COMPLEXITY.search(message):
-        return replace(limits, fields=min(limits.fields, int(told[1])))
-    if _TOKENS.search(message):
-        tokens = _MQE_TOKENS if mqe else _V2_TOKENS
-        return replace(limits, tokens=min(limits.tokens, _HEAD_TOKENS + batch_size * tokens // 2))
+    match rejection:
+        case Rejection(RejectionKind.COMPLEXITY, int(limit)):
+            return replace(limits, fields=min(limits.fields, limit))
+        case Rejection(RejectionKind.TOKENS):
+            tokens = _MQE_TOKENS if mqe else _V2_TOKENS
+            return replace(limits, tokens=min(limits.tokens, _HEAD_TOKENS + batch_size * tokens // 2))
     return limits

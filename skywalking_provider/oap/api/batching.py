@@ -88,7 +88,7 @@ class BatchReader:
         except ProviderError as error:
             if len(series_requests) == 1 or error.reason not in _SPLIT_ON:
                 raise
-            self._limits = tightened_limits(self._limits, error.message, len(series_requests), mqe=mqe)
+            self._limits = tightened_limits(self._limits, error.rejection, len(series_requests), mqe=mqe)
         if max_batch_size(series_requests, window, self._limits, mqe=mqe) < len(series_requests):
             return await self.read(series_requests, window, execute, mqe=mqe)
         return await self._bisect(series_requests, window, execute, mqe=mqe)
@@ -105,7 +105,7 @@ class BatchReader:
                 if len(half) > 1 or error.reason not in _SPLIT_ON:
                     raise
                 named = f"{half[0].expression} of {half[0].entity.name}: {error.message}"
-                raise ProviderError(error.reason, named, error.hint) from error
+                raise ProviderError(error.reason, named, error.hint, rejection=error.rejection) from error
         return _merge_results(found)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from skywalking_provider.errors import ProviderError, Reason
@@ -24,14 +25,32 @@ MAX_COUNT = 2**63  # of anything that OAP counts
 RANKINGS = ("SORTED_LIST", "RECORD_LIST")
 
 
+class Role(StrEnum):
+    """Purpose of a series in its measurement."""
+
+    VALUE = "value"
+    """Its numbers make the sample."""
+    CALLS = "calls"
+    """Its numbers count the calls that a value is made of."""
+
+
 @dataclass(frozen=True, slots=True)
 class SeriesRequest:
-    """One series: an expression (a bare metric's name on an old OAP) of an entity."""
+    """One series to read: an expression, or the bare name of a metric on an OAP without expressions, of an entity.
+
+    Attributes:
+        alias: Field of the response that has the series.
+        expression: The expression or the name of the metric.
+        entity: Entity of the series.
+        labeled: Whether the metric has labels.
+        role: Purpose of the series.
+    """
 
     alias: str
     expression: str
     entity: Entity
     labeled: bool = False
+    role: Role = Role.VALUE
 
 
 @dataclass(frozen=True, slots=True)

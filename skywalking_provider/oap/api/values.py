@@ -2,7 +2,8 @@
 
 import re
 
-from skywalking_provider.errors import BackendUnavailableError, ProviderError, Reason
+from skywalking_provider.errors import BackendUnavailableError, FailureKind, ProviderError, Reason
+from skywalking_provider.oap.api.error_texts import classify_expression_error, is_expression_storage_error
 
 DECIMAL = re.compile(r"-?\d{1,300}(\.\d{1,100})?", re.ASCII)
 
@@ -12,9 +13,11 @@ Number = int | float
 
 def expression_error(subject: str, message: str) -> ProviderError:
     """What MQE's error beside its data means. Its storage's failure comes that way too, with HTTP 200."""
-    if "Internal IO exception" in message:
-        return BackendUnavailableError(f"the storage of the backend is down: {subject}: {message}")
-    return ProviderError(Reason.QUERY_INVALID, f"{subject}: {message}")
+    if is_expression_storage_error(message):
+        return BackendUnavailableError(
+            f"the storage of the backend is down: {subject}: {message}", kind=FailureKind.STORAGE_DOWN
+        )
+    return ProviderError(Reason.QUERY_INVALID, f"{subject}: {message}", rejection=classify_expression_error(message))
 
 
 def parse_mqe_number(text: object, expression: str) -> Number | None:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
-from skywalking_provider.errors import BackendUnavailableError
+from skywalking_provider.errors import BackendUnavailableError, FailureKind
 from skywalking_provider.model import Deadline
 from skywalking_provider.oap.traffic.shared_request import INTERNAL_TENANT, SharedRequest
 
@@ -61,7 +61,9 @@ class RefreshingValue(Generic[T]):
             async with asyncio.timeout(deadline.remaining):
                 return await asyncio.shield(flight)
         except TimeoutError as error:
-            raise BackendUnavailableError(f"{self._description} could not be read in time") from error
+            raise BackendUnavailableError(
+                f"{self._description} could not be read in time", kind=FailureKind.DEADLINE
+            ) from error
         finally:
             errand.waiters -= 1
 

@@ -7,6 +7,7 @@ from cachetools import FIFOCache
 
 from skywalking_provider.errors import FailureKind
 from skywalking_provider.oap.api.request import GraphqlRequest
+from skywalking_provider.oap.failure_policy import FAILURE_POLICIES, BreakerEffect
 from skywalking_provider.oap.observer import Circuit
 
 _MAX_TIMED_OUT_QUERIES: Final = (
@@ -83,7 +84,7 @@ class CircuitBreaker:
         """
         if permit.generation != self._generation:
             return
-        if kind is FailureKind.TIMEOUT:
+        if FAILURE_POLICIES[kind].breaker is BreakerEffect.FAILURE_PER_QUERY:
             self._timed_out_queries[request.key_without_window] = None
         else:
             self._failure_count += 1

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from skywalking_provider.errors import BackendUnavailableError, Reason
+from skywalking_provider.errors import BackendUnavailableError, FailureKind
 from skywalking_provider.oap.observer import Observer
 from skywalking_provider.oap.traffic.fair_queue import FairQueue
 from skywalking_provider.oap.traffic.shared_request import SharedRequest
@@ -81,7 +81,7 @@ class ConcurrencyLimiter:
             f"backend {self._name}: all {self._size} requests that may be in flight at the same time are (maxRequests),"
             f" {detail}",
             f"raise backends.{self._name}.maxRequests if the OAP bears more, or measure less often",
-            reason=Reason.PROVIDER_OVERLOADED,
+            kind=FailureKind.OVERLOADED,
         )
 
     async def _acquire(self, shared_request: SharedRequest) -> None:

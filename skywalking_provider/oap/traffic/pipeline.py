@@ -10,10 +10,16 @@ from typing import Any
 import structlog
 
 from skywalking_provider.config import BackendConfig
-from skywalking_provider.errors import BackendUnavailableError, FailureKind, ProviderError
+from skywalking_provider.errors import BackendUnavailableError, FailureKind
 from skywalking_provider.model import Deadline
 from skywalking_provider.oap.api.request import GraphqlRequest
-from skywalking_provider.oap.observer import Circuit, Observer, classify_outcome
+from skywalking_provider.oap.failure_policy import (
+    BreakerEffect,
+    classify_breaker_effect,
+    classify_outcome,
+    is_contacted,
+)
+from skywalking_provider.oap.observer import Circuit, Observer
 from skywalking_provider.oap.traffic.circuit_breaker import CircuitBreaker, Permit
 from skywalking_provider.oap.traffic.concurrency import ConcurrencyLimiter
 from skywalking_provider.oap.traffic.retry import retry_delay
@@ -102,17 +108,20 @@ class RequestPipeline:
             self._observer.request_done(self._name, classify_outcome(failure), took)
             self._update_breaker(request, permit, failure)
             self._report_circuit_state()
-            self.limiter.record_duration(took)
+            if is_contacted(failure):
+                self.limiter.record_duration(took)
 
     def _update_breaker(self, request: GraphqlRequest, permit: Permit, failure: BaseException | None) -> None:
-        match failure:
-            case BackendUnavailableError() if failure.kind is not FailureKind.OTHER:
+        match classify_breaker_effect(failure):
+            case BreakerEffect.RESPONSE:
+                self._breaker.on_response()
+            case BreakerEffect.NONE:
+                self._breaker.on_cancelled(permit, time.monotonic())
+            case BreakerEffect.FAILURE | BreakerEffect.FAILURE_PER_QUERY if isinstance(
+                failure, BackendUnavailableError
+            ):
                 self._last_failure = failure.message
                 self._breaker.on_failure(permit, failure.kind, request, time.monotonic())
-            case None | ProviderError():
-                self._breaker.on_response()
-            case _:
-                self._breaker.on_cancelled(permit, time.monotonic())
 
     def _report_circuit_state(self) -> None:
         before, circuit = self._reported_state, self._breaker.circuit
@@ -128,13 +137,12 @@ class RequestPipeline:
 
     def _circuit_open_error(self, request: GraphqlRequest) -> BackendUnavailableError:
         monotonic, now = time.monotonic(), self._now()
-        since, next_try = (
+        since, next_probe = (
             f"{now + timedelta(seconds=at - monotonic):%H:%M:%S %z}"
             for at in (self._breaker.opened_at, self._breaker.earliest_probe_at(request))
         )
-        tried = (
-            "it is tried just now" if self._breaker.circuit is Circuit.HALF_OPEN else f"the next try is at {next_try}"
-        )
+        probe = "probe in progress" if self._breaker.circuit is Circuit.HALF_OPEN else f"next probe at {next_probe}"
         return BackendUnavailableError(
-            f"backend {self._name} is away since {since} and not asked, {tried}; the last failure: {self._last_failure}"
+            f"backend {self._name}: circuit breaker open since {since}, {probe}. Last failure: {self._last_failure}",
+            kind=FailureKind.CIRCUIT_OPEN,
         )

@@ -1,26 +1,33 @@
-"""Whether a request that failed is worth another attempt, and after how long. Pure: time and chance are arguments."""
+"""Retry decision: whether and when a failed request is sent again. No I/O: time and jitter are arguments."""
 
 from typing import Final
 
-from skywalking_provider.errors import BackendUnavailableError, FailureKind
+from skywalking_provider.errors import BackendUnavailableError
+from skywalking_provider.oap.failure_policy import FAILURE_POLICIES, Retry
 
-_FIRST_DELAY_SECONDS: Final = 0.1  # seconds of the first pause; each next one is twice as long
+_FIRST_DELAY_SECONDS: Final = 0.1  # each next delay is twice as long
 _MAX_DELAY_SECONDS: Final = 2.0
-_MIN_ATTEMPT_SECONDS: Final = 0.25  # seconds that an attempt needs at least, where the last one failed at once
+_MIN_ATTEMPT_SECONDS: Final = 0.25  # an attempt with less time left is not worth a request
 
 
 def retry_delay(error: BaseException, attempt: int, *, remaining: float, timeout: float, jitter: float) -> float | None:
-    """How long to wait before the next attempt; None where there is none.
+    """Return the seconds before the next attempt, or None if there is none.
+
+    The delay is an exponential backoff with jitter. A longer Retry-After of the response replaces it.
 
     Args:
-        error: How the last one failed. Only what the OAP did not answer may be answered next time.
-        attempt: How many there were.
+        error: Failure of the last attempt.
+        attempt: Number of attempts so far.
         remaining: Seconds until the deadline.
-        timeout: Seconds that one attempt may take. What was late once needs all of them again.
-        jitter: From 0 to 1, so that many who failed together do not come back together.
+        timeout: Seconds that one attempt may take.
+        jitter: Random number from 0 to 1, so that requests that failed together are not repeated together.
     """
-    if not isinstance(error, BackendUnavailableError) or error.kind is FailureKind.OTHER:
+    if not isinstance(error, BackendUnavailableError):
         return None
-    pause = min(_MAX_DELAY_SECONDS, _FIRST_DELAY_SECONDS * 2 ** (attempt - 1)) * (0.5 + jitter / 2)
-    needed = timeout if error.kind is FailureKind.TIMEOUT else _MIN_ATTEMPT_SECONDS
-    return pause if pause + needed <= remaining else None
+    retry = FAILURE_POLICIES[error.kind].retry
+    if retry is Retry.NEVER or (retry is Retry.RETRY_AFTER and error.retry_after is None):
+        return None
+    backoff = min(_MAX_DELAY_SECONDS, _FIRST_DELAY_SECONDS * 2 ** (attempt - 1)) * (0.5 + jitter / 2)
+    delay = max(backoff, error.retry_after or 0.0)
+    needed = timeout if retry is Retry.BACKOFF_FULL_TIMEOUT else _MIN_ATTEMPT_SECONDS
+    return delay if delay + needed <= remaining else None

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from hashlib import blake2b
 from typing import Any
 
-from skywalking_provider.errors import BackendUnavailableError
+from skywalking_provider.errors import BackendUnavailableError, FailureKind
 from skywalking_provider.model import Deadline
 from skywalking_provider.oap.api.request import GraphqlRequest
 from skywalking_provider.oap.observer import Observer, Source
@@ -134,7 +134,7 @@ class SingleFlight:
     def _timeout_error(self, shared_request: SharedRequest) -> BackendUnavailableError:
         if shared_request.slot_granted is not None:
             return self._limiter.overload_error("no turn came in time")
-        return BackendUnavailableError(f"backend {self._name} did not answer in time")
+        return BackendUnavailableError(f"backend {self._name} did not answer in time", kind=FailureKind.DEADLINE)
 
 
 def _digest(key: str) -> bytes:

@@ -5,6 +5,7 @@ import os
 import socket
 import ssl
 from collections.abc import Callable
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -25,7 +26,12 @@ from skywalking_provider.oap.api.request import GraphqlRequest
 from skywalking_provider.oap.api.response_data import ResponseData
 from skywalking_provider.oap.transport.connector import Connector
 from skywalking_provider.oap.transport.credentials import Credentials
-from skywalking_provider.oap.transport.error_mapping import error_from_graphql, error_from_status, shorten
+from skywalking_provider.oap.transport.error_mapping import (
+    error_from_graphql,
+    error_from_status,
+    parse_retry_after,
+    shorten,
+)
 from skywalking_provider.oap.transport.tls import TlsContext
 from skywalking_provider.support import go_json
 
@@ -33,7 +39,10 @@ from skywalking_provider.support import go_json
 class OapClient:
     """Reads from one OAP. Use it as an asynchronous context manager; it keeps its connections."""
 
-    def __init__(self, name: str, config: BackendConfig) -> None:
+    def __init__(
+        self, name: str, config: BackendConfig, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._now = now
         self._name = name
         self._config = config
         self.credentials = Credentials(config)
@@ -82,7 +91,9 @@ class OapClient:
             raise error_from_status(error.code or 500, self._name) from error
         except TransportProtocolError as error:
             raise BackendUnavailableError(
-                f"backend {self._name} answered no GraphQL", "is there a proxy or a login page before it?"
+                f"backend {self._name} answered no GraphQL",
+                "is there a proxy or a login page before it?",
+                kind=FailureKind.UNUSABLE_RESPONSE,
             ) from error
         except TransportConnectionFailed as error:
             raise self._connection_error(error) from error
@@ -97,11 +108,13 @@ class OapClient:
         if isinstance(cause, ProviderError):
             return cause
         what = _describe_os_error(cause) or str(error) or type(cause).__name__
+        hint = ""
         if self._config.url.startswith("https:") and _closed_after_handshake(cause):
-            what += "; does it want a client certificate (tls.certFile) that it knows?"
+            hint = f"does it want a client certificate (backends.{self._name}.tls.certFile) that it knows?"
         return BackendUnavailableError(
             f"backend {self._name} at {self._config.url} cannot be reached: {shorten(self.credentials.redactor(what))}",
-            kind=FailureKind.CONNECT,
+            hint,
+            kind=_classify_connection_failure(cause),
         )
 
     def _new_transport(self) -> AIOHTTPTransport:
@@ -109,7 +122,7 @@ class OapClient:
             url=f"{self._config.url}/graphql",
             json_deserialize=_parse_response,
             client_session_args={
-                "response_class": _build_response_class(self._name, self._config.max_answer_bytes),
+                "response_class": _build_response_class(self._name, self._config.max_answer_bytes, self._now),
                 "cookie_jar": aiohttp.DummyCookieJar(),
                 "connector": Connector(),
                 "timeout": aiohttp.ClientTimeout(total=None),
@@ -144,6 +157,15 @@ def _parse_response(text: str) -> object:
     raise ValueError("no answer of GraphQL")
 
 
+def _classify_connection_failure(cause: BaseException | None) -> FailureKind:
+    match cause:
+        case aiohttp.ClientConnectorCertificateError():
+            return FailureKind.UNTRUSTED_CERTIFICATE
+        case aiohttp.ClientConnectorError(os_error=socket.gaierror()):
+            return FailureKind.DNS
+    return FailureKind.CONNECT
+
+
 def _describe_os_error(cause: BaseException | None) -> str:
     """What the operating system's numbers mean, which differ by who speaks."""
     match cause:
@@ -165,7 +187,7 @@ def _closed_after_handshake(cause: BaseException | None) -> bool:
     return isinstance(cause, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError | ssl.SSLError)
 
 
-def _build_response_class(name: str, limit: int) -> Callable[..., aiohttp.ClientResponse]:
+def _build_response_class(name: str, limit: int, now: Callable[[], datetime]) -> Callable[..., aiohttp.ClientResponse]:
     class BoundedResponse(aiohttp.ClientResponse):
         """Judges the status before the body, and stops reading a body that is too long (after decompression)."""
 
@@ -173,7 +195,8 @@ def _build_response_class(name: str, limit: int) -> Callable[..., aiohttp.Client
             response = await super().start(connection)
             if not 200 <= self.status < 300 and self.status != 400:  # OAP tells what is wrong in a query with 400
                 self.close()
-                raise error_from_status(self.status, name)
+                retry_after = parse_retry_after(self.headers.get("Retry-After"), self.headers.get("Date"), now)
+                raise error_from_status(self.status, name, retry_after)
             return response
 
         async def read(self) -> bytes:

@@ -47,15 +47,17 @@ class SecretFile:
             raise BackendUnavailableError(
                 f"the credentials file {self._path} cannot be read ({error.strerror})",
                 "check its mount and its mode",
-                kind=FailureKind.CONNECT,
+                kind=FailureKind.LOCAL_CONFIG,
             ) from error
         except UnicodeDecodeError as error:
             raise BackendUnavailableError(
-                f"the credentials file {self._path} is not UTF-8", "write the text only"
+                f"the credentials file {self._path} is not UTF-8", "write the text only", kind=FailureKind.LOCAL_CONFIG
             ) from error
         if has_controls(self._secret.reveal()):
             raise BackendUnavailableError(
-                f"the credentials file {self._path} has more than one line", "write the text only"
+                f"the credentials file {self._path} has more than one line",
+                "write the text only",
+                kind=FailureKind.LOCAL_CONFIG,
             )
         return self._secret
 

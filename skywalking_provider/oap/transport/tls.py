@@ -6,7 +6,7 @@ from pathlib import Path
 import structlog
 
 from skywalking_provider.config.tls import ClientTls
-from skywalking_provider.errors import BackendUnavailableError
+from skywalking_provider.errors import BackendUnavailableError, FailureKind
 from skywalking_provider.support.tls_files import Version, describe_tls_error, file_version
 
 _log = structlog.get_logger()
@@ -46,7 +46,9 @@ class TlsContext:
             told = describe_tls_error(error)
             if self._context is None:
                 raise BackendUnavailableError(
-                    f"tls of backend {self._name} cannot be used: {told}", "check its files and their mount"
+                    f"tls of backend {self._name} cannot be used: {told}",
+                    "check its files and their mount",
+                    kind=FailureKind.LOCAL_CONFIG,
                 ) from error
             if told != self._reported_error:
                 _log.warning("new certificates cannot be used, the ones before are", backend=self._name, reason=told)

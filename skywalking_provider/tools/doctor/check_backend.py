@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 from skywalking_provider.config import BackendConfig
-from skywalking_provider.errors import BackendUnavailableError, ProviderError, Reason
+from skywalking_provider.errors import BackendUnavailableError, FailureKind, ProviderError, Reason
 from skywalking_provider.model import Deadline, Entity, EntitySet
 from skywalking_provider.oap import Backend, open_backends
 from skywalking_provider.oap.api.request import GraphqlRequest
@@ -129,9 +129,9 @@ def _missing_metrics(known: frozenset[str]) -> list[str]:
 def _error_finding(error: ProviderError, name: str, config: BackendConfig) -> Finding:
     match error:
         case BackendUnavailableError():
-            if "not known to DNS" in error.message:
+            if error.kind is FailureKind.DNS:
                 remedy = "is the name right? A Service of another namespace is NAME.NAMESPACE"
-            elif "certificate" in error.message:
+            elif error.kind is FailureKind.UNTRUSTED_CERTIFICATE:
                 remedy = error.hint or f"name the authority of its certificate in backends.{name}.tls.caFile"
             else:
                 remedy = error.hint or f"is it running, is {config.url} right, may this pod reach it (NetworkPolicy)?"

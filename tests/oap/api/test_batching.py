@@ -11,7 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skywalking_provider.config import BackendConfig
-from skywalking_provider.errors import BackendUnavailableError, ProviderError, Reason
+from skywalking_provider.errors import (
+    BackendUnavailableError,
+    FailureKind,
+    ProviderError,
+    Reason,
+    Rejection,
+    RejectionKind,
+)
 from skywalking_provider.mock_oap import MockOap
 from skywalking_provider.mock_oap.request_limits import complexity, token_over_limit
 from skywalking_provider.model import Deadline, Entity, Window
@@ -69,13 +76,12 @@ def test_parts_are_few_even_and_in_order(count: int, most: int) -> None:
 
 
 @given(st.integers(1, 5000), st.integers(1, 5000), st.booleans())
-def test_what_an_oap_refused_is_learned_and_never_made_larger(told: int, asked: int, mqe: bool) -> None:
-    words = f"graphql: maximum query complexity exceeded {told + 1} > {told}"
+def test_batch_limits_after_a_rejection_never_grow(limit: int, size: int, mqe: bool) -> None:
+    too_complex = Rejection(RejectionKind.COMPLEXITY, limit)
 
-    limits = tightened_limits(BatchLimits(), words, asked, mqe=mqe)
-
-    assert limits.fields == min(1000, told)
-    assert tightened_limits(BatchLimits(), "graphql: no such field", asked, mqe=mqe) == BatchLimits()
+    assert tightened_limits(BatchLimits(), too_complex, size, mqe=mqe).fields == min(1000, limit)
+    assert tightened_limits(BatchLimits(), Rejection(RejectionKind.TOKENS), size, mqe=mqe).tokens <= 15_000
+    assert tightened_limits(BatchLimits(), None, size, mqe=mqe) == BatchLimits()
 
 
 @in_virtual_time
@@ -146,7 +152,7 @@ async def test_one_that_throws_only_in_company_harms_nobody() -> None:
 @in_virtual_time
 async def test_an_oap_that_is_away_is_not_asked_for_halves() -> None:
     async def away(_: GraphqlRequest) -> dict[str, Any]:
-        raise BackendUnavailableError("the storage of backend prod is down")
+        raise BackendUnavailableError("the storage of backend prod is down", kind=FailureKind.STORAGE_DOWN)
 
     oap = ScriptedClient(away)
     async with open_scripted_backends({"prod": oap}) as backends:

@@ -163,14 +163,14 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(
         data=st.data(),
         how=st.sampled_from(
-            [FailureKind.CONNECT, FailureKind.UNAVAILABLE, FailureKind.TIMEOUT, None, FailureKind.OTHER]
+            [FailureKind.CONNECT, FailureKind.UNAVAILABLE, FailureKind.TIMEOUT, None, FailureKind.SERVER_ERROR]
         ),
     )
     def end(self, data: st.DataObject, how: FailureKind | None) -> None:
         passage = self.out.pop(data.draw(st.integers(0, len(self.out) - 1)))
         if how is None:
             self.breaker.on_cancelled(passage, self.now)
-        elif how is FailureKind.OTHER:
+        elif how is FailureKind.SERVER_ERROR:
             self.breaker.on_response()
             assert self.breaker.circuit is Circuit.CLOSED
         else:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from skywalking_provider.errors import BackendUnavailableError, ProviderError, Reason
+from skywalking_provider.errors import BackendUnavailableError, FailureKind, ProviderError, Reason
 from skywalking_provider.model import Deadline
 from skywalking_provider.oap import Backend, Observer
 from skywalking_provider.oap.api.request import GraphqlRequest
@@ -107,6 +107,34 @@ async def test_what_an_oap_refuses_is_not_asked_again() -> None:
 
 
 @in_virtual_time
+async def test_rate_limited_requests_wait_for_retry_after_and_never_open_the_breaker() -> None:
+    observer = Told()
+    limited = BackendUnavailableError("429", kind=FailureKind.RATE_LIMITED, retry_after=4.0)
+    oap = ScriptedClient(Fate(limited, times=10))
+    async with open_scripted_backends({"prod": oap}, observer, retries=10, circuit={"failures": 1}) as backends:
+        assert await backends.select(None, None, "team").read(question(1), Deadline.after(60)) == {"n": 1}
+
+    assert monotonic() == 40.0
+    assert observer.circuits == []
+
+
+@in_virtual_time
+async def test_local_fault_of_a_probe_leaves_the_breaker_open_for_the_next_probe() -> None:
+    observer, fate = Told(), Fate(connection_refused_error(), times=1)
+    oap = ScriptedClient(fate)
+    async with open_scripted_backends({"prod": oap}, observer, retries=0, circuit={"failures": 1}) as backends:
+        backend = backends.select(None, None, "team")
+        await failing(backend, 1)
+        await asyncio.sleep(5)
+        fate.error, fate.times = BackendUnavailableError("token file", kind=FailureKind.LOCAL_CONFIG), 1
+        await failing(backend, 2)
+        assert await backend.read(question(3), Deadline.after(10)) == {"n": 3}
+
+    opened, half, closed = Circuit.OPEN, Circuit.HALF_OPEN, Circuit.CLOSED
+    assert observer.circuits == [opened, half, opened, half, closed]
+
+
+@in_virtual_time
 async def test_an_oap_that_is_away_is_not_asked_and_everybody_is_told_since_when() -> None:
     told, fate = Told(), Fate(connection_refused_error())
     oap = ScriptedClient(fate)
@@ -121,8 +149,8 @@ async def test_an_oap_that_is_away_is_not_asked_and_everybody_is_told_since_when
             assert len(oap.requests) == 5
             assert monotonic() == 2.0
             assert str(error) == (
-                "backend prod is away since 12:00:20 +0000 and not asked, the next try is at 12:00:25 +0000;"
-                " the last failure: backend prod cannot be reached: Connection refused"
+                "backend prod: circuit breaker open since 12:00:20 +0000, next probe at 12:00:25 +0000."
+                " Last failure: backend prod cannot be reached: Connection refused"
             )
 
             await asyncio.sleep(3)
@@ -130,7 +158,7 @@ async def test_an_oap_that_is_away_is_not_asked_and_everybody_is_told_since_when
             probe = asyncio.create_task(failing(backend, 6))
             await asyncio.sleep(0.5)
             error = await failing(backend, 7)
-            assert "is away since 12:00:20 +0000 and not asked, it is tried just now" in str(error)
+            assert "circuit breaker open since 12:00:20 +0000, probe in progress" in str(error)
             await probe
             assert len(oap.requests) == 6
 

@@ -25,7 +25,7 @@ BACKENDS = ("prod", "test")
 ERRORS = {
     "refused": connection_refused_error(),
     "unavailable": BackendUnavailableError("backend answered 503", kind=FailureKind.UNAVAILABLE),
-    "html": BackendUnavailableError("backend answered no GraphQL"),
+    "html": BackendUnavailableError("backend answered no GraphQL", kind=FailureKind.UNUSABLE_RESPONSE),
     "forbidden": ProviderError(Reason.OAP_REJECTED, "backend answered 403"),
     "invalid": ProviderError(Reason.QUERY_INVALID, "graphql: no such field"),
 }

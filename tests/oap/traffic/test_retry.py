@@ -44,8 +44,8 @@ def test_what_was_late_needs_its_whole_time_again() -> None:
 @pytest.mark.parametrize(
     "error",
     [
-        BackendUnavailableError("it answered HTML"),
-        BackendUnavailableError("no turn", reason=Reason.PROVIDER_OVERLOADED),
+        BackendUnavailableError("it answered HTML", kind=FailureKind.UNUSABLE_RESPONSE),
+        BackendUnavailableError("no slot", kind=FailureKind.OVERLOADED),
         ProviderError(Reason.OAP_REJECTED, "401"),
         ProviderError(Reason.QUERY_INVALID, "no such field"),
         ProviderError(Reason.OAP_RESPONSE_INVALID, "too long"),
@@ -54,3 +54,28 @@ def test_what_was_late_needs_its_whole_time_again() -> None:
 )
 def test_what_was_answered_is_not_asked_again(error: Exception) -> None:
     assert retry_delay(error, 1, remaining=60, timeout=5, jitter=0) is None
+
+
+@given(st.floats(0, 100), st.floats(0, 100), chances)
+def test_retry_after_is_honoured_if_it_fits_the_deadline(retry_after: float, remaining: float, jitter: float) -> None:
+    error = BackendUnavailableError("429", kind=FailureKind.RATE_LIMITED, retry_after=retry_after)
+
+    delay = retry_delay(error, 1, remaining=remaining, timeout=5, jitter=jitter)
+
+    if delay is None:
+        assert max(retry_after, 0.05) + 0.25 > remaining - 0.1
+    else:
+        assert retry_after <= delay <= remaining - 0.25
+
+
+def test_rate_limit_without_retry_after_is_not_retried() -> None:
+    error = BackendUnavailableError("429", kind=FailureKind.RATE_LIMITED)
+
+    assert retry_delay(error, 1, remaining=60, timeout=5, jitter=1) is None
+
+
+def test_retry_after_of_an_unavailable_backend_replaces_a_shorter_backoff() -> None:
+    error = BackendUnavailableError("503", kind=FailureKind.UNAVAILABLE, retry_after=3.0)
+
+    assert retry_delay(error, 1, remaining=60, timeout=5, jitter=1) == 3.0
+    assert retry_delay(error, 1, remaining=3.2, timeout=5, jitter=1) is None

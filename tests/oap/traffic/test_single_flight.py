@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from skywalking_provider.errors import BackendUnavailableError
+from skywalking_provider.errors import BackendUnavailableError, FailureKind
 from skywalking_provider.model import Deadline
 from skywalking_provider.oap.api.request import GraphqlRequest
 from tests.oap.virtual_time import (
@@ -42,7 +42,7 @@ async def at_once(_: GraphqlRequest) -> dict[str, Any]:
 
 
 def away() -> Any:
-    raise BackendUnavailableError("500")
+    raise BackendUnavailableError("500", kind=FailureKind.SERVER_ERROR)
 
 
 def soon() -> Deadline:
