@@ -25,7 +25,7 @@ class ProcessSample:
         if "VmRSS" not in status:
             raise ProcessLookupError(pid)
         return cls(
-            at=elapsed_seconds,
+            elapsed_seconds=elapsed_seconds,
             pid=pid,
             resident_mib=int(status["VmRSS"].split()[0]) / 1024,
             files=len(list((home / "fd").iterdir())),

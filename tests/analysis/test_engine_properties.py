@@ -125,7 +125,7 @@ class Client:
         pass
 
     async def read(self, read: GraphqlRequest, _: Deadline) -> dict[str, Any]:
-        return self._world.respond_with(read)
+        return self._world.answer(read)
 
 
 class AlwaysGood:

@@ -87,10 +87,10 @@ async def test_it_works_with_the_keyboard_alone(chromium: Browser, filled_histor
         assert await visitor.page.evaluate("document.activeElement.value") == "Failed"
         await keyboard.press("Space")
         await expect(visitor.page.locator("details.entry")).to_have_count(2)
-        await visitor.page.locator("details.entry > summary").load_initial.focus()
+        await visitor.page.locator("details.entry > summary").first.focus()
         await keyboard.press("Enter")
 
-        assert await visitor.page.locator("details.entry").load_initial.get_attribute("open") is not None
+        assert await visitor.page.locator("details.entry").first.get_attribute("open") is not None
         assert visitor.page.url.endswith("/?phase=Failed")
 
 

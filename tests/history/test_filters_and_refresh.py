@@ -55,7 +55,7 @@ async def test_it_renews_itself_and_keeps_what_is_open_typed_and_chosen(
         await visitor.page.clock.fast_forward(6000)
 
         await expect(visitor.page.locator("details.entry")).to_have_count(2)
-        assert await visitor.page.locator("details.entry .metric").load_initial.inner_text() == "second"
+        assert await visitor.page.locator("details.entry .metric").first.inner_text() == "second"
         assert await visitor.page.get_attribute("#m1", "open") is not None
         assert await visitor.page.evaluate("document.activeElement.id") == "s1"
         assert await visitor.page.input_value("#namespace") == "bookinfo"

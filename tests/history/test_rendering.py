@@ -63,7 +63,7 @@ async def test_a_failure_explains_itself(chromium: Browser, filled_history: Hist
         assert "success-rate reviews-6c85f7bf4-9zr8t wanted ≥ 0.99" in shown
         assert "service_apdex: readMetricsValues(" in shown
         assert "BLOCK_INVALID the block under provider.plugin is wrong: interval: '5' is not a duration" in shown
-        bars = visitor.page.locator("details.failed .chart").load_initial
+        bars = visitor.page.locator("details.failed .chart").first
         assert await bars.get_attribute("aria-label") == (
             "success-rate reviews-6c85f7bf4-9zr8t: 0.95 to 0.95 in 10 minutes, 0 absent"
         )

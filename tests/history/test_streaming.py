@@ -50,7 +50,7 @@ class Watched(HistoryView):
             self.turn += 1
             await asyncio.sleep(0)
 
-    def page(self, history: History, wanted: HistoryFilter, now: datetime) -> Iterator[str]:
+    def render(self, history: History, wanted: HistoryFilter, now: datetime) -> Iterator[str]:
         try:
             for piece in super().render(history, wanted, now):
                 self.asked_at.append(self.turn)
