@@ -59,7 +59,7 @@ func free(p uint32) { delete(requests, p) }
 func evaluate(p, n uint32) uint64 {
 	fields, ok := readRequest(p, n, 3)
 	if !ok {
-		return setResponse([]byte(argo.Error), []byte("the host's request is broken"), nil)
+		return setResponse([]byte(argo.Error), []byte("malformed request from the host"), nil)
 	}
 	result, err := argo.Decode(fields[2])
 	if err != nil {
@@ -82,7 +82,7 @@ func evaluate(p, n uint32) uint64 {
 func check(p, n uint32) uint64 {
 	fields, ok := readRequest(p, n, 2)
 	if !ok {
-		return setResponse([]byte(`{"message": "the host's request is broken"}`))
+		return setResponse([]byte(`{"message": "malformed request from the host"}`))
 	}
 	source := string(fields[0])
 	var problem *argo.Problem
@@ -109,7 +109,7 @@ func check(p, n uint32) uint64 {
 func marshal(p, n uint32) uint64 {
 	fields, ok := readRequest(p, n, 1)
 	if !ok {
-		return setResponse([]byte("the host's request is broken"), nil)
+		return setResponse([]byte("malformed request from the host"), nil)
 	}
 	result, err := argo.Decode(fields[0])
 	if err != nil {

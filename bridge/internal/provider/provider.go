@@ -1,7 +1,7 @@
 // Package provider implements Argo's metric plugin interface by calls to a sidecar that serves the contract.
 //
-// Argo sets no deadline on a plugin call, does not recover panics, and never resumes a measurement that is neither finished
-// nor has a resume time. Every call here therefore ends by its deadline, with a result that Argo can process.
+// Argo sets no deadline on a plugin call and does not recover panics. It never resumes a measurement that is neither
+// finished nor has a resume time. Every call here therefore ends by its deadline, with a result that Argo can process.
 package provider
 
 import (

@@ -29,9 +29,9 @@ const (
 	maxSecrets, maxSecretBytes = 64, 64 << 10
 )
 
-// redactor replaces the secret arguments of one run. Argo writes their values into the run and the block, but redacts only
-// its own log and the message of a measurement, not the value and the metadata. A redactor exists for one call only, so
-// that the secrets of one run have no effect on another.
+// redactor replaces the secret arguments of one run. Argo writes their values into the run and the block. It redacts its own
+// log and the message of a measurement, but neither the value nor the metadata. A redactor exists for one call only, so that
+// the secrets of one run have no effect on another.
 type redactor struct {
 	templateTags map[string]string // template tag of a secret argument → the argument's name
 	encodings    []string          // every encoding in which a program may print the values, longest first
