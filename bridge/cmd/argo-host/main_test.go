@@ -78,7 +78,7 @@ func TestHostReaderClosedEndsHostAndPlugin(t *testing.T) {
 	go func() { ended <- host.Wait() }()
 	select {
 	case <-ended:
-	case <-time.After(20 * time.Second):
+	case <-time.After(60 * time.Second):
 		t.Fatal("the host does not end after its reader has closed")
 	}
 	require.Equal(t, 1, host.ProcessState.ExitCode(), "exits without a signal: %s", host.ProcessState)

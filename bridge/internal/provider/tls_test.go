@@ -118,7 +118,7 @@ func newTLSPlugin(t *testing.T, sidecar *fakesidecar.Sidecar, files TLSFiles) (*
 	t.Helper()
 	log := &logBuffer{}
 	p, err := New(Options{
-		Target: sidecar.Address, TLS: &files, OutageGrace: time.Minute, RunTimeout: 5 * time.Second, Version: "test",
+		Target: sidecar.Address, TLS: &files, OutageGrace: time.Minute, RunTimeout: 30 * time.Second, Version: "test",
 	}, hclog.New(&hclog.LoggerOptions{Output: log, JSONFormat: true}))
 	require.NoError(t, err)
 	t.Cleanup(func() { p.Close() })
@@ -199,7 +199,7 @@ func TestTLSFileUnusableIsReportedWithFlagAndRetried(t *testing.T) {
 			require.Contains(t, log.String(), row.want(files), "before the first measurement")
 			require.Contains(t, p.Run(nil, metric).Message, row.want(files))
 			files.write(t, ours, ours, "bridge")
-			require.Eventually(t, func() bool { return p.Run(nil, metric).Value == "bridge" }, 10*time.Second, 50*time.Millisecond)
+			require.Eventually(t, func() bool { return p.Run(nil, metric).Value == "bridge" }, 30*time.Second, 50*time.Millisecond)
 		})
 	}
 }
@@ -211,18 +211,18 @@ func TestTLSFilesRotatedLosesNoCall(t *testing.T) {
 	p, log := newTLSPlugin(t, sidecar, files)
 	slow := p.sidecar.conn.(*reloadingConn)
 	slow.stop()
-	fast, err := newReloadingConn(slow.dial, files, 20*time.Millisecond, time.Second, p.log)
+	fast, err := newReloadingConn(slow.dial, files, 20*time.Millisecond, 2*time.Second, p.log)
 	require.NoError(t, err)
 	p.sidecar.conn, p.sidecar.client = fast, contractv1.NewMetricProviderClient(fast)
 
 	end := startLoad(t, p)
-	require.Eventually(t, func() bool { return p.Run(nil, metric).Value == "before" }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return p.Run(nil, metric).Value == "before" }, 30*time.Second, time.Millisecond)
 	files.write(t, newAuthority(t), ours, "with-another-ca")
-	require.Eventually(t, func() bool { return strings.Contains(log.String(), "changed TLS files not in use yet") }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(log.String(), "changed TLS files not in use yet") }, 30*time.Second, time.Millisecond)
 	require.Equal(t, "before", p.Run(nil, metric).Value)
 	files.write(t, ours, ours, "after")
-	require.Eventually(t, func() bool { return p.Run(nil, metric).Value == "after" }, 20*time.Second, time.Millisecond)
-	require.Eventually(t, func() bool { return sidecar.Connections() == 1 }, 5*time.Second, time.Millisecond, "the old connection is closed")
+	require.Eventually(t, func() bool { return p.Run(nil, metric).Value == "after" }, 30*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return sidecar.Connections() == 1 }, 30*time.Second, time.Millisecond, "the old connection is closed")
 	end()
 	require.Contains(t, log.String(), "changed TLS files in use")
 }
