@@ -183,7 +183,7 @@ class Place:
     async def run(self, **block: Any) -> Measurement:
         content = {"interval": "3m", "query": QUERY} | block
         metric = Metric("apdex", "", "", json.dumps(content).encode())
-        return await self.engine.run(metric, Run(namespace="team-a"), Deadline.after(5))
+        return await self.engine.run(metric, Run(namespace="team-a"), Deadline.after(30))
 
 
 @pytest.fixture

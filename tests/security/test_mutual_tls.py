@@ -42,7 +42,7 @@ class Place:
 
     async def describe(self, shown: Certificate | None, **options: Any) -> pb.DescribeResponse:
         async with self.channel(shown, **options) as channel:
-            return await rpc.MetricProviderStub(channel).Describe(pb.DescribeRequest(), timeout=5)
+            return await rpc.MetricProviderStub(channel).Describe(pb.DescribeRequest(), timeout=30)
 
     def served_certificate(self, shown: Certificate) -> str:
         """The certificate that a new connection gets, PEM."""
@@ -50,7 +50,7 @@ class Place:
         context.load_cert_chain(*shown.write(self.folder, "client"))
         context.set_alpn_protocols(["h2"])
         with (
-            socket.create_connection(("127.0.0.1", self.port), timeout=5) as plain,
+            socket.create_connection(("127.0.0.1", self.port), timeout=30) as plain,
             context.wrap_socket(plain, server_hostname=HOST) as secured,
         ):
             return ssl.DER_cert_to_PEM_cert(secured.getpeercert(binary_form=True) or b"")
@@ -117,7 +117,7 @@ async def test_a_wrong_certificate_is_refused(place: Place, kind: str) -> None:
 async def test_a_client_that_speaks_no_tls_is_refused(place: Place) -> None:
     async with grpc.aio.insecure_channel(f"127.0.0.1:{place.port}") as channel:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await rpc.MetricProviderStub(channel).Describe(pb.DescribeRequest(), timeout=5)
+            await rpc.MetricProviderStub(channel).Describe(pb.DescribeRequest(), timeout=30)
 
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 
@@ -140,26 +140,26 @@ async def test_another_identity_of_the_same_ca_is_denied_every_call(place: Place
     async with place.channel(place.authority.issue(*names)) as channel:
         stub, health = rpc.MetricProviderStub(channel), health_pb2_grpc.HealthStub(channel)
         for call in (
-            stub.Describe(pb.DescribeRequest(), timeout=5),
-            stub.Run(pb.RunRequest(), timeout=5),
-            stub.Resume(pb.ResumeRequest(), timeout=5),
-            stub.Terminate(pb.TerminateRequest(), timeout=5),
-            stub.GarbageCollect(pb.GarbageCollectRequest(), timeout=5),
-            stub.GetMetadata(pb.GetMetadataRequest(), timeout=5),
-            health.Check(health_pb2.HealthCheckRequest(), timeout=5),
+            stub.Describe(pb.DescribeRequest(), timeout=30),
+            stub.Run(pb.RunRequest(), timeout=30),
+            stub.Resume(pb.ResumeRequest(), timeout=30),
+            stub.Terminate(pb.TerminateRequest(), timeout=30),
+            stub.GarbageCollect(pb.GarbageCollectRequest(), timeout=30),
+            stub.GetMetadata(pb.GetMetadataRequest(), timeout=30),
+            health.Check(health_pb2.HealthCheckRequest(), timeout=30),
         ):
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await call
             assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED
             assert "allowedIdentities" in str(caught.value.details())
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await health.Watch(health_pb2.HealthCheckRequest(), timeout=5).read()
+            await health.Watch(health_pb2.HealthCheckRequest(), timeout=30).read()
         assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED
 
 
 async def test_an_allowed_client_may_watch_health_and_finds_no_reflection(place: Place) -> None:
     async with place.channel(place.authority.issue(BRIDGE)) as channel:
-        watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=5)
+        watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=30)
         assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
         watch.cancel()
 
@@ -182,7 +182,7 @@ class Load:
         async with self._place.channel(self._shown) as channel:
             stub = rpc.MetricProviderStub(channel)
             while not self.done:
-                await stub.Describe(pb.DescribeRequest(), timeout=5)
+                await stub.Describe(pb.DescribeRequest(), timeout=30)
                 self._answers[0].put_nowait("")
 
     async def on_new_channels(self) -> None:
@@ -299,7 +299,7 @@ async def test_without_authentication_it_says_so_and_reflects_nothing(tmp_path: 
             open_server(config, resolve_endpoint(config)) as server,
             grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
         ):
-            assert (await rpc.MetricProviderStub(channel).Describe(pb.DescribeRequest(), timeout=5)).provider
+            assert (await rpc.MetricProviderStub(channel).Describe(pb.DescribeRequest(), timeout=30)).provider
             asked = reflection_pb2.ServerReflectionRequest(list_services="")
             stream = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(iter([asked]))
             with pytest.raises(grpc.aio.AioRpcError) as caught:

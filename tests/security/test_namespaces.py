@@ -35,7 +35,7 @@ class Place:
     oap: MockOap
 
     async def run(self, namespace: str, **block: object) -> Measurement:
-        return await self.engine.run(metric(**block), Run(namespace=namespace), Deadline.after(5))
+        return await self.engine.run(metric(**block), Run(namespace=namespace), Deadline.after(30))
 
 
 def metric(**block: object) -> Metric:
@@ -146,7 +146,7 @@ async def test_an_answer_kept_for_one_namespace_is_not_told_to_another() -> None
 
         refused = await place.run("team-b")
         resumed = await place.engine.resume(
-            metric(), Run(namespace="team-b"), Measurement(Phase.RUNNING, datetime.now(UTC)), Deadline.after(5)
+            metric(), Run(namespace="team-b"), Measurement(Phase.RUNNING, datetime.now(UTC)), Deadline.after(30)
         )
 
     assert allowed.message.startswith("NO_DATA")

@@ -35,7 +35,7 @@ class Place:
     async def ask(self) -> str:
         """ "ok", or why not."""
         try:
-            await self.backend.read(QUERY, Deadline.after(2))
+            await self.backend.read(QUERY, Deadline.after(30))
         except BackendUnavailableError as error:
             return str(error)
         return "ok"
@@ -71,7 +71,7 @@ async def place(tmp_path: Path) -> AsyncIterator[Placer]:
                 for key, value in files.items()
                 if value is not None
             }
-            config = BackendConfig.model_validate({"url": oap.address, "answerTtl": "0s", "timeout": "1s", "tls": tls})
+            config = BackendConfig.model_validate({"url": oap.address, "answerTtl": "0s", "timeout": "20s", "tls": tls})
             backends = await stack.enter_async_context(open_backends({"prod": config}, lambda: datetime.now(UTC)))
             return Place(tmp_path, authority, oap, server, backends.select(None, None, "team-a"))
 

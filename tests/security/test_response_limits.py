@@ -74,7 +74,7 @@ async def engine(answer: Answer, **keys: Any) -> AsyncIterator[Engine]:
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         serving.add(asyncio.current_task())
-        with suppress(OSError):
+        with suppress(OSError, asyncio.IncompleteReadError):  # a client may time out before it sends anything
             await reader.readuntil(b"\r\n\r\n")
             await answer(writer)
             await reader.read()
@@ -205,7 +205,10 @@ async def test_a_few_informational_answers_before_an_answer_are_read_over() -> N
 def test_many_answers_to_one_request_are_bounded_in_the_loop_of_the_service_which_reads_more_at_once() -> None:
     tracemalloc.start()
     try:
-        measurement = uvloop.run(measured(endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), timeout="1s"))
+        measurement = uvloop.run(
+            # The bound on responses must end the request, so the time limits are longer than a busy machine needs.
+            measured(endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), seconds=100, timeout="90s")
+        )
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -225,7 +228,7 @@ def test_many_answers_to_one_request_are_bounded_in_the_loop_of_the_service_whic
     ],
     ids=["a status line", "a header", "a body", "chunks"],
 )
-@pytest.mark.parametrize(("limit", "seconds"), [("300ms", 10), ("5s", 0.6)])
+@pytest.mark.parametrize(("limit", "seconds"), [("300ms", 100), ("90s", 0.6)])
 async def test_an_answer_that_drips_ends_by_its_time_limit(
     start: bytes, piece: bytes, limit: str, seconds: float
 ) -> None:
@@ -237,7 +240,7 @@ async def test_an_answer_that_drips_ends_by_its_time_limit(
 
     assert measurement.phase is Phase.RUNNING
     assert measurement.message.startswith("OAP_UNAVAILABLE ")
-    assert took < 4  # a machine may be busy; the other limit is 5 s and more
+    assert took < 60  # the machine may be busy; the other limit is 90 s or more
 
 
 @pytest.mark.parametrize("depth", [100, 900, 5_000, 60_000])
@@ -279,9 +282,9 @@ async def test_others_are_answered_while_an_answer_goes_on_without_end() -> None
     async def heart() -> None:
         nonlocal slowest
         while True:
-            began = time.monotonic()
+            began = time.thread_time()  # the CPU time of the loop's thread: other processes do not count
             await asyncio.sleep(0.001)
-            slowest = max(slowest, time.monotonic() - began)
+            slowest = max(slowest, time.thread_time() - began)
 
     async with asyncio.TaskGroup() as group:
         beating = group.create_task(heart())

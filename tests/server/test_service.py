@@ -96,8 +96,8 @@ async def test_a_wrong_block_is_an_error_measurement_not_a_grpc_error(channel: g
 async def test_metadata_tells_the_query_and_never_asks_an_oap(channel: grpc.aio.Channel) -> None:
     stub = rpc.MetricProviderStub(channel)
 
-    good = await stub.GetMetadata(pb.GetMetadataRequest(metric=metric()), timeout=1)
-    bad = await stub.GetMetadata(pb.GetMetadataRequest(metric=metric(backend="nope")), timeout=1)
+    good = await stub.GetMetadata(pb.GetMetadataRequest(metric=metric()), timeout=30)
+    bad = await stub.GetMetadata(pb.GetMetadataRequest(metric=metric(backend="nope")), timeout=30)
 
     assert 'readMetricsValues(condition: {name: "a"}' in good.metadata["ResolvedSkyWalkingQuery"]
     assert (good.metadata["backend"], good.metadata["window"]) == ("prod", "3m")
@@ -202,7 +202,7 @@ async def test_a_second_service_leaves_the_socket_of_the_first_alone(tmp_path: P
                 pass
 
         async with grpc.aio.insecure_channel(endpoint.target) as channel:
-            assert await rpc.MetricProviderStub(channel).Describe(pb.DescribeRequest(), timeout=5)
+            assert await rpc.MetricProviderStub(channel).Describe(pb.DescribeRequest(), timeout=30)
     async with open_server(config, endpoint):
         assert (tmp_path / "p.sock").exists()
 

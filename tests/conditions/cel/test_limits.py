@@ -89,7 +89,7 @@ async def test_a_hostile_expression_ends_within_a_second_and_keeps_its_process(c
     judged, took = await _timed(cel, _ENDLESS, _LIST)
     assert judged.phase is Phase.ERROR
     assert judged.message.startswith("could not evaluate the conditions: stopped at the limit of 0.4 s")
-    assert 0.5 <= took < 1.5  # a tenth above the half on a machine that is not busy
+    assert 0.5 <= took < _WAIT  # 0.6 s on a machine that is not busy; without the limit it would take minutes
     assert await _well(cel)
     assert (cel._fast.pid, cel._isolated.pid) == pids
 
@@ -169,7 +169,7 @@ async def test_a_text_that_stalls_the_parser_is_stopped(cel: CelLanguage) -> Non
     judged, took = await _timed(cel, '"' + r"\a" * 1000)  # 2^1000 ways to read it, for cel-python's lexer
     assert judged.phase is Phase.ERROR
     assert "stopped at the limit of 0.4 s" in judged.message
-    assert took < 1.5
+    assert took < _WAIT
     assert await _well(cel)
 
 
@@ -196,14 +196,14 @@ async def test_a_process_that_is_stuck_is_ended_in_time(cel: CelLanguage) -> Non
 
 
 async def test_closing_ends_the_processes_and_answers_what_waits() -> None:
-    cel = CelLanguage(Limits(condition_bytes=2048, seconds=30, slice_seconds=20, memory_bytes=128 << 20))
+    cel = CelLanguage(Limits(condition_bytes=2048, seconds=60, slice_seconds=40, memory_bytes=128 << 20))
     await _start(cel)
     pids = (cel._fast.pid, cel._isolated.pid)
     asked = [asyncio.create_task(_timed(cel, f"{_ENDLESS} && {i} > 0", _LIST)) for i in range(3)]
     await asyncio.sleep(0.1)
     begun = time.monotonic()
     await cel.close()
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30  # an evaluation may take 40 s
     for judged, _ in await asyncio.gather(*asked):
         assert "the service is stopping; measure again" in judged.message
     assert not any(map(_alive, pids))
@@ -260,17 +260,17 @@ async def test_a_cancelled_question_is_cancelled_and_its_answer_is_not_the_next_
 
 
 async def test_a_caller_out_of_time_is_answered_on_time() -> None:
-    cel = CelLanguage(Limits(condition_bytes=2048, seconds=20, slice_seconds=10, memory_bytes=128 << 20))
+    cel = CelLanguage(Limits(condition_bytes=2048, seconds=60, slice_seconds=60, memory_bytes=128 << 20))
     try:
         await _start(cel)
         begun = time.monotonic()
         judged = await cel.evaluate(_ENDLESS, "", _LIST, timeout=0.2)
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 30
         assert judged.phase is Phase.ERROR
         assert "no answer within the 0.2 s left for it" in judged.message
         assert (await cel.evaluate("true", "", b"1", timeout=0)).phase is Phase.ERROR
-        assert await _well(cel)  # not after 20 s: the evaluation ended with its caller
-        assert time.monotonic() - begun < 5
+        assert await _well(cel)  # not after 60 s: the evaluation ended with its caller
+        assert time.monotonic() - begun < 50
     finally:
         await cel.close()
 

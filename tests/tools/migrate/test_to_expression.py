@@ -204,7 +204,7 @@ async def test_argos_evaluator_gives_both_conditions_the_same_phase(conditions: 
 
 
 async def phase(conditions: ConditionLanguage, condition: str, result: Any) -> str:
-    return (await conditions.evaluate(condition, "", json.dumps(result).encode(), timeout=5)).phase
+    return (await conditions.evaluate(condition, "", json.dumps(result).encode(), timeout=60)).phase
 
 
 @pytest.mark.parametrize(
