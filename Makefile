@@ -1,4 +1,4 @@
-# Everything a newcomer needs: make demo, make test. The rest: make help.
+# Start with `make demo` and `make test`; `make help` lists all targets.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -7,31 +7,31 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Argo Rollouts 1.10.2 asks for a newer Go than some machines have; it comes as a module.
+# Argo Rollouts 1.10.2 needs a newer Go than some machines have; Go downloads it as a module.
 export GOTOOLCHAIN := auto
 
 say = @printf '\033[1m==> %s\033[0m\n' "$(1)"
 
 .PHONY: help
-help: ## what there is
+help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-# -- what the others need -------------------------------------------------------------------------------------------
+# -- dependencies of other targets -------------------------------------------------------------------------------------------
 
 $(VENV)/.installed: requirements/dev.lock pyproject.toml
-	$(call say,Python packages of requirements/dev.lock into $(VENV))
+	$(call say,Install the Python packages of requirements/dev.lock into $(VENV))
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .PHONY: generate
-generate: $(VENV)/.installed ## the code of the contract from proto/, for Python and Go
-	$(call say,generated code of proto/)
+generate: $(VENV)/.installed ## generate the Python and Go code of the contract from proto/
+	$(call say,Generate the code of proto/)
 	@tools/generate
 
 .PHONY: lock
-lock: ## renew the lock files from pyproject.toml
+lock: ## update the lock files from pyproject.toml
 	@$(BIN)/python -m pip install --quiet uv
 	@for set in "runtime --extra otel" "dev --extra otel --group dev"; do set -- $$set; name=$$1; shift; \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
@@ -48,40 +48,40 @@ EXPR_SOURCES := $(shell find expr -name '*.go' -not -name '*_test.go' 2>/dev/nul
 
 .PHONY: cc
 cc:
-	@command -v cc >/dev/null || { echo "make: a C compiler is missing (for go test -race); install gcc" >&2; exit 1; }
+	@command -v cc >/dev/null || { echo "make: no C compiler found, go test -race needs one. Install gcc." >&2; exit 1; }
 
 .PHONY: go
 go:
-	@command -v go >/dev/null || { echo "make: Go is missing; install Go 1.26 or newer (https://go.dev/dl)" >&2; exit 1; }
+	@command -v go >/dev/null || { echo "make: Go not found. Install Go 1.26 or newer (https://go.dev/dl)." >&2; exit 1; }
 
 $(BRIDGE): $(BRIDGE_SOURCES) | go
-	$(call say,the bridge: $@ (the first build takes some minutes))
+	$(call say,Build the bridge: $@ (the first build takes some minutes))
 	@cd bridge && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o ../$@ .
 
 $(HOST): $(BRIDGE_SOURCES) | go
-	$(call say,Argo's own plugin client for tests and demo: $@)
+	$(call say,Build argo-host (Argo's own plugin client) for tests and demo: $@)
 	@cd bridge && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o ../$@ ./cmd/argo-host
 
 $(BENCH): $(BRIDGE_SOURCES) | go
-	$(call say,the static OAP and the callers of the bench: $@)
+	$(call say,Build the static OAP and the callers of the benchmark: $@)
 	@cd bridge && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o ../$@ ./cmd/argo-bench
 
 $(WASM): $(EXPR_SOURCES) | go
-	$(call say,Argo's condition language: $@)
+	$(call say,Build Argo's condition language as WebAssembly: $@)
 	@expr/build
 
-# What the service runs on in the image: Debian's interpreter and the packages that are locked for it.
+# The image's runtime: Debian's Python interpreter and the packages of requirements/runtime.lock.
 SHIPPED := .cache/shipped
 $(SHIPPED)/.installed: requirements/runtime.lock
-	$(call say,Python and packages as in the image: $(SHIPPED))
-	@test -x /usr/bin/python3.11 || { echo "make: the image's Python is missing: Debian's python3.11 (apt-get install python3.11-venv)" >&2; exit 1; }
-	@/usr/bin/python3.11 -c 'import ensurepip' 2> /dev/null || { echo "==> Debian's python3.11-venv"; \
+	$(call say,Install the image's runtime: $(SHIPPED))
+	@test -x /usr/bin/python3.11 || { echo "make: /usr/bin/python3.11 (the image's Python) not found. Run apt-get install python3.11-venv." >&2; exit 1; }
+	@/usr/bin/python3.11 -c 'import ensurepip' 2> /dev/null || { echo "==> Install Debian's python3.11-venv"; \
 	  apt-get install -y -qq --no-install-recommends python3.11-venv > /dev/null; }
 	@/usr/bin/python3.11 -m venv --clear $(SHIPPED)
 	@$(SHIPPED)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.lock
 	@touch $@
 
-# Helm, the version before it, and kustomize: for the tests of charts/ and kustomize/.
+# Helm, its previous major version and kustomize, for the tests of charts/ and kustomize/.
 HELM := .cache/bin/helm
 HELM_3 := .cache/bin/helm-3
 KUSTOMIZE := .cache/bin/kustomize
@@ -91,88 +91,103 @@ $(HELM_3): PACKAGE := helm.sh/helm/v3/cmd/helm
 $(KUSTOMIZE): PACKAGE := sigs.k8s.io/kustomize/kustomize/v5
 
 $(CHART_TOOLS): tools/charts/go.mod tools/charts/go.sum | go
-	$(call say,$(PACKAGE): $@ (the first build takes minutes))
+	$(call say,Build $(PACKAGE): $@ (the first build takes some minutes))
 	@cd tools/charts && CGO_ENABLED=0 go build -buildvcs=false -ldflags "-s -w" -o ../../$@ $(PACKAGE)
 
 .cache/precompiled: $(WASM) $(VENV)/.installed
-	$(call say,machine code of $(WASM) for this machine)
+	$(call say,Compile $(WASM) for this machine)
 	@$(BIN)/python -m skywalking_provider.conditions.expr.precompile
 	@mkdir -p .cache && touch $@
 
-# The page is tested in a real browser: Debian's, where there is none.
+# The history page is tested in a real browser. Debian's Chromium is installed if no browser is found.
 .PHONY: chromium
 chromium:
 	@test -n "$${CHROMIUM:-}" || command -v chromium google-chrome >/dev/null || { \
-	  echo "==> Chromium, for the tests of the page"; \
+	  echo "==> Install Chromium for the tests of the history page"; \
 	  test "$$(id -u)" = 0 && command -v apt-get >/dev/null || \
-	    { echo "make: Chromium is missing; install it (apt-get install chromium), or name one with CHROMIUM=" >&2; exit 1; }; \
+	    { echo "make: Chromium not found. Run apt-get install chromium, or set CHROMIUM to the path of a browser." >&2; exit 1; }; \
 	  { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends chromium fonts-dejavu-core; } >/dev/null; }
 
 .PHONY: build
-build: $(VENV)/.installed $(BRIDGE) $(HOST) $(WASM) .cache/precompiled ## the bridge, the condition language, the packages
+build: $(VENV)/.installed $(BRIDGE) $(HOST) $(WASM) .cache/precompiled ## build the bridge, the condition language and the Python environment
 
-# -- what a newcomer runs -------------------------------------------------------------------------------------------
+# -- targets to start with -------------------------------------------------------------------------------------------
 
 .PHONY: chart-tools
-chart-tools: $(CHART_TOOLS) ## Helm and kustomize, as the tests of the chart use them
+chart-tools: $(CHART_TOOLS) ## build Helm and kustomize for the tests of the chart
 
 .PHONY: demo
-demo: build ## a healthy and a bad canary, judged on this machine in under a minute
+demo: build ## analyse a healthy and a bad canary on this machine (under a minute)
 	@$(BIN)/skywalking-provider demo --bridge $(BRIDGE) --argo-host $(HOST)
 
 .PHONY: test
-test: build cc chromium $(CHART_TOOLS) ## unit, property, capture, contract and conformance tests
-	$(call say,Python tests)
+test: build cc chromium $(CHART_TOOLS) ## run the unit, property, capture, contract and conformance tests
+	$(call say,Run the Python tests)
 	@$(BIN)/pytest -q -m "not e2e"
-	$(call say,Go tests of the condition language)
+	$(call say,Run the Go tests of the condition language)
 	@cd expr && go test ./...
-	$(call say,the chart's alerts and dashboard, with Prometheus's own engine)
+	$(call say,Test the chart's alerts and dashboard with Prometheus's own engine)
 	@cd tools/promql && go test -count=1 ./...
-	$(call say,Go tests of the bridge, conformance with Argo's own plugin client included)
+	$(call say,Run the Go tests of the bridge, including the conformance with Argo's own plugin client)
 	@cd bridge && go test -race -count=1 ./...
 
+# No test may depend on the speed of the machine. The load ends with each command, also when a test fails.
+LOADED = tools/run_loaded.py 4
+
+.PHONY: test-loaded
+test-loaded: build cc chromium $(CHART_TOOLS) ## run the Python tests and the bridge's Go tests beside four busy processes
+	$(call say,Run the Python tests beside four busy processes)
+	@$(BIN)/python $(LOADED) $(BIN)/pytest -q -m "not e2e" -o timeout=600
+	$(call say,Run the Go tests of the bridge beside four busy processes)
+	@cd bridge && ../$(BIN)/python ../$(LOADED) go test -race -count=1 -timeout 30m ./...
+
 .PHONY: e2e
-e2e: build $(CHART_TOOLS) ## the stock controller, a real API server and a real OAP
-	$(call say,the real parts)
+e2e: build $(CHART_TOOLS) ## run the end-to-end tests: stock controller, real API server, real OAP
+	$(call say,Build the parts of the lab)
 	@lab/build.sh
-	$(call say,end to end)
+	$(call say,Run the end-to-end tests)
 	@$(BIN)/pytest -v -m e2e tests/e2e tests/install
 
 .PHONY: bench
-bench: build $(BENCH) $(SHIPPED)/.installed ## what we add, take and spare beside Argo's built-in provider (ten minutes, docs/performance.md)
-	$(call say,the built-in provider, an echo and ours on a static OAP)
+bench: build $(BENCH) $(SHIPPED)/.installed ## measure latency, throughput, memory and OAP load beside Argo's built-in provider (ten minutes)
+	$(call say,Measure this provider, the built-in provider and an echo plugin on a static OAP)
 	@$(BIN)/python -m bench.performance --json bench/results/performance.json --page docs/performance.md
 
 SOAK_MINUTES ?= 10
 
 .PHONY: soak
-soak: build $(BENCH) $(SHIPPED)/.installed ## a hundred measurements a second through bad weather (ten minutes; SOAK_MINUTES=60 for an hour)
-	$(call say,$(SOAK_MINUTES) minutes of faults and kills)
+soak: build $(BENCH) $(SHIPPED)/.installed ## run 100 measurements a second through injected faults (SOAK_MINUTES, 10 by default)
+	$(call say,Run the soak test with injected faults for $(SOAK_MINUTES) minutes)
 	@$(BIN)/python -m bench.soak --minutes $(SOAK_MINUTES) --json bench/results/soak.json
 
 .PHONY: bench-live
-bench-live: build ## how often Argo's built-in provider and ours are wrong on a live OAP (eight minutes)
+bench-live: build ## compare the verdicts of Argo's built-in provider and this one on a live OAP (eight minutes)
 	@lab/build.sh oap
-	$(call say,the talk's template on a live OAP with its default flush)
+	$(call say,Compare both providers on a live OAP with its default flush period)
 	@$(BIN)/python -m bench.live_comparison --json bench/results/freshness.json
 
 .PHONY: lint
-lint: $(VENV)/.installed ## style, types, layers, Go vet, the contract, vulnerabilities
-	$(call say,ruff)
+lint: $(VENV)/.installed ## check style, types, import layers, Go code, the contract and known vulnerabilities
+	$(call say,Run ruff)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check --quiet .
-	$(call say,mypy)
+	$(call say,Run mypy)
 	@$(BIN)/mypy
-	$(call say,import contracts)
+	$(call say,Check the import contracts)
 	@$(BIN)/lint-imports
-	$(call say,go vet)
+	$(call say,Run go vet and gofmt)
 	@cd expr && go vet ./... && GOOS=wasip1 GOARCH=wasm go vet .
 	@cd tools/promql && go vet ./...
 	@cd bridge && go vet ./... && test -z "$$(gofmt -l . ../expr ../tools/promql | tee /dev/stderr)"
-	$(call say,the contract)
+	$(call say,Check the contract)
 	@cd proto && ../$(BIN)/buf lint
-	$(call say,known vulnerabilities)
+	$(call say,Check for known vulnerabilities)
 	@$(BIN)/python tools/audit.py
 
+.PHONY: words
+words: $(VENV)/.installed ## check for words that docs/glossary.md replaces
+	$(call say,Check for replaced words)
+	@$(BIN)/python tools/plain_words.py
+
 .PHONY: clean
-clean: ## remove what was built here
+clean: ## remove everything that was built here
 	@rm -rf .cache $(VENV) $(WASM) skywalking_provider/conditions/expr/*.cwasm
