@@ -16,16 +16,11 @@ import typer
 from skywalking_provider.conditions import ConditionLanguage, Evaluation, open_expr_evaluator
 from skywalking_provider.model import Phase
 from skywalking_provider.support import go_json
+from skywalking_provider.tools.phases import PHASE_STYLES
 
 # The service's own limits end an evaluation long before; this is for a machine that does not get to it.
 _SECONDS = 10.0
 _EXIT_CODES = {Phase.SUCCESSFUL: 0, Phase.FAILED: 1, Phase.ERROR: 2, Phase.INCONCLUSIVE: 4}
-_COLOURS = {
-    Phase.SUCCESSFUL: typer.colors.GREEN,
-    Phase.FAILED: typer.colors.RED,
-    Phase.ERROR: typer.colors.RED,
-    Phase.INCONCLUSIVE: typer.colors.YELLOW,
-}
 
 
 class EvalOutput(StrEnum):
@@ -90,7 +85,9 @@ async def _evaluate_case(case: _Case, output: EvalOutput) -> int:
 
 
 async def _show(evaluator: ConditionLanguage, case: _Case, evaluation: Evaluation) -> None:
-    typer.echo("phase             " + typer.style(evaluation.phase, fg=_COLOURS[evaluation.phase], bold=True))
+    typer.echo(
+        "phase             " + typer.style(evaluation.phase, fg=PHASE_STYLES[evaluation.phase].colour, bold=True)
+    )
     if evaluation.message:
         typer.echo(f"message           {evaluation.message}")
     for name, success, failure in (("successCondition", case.success, ""), ("failureCondition", "", case.failure)):

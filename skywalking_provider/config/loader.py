@@ -1,6 +1,5 @@
 """Reads the configuration: flags, then environment, then one YAML file, then defaults."""
 
-import difflib
 import os
 import re
 from pathlib import Path
@@ -14,6 +13,7 @@ from skywalking_provider.config.backend import BackendConfig, Basic, Bearer, Cir
 from skywalking_provider.config.listeners import HttpConfig, PageConfig
 from skywalking_provider.config.root import OAP_ADDRESS, Config, LogConfig
 from skywalking_provider.config.tls import ClientTls, ServerTls
+from skywalking_provider.support.suggestions import did_you_mean
 from skywalking_provider.support.validation_messages import format_validation_error, yaml_keys
 
 ENVIRONMENT_PREFIX = "SWP_"
@@ -97,9 +97,8 @@ def _read_environment(environment: dict[str, str]) -> dict[str, Any]:
             continue
         keys = [_key(part) for part in name.removeprefix(ENVIRONMENT_PREFIX).split("__")]
         if keys[0] not in yaml_keys(Config):
-            near = difflib.get_close_matches(keys[0], yaml_keys(Config), n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known keys are {', '.join(sorted(yaml_keys(Config)))}"
-            raise ConfigError(f"environment variable {name}: {keys[0]} is an unknown key; {hint}")
+            hint = did_you_mean(keys[0], yaml_keys(Config), "keys")
+            raise ConfigError(f"environment variable {name}: {keys[0]} is an unknown key. {hint}")
         branch: dict[str, Any] = {keys[-1]: value}
         for key in reversed(keys[:-1]):
             branch = {key: branch}

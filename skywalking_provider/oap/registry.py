@@ -1,7 +1,6 @@
 """The configured OAPs, how a block selects one of them, and who may."""
 
-import difflib
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from functools import lru_cache, reduce
@@ -15,6 +14,7 @@ from skywalking_provider.oap.observer import UNOBSERVED, Observer
 from skywalking_provider.oap.traffic.shared_request import INTERNAL_TENANT
 from skywalking_provider.oap.transport.client import OapClient
 from skywalking_provider.support.redaction import Redactor
+from skywalking_provider.support.suggestions import did_you_mean
 
 _CACHE_SIZE: Final = 256
 
@@ -81,14 +81,15 @@ def _select_backend(
     for_namespace: str,
 ) -> BackendConnection:
     if not allowed:
-        raise _not_found(f"no backend is configured{for_namespace}", "", (), ())
+        raise _not_found(f"no backend is configured{for_namespace}")
     if name is not None and name not in allowed:
-        raise _not_found(f"backend: {name!r} is not configured{for_namespace}", name, allowed, allowed)
+        raise _not_found(f"backend: {name!r} is not configured{for_namespace}", did_you_mean(name, allowed, "backends"))
     if address is not None:
         owner = addresses.get(address)
         if owner is None:
             raise _not_found(
-                f"address: no backend configured{for_namespace} has {address!r}", address, addresses, allowed
+                f"address: no backend configured{for_namespace} has {address!r}",
+                did_you_mean(address, addresses, "addresses"),
             )
         if name not in (None, owner):
             raise ProviderError(
@@ -106,14 +107,11 @@ def _select_backend(
     return next(iter(allowed.values()))
 
 
-def _not_found(message: str, name: str, known: Collection[str], names: Collection[str]) -> ProviderError:
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    listed = f"backends are {', '.join(sorted(names))}; " if names else ""
+def _not_found(message: str, suggestion: str = "") -> ProviderError:
     return ProviderError(
         Reason.BACKEND_NOT_FOUND,
         message,
-        f"{hint}{listed}an administrator adds a backend, an alias or an allowed namespace to the configuration",
+        f"{suggestion} An administrator adds a backend, an alias or an allowed namespace to the configuration".strip(),
     )
 
 

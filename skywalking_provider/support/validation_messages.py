@@ -1,10 +1,11 @@
 """Pydantic's findings in the words of a person who wrote YAML: the path first, then what is wrong and the remedy."""
 
-import difflib
 from collections.abc import Iterable
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
+
+from skywalking_provider.support.suggestions import did_you_mean
 
 _TEXT, _PARTS = "constrained-str", "ServiceParts"
 _BRANCHES = frozenset({_TEXT, _PARTS})  # pydantic names the branch of a union; an author does not
@@ -53,9 +54,7 @@ def _format_detail(detail: ErrorDetails, known: tuple[str, ...], reserved: froze
         case "extra_forbidden" if key in reserved:
             return f"{path}: not supported yet by this version of the provider"
         case "extra_forbidden":
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known keys are {', '.join(sorted(known))}"
-            return f"{path}: unknown key; {hint}"
+            return f"{path}: unknown key. {did_you_mean(key, known, 'keys')}"
         case "missing":
             return f"{path}: is required"
         case "value_error":

@@ -52,7 +52,7 @@ def test_max_wait_of_zero_needs_no_unit_and_may_be_a_number() -> None:
 @pytest.mark.parametrize(
     ("keys", "path", "remedy"),
     [
-        ({"intervall": "3m"}, "intervall", "did you mean interval?"),
+        ({"intervall": "3m"}, "intervall", "Did you mean interval?"),
         ({"interval": "3"}, "interval", "Go's notation"),
         ({"interval": "-3m"}, "interval", "negative"),
         ({"interval": "90s"}, "interval", "whole minutes"),

@@ -78,12 +78,12 @@ def test_the_effective_configuration_is_shown_without_secrets_and_can_be_read_ag
 @pytest.mark.parametrize(
     ("text", "path", "remedy"),
     [
-        ("backend: {}", "backend", "did you mean backends?"),
+        ("backend: {}", "backend", "Did you mean backends?"),
         ("", "backends", "name at least one"),
         ("backends: {prod: {}}", "backends.prod.url", "is required"),
         ("backends: {prod: {url: oap}}", "backends.prod.url", "http://"),
         ("backends: {prod: {url: 'http://a:b@oap'}}", "backends.prod.url", "credentials"),
-        ("backends: {prod: {url: 'http://oap', timeot: 5s}}", "backends.prod.timeot", "did you mean timeout?"),
+        ("backends: {prod: {url: 'http://oap', timeot: 5s}}", "backends.prod.timeot", "Did you mean timeout?"),
         ("backends: {prod: {url: 'http://oap', timeout: 5}}", "backends.prod.timeout", "Go's notation"),
         ("backends: {Prod: {url: 'http://oap'}}", "backends.Prod", "lower-case"),
         ("backends: {a: {url: 'http://oap'}, b: {url: 'http://oap/'}}", "backends.b", "already"),
@@ -114,6 +114,6 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_a_misspelt_variable_is_an_error_too(file: Path) -> None:
-    assert "environment variable SWP_SOKET: soket is an unknown key; did you mean socket?" in complaint(
+    assert "environment variable SWP_SOKET: soket is an unknown key. Did you mean socket?" in complaint(
         file, SWP_SOKET="x"
     )

@@ -47,7 +47,7 @@ SILENT = [
         "10.1.0",
         "NO_DATA no value of p in 3 buckets · p: OAP 10 answers no label but to labels: []",
     ),
-    (reference_query("canary|review|bookinfo|cluster-1|-"), "9.6.0", f"nearest are {CANARY}"),
+    (reference_query("canary|review|bookinfo|cluster-1|-"), "9.6.0", f"Did you mean {CANARY}?"),
     (
         reference_query().replace("normal: true", "normal: false"),
         "10.1.0",
@@ -71,7 +71,7 @@ async def test_the_likely_cause_of_silence_is_named(
 HOPELESS = [
     (
         reference_query(metric="service_apdx"),
-        "QUERY_INVALID service_apdx: OAP has no metric 'service_apdx': nearest are service_apdex",
+        "QUERY_INVALID service_apdx: OAP has no metric 'service_apdx': Did you mean service_apdex?",
     ),
     (
         reference_query().replace(", normal: true", ""),
@@ -150,7 +150,7 @@ async def test_a_metric_of_another_scope_is_told_from_silence(harness: HarnessFa
 
     assert measurement.message == (
         "QUERY_INVALID avg(service_instance_sla): service_instance_sla is a metric of the scope SERVICE_INSTANCE, and"
-        " the block asks for SERVICE: nearest are service_sla, service_apdex, service_cpm"
+        " the block asks for SERVICE: Did you mean service_sla?"
     )
 
 

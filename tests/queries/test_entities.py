@@ -13,7 +13,7 @@ from tests.analysis.harness import HASH, VANILLA, VERSIONS, HarnessFactory, meas
 @pytest.mark.parametrize(
     ("block", "words"),
     [
-        ({"service": "review.bookinfo"}, "service: OAP knows no 'review.bookinfo': nearest are reviews.bookinfo"),
+        ({"service": "review.bookinfo"}, "service: OAP knows no 'review.bookinfo': Did you mean reviews.bookinfo?"),
         ({"service": VANILLA, "layer": "GENERAL"}, "OAP knows 'reviews.bookinfo' in MESH, not in layer GENERAL"),
         ({"service": VANILLA, "endpoint": "/none"}, "endpoint: OAP knows no '/none' of 'reviews.bookinfo'"),
         (
@@ -167,7 +167,7 @@ async def test_an_endpoint_that_oap_does_not_list_among_a_hundred_others_is_aske
         wrong = await measure(b, sli="throughput", service=VANILLA, endpoint="/apj/1", maxWait="0")
 
     assert float(found.value) > 0, found.message
-    assert "nearest are /api" in wrong.message
+    assert "Did you mean /api" in wrong.message
 
 
 LAYERS = f"""

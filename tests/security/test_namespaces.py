@@ -80,7 +80,7 @@ async def test_any_other_namespace_gets_an_error_with_the_remedy(
     assert measurement.phase is Phase.ERROR
     assert measurement.message.startswith("BACKEND_NOT_FOUND ")
     assert f"configured for namespace {namespace}".strip() in measurement.message
-    assert "an administrator adds a backend, an alias or an allowed namespace" in measurement.message
+    assert "An administrator adds a backend, an alias or an allowed namespace" in measurement.message
     assert place.oap.requests == []
 
 
@@ -99,9 +99,9 @@ async def test_nothing_tells_a_forbidden_backend_from_one_that_does_not_exist(pl
 async def test_a_name_that_is_almost_right_is_no_way_to_find_it(place: Place) -> None:
     measurement = await place.run("team-a", backend="finance1")
 
-    assert "did you mean" not in measurement.message
+    assert "did you mean" not in measurement.message.lower()
     assert "'finance'" not in measurement.message
-    assert "backends are shared;" in measurement.message
+    assert "Known backends: shared." in measurement.message
 
 
 async def test_its_existence_does_not_make_the_key_required_for_others(place: Place) -> None:

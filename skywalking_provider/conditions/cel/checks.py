@@ -6,7 +6,6 @@ variable breaks it from inside.
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, Final
 
 import lark
@@ -14,12 +13,10 @@ import lark
 from skywalking_provider.conditions.cel.functions import FUNCTIONS
 from skywalking_provider.conditions.cel.interpreter import MACROS
 from skywalking_provider.conditions.cel.values import TYPES
+from skywalking_provider.support.suggestions import did_you_mean
 
 _FUNCTIONS: Final = frozenset({*FUNCTIONS, "has", "dyn"})
 _METHODS: Final = frozenset({*FUNCTIONS, *MACROS})
-_COMMON_FUNCTIONS: Final = (
-    "all, exists, exists_one, filter, map, size, contains, startsWith, endsWith, matches; double(…), has(…)"
-)
 # Words of expr and of other languages, with CEL's.
 _FUNCTION_REPLACEMENTS: Final = {
     "len": "size",
@@ -112,11 +109,7 @@ def _check_name(token: lark.Token, names: frozenset[str]) -> None:
         return
     if token in _KEYWORD_REPLACEMENTS:
         raise _build_error(token, f"unknown name {token!s}; CEL writes {_KEYWORD_REPLACEMENTS[token]}")
-    near = get_close_matches(token, names, n=1)
-    variables = (
-        "result is the only variable" if names == {"result"} else f"the variables are {', '.join(sorted(names))}"
-    )
-    raise _build_error(token, f"unknown name {token!s}; " + (f"{near[0]} is near, and " if near else "") + variables)
+    raise _build_error(token, f"unknown name {token!s}. {did_you_mean(token, names, 'variables')}")
 
 
 def _check_function(tree: lark.Tree[Any]) -> None:
@@ -142,10 +135,10 @@ def _parse_macro(tree: lark.Tree[Any]) -> tuple[str, lark.Tree[Any]]:
 def _require_known(token: lark.Token, known: Collection[str], role: str) -> None:
     if token in known:
         return
-    instead = _FUNCTION_REPLACEMENTS.get(token) or next(iter(get_close_matches(token, known, n=1, cutoff=0.7)), "")
+    instead = _FUNCTION_REPLACEMENTS.get(token)
     if role == "function" and token in MACROS:
         instead = f"list.{token!s}(v, …)"
-    hint = f"; CEL has {instead}" if instead else f"; there are {_COMMON_FUNCTIONS}"
+    hint = f"; CEL has {instead}" if instead else f". {did_you_mean(token, known, f'{role}s')}"
     raise _build_error(token, f"unknown {role} {token!s}{hint}")
 
 

@@ -9,7 +9,6 @@ Three things are different, and each has cost somebody a verdict or a second:
 """
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 from typing import Any
 
 import celpy
@@ -18,6 +17,7 @@ from celpy import celtypes
 from celpy.evaluation import Activation, CELEvalError, Context, Evaluator
 
 from skywalking_provider.conditions.cel.values import TYPES, cel_type_name
+from skywalking_provider.support.suggestions import did_you_mean
 
 MACROS = frozenset({"all", "exists", "exists_one", "filter", "map"})
 
@@ -74,7 +74,8 @@ class CelInterpreter(Evaluator):
         if not isinstance(owner, celtypes.MapType):
             return _build_error(f"{cel_type_name(owner)} has no field {field!r}", tree, tree.children[1])
         if field not in owner:
-            return _build_error(f"no field {field!r}{_suggest_fields(field, owner)}", tree, tree.children[1])
+            hint = did_you_mean(field, map(str, owner), "fields")
+            return _build_error(f"no field {field!r}. {hint}", tree, tree.children[1])
         return owner[celtypes.StringType(field)]
 
     def member_dot_arg(self, tree: lark.Tree[Any]) -> Any:
@@ -157,8 +158,3 @@ class CelInterpreter(Evaluator):
 
 def _build_error(message: str, tree: lark.Tree[Any], token: Any = None) -> CELEvalError:
     return CELEvalError(message, TypeError, (message,), tree=tree, token=token)
-
-
-def _suggest_fields(field: str, owner: Any) -> str:
-    names = get_close_matches(field, map(str, owner), n=3, cutoff=0.5) or sorted(map(str, owner))[:5]
-    return f"; there is {', '.join(names)}" if names else "; the map is empty"

@@ -1,16 +1,15 @@
 """What is to be measured: the metrics of templates that read SkyWalking, with their arguments put in. Pure."""
 
-import difflib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from skywalking_provider.model import Metric
+from skywalking_provider.support.suggestions import did_you_mean
 from skywalking_provider.tools.check.template import Template, TemplateError
 from skywalking_provider.tools.check.template_args import resolve_argument_values, resolve_arguments
-
-BUILT_IN = "skywalking"
+from skywalking_provider.tools.templates import BUILT_IN_PROVIDER
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +84,25 @@ def _resolve_metric(
         raise TemplateError(f"{template.location}: a metric has no name")
     place = f"{template.location}: metric {name}"
     provider = _single_key(metric.get("provider"), f"{place}: provider")
-    if provider not in (BUILT_IN, "plugin"):
+    if provider not in (BUILT_IN_PROVIDER, "plugin"):
         return SkippedMetric(template, name, f"is of the provider {provider}")
-    key = provider if provider == BUILT_IN else _single_key(metric["provider"][provider], f"{place}: provider.plugin")
-    if provider != BUILT_IN and key != plugin:
+    key = (
+        provider
+        if provider == BUILT_IN_PROVIDER
+        else _single_key(metric["provider"][provider], f"{place}: provider.plugin")
+    )
+    if provider != BUILT_IN_PROVIDER and key != plugin:
         return SkippedMetric(template, name, f"is of the plugin {key}, not of {plugin} (--plugin-name)")
     secrets = frozenset(argument.name for argument in template.arguments if argument.secret)
     try:
         resolved = resolve_arguments(metric, values, secrets, "")
     except TemplateError as error:
         raise TemplateError(*(f"{place}: {line}" for line in error.lines)) from error
-    block = resolved["provider"][BUILT_IN] if provider == BUILT_IN else resolved["provider"]["plugin"][key]
+    block = (
+        resolved["provider"][BUILT_IN_PROVIDER]
+        if provider == BUILT_IN_PROVIDER
+        else resolved["provider"]["plugin"][key]
+    )
     note = f"Argo's built-in provider, measured as ours: `skywalking-provider migrate -f {template.file}` rewrites it"
     return MetricToCheck(
         template,
@@ -106,7 +113,7 @@ def _resolve_metric(
             _encode_block(block),
         ),
         key,
-        (note,) if provider == BUILT_IN else (),
+        (note,) if provider == BUILT_IN_PROVIDER else (),
     )
 
 
@@ -132,10 +139,8 @@ def _encode_block(block: Any) -> bytes:
 
 def _unknown_metric_errors(metric_names: Sequence[str], templates: Sequence[Template]) -> list[str]:
     names = [str(metric.get("name")) for template in templates for metric in template.metrics]
-    lines = []
-    for name in metric_names:
-        if name not in names:
-            near = difflib.get_close_matches(name, names, n=1)
-            remedy = f"did you mean {near[0]}?" if near else f"there are {', '.join(names) or 'none'}"
-            lines.append(f"--metric {name}: no template has it; {remedy}")
-    return lines
+    return [
+        f"--metric {name}: not in any template. {did_you_mean(name, names, 'metrics')}"
+        for name in metric_names
+        if name not in names
+    ]

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-KINDS = ("AnalysisTemplate", "ClusterAnalysisTemplate")
+from skywalking_provider.tools.templates import TEMPLATE_KINDS, is_list, is_template
 
 
 class TemplateError(Exception):
@@ -65,10 +65,10 @@ def parse_templates(text: str, file: str) -> list[Template]:
         _parse_template(one, file)
         for document in _load_documents(text, file)
         for one in _iter_objects(document)
-        if _is_template(one)
+        if is_template(str(one.get("kind")), str(one.get("apiVersion")))
     ]
     if not found:
-        raise TemplateError(f"{file}: has no {' and no '.join(KINDS)}")
+        raise TemplateError(f"{file}: has no {' and no '.join(TEMPLATE_KINDS)}")
     return found
 
 
@@ -98,15 +98,11 @@ def _load_documents(text: str, file: str) -> list[Any]:
 
 def _iter_objects(document: Any) -> Iterator[Mapping[str, Any]]:
     match document:
-        case {"kind": str(kind), "items": list(items)} if kind.endswith("List"):
+        case {"kind": str(kind), "items": list(items)} if is_list(kind):
             for item in items:
                 yield from _iter_objects(item)
         case dict():
             yield document
-
-
-def _is_template(document: Mapping[str, Any]) -> bool:
-    return document.get("kind") in KINDS and str(document.get("apiVersion")).startswith("argoproj.io/")
 
 
 def _parse_template(document: Mapping[str, Any], file: str) -> Template:

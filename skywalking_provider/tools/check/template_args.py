@@ -4,11 +4,11 @@ Source: argo-rollouts utils/template (ResolveArgs) and utils/analysis (ResolveMe
 as JSON, every `{{…}}` in it is replaced, and it is read again.
 """
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from skywalking_provider.support.suggestions import did_you_mean
 from skywalking_provider.tools.check.template import Template, TemplateError
 
 _TAG = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
@@ -35,14 +35,11 @@ def check_names(names: Iterable[str], templates: Sequence[Template]) -> None:
         TemplateError: With the nearest name.
     """
     known = sorted({argument.name for template in templates for argument in template.arguments})
-    lines = []
-    for name in names:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            remedy = f"did you mean {near[0]}?" if near else f"declared are {', '.join(known) or 'none'}"
-            lines.append(f"-a {name}: no template declares it in spec.args; {remedy}")
-    if lines:
-        raise TemplateError(*lines)
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise TemplateError(
+            *(f"-a {name}: not declared in spec.args. {did_you_mean(name, known, 'arguments')}" for name in unknown)
+        )
 
 
 def resolve_argument_values(template: Template, arg_values: Mapping[str, str]) -> dict[str, str]:
@@ -101,9 +98,8 @@ def _text(text: str, values: Mapping[str, str], secrets: frozenset[str], path: s
                 " credentials belong in a backend of the provider's configuration"
             )
         if not found[1].strip().startswith("args.") or name not in values:
-            near = difflib.get_close_matches(name, values, n=1)
-            remedy = f"did you mean {{{{args.{near[0]}}}}}?" if near else "declare it in spec.args"
-            raise TemplateError(f"{path}: failed to resolve {found[0]}; {remedy}")
+            hint = did_you_mean(name, values, "arguments")
+            raise TemplateError(f"{path}: {found[0]} is not an argument of the template. {hint}")
         value = values[name]
         if _NOT_IN_JSON.search(value):
             raise TemplateError(f"{path}: the value of {name} has a control character, which Argo cannot put in")

@@ -5,23 +5,13 @@ from collections.abc import Iterable, Sequence
 from rich.text import Text
 
 from skywalking_provider.analysis.message import format_window
-from skywalking_provider.model import Phase
 from skywalking_provider.support.formatting import compact, json_lines, query_lines, truncate_lines
 from skywalking_provider.tools.check.buckets import rows_of
 from skywalking_provider.tools.check.recording import Exchange
 from skywalking_provider.tools.check.runner import CheckResult, Condition
 from skywalking_provider.tools.check.selection import SkippedMetric
 from skywalking_provider.tools.check.text_chart import draw_chart
-
-ICONS = {
-    Phase.SUCCESSFUL: ("✔", "green"),
-    Phase.FAILED: ("✖", "red"),
-    Phase.ERROR: ("⚠", "magenta"),
-    Phase.INCONCLUSIVE: ("?", "yellow"),
-    Phase.RUNNING: ("◌", "cyan"),
-    Phase.PENDING: ("◷", "cyan"),
-}
-"""As `kubectl argo rollouts` shows phases."""
+from skywalking_provider.tools.phases import PHASE_STYLES
 
 LABEL_WIDTH = 13  # columns of the labels at the left
 _MAX_LINES = 24
@@ -68,8 +58,8 @@ def format_heading(check_result: CheckResult) -> Text:
 
 def format_phase(check_result: CheckResult) -> Text:
     """The icon, coloured."""
-    icon, colour = ICONS[check_result.measurement.phase]
-    return Text().append(icon, style=f"bold {colour}")
+    style = PHASE_STYLES[check_result.measurement.phase]
+    return Text().append(style.icon, style=f"bold {style.colour}")
 
 
 def format_skipped(skipped: SkippedMetric) -> Text:
@@ -80,10 +70,10 @@ def format_skipped(skipped: SkippedMetric) -> Text:
 def format_summary(check_results: Sequence[CheckResult], skipped: Sequence[SkippedMetric]) -> Text:
     """How many of each phase."""
     text = Text()
-    for phase, (icon, colour) in ICONS.items():
+    for phase, style in PHASE_STYLES.items():
         count = sum(one.measurement.phase is phase for one in check_results)
         if count:
-            text.append(" · " if text else "").append(f"{icon} {count} {phase}", style=colour)
+            text.append(" · " if text else "").append(f"{style.icon} {count} {phase}", style=style.colour)
     if skipped:
         text.append(" · " if text else "").append(f"{len(skipped)} skipped", style="dim")
     return text
@@ -154,8 +144,8 @@ def _format_condition(condition: Condition) -> Text:
 
 def _format_verdict(check_result: CheckResult) -> Text:
     measurement = check_result.measurement
-    icon, colour = ICONS[measurement.phase]
-    text = Text().append(f"{icon} {measurement.phase}", style=f"bold {colour}")
+    style = PHASE_STYLES[measurement.phase]
+    text = Text().append(f"{style.icon} {measurement.phase}", style=f"bold {style.colour}")
     text.append(f"  in {check_result.seconds * 1000:.0f} ms", style="dim")
     if measurement.resume_at:
         text.append(

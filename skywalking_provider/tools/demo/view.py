@@ -8,10 +8,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from skywalking_provider.model import Phase
 from skywalking_provider.tools.demo.runner import WEIGHTS, Canary, CanaryMeasurement
+from skywalking_provider.tools.phases import PHASE_STYLES
 
-_COLOURS = {"Successful": "green", "Failed": "red", "Error": "magenta", "Inconclusive": "yellow", "Running": "cyan"}
-_ICONS = {"Successful": "✔", "Failed": "✖", "Error": "⚠", "Inconclusive": "?", "Running": "◌"}
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _APDEX_OBJECTIVE = 9900
 _LOWEST, _HIGHEST = 7000, 10000
@@ -84,9 +84,9 @@ def _steps(canary: Canary) -> Text:
 
 
 def _measurement_line(measurement: CanaryMeasurement) -> Text:
-    style = _COLOURS.get(measurement.phase, "white")
+    style = PHASE_STYLES[Phase(measurement.phase)]
     text = Text(f"{measurement.at:%H:%M}  ")
-    text.append(f"{_ICONS.get(measurement.phase, '·')} {measurement.phase:<12}", style=style)
+    text.append(f"{style.icon} {measurement.phase:<12}", style=style.colour)
     return text.append(f"{measurement.elapsed_ms:6.1f} ms", style="dim")
 
 

@@ -7,9 +7,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode
 
 from skywalking_provider.tools.migrate.problem import MigrationError
 from skywalking_provider.tools.migrate.yaml_nodes import child, entries, items, line_number, text
-
-KINDS = ("AnalysisTemplate", "ClusterAnalysisTemplate")
-BUILT_IN = "skywalking"
+from skywalking_provider.tools.templates import BUILT_IN_PROVIDER, TEMPLATE_KINDS, is_argo_object, is_list
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,7 @@ def find_blocks(roots: list[Node], plugin: str) -> BlockLocations:
         for document in _iter_documents(root):
             kind = text(child(document, "kind"))
             for place in _iter_locations(document, plugin) if _is_argo(document) else ():
-                if kind not in KINDS:
+                if kind not in TEMPLATE_KINDS:
                     if place.built_in:
                         what = f"{kind} {place.template} is no template: its metric {place.metric} is left as it is"
                         found.skipped.append((place.line, what))
@@ -77,7 +75,7 @@ def find_blocks(roots: list[Node], plugin: str) -> BlockLocations:
 
 
 def _iter_documents(root: Node) -> Iterator[Node]:
-    if text(child(root, "kind")).endswith("List"):
+    if is_list(text(child(root, "kind"))):
         for item in items(child(root, "items")):
             yield from _iter_documents(item)
         return
@@ -85,7 +83,7 @@ def _iter_documents(root: Node) -> Iterator[Node]:
 
 
 def _is_argo(document: Node) -> bool:
-    return text(child(document, "apiVersion")).startswith("argoproj.io/")
+    return is_argo_object(text(child(document, "apiVersion")))
 
 
 def _iter_locations(document: Node, plugin: str) -> Iterator[BlockLocation]:
@@ -116,19 +114,21 @@ def _iter_locations(document: Node, plugin: str) -> Iterator[BlockLocation]:
             if key in ("successCondition", "failureCondition") and isinstance(pair[1], ScalarNode)
         }
         block = entries(around)[key]
-        yield BlockLocation(template, name, *block, bool(around.flow_style), key == BUILT_IN, conditions, secrets)
+        yield BlockLocation(
+            template, name, *block, bool(around.flow_style), key == BUILT_IN_PROVIDER, conditions, secrets
+        )
 
 
 def _is_merged(provider: Node | None) -> bool:
     """Whether a provider takes the built-in's block from elsewhere."""
     merged = child(provider, "<<")
-    return any(BUILT_IN in entries(one) for one in (merged, *items(merged)))
+    return any(BUILT_IN_PROVIDER in entries(one) for one in (merged, *items(merged)))
 
 
 def _find_block(provider: Node | None, plugin: str) -> tuple[MappingNode | None, str]:
     """The mapping that holds the block's key, and the key."""
-    if isinstance(provider, MappingNode) and BUILT_IN in entries(provider):
-        return provider, BUILT_IN
+    if isinstance(provider, MappingNode) and BUILT_IN_PROVIDER in entries(provider):
+        return provider, BUILT_IN_PROVIDER
     plugins = child(provider, "plugin")
     if isinstance(plugins, MappingNode) and plugin in entries(plugins):
         return plugins, plugin

@@ -35,25 +35,25 @@ async def cel() -> AsyncIterator[CelLanguage]:
         # Names.
         (
             "true ||\n  resutl > 1",
-            "success, line 2, column 3: unknown name resutl; result is near, and result is the only variable at ‘res",
+            "success, line 2, column 3: unknown name resutl. Did you mean result? at ‘res",
         ),
-        ("value > 1", "success, column 1: unknown name value; result is the only variable at ‘value > 1’"),
+        ("value > 1", "success, column 1: unknown name value. Known variables: result. at ‘value > 1’"),
         (
             "result.list.all(v, w > 1)",
-            "success, column 20: unknown name w; the variables are result, v at ‘w > 1)’",
+            "success, column 20: unknown name w. Known variables: result, v. at ‘w > 1)’",
         ),
         ("result == None", "success, column 11: unknown name None; CEL writes null at ‘None’"),
         ("len(result.list) > 1", "success, column 1: unknown function len; CEL has size at ‘len(result.list) > 1’"),
         ("all(result.list, true)", "success, column 1: unknown function all; CEL has list.all(v, …)"),
         ("result.list.any(v, true)", "success, column 13: unknown method any; CEL has exists at ‘any(v, true)’"),
-        ("'a'.matchs('b')", "success, column 5: unknown method matchs; CEL has matches at ‘matchs('b')’"),
+        ("'a'.matchs('b')", "success, column 5: unknown method matchs. Did you mean matches? at ‘matchs('b')’"),
         ("result.list.all(true)", "success, column 13: all() takes a name and an expression: all(v, v.value > 0)"),
         ("has(result)", "success, column 1: has() asks for a field: has(result.name)"),
         ("Foo{a: 1} == 1", "success, column 1: there are no message types here"),
         # Fields and items.
         (
             "result.on > 0",
-            "success, column 8: no field 'on'; there is one, none at ‘on > 0’",
+            "success, column 8: no field 'on'. Did you mean one? at ‘on > 0’",
         ),
         ("result.one.value > 0", "success, column 12: double has no field 'value' at ‘value > 0’"),
         ("result.list[3] > 0", "success, column 1: no item 3 in a list of 3 (the first is 0)"),

@@ -88,7 +88,7 @@ async def test_a_wrong_block_ends_with_two_and_names_the_key() -> None:
         )
 
     assert done.exit_code == 2
-    assert "did you mean window?" in done.stdout
+    assert "Did you mean window?" in done.stdout
 
 
 async def test_the_worst_metric_is_the_end_and_metrics_can_be_picked() -> None:
@@ -180,7 +180,7 @@ async def test_credentials_of_the_environment_go_with_the_address_and_are_never_
         (
             ["-f", "-", "-m", "x"],
             build_template(build_indicator_metric()),
-            "--metric x: no template has it; there are success-rate",
+            "--metric x: not in any template. Known metrics: success-rate.",
         ),
         (["-f", "-"], build_template(build_indicator_metric()), "or set SW_OAP_ADDRESS; or name an OAP by --address"),
         (

@@ -87,8 +87,8 @@ def test_an_argument_of_a_secret_needs_no_value_until_it_is_used_in_our_block() 
 @pytest.mark.parametrize(
     ("written", "said"),
     [
-        ("{{args.hsh}}", "failed to resolve {{args.hsh}}; did you mean {{args.hash}}?"),
-        ("{{ inputs.x }}", "failed to resolve {{ inputs.x }}; declare it in spec.args"),
+        ("{{args.hsh}}", "{{args.hsh}} is not an argument of the template. Did you mean hash?"),
+        ("{{ inputs.x }}", "{{ inputs.x }} is not an argument of the template. Known arguments: hash, threshold."),
         ("{{args.hash", "an argument is not closed; write {{args.name}}"),
     ],
 )
@@ -116,7 +116,7 @@ def test_mistakes_of_all_metrics_are_told_at_once() -> None:
 
 def test_an_argument_that_no_template_declares_is_refused_with_the_nearest() -> None:
     assert lines_of(build_template(build_indicator_metric(), args=ARGS), "hsah=1") == (
-        "-a hsah: no template declares it in spec.args; did you mean hash?",
+        "-a hsah: not declared in spec.args. Did you mean hash?",
     )
     assert lines_of(build_template(build_indicator_metric()), "hash") == ("-a hash: is no name=value",)
 
@@ -153,7 +153,7 @@ def test_only_the_picked_metrics_are_asked() -> None:
     text = build_template(build_indicator_metric(name="a"), build_indicator_metric(name="b"))
 
     assert [one.metric.name for one in ask(text, picked=("b",))[0]] == ["b"]
-    assert lines_of(text, picked=("c",)) == ("--metric c: no template has it; there are a, b",)
+    assert lines_of(text, picked=("c",)) == ("--metric c: not in any template. Known metrics: a, b.",)
 
 
 @pytest.mark.parametrize(

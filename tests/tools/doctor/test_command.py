@@ -36,8 +36,8 @@ def test_what_cannot_be_read_is_wrong_use_with_all_findings(tmp_path: Path) -> N
     result = doctor(tmp_path, {"backends": {"prod": {"urll": "x"}}, "sockett": 1})
 
     assert result.exit_code == 2
-    assert "unknown key; did you mean url?" in result.output
-    assert "sockett: unknown key; did you mean socket?" in result.output
+    assert "unknown key. Did you mean url?" in result.output
+    assert "sockett: unknown key. Did you mean socket?" in result.output
 
 
 def test_a_backend_that_is_away_goes_before_other_problems(tmp_path: Path) -> None:

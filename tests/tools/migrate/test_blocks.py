@@ -158,7 +158,7 @@ def test_conditions_limits_and_other_keys_of_the_metric_stay() -> None:
         ),
         ({"address": "oap:12800"}, 11, "is not an http:// or https:// URL"),
         ({"query": "mutation m { x }"}, 12, "a measurement only reads"),
-        ({"querry": "x"}, 13, "unknown key; did you mean query?"),
+        ({"querry": "x"}, 13, "unknown key. Did you mean query?"),
         ({"headers": {"a": "b"}}, 13, "unknown key"),
     ],
 )
