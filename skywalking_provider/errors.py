@@ -95,7 +95,7 @@ class ProviderError(Exception):
         self.message = message
         self.hint = hint
         self.rejection = rejection
-        super().__init__(f"{message.removesuffix('.')}: {hint}" if hint else message)
+        super().__init__(f"{message.removesuffix('.')}. {hint[0].upper()}{hint[1:]}" if hint else message)
 
 
 class BackendUnavailableError(ProviderError):

@@ -1,7 +1,7 @@
-"""The words everybody shares: phases, reasons, instants, windows, measurements. Standard library only."""
+"""Types that every package shares: phases, deadlines, windows, entities, measurements. Standard library only."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -19,12 +19,12 @@ class Phase(StrEnum):
 
     @property
     def completed(self) -> bool:
-        """Whether Argo takes a measurement of this phase as finished."""
+        """Whether Argo treats a measurement of this phase as finished."""
         return self not in (Phase.PENDING, Phase.RUNNING)
 
 
 class Secret:
-    """A text that does not show itself. Only `reveal` gives it."""
+    """A secret text, hidden in `repr` and `str`. Only `reveal` returns it."""
 
     __slots__ = ("_text",)
 
@@ -32,7 +32,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """Give the text; call it where the text is sent, nowhere else."""
+        """Return the text. Call it only where the text is sent."""
         return self._text
 
     def __repr__(self) -> str:
@@ -49,28 +49,34 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """A monotonic instant by which an answer is due. It travels instead of a number of seconds."""
+    """An instant by which a result is due. It is passed on instead of a number of seconds.
+
+    Attributes:
+        at: The instant, in seconds of `monotonic`.
+        monotonic: Clock of the deadline.
+    """
 
     at: float
+    monotonic: Callable[[], float] = field(default=time.monotonic, compare=False, repr=False)
 
     @classmethod
-    def after(cls, seconds: float) -> "Deadline":
-        """The deadline that many seconds from now."""
-        return cls(time.monotonic() + seconds)
+    def after(cls, seconds: float, monotonic: Callable[[], float] = time.monotonic) -> "Deadline":
+        """Return the deadline that many seconds from now."""
+        return cls(monotonic() + seconds, monotonic)
 
     @property
     def remaining(self) -> float:
         """Seconds left; never negative."""
-        return max(0.0, self.at - time.monotonic())
+        return max(0.0, self.at - self.monotonic())
 
     def minus(self, seconds: float) -> "Deadline":
-        """A deadline that leaves so many seconds for what comes after."""
-        return Deadline(self.at - seconds)
+        """Return an earlier deadline that leaves this many seconds for later steps."""
+        return Deadline(self.at - seconds, self.monotonic)
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Whole buckets of SkyWalking time, `start` inclusive, `end` exclusive, both aware and on bucket borders."""
+    """Whole buckets of SkyWalking time: `start` inclusive, `end` exclusive, both aware and on bucket borders."""
 
     start: datetime
     end: datetime
@@ -78,7 +84,7 @@ class Window:
 
     @property
     def buckets(self) -> int:
-        """How many buckets the window has."""
+        """Number of buckets in the window."""
         return (self.end.astimezone(UTC) - self.start.astimezone(UTC)) // self.step
 
 
@@ -92,7 +98,7 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """What a metric belongs to; `normal` is false for what agents only call, such as a database."""
+    """Owner of a metric. `normal` is false for an uninstrumented target of calls, such as a database."""
 
     service: str
     normal: bool = True
@@ -101,25 +107,25 @@ class Entity:
 
     @property
     def scope(self) -> Scope:
-        """The scope that the parts make."""
+        """Scope that follows from the given parts."""
         if self.instance is not None:
             return Scope.INSTANCE
         return Scope.SERVICE if self.endpoint is None else Scope.ENDPOINT
 
     @property
     def name(self) -> str:
-        """The most particular name."""
+        """Name of the most specific part."""
         return self.instance or self.endpoint or self.service
 
 
 @dataclass(frozen=True, slots=True)
 class EntitySet:
-    """The entities of one measurement: one, or the instances that a selector found.
+    """Entities of one measurement: a single one, or the instances that a selector matched.
 
     Attributes:
-        members: At least one, all of one scope.
-        layers: The layers of the service.
-        selector: The selector of the instances as written, for messages; empty for a single entity.
+        members: At least one entity; all have the same scope.
+        layers: Layers of the service.
+        selector: Selector of the instances as written, for messages; empty for a single entity.
     """
 
     members: tuple[Entity, ...]
@@ -128,13 +134,13 @@ class EntitySet:
 
     @property
     def scope(self) -> Scope:
-        """The scope of all."""
+        """Scope of all members."""
         return self.members[0].scope
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """What Argo stores of one measurement; times are aware."""
+    """The part of a measurement that Argo stores. Times are aware."""
 
     phase: Phase
     started_at: datetime
@@ -170,5 +176,5 @@ class Run:
 
     @property
     def background(self) -> bool:
-        """Whether the run stays beside the rollout's steps (Argo's rollout-type label)."""
+        """Whether the run is a background analysis of the rollout (Argo's rollout-type label)."""
         return self.labels.get("rollout-type") == "Background"

@@ -1,29 +1,29 @@
-"""What happens in this room, told to whoever counts it: metrics and traces live elsewhere."""
+"""Observer of the requests to OAP servers. Metrics implement it in another package."""
 
 from enum import StrEnum
 from typing import Final
 
 
 class Outcome(StrEnum):
-    """How a request to an OAP ended: a closed set, fit for a label."""
+    """Result of a request to an OAP: a closed set, used as a metric label."""
 
     OK = "ok"
     UNAVAILABLE = "unavailable"
     REJECTED = "rejected"
     QUERY_INVALID = "query_invalid"
-    RESPONSE_INVALID = "answer_invalid"
+    RESPONSE_INVALID = "response_invalid"
     CANCELLED = "cancelled"
 
 
 class Source(StrEnum):
-    """Where an answer came from that needed no request of its own."""
+    """Source of a response that needed no request of its own."""
 
     SINGLE_FLIGHT = "flight"
     CACHE = "cache"
 
 
 class Circuit(StrEnum):
-    """The state of a backend's circuit: closed is well, open asks nothing, half-open tries with one request."""
+    """State of a circuit breaker: requests pass if closed, none if open, one probe if half-open."""
 
     CLOSED = "closed"
     OPEN = "open"
@@ -31,31 +31,31 @@ class Circuit(StrEnum):
 
 
 class Observer:
-    """Is told what happens; this one does nothing with it. Who counts overrides, is quick and never raises.
+    """Receiver of events; this one ignores them. An implementation is fast and never raises.
 
     `backend` is the configured name.
     """
 
     def request_started(self, backend: str) -> None:
-        """One HTTP request to an OAP is on its way; `request_done` follows in any case."""
+        """Handle the start of an HTTP request. `request_done` always follows."""
 
     def request_done(self, backend: str, outcome: Outcome, seconds: float) -> None:
-        """It ended, after so many seconds."""
+        """Handle the end of an HTTP request and its duration."""
 
     def request_avoided(self, backend: str, source: Source) -> None:
-        """A question was answered by another's request, in flight or done before."""
+        """Handle a read that needed no request of its own."""
 
     def retried(self, backend: str) -> None:
-        """A request failed and is tried again."""
+        """Handle a request that failed and is sent again."""
 
     def shed(self, backend: str) -> None:
-        """A request was refused because it would not have got its turn in time (`maxRequests`)."""
+        """Handle a request that is rejected because it gets no slot before its deadline (`maxRequests`)."""
 
     def circuit_changed(self, backend: str, state: Circuit) -> None:
-        """The circuit has a new state; it begins closed."""
+        """Handle a new state of the circuit breaker; the first one is closed."""
 
     def clock_skew(self, backend: str, seconds: float) -> None:
-        """An OAP told its clock: so many seconds ahead of ours."""
+        """Handle the offset of an OAP's clock: seconds ahead of the local clock."""
 
 
 UNOBSERVED: Final = Observer()

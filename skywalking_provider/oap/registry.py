@@ -1,5 +1,6 @@
-"""The configured OAPs, how a block selects one of them, and who may."""
+"""Registry of the configured OAPs: selects the backend of a block and enforces `allowedNamespaces`."""
 
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
@@ -20,54 +21,54 @@ _CACHE_SIZE: Final = 256
 
 
 class BackendRegistry:
-    """The connected backends by name and by address."""
+    """Connected backends by name and by address."""
 
     def __init__(self, backends: Mapping[str, BackendConnection], addresses: Mapping[str, str]) -> None:
         self._backends = backends
         self._addresses = addresses
-        # The same for every measurement of a namespace: what may be used changes with the configuration only.
+        # Cached: the result depends on the configuration only.
         self._cached_select = lru_cache(_CACHE_SIZE)(self._select)
         self._redactors = lru_cache(_CACHE_SIZE)(self._select_redactors)
 
     def select(self, name: str | None, address: str | None, namespace: str | None) -> Backend:
-        """The backend that a block means, for a namespace: the only way to one, before any cache or request.
+        """Return the backend that a block names. There is no other way to a backend, its caches or its requests.
 
-        To a namespace, a backend that it may not use does not exist: what is told is the same in both cases.
+        A backend that a namespace may not use does not exist for it: the message is the same in both cases.
 
         Args:
             name: The block's `backend`.
-            address: The block's `address`, normalised. It is compared, never dialled.
-            namespace: Whose run asks; None where nobody's does, and nothing will be read.
+            address: The block's `address`, normalised. It is compared and never connected to.
+            namespace: Namespace of the run; None without a run, where nothing is read.
 
         Raises:
-            ProviderError: BACKEND_NOT_FOUND, with the names that the namespace may know.
+            ProviderError: BACKEND_NOT_FOUND, with the names that the namespace may use.
         """
         return self._cached_select(name, address, namespace)
 
     def _select(self, name: str | None, address: str | None, namespace: str | None) -> Backend:
         allowed = {known: one for known, one in self._backends.items() if one.config.allows(namespace)}
         addresses = {known: owner for known, owner in self._addresses.items() if owner in allowed}
-        whose = "" if namespace is None else f" for namespace {namespace}"
+        for_namespace = "" if namespace is None else f" for namespace {namespace}"
         return Backend(
-            _select_backend(name, address, allowed, addresses, whose),
+            _select_backend(name, address, allowed, addresses, for_namespace),
             INTERNAL_TENANT if namespace is None else namespace,
         )
 
     @property
     def restricted(self) -> bool:
-        """Whether there is a backend that not everybody may use."""
+        """Whether some backend has `allowedNamespaces`."""
         return any(one.config.allowed_namespaces is not None for one in self._backends.values())
 
     def redact(self, text: str, namespace: str) -> str:
-        """A text for a namespace without the credentials of its backends, which what an OAP says may repeat.
+        """Return a text for a namespace without the credentials of its backends, which an OAP may repeat.
 
-        Those of others cannot be in it; masking them would tell who guesses one that the guess is right.
+        The credentials of other backends cannot be in it. Redacting them would confirm a guessed one.
         """
-        return reduce(lambda words, mask: mask(words), self._redactors(namespace), text)
+        return reduce(lambda redacted, redactor: redactor(redacted), self._redactors(namespace), text)
 
     def redact_json_text(self, text: str, namespace: str) -> str:
-        """The same for JSON, which it stays."""
-        return reduce(lambda words, mask: mask.redact_json_text(words), self._redactors(namespace), text)
+        """Return JSON for a namespace without the credentials of its backends; the result is valid JSON."""
+        return reduce(lambda redacted, redactor: redactor.redact_json_text(redacted), self._redactors(namespace), text)
 
     def _select_redactors(self, namespace: str) -> list[Redactor]:
         return [one.redactor for one in self._backends.values() if one.config.allows(namespace)]
@@ -121,14 +122,23 @@ async def open_backends(
     now: Callable[[], datetime],
     new_client: Callable[[str, BackendConfig], OapClient] = OapClient,
     observer: Observer = UNOBSERVED,
+    monotonic: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[BackendRegistry]:
-    """Connect nothing yet, but hold the connections of all backends for as long as the context lasts."""
+    """Hold the connections of all backends while the context is open; they are opened by the first requests.
+
+    Args:
+        configs: Configurations by name.
+        now: Local clock, aware.
+        new_client: Builds the HTTP client of a backend.
+        observer: Receives the requests and their outcomes.
+        monotonic: Clock of caches, timeouts and circuit breakers.
+    """
     async with AsyncExitStack() as stack:
         backends: dict[str, BackendConnection] = {}
         addresses: dict[str, str] = {}
         for name, config in configs.items():
             client = await stack.enter_async_context(new_client(name, config))
-            backends[name] = BackendConnection(name, config, client, now, observer)
+            backends[name] = BackendConnection(name, config, client, observer, now, monotonic)
             stack.push_async_callback(backends[name].close)
             addresses |= dict.fromkeys((config.url, *config.aliases), name)
         yield BackendRegistry(backends, addresses)

@@ -9,7 +9,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import Any, Self
 
 import pytest
@@ -146,7 +145,8 @@ async def whole_measurement(world: World, block: dict[str, Any], run: Run) -> li
     """Every answer with its instant, followed as Argo follows them."""
     metric = Metric("m", "true", "", json.dumps(block).encode())
     config = BackendConfig.model_validate({"url": "http://oap", "clockTtl": "0s", "answerTtl": "0s"})
-    async with open_backends({"prod": config}, world.clock, lambda *_: Client(world)) as backends:  # type: ignore[arg-type]
+    client: Any = Client(world)
+    async with open_backends({"prod": config}, world.clock, lambda *_: client, monotonic=world.monotonic) as backends:
         engine = Engine(backends, AlwaysGood(), world.clock)  # type: ignore[arg-type]
         steps = [(world.now, await engine.run(metric, run, Deadline.after(10)))]
         while not steps[-1][1].phase.completed and len(steps) < 500:
@@ -157,20 +157,9 @@ async def whole_measurement(world: World, block: dict[str, Any], run: Run) -> li
     return steps
 
 
-@pytest.fixture(scope="module")
-def caches() -> Iterator[SimpleNamespace]:
-    """The clock of the caches, to be put at a world's."""
-    clock = SimpleNamespace(monotonic=lambda: 0.0)
-    with pytest.MonkeyPatch.context() as patched:
-        for module in ("cached", "response_cache", "single_flight", "pipeline"):
-            patched.setattr(f"skywalking_provider.oap.traffic.{module}.time", clock)
-        yield clock
-
-
 @given(weather, forms, policies, st.booleans(), st.integers(0, 59))
 def test_the_promises_hold_in_any_weather(
     runner: asyncio.Runner,
-    caches: SimpleNamespace,
     weather: list[tuple[str, int]],
     form: dict[str, Any],
     policy: dict[str, str],
@@ -178,7 +167,6 @@ def test_the_promises_hold_in_any_weather(
     second: int,
 ) -> None:
     world = World(START.replace(second=second), weather)
-    caches.monotonic = world.monotonic
     run = Run(started_at=START, labels={"rollout-type": "Background" if background else "Step"})
 
     steps = runner.run(whole_measurement(world, form | policy, run))
@@ -213,14 +201,12 @@ def test_the_promises_hold_in_any_weather(
 @given(weather, forms, policies)
 def test_the_same_weather_gives_the_same_verdict(
     runner: asyncio.Runner,
-    caches: SimpleNamespace,
     weather: list[tuple[str, int]],
     form: dict[str, Any],
     policy: dict[str, str],
 ) -> None:
     def once() -> list[tuple[datetime, Measurement]]:
         world = World(START, weather)
-        caches.monotonic = world.monotonic
         return runner.run(whole_measurement(world, form | policy, Run(started_at=START)))
 
     assert once() == once()

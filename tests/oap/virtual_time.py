@@ -1,38 +1,30 @@
-"""Backends in virtual time: hours pass in a moment, and nothing sleeps for real."""
+"""Backends in virtual time: the event loop's clock jumps to the next timer, so that hours pass in a moment."""
 
 import asyncio
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from types import ModuleType, SimpleNamespace
 from typing import Any, Self
 
 import looptime
-import pytest
 
-from skywalking_provider import model
 from skywalking_provider.config import BackendConfig
 from skywalking_provider.errors import BackendUnavailableError, FailureKind
 from skywalking_provider.model import Deadline
 from skywalking_provider.oap import UNOBSERVED, BackendRegistry, Observer, open_backends
 from skywalking_provider.oap.api.request import GraphqlRequest
-from skywalking_provider.oap.traffic import cached, pipeline, response_cache
-from skywalking_provider.oap.traffic import single_flight as flights_module
 from skywalking_provider.oap.transport.credentials import Credentials
 
 NOON = datetime(2026, 11, 24, 12, 0, 20, tzinfo=UTC)
-_MODULES: tuple[ModuleType, ...] = (model, response_cache, cached, flights_module, pipeline)
 
 
 def in_virtual_time(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
-    """Run a test on a loop whose clock jumps to whatever is waited for."""
+    """Run a test on an event loop whose clock jumps to the next timer."""
 
     @functools.wraps(test)
     def wrapped(*args: Any, **kwargs: Any) -> None:
-        with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner, pytest.MonkeyPatch.context() as patched:
-            for module in _MODULES:
-                patched.setattr(module, "time", SimpleNamespace(monotonic=runner.get_loop().time))
+        with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
             runner.run(test(*args, **kwargs))
 
     return wrapped
@@ -40,6 +32,10 @@ def in_virtual_time(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[
 
 def monotonic() -> float:
     return asyncio.get_running_loop().time()
+
+
+def deadline_after(seconds: float) -> Deadline:
+    return Deadline.after(seconds, monotonic)
 
 
 def now() -> datetime:
@@ -50,7 +46,7 @@ Script = Callable[[GraphqlRequest], Awaitable[dict[str, Any]]]
 
 
 class ScriptedClient:
-    """In the place of `OapClient`: answers as the test says, and keeps count."""
+    """Replacement of `OapClient` that runs the script of a test and counts the requests."""
 
     credentials: Credentials
 
@@ -83,13 +79,14 @@ class ScriptedClient:
 async def open_scripted_backends(
     clients: dict[str, ScriptedClient], observer: Observer = UNOBSERVED, **config: Any
 ) -> AsyncIterator[BackendRegistry]:
-    """Backends with these clients; `config` is that of all."""
+    """Open backends with these clients; `config` is the configuration of each."""
     configs = {
         name: BackendConfig.model_validate({"url": f"http://{name}", "timeout": "5s"} | config) for name in clients
     }
     for name, client in clients.items():
         client.credentials = Credentials(configs[name])
-    async with open_backends(configs, now, lambda name, _: clients[name], observer) as opened:  # type: ignore[arg-type,return-value]
+    new_client: Any = lambda name, _: clients[name]  # noqa: E731
+    async with open_backends(configs, now, new_client, observer, monotonic) as opened:
         yield opened
 
 

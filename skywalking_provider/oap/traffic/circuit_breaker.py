@@ -1,4 +1,4 @@
-"""Whether an OAP is asked at all: closed, open, half-open. Pure: the time is an argument, in monotonic seconds."""
+"""Circuit breaker of one OAP: closed, open, half-open. No I/O: the time is an argument, in monotonic seconds."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -10,36 +10,34 @@ from skywalking_provider.oap.api.request import GraphqlRequest
 from skywalking_provider.oap.failure_policy import FAILURE_POLICIES, BreakerEffect
 from skywalking_provider.oap.observer import Circuit
 
-_MAX_TIMED_OUT_QUERIES: Final = (
-    256  # late questions of one outage: a bound of memory; in a long one each probe may be another
-)
+_MAX_TIMED_OUT_QUERIES: Final = 256
+"""Bounds memory: in a long outage each probe may be another query that times out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """Leave to send one request; `round` tells those apart that were sent before the circuit last changed."""
+    """Permission to send one request. `generation` marks permits given before the state last changed."""
 
     generation: int
 
 
 class CircuitBreaker:
-    """The circuit of one OAP.
+    """State of the circuit.
 
-    It opens after so many failures without an answer between them. What counts is that no connection could be had,
-    that it broke, 502 to 504, and lateness; lateness once for each question, so that one slow query opens it for
-    nobody; and as the probe it gives way to others, so that it keeps the circuit open for nobody either. Whatever else
-    an OAP answers, it answers.
+    It opens after `failures` consecutive failures: connection errors, 502-504 and timeouts. Timeouts count once per
+    query, so that a single slow query cannot open it. A query that timed out may be the half-open probe only one
+    `cool_down` after other queries, so that it cannot keep the circuit open either. Any other response, even 500,
+    counts as a success. `failure_policy.py` has the table.
 
     Args:
-        failures: So many.
-        cool_down: Seconds until it is tried again, with one request.
+        failures: Number of consecutive failures that open the circuit.
+        cool_down: Seconds until the next probe, a single request.
     """
 
     def __init__(self, failures: int, cool_down: float) -> None:
         self._limit = failures
         self._cool_down = cool_down
-        # The state: what failed since the last answer (lateness by question), since when nothing is asked, and when the
-        # next try may be.
+        # State: failures since the last response (timeouts by query), start of the outage, and time of the next probe.
         self.circuit = Circuit.CLOSED
         self.opened_at = 0.0
         self.next_probe_at = 0.0
@@ -48,17 +46,17 @@ class CircuitBreaker:
         self._generation = 0
 
     def earliest_probe_at(self, request: GraphqlRequest) -> float:
-        """When a read may be the next try: one whose question was late leaves the first cool-down to all others."""
+        """Return when a request may be the next probe. A query that timed out waits one cool-down longer."""
         return self.next_probe_at + (self._cool_down if request.key_without_window in self._timed_out_queries else 0.0)
 
     def is_open_for(self, request: GraphqlRequest, now: float) -> bool:
-        """Whether there is no use in coming now."""
+        """Return whether a request would get no permit now."""
         if self.circuit is Circuit.OPEN:
             return now < self.next_probe_at or now < self.earliest_probe_at(request)
         return self.circuit is Circuit.HALF_OPEN
 
     def admit(self, request: GraphqlRequest, now: float) -> Permit | None:
-        """Leave to ask, or None. After the cool-down the first who comes is the probe, alone."""
+        """Return a permit, or None. After the cool-down the first request is the only probe."""
         if self.is_open_for(request, now):
             return None
         if self.circuit is Circuit.OPEN:
@@ -66,7 +64,7 @@ class CircuitBreaker:
         return Permit(self._generation)
 
     def on_response(self) -> None:
-        """An answer came, good or bad: the OAP is there, whenever it was asked."""
+        """Record a response, good or bad: the OAP is reachable, whenever the request was sent."""
         self._failure_count = 0
         if self._timed_out_queries:
             self._timed_out_queries.clear()
@@ -74,13 +72,13 @@ class CircuitBreaker:
             self._change_state(Circuit.CLOSED)
 
     def on_failure(self, permit: Permit, kind: FailureKind, request: GraphqlRequest, now: float) -> None:
-        """No answer came.
+        """Record a failure.
 
         Args:
-            permit: The request's.
-            kind: Why not.
-            request: What was asked; the same in another window is the same.
-            now: When it failed.
+            permit: Permit of the request.
+            kind: Cause of the failure.
+            request: The request. The same query in another window is the same query.
+            now: Time of the failure.
         """
         if permit.generation != self._generation:
             return
@@ -95,7 +93,7 @@ class CircuitBreaker:
             self._open(now)
 
     def on_cancelled(self, permit: Permit, now: float) -> None:
-        """The request was given up: it tells nothing, and if it was the probe, the next one is."""
+        """Record a request without a result. If it was the probe, the next request may be one at once."""
         if permit.generation == self._generation and self.circuit is Circuit.HALF_OPEN:
             self._change_state(Circuit.OPEN)
             self.next_probe_at = now

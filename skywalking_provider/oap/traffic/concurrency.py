@@ -1,4 +1,4 @@
-"""A bounded number of requests in flight to one OAP, shared fairly, and refused where waiting is in vain."""
+"""Concurrency limit with load shedding: a bounded number of requests in flight to one OAP, shared fairly."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,48 +10,48 @@ from skywalking_provider.oap.observer import Observer
 from skywalking_provider.oap.traffic.fair_queue import FairQueue
 from skywalking_provider.oap.traffic.shared_request import SharedRequest
 
-_MAX_QUEUE_LENGTH: Final = 10_000  # errands that wait: a bound of memory, far above what any deadline lets through
-_WEIGHT: Final = 0.2  # of the latest request in the running mean of how long one takes
+_MAX_QUEUE_LENGTH: Final = 10_000  # bounds memory; far more than any deadline lets through
+_WEIGHT: Final = 0.2  # of the latest request in the running mean of the durations
 
 
 def expected_wait(position: int, slots: int, seconds: float) -> float:
-    """How long a newcomer waits for its slot.
+    """Return the seconds that a new request waits for its slot.
 
     Args:
-        position: How many wait and are served before it, while all slots are taken.
-        slots: How many there are.
-        seconds: How long a request takes.
+        position: Number of queued requests that are served before it, while all slots are taken.
+        slots: Number of slots.
+        seconds: Mean duration of a request.
     """
     return (position + 1) * seconds / slots
 
 
 class ConcurrencyLimiter:
-    """The slots of one OAP.
+    """Request slots of one OAP.
 
     Args:
-        name: Of the backend, for messages.
-        size: How many requests may be in flight.
-        observer: Is told who was refused.
+        name: Name of the backend, for messages.
+        size: Maximum number of requests in flight.
+        observer: Receives the rejected requests.
     """
 
     def __init__(self, name: str, size: int, observer: Observer) -> None:
         self._name = name
         self._size = size
         self._observer = observer
-        # The state: free slots, who waits for one while there is none, and how long a request took of late.
+        # State: free slots, requests that wait while there is none, and the running mean of the durations.
         self._free = size
         self._queue = FairQueue()
         self._mean_duration = 0.0
 
     def __repr__(self) -> str:
-        return f"<Slots: {self._size - self._free} of {self._size} taken, {len(self._queue)} wait>"
+        return f"<ConcurrencyLimiter: {self._size - self._free} of {self._size} slots taken, {len(self._queue)} queued>"
 
     @asynccontextmanager
     async def slot(self, shared_request: SharedRequest) -> AsyncIterator[None]:
-        """Hold a slot for as long as the context lasts.
+        """Hold a slot while the context is open.
 
         Raises:
-            BackendAway: PROVIDER_OVERLOADED; there would be none, or was none, by the errand's deadline.
+            BackendUnavailableError: PROVIDER_OVERLOADED: no slot is expected, or was free, before the deadline.
         """
         await self._acquire(shared_request)
         try:
@@ -60,27 +60,26 @@ class ConcurrencyLimiter:
             self._release()
 
     def record_duration(self, seconds: float) -> None:
-        """A request was sent, and this long is what it took, however it ended: by that the wait is foreseen."""
+        """Add the duration of a sent request, however it ended. The expected wait is computed from it."""
         self._mean_duration += (seconds - self._mean_duration) * (_WEIGHT if self._mean_duration else 1.0)
 
     def reset_durations(self) -> None:
-        """What requests took is no measure any more of what they take."""
+        """Forget the recorded durations, because they do not predict the next ones."""
         self._mean_duration = 0.0
 
     def add_tenant(self, shared_request: SharedRequest, namespace: str) -> None:
-        """Another namespace waits for the same: the errand may take its turn, too."""
+        """Add a namespace that joined a request. The request then waits in the queue of that namespace too."""
         if namespace not in shared_request.namespaces:
             shared_request.namespaces.append(namespace)
             if shared_request in self._queue:
                 self._queue.add(shared_request)
 
     def overload_error(self, detail: str) -> BackendUnavailableError:
-        """The error of a request that would not get, or did not get, its slot in time."""
+        """Return the error of a request that gets no slot before its deadline, and report it to the observer."""
         self._observer.shed(self._name)
         return BackendUnavailableError(
-            f"backend {self._name}: all {self._size} requests that may be in flight at the same time are (maxRequests),"
-            f" {detail}",
-            f"raise backends.{self._name}.maxRequests if the OAP bears more, or measure less often",
+            f"backend {self._name}: request limit reached (maxRequests: {self._size}), {detail}",
+            f"Raise backends.{self._name}.maxRequests or measure less often",
             kind=FailureKind.OVERLOADED,
         )
 
@@ -91,22 +90,22 @@ class ConcurrencyLimiter:
         before = min(self._queue.position(namespace) for namespace in shared_request.namespaces)
         wait = expected_wait(before, self._size, self._mean_duration)
         if wait > shared_request.deadline.remaining or len(self._queue) >= _MAX_QUEUE_LENGTH:
-            raise self.overload_error(f"{len(self._queue)} wait, about {wait:.3g} s long")
-        turn = shared_request.slot_granted = asyncio.get_running_loop().create_future()
+            raise self.overload_error(f"{len(self._queue)} queued, estimated wait {wait:.3g} s exceeds the deadline")
+        granted = shared_request.slot_granted = asyncio.get_running_loop().create_future()
         self._queue.add(shared_request)
         try:
-            while not turn.done() and shared_request.deadline.remaining:  # who joins may have more time
-                await asyncio.wait({turn}, timeout=shared_request.deadline.remaining)
+            while not granted.done() and shared_request.deadline.remaining:  # a caller that joins may extend it
+                await asyncio.wait({granted}, timeout=shared_request.deadline.remaining)
         except asyncio.CancelledError:
-            if turn.done():
+            if granted.done():
                 self._release()
             raise
         finally:
             shared_request.slot_granted = None
-            if not turn.done():
+            if not granted.done():
                 self._queue.remove(shared_request)
-        if not turn.done():
-            raise self.overload_error(f"{len(self._queue)} wait")
+        if not granted.done():
+            raise self.overload_error(f"{len(self._queue)} queued, no slot before the deadline")
 
     def _release(self) -> None:
         following = self._queue.next()

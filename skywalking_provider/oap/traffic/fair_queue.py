@@ -1,4 +1,4 @@
-"""Whose turn is next: one namespace after the other, each with its own line. Pure."""
+"""Fair queue: one FIFO queue per namespace, served round robin. No I/O."""
 
 from collections import OrderedDict
 
@@ -6,14 +6,14 @@ from skywalking_provider.oap.traffic.shared_request import SharedRequest
 
 
 class FairQueue:
-    """Errands that wait, in a line for each namespace; the namespaces take turns.
+    """Requests that wait for a slot, queued per namespace.
 
-    Every request takes one slot, so that a turn is a request. An errand that several namespaces wait for stands in the
-    line of each, and is served with the first of them.
+    Each request takes one slot, so that round robin over the namespaces is fair. A request that several namespaces wait
+    for is in the queue of each and leaves all of them at once.
     """
 
     def __init__(self) -> None:
-        # The state: the lines by namespace, the next one's first. A line is never empty.
+        # State: the queues by namespace, the next one to be served first. No queue is empty.
         self._queues: OrderedDict[str, dict[SharedRequest, None]] = OrderedDict()
         self._queued_requests: set[SharedRequest] = set()
 
@@ -24,34 +24,34 @@ class FairQueue:
         return shared_request in self._queued_requests
 
     def add(self, shared_request: SharedRequest) -> None:
-        """Stand at the end of the lines of its namespaces."""
+        """Append a request to the queues of its namespaces."""
         self._queued_requests.add(shared_request)
         for namespace in shared_request.namespaces:
             self._queues.setdefault(namespace, {})[shared_request] = None
 
     def remove(self, shared_request: SharedRequest) -> None:
-        """Leave all lines."""
+        """Remove a request from all queues."""
         self._queued_requests.discard(shared_request)
         for namespace in shared_request.namespaces:
-            line = self._queues.get(namespace, {})
-            line.pop(shared_request, None)
-            if not line:
+            queue = self._queues.get(namespace, {})
+            queue.pop(shared_request, None)
+            if not queue:
                 self._queues.pop(namespace, None)
 
     def next(self) -> SharedRequest | None:
-        """The first of the next line leaves, and its namespace goes behind the others."""
+        """Remove and return the first request of the next namespace, which moves behind the others."""
         if not self._queues:
             return None
-        namespace, line = next(iter(self._queues.items()))
-        errand = next(iter(line))
+        namespace, queue = next(iter(self._queues.items()))
+        shared_request = next(iter(queue))
         self._queues.move_to_end(namespace)
-        self.remove(errand)
-        return errand
+        self.remove(shared_request)
+        return shared_request
 
     def position(self, namespace: str) -> int:
-        """How many are served before one who comes now and stands in that namespace's line.
+        """Return how many requests are served before a new one of a namespace.
 
-        At most: a namespace that is before it in the round takes a turn for each of its own.
+        It is an upper bound: a namespace is served once for each request of this one, and it may have fewer.
         """
         own = len(self._queues.get(namespace, ()))
-        return own + sum(min(len(line), own + 1) for other, line in self._queues.items() if other != namespace)
+        return own + sum(min(len(queue), own + 1) for other, queue in self._queues.items() if other != namespace)

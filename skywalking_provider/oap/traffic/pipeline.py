@@ -1,8 +1,7 @@
-"""Requests to one OAP: each in its turn, repeated where that helps, and none at all while it is away."""
+"""Request pipeline of one OAP: circuit breaker, concurrency limit, one attempt, retries."""
 
 import asyncio
 import random
-import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,98 +29,104 @@ _log = structlog.get_logger()
 
 
 class RequestPipeline:
-    """Asks one OAP.
+    """Sends requests to one OAP.
 
     Args:
-        name: Of the backend.
+        name: Name of the backend.
         config: Its limits.
         client: Sends one request.
-        now: Our own clock, for messages.
-        observer: Is told of each request, and of the circuit.
+        observer: Receives each request and the state of the circuit breaker.
+        now: Local clock, for messages.
+        monotonic: Clock of the circuit breaker and of the timeouts.
     """
 
     def __init__(
-        self, name: str, config: BackendConfig, client: OapClient, now: Callable[[], datetime], observer: Observer
+        self,
+        name: str,
+        config: BackendConfig,
+        client: OapClient,
+        observer: Observer,
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float],
     ) -> None:
         self._name = name
         self._timeout = config.timeout.total_seconds()
         self._attempts = 1 + config.retries
         self._client = client
-        self._now = now
         self._observer = observer
+        self._now = now
+        self._monotonic = monotonic
         self.limiter = ConcurrencyLimiter(name, config.max_requests, observer)
         self._breaker = CircuitBreaker(config.circuit.failures, config.circuit.cool_down.total_seconds())
-        # The state beside that: the circuit as it was told last, and what failed last.
+        # State: the reported state of the circuit breaker, and the last failure that it counted.
         self._reported_state = Circuit.CLOSED
         self._last_failure = ""
 
     async def execute(self, request: GraphqlRequest, shared_request: SharedRequest) -> dict[str, Any]:
-        """The `data` of an answer.
+        """Return the `data` of the response; retry failures within the deadline.
 
         Raises:
-            BackendAway: Nothing usable came by the errand's deadline, or there is no use in asking now.
-            ProviderError: OAP refuses, or does not accept the query; another attempt will not help.
+            BackendUnavailableError: No usable response before the deadline, or the circuit breaker is open.
+            ProviderError: OAP rejects the query or the credentials; a retry cannot succeed.
         """
         attempt = 1
         while True:
             try:
                 return await self._attempt(request, shared_request)
             except BackendUnavailableError as error:
-                pause = retry_delay(
+                delay = retry_delay(
                     error,
                     attempt,
                     remaining=shared_request.remaining,
                     timeout=self._timeout,
-                    jitter=random.random(),  # noqa: S311 - to spread, not to hide
+                    jitter=random.random(),  # noqa: S311 - spreads requests; not a secret
                 )
-                if pause is None or attempt >= self._attempts:
+                if delay is None or attempt >= self._attempts:
                     raise
             attempt += 1
             self._observer.retried(self._name)
-            await asyncio.sleep(pause)
+            await asyncio.sleep(delay)
 
     async def _attempt(self, request: GraphqlRequest, shared_request: SharedRequest) -> dict[str, Any]:
-        if self._breaker.is_open_for(request, time.monotonic()):
+        if self._breaker.is_open_for(request, self._monotonic()):
             raise self._circuit_open_error(request)
         async with self.limiter.slot(shared_request):
-            passage = self._breaker.admit(request, time.monotonic())  # it may have opened in the meantime
+            permit = self._breaker.admit(request, self._monotonic())  # it may have opened while the request queued
             self._report_circuit_state()
-            if passage is None:
+            if permit is None:
                 raise self._circuit_open_error(request)
             shared_request.in_flight = True
             try:
-                return await self._send(request, passage)
+                return await self._send(request, permit)
             finally:
                 shared_request.in_flight = False
 
     async def _send(self, request: GraphqlRequest, permit: Permit) -> dict[str, Any]:
-        began = time.monotonic()
+        started_at = self._monotonic()
         failure: BaseException | None = None
         self._observer.request_started(self._name)
         try:
-            return await self._client.read(request, Deadline.after(self._timeout))
+            return await self._client.read(request, Deadline.after(self._timeout, self._monotonic))
         except BaseException as error:
             failure = error
             raise
         finally:
-            took = time.monotonic() - began
-            self._observer.request_done(self._name, classify_outcome(failure), took)
+            seconds = self._monotonic() - started_at
+            self._observer.request_done(self._name, classify_outcome(failure), seconds)
             self._update_breaker(request, permit, failure)
             self._report_circuit_state()
             if is_contacted(failure):
-                self.limiter.record_duration(took)
+                self.limiter.record_duration(seconds)
 
     def _update_breaker(self, request: GraphqlRequest, permit: Permit, failure: BaseException | None) -> None:
         match classify_breaker_effect(failure):
             case BreakerEffect.RESPONSE:
                 self._breaker.on_response()
             case BreakerEffect.NONE:
-                self._breaker.on_cancelled(permit, time.monotonic())
-            case BreakerEffect.FAILURE | BreakerEffect.FAILURE_PER_QUERY if isinstance(
-                failure, BackendUnavailableError
-            ):
+                self._breaker.on_cancelled(permit, self._monotonic())
+            case _ if isinstance(failure, BackendUnavailableError):
                 self._last_failure = failure.message
-                self._breaker.on_failure(permit, failure.kind, request, time.monotonic())
+                self._breaker.on_failure(permit, failure.kind, request, self._monotonic())
 
     def _report_circuit_state(self) -> None:
         before, circuit = self._reported_state, self._breaker.circuit
@@ -130,13 +135,13 @@ class RequestPipeline:
         self._reported_state = circuit
         self._observer.circuit_changed(self._name, circuit)
         if circuit is Circuit.CLOSED:
-            self.limiter.reset_durations()  # how long requests took while it was away
+            self.limiter.reset_durations()  # those of the outage do not predict the next ones
             _log.info("circuit breaker closed", backend=self._name)
         elif before is Circuit.CLOSED:
-            _log.warning("circuit breaker opened", backend=self._name, because=self._last_failure)
+            _log.warning("circuit breaker opened", backend=self._name, reason=self._last_failure)
 
     def _circuit_open_error(self, request: GraphqlRequest) -> BackendUnavailableError:
-        monotonic, now = time.monotonic(), self._now()
+        monotonic, now = self._monotonic(), self._now()
         since, next_probe = (
             f"{now + timedelta(seconds=at - monotonic):%H:%M:%S %z}"
             for at in (self._breaker.opened_at, self._breaker.earliest_probe_at(request))

@@ -1,7 +1,7 @@
-"""Answers that serve again for a while, bounded in number and size; a failure is none."""
+"""Response cache: LRU cache of responses with a TTL, bounded in number and size. Failures are not cached."""
 
 import marshal
-import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -11,21 +11,21 @@ from cachetools import LRUCache
 from skywalking_provider.model import Window
 from skywalking_provider.oap.api.response_data import ResponseData
 
-_MAX_CACHE_BYTES: Final = 2 * 1024 * 1024  # of all answers, packed: unpacked they would take some eight times as much
-_MAX_RESPONSE_CHARACTERS: Final = 64 * 1024  # of one answer
-_MIN_ENTRY_BYTES: Final = 512  # counted for a small one: no more than 4,096 are kept
+_MAX_CACHE_BYTES: Final = 2 * 1024 * 1024  # of all packed responses; unpacked they take about eight times as much
+_MAX_RESPONSE_CHARACTERS: Final = 64 * 1024  # of one response
+_MIN_ENTRY_BYTES: Final = 512  # counted for a small response, so that at most 4,096 are cached
 IMMUTABLE_TTL_SECONDS: Final = 600.0
-"""How long the answer to a settled window serves. Its buckets change no more, but an OAP's memory may be corrected
-(a restored storage, an agent that was offline), and a verdict is little older than this."""
+"""TTL of the response for an immutable window, 10 minutes. Its buckets do not change any more, but OAP's data may be
+corrected (a restored storage, an agent that was offline), and no verdict may be much older than this."""
 
 
 def is_immutable(window: Window | None, settle: timedelta, oap_now: datetime | None) -> bool:
-    """Whether all buckets that a read saw are older than twice the settle delay: late data have come by then.
+    """Return whether all buckets of a window are older than twice the settle delay, so that late data have arrived.
 
     Args:
-        window: What it read; None where that is not known.
-        settle: The backend's settle delay.
-        oap_now: The OAP's clock when it was asked; None where that is not known.
+        window: Window of the request; None if it is not known.
+        settle: Settle delay of the backend.
+        oap_now: Time of the OAP when the request was sent; None if it is not known.
     """
     if window is None or oap_now is None:
         return False
@@ -39,27 +39,32 @@ class _CachedResponse:
 
 
 class ResponseCache:
-    """The answers of one backend by question."""
+    """Responses of one backend by request key.
 
-    def __init__(self) -> None:
-        # The state: answers that serve until their monotonic instant; the least used give way.
+    Args:
+        monotonic: Clock of the expiry.
+    """
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        # State: responses with their expiry; the least recently used ones are evicted first.
         self._entries: LRUCache[bytes, _CachedResponse] = LRUCache(
-            _MAX_CACHE_BYTES, getsizeof=lambda kept: max(_MIN_ENTRY_BYTES, len(kept.packed))
+            _MAX_CACHE_BYTES, getsizeof=lambda entry: max(_MIN_ENTRY_BYTES, len(entry.packed))
         )
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def get(self, key: bytes) -> dict[str, Any] | None:
-        """An answer that serves still."""
-        kept = self._entries.get(key)
-        if kept is None or time.monotonic() >= kept.expires_at:
+        """Return the response of a request, or None if none is cached or its TTL has ended."""
+        entry = self._entries.get(key)
+        if entry is None or self._monotonic() >= entry.expires_at:
             return None
-        data: dict[str, Any] = marshal.loads(kept.packed)  # noqa: S302 - what `keep` packed, in this process
+        data: dict[str, Any] = marshal.loads(entry.packed)  # noqa: S302 - packed by `put`, in this process
         return data
 
     def put(self, key: bytes, data: dict[str, Any], expires_at: float) -> None:
-        """Let an answer serve until a monotonic instant."""
+        """Cache a response until an instant of the clock, unless it is too large or expired."""
         small = not isinstance(data, ResponseData) or data.size <= _MAX_RESPONSE_CHARACTERS
-        if small and time.monotonic() < expires_at:
+        if small and self._monotonic() < expires_at:
             self._entries[key] = _CachedResponse(marshal.dumps(dict(data)), expires_at)

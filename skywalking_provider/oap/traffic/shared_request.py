@@ -1,4 +1,4 @@
-"""For whom a request is made, and until when: both grow while others join."""
+"""A request shared by several callers: its tenants, its latest deadline and its state."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -6,19 +6,19 @@ from dataclasses import dataclass, field
 from skywalking_provider.model import Deadline
 
 INTERNAL_TENANT = ""
-"""The namespace of what the provider asks for itself: the clock, the schema, the catalogue."""
+"""Tenant of the provider's own requests: clock, schema, lists of services and metrics."""
 
 
 @dataclass(slots=True, eq=False)
 class SharedRequest:
-    """One request's wish, shared by all who wait for its answer.
+    """One request that several callers wait for.
 
     Attributes:
-        deadline: Of the one who can wait longest: nobody shortens another's time.
-        namespaces: Whose turns it may take; the first one asked, others joined.
-        slot_granted: Done once a slot is its own; None while it does not wait for one.
-        waiters: How many wait for the answer.
-        in_flight: Whether the OAP is being asked now; before and between attempts it can be given up for nothing.
+        deadline: The latest deadline of the callers. No caller shortens the time of another.
+        namespaces: Tenants whose queues the request waits in; the first one started it.
+        waiters: Number of callers that wait for the response.
+        slot_granted: Future that completes when the request gets a slot; None while it does not queue.
+        in_flight: Whether the request is being sent. Otherwise it can be cancelled without a loss.
     """
 
     deadline: Deadline
@@ -29,9 +29,9 @@ class SharedRequest:
 
     @property
     def remaining(self) -> float:
-        """Seconds that there are for more attempts; none where nobody waits any more."""
+        """Seconds left for more attempts; zero if no caller waits any more."""
         return self.deadline.remaining if self.waiters else 0.0
 
     def extend(self, deadline: Deadline) -> None:
-        """Somebody joined who can wait until then."""
+        """Move the deadline to that of a new caller, if it is later."""
         self.deadline = max(self.deadline, deadline, key=lambda one: one.at)

@@ -1,148 +1,169 @@
-"""Identical reads of one backend share one flight, and its answer for a short while.
-
-SkyWalking makes one new point per metric, entity and minute: most questions asked of it within a few seconds are the
-same question. A backend has its own flights, and each of its credentials its own answers, so that nothing crosses them.
-"""
+"""Single flight: concurrent callers with the same key share one task and its result, or its error."""
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable
-from hashlib import blake2b
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, Generic, TypeVar
 
 from skywalking_provider.errors import BackendUnavailableError, FailureKind
 from skywalking_provider.model import Deadline
-from skywalking_provider.oap.api.request import GraphqlRequest
-from skywalking_provider.oap.observer import Observer, Source
-from skywalking_provider.oap.traffic.concurrency import ConcurrencyLimiter
-from skywalking_provider.oap.traffic.response_cache import ResponseCache
-from skywalking_provider.oap.traffic.shared_request import SharedRequest
+from skywalking_provider.oap.traffic.shared_request import INTERNAL_TENANT, SharedRequest
 
-Data = dict[str, Any]
+T = TypeVar("T")
+
+Execute = Callable[[SharedRequest], Coroutine[Any, Any, T]]
 
 
-class _SharedCall:
-    """A task that asks, and for whom."""
+class _SharedCall(Generic[T]):
+    """A task in progress and the request that its callers share."""
 
     def __init__(self, shared_request: SharedRequest) -> None:
         self.shared_request = shared_request
-        self.task: asyncio.Task[Data]
+        self.task: asyncio.Task[T]
 
 
-class SingleFlight:
-    """What is being read now, and what was read just before.
+class SingleFlight(Generic[T]):
+    """Calls in progress by key.
 
-    Answers are shared: nobody may change them.
+    A caller that leaves does not end the call: other callers may wait for it, and its result may be cached. A call that
+    has no callers left is cancelled only before or between its requests.
 
     Args:
-        name: Of the backend, for messages.
-        fetch: Reads anew.
-        limiter: Where an errand waits for its turn.
-        cache_ttl: How many seconds the answer to a read serves that is asked now; 0 shares flights only.
-        observer: Is told of every request that was not needed.
+        timeout_error: Builds the error of a caller whose deadline passes first.
+        on_join: Receives the shared request and the namespace of each caller that joins a call in progress.
     """
 
     def __init__(
         self,
-        name: str,
-        fetch: Callable[[GraphqlRequest, SharedRequest], Awaitable[Data]],
-        limiter: ConcurrencyLimiter,
-        cache_ttl: Callable[[GraphqlRequest], float],
-        observer: Observer,
+        timeout_error: Callable[[SharedRequest], BackendUnavailableError],
+        on_join: Callable[[SharedRequest, str], None] = lambda *_: None,
     ) -> None:
-        self._name = name
-        self._fetch = fetch
-        self._limiter = limiter
-        self._cache_ttl = cache_ttl
-        self._observer = observer
-        # The state: flights and answers by question.
-        self._calls: dict[bytes, _SharedCall] = {}
-        self._cache = ResponseCache()
+        self._timeout_error = timeout_error
+        self._on_join = on_join
+        # State: the calls in progress.
+        self._calls: dict[bytes, _SharedCall[T]] = {}
 
-    def __repr__(self) -> str:
-        return f"<Flights: {len(self._calls)} in flight, {len(self._cache)} answers kept>"
+    def __len__(self) -> int:
+        return len(self._calls)
 
-    async def read(self, request: GraphqlRequest, deadline: Deadline, namespace: str, credentials_version: str) -> Data:
-        """The `data` of an answer, perhaps one that somebody else asked for.
-
-        A caller that leaves does not end the flight: others may wait for it, and its answer serves the next one. Only
-        what nobody waits for and was not sent yet is not sent any more.
+    async def call(self, key: bytes, execute: Execute[T], deadline: Deadline, namespace: str) -> T:
+        """Return the result of the call with this key; join it if it is in progress, otherwise start it.
 
         Args:
-            request: The question.
-            deadline: Until when.
-            namespace: Whose turn it takes.
-            credentials_version: With whose credentials it would be asked now: nobody else's answer is given.
+            key: Identity of the call.
+            execute: Produces the result; runs in a task of its own.
+            deadline: Deadline of this caller.
+            namespace: Tenant of this caller.
 
         Raises:
-            BackendAway: It did not come in time.
-            ProviderError: What asking raised; a failure is shared by those who waited for it, never remembered.
+            BackendUnavailableError: The deadline passed.
+            ProviderError: The error of the call. All its callers get it, and it is not cached.
         """
-        question = _digest(f"{credentials_version}\0{request.cache_key}")
-        if (data := self._cache.get(question)) is not None:
-            self._observer.request_avoided(self._name, Source.CACHE)
-            return data
-        flight = self._calls.get(question)
-        if flight is None:
-            flight = self._start_call(question, request, SharedRequest(deadline, [namespace]))
+        call = self._calls.get(key)
+        if call is None:
+            call = self._start(key, execute, SharedRequest(deadline, [namespace]))
         else:
-            self._observer.request_avoided(self._name, Source.SINGLE_FLIGHT)
-            flight.shared_request.extend(deadline)
-            self._limiter.add_tenant(flight.shared_request, namespace)
-        return await self._await_result(question, flight, deadline)
+            call.shared_request.extend(deadline)
+            self._on_join(call.shared_request, namespace)
+        return await self._await_result(key, call, deadline)
 
     async def close(self) -> None:
-        """End what is being read."""
-        tasks = [flight.task for flight in self._calls.values()]
+        """Cancel the calls in progress."""
+        tasks = [call.task for call in self._calls.values()]
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
 
-    def _start_call(self, key: bytes, request: GraphqlRequest, shared_request: SharedRequest) -> _SharedCall:
-        flight = self._calls[key] = _SharedCall(shared_request)
-        flight.task = asyncio.create_task(self._execute(key, request, flight))
-        flight.task.add_done_callback(_retrieve_exception)
-        return flight
+    def _start(self, key: bytes, execute: Execute[T], shared_request: SharedRequest) -> _SharedCall[T]:
+        call = self._calls[key] = _SharedCall[T](shared_request)
+        call.task = asyncio.create_task(self._run(key, execute, call))
+        call.task.add_done_callback(_retrieve_exception)
+        return call
 
-    async def _execute(self, key: bytes, request: GraphqlRequest, call: _SharedCall) -> Data:
-        until = time.monotonic() + self._cache_ttl(request)
+    async def _run(self, key: bytes, execute: Execute[T], call: _SharedCall[T]) -> T:
         try:
-            data = await self._fetch(request, call.shared_request)
+            return await execute(call.shared_request)
         finally:
-            self._remove_call(key, call)
-        self._cache.put(key, data, until)
-        return data
+            self._remove(key, call)
 
-    async def _await_result(self, key: bytes, call: _SharedCall, deadline: Deadline) -> Data:
-        call.shared_request.waiters += 1
+    async def _await_result(self, key: bytes, call: _SharedCall[T], deadline: Deadline) -> T:
+        shared_request = call.shared_request
+        shared_request.waiters += 1
         try:
             async with asyncio.timeout(deadline.remaining):
                 return await asyncio.shield(call.task)
         except TimeoutError as error:
-            raise self._timeout_error(call.shared_request) from error
+            raise self._timeout_error(shared_request) from error
         finally:
-            call.shared_request.waiters -= 1
-            if not call.shared_request.waiters and not call.shared_request.in_flight:
-                self._remove_call(key, call)
+            shared_request.waiters -= 1
+            if not shared_request.waiters and not shared_request.in_flight:
+                self._remove(key, call)
                 call.task.cancel()
 
-    def _remove_call(self, key: bytes, call: _SharedCall) -> None:
+    def _remove(self, key: bytes, call: _SharedCall[T]) -> None:
         if self._calls.get(key) is call:
             del self._calls[key]
 
-    def _timeout_error(self, shared_request: SharedRequest) -> BackendUnavailableError:
-        if shared_request.slot_granted is not None:
-            return self._limiter.overload_error("no turn came in time")
-        return BackendUnavailableError(f"backend {self._name} did not answer in time", kind=FailureKind.DEADLINE)
+
+_ONLY_KEY: Final = b""
 
 
-def _digest(key: str) -> bytes:
-    """The same for the same question: the texts of a thousand took 0.7 MB."""
-    return blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+class RefreshingValue(Generic[T]):
+    """One value with a TTL, refreshed by single flight. A failed refresh is not cached.
+
+    Args:
+        description: Name of the value in messages, such as "the clock of backend prod".
+        fetch: Fetches the value.
+        ttl_seconds: Seconds that a value is used, from the start of its fetch.
+        monotonic: Clock of the TTL.
+    """
+
+    def __init__(self, description: str, fetch: Execute[T], ttl_seconds: float, monotonic: Callable[[], float]) -> None:
+        self._description = description
+        self._fetch = fetch
+        self._ttl_seconds = ttl_seconds
+        self._monotonic = monotonic
+        self._single_flight = SingleFlight[T](self._timeout_error)
+        # State: the last value and the start of its fetch.
+        self._value: T | None = None
+        self._fetched_at = float("-inf")
+
+    @property
+    def peek(self) -> T | None:
+        """The last value, however old; None before the first one."""
+        return self._value
+
+    async def get(self, deadline: Deadline, *, newer_than: float | None = None) -> T:
+        """Return the value; fetch it if its TTL has ended.
+
+        Args:
+            deadline: Deadline of this caller.
+            newer_than: TTL in seconds of this call, where the usual one is too long.
+
+        Raises:
+            BackendUnavailableError: The deadline passed.
+            ProviderError: The error of the fetch.
+        """
+        seconds = self._ttl_seconds if newer_than is None else min(newer_than, self._ttl_seconds)
+        if self._value is not None and self._monotonic() - self._fetched_at < seconds:
+            return self._value
+        return await self._single_flight.call(_ONLY_KEY, self._refresh, deadline, INTERNAL_TENANT)
+
+    async def close(self) -> None:
+        """Cancel the fetch in progress."""
+        await self._single_flight.close()
+
+    async def _refresh(self, shared_request: SharedRequest) -> T:
+        started_at = self._monotonic()
+        value = await self._fetch(shared_request)
+        self._value, self._fetched_at = value, started_at
+        return value
+
+    def _timeout_error(self, _: SharedRequest) -> BackendUnavailableError:
+        return BackendUnavailableError(f"{self._description} could not be read in time", kind=FailureKind.DEADLINE)
 
 
-def _retrieve_exception(task: asyncio.Task[Data]) -> None:
-    """A failure that nobody waits for any more is no failure of the loop."""
+def _retrieve_exception(task: asyncio.Task[Any]) -> None:
+    """Mark the exception of a task without callers as retrieved, so that the event loop does not report it."""
     if not task.cancelled():
         task.exception()

@@ -21,12 +21,19 @@ from skywalking_provider.errors import (
 )
 from skywalking_provider.mock_oap import MockOap
 from skywalking_provider.mock_oap.request_limits import complexity, token_over_limit
-from skywalking_provider.model import Deadline, Entity, Window
+from skywalking_provider.model import Entity, Window
 from skywalking_provider.oap import open_backends
 from skywalking_provider.oap.api.batch_limits import BatchLimits, chunks, max_batch_size, tightened_limits
 from skywalking_provider.oap.api.metric_values import SeriesRequest, build_request
 from skywalking_provider.oap.api.request import GraphqlRequest
-from tests.oap.virtual_time import NOON, ScriptedClient, in_virtual_time, monotonic, open_scripted_backends
+from tests.oap.virtual_time import (
+    NOON,
+    ScriptedClient,
+    deadline_after,
+    in_virtual_time,
+    monotonic,
+    open_scripted_backends,
+)
 
 END = NOON.replace(second=0)
 TEN_MINUTES = Window(END - timedelta(minutes=10), END)
@@ -92,7 +99,7 @@ async def test_parts_are_asked_two_at_a_time() -> None:
 
     oap = ScriptedClient(a_second)
     async with open_scripted_backends({"prod": oap}) as backends:
-        found = await backends.select(None, None, "team").series(series(200), TEN_MINUTES, Deadline.after(5), mqe=True)
+        found = await backends.select(None, None, "team").series(series(200), TEN_MINUTES, deadline_after(5), mqe=True)
 
     assert monotonic() == 2.0
     assert oap.max_in_flight == 2
@@ -121,7 +128,7 @@ def test_one_series_that_throws_is_found_with_few_requests_and_named(count: int,
         async with open_scripted_backends({"prod": oap}) as backends:
             with pytest.raises(ProviderError) as error:
                 await backends.select(None, None, "team").series(
-                    series(count), TEN_MINUTES, Deadline.after(5), mqe=True
+                    series(count), TEN_MINUTES, deadline_after(5), mqe=True
                 )
         assert str(error.value) == f"service_cpm of pod-{culprit}: graphql: mismatched input"
         assert len(oap.requests) <= 1 + 2 * (count - 1).bit_length()
@@ -134,7 +141,7 @@ async def test_where_all_throw_the_first_is_enough() -> None:
     oap = refusing(lambda _: "mismatched input")
     async with open_scripted_backends({"prod": oap}) as backends:
         with pytest.raises(ProviderError, match="service_cpm of pod-0: graphql: mismatched input"):
-            await backends.select(None, None, "team").series(series(64), TEN_MINUTES, Deadline.after(5), mqe=True)
+            await backends.select(None, None, "team").series(series(64), TEN_MINUTES, deadline_after(5), mqe=True)
 
     assert len(oap.requests) == 7
 
@@ -143,7 +150,7 @@ async def test_where_all_throw_the_first_is_enough() -> None:
 async def test_one_that_throws_only_in_company_harms_nobody() -> None:
     oap = refusing(lambda asked: "too many" if len(asked) > 20 else None)
     async with open_scripted_backends({"prod": oap}) as backends:
-        found = await backends.select(None, None, "team").series(series(64), TEN_MINUTES, Deadline.after(5), mqe=True)
+        found = await backends.select(None, None, "team").series(series(64), TEN_MINUTES, deadline_after(5), mqe=True)
 
     assert list(found.data) == [f"e{at}" for at in range(64)]
     assert [len(aliases(read)) for read in found.requests] == [16] * 4
@@ -157,7 +164,7 @@ async def test_an_oap_that_is_away_is_not_asked_for_halves() -> None:
     oap = ScriptedClient(away)
     async with open_scripted_backends({"prod": oap}) as backends:
         with pytest.raises(BackendUnavailableError):
-            await backends.select(None, None, "team").series(series(64), TEN_MINUTES, Deadline.after(5), mqe=True)
+            await backends.select(None, None, "team").series(series(64), TEN_MINUTES, deadline_after(5), mqe=True)
 
     assert len(oap.requests) == 1
 
@@ -168,10 +175,10 @@ async def test_the_limit_of_a_small_oap_is_learned_with_one_refused_request(vers
         config = BackendConfig.model_validate({"url": oap.url, "answerTtl": "0s"})
         async with open_backends({"prod": config}, lambda: datetime.now(UTC)) as backends:
             backend = backends.select(None, None, "team")
-            mqe = (await backend.features(Deadline.after(5))).supports_mqe
+            mqe = (await backend.features(deadline_after(5))).supports_mqe
             before = len(oap.requests)
             for _ in range(2):
-                found = await backend.series(series(40), TEN_MINUTES, Deadline.after(5), mqe=mqe)
+                found = await backend.series(series(40), TEN_MINUTES, deadline_after(5), mqe=mqe)
                 assert len(found.data) == 40
             fit = 100 // (11 if mqe else 6)
             assert len(oap.requests) - before == 1 + 2 * -(-40 // fit)

@@ -6,12 +6,11 @@ from typing import Any
 import pytest
 
 from skywalking_provider.errors import BackendUnavailableError, Reason
-from skywalking_provider.model import Deadline
 from skywalking_provider.oap import UNOBSERVED, Backend, Observer
 from skywalking_provider.oap.api.request import GraphqlRequest
 from skywalking_provider.oap.traffic.concurrency import ConcurrencyLimiter
 from skywalking_provider.oap.traffic.shared_request import SharedRequest
-from tests.oap.virtual_time import ScriptedClient, in_virtual_time, monotonic, open_scripted_backends
+from tests.oap.virtual_time import ScriptedClient, deadline_after, in_virtual_time, monotonic, open_scripted_backends
 
 
 async def a_second(_: GraphqlRequest) -> dict[str, Any]:
@@ -24,7 +23,7 @@ def question(at: int) -> GraphqlRequest:
 
 
 def asking(backend: Backend, numbers: range, seconds: float = 60) -> list[asyncio.Task[Any]]:
-    return [asyncio.create_task(backend.read(question(at), Deadline.after(seconds))) for at in numbers]
+    return [asyncio.create_task(backend.read(question(at), deadline_after(seconds))) for at in numbers]
 
 
 async def cancel(tasks: list[asyncio.Task[Any]]) -> None:
@@ -50,7 +49,7 @@ async def test_a_thousand_reads_of_one_namespace_delay_the_one_of_another_by_one
         greedy = asking(backends.select(None, None, "greedy"), range(1000), seconds=3600)
         await asyncio.sleep(10.5)
 
-        await backends.select(None, None, "modest").read(question(-1), Deadline.after(5))
+        await backends.select(None, None, "modest").read(question(-1), deadline_after(5))
 
         assert monotonic() <= 10.5 + 1 + 1  # the slot that is free next, and its own second
         await cancel(greedy)
@@ -63,7 +62,7 @@ async def test_who_joins_a_question_that_waits_in_anothers_line_brings_his_own_t
         greedy = asking(backends.select(None, None, "greedy"), range(1000), seconds=3600)
         await asyncio.sleep(10.5)
 
-        await backends.select(None, None, "modest").read(question(999), Deadline.after(5))
+        await backends.select(None, None, "modest").read(question(999), deadline_after(5))
 
         assert monotonic() <= 10.5 + 1 + 1
         await cancel(greedy)
@@ -101,14 +100,14 @@ async def test_what_would_not_get_its_turn_in_time_is_refused_at_once() -> None:
         began = monotonic()
 
         with pytest.raises(BackendUnavailableError) as refused:
-            await backend.read(question(-1), Deadline.after(5))
+            await backend.read(question(-1), deadline_after(5))
 
         assert monotonic() == began
         assert refused.value.reason is Reason.PROVIDER_OVERLOADED
         assert "maxRequests" in str(refused.value)
-        assert "raise backends.prod.maxRequests" in str(refused.value)
+        assert "Raise backends.prod.maxRequests" in str(refused.value)
         assert shed == 1
-        await backend.read(question(-2), Deadline.after(12))  # there is time enough for this one
+        await backend.read(question(-2), deadline_after(12))  # there is time enough for this one
         await asyncio.gather(*waiting)
 
 
@@ -125,7 +124,7 @@ async def test_who_waits_in_vain_is_told_that_the_provider_is_busy_and_not_the_o
         await asyncio.sleep(0)
 
         with pytest.raises(BackendUnavailableError) as refused:
-            await backend.read(question(1), Deadline.after(3))
+            await backend.read(question(1), deadline_after(3))
 
         assert monotonic() == 3.0
         assert refused.value.reason is Reason.PROVIDER_OVERLOADED
@@ -145,7 +144,7 @@ async def test_who_leaves_the_line_leaves_his_place_to_others() -> None:
         await asyncio.gather(tasks[0], tasks[9])
 
         assert monotonic() == 2.0
-        assert repr(backend.connection.limiter) == "<Slots: 0 of 1 taken, 0 wait>"
+        assert repr(backend.connection.limiter) == "<ConcurrencyLimiter: 0 of 1 slots taken, 0 queued>"
     assert len(oap.requests) == 2
 
 
@@ -163,7 +162,7 @@ async def test_after_an_outage_nobody_is_refused_for_how_long_requests_took_in_i
         await asyncio.gather(*asking(backend, range(4)), return_exceptions=True)  # five seconds each, in vain
         hanging = False
         await asyncio.sleep(5)
-        await backend.read(question(4), Deadline.after(5))
+        await backend.read(question(4), deadline_after(5))
 
         burst = await asyncio.gather(*asking(backend, range(100, 200), seconds=2))
 
@@ -177,13 +176,13 @@ async def test_those_that_an_open_circuit_refuses_do_not_make_requests_look_shor
     for _ in range(3):
         slots.record_duration(1.0)
     for _ in range(50):
-        async with slots.slot(SharedRequest(Deadline.after(5), ["team"])):
+        async with slots.slot(SharedRequest(deadline_after(5), ["team"])):
             pass
 
-    async with slots.slot(SharedRequest(Deadline.after(5), ["team"])):
+    async with slots.slot(SharedRequest(deadline_after(5), ["team"])):
         began = monotonic()
         with pytest.raises(BackendUnavailableError) as refused:
-            async with slots.slot(SharedRequest(Deadline.after(0.5), ["team"])):
+            async with slots.slot(SharedRequest(deadline_after(0.5), ["team"])):
                 pass
 
     assert (refused.value.reason, monotonic()) == (Reason.PROVIDER_OVERLOADED, began)

@@ -8,7 +8,6 @@ import pytest
 from structlog.testing import capture_logs
 
 from skywalking_provider.errors import BackendUnavailableError, FailureKind, ProviderError, Reason
-from skywalking_provider.model import Deadline
 from skywalking_provider.oap import Backend, Observer
 from skywalking_provider.oap.api.request import GraphqlRequest
 from skywalking_provider.oap.observer import Circuit
@@ -16,6 +15,7 @@ from tests.oap.virtual_time import (
     NOON,
     ScriptedClient,
     connection_refused_error,
+    deadline_after,
     in_virtual_time,
     monotonic,
     open_scripted_backends,
@@ -57,7 +57,7 @@ def question(number: int) -> GraphqlRequest:
 
 async def failing(backend: Backend, number: int, seconds: float = 10) -> BackendUnavailableError:
     with pytest.raises(BackendUnavailableError) as error:
-        await backend.read(question(number), Deadline.after(seconds))
+        await backend.read(question(number), deadline_after(seconds))
     return error.value
 
 
@@ -66,7 +66,7 @@ async def test_a_connection_that_is_refused_twice_costs_a_moment_and_no_measurem
     told = Told()
     oap = ScriptedClient(Fate(connection_refused_error(), times=2))
     async with open_scripted_backends({"prod": oap}, told) as backends:
-        answer = await backends.select(None, None, "team").read(question(1), Deadline.after(10))
+        answer = await backends.select(None, None, "team").read(question(1), deadline_after(10))
 
     assert answer == {"n": 1}
     assert told.retries == 2
@@ -101,7 +101,7 @@ async def test_what_an_oap_refuses_is_not_asked_again() -> None:
     async with open_scripted_backends({"prod": oap}) as backends:
         for number in range(20):
             with pytest.raises(ProviderError):
-                await backends.select(None, None, "team").read(question(number), Deadline.after(10))
+                await backends.select(None, None, "team").read(question(number), deadline_after(10))
 
     assert len(oap.requests) == 20  # neither tried again, nor a reason to ask no more
 
@@ -112,7 +112,7 @@ async def test_rate_limited_requests_wait_for_retry_after_and_never_open_the_bre
     limited = BackendUnavailableError("429", kind=FailureKind.RATE_LIMITED, retry_after=4.0)
     oap = ScriptedClient(Fate(limited, times=10))
     async with open_scripted_backends({"prod": oap}, observer, retries=10, circuit={"failures": 1}) as backends:
-        assert await backends.select(None, None, "team").read(question(1), Deadline.after(60)) == {"n": 1}
+        assert await backends.select(None, None, "team").read(question(1), deadline_after(60)) == {"n": 1}
 
     assert monotonic() == 40.0
     assert observer.circuits == []
@@ -128,7 +128,7 @@ async def test_local_fault_of_a_probe_leaves_the_breaker_open_for_the_next_probe
         await asyncio.sleep(5)
         fate.error, fate.times = BackendUnavailableError("token file", kind=FailureKind.LOCAL_CONFIG), 1
         await failing(backend, 2)
-        assert await backend.read(question(3), Deadline.after(10)) == {"n": 3}
+        assert await backend.read(question(3), deadline_after(10)) == {"n": 3}
 
     opened, half, closed = Circuit.OPEN, Circuit.HALF_OPEN, Circuit.CLOSED
     assert observer.circuits == [opened, half, opened, half, closed]
@@ -164,7 +164,7 @@ async def test_an_oap_that_is_away_is_not_asked_and_everybody_is_told_since_when
 
             await asyncio.sleep(5)
             fate.times = 0
-            assert await backend.read(question(8), Deadline.after(10)) == {"n": 8}
+            assert await backend.read(question(8), deadline_after(10)) == {"n": 8}
 
     opened, half, closed = Circuit.OPEN, Circuit.HALF_OPEN, Circuit.CLOSED
     assert told.circuits == [opened, half, opened, half, closed]
@@ -203,8 +203,8 @@ async def test_one_slow_query_stops_nobody() -> None:
         for minute in range(20):
             slow = GraphqlRequest("{ n }", {"n": 0, "duration": {"start": f"2026-11-24 12{minute:02}"}})
             with pytest.raises(BackendUnavailableError, match="did not answer within 5 s"):
-                await backend.read(slow, Deadline.after(10))
-        assert await backends.select(None, None, "others").read(question(1), Deadline.after(1)) == {"n": 1}
+                await backend.read(slow, deadline_after(10))
+        assert await backends.select(None, None, "others").read(question(1), deadline_after(1)) == {"n": 1}
 
 
 @in_virtual_time
@@ -231,7 +231,7 @@ async def test_a_slow_query_that_always_comes_first_keeps_the_circuit_open_for_n
         for _ in range(20):
             await asyncio.sleep(1.03)
             try:
-                answer = await backends.select(None, None, "others").read(question(1), Deadline.after(1))
+                answer = await backends.select(None, None, "others").read(question(1), deadline_after(1))
                 break
             except BackendUnavailableError:
                 continue
@@ -252,8 +252,8 @@ async def test_the_first_who_asks_for_the_clock_does_not_shorten_the_time_of_the
     oap = ScriptedClient(clock)
     async with open_scripted_backends({"prod": oap}) as backends:
         backend = backends.select(None, None, "team")
-        hasty = asyncio.create_task(backend.time(Deadline.after(1)))
-        patient = asyncio.create_task(backend.time(Deadline.after(5)))
+        hasty = asyncio.create_task(backend.time(deadline_after(1)))
+        patient = asyncio.create_task(backend.time(deadline_after(5)))
 
         with pytest.raises(
             BackendUnavailableError, match=re.escape("the clock of backend prod could not be read in time")

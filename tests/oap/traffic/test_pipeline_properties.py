@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skywalking_provider.errors import BackendUnavailableError, FailureKind, ProviderError, Reason
-from skywalking_provider.model import Deadline
 from skywalking_provider.oap import BackendRegistry
 from skywalking_provider.oap.api.request import GraphqlRequest
 from tests.oap.virtual_time import (
     ScriptedClient,
     connection_refused_error,
+    deadline_after,
     in_virtual_time,
     monotonic,
     open_scripted_backends,
@@ -96,7 +96,7 @@ def test_every_read_ends_in_time_with_its_own_answer_and_no_slot_is_lost(
             await asyncio.sleep(60)  # what was on its way has ended
             for name in BACKENDS:
                 connected = backends.select(name, None, "a").connection
-                assert repr(connected.limiter) == f"<Slots: 0 of {slots} taken, 0 wait>"
+                assert repr(connected.limiter) == f"<ConcurrencyLimiter: 0 of {slots} slots taken, 0 queued>"
                 assert clients[name].in_flight == 0
                 assert clients[name].max_in_flight <= slots
                 assert asyncio.all_tasks() == {asyncio.current_task()}
@@ -108,7 +108,7 @@ async def ask(one: Asking, backends: BackendRegistry, weather: Weather) -> None:
     await asyncio.sleep(one.at)
     read = GraphqlRequest("{ mark }", {"n": one.question})
     task = asyncio.create_task(
-        backends.select(one.backend, None, one.namespace).read(read, Deadline.after(one.patience))
+        backends.select(one.backend, None, one.namespace).read(read, deadline_after(one.patience))
     )
     done, _ = await asyncio.wait({task}, timeout=one.leaves_after)
     if not done:
@@ -138,7 +138,7 @@ def test_nobody_waits_longer_than_a_round_of_the_namespaces(asking: list[tuple[s
             ahead[namespace] += 1
             own = ahead[namespace]
             await backends.select(None, None, namespace).read(
-                GraphqlRequest("{ a }", {"n": number}), Deadline.after(3600)
+                GraphqlRequest("{ a }", {"n": number}), deadline_after(3600)
             )
             waited = monotonic() - at
             ahead[namespace] -= 1

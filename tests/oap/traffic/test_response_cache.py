@@ -8,12 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skywalking_provider.model import Deadline, Entity, Window
+from skywalking_provider.model import Entity, Window
 from skywalking_provider.oap.api.metric_values import SeriesRequest, build_request
 from skywalking_provider.oap.api.request import GraphqlRequest
 from skywalking_provider.oap.api.response_data import ResponseData
 from skywalking_provider.oap.traffic.response_cache import ResponseCache, is_immutable
-from tests.oap.virtual_time import NOON, ScriptedClient, in_virtual_time, monotonic, open_scripted_backends
+from tests.oap.virtual_time import (
+    NOON,
+    ScriptedClient,
+    deadline_after,
+    in_virtual_time,
+    monotonic,
+    open_scripted_backends,
+)
 
 MINUTE = timedelta(minutes=1)
 SETTLE = timedelta(seconds=60)
@@ -48,11 +55,11 @@ def test_an_answer_serves_long_once_late_data_have_come(ended: timedelta, after:
         oap = ScriptedClient(oap_like)
         async with open_scripted_backends({"prod": oap}, clockTtl="3600s") as backends:
             backend = backends.select(None, None, "team")
-            await backend.time(Deadline.after(5))
+            await backend.time(deadline_after(5))
             for start in (0.0, after):
                 assert monotonic() == start
                 read = build_request([SeriesRequest("e", "service_cpm", Entity("reviews"))], window(ended), mqe=True)
-                await backend.read(read, Deadline.after(5))
+                await backend.read(read, deadline_after(5))
                 await wait_until(after)
         assert sum("getTimeInfo" not in read.query for _, read in oap.requests) == asked
 
@@ -65,9 +72,9 @@ async def test_an_old_window_of_an_oap_whose_clock_is_not_known_serves_shortly()
     async with open_scripted_backends({"prod": oap}) as backends:
         backend = backends.select(None, None, "team")
         read = build_request([SeriesRequest("e", "service_cpm", Entity("reviews"))], window(60 * MINUTE), mqe=True)
-        await backend.read(read, Deadline.after(5))
+        await backend.read(read, deadline_after(5))
         await wait_until(11)
-        await backend.read(read, Deadline.after(5))
+        await backend.read(read, deadline_after(5))
 
     assert len(oap.requests) == 2
 
@@ -77,11 +84,11 @@ async def test_an_authors_query_may_read_any_minute_whatever_its_duration_says()
     oap = ScriptedClient(oap_like)
     async with open_scripted_backends({"prod": oap}) as backends:
         backend = backends.select(None, None, "team")
-        await backend.time(Deadline.after(5))
+        await backend.time(deadline_after(5))
         read = GraphqlRequest("query($duration: Duration!) { a }", {"duration": {"start": "2020-01-01 0000"}})
-        await backend.read(read, Deadline.after(5))
+        await backend.read(read, deadline_after(5))
         await wait_until(11)
-        await backend.read(read, Deadline.after(5))
+        await backend.read(read, deadline_after(5))
 
     assert len(oap.requests) == 3
 
@@ -95,18 +102,18 @@ def test_a_window_is_settled_by_the_age_of_its_youngest_bucket(age: timedelta, s
 
 @in_virtual_time
 async def test_what_is_kept_is_bounded_in_number_and_in_size() -> None:
-    answers = ResponseCache()
+    answers = ResponseCache(lambda: 0.0)
     for at in range(10_000):
-        answers.put(str(at), ResponseData.from_data({}, 10), expires_at=60)
+        answers.put(str(at).encode(), ResponseData.from_data({}, 10), expires_at=60)
     assert 1000 < len(answers) <= 4096
-    assert answers.get("9999") == {}
+    assert answers.get(b"9999") == {}
 
     for at in range(200):
-        answers.put(f"large {at}", ResponseData.from_data({"text": f"{at:060000}"}, 60_000), expires_at=60)
+        answers.put(f"large {at}".encode(), ResponseData.from_data({"text": f"{at:060000}"}, 60_000), expires_at=60)
     assert len(answers) < 100
 
-    answers.put("too large", ResponseData.from_data({}, 70_000), expires_at=60)
-    assert answers.get("too large") is None
+    answers.put(b"too large", ResponseData.from_data({}, 70_000), expires_at=60)
+    assert answers.get(b"too large") is None
 
 
 JSON = st.recursive(
@@ -117,12 +124,12 @@ JSON = st.recursive(
 
 @given(st.dictionaries(st.text(), JSON, max_size=4))
 def test_what_is_kept_is_given_as_it_came_whatever_the_last_one_did_to_it(data: dict[str, Any]) -> None:
-    answers = ResponseCache()
-    answers.put("q", ResponseData.from_data(data, 10), expires_at=float("inf"))
-    given_first = answers.get("q")
+    answers = ResponseCache(lambda: 0.0)
+    answers.put(b"q", ResponseData.from_data(data, 10), expires_at=float("inf"))
+    given_first = answers.get(b"q")
     assert given_first == data
     given_first["changed"] = True
-    assert answers.get("q") == data
+    assert answers.get(b"q") == data
 
 
 async def wait_until(instant: float) -> None:

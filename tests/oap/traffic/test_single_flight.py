@@ -13,6 +13,7 @@ from skywalking_provider.oap.api.request import GraphqlRequest
 from tests.oap.virtual_time import (
     ScriptedClient,
     connection_refused_error,
+    deadline_after,
     in_virtual_time,
     monotonic,
     open_scripted_backends,
@@ -46,7 +47,7 @@ def away() -> Any:
 
 
 def soon() -> Deadline:
-    return Deadline.after(5)
+    return deadline_after(5)
 
 
 @in_virtual_time
@@ -156,10 +157,10 @@ async def test_nobodys_deadline_shortens_the_time_of_another() -> None:
     oap = ScriptedClient(slow)
     async with open_scripted_backends({"prod": oap}) as backends:
         backend = backends.select(None, None, "team")
-        hasty = asyncio.create_task(backend.read(FIRST, Deadline.after(1)))
-        patient = asyncio.create_task(backend.read(FIRST, Deadline.after(5)))
+        hasty = asyncio.create_task(backend.read(FIRST, deadline_after(1)))
+        patient = asyncio.create_task(backend.read(FIRST, deadline_after(5)))
 
-        with pytest.raises(BackendUnavailableError, match="backend prod did not answer in time"):
+        with pytest.raises(BackendUnavailableError, match="backend prod did not respond before the deadline"):
             await hasty
         assert monotonic() == 1.0
         assert await patient == {"a": 1}
@@ -176,7 +177,7 @@ async def test_what_nobody_waits_for_any_more_is_finished_for_the_next_one() -> 
     async with open_scripted_backends({"prod": oap}) as backends:
         backend = backends.select(None, None, "team")
         with pytest.raises(BackendUnavailableError):
-            await backend.read(FIRST, Deadline.after(1))
+            await backend.read(FIRST, deadline_after(1))
         await asyncio.sleep(4)
 
         assert await backend.read(FIRST, soon()) == {"a": 1}
@@ -192,7 +193,7 @@ async def test_what_nobody_waits_for_any_more_is_not_tried_again() -> None:
     oap = ScriptedClient(down)
     async with open_scripted_backends({"prod": oap}) as backends:
         backend = backends.select(None, None, "team")
-        reading = asyncio.create_task(backend.read(FIRST, Deadline.after(60)))
+        reading = asyncio.create_task(backend.read(FIRST, deadline_after(60)))
         await asyncio.sleep(0.1)
         reading.cancel()
         await asyncio.sleep(60)
