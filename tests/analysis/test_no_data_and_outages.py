@@ -137,11 +137,11 @@ async def test_no_answer_takes_longer_than_the_deadline(harness: HarnessFactory)
     [
         (
             {"kind": "status", "status": 401},
-            "OAP_REJECTED backend prod answered 401 Unauthorized: check the credentials",
+            "OAP_REJECTED backend prod answered 401 Unauthorized. Check the credentials",
         ),
-        ({"kind": "status", "status": 403}, "OAP_REJECTED backend prod answered 403 Forbidden: check the credentials"),
+        ({"kind": "status", "status": 403}, "OAP_REJECTED backend prod answered 403 Forbidden. Check the credentials"),
         ({"kind": "status", "status": 404}, "OAP_REJECTED backend prod answered 404 Not Found: backends.prod.url"),
-        ({"kind": "redirect"}, "OAP_REJECTED backend prod answered 302 Found: redirects are not followed"),
+        ({"kind": "redirect"}, "OAP_REJECTED backend prod answered 302 Found. Redirects are not followed"),
         ({"kind": "huge", "size": 8 << 20}, "OAP_RESPONSE_INVALID the answer of backend prod is longer than"),
         (
             {"kind": "answer", "body": '{"data": null}', "match": "readMetrics"},

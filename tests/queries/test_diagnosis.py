@@ -71,11 +71,11 @@ async def test_the_likely_cause_of_silence_is_named(
 HOPELESS = [
     (
         reference_query(metric="service_apdx"),
-        "QUERY_INVALID service_apdx: OAP has no metric 'service_apdx': Did you mean service_apdex?",
+        "QUERY_INVALID service_apdx: OAP has no metric 'service_apdx'. Did you mean service_apdex?",
     ),
     (
         reference_query().replace(", normal: true", ""),
-        "QUERY_INVALID service_apdex: its entity says nothing of `normal`, and so is none for OAP: write normal: true",
+        "QUERY_INVALID service_apdex: its entity says nothing of `normal`, and so is none for OAP. Write normal: true",
     ),
     (
         reference_query(metric="service_instance_sla"),
@@ -150,7 +150,7 @@ async def test_a_metric_of_another_scope_is_told_from_silence(harness: HarnessFa
 
     assert measurement.message == (
         "QUERY_INVALID avg(service_instance_sla): service_instance_sla is a metric of the scope SERVICE_INSTANCE, and"
-        " the block asks for SERVICE: Did you mean service_sla?"
+        " the block asks for SERVICE. Did you mean service_sla?"
     )
 
 

@@ -13,7 +13,7 @@ from tests.analysis.harness import HASH, VANILLA, VERSIONS, HarnessFactory, meas
 @pytest.mark.parametrize(
     ("block", "words"),
     [
-        ({"service": "review.bookinfo"}, "service: OAP knows no 'review.bookinfo': Did you mean reviews.bookinfo?"),
+        ({"service": "review.bookinfo"}, "service: OAP knows no 'review.bookinfo'. Did you mean reviews.bookinfo?"),
         ({"service": VANILLA, "layer": "GENERAL"}, "OAP knows 'reviews.bookinfo' in MESH, not in layer GENERAL"),
         ({"service": VANILLA, "endpoint": "/none"}, "endpoint: OAP knows no '/none' of 'reviews.bookinfo'"),
         (

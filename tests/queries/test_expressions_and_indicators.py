@@ -115,7 +115,7 @@ async def test_absent_buckets_stay_absent(harness: HarnessFactory) -> None:
 @pytest.mark.parametrize(
     ("block", "words"),
     [
-        ({"expression": "service_cmp"}, "service_cmp: Metric: [service_cmp] does not exist: Did you mean service_cpm"),
+        ({"expression": "service_cmp"}, "service_cmp: Metric: [service_cmp] does not exist. Did you mean service_cpm"),
         ({"expression": "service_cpm / 0"}, "OAP_RESPONSE_INVALID service_cpm / 0: OAP answered '∞'"),
         ({"expression": "0 / 0 * service_cpm"}, "which is no number"),
         (

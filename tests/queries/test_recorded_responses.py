@@ -94,7 +94,7 @@ def test_two_series_of_one_label_are_an_error_and_neither_hides_the_other() -> N
     answer = recorded("10.1.0", "mqe-percentile")
     answer["results"][1]["metric"]["labels"] = answer["results"][0]["metric"]["labels"]
 
-    with pytest.raises(ProviderError, match="two series have the label '50': tell them apart with relabels"):
+    with pytest.raises(ProviderError, match="two series have the label '50'\\. Tell them apart with relabels"):
         expression.decode_expression(asked(expression="service_percentile"), CANARY, {"e0": answer})
 
 
