@@ -256,7 +256,7 @@ async def test_no_body_of_a_refusal_is_repeated(harness: HarnessFactory) -> None
     [
         (
             {"backend": "staging"},
-            "BACKEND_NOT_FOUND backend: 'staging' is not configured for namespace bookinfo: Known backends: prod.",
+            "BACKEND_NOT_FOUND backend: 'staging' is not configured for namespace bookinfo. Known backends: prod.",
         ),
         (
             {"address": "http://169.254.169.254"},
