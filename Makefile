@@ -96,7 +96,7 @@ $(CHART_TOOLS): tools/charts/go.mod tools/charts/go.sum | go
 
 .cache/precompiled: $(WASM) $(VENV)/.installed
 	$(call say,Compile $(WASM) for this machine)
-	@$(BIN)/python -m skywalking_provider.conditions.expr.precompile
+	@$(BIN)/python -m skywalking_provider.conditions.expr.wasm_module
 	@mkdir -p .cache && touch $@
 
 # The history page is tested in a real browser. Debian's Chromium is installed if no browser is found.

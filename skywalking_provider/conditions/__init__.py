@@ -1,6 +1,7 @@
-"""Conditions: what a template says about a result, and what comes of it.
+"""Condition languages: successCondition and failureCondition of a metric, evaluated for its result.
 
-`interface` is what the rest uses; `expr` is Argo's language behind it, run by `lanes` in the sandbox of `guest`.
+`base` is the interface that other packages use. `expr` is Argo's language in a WebAssembly sandbox; `cel` is CEL in
+worker processes. Both use `slow_conditions` and `limits`.
 """
 
 import asyncio
@@ -17,27 +18,27 @@ if TYPE_CHECKING:
 
 __all__ = ["ConditionLanguage", "ConditionProblem", "Evaluation", "Limits", "open_expr_evaluator"]
 
-# The very first answer includes the guest's start.
+# The first evaluation includes the start of the WASM instance.
 _START_TIMEOUT_SECONDS = 30.0
 
 
 @asynccontextmanager
 async def open_expr_evaluator(limits: Limits | None = None) -> AsyncIterator["ExprLanguage"]:
-    """Argo's language for as long as the context lasts, loaded and warm when the context begins.
+    """Provide Argo's condition language, loaded and warmed up, until the context ends.
 
     Raises:
-        FileNotFoundError: The evaluator was not built.
-        RuntimeError: It does not start.
+        FileNotFoundError: expr.wasm was not built.
+        RuntimeError: The evaluator does not start.
     """
-    # Not above: a worker of CEL imports this package too, and has no use for wasmtime.
+    # Imported here because the CEL worker imports this package too and does not need wasmtime.
     from skywalking_provider.conditions.expr.evaluator import ExprLanguage  # noqa: PLC0415
 
-    # In a thread: where it must be compiled first, this takes seconds, and health has to answer meanwhile.
-    conditions = await asyncio.to_thread(ExprLanguage, limits)
+    # In a thread: compiling takes seconds, and health checks must be served meanwhile.
+    language = await asyncio.to_thread(ExprLanguage, limits)
     try:
-        started = await conditions.encode_value(b"0", timeout=_START_TIMEOUT_SECONDS)
+        started = await language.encode_value(b"0", timeout=_START_TIMEOUT_SECONDS)
         if started.phase is not Phase.SUCCESSFUL:
-            raise RuntimeError(f"the condition language does not start: {started.message}")
-        yield conditions
+            raise RuntimeError(f"the condition evaluator does not start: {started.message}")
+        yield language
     finally:
-        await conditions.close()
+        await language.close()

@@ -1,4 +1,4 @@
-"""What the rest asks of a condition language. Argo's own (expr) is one; others come behind the same two questions."""
+"""The interface of a condition language. Argo's own (`expr`) is one, CEL (`cel`) another."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -8,15 +8,15 @@ from skywalking_provider.model import Phase
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What the conditions say of one result.
+    """The outcome of a metric's conditions for one result.
 
     Attributes:
-        phase: Successful, Failed, Error or Inconclusive, by Argo's matrix.
-        message: Argo's own text where the phase is Error and Argo has one; else the limit that was hit, with its
-            remedy. Empty for the other phases, as at the controller.
-        value: The result as Go's `json.Marshal` writes it: what Argo stores. Empty where the result could not be read
-            or a limit was hit. (Argo drops it where the phase is Error; it is here for those who show it all the same.)
-        not_evaluated: Whether nobody got to the conditions: such an Error says nothing about them.
+        phase: Successful, Failed, Error or Inconclusive, by Argo's rules.
+        message: Argo's own text if the phase is Error and Argo has one; else the exceeded limit with a hint. Empty
+            for other phases, as in the controller.
+        value: The result as Go's `json.Marshal` writes it, which is what Argo stores. Empty if the result could not
+            be read or a limit was exceeded. Argo drops it for an Error; callers that show it may use it.
+        not_evaluated: Whether the conditions were not evaluated at all. Such an Error does not depend on them.
     """
 
     phase: Phase
@@ -27,10 +27,13 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class ConditionProblem:
-    """What is wrong with a condition before it meets a result.
+    """An error in a condition that is found without evaluating it.
 
-    `line` and `column` count from 1 and are 0 where the whole condition is meant; `snippet` is the line with a mark
-    under the place, empty in the same case.
+    Attributes:
+        message: The error.
+        line: Line of the error, counted from 1; 0 for the whole condition.
+        column: Column of the error, counted from 1; 0 for the whole condition.
+        snippet: The line with a mark below the column; empty for the whole condition.
     """
 
     message: str
@@ -43,32 +46,31 @@ class ConditionProblem:
 
 
 class ConditionLanguage(Protocol):
-    """One condition language. Both questions are bounded and never raise for what a condition or a result contains."""
+    """A condition language. Its methods are bounded, and never raise because of a condition's or a result's content."""
 
-    # A timeout here is not a cancellation: it is answered, in words.
+    # The timeout is a parameter because it is reported as an Evaluation instead of raised.
     async def evaluate(self, success: str, failure: str, result: bytes, *, timeout: float) -> Evaluation:  # noqa: ASYNC109
-        """Judge a result.
+        """Evaluate the conditions of a metric for a result.
 
         Args:
-            success: The success condition; empty where there is none.
-            failure: The failure condition; empty where there is none. With neither, the answer is Successful and the
-                value alone is of interest.
-            result: One JSON document in UTF-8, best as it came from the wire (see `jsontext` for one made in Python).
-            timeout: Seconds after which the caller has no use for an answer; the answer is an Error by then.
+            success: Success condition; empty for none.
+            failure: Failure condition; empty for none. With neither, the phase is Successful.
+            result: JSON document in UTF-8, as it was received or from `support.go_json`.
+            timeout: Seconds until the caller no longer needs the outcome; it is an Error by then.
         """
         ...
 
     async def check(self, condition: str, *, sample: bytes | None = None, timeout: float) -> ConditionProblem | None:  # noqa: ASYNC109
-        """Find what is wrong with a condition without judging anything.
+        """Find an error in a condition without evaluating it.
 
         Args:
             condition: The condition.
-            sample: A result, JSON in UTF-8, of the type that is expected. Without it only mistakes that no result can
-                make right are found: a condition's types follow from the result's.
-            timeout: As in `evaluate`.
+            sample: Result of the expected type, JSON in UTF-8. The types in a condition follow from it; without it,
+                only errors that occur for every result are found.
+            timeout: Seconds, as in `evaluate`.
         """
         ...
 
     async def close(self) -> None:
-        """End what is going on; questions that are still open are answered with an Error."""
+        """Stop running evaluations; pending calls return an Error."""
         ...

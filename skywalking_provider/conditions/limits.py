@@ -1,20 +1,19 @@
-"""What one evaluation may take, and the sentences for those that want more."""
+"""Limits of one evaluation, and the messages for an evaluation that exceeds them."""
 
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of one evaluation. The controller has none: there, one condition can take all memory or run for hours.
+    """Limits of one evaluation. The controller has none: there, one condition can take all memory or run for hours.
 
     Attributes:
-        condition_bytes: Length of a condition, UTF-8. The parser is recursive, and text is what bounds it.
-        result_bytes: Length of a result, JSON. Some 18,000 buckets; Argo could not store a value near it.
-        seconds: Time of one evaluation, both conditions, once it runs.
-        slice_seconds: What an evaluation may take of the lane that everybody shares, before it goes on alone.
-            An honest one takes a few milliseconds: see `lanes`.
-        memory_bytes: Memory of one evaluator, the language's runtime (10 MiB) included.
+        condition_bytes: Length of a condition in UTF-8. The parser is recursive, so the length bounds its depth.
+        result_bytes: Length of a result in JSON. The default holds about 18,000 buckets, more than Argo could store.
+        seconds: Duration of one evaluation of both conditions in the isolated tier, without the time in the queue.
+        slice_seconds: Duration of one evaluation in the fast tier. A usual condition takes a few milliseconds.
+        memory_bytes: Memory of one evaluator, including the language's runtime (10 MiB).
     """
 
     condition_bytes: int = 4096
@@ -24,66 +23,84 @@ class Limits:
     memory_bytes: int = 64 << 20
 
 
-class StopReason(Enum):
-    """Why an evaluation has no answer."""
+class StopReason(StrEnum):
+    """Why an evaluation ended without a result. The values are part of the CEL worker's protocol."""
 
-    TIME = auto()
-    MEMORY = auto()
-    DEPTH = auto()
-    QUEUE_TIMEOUT = auto()
-    CLOSED = auto()
-    UNAVAILABLE = auto()
+    TIME = "time"
+    MEMORY = "memory"
+    DEPTH = "depth"
+    QUEUE_TIMEOUT = "queue timeout"
+    CLOSED = "closed"
+    UNAVAILABLE = "unavailable"
 
     @property
     def not_evaluated(self) -> bool:
-        """Whether it says nothing about the condition: nobody got to it."""
+        """Whether the evaluation never started, so that the reason does not depend on the condition."""
         return self in (StopReason.QUEUE_TIMEOUT, StopReason.CLOSED, StopReason.UNAVAILABLE)
 
 
 class StoppedError(Exception):
-    """An evaluation ended without an answer. `detail` is for the log where the cause is BROKEN."""
+    """An evaluation that ended without a result.
+
+    Args:
+        reason: The limit or the event that ended it.
+        detail: Text for the log where the reason is UNAVAILABLE.
+    """
 
     def __init__(self, reason: StopReason, detail: str = "") -> None:
-        super().__init__(f"{reason.name.lower()} {detail}".rstrip())
+        super().__init__(f"{reason} {detail}".rstrip())
         self.reason = reason
         self.detail = detail
 
 
 def describe_stop(reason: StopReason, limits: Limits, *, size: int, timeout: float) -> str:
-    """Say why there is no answer: the limit, its value, the remedy. `size` is the result's, in bytes."""
-    on = f"(the result has {size:,} bytes)"
+    """Describe why an evaluation has no result: the limit, its value and a hint.
+
+    Args:
+        reason: The reason.
+        limits: The limits of the evaluator.
+        size: Length of the result in bytes.
+        timeout: Seconds that the caller allowed.
+    """
+    result = f"result of {size:,} bytes"
     match reason:
         case StopReason.TIME:
             return (
-                f"stopped at the limit of {limits.seconds:g} s {on}: all, any, exists and map multiply; "
-                "ask for less in the condition, or read fewer buckets"
+                f"time limit of {limits.seconds:g} s exceeded ({result}). Simplify nested all, any, exists or map, "
+                "or read fewer buckets."
             )
         case StopReason.MEMORY:
             return (
-                f"stopped at the limit of {limits.memory_bytes >> 20} MiB of memory {on}: "
-                "do not build lists or texts in a condition, or read fewer buckets"
+                f"memory limit of {limits.memory_bytes >> 20} MiB exceeded ({result}). Do not build lists or strings "
+                "in a condition, or read fewer buckets."
             )
         case StopReason.DEPTH:
-            return f"nested too deep {on}: take the condition apart, or select less of the result"
+            return f"nesting too deep ({result}). Split the condition, or select less of the result."
         case StopReason.QUEUE_TIMEOUT:
             return (
-                f"no answer within the {timeout:.3g} s left for it: the machine is busy, or conditions of other "
-                "measurements keep running into their limits"
+                f"not evaluated within the remaining {timeout:.3g} s: the machine is overloaded, or conditions of "
+                "other measurements exceed their limits. Measure again later."
             )
         case StopReason.CLOSED:
-            return "the service is stopping; measure again"
+            return "the service is stopping. Measure again."
         case StopReason.UNAVAILABLE:
-            return "the evaluator does not start; the service's log says why"
+            return "the condition evaluator does not start. Read the reason in the service's log."
 
 
 def describe_too_long(condition: str, size: int, limits: Limits) -> str:
-    """Refuse a condition by its length; `condition` says which one."""
-    return f"{condition} has {size:,} bytes, more than the {limits.condition_bytes:,} that are read: shorten it"
+    """Describe a condition that exceeds its length limit.
+
+    Args:
+        condition: The key of the condition.
+        size: Its length in bytes.
+        limits: The limits of the evaluator.
+    """
+    return f"{condition} has {size:,} bytes, limit {limits.condition_bytes:,}. Shorten it."
 
 
 def describe_too_large(size: int, limits: Limits) -> str:
-    """Refuse a result by its length."""
+    """Describe a result of `size` bytes that exceeds its length limit."""
     return (
-        f"the result has {size:,} bytes, more than the {limits.result_bytes:,} that are judged: "
-        "select fewer fields in the query, or read fewer buckets"
+        f"the result has {size:,} bytes, limit {limits.result_bytes:,}. "
+        "Select fewer fields in the query, or read fewer buckets."
     )

@@ -271,7 +271,7 @@ async def test_more_points_than_are_judged_are_an_error_that_says_what_to_do() -
     measurement = await measured(whole(points(120_000)), maxAnswerBytes=8 * MEBIBYTE)
 
     assert measurement.phase is Phase.ERROR
-    assert "more than the 1,048,576 that are judged: select fewer fields" in measurement.message
+    assert "limit 1,048,576. Select fewer fields" in measurement.message
     assert measurement.value == ""
 
 

@@ -1,14 +1,13 @@
 """The process that evaluates CEL: `python -m skywalking_provider.conditions.cel.worker_main MEMORY_BYTES`.
 
-On its standard input, questions: a line of JSON, and after it as many bytes of result as the line's `size` says. On its
-standard output, a line of JSON for each, after a first one that says it is ready (or `broken`, and why not). Everything
-else that anybody writes there goes nowhere: RE2 has opinions about regular expressions.
+It reads requests from standard input and writes responses to standard output (see `protocol`), after a first message
+that reports whether it is ready. Other output is discarded; RE2, for example, logs invalid regular expressions.
 
-It bounds itself: memory by the kernel's limit, time by a timer, which spares the service a new process for each
-expression that is merely slow, and ends an evaluation whose service is gone. The service ends it where that fails.
+The worker limits itself: the kernel limits its memory, and a timer its time. So an expression that is merely slow does
+not cost a new process, and an evaluation ends even if the service is gone. The service kills a worker that does not
+stop itself.
 """
 
-import json
 import os
 import resource
 import signal
@@ -19,15 +18,25 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
+from skywalking_provider.conditions.cel.protocol import (
+    WorkerProblem,
+    WorkerReady,
+    WorkerRequest,
+    WorkerResponse,
+    decode_request,
+)
+from skywalking_provider.conditions.limits import StopReason
+
 _REPEAT_SECONDS = 0.02
+_MAX_MESSAGE_CHARACTERS = 1000
 
 
 class _TimeUpError(BaseException):
-    """No Exception: cel-python catches those."""
+    """The time limit is exceeded. Not an Exception, because cel-python catches those."""
 
 
 class _Timer:
-    """Raises `_TimeUpError` in what runs, again and again: raised while Python frees something, it is only printed."""
+    """Raises `_TimeUpError` repeatedly in the running code. One raised while Python frees an object is only printed."""
 
     def __init__(self) -> None:
         self._armed = False
@@ -38,7 +47,7 @@ class _Timer:
         signal.setitimer(signal.ITIMER_REAL, seconds, _REPEAT_SECONDS)
 
     def stop(self) -> None:
-        self._armed = False  # first: a signal may be on its way
+        self._armed = False  # first: a signal may be pending
         signal.setitimer(signal.ITIMER_REAL, 0)
 
     def _on_alarm(self, _number: int, _frame: FrameType | None) -> None:
@@ -47,77 +56,78 @@ class _Timer:
 
 
 def main(memory_bytes: int) -> None:
-    """Answer questions until there are no more."""
-    questions, answers = _take_over_streams()
+    """Serve requests until standard input ends."""
+    requests, responses = _take_over_streams()
     try:
         _limit_resources(memory_bytes)
-        from skywalking_provider.conditions.cel import program  # noqa: PLC0415 — the reason may be told
+        from skywalking_provider.conditions.cel import program  # noqa: PLC0415 — a failed import is reported
 
         program.evaluate("[1.0, 2].all(v, v > 0) && 'a'.matches('a')", None)
-    except Exception as error:  # noqa: BLE001 — whatever it is, the service's log has to have it
-        _write_response(answers, {"broken": f"{type(error).__name__}: {error}"})
+    except Exception as error:  # noqa: BLE001 — the service logs it, whatever it is
+        _write_line(responses, WorkerReady(f"{type(error).__name__}: {error}").encode())
         return
-    _write_response(answers, {"ready": True})
+    _write_line(responses, WorkerReady().encode())
     timer = _Timer()
-    while line := questions.readline():
-        question = json.loads(line)
-        result = questions.read(question["size"])
-        begun = time.monotonic()
-        answer = _evaluate_with_limits(timer, question, result)
-        _write_response(answers, {**answer, "seconds": time.monotonic() - begun})
+    while line := requests.readline():
+        request = decode_request(line)
+        result = requests.read(request.result_bytes)
+        _write_line(responses, _evaluate_with_limits(timer, request, result).encode())
 
 
-def _evaluate_with_limits(timer: _Timer, request: dict[str, Any], result: bytes) -> dict[str, Any]:
+def _evaluate_with_limits(timer: _Timer, request: WorkerRequest, result: bytes) -> WorkerResponse:
+    began = time.monotonic()
     try:
         try:
-            timer.start(request["seconds"])
-            return _evaluate(request, result)
+            timer.start(request.seconds)
+            values, problems = _evaluate(request, result)
         finally:
             timer.stop()
     except _TimeUpError:
-        return {"stopped": "time"}
+        return WorkerResponse({}, stop_reason=StopReason.TIME)
     except RecursionError:
-        return {"stopped": "depth"}
+        return WorkerResponse({}, stop_reason=StopReason.DEPTH)
     except MemoryError:
-        return {"stopped": "memory"}
-    except Exception as error:  # noqa: BLE001 — a mistake of cel-python's is about one expression
-        return {"mistakes": [_build_problem("", f"CEL's evaluator failed: {type(error).__name__}: {error}")]}
+        return WorkerResponse({}, stop_reason=StopReason.MEMORY)
+    except Exception as error:  # noqa: BLE001 — an error inside cel-python concerns one expression only
+        values, problems = {}, [_build_problem("", f"CEL evaluator failed: {type(error).__name__}: {error}")]
+    return WorkerResponse(values, tuple(problems), seconds=time.monotonic() - began)
 
 
-def _evaluate(request: dict[str, Any], result: bytes) -> dict[str, Any]:
-    """Evaluate each of `conditions` for the result; without one (`blind`), only compile them."""
+def _evaluate(request: WorkerRequest, result: bytes) -> tuple[dict[str, bool], list[WorkerProblem]]:
     from skywalking_provider.conditions.cel import checks, program, values  # noqa: PLC0415
     from skywalking_provider.support import go_json  # noqa: PLC0415
 
     value: Any = None
-    if not request["blind"]:
+    if not request.compile_only:
         try:
             value = values.to_cel_value(go_json.load(result))
         except ValueError as error:
-            return {"mistakes": [_build_problem("", f"the result is not JSON that Argo could read: {error}")]}
-    truths, mistakes = {}, []
-    for name, text in request["conditions"].items():
+            return {}, [_build_problem("", f"the result is not JSON that Argo could read: {error}")]
+    evaluated: dict[str, bool] = {}
+    problems = []
+    for name, text in request.conditions.items():
         try:
-            if request["blind"]:
+            if request.compile_only:
                 program.compile_expression(text)
             else:
-                truths[name] = program.evaluate(text, value)
+                evaluated[name] = program.evaluate(text, value)
         except checks.ExpressionError as error:
-            mistakes.append(_build_problem(name, error.location.message, error.location.line, error.location.column))
-    return {"truths": truths, "mistakes": mistakes}
+            location = error.location
+            problems.append(_build_problem(name, location.message, location.line, location.column))
+    return evaluated, problems
 
 
-def _build_problem(condition: str, message: str, line: int = 0, column: int = 0) -> dict[str, Any]:
-    return {"of": condition, "message": message[:1000], "line": line, "column": column}
+def _build_problem(condition: str, message: str, line: int = 0, column: int = 0) -> WorkerProblem:
+    return WorkerProblem(condition, message[:_MAX_MESSAGE_CHARACTERS], line, column)
 
 
 def _take_over_streams() -> tuple[IO[bytes], IO[bytes]]:
-    """Take the two pipes, and leave nothing where a library would read or write."""
-    questions, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    """Return the two pipes, and put the null device where a library would read or write."""
+    requests, responses = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(null, descriptor)
-    return questions, answers
+    return requests, responses
 
 
 def _limit_resources(memory_bytes: int) -> None:
@@ -125,13 +135,13 @@ def _limit_resources(memory_bytes: int) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     if hard == resource.RLIM_INFINITY or hard > memory_bytes:
         resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
-    with suppress(OSError):  # where the container's memory ends first, this process and not the service
+    with suppress(OSError):  # if the container runs out of memory, the kernel kills this process, not the service
         Path("/proc/self/oom_score_adj").write_text("1000")
 
 
-def _write_response(responses: IO[bytes], response: dict[str, Any]) -> None:
+def _write_line(responses: IO[bytes], line: bytes) -> None:
     try:
-        responses.write(json.dumps(response).encode() + b"\n")
+        responses.write(line)
         responses.flush()
     except BrokenPipeError:  # the service is gone
         os._exit(0)

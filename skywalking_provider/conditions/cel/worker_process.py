@@ -1,73 +1,82 @@
-"""One worker process from the service's side: started when first asked, ended when it does not answer, replaced."""
+"""The service's side of one CEL worker: started on first use, killed if it does not respond, replaced on demand."""
 
 import asyncio
-import json
 import os
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
+from skywalking_provider.conditions.cel.protocol import WorkerRequest, WorkerResponse, decode_ready, decode_response
 from skywalking_provider.conditions.limits import StoppedError, StopReason
 from skywalking_provider.model import Deadline
 
-_MODULE = "skywalking_provider.conditions.cel.worker_main"
-# The packages' folder, wherever this one was found.
+_WORKER_MODULE = "skywalking_provider.conditions.cel.worker_main"
+# Directory of the package, wherever it is installed.
 _ROOT = str(Path(__file__).parents[3])
-# It takes half a second of a free core.
+# A start takes half a second of a free core.
 _START_SECONDS = 30.0
-# The worker stops itself; this much later it is taken for stuck.
+# The worker stops itself. One that has not responded this much later is stuck.
 _GRACE_SECONDS = 0.25
-_STOP_REASONS = {"time": StopReason.TIME, "memory": StopReason.MEMORY, "depth": StopReason.DEPTH}
-# What a worker needs of the environment. Nothing else: credentials live there.
+# Environment variables that a worker needs. No others, because they may hold credentials.
 _INHERITED_VARIABLES = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONHOME", "TMPDIR", "VIRTUAL_ENV")
 
 
 class CelProcess:
-    """Answers one question at a time. Belongs to the event loop it is first used in."""
+    """A worker that executes one request at a time. Belongs to the event loop of its first use.
 
-    def __init__(self, memory_bytes: int) -> None:
+    Args:
+        memory_bytes: Memory limit of the process.
+        module: Module that the process runs.
+    """
+
+    def __init__(self, memory_bytes: int, module: str = _WORKER_MODULE) -> None:
         self._memory_bytes = memory_bytes
+        self._module = module
         self._lock = asyncio.Lock()
         self._process: Process | None = None
-        self._exchange_task: asyncio.Task[dict[str, Any]] | None = None
+        self._exchange_task: asyncio.Task[WorkerResponse] | None = None
         self._prepare_task: asyncio.Task[None] | None = None
         self._closed = False
 
     @property
     def pid(self) -> int | None:
-        """The process's number, where there is one."""
+        """Return the process ID; None if no process runs."""
         return self._process.pid if self._process else None
 
     def prepare(self) -> None:
-        """Start the process now, in the background: a question that comes later does not pay for it."""
+        """Start the process in the background, so that a later request need not wait for it."""
         if self._process is None and self._prepare_task is None and not self._closed:
             self._prepare_task = asyncio.create_task(self._prepare())
 
     async def _prepare(self) -> None:
         async with self._lock:
             if self._process is None:
-                with suppress(StoppedError):  # the next question tries again, and tells
+                with suppress(StoppedError):  # the next request tries again and reports the reason
                     await self._start()
         self._prepare_task = None
 
     async def request(
-        self, request: dict[str, Any], result: bytes, *, seconds: float, deadline: Deadline
-    ) -> dict[str, Any]:
-        """Wait for the turn and the answer.
+        self,
+        conditions: dict[str, str],
+        result: bytes | None,
+        *,
+        seconds: float,
+        deadline: Deadline,
+    ) -> WorkerResponse:
+        """Queue a request and wait for its response.
 
-        A caller that leaves takes its question with it while it waits; one that runs is over by its limit.
+        Cancelling the caller removes a queued request. A running one continues until its time limit.
 
         Args:
-            request: See `cel_worker`; `seconds` and `size` are filled in.
-            result: JSON.
-            seconds: What the evaluation may take.
-            deadline: When the caller leaves.
+            conditions: Expressions by name.
+            result: Result in JSON; None to compile the expressions only.
+            seconds: Time limit of the evaluation.
+            deadline: Deadline of the caller.
 
         Raises:
-            StoppedError: A limit of the evaluation, the deadline, or the end of the service.
+            StoppedError: A limit of the evaluation was exceeded, the deadline passed, or the service stops.
         """
         if self._closed:
             raise StoppedError(StopReason.CLOSED)
@@ -76,15 +85,16 @@ class CelProcess:
         try:
             async with asyncio.timeout(deadline.remaining):
                 await self._lock.acquire()
-                # A task of its own: a question that was sent has to be heard out, whoever asked.
-                self._exchange_task = asyncio.create_task(self._exchange_with_retry(request, result, seconds, deadline))
+                # A task of its own: the response of a sent request must be read even if the caller leaves.
+                exchange = self._exchange_with_retry(conditions, result, seconds, deadline)
+                self._exchange_task = asyncio.create_task(exchange)
                 self._exchange_task.add_done_callback(self._on_exchange_done)
                 return await asyncio.shield(self._exchange_task)
         except TimeoutError:
             raise StoppedError(StopReason.QUEUE_TIMEOUT) from None
 
     async def close(self) -> None:
-        """End the process; open questions are answered with `Cause.CLOSED`."""
+        """Kill the process; pending requests end with `StopReason.CLOSED`."""
         self._closed = True
         ending = [task for task in (self._exchange_task, self._prepare_task) if task is not None]
         self._kill()
@@ -92,50 +102,51 @@ class CelProcess:
             await asyncio.wait(ending)
         await self._end()
 
-    def _on_exchange_done(self, task: asyncio.Task[dict[str, Any]]) -> None:
+    def _on_exchange_done(self, task: asyncio.Task[WorkerResponse]) -> None:
         self._exchange_task = None
         self._lock.release()
         if not task.cancelled():
-            task.exception()  # heard, even where the caller has left
+            task.exception()  # retrieved here, because the caller may have left
 
     async def _exchange_with_retry(
-        self, request: dict[str, Any], result: bytes, seconds: float, deadline: Deadline
-    ) -> dict[str, Any]:
+        self, conditions: dict[str, str], result: bytes | None, seconds: float, deadline: Deadline
+    ) -> WorkerResponse:
         if self._closed:
             raise StoppedError(StopReason.CLOSED)
         try:
-            was_there = self._process is not None
+            was_running = self._process is not None
             try:
-                return await self._exchange(request, result, seconds, deadline)
+                return await self._exchange(conditions, result, seconds, deadline)
             except _ProcessExitedError:
-                if not was_there:  # a process made for this question has died of it
+                if not was_running:  # the request itself ended a process that was started for it
                     raise
-            return await self._exchange(request, result, seconds, deadline)
+            return await self._exchange(conditions, result, seconds, deadline)
         except _ProcessExitedError:
             raise StoppedError(StopReason.CLOSED if self._closed else StopReason.MEMORY) from None
 
     async def _exchange(
-        self, request: dict[str, Any], result: bytes, seconds: float, deadline: Deadline
-    ) -> dict[str, Any]:
+        self, conditions: dict[str, str], result: bytes | None, seconds: float, deadline: Deadline
+    ) -> WorkerResponse:
         process = self._process or await self._start()
         seconds = min(seconds, deadline.remaining)
         if not seconds:
             raise StoppedError(StopReason.QUEUE_TIMEOUT)
-        head = json.dumps({**request, "seconds": seconds, "size": len(result)}).encode()
+        body = result or b""
+        request = WorkerRequest(conditions, len(body), seconds, compile_only=result is None)
         try:
             async with asyncio.timeout(seconds + _GRACE_SECONDS):
-                answer = await _send_and_receive(process, head + b"\n" + result)
+                response = decode_response(await _send_and_receive(process, request.encode() + body))
         except TimeoutError:
             await self._end()
             raise StoppedError(StopReason.TIME) from None
         except (EOFError, OSError, ValueError):
             await self._end()
             raise _ProcessExitedError from None
-        if stopped := answer.get("stopped"):
-            if stopped == "memory":  # what is left of it is in pieces
+        if response.stop_reason is not None:
+            if response.stop_reason is StopReason.MEMORY:  # its interpreter may be in an inconsistent state
                 await self._end()
-            raise StoppedError(_STOP_REASONS[stopped])
-        return answer
+            raise StoppedError(response.stop_reason)
+        return response
 
     async def _start(self) -> Process:
         if self._closed:
@@ -144,12 +155,12 @@ class CelProcess:
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, (_ROOT, os.environ.get("PYTHONPATH"))))
         try:
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", _MODULE, str(self._memory_bytes)),
+                *(sys.executable, "-P", "-m", self._module, str(self._memory_bytes)),
                 stdin=PIPE,
                 stdout=PIPE,
-                stderr=DEVNULL,  # nobody's log: it would be as long as an expression wants
+                stderr=DEVNULL,  # an expression could write logs of any length
                 env=environment,
-                start_new_session=True,  # ^C is the service's to handle
+                start_new_session=True,  # only the service handles ^C
             )
         except OSError as error:
             raise StoppedError(StopReason.UNAVAILABLE, str(error)) from error
@@ -157,20 +168,19 @@ class CelProcess:
             self._kill()
         try:
             async with asyncio.timeout(_START_SECONDS):
-                hello = await _send_and_receive(self._process, b"")
-            trouble = hello.get("broken", "")
+                problem = decode_ready(await _send_and_receive(self._process, b"")).start_error
         except (EOFError, OSError, ValueError) as error:
-            trouble = f"the process ended before it was ready: {error!r}"
+            problem = f"the process ended before it was ready: {error!r}"
         except TimeoutError:
-            trouble = f"not ready within {_START_SECONDS:g} s"
-        if trouble:
+            problem = f"not ready within {_START_SECONDS:g} s"
+        if problem:
             await self._end()
-            raise StoppedError(StopReason.CLOSED if self._closed else StopReason.UNAVAILABLE, trouble)
+            raise StoppedError(StopReason.CLOSED if self._closed else StopReason.UNAVAILABLE, problem)
         return self._process
 
     def _kill(self) -> None:
         if self._process is not None and self._process.returncode is None:
-            # Its group is itself. (Process.kill would first look whether it has ended, and take the news from asyncio.)
+            # The process is its own group. Process.kill would first poll the process, and take its exit from asyncio.
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
 
@@ -182,15 +192,15 @@ class CelProcess:
 
 
 class _ProcessExitedError(Exception):
-    """The process is gone."""
+    """The process has exited."""
 
 
-async def _send_and_receive(process: Process, payload: bytes) -> dict[str, Any]:
-    """Send, and read a line.
+async def _send_and_receive(process: Process, payload: bytes) -> bytes:
+    """Send a payload and read one line.
 
     Raises:
-        EOFError, OSError: The process is gone.
-        ValueError: It does not speak as agreed.
+        EOFError, OSError: The process has exited.
+        ValueError: The line is too long for a response.
     """
     if process.stdin is None or process.stdout is None:
         raise EOFError
@@ -199,7 +209,4 @@ async def _send_and_receive(process: Process, payload: bytes) -> dict[str, Any]:
     line = await process.stdout.readline()
     if not line.endswith(b"\n"):
         raise EOFError
-    answer = json.loads(line)
-    if not isinstance(answer, dict):
-        raise ValueError(f"no answer: {line[:80]!r}")
-    return answer
+    return line

@@ -1,1 +1,1 @@
-"""conditions/expr."""
+"""Argo's condition language: expr-lang, compiled to WebAssembly and run in a sandbox."""

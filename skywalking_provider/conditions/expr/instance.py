@@ -1,22 +1,25 @@
-"""One evaluator in its sandbox: its own memory, no files, no environment, no network, and an end by the clock."""
+"""WASM instances of the evaluator: a sandbox without files, environment or network, with limits of memory and time."""
 
 import math
 import struct
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from wasmtime import Func, Instance, Linker, Memory, Store, Trap, TrapCode, WasiConfig, WasmtimeError
 
-from skywalking_provider.conditions.expr.wasm_abi import WasmFunction, WasmMemory
+from skywalking_provider.conditions.expr.wasm_abi import WasmFunction
 from skywalking_provider.conditions.expr.wasm_module import load_compiled_module, new_engine, read_wasm
 from skywalking_provider.conditions.limits import StoppedError, StopReason
+from skywalking_provider.model import Deadline
 
-# How exact a time limit is, and how often a thread wakes to count: 50 times a second are not to be measured.
+# Resolution of a time limit. A thread wakes this often to advance the epoch; 50 times a second cost nothing measurable.
 TICK_SECONDS = 0.02
-# Starting takes a few milliseconds; this is for a machine that does not get to it.
+# A start takes a few milliseconds; the rest is for a busy machine.
 _START_SECONDS = 10.0
-_FIRST_BUFFER = 4096
+_FIRST_BUFFER_BYTES = 4096
+# An instance with more memory is not reused, because WASM memory never shrinks. Usual conditions stay near 9 MiB.
+_REUSE_BELOW_BYTES = 32 << 20
 
 _LENGTH = struct.Struct("<I")
 _STATISTICS = struct.Struct("<4Q")
@@ -24,7 +27,7 @@ _STATISTICS = struct.Struct("<4Q")
 
 @dataclass(frozen=True, slots=True)
 class InstanceStatistics:
-    """A guest's own account: its cache of compiled conditions, and its heap in bytes."""
+    """Counters that an instance keeps: the cache of compiled conditions, heap bytes, garbage collections."""
 
     hits: int
     misses: int
@@ -32,8 +35,28 @@ class InstanceStatistics:
     collections: int
 
 
+@dataclass(frozen=True, slots=True)
+class WasmCall:
+    """A call of an exported function.
+
+    Attributes:
+        export: Name of the function.
+        fields: Arguments.
+        key: Texts of the conditions. Calls with the same key cost about the same for results of one size.
+    """
+
+    export: str
+    fields: Sequence[bytes]
+    key: tuple[bytes, ...]
+
+    @property
+    def size(self) -> int:
+        """Length of all arguments in bytes."""
+        return sum(map(len, self.fields))
+
+
 class Sandbox:
-    """What all guests of a process share: the machine code and the clock. Making one takes milliseconds, or seconds."""
+    """Machine code and clock shared by all instances of a process. Loading takes milliseconds, compiling seconds."""
 
     def __init__(self, memory_bytes: int) -> None:
         self._memory_bytes = memory_bytes
@@ -46,7 +69,7 @@ class Sandbox:
         self._clock.start()
 
     def new_instance(self) -> "WasmInstance":
-        """A new evaluator: 2 ms and 5 MiB.
+        """Start an instance: 2 ms and 5 MiB.
 
         Raises:
             StoppedError: It does not start.
@@ -61,12 +84,12 @@ class Sandbox:
             raise StoppedError(StopReason.UNAVAILABLE, str(error)) from error
 
     def interrupt(self, seconds: float) -> None:
-        """End every evaluation that would go on for up to so many seconds."""
+        """Interrupt every evaluation whose remaining time limit is at most `seconds`."""
         for _ in range(_to_ticks(seconds)):
             self._engine.increment_epoch()
 
     def close(self) -> None:
-        """Stop the clock. Only when no guest runs any more: nothing would end it."""
+        """Stop the clock. No instance may be running: its time limit would not end it any more."""
         self._closed.set()
         self._clock.join()
 
@@ -76,7 +99,7 @@ class Sandbox:
 
 
 class WasmInstance:
-    """One instance. One thread at a time; after a StoppedError it is dead."""
+    """A running instance. Not thread-safe; unusable after a StoppedError."""
 
     def __init__(self, store: Store, instance: Instance) -> None:
         self._store = store
@@ -85,55 +108,101 @@ class WasmInstance:
         memory = exports["memory"]
         if not isinstance(memory, Memory):
             raise StoppedError(StopReason.UNAVAILABLE, "expr.wasm exports no memory")
-        self._memory = WasmMemory(store, memory)
+        self._memory = memory
         self._functions["_initialize"]()
         self._buffer = 0
         self._buffer_size = 0
 
     @property
     def memory_bytes(self) -> int:
-        """How large the guest's memory has grown; it never shrinks."""
-        return len(self._memory)
+        """Size of the instance's memory, which never shrinks."""
+        return self._memory.data_len(self._store)
 
     def call(self, export: str, fields: Sequence[bytes], seconds: float) -> list[bytes]:
-        """Call an export with a row of fields; give the fields of its answer.
+        """Call an exported function and return the fields of its response.
+
+        Args:
+            export: Name of the function.
+            fields: Arguments.
+            seconds: Time limit.
 
         Raises:
-            StoppedError: It took longer than so many seconds, or needed more memory or stack than there is.
+            StoppedError: The limit of time, memory or stack was exceeded.
         """
         request = b"".join(part for field in fields for part in (_LENGTH.pack(len(field)), field))
         self._store.set_epoch_deadline(_to_ticks(seconds))
         try:
             if len(request) > self._buffer_size:
                 self._enlarge(len(request))
-            self._memory.write(request, self._buffer)
+            self._memory.write(self._store, request, self._buffer)
             return _decode_fields(self._read(self._functions[export](self._buffer, len(request))))
         except (Trap, WasmtimeError) as error:
             raise StoppedError(_resolve_stop_reason(error), str(error)) from error
 
     def statistics(self) -> InstanceStatistics:
-        """The guest's account of itself."""
+        """Return the instance's counters."""
         self._store.set_epoch_deadline(_to_ticks(_START_SECONDS))
         return InstanceStatistics(*_STATISTICS.unpack(self._read(self._functions["statistics"]())))
 
     def close(self) -> None:
-        """Give the memory back now; the garbage collector would come for it too late for a container's limit."""
+        """Release the memory at once; garbage collection may come too late for a container's limit."""
         self._store.close()
 
     def _enlarge(self, size: int) -> None:
-        """Have room for a request; kept for the next ones, as a call costs more than the memory."""
+        """Replace the request buffer by a larger one. It is kept, because allocating costs more than its memory."""
         if self._buffer:
             self._functions["free"](self._buffer)
-        self._buffer_size = max(_FIRST_BUFFER, 1 << (size - 1).bit_length())
+        self._buffer_size = max(_FIRST_BUFFER_BYTES, 1 << (size - 1).bit_length())
         self._buffer = self._functions["alloc"](self._buffer_size) & 0xFFFF_FFFF
 
     def _read(self, pointer: int) -> bytes:
         address, length = pointer >> 32 & 0xFFFF_FFFF, pointer & 0xFFFF_FFFF
-        return self._memory.read(address, length)
+        return bytes(self._memory.read(self._store, address, address + length))
+
+
+class InstancePool:
+    """A pool of one instance, started on demand and discarded after a failure. Not thread-safe.
+
+    Args:
+        new_instance: Starts an instance.
+        seconds: Time limit of one call.
+        reuse: Whether the instance is kept for the next call.
+    """
+
+    def __init__(self, new_instance: Callable[[], WasmInstance], *, seconds: float, reuse: bool) -> None:
+        self._new_instance = new_instance
+        self._seconds = seconds
+        self._reuse = reuse
+        self.instance: WasmInstance | None = None
+
+    def execute(self, call: WasmCall, deadline: Deadline) -> list[bytes]:
+        """Execute a call within the pool's time limit and the deadline.
+
+        Raises:
+            StoppedError: A limit of the evaluation was exceeded, or the deadline has passed.
+        """
+        seconds = min(self._seconds, deadline.remaining)
+        if seconds <= 0:
+            raise StoppedError(StopReason.QUEUE_TIMEOUT)
+        instance, self.instance = self.instance or self._new_instance(), None
+        try:
+            response = instance.call(call.export, call.fields, seconds)
+            if self._reuse and instance.memory_bytes < _REUSE_BELOW_BYTES:
+                self.instance = instance
+            return response
+        finally:
+            if self.instance is None:
+                instance.close()
+
+    def close(self) -> None:
+        """Close the instance."""
+        if self.instance:
+            self.instance.close()
+            self.instance = None
 
 
 def _to_ticks(seconds: float) -> int:
-    # One more: the first tick comes at once or in a whole tick.
+    # One tick more, because the first one may come at once.
     return math.ceil(seconds / TICK_SECONDS) + 1
 
 
@@ -144,7 +213,7 @@ def _resolve_stop_reason(error: Trap | WasmtimeError) -> StopReason:
         case TrapCode.STACK_OVERFLOW:
             return StopReason.DEPTH
         case _:
-            # Go ends itself (an unreachable instruction) when it gets no memory. Panics of expr are recovered inside.
+            # Go executes an unreachable instruction when it gets no memory. Panics of expr are recovered inside.
             return StopReason.MEMORY
 
 

@@ -1,143 +1,180 @@
-"""Who evaluates when, so that no condition keeps the others waiting.
+"""Two-tier scheduler for condition evaluation, with a fast path in the event loop.
 
-Two lanes, a thread and a guest each. A condition begins in the *quick* lane, in a guest that stays warm. One that
-is not done within its slice (0.1 s; an honest one takes a millisecond or so) or runs out of memory is stopped there and
-done again in the *patient* lane, in a guest made for it alone, with the whole of its limits: a verdict about a
-condition never depends on what ran before it. A condition that was stopped is remembered and goes to the patient lane
-at once. So a hostile condition costs the others one slice, once, however often it is measured.
-
-A condition that proved *light* in the quick lane is evaluated where it is asked from then on, in the event loop's own
-thread: the hop to a thread costs more than it does, and on a busy core, where the thread waits for Python's lock again
-and again, many times more. What it takes may hang on the values, so it is bounded there by one tick of the sandbox's
-clock; stopped, it is light no more.
+- The **fast tier** is a thread with a warm instance. Every condition starts there, with a short time limit
+  (`Limits.slice_seconds`).
+- The **isolated tier** is a thread that starts an instance for each evaluation, with the full limits. A condition that
+  exceeds a limit in the fast tier is evaluated again here, so its outcome never depends on earlier evaluations.
+- The **fast path** evaluates a condition in the event loop's thread once it took less than 2 ms in the fast tier. The
+  hop to a thread costs more than such an evaluation (docs/adr/0013). The cost may depend on the values, so the time
+  limit is one tick of the sandbox's clock. A condition that exceeds it returns to the fast tier.
 """
 
 import asyncio
 import time
-from collections import OrderedDict
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from skywalking_provider.conditions.expr.fast_path import FastPathCache
-from skywalking_provider.conditions.expr.instance import TICK_SECONDS, Sandbox
-from skywalking_provider.conditions.expr.pool import InstancePool, WasmCall
+from cachetools import LRUCache
+
+from skywalking_provider.conditions.expr.instance import TICK_SECONDS, InstancePool, Sandbox, WasmCall
 from skywalking_provider.conditions.limits import Limits, StoppedError, StopReason
+from skywalking_provider.conditions.slow_conditions import SlowConditions
 from skywalking_provider.model import Deadline
 
-_MAX_SLOW = 256
+_FAST_PATH_SECONDS = 0.002
+_MAX_FAST_PATH_ENTRIES = 4096
+
+
+class FastPathCache:
+    """Conditions that are cheap enough for the event loop, each with the largest result that may be tried there."""
+
+    def __init__(self) -> None:
+        self._sizes: LRUCache[tuple[bytes, ...], int] = LRUCache(maxsize=_MAX_FAST_PATH_ENTRIES)
+
+    def __contains__(self, call: WasmCall) -> bool:
+        return call.size <= self._sizes.get(call.key, -1)
+
+    def record_duration(self, call: WasmCall, cpu_seconds: float) -> None:
+        """Add a call that was cheap; results of up to twice its size may then be tried."""
+        if cpu_seconds <= _FAST_PATH_SECONDS:
+            self._sizes[call.key] = max(2 * call.size, self._sizes.get(call.key, 0))
+
+    def remove(self, call: WasmCall) -> None:
+        """Remove a call that exceeded its limit."""
+        self._sizes.pop(call.key, None)
 
 
 class WorkerThread:
-    """One thread and the seat in it, which nobody else touches. `light` learns what its answers take."""
+    """A thread that executes calls in a pool of its own, one after another.
 
-    def __init__(self, name: str, pool: InstancePool, fast_path: FastPathCache | None = None) -> None:
+    Args:
+        name: Suffix of the thread's name.
+        pool: Used by this thread only.
+        fast_path: Learns what the calls cost.
+        thread_time: Clock of a thread's CPU time, which a busy machine does not distort.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        pool: InstancePool,
+        fast_path: FastPathCache | None = None,
+        thread_time: Callable[[], float] = time.thread_time,
+    ) -> None:
         self._pool = pool
         self._fast_path = fast_path
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"conditions-{name}")
+        self._thread_time = thread_time
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix=f"conditions-{name}")
 
     async def execute(self, call: WasmCall, deadline: Deadline) -> list[bytes]:
-        """Wait for the turn and the answer.
+        """Queue a call and wait for its response.
 
-        A caller that leaves takes its question with it while it waits; one that runs is over by the lane's limit.
+        Cancelling the caller removes a queued call. A running call continues until the pool's time limit.
 
         Raises:
-            StoppedError: A limit of the evaluation, the deadline, or the end of the service.
+            StoppedError: A limit of the evaluation was exceeded, the deadline passed, or the service stops.
         """
         try:
-            running = asyncio.get_running_loop().run_in_executor(self._thread, self._execute_timed, call, deadline)
-        except RuntimeError:  # the executor's word for closed
+            running = asyncio.get_running_loop().run_in_executor(self._executor, self._execute_timed, call, deadline)
+        except RuntimeError:  # the executor is shut down
             raise StoppedError(StopReason.CLOSED) from None
         try:
             async with asyncio.timeout(deadline.remaining):
-                answer, seconds = await running
+                response, cpu_seconds = await running
         except TimeoutError:
             raise StoppedError(StopReason.QUEUE_TIMEOUT) from None
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
-            raise StoppedError(StopReason.CLOSED) from None  # close() took the question out of the queue
+            raise StoppedError(StopReason.CLOSED) from None  # stop() removed the call from the queue
         if self._fast_path is not None:
-            self._fast_path.record_duration(call, seconds)
-        return answer
+            self._fast_path.record_duration(call, cpu_seconds)
+        return response
 
     def stop(self) -> None:
-        """Take no more questions, and drop those that wait."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        """Accept no more calls, and cancel the queued ones."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
 
     def join(self) -> None:
-        """Wait for the thread's end, and take its guest."""
-        self._thread.shutdown(wait=True)
+        """Wait until the thread ends, and close its pool."""
+        self._executor.shutdown(wait=True)
         self._pool.close()
 
     def _execute_timed(self, call: WasmCall, deadline: Deadline) -> tuple[list[bytes], float]:
-        began = time.thread_time()  # of this thread alone: a busy machine makes no question heavy
-        return self._pool.execute(call, deadline), time.thread_time() - began
+        began = self._thread_time()
+        return self._pool.execute(call, deadline), self._thread_time() - began
 
 
 class TwoTierScheduler:
-    """Both lanes, and the memory of what was stopped. Belongs to one event loop."""
+    """Executes calls in the fast path, the fast tier or the isolated tier. Belongs to one event loop.
 
-    def __init__(self, limits: Limits) -> None:
-        self._sandbox = Sandbox(limits.memory_bytes)
+    Args:
+        limits: Limits of one evaluation.
+        monotonic: Clock in seconds, for the duration in the isolated tier.
+        thread_time: Clock of a thread's CPU time in seconds.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        thread_time: Callable[[], float] = time.thread_time,
+    ) -> None:
         self._limits = limits
-        guest = self._sandbox.new_instance
+        self._monotonic = monotonic
+        self._sandbox = Sandbox(limits.memory_bytes)
+        new_instance = self._sandbox.new_instance
         self._fast_path = FastPathCache()
-        self._inline_pool = InstancePool(guest, seconds=TICK_SECONDS, reuse=True)
-        self._fast = WorkerThread(
-            "quick", InstancePool(guest, seconds=limits.slice_seconds, reuse=True), self._fast_path
-        )
-        self._isolated = WorkerThread("patient", InstancePool(guest, seconds=limits.seconds, reuse=False))
-        self._slow: OrderedDict[tuple[bytes, ...], None] = OrderedDict()
+        self._inline_pool = InstancePool(new_instance, seconds=TICK_SECONDS, reuse=True)
+        fast_pool = InstancePool(new_instance, seconds=limits.slice_seconds, reuse=True)
+        isolated_pool = InstancePool(new_instance, seconds=limits.seconds, reuse=False)
+        self._fast = WorkerThread("fast", fast_pool, self._fast_path, thread_time)
+        self._isolated = WorkerThread("isolated", isolated_pool)
+        self._slow_conditions = SlowConditions(limits.slice_seconds)
         self._closed = False
 
     async def execute(self, call: WasmCall, deadline: Deadline) -> list[bytes]:
-        """Answer a question in the lane it belongs to.
+        """Execute a call and return the fields of its response.
 
         Raises:
-            StoppedError: See `Lane.ask`.
+            StoppedError: See `WorkerThread.execute`.
         """
         try:
             if call in self._fast_path and not self._closed:
                 try:
                     return self._inline_pool.execute(call, deadline)
-                except StoppedError as stopped:
-                    if stopped.reason.not_evaluated:
+                except StoppedError as error:
+                    if error.reason.not_evaluated:
                         raise
                     self._fast_path.remove(call)
-            if call.key not in self._slow:
-                try:
-                    return await self._fast.execute(call, deadline)
-                except StoppedError as stopped:
-                    if stopped.reason.not_evaluated:
-                        raise
-                    self._mark_slow(call)
-            begun = Deadline.after(self._limits.slice_seconds)
-            answer = await self._isolated.execute(call, deadline)
+            return await self._slow_conditions.run(
+                call.key,
+                fast=lambda: self._fast.execute(call, deadline),
+                isolated=lambda: self._execute_isolated(call, deadline),
+            )
         except StoppedError:
-            if self._closed:  # whatever ended it, this is why
+            if self._closed:  # close() interrupts evaluations, which then report another reason
                 raise StoppedError(StopReason.CLOSED) from None
             raise
-        if begun.remaining:  # only the machine was slow
-            self._slow.pop(call.key, None)
-        return answer
 
     async def close(self) -> None:
-        """Stop what runs, answer what waits, end the threads."""
+        """Interrupt running calls, cancel queued ones and end the threads."""
         if self._closed:
             return
         self._closed = True
-        for lane in (self._fast, self._isolated):
-            lane.stop()
-        self._sandbox.interrupt(self._limits.seconds)  # what runs ends with Cause.TIME, at once
+        for thread in (self._fast, self._isolated):
+            thread.stop()
+        self._sandbox.interrupt(self._limits.seconds)
         await asyncio.to_thread(self._join)
 
+    async def _execute_isolated(self, call: WasmCall, deadline: Deadline) -> tuple[list[bytes], float]:
+        began = self._monotonic()
+        return await self._isolated.execute(call, deadline), self._monotonic() - began
+
     def _join(self) -> None:
-        for lane in (self._fast, self._isolated):
-            lane.join()
+        for thread in (self._fast, self._isolated):
+            thread.join()
         self._inline_pool.close()
         self._sandbox.close()
-
-    def _mark_slow(self, call: WasmCall) -> None:
-        self._slow[call.key] = None
-        if len(self._slow) > _MAX_SLOW:
-            self._slow.popitem(last=False)

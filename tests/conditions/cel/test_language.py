@@ -1,4 +1,4 @@
-"""What a condition in CEL means."""
+"""Semantics of CEL conditions."""
 
 import json
 from collections.abc import AsyncIterator
@@ -36,8 +36,8 @@ async def cel() -> AsyncIterator[CelLanguage]:
     await conditions.close()
 
 
-async def _ask(cel: CelLanguage, success: str, failure: str = "", result: object = _RESULT) -> Evaluation:
-    return await cel.evaluate(success, failure, json.dumps(result).encode(), timeout=30)
+async def _evaluate(cel: CelLanguage, success: str, failure: str = "", result: object = _RESULT) -> Evaluation:
+    return await cel.evaluate(success, failure, json.dumps(result).encode(), timeout=60)
 
 
 @pytest.mark.parametrize(
@@ -57,11 +57,13 @@ async def _ask(cel: CelLanguage, success: str, failure: str = "", result: object
         ("false", "1 +", Phase.ERROR),
     ],
 )
-async def test_both_conditions_count_as_at_argo(cel: CelLanguage, success: str, failure: str, phase: Phase) -> None:
-    judged = await _ask(cel, success, failure)
-    assert judged.phase is phase
-    assert bool(judged.message) is (phase is Phase.ERROR)
-    assert judged.value == ""
+async def test_both_conditions_are_combined_by_argos_rules(
+    cel: CelLanguage, success: str, failure: str, phase: Phase
+) -> None:
+    evaluation = await _evaluate(cel, success, failure)
+    assert evaluation.phase is phase
+    assert bool(evaluation.message) is (phase is Phase.ERROR)
+    assert evaluation.value == ""
 
 
 @pytest.mark.parametrize(
@@ -78,14 +80,14 @@ async def test_both_conditions_count_as_at_argo(cel: CelLanguage, success: str, 
         "result.list[0] == 1 && result.list[result.one] == 2 && result.list[2.0] == 3",
         "2 in result.list && 2.0 in [1, 2] && !(7 in result.list) && !('2' in result.list)",
         "[1, 2] == [1.0, 2.0] && {'a': 1} == {'a': 1.0} && [1] != [1, 2] && {1: 'x'}[1.0] == 'x'",
-        # Zero by zero is no number: it is not above a threshold, nor below.
+        # 0/0 is NaN: it is neither above nor below a threshold.
         "!(result.zero / result.zero >= 0.99) && !(result.zero / result.zero < 0.99)",
         "result.one / result.zero > 1e308 && -result.one / result.zero < -1e308",
         # Null.
         "result.none == null && result.one != null && null != 0 && result.text != null",
         "result.values[0].value != null && result.values[2].value == null",
         "type(result.none) == null_type && type(result.one) != type(null) && type(result.one) == double",
-        # Values of different kinds are not the same; that is no error.
+        # Values of different types are unequal; comparing them is not an error.
         "result.text != 12.5 && result.yes != 1 && [1] != {'a': 1} && 'a' != b'a'",
         # Fields.
         "has(result.one) && has(result.none) && !has(result.nope) && !has(result.nope.deeper)",
@@ -99,7 +101,7 @@ async def test_both_conditions_count_as_at_argo(cel: CelLanguage, success: str, 
         "result.list.map(v, result.list.map(w, v * w)) == [[1, 2, 3], [2, 4, 6], [3, 6, 9]]",
         "result.list.map(v, result.list.map(v, v * 10)[0] + v) == [11, 12, 13]",
         "{'a': 1, 'b': 2}.all(k, k.matches('^[ab]$')) && result.map(k, k).size() == 10",
-        # Logic: an error beside what decides is none.
+        # Logic: an error beside a deciding value is ignored.
         "true || result.nope",
         "result.nope > 1 || true",
         "!(result.nope && false)",
@@ -121,29 +123,29 @@ async def test_both_conditions_count_as_at_argo(cel: CelLanguage, success: str, 
         r"r'\d' == '\\d' && '\u00e9' == 'é' && b'a' == b'a'",
     ],
 )
-async def test_is_true(cel: CelLanguage, condition: str) -> None:
-    assert await _ask(cel, condition) == Evaluation(Phase.SUCCESSFUL)
-    assert await _ask(cel, f"!({condition.removesuffix(' // comment')})") == Evaluation(Phase.FAILED)
+async def test_condition_is_true_and_its_negation_false(cel: CelLanguage, condition: str) -> None:
+    assert await _evaluate(cel, condition) == Evaluation(Phase.SUCCESSFUL)
+    assert await _evaluate(cel, f"!({condition.removesuffix(' // comment')})") == Evaluation(Phase.FAILED)
 
 
-async def test_a_bare_number_is_a_result(cel: CelLanguage) -> None:
-    assert (await _ask(cel, "result >= 0.99", result=1)).phase is Phase.SUCCESSFUL
-    assert (await _ask(cel, "result >= 0.99", "result < 0.95", result=0.97)).phase is Phase.INCONCLUSIVE
-    assert (await _ask(cel, "result >= 0.99", "result < 0.95", result=0.5)).phase is Phase.FAILED
+async def test_result_may_be_a_number(cel: CelLanguage) -> None:
+    assert (await _evaluate(cel, "result >= 0.99", result=1)).phase is Phase.SUCCESSFUL
+    assert (await _evaluate(cel, "result >= 0.99", "result < 0.95", result=0.97)).phase is Phase.INCONCLUSIVE
+    assert (await _evaluate(cel, "result >= 0.99", "result < 0.95", result=0.5)).phase is Phase.FAILED
 
 
-async def test_a_sample_tells_the_types_and_without_one_only_what_nothing_makes_right_is_a_mistake(
+async def test_check_takes_the_types_from_the_sample(
     cel: CelLanguage,
 ) -> None:
-    assert await cel.check("", timeout=30) is None
-    assert await cel.check("result.a > 1", timeout=30) is None
-    assert await cel.check("result.a > 1", sample=b'{"a": 2}', timeout=30) is None
-    mistake = await cel.check("result.a > 1", sample=b'{"a": "text"}', timeout=30)
-    assert mistake is not None
-    assert "there is no string > int" in mistake.message
-    mistake = await cel.check("result.a", sample=b'{"a": 1}', timeout=30)
-    assert mistake is not None
-    assert str(mistake) == "a condition is true or false, and this is double"
+    assert await cel.check("", timeout=60) is None
+    assert await cel.check("result.a > 1", timeout=60) is None
+    assert await cel.check("result.a > 1", sample=b'{"a": 2}', timeout=60) is None
+    problem = await cel.check("result.a > 1", sample=b'{"a": "text"}', timeout=60)
+    assert problem is not None
+    assert "there is no string > int" in problem.message
+    problem = await cel.check("result.a", sample=b'{"a": 1}', timeout=60)
+    assert problem is not None
+    assert str(problem) == "a condition is true or false, and this is double"
 
 
 _INTS = st.integers(-(2**53), 2**53)
@@ -153,7 +155,7 @@ _OPERATORS = ("==", "!=", "<", "<=", ">", ">=")
 
 
 def _literal(number: float) -> str:
-    # An integer literal has 64 bits; -0.0 and the like are in brackets for the minus.
+    # An integer literal has 64 bits. The brackets keep the minus sign of -0.0 with its number.
     return f"({number!r})" if "e" not in repr(number) or "." in repr(number) else f"({number!r})".replace("e", ".0e")
 
 
@@ -163,28 +165,28 @@ def _literal(number: float) -> str:
 @example(left=-0.0, right=0)
 @example(left=5e-324, right=0)
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-async def test_numbers_compare_as_numbers_do(cel: CelLanguage, left: float, right: float) -> None:
+async def test_numbers_compare_by_value_whatever_their_types(cel: CelLanguage, left: float, right: float) -> None:
     for operator in _OPERATORS:
         expected = Phase.SUCCESSFUL if eval(f"left {operator} right") else Phase.FAILED  # noqa: S307 — Python's opinion
-        of_result = await _ask(cel, f"result[0] {operator} result[1]", result=[left, right])
-        of_literal = await _ask(cel, f"result {operator} {_literal(right)}", result=left)
+        of_result = await _evaluate(cel, f"result[0] {operator} result[1]", result=[left, right])
+        of_literal = await _evaluate(cel, f"result {operator} {_literal(right)}", result=left)
         assert (of_result, of_literal) == (Evaluation(expected), Evaluation(expected))
 
 
 @given(left=st.integers(-(2**63), 2**63 - 1), right=st.integers(-(2**63), 2**63 - 1) | _FLOATS)
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-async def test_integers_written_down_keep_all_their_digits(cel: CelLanguage, left: int, right: float) -> None:
+async def test_integer_literals_keep_all_their_digits(cel: CelLanguage, left: int, right: float) -> None:
     for operator in _OPERATORS:
         expected = Phase.SUCCESSFUL if eval(f"left {operator} right") else Phase.FAILED  # noqa: S307 — Python's opinion
-        assert await _ask(cel, f"({left}) {operator} {_literal(right)}") == Evaluation(expected)
+        assert await _evaluate(cel, f"({left}) {operator} {_literal(right)}") == Evaluation(expected)
 
 
-async def test_two_kib_are_read(cel: CelLanguage) -> None:
+async def test_condition_beyond_2_kib_is_rejected(cel: CelLanguage) -> None:
     fits = "true" + " " * (CEL_LIMITS.condition_bytes - 4)
-    assert (await _ask(cel, fits)).phase is Phase.SUCCESSFUL
-    judged = await _ask(cel, "true", fits + " ")
-    assert judged.phase is Phase.ERROR
-    assert "conditions.failure has 2,049 bytes, more than the 2,048 that are read: shorten it" in judged.message
-    mistake = await cel.check(fits + " ", timeout=30)
-    assert mistake is not None
-    assert "2,049" in mistake.message
+    assert (await _evaluate(cel, fits)).phase is Phase.SUCCESSFUL
+    evaluation = await _evaluate(cel, "true", fits + " ")
+    assert evaluation.phase is Phase.ERROR
+    assert "conditions.failure has 2,049 bytes, limit 2,048. Shorten it" in evaluation.message
+    problem = await cel.check(fits + " ", timeout=60)
+    assert problem is not None
+    assert "2,049" in problem.message

@@ -1,4 +1,4 @@
-"""What Argo's own evaluator answered, against ours: tests/conditions/data."""
+"""Recorded outcomes of Argo's own evaluator (tests/conditions/data), compared with this one."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ _PHASES = {True: "Successful", False: "Failed", None: "Error"}
 
 
 def _as_argo(row: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """The line of a case, and the answer of Argo 1.10 (expr 1.17.7; the file says where the newer one differs)."""
+    """Return the line of a case and the outcome of Argo 1.10 (expr 1.17.7; `expr_1_17_7` holds what differs there)."""
     row = row | row.get("expr_1_17_7", {})
     if row["kind"] == "phase":
         line = {key: row[key] for key in ("success", "failure", "result")}
@@ -30,48 +30,52 @@ def _as_argo(row: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
 def test_every_case_has_argos_phase_and_message(rows: Rows, stream: Stream) -> None:
     cases = [_as_argo(row) for row in rows("expr-cases.jsonl")]
     assert len(cases) == 1900
-    answers = stream([line for line, _ in cases])
-    different = [(line, ours, argos) for (line, argos), ours in zip(cases, answers, strict=True) if ours != argos]
+    outcomes = stream([line for line, _ in cases])
+    different = [
+        (line, outcome, expected)
+        for (line, expected), outcome in zip(cases, outcomes, strict=True)
+        if outcome != expected
+    ]
     assert not different
 
 
-def test_every_row_of_the_current_controller_has_its_phase_message_and_value(rows: Rows, stream: Stream) -> None:
+def test_every_row_of_the_current_controller_has_its_phase_and_message(rows: Rows, stream: Stream) -> None:
     oracle = rows("eval-oracle-v1.10.0.json")
     assert len(oracle) == 66
-    answers = stream([_line(row) for row in oracle])
-    assert answers == [{"phase": row["phase"], "message": row.get("error", "")} for row in oracle]
+    outcomes = stream([_line(row) for row in oracle])
+    assert outcomes == [{"phase": row["phase"], "message": row.get("error", "")} for row in oracle]
 
 
 async def test_every_row_of_the_current_controller_has_its_value(rows: Rows, conditions: ExprLanguage) -> None:
     for row in rows("eval-oracle-v1.10.0.json"):
-        judged = await conditions.evaluate("", "", go_json.dump(row["result"]), timeout=60)
-        assert judged.value == row["goJSONValue"]
+        evaluation = await conditions.evaluate("", "", go_json.dump(row["result"]), timeout=60)
+        assert evaluation.value == row["goJSONValue"]
 
 
 def test_every_row_of_the_older_controller_has_its_phase(rows: Rows, stream: Stream) -> None:
     oracle = rows("eval-oracle-v1.8.4.json")
     assert len(oracle) == 66
-    assert [answer["phase"] for answer in stream([_line(row) for row in oracle])] == [row["phase"] for row in oracle]
+    assert [outcome["phase"] for outcome in stream([_line(row) for row in oracle])] == [row["phase"] for row in oracle]
 
 
-async def test_a_mistake_that_is_found_without_a_result_is_an_error_with_every_result(
+async def test_problem_found_without_a_result_is_an_error_for_every_result(
     rows: Rows, conditions: ExprLanguage
 ) -> None:
     found = 0
-    verdicts: dict[str, bool] = {}
+    has_problem: dict[str, bool] = {}
     for row in rows("expr-cases.jsonl"):
         if row["kind"] != "condition":
             continue
         condition = row["condition"]
-        if condition not in verdicts:
-            verdicts[condition] = await conditions.check(condition, timeout=60) is not None
-        if verdicts[condition]:
+        if condition not in has_problem:
+            has_problem[condition] = await conditions.check(condition, timeout=60) is not None
+        if has_problem[condition]:
             found += 1
             assert row["expected"] is None, condition
     assert found > 20
 
 
-async def test_a_condition_that_argo_can_evaluate_passes_the_check_with_its_result_as_sample(
+async def test_condition_that_argo_can_evaluate_passes_the_check_with_its_result_as_sample(
     rows: Rows, conditions: ExprLanguage
 ) -> None:
     for row in rows("expr-cases.jsonl"):

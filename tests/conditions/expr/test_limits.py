@@ -1,4 +1,4 @@
-"""Conditions that want to stall, fill or break the service."""
+"""Limits of expr: conditions that run forever, take all memory or nest too deeply."""
 
 import asyncio
 import time
@@ -8,51 +8,54 @@ import pytest
 
 from skywalking_provider.conditions import Evaluation, Limits, open_expr_evaluator
 from skywalking_provider.conditions.expr.evaluator import ExprLanguage
-from skywalking_provider.conditions.expr.pool import WasmCall
 from skywalking_provider.model import Phase
 
 _ENDLESS = "let xs = 1..900; all(xs, {all(xs, {all(xs, {# > 0})})})"
 _HUGE = "let a0 = 'xxxxxxxxxxxxxxxx'; " + "".join(f"let a{i + 1} = a{i} + a{i}; " for i in range(30)) + "a30 == ''"
+# Long enough for a busy machine. The assertions are about the messages and the order, not about the speed.
+_TIMEOUT = 60.0
 _SHORT = Limits(seconds=0.4, slice_seconds=0.05)
 
 
 async def _timed(conditions: ExprLanguage, success: str, result: bytes = b"1") -> tuple[Evaluation, float]:
-    begun = time.monotonic()
-    judged = await conditions.evaluate(success, "", result, timeout=60)
-    return judged, time.monotonic() - begun
+    began = time.monotonic()
+    evaluation = await conditions.evaluate(success, "", result, timeout=_TIMEOUT)
+    return evaluation, time.monotonic() - began
 
 
-async def test_a_condition_without_end_is_stopped_and_named_by_its_limit() -> None:
+async def test_endless_condition_is_stopped_with_the_time_limit_in_its_message() -> None:
     async with open_expr_evaluator(_SHORT) as conditions:
-        judged, took = await _timed(conditions, _ENDLESS)
-        assert judged.phase is Phase.ERROR
-        assert judged.message.startswith("could not evaluate the conditions: stopped at the limit of 0.4 s")
-        assert 0.4 <= took < 60  # each bound here is generous: the machine may be busy
+        evaluation, took = await _timed(conditions, _ENDLESS)
+        assert evaluation.phase is Phase.ERROR
+        assert evaluation.message.startswith("could not evaluate the conditions: time limit of 0.4 s exceeded")
+        assert took >= 0.4
         assert (await _timed(conditions, "result == 1"))[0].phase is Phase.SUCCESSFUL
 
 
-async def test_a_condition_that_takes_all_memory_is_stopped_and_the_next_is_well(conditions: ExprLanguage) -> None:
-    judged, _ = await _timed(conditions, _HUGE)
-    assert judged.phase is Phase.ERROR
-    assert "stopped at the limit of 64 MiB of memory" in judged.message
+async def test_condition_that_exceeds_the_memory_limit_is_stopped_and_the_next_one_succeeds(
+    conditions: ExprLanguage,
+) -> None:
+    evaluation, _ = await _timed(conditions, _HUGE)
+    assert evaluation.phase is Phase.ERROR
+    assert "memory limit of 64 MiB exceeded" in evaluation.message
     assert (await _timed(conditions, "result == 1"))[0].phase is Phase.SUCCESSFUL
 
 
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="Linux tells the memory there")
-async def test_the_memory_of_stopped_conditions_is_given_back_at_once(conditions: ExprLanguage) -> None:
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs procfs")
+async def test_memory_of_stopped_conditions_is_released_at_once(conditions: ExprLanguage) -> None:
     def resident() -> int:
         return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
     before = resident()
-    for i in range(5):  # ten guests of 64 MiB, one after the other
+    for i in range(5):  # ten instances of 64 MiB, one after another
         assert (await _timed(conditions, f"{_HUGE} && {i} > 0"))[0].phase is Phase.ERROR
     assert resident() - before < 100 << 20
 
 
-async def test_argos_own_budget_answers_in_argos_words(conditions: ExprLanguage) -> None:
+async def test_condition_that_exceeds_argos_memory_budget_has_argos_message(conditions: ExprLanguage) -> None:
     condition = "len(map(1..999999, repeat('a', #))) > 1"
-    judged, _ = await _timed(conditions, condition)
-    assert judged.message == f'could not evaluate successCondition "{condition}": memory budget exceeded'
+    evaluation, _ = await _timed(conditions, condition)
+    assert evaluation.message == f'could not evaluate successCondition "{condition}": memory budget exceeded'
 
 
 @pytest.mark.parametrize(
@@ -60,127 +63,71 @@ async def test_argos_own_budget_answers_in_argos_words(conditions: ExprLanguage)
     ["(" * 2045 + "true" + ")" * 2045, "!" * 4092 + "true", "1" + "+1" * 2045 + " > 1"],
     ids=["parentheses", "negations", "terms"],
 )
-async def test_nesting_to_the_last_byte_is_no_trouble(conditions: ExprLanguage, condition: str) -> None:
+async def test_condition_nested_to_its_length_limit_is_evaluated(conditions: ExprLanguage, condition: str) -> None:
     assert 4090 < len(condition) <= 4096
     assert (await _timed(conditions, condition))[0] == Evaluation(Phase.SUCCESSFUL, value="1")
 
 
-async def test_a_result_nested_to_the_limit_of_go_is_judged_and_beyond_it_refused(conditions: ExprLanguage) -> None:
-    judged, _ = await _timed(conditions, "len(result) == 1", b"[" * 10_000 + b"]" * 10_000)
-    assert judged.phase is Phase.SUCCESSFUL
-    judged, _ = await _timed(conditions, "len(result) == 1", b"[" * 10_001 + b"]" * 10_001)
-    assert judged.phase is Phase.ERROR
-    assert "exceeded max depth" in judged.message
+async def test_result_nested_beyond_gos_limit_is_rejected(conditions: ExprLanguage) -> None:
+    evaluation, _ = await _timed(conditions, "len(result) == 1", b"[" * 10_000 + b"]" * 10_000)
+    assert evaluation.phase is Phase.SUCCESSFUL
+    evaluation, _ = await _timed(conditions, "len(result) == 1", b"[" * 10_001 + b"]" * 10_001)
+    assert evaluation.phase is Phase.ERROR
+    assert "exceeded max depth" in evaluation.message
 
 
-async def test_a_condition_of_4_kib_is_read_and_one_byte_more_is_refused_by_name(conditions: ExprLanguage) -> None:
+async def test_condition_beyond_4_kib_is_rejected_by_its_key(conditions: ExprLanguage) -> None:
     fits = "true" + " " * 4092
     assert (await conditions.evaluate(fits, fits, b"1", timeout=60)).phase is Phase.FAILED
     for success, failure, name in ((fits + " ", "", "successCondition"), ("", fits + " ", "failureCondition")):
-        judged = await conditions.evaluate(success, failure, b"1", timeout=60)
-        assert judged.phase is Phase.ERROR
-        assert f"{name} has 4,097 bytes, more than the 4,096 that are read: shorten it" in judged.message
-    mistake = await conditions.check(fits + " ", timeout=60)
-    assert mistake is not None
-    assert "4,097" in mistake.message
+        evaluation = await conditions.evaluate(success, failure, b"1", timeout=60)
+        assert evaluation.phase is Phase.ERROR
+        assert f"{name} has 4,097 bytes, limit 4,096. Shorten it" in evaluation.message
+    problem = await conditions.check(fits + " ", timeout=60)
+    assert problem is not None
+    assert "4,097" in problem.message
 
 
-async def test_a_result_beyond_a_mebibyte_is_refused_with_a_remedy(conditions: ExprLanguage) -> None:
-    judged, _ = await _timed(conditions, "true", b'"' + b"x" * (1 << 20) + b'"')
-    assert judged.phase is Phase.ERROR
-    assert "1,048,578 bytes" in judged.message
-    assert "fewer buckets" in judged.message
+async def test_result_beyond_1_mib_is_rejected_with_a_hint(conditions: ExprLanguage) -> None:
+    evaluation, _ = await _timed(conditions, "true", b'"' + b"x" * (1 << 20) + b'"')
+    assert evaluation.phase is Phase.ERROR
+    assert "1,048,578 bytes" in evaluation.message
+    assert "fewer buckets" in evaluation.message
 
 
-async def test_hostile_conditions_delay_honest_ones_by_no_more_than_their_slices() -> None:
-    async with open_expr_evaluator(Limits(seconds=20, slice_seconds=0.1)) as conditions:
-        hostile = [asyncio.create_task(_timed(conditions, f"{_ENDLESS} && {i} > 0")) for i in range(3)]
+async def test_slow_conditions_delay_fast_ones_by_no_more_than_one_slice_each() -> None:
+    async with open_expr_evaluator(Limits(seconds=60, slice_seconds=0.1)) as conditions:
+        slow = [asyncio.create_task(_timed(conditions, f"{_ENDLESS} && {i} > 0")) for i in range(3)]
         await asyncio.sleep(0)
-        honest = [await _timed(conditions, f"result == 1 && {i} >= 0") for i in range(20)]
-        assert all(judged.phase is Phase.SUCCESSFUL for judged, _ in honest)
-        assert honest[0][1] >= 0.3  # three slices, once
-        assert sum(took for _, took in honest) < 20  # the hostile ones run for 20 s each
-        assert not any(task.done() for task in hostile)  # they are at it still
-    for judged, _ in await asyncio.gather(*hostile):
-        assert judged.phase is Phase.ERROR
+        fast = [await _timed(conditions, f"result == 1 && {i} >= 0") for i in range(20)]
+        assert all(evaluation.phase is Phase.SUCCESSFUL for evaluation, _ in fast)
+        assert fast[0][1] >= 0.3  # three slices, once
+        assert not any(task.done() for task in slow)
+    for evaluation, _ in await asyncio.gather(*slow):
+        assert evaluation.phase is Phase.ERROR
 
 
-async def test_a_condition_that_was_stopped_once_no_longer_enters_the_lane_of_all() -> None:
-    async with open_expr_evaluator(_SHORT) as conditions:
-        await _timed(conditions, _ENDLESS)
-        guest = conditions._scheduler._fast._pool.instance
-        assert guest is None  # it was ended there
-        await _timed(conditions, "result == 1")
-        guest = conditions._scheduler._fast._pool.instance
-        await _timed(conditions, _ENDLESS)
-        assert conditions._scheduler._fast._pool.instance is guest is not None
-
-
-async def test_a_condition_that_proved_light_is_evaluated_without_a_thread(conditions: ExprLanguage) -> None:
-    await _timed(conditions, "result >= 1")
-    conditions._scheduler._fast.stop()
-    assert (await _timed(conditions, "result >= 1", b"0"))[0].phase is Phase.FAILED
-
-
-async def test_a_light_condition_is_not_light_on_a_larger_result(conditions: ExprLanguage) -> None:
-    await _timed(conditions, "len(result) > 0", b"[1,2,3]")
-    lanes = conditions._scheduler
-    assert WasmCall("evaluate", (b"", b"[1,2,3,4,5,6]"), (b"len(result) > 0", b"")) in lanes._fast_path
-    assert WasmCall("evaluate", (b"", b"[1]" * 100), (b"len(result) > 0", b"")) not in lanes._fast_path
-
-
-async def test_a_condition_that_is_light_no_more_holds_the_event_loop_for_a_moment_only() -> None:
-    condition = "let xs = 1..int(result); all(xs, {all(xs, {all(xs, {# > 0})})})"
-    async with open_expr_evaluator(Limits(seconds=0.4, slice_seconds=0.1)) as conditions:
-        assert (await _timed(conditions, condition, b"1"))[0].phase is Phase.SUCCESSFUL
-        running = asyncio.create_task(_timed(conditions, condition, b"900"))
-        turns = 0
-        while not running.done():
-            await asyncio.sleep(0.005)
-            turns += 1
-        judged, _ = running.result()
-        assert "stopped at the limit of 0.4 s" in judged.message
-        assert turns > 5
-        assert not any(key[0] == condition.encode() for key in conditions._scheduler._fast_path._sizes)
-
-
-async def test_an_honest_condition_on_a_slow_machine_comes_back_to_the_lane_of_all() -> None:
-    async with open_expr_evaluator(Limits(seconds=2, slice_seconds=0.5)) as conditions:
-        conditions._scheduler._slow[(b"result == 1", b"")] = None  # as if it had been stopped
-        assert (await _timed(conditions, "result == 1"))[0].phase is Phase.SUCCESSFUL
-        assert not conditions._scheduler._slow
-
-
-async def test_the_list_of_stopped_conditions_is_bounded(conditions: ExprLanguage) -> None:
-    lanes = conditions._scheduler
-    for i in range(300):
-        lanes._mark_slow(WasmCall("evaluate", (), key=(b"%d" % i,)))
-    assert len(lanes._slow) == 256
-    assert (b"299",) in lanes._slow
-    assert (b"0",) not in lanes._slow
-
-
-async def test_the_event_loop_goes_on_while_a_condition_runs() -> None:
-    async with open_expr_evaluator(_SHORT) as conditions:
+async def test_event_loop_continues_while_a_condition_runs() -> None:
+    async with open_expr_evaluator(Limits(seconds=2, slice_seconds=0.05)) as conditions:
         running = asyncio.create_task(_timed(conditions, _ENDLESS))
-        turns = 0
+        iterations = 0
         while not running.done():
             await asyncio.sleep(0.005)
-            turns += 1
-        assert turns > 5
+            iterations += 1
+        assert iterations > 2  # one, if the loop were blocked
 
 
-async def test_a_caller_out_of_time_is_answered_on_time() -> None:
-    async with open_expr_evaluator(Limits(seconds=60, slice_seconds=60)) as conditions:
-        begun = time.monotonic()
-        judged = await conditions.evaluate(_ENDLESS, "", b"1", timeout=0.2)
-        assert time.monotonic() - begun < 30  # the evaluation may take 60 s
-        assert judged.phase is Phase.ERROR
-        assert "no answer within the 0.2 s left for it" in judged.message
+async def test_caller_whose_timeout_ends_gets_an_error() -> None:
+    async with open_expr_evaluator(Limits(seconds=60, slice_seconds=40)) as conditions:
+        began = time.monotonic()
+        evaluation = await conditions.evaluate(_ENDLESS, "", b"1", timeout=0.2)
+        assert time.monotonic() - began < 20  # not after the evaluation's own limit
+        assert evaluation.phase is Phase.ERROR
+        assert "not evaluated within the remaining 0.2 s" in evaluation.message
         assert (await conditions.evaluate("true", "", b"1", timeout=0)).phase is Phase.ERROR
 
 
-async def test_a_cancelled_question_is_cancelled_and_leaves_the_lane_to_others(conditions: ExprLanguage) -> None:
+async def test_cancelled_call_is_cancelled_and_the_next_one_is_evaluated(conditions: ExprLanguage) -> None:
     running = asyncio.create_task(conditions.evaluate(_ENDLESS, "", b"1", timeout=60))
     waiting = asyncio.create_task(conditions.evaluate("result == 2", "", b"2", timeout=60))
     await asyncio.sleep(0.05)
@@ -193,16 +140,16 @@ async def test_a_cancelled_question_is_cancelled_and_leaves_the_lane_to_others(c
     assert (await _timed(conditions, "result == 1"))[0].phase is Phase.SUCCESSFUL
 
 
-async def test_closing_ends_what_runs_and_answers_what_waits() -> None:
-    async with open_expr_evaluator(Limits(seconds=60, slice_seconds=60)) as conditions:
-        asked = [asyncio.create_task(conditions.evaluate(_ENDLESS, "", b"1", timeout=60)) for _ in range(3)]
+async def test_close_interrupts_running_calls_and_fails_queued_ones() -> None:
+    async with open_expr_evaluator(Limits(seconds=60, slice_seconds=40)) as conditions:
+        calls = [asyncio.create_task(conditions.evaluate(_ENDLESS, "", b"1", timeout=60)) for _ in range(3)]
         await asyncio.sleep(0.1)
-        begun = time.monotonic()
-    assert time.monotonic() - begun < 40
-    for judged in await asyncio.gather(*asked):
-        assert judged == Evaluation(
+        began = time.monotonic()
+    assert time.monotonic() - began < 30  # not after 40 s, the limit of the fast tier
+    for evaluation in await asyncio.gather(*calls):
+        assert evaluation == Evaluation(
             Phase.ERROR,
-            "could not evaluate the conditions: the service is stopping; measure again",
+            "could not evaluate the conditions: the service is stopping. Measure again.",
             not_evaluated=True,
         )
     assert "stopping" in (await conditions.evaluate("true", "", b"1", timeout=1)).message

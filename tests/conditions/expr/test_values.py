@@ -1,6 +1,5 @@
-"""The measurement's value is what Go's json.Marshal writes."""
+"""The value of a measurement is what Go's json.Marshal writes."""
 
-import asyncio
 import json
 import math
 import re
@@ -26,25 +25,30 @@ _RESULTS = st.recursive(
 
 
 @pytest.fixture(scope="module")
-def guest() -> Iterator[WasmInstance]:
-    sandbox = Sandbox(64 << 20)
-    yield sandbox.new_instance()
-    sandbox.close()
+def sandbox() -> Iterator[Sandbox]:
+    opened = Sandbox(64 << 20)
+    yield opened
+    opened.close()
 
 
-def _marshal(guest: WasmInstance, result: bytes) -> str:
-    error, value = guest.call("marshal", (result,), 5)
+@pytest.fixture(scope="module")
+def instance(sandbox: Sandbox) -> WasmInstance:
+    return sandbox.new_instance()
+
+
+def _marshal(instance: WasmInstance, result: bytes) -> str:
+    error, value = instance.call("marshal", (result,), 5)
     assert not error, error
     return value.decode()
 
 
 def _go_float(number: float) -> str:
-    """encoding/json's form of a float64: the shortest digits, an exponent only where it is small or large."""
+    """Format a float64 as encoding/json does: the shortest digits, an exponent only for small and large numbers."""
     if number == 0:
         return "-0" if math.copysign(1, number) < 0 else "0"
     if 1e-6 <= abs(number) < 1e21:
         text = f"{number:.17g}" if "e" in repr(number) else repr(number)
-        if "e" in repr(number):  # 1e-05 and 1e+16 have their digits in full
+        if "e" in repr(number):  # 1e-05 and 1e+16 are written without an exponent
             digits, exponent = repr(abs(number)).split("e")
             whole, _, fraction = digits.partition(".")
             point = len(whole) + int(exponent)
@@ -56,17 +60,17 @@ def _go_float(number: float) -> str:
     return re.sub(r"\.0e", "e", re.sub(r"e-0(\d)$", r"e-\1", repr(number)))
 
 
-def _equal(ours: object, theirs: object) -> bool:
-    match ours, theirs:
+def _equal(expected: object, actual: object) -> bool:
+    match expected, actual:
         case dict(), dict():
-            return ours.keys() == theirs.keys() and all(_equal(ours[key], theirs[key]) for key in ours)
+            return expected.keys() == actual.keys() and all(_equal(expected[key], actual[key]) for key in expected)
         case list(), list():
-            return len(ours) == len(theirs) and all(map(_equal, ours, theirs))
+            return len(expected) == len(actual) and all(map(_equal, expected, actual))
         case ((bool() | None | str()), _):
-            return ours == theirs and type(ours) is type(theirs)
+            return expected == actual and type(expected) is type(actual)
         case _:
-            return isinstance(theirs, int | float) and struct.pack("<d", float(ours)) == struct.pack(
-                "<d", float(theirs)
+            return isinstance(actual, int | float) and struct.pack("<d", float(expected)) == struct.pack(
+                "<d", float(actual)
             )
 
 
@@ -78,17 +82,17 @@ def _keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 @settings(max_examples=300, deadline=None)
 @given(result=_RESULTS)
-def test_a_value_reads_back_as_the_result_with_its_keys_sorted(guest: WasmInstance, result: object) -> None:
-    value = _marshal(guest, go_json.dump(result))
+def test_value_decodes_to_the_result_with_sorted_keys(instance: WasmInstance, result: object) -> None:
+    value = _marshal(instance, go_json.dump(result))
     assert _equal(result, json.loads(value, object_pairs_hook=_keys, parse_int=float))
-    assert _marshal(guest, value.encode()) == value
+    assert _marshal(instance, value.encode()) == value
     assert not set("<>&\u2028\u2029") & set(value)
 
 
 @settings(max_examples=500, deadline=None)
 @given(number=st.floats(allow_nan=False, allow_infinity=False))
-def test_a_number_has_gos_digits_and_exponent(guest: WasmInstance, number: float) -> None:
-    assert _marshal(guest, go_json.dump(number)) == _go_float(number)
+def test_number_has_gos_digits_and_exponent(instance: WasmInstance, number: float) -> None:
+    assert _marshal(instance, go_json.dump(number)) == _go_float(number)
 
 
 @pytest.mark.parametrize(
@@ -108,40 +112,40 @@ def test_a_number_has_gos_digits_and_exponent(guest: WasmInstance, number: float
         (" [ null , true ] ", "[null,true]"),
     ],
 )
-async def test_a_value_is_written_as_go_writes_it(conditions: ExprLanguage, result: str, value: str) -> None:
-    judged = await conditions.evaluate("", "", result.encode(), timeout=60)
-    assert (judged.phase, judged.value) == (Phase.SUCCESSFUL, value)
-    assert await conditions.encode_value(result.encode(), timeout=60) == judged
+async def test_value_is_written_as_go_writes_it(conditions: ExprLanguage, result: str, value: str) -> None:
+    evaluation = await conditions.evaluate("", "", result.encode(), timeout=60)
+    assert (evaluation.phase, evaluation.value) == (Phase.SUCCESSFUL, value)
+    assert await conditions.encode_value(result.encode(), timeout=60) == evaluation
 
 
 @pytest.mark.parametrize("result", ["NaN", "1e400", "[Infinity]", "{", "", "1 2", "'a'", "[1,]", '{"a":-1e999}'])
-async def test_a_result_that_go_refuses_is_an_error_even_without_conditions(
+async def test_result_that_go_rejects_is_an_error_even_without_conditions(
     conditions: ExprLanguage, result: str
 ) -> None:
-    for judged in (
+    for evaluation in (
         await conditions.evaluate("", "", result.encode(), timeout=60),
         await conditions.encode_value(result.encode(), timeout=60),
     ):
-        assert judged.phase is Phase.ERROR
-        assert judged.message.startswith("the result is not JSON that Argo could read: ")
-        assert not judged.value
+        assert evaluation.phase is Phase.ERROR
+        assert evaluation.message.startswith("the result is not JSON that Argo could read: ")
+        assert not evaluation.value
     with pytest.raises(ValueError, match=r"."):
         go_json.load(result)
 
 
 @pytest.mark.parametrize("result", ["-0", "[1e308,-1.5]", '"\\ud800"', "123456789012345678901234567890"])
-async def test_a_result_that_passes_through_python_is_the_same_to_go(conditions: ExprLanguage, result: str) -> None:
+async def test_result_that_passes_through_python_has_the_same_value(conditions: ExprLanguage, result: str) -> None:
     direct = await conditions.encode_value(result.encode(), timeout=60)
     assert await conditions.encode_value(go_json.dump(go_json.load(result)), timeout=60) == direct
 
 
 @pytest.mark.parametrize("result", [math.nan, [math.inf]])
-def test_what_json_has_no_number_for_is_refused_in_python(result: object) -> None:
+def test_dump_rejects_numbers_that_json_lacks(result: object) -> None:
     with pytest.raises(ValueError, match="JSON compliant"):
         go_json.dump(result)
 
 
-def test_nesting_that_python_cannot_follow_is_a_value_error_both_ways() -> None:
+def test_nesting_beyond_pythons_limit_is_a_value_error_in_both_directions() -> None:
     with pytest.raises(ValueError, match="nested too deep"):
         go_json.load("[" * 100_000)
     deep: list[object] = []
@@ -151,21 +155,18 @@ def test_nesting_that_python_cannot_follow_is_a_value_error_both_ways() -> None:
         go_json.dump(deep)
 
 
-async def test_a_condition_is_compiled_once_in_a_guest_however_often_it_is_asked(conditions: ExprLanguage) -> None:
+def test_condition_is_compiled_once_per_instance(sandbox: Sandbox) -> None:
+    instance = sandbox.new_instance()
     for i in range(50):
-        await conditions.evaluate("result >= 0", "result < 0", b"%d" % (i % 10), timeout=60)
-    quick, here = conditions._scheduler._fast._pool.instance, conditions._scheduler._inline_pool.instance
-    assert quick is not None
-    assert here is not None  # light from the second time on
-    in_quick, in_here = await asyncio.to_thread(quick.statistics), here.statistics()
-    assert (in_quick.hits, in_quick.misses) == (0, 2)
-    assert (in_here.hits, in_here.misses) == (96, 2)
+        instance.call("evaluate", (b"result >= 0", b"result < 0", b"%d" % (i % 10)), 60)
+    statistics = instance.statistics()
+    assert (statistics.hits, statistics.misses) == (98, 2)
 
 
-async def test_many_different_conditions_leave_the_guest_small(conditions: ExprLanguage) -> None:
+def test_many_different_conditions_do_not_grow_the_instance_beyond_its_limit(sandbox: Sandbox) -> None:
+    instance = sandbox.new_instance()
     for i in range(400):
         padding = " || ".join(f"result == {i}.{j}" for j in range(200))
-        assert (await conditions.evaluate(padding, "", b"-1", timeout=60)).phase is Phase.FAILED
-    guest = conditions._scheduler._fast._pool.instance
-    assert guest is not None
-    assert guest.memory_bytes < 32 << 20
+        phase, _, _ = instance.call("evaluate", (padding.encode(), b"", b"-1"), 60)
+        assert phase == b"Failed"
+    assert instance.memory_bytes < 32 << 20
