@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from skywalking_provider.tools.migrate import notes
 from skywalking_provider.tools.migrate.find_blocks import find_blocks
 from skywalking_provider.tools.migrate.notes import Note
-from skywalking_provider.tools.migrate.problem import MigrationError
 from skywalking_provider.tools.migrate.rewrite import is_templated, move_block, validate_block
 from skywalking_provider.tools.migrate.to_expression.parse import NotExpressibleError
 from skywalking_provider.tools.migrate.to_expression.rewrite import to_expression
 from skywalking_provider.tools.migrate.yaml_editor import Editor
-from skywalking_provider.tools.migrate.yaml_nodes import child, parse_documents, text
+from skywalking_provider.tools.migrate.yaml_nodes import MigrationError, child, parse_documents, text
 
 __all__ = ["MetricMigration", "Migration", "MigrationError", "Note", "is_templated", "migrate"]
 

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 
 from yaml.nodes import MappingNode, Node, ScalarNode
 
-from skywalking_provider.tools.migrate.problem import MigrationError
-from skywalking_provider.tools.migrate.yaml_nodes import child, entries, items, line_number, text
+from skywalking_provider.tools.migrate.yaml_nodes import MigrationError, child, entries, items, line_number, text
 from skywalking_provider.tools.templates import BUILT_IN_PROVIDER, TEMPLATE_KINDS, is_argo_object, is_list
 
 

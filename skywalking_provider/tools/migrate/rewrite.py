@@ -16,9 +16,8 @@ from skywalking_provider.support.durations import format_duration, parse_duratio
 from skywalking_provider.tools.migrate import notes
 from skywalking_provider.tools.migrate.find_blocks import BlockLocation
 from skywalking_provider.tools.migrate.notes import Note
-from skywalking_provider.tools.migrate.problem import MigrationError
 from skywalking_provider.tools.migrate.yaml_editor import Editor
-from skywalking_provider.tools.migrate.yaml_nodes import child, entries, line_number, text, texts
+from skywalking_provider.tools.migrate.yaml_nodes import MigrationError, child, entries, line_number, text, texts
 
 TAG = re.compile(r"{{.*?}}", re.DOTALL)
 _STRING = re.compile(r'"""(?:[^"]|"(?!""))*"""|"(?:[^"\\\n]|\\.)*"')

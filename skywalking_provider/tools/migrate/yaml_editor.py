@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode
 
-from skywalking_provider.tools.migrate.problem import MigrationError
 from skywalking_provider.tools.migrate.yaml_nodes import (
+    MigrationError,
     content_start,
     is_alias,
     line_number,

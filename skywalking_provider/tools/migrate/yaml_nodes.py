@@ -10,10 +10,22 @@ from collections.abc import Iterator
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from skywalking_provider.tools.migrate.problem import MigrationError
-
 _PROPERTIES = re.compile(r"(?:[&!][^\s,\[\]{}]*\s+)*")
 _ALIAS = re.compile(r"\s*(\*[^\s,\[\]{}]+)")
+
+
+class MigrationError(Exception):
+    """A file that cannot be migrated.
+
+    Args:
+        line: Line of the problem, counted from 1.
+        message: The problem and a hint.
+    """
+
+    def __init__(self, line: int, message: str) -> None:
+        self.line = line
+        self.message = message
+        super().__init__(f"line {line}: {message}")
 
 
 def parse_documents(source: str) -> list[Node]:
