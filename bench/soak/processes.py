@@ -119,7 +119,12 @@ async def start_processes(folder: Path) -> AsyncIterator[SoakProcesses]:
         oap = MockOap(build_scenario())
         await oap.start()
         port = int(oap.address.rsplit(":", 1)[1])
-        backend = {"url": oap.address, "bearer": {"token": BACKEND_TOKEN}, "timeout": "1s", "answerTtl": "1s"}
+        backend = {
+            "url": oap.address,
+            "bearer": {"token": BACKEND_TOKEN},
+            "timeout": "1s",
+            "cache": {"responseTtl": "700ms", "verdictTtl": "300ms"},
+        }
         (folder / "config.yaml").write_text(yaml.safe_dump({"backends": {"soak": backend}}))
         service = SoakService(folder, folder / "provider.sock")
         stack.push_async_callback(service.stop)

@@ -111,7 +111,7 @@ func startServices() (*services, error) {
 		"healthy": backend(s.healthy, map[string]any{"aliases": []string{"http://oap.istio-system:12800"}}),
 		"failing": backend(s.failing, nil),
 		"scripted": backend(oap.URL, map[string]any{
-			"bearer": map[string]any{"token": s.token}, "clockTtl": "1ms", "answerTtl": "0s", "settle": "60s",
+			"bearer": map[string]any{"token": s.token}, "clockTtl": "1ms", "cache": map[string]any{"responseTtl": "0s", "verdictTtl": "0s"}, "settle": "60s",
 		}),
 		"absent": backend("http://127.0.0.1:1", nil),
 	}})

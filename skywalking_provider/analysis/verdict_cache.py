@@ -1,7 +1,7 @@
 """Verdicts that serve identical measurements for a moment: runs of one template come in bursts.
 
 Everything that a verdict hangs on is in its question. Only finished ones are kept: nobody's patience is another's. They
-serve for the last three tenths of their backend's `answerTtl`, from when their measurement began. The answers that they
+serve for their backend's `cache.verdictTtl`, from when their measurement began. The answers that they
 are made of, unless their window is settled, serve for the rest of it, from when they were asked for.
 """
 
@@ -85,7 +85,7 @@ class VerdictCache:
             cached_verdict: The verdict.
             started_at: When its measurement did, monotonic: before it asked for anything.
         """
-        now, until = time.monotonic(), started_at + key.backend.config.verdict_ttl_seconds
+        now, until = time.monotonic(), started_at + key.backend.config.cache.verdict_ttl.total_seconds()
         self._evict(now)
         if now < until and cached_verdict.cacheable:
             self._entries.pop(key, None)

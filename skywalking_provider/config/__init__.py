@@ -1,12 +1,13 @@
-"""The configuration of the service: what an administrator writes, checked."""
+"""Configuration of the service, validated."""
 
-from skywalking_provider.config.backend import BackendConfig, CircuitConfig
+from skywalking_provider.config.backend import BackendConfig, CacheConfig, CircuitConfig
 from skywalking_provider.config.listeners import HttpConfig, PageConfig
 from skywalking_provider.config.loader import ConfigError, load_config
 from skywalking_provider.config.root import Config, LogConfig
 
 __all__ = [
     "BackendConfig",
+    "CacheConfig",
     "CircuitConfig",
     "Config",
     "ConfigError",

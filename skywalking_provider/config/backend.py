@@ -1,9 +1,9 @@
-"""How one OAP is reached: its address, credentials and limits."""
+"""Configuration of one backend: address, credentials, limits."""
 
 from datetime import timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -16,7 +16,6 @@ from skywalking_provider.config.types import (
     SecretText,
     Url,
     Zone,
-    max_ttl,
     min_timeout,
     username,
 )
@@ -25,7 +24,7 @@ from skywalking_provider.support.strict_model import StrictModel
 
 
 class Basic(StrictModel):
-    """HTTP basic authentication; the password is given as text or as a file, which is read again when it changes."""
+    """HTTP basic authentication. The password is a text, or a file that is read again when it changes."""
 
     username: Annotated[str, AfterValidator(username)]
     password: SecretText | None = None
@@ -34,12 +33,12 @@ class Basic(StrictModel):
     @model_validator(mode="after")
     def _one_password(self) -> "Basic":
         if (self.password is None) == (self.password_file is None):
-            raise ValueError("write exactly one of password and passwordFile")
+            raise ValueError("needs exactly one of password and passwordFile. Write one of them")
         return self
 
 
 class Bearer(StrictModel):
-    """A bearer token, given as text or as a file, which is read again when it changes."""
+    """Bearer token: a text, or a file that is read again when it changes."""
 
     token: SecretText | None = None
     token_file: Path | None = None
@@ -47,20 +46,48 @@ class Bearer(StrictModel):
     @model_validator(mode="after")
     def _one_token(self) -> "Bearer":
         if (self.token is None) == (self.token_file is None):
-            raise ValueError("write exactly one of token and tokenFile")
+            raise ValueError("needs exactly one of token and tokenFile. Write one of them")
         return self
 
 
 class CircuitConfig(StrictModel):
-    """When an OAP is asked no more for a while.
+    """Circuit breaker of a backend.
 
     Attributes:
-        failures: After so many in a row: no connection, 502 to 504, or no answer in time (once for each question).
-        cool_down: How long; then one request tries.
+        failures: Number of consecutive failures that open it: connection errors, 502-504, timeouts (once per query).
+        cool_down: Time until the next probe, a single request.
     """
 
     failures: int = Field(default=5, ge=1, le=1000)
     cool_down: Seconds = timedelta(seconds=5)
+
+
+_MAX_CACHE_SECONDS: Final = 30
+
+
+class CacheConfig(StrictModel):
+    """Caches of a backend. Zero switches a cache off; concurrent identical requests are still shared.
+
+    A verdict is never made of a response older than `response_ttl` plus `verdict_ttl`, so that late data are not missed
+    for longer. Only responses for immutable windows are cached longer.
+
+    Attributes:
+        response_ttl: Time that a response is reused for identical requests.
+        verdict_ttl: Time that a verdict is reused for identical measurements, from the start of its measurement.
+    """
+
+    response_ttl: Seconds = timedelta(seconds=7)
+    verdict_ttl: Seconds = timedelta(seconds=3)
+
+    @model_validator(mode="after")
+    def _check_sum(self) -> "CacheConfig":
+        total = self.response_ttl + self.verdict_ttl
+        if total > timedelta(seconds=_MAX_CACHE_SECONDS):
+            raise ValueError(
+                f"responseTtl and verdictTtl add up to {total.total_seconds():g}s, more than {_MAX_CACHE_SECONDS}s; "
+                "OAP's data may change in that time. Shorten one of them"
+            )
+        return self
 
 
 class BackendConfig(StrictModel):
@@ -68,22 +95,21 @@ class BackendConfig(StrictModel):
 
     Attributes:
         url: Base URL; /graphql is appended to it.
-        aliases: Other addresses that templates use for this OAP. They are compared, never dialled.
+        aliases: Other addresses that templates use for this OAP. They are compared and never connected to.
         allowed_namespaces: Namespaces whose runs may use this OAP, `*` for any characters; by default all.
-        timeout: How long one request may take.
-        tls: How an https:// OAP is known, and how it knows us.
+        timeout: Time that one attempt of a request may take.
+        tls: Certificates of an https:// connection.
         ui: Address of the SkyWalking UI, for the link in a run's status.
-        service_name: How the parts of a service become the name that SkyWalking knows.
-        timezone: IANA name of the OAP's zone, where its clocks are changed twice a year: getTimeInfo tells only today's
-            offset, and a window over the change needs both.
-        settle: How long after its end a bucket is read (OAP flushes every 25 s, then its storage refreshes).
-        clock_ttl: How long an answer of getTimeInfo is used.
-        answer_ttl: How long an answer serves identical questions, seven tenths of it as OAP's answer and the last
-            three as a verdict made of it. Late data within `settle` must not stick.
-        max_answer_bytes: Longer answers are refused unread.
-        max_requests: Requests in flight at the same time; namespaces take turns.
-        retries: How often a request is tried again that was not answered, while its deadline lets it.
-        circuit: When it is asked no more for a while.
+        service_name: Pattern that builds SkyWalking's name of a service from its parts.
+        timezone: IANA name of the OAP's zone, where its clocks change twice a year: getTimeInfo reports only the
+            current offset, and a window over the change needs both.
+        settle: Delay after the end of a bucket before it is read (OAP flushes every 25 s, then its storage refreshes).
+        clock_ttl: Time that a response of getTimeInfo is used.
+        cache: TTLs of responses and verdicts.
+        max_answer_bytes: Maximum size of a response; a larger one is rejected while it is read.
+        max_requests: Maximum number of requests in flight, shared fairly between namespaces.
+        retries: Maximum number of further attempts of a failed request within its deadline.
+        circuit: Circuit breaker.
     """
 
     url: Url
@@ -95,7 +121,7 @@ class BackendConfig(StrictModel):
     timeout: Annotated[Seconds, AfterValidator(min_timeout)] = timedelta(seconds=5)
     settle: Seconds = timedelta(seconds=60)
     clock_ttl: Seconds = timedelta(seconds=60)
-    answer_ttl: Annotated[Seconds, AfterValidator(max_ttl)] = timedelta(seconds=10)
+    cache: CacheConfig = CacheConfig()
     max_answer_bytes: int = Field(default=4 * 1024 * 1024, ge=1024, le=64 * 1024 * 1024)
     max_requests: int = Field(default=32, ge=1, le=1024)
     retries: int = Field(default=2, ge=0, le=10)
@@ -105,18 +131,8 @@ class BackendConfig(StrictModel):
     basic: Basic | None = None
     bearer: Bearer | None = None
 
-    @property
-    def response_ttl_seconds(self) -> float:
-        """How long an answer of OAP serves."""
-        return self.answer_ttl.total_seconds() - self.verdict_ttl_seconds
-
-    @property
-    def verdict_ttl_seconds(self) -> float:
-        """How long a verdict serves."""
-        return 0.3 * self.answer_ttl.total_seconds()
-
     def allows(self, namespace: str | None) -> bool:
-        """Whether the runs of a namespace may use this OAP; None is nobody in particular."""
+        """Return whether the runs of a namespace may use this OAP; None stands for no namespace in particular."""
         if self.allowed_namespaces is None:
             return True
         return namespace is not None and any(fnmatchcase(namespace, one) for one in self.allowed_namespaces)
@@ -124,12 +140,16 @@ class BackendConfig(StrictModel):
     @model_validator(mode="after")
     def _check_tls_needs_https(self) -> "BackendConfig":
         if self.tls and not self.url.startswith("https://"):
-            raise ValueError("tls: is for an https:// url")
+            raise ValueError("tls: needs an https:// url. Change the url, or remove tls")
         return self
 
     @model_validator(mode="after")
     def _one_authorization(self) -> "BackendConfig":
-        ways = [self.basic is not None, self.bearer is not None, "authorization" in {k.lower() for k in self.headers}]
-        if sum(ways) > 1:
-            raise ValueError("write at most one of basic, bearer and an Authorization header")
+        methods = [
+            self.basic is not None,
+            self.bearer is not None,
+            "authorization" in {k.lower() for k in self.headers},
+        ]
+        if sum(methods) > 1:
+            raise ValueError("allows only one of basic, bearer and an Authorization header. Remove the others")
         return self

@@ -1,4 +1,4 @@
-"""Where the service lets itself be watched: probes and metrics for machines, a page for people."""
+"""HTTP listeners: probes and metrics, and the history page."""
 
 import ipaddress
 from pathlib import Path
@@ -10,20 +10,20 @@ from skywalking_provider.support.strict_model import StrictModel
 
 
 def host_and_port(address: str) -> tuple[str, int]:
-    """The two parts of host:port.
+    """Return the host and the port of an address.
 
     Raises:
-        ValueError: It is none.
+        ValueError: The address is not host:port.
     """
     host, colon, port = address.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not (host and colon and port.isascii() and port.isdigit() and int(port) <= 65535):
-        raise ValueError(f"{address!r} is not host:port, such as 127.0.0.1:9464")
+        raise ValueError(f"{address!r} is not host:port. Write one such as 127.0.0.1:9464")
     return host, int(port)
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine, or this pod, can reach a host."""
+    """Return whether a host is reachable from this machine or pod only."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -38,17 +38,17 @@ def _address(address: str) -> str:
 def _loopback(address: str) -> str:
     if not is_loopback(host_and_port(address)[0]):
         raise ValueError(
-            f"{address!r} is open to others, and the page authenticates nobody; listen on 127.0.0.1 and reach it "
-            "through kubectl port-forward, or put an authenticating proxy into the pod"
+            f"{address!r} is not on loopback, and the page has no authentication. Listen on 127.0.0.1 and use kubectl "
+            "port-forward, or add an authenticating proxy to the pod"
         )
     return address
 
 
 class HttpConfig(StrictModel):
-    """For machines: /metrics, /healthz, /readyz and, where a folder is named, /bridge.
+    """Listener for machines: /metrics, /healthz, /readyz and, if `bridges` is set, /bridge.
 
     Attributes:
-        listen: host:port; nothing that is served here is secret.
+        listen: host:port; no response has secrets.
         bridges: Folder with <version>/<os>-<arch>/skywalking-bridge, for controllers that download their plugins.
     """
 
@@ -57,12 +57,12 @@ class HttpConfig(StrictModel):
 
 
 class PageConfig(StrictModel):
-    """For people: the last measurements, in a browser.
+    """Listener of the page with the last measurements.
 
     Attributes:
         listen: host:port, on loopback only.
-        hosts: Further names under which a browser may ask for it, such as that of an authenticating proxy.
-        measurements: How many are kept.
+        hosts: Further accepted host names, such as that of an authenticating proxy.
+        measurements: Number of measurements in the history.
     """
 
     listen: Annotated[str, AfterValidator(_loopback)] = "127.0.0.1:9465"

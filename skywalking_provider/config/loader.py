@@ -1,4 +1,4 @@
-"""Reads the configuration: flags, then environment, then one YAML file, then defaults."""
+"""Configuration loader. Flags override the environment, which overrides the YAML file, which overrides defaults."""
 
 import os
 import re
@@ -9,7 +9,7 @@ import yaml
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
-from skywalking_provider.config.backend import BackendConfig, Basic, Bearer, CircuitConfig
+from skywalking_provider.config.backend import BackendConfig, Basic, Bearer, CacheConfig, CircuitConfig
 from skywalking_provider.config.listeners import HttpConfig, PageConfig
 from skywalking_provider.config.root import OAP_ADDRESS, Config, LogConfig
 from skywalking_provider.config.tls import ClientTls, ServerTls
@@ -17,14 +17,14 @@ from skywalking_provider.support.suggestions import did_you_mean
 from skywalking_provider.support.validation_messages import format_validation_error, yaml_keys
 
 ENVIRONMENT_PREFIX = "SWP_"
-"""SWP_LOG__LEVEL=debug is log.level; two underscores go one level down."""
+"""SWP_LOG__LEVEL=debug sets log.level; two underscores separate the levels."""
 
 CONFIG_FILE = "SWP_CONFIG_FILE"
-"""Path of the file; it is no key of it."""
+"""Variable with the path of the file; not a key of the configuration."""
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used; the text names the key and the remedy."""
+    """Invalid configuration. The text names the key and the next step."""
 
 
 _SECTIONS = (
@@ -35,6 +35,7 @@ _SECTIONS = (
     PageConfig,
     Basic,
     Bearer,
+    CacheConfig,
     CircuitConfig,
     ServerTls,
     ClientTls,
@@ -46,12 +47,12 @@ def load_config(path: Path | None, flags: dict[str, Any], environment: dict[str,
     """Read the configuration.
 
     Args:
-        path: The YAML file; none is fine where environment and flags say enough.
-        flags: Keys of the configuration that the command line gave; None values are skipped.
-        environment: By default the process's.
+        path: YAML file; None if environment and flags are enough.
+        flags: Keys of the configuration from the command line; None values are skipped.
+        environment: Environment variables; by default those of the process.
 
     Raises:
-        ConfigError: The file, a key or a value is wrong; all findings at once.
+        ConfigError: The file, a key or a value is not valid. The text lists all problems.
     """
     environment = dict(os.environ) if environment is None else environment
     content = _read(path) if path else {}
@@ -78,14 +79,14 @@ def _read(path: Path) -> dict[str, Any]:
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise ConfigError(f"{path}: holds no mapping; begin with `backends:`")
+        raise ConfigError(f"{path}: is not a mapping. Begin the file with `backends:`")
     return content
 
 
 def _describe_yaml_error(error: yaml.YAMLError) -> str:
-    """What and where, without the words of the file: they may be a password."""
+    """Describe the problem and its place without a text of the file, which may be a password."""
     mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or "it cannot be understood"
+    problem = getattr(error, "problem", None) or "it cannot be parsed"
     problem = re.sub(r"""['"].*['"]""", "…", problem, flags=re.DOTALL)
     return f"line {mark.line + 1}, column {mark.column + 1}: {problem}" if mark else problem
 
@@ -107,7 +108,7 @@ def _read_environment(environment: dict[str, str]) -> dict[str, Any]:
 
 
 def _key(part: str) -> str:
-    """A key of the configuration, or a name of the user's (a backend, a header), which may have dashes."""
+    """Return a key of the configuration, or a name chosen by the user (a backend, a header), which may have dashes."""
     key = to_camel(part.lower())
     return key if key in _KEYS else part.lower().replace("_", "-")
 

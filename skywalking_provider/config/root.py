@@ -1,4 +1,4 @@
-"""The whole configuration: where to serve, how to log, which OAPs."""
+"""The whole configuration: listeners, log, backends."""
 
 import re
 from datetime import timedelta
@@ -15,11 +15,11 @@ from skywalking_provider.config.types import Mode, Seconds
 from skywalking_provider.support.strict_model import StrictModel
 
 OAP_ADDRESS = "SW_OAP_ADDRESS"
-"""SkyWalking's own variable: the url of a backend named `default`, where the file names none."""
+"""SkyWalking's own variable: the url of a backend named `default`, if the file has no backends."""
 
 
 class LogConfig(StrictModel):
-    """How the service logs, always to standard error."""
+    """Log of the service, written to standard error."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["auto", "json", "console"] = "auto"
@@ -29,15 +29,15 @@ class Config(StrictModel):
     """The whole configuration.
 
     Attributes:
-        socket: Unix socket to serve on.
-        socket_mode: Its mode; the group is for a controller of another user.
-        listen: host:port to serve on instead.
-        tls: Whom `listen` serves, by certificates; beyond loopback it must be there, or `insecure`.
-        insecure: Serve on `listen` beyond loopback without authentication.
-        drain: How long calls in flight may go on after the first SIGTERM.
-        http: Probes and metrics over HTTP, where they are wanted.
-        page: The page with the last measurements, where it is wanted.
-        backends: The OAPs by name.
+        socket: Path of the unix socket that the service listens on.
+        socket_mode: Mode of the socket; the group allows a controller that runs as another user.
+        listen: host:port to listen on instead of a socket.
+        tls: Mutual TLS of `listen`; required beyond loopback unless `insecure` is set.
+        insecure: Whether `listen` may be beyond loopback without authentication.
+        drain: Time for calls in flight after the first SIGTERM.
+        http: Probes and metrics over HTTP; None if they are off.
+        page: Page with the last measurements; None if it is off.
+        backends: OAPs by name.
     """
 
     api_version: Literal["v1"] = "v1"
@@ -56,18 +56,20 @@ class Config(StrictModel):
     def _unambiguous(self) -> "Config":
         if not self.backends:
             raise ValueError(
-                f"backends: name at least one OAP, for example backends: {{default: {{url: http://oap:12800}}}}, "
-                f"or set {OAP_ADDRESS}"
+                f"backends: no OAP is configured. Name at least one, such as "
+                f"backends: {{default: {{url: http://oap:12800}}}}, or set {OAP_ADDRESS}"
             )
         owners: dict[str, str] = {}
         for name, backend in self.backends.items():
             if not re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", name):
-                raise ValueError(f"backends.{name}: a name has lower-case letters, digits and dashes")
+                raise ValueError(f"backends.{name}: the name is not valid. Use lower-case letters, digits and dashes")
             for address in {backend.url, *backend.aliases}:
                 if owners.setdefault(address, name) != name:
-                    raise ValueError(f"backends.{name}: {address} selects the backend {owners[address]} already")
+                    raise ValueError(
+                        f"backends.{name}: {address} is already an address of {owners[address]}. Remove it from one"
+                    )
         return self
 
     def to_yaml_redacted(self) -> str:
-        """The effective configuration as YAML, secrets masked."""
+        """Return the effective configuration as YAML, with redacted secrets."""
         return yaml.safe_dump(self.model_dump(mode="json", by_alias=True, exclude_none=True), sort_keys=False)

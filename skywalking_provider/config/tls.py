@@ -1,4 +1,4 @@
-"""Certificates: ours towards an OAP, and those by which we know who asks us."""
+"""TLS configuration: of the connections to OAP servers, and of the service's own listener."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ from skywalking_provider.support.strict_model import StrictModel
 def _identity(value: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9+.-]*://\S+|[A-Za-z0-9]([-.A-Za-z0-9]*[A-Za-z0-9])?", value):
         raise ValueError(
-            "is neither a URI, such as spiffe://cluster.local/ns/argo-rollouts/sa/argo-rollouts, nor a DNS name"
+            "is neither a URI nor a DNS name. Write one such as spiffe://cluster.local/ns/argo-rollouts/sa/argo-rollouts"
         )
     return value
 
@@ -21,10 +21,10 @@ class ServerTls(StrictModel):
     """Mutual TLS on `listen`. The files are read again when they change.
 
     Attributes:
-        cert_file: Our certificate and its intermediate ones, PEM.
-        key_file: Its key, PEM, not encrypted.
-        client_ca_file: Who issues the certificates of those who may ask.
-        allowed_identities: URI or DNS names (SAN) of those who may ask, to the letter; others of that CA may not.
+        cert_file: Certificate of the service and the intermediate ones, PEM.
+        key_file: Key of the certificate, PEM, not encrypted.
+        client_ca_file: Authority that issues the client certificates.
+        allowed_identities: URI or DNS names (SAN) of allowed clients, compared exactly. Other clients are rejected.
     """
 
     cert_file: Path
@@ -34,14 +34,15 @@ class ServerTls(StrictModel):
 
 
 class ClientTls(StrictModel):
-    """TLS to an OAP, where the system's certificate authorities are not enough. Files are read again when they change.
+    """TLS to an OAP. The files are read again when they change.
 
     Attributes:
-        ca_file: Who issued the OAP's certificate, instead of the system's authorities.
-        cert_file: Our certificate, where the OAP wants one.
-        key_file: Its key, not encrypted.
-        server_name: The name in the OAP's certificate, where it is not that of `url`.
-        insecure_skip_verify: Believe any certificate. Whoever is between may read the credentials and invent answers.
+        ca_file: Authority that issued the OAP's certificate, instead of the system's authorities.
+        cert_file: Client certificate, if the OAP requires one.
+        key_file: Key of the client certificate, not encrypted.
+        server_name: Name in the OAP's certificate, if it is not that of `url`.
+        insecure_skip_verify: Whether any certificate is trusted. A man in the middle can then read the credentials and
+            forge responses.
     """
 
     ca_file: Path | None = None
@@ -53,7 +54,9 @@ class ClientTls(StrictModel):
     @model_validator(mode="after")
     def _check_complete(self) -> "ClientTls":
         if (self.cert_file is None) != (self.key_file is None):
-            raise ValueError("write both certFile and keyFile, or none of them")
+            raise ValueError("needs both certFile and keyFile. Write both, or remove both")
         if self.insecure_skip_verify and (self.ca_file or self.server_name):
-            raise ValueError("insecureSkipVerify checks nothing, and needs neither caFile nor serverName")
+            raise ValueError(
+                "insecureSkipVerify verifies nothing, so caFile and serverName have no effect. Remove them"
+            )
         return self

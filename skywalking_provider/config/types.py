@@ -1,4 +1,4 @@
-"""What a value of the configuration may be, and how it is read from YAML and from the environment."""
+"""Types of configuration values: validation, and conversion from YAML and from environment variables."""
 
 import re
 from datetime import timedelta
@@ -16,50 +16,46 @@ def _secret(value: object) -> object:
     if isinstance(value, Secret):
         return value
     if not isinstance(value, str):
-        raise ValueError('is no text; write it in quotes, such as "12345"')
+        raise ValueError('is not a text. Write it in quotes, such as "12345"')
     if has_controls(value):
-        raise ValueError("has more than one line, or a control character, which no header can carry")
+        raise ValueError(
+            "has a line break or another control character, which an HTTP header cannot contain. Remove it"
+        )
     return Secret(value)
 
 
 def has_controls(text: str) -> bool:
-    """Whether a text holds what would end a line of HTTP."""
+    """Return whether a text has control characters, such as a line break, that would end an HTTP header."""
     return re.search(r"[\x00-\x1f\x7f]", text) is not None
 
 
 def header_name(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", value):
-        raise ValueError("is no name of an HTTP header, such as X-Tenant")
+        raise ValueError("is not a name of an HTTP header. Write one such as X-Tenant")
     return value
 
 
 def namespace_pattern(value: str) -> str:
     if not re.fullmatch(r"[a-z0-9*]([-a-z0-9*]{0,61}[a-z0-9*])?", value):
-        raise ValueError("is no namespace, such as team-a, and no pattern of one, such as team-*")
+        raise ValueError("is not a namespace or a pattern. Write one such as team-a or team-*")
     return value
 
 
 def link(value: str) -> str:
-    if "@" in value.partition("://")[2].partition("/")[0]:  # shown to everybody who may read a run
-        raise ValueError("must not carry credentials: it is shown in the status of every run")
+    if "@" in value.partition("://")[2].partition("/")[0]:  # shown to all readers of a run
+        raise ValueError("has credentials, and is shown in the status of every run. Remove them")
     return value
 
 
 def username(value: str) -> str:
     if ":" in value:
-        raise ValueError("holds a colon, which HTTP basic authentication cannot carry")
-    return value
-
-
-def max_ttl(value: timedelta) -> timedelta:
-    if value > timedelta(seconds=30):
-        raise ValueError("is longer than 30s; an answer may have changed by then")
+        raise ValueError("has a colon, which HTTP basic authentication cannot encode. Use another user")
     return value
 
 
 def min_timeout(value: timedelta) -> timedelta:
     if value < timedelta(milliseconds=100):
-        raise ValueError("is shorter than 100ms; no OAP answers in that time")
+        raise ValueError("is shorter than 100ms, which no OAP can meet. Write 100ms or more")
     return value
 
 
@@ -67,13 +63,13 @@ def _zone(value: object) -> object:
     try:
         return ZoneInfo(value) if isinstance(value, str) else value
     except (ZoneInfoNotFoundError, ValueError) as error:
-        raise ValueError(f"{value!r} is no IANA name such as Europe/Berlin") from error
+        raise ValueError(f"{value!r} is not an IANA time zone. Write one such as Europe/Berlin") from error
 
 
 def _octal(value: object) -> object:
     if isinstance(value, str) and re.fullmatch(r"0?[0-7]{3}", value):
         return int(value, 8)
-    raise ValueError('is not a mode; write it quoted, as "0660" or "0600"')
+    raise ValueError('is not a file mode. Write it in quotes, such as "0660" or "0600"')
 
 
 SecretText = Annotated[Secret, BeforeValidator(_secret), PlainSerializer(lambda _: "********", return_type=str)]

@@ -153,7 +153,7 @@ class BackendConnection:
 
     def _cache_ttl(self, request: GraphqlRequest) -> float:
         """Return the TTL in seconds of the response to a request that is sent now."""
-        seconds = self.config.response_ttl_seconds
+        seconds = self.config.cache.response_ttl.total_seconds()
         time = self._time.peek
         oap_now = time.to_server(self._now()) if time else None
         return (

@@ -102,7 +102,12 @@ def harness() -> HarnessFactory:
             mock = await stack.enter_async_context(MockOap(scenario, clock=clock, **oap))
             languages = await stack.enter_async_context(open_condition_evaluator())
             # Every request is one that the test sees: nothing is remembered, repeated or held back.
-            plain = {"clockTtl": "0s", "answerTtl": "0s", "retries": 0, "circuit": {"coolDown": "0s"}}
+            plain = {
+                "clockTtl": "0s",
+                "cache": {"responseTtl": "0s", "verdictTtl": "0s"},
+                "retries": 0,
+                "circuit": {"coolDown": "0s"},
+            }
             config = BackendConfig.model_validate({"url": mock.url} | plain | (backend or {}))
             backends = await stack.enter_async_context(open_backends({"prod": config}, now))
             yield Harness(mock, clock, Engine(backends, languages, now))

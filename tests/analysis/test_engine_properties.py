@@ -144,7 +144,9 @@ def runner() -> Iterator[asyncio.Runner]:
 async def whole_measurement(world: World, block: dict[str, Any], run: Run) -> list[tuple[datetime, Measurement]]:
     """Every answer with its instant, followed as Argo follows them."""
     metric = Metric("m", "true", "", json.dumps(block).encode())
-    config = BackendConfig.model_validate({"url": "http://oap", "clockTtl": "0s", "answerTtl": "0s"})
+    config = BackendConfig.model_validate(
+        {"url": "http://oap", "clockTtl": "0s", "cache": {"responseTtl": "0s", "verdictTtl": "0s"}}
+    )
     client: Any = Client(world)
     async with open_backends({"prod": config}, world.clock, lambda *_: client, monotonic=world.monotonic) as backends:
         engine = Engine(backends, AlwaysGood(), world.clock)  # type: ignore[arg-type]

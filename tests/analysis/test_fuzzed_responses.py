@@ -147,7 +147,9 @@ def oap_of(version: str) -> Executor:
 
 
 async def measured(client: JunkClient, block: dict[str, Any]) -> Measurement:
-    config = BackendConfig.model_validate({"url": "http://oap", "clockTtl": "0s", "answerTtl": "0s"})
+    config = BackendConfig.model_validate(
+        {"url": "http://oap", "clockTtl": "0s", "cache": {"responseTtl": "0s", "verdictTtl": "0s"}}
+    )
     run = Run(started_at=NOON - timedelta(hours=1))
 
     def now() -> datetime:

@@ -302,7 +302,7 @@ async def test_credentials_of_the_backend_reach_the_oap_and_follow_their_file(
 
 
 async def test_measurements_of_one_moment_share_their_reads(harness: HarnessFactory) -> None:
-    async with harness(backend={"answerTtl": "10s", "clockTtl": "60s"}) as b:
+    async with harness(backend={"cache": {"responseTtl": "7s", "verdictTtl": "3s"}, "clockTtl": "60s"}) as b:
         measured = await asyncio.gather(*(b.run() for _ in range(50)))
 
         assert {one.phase for one in measured} == {Phase.SUCCESSFUL}

@@ -16,7 +16,7 @@ from skywalking_provider.model import Deadline, Measurement, Metric, Phase, Run
 from skywalking_provider.queries.series import Series
 from tests.analysis.harness import CANARY, RUN, Harness, HarnessFactory, build_metric
 
-SHARING = {"answerTtl": "10s", "clockTtl": "60s"}
+SHARING = {"cache": {"responseTtl": "7s", "verdictTtl": "3s"}, "clockTtl": "60s"}
 QUIET = {"sli": "success-rate", "window": "3m", "service": CANARY, "since": "window", "minCalls": 10**9}
 
 
@@ -83,19 +83,19 @@ async def test_nobody_waits_with_anothers_patience(harness: HarnessFactory, eval
         assert not evaluations
 
 
-async def test_without_answer_ttl_every_measurement_is_judged(harness: HarnessFactory, evaluations: list[Any]) -> None:
+async def test_without_verdict_ttl_every_measurement_is_judged(harness: HarnessFactory, evaluations: list[Any]) -> None:
     async with harness() as b:
         for _ in range(2):
             await _measured(b, build_metric("result.service_apdex != nil"))
         assert len(evaluations) == 2
 
 
-async def test_no_verdict_is_made_of_answers_older_than_answer_ttl(
+async def test_no_verdict_is_made_of_responses_older_than_both_ttls(
     harness: HarnessFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An answer serves for seven seconds, a verdict for three from when its measurement began to look for answers."""
-    config = BackendConfig.model_validate({"url": "http://oap:12800", "answerTtl": "10s"})
-    assert (config.response_ttl_seconds, config.verdict_ttl_seconds) == (7.0, 3.0)
+    cache = BackendConfig.model_validate({"url": "http://oap:12800"}).cache
+    assert (cache.response_ttl, cache.verdict_ttl) == (timedelta(seconds=7), timedelta(seconds=3))
     async with harness(backend=SHARING) as b:
         await _measured(b, build_metric("result.service_apdex != nil"))
         ((asked, kept),) = b.engine._verdict_cache._entries.items()

@@ -1,4 +1,4 @@
-"""Flags go before environment, environment before the file, the file before defaults; nothing wrong passes."""
+"""Configuration: precedence of the sources, defaults and validation."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -28,13 +28,13 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def complaint(path: Path | None, flags: dict[str, object] | None = None, **environment: str) -> str:
+def load_error(path: Path | None, flags: dict[str, object] | None = None, **environment: str) -> str:
     with pytest.raises(ConfigError) as caught:
         load_config(path, flags or {}, environment)
     return str(caught.value)
 
 
-def test_each_source_goes_before_the_next(file: Path) -> None:
+def test_flags_override_environment_which_overrides_the_file(file: Path) -> None:
     environment = {"SWP_LOG__LEVEL": "error", "SWP_DRAIN": "3s", "SWP_BACKENDS__PROD__TIMEOUT": "2s"}
 
     config = load_config(file, {"drain": "4s", "listen": None}, environment)
@@ -46,7 +46,7 @@ def test_each_source_goes_before_the_next(file: Path) -> None:
     assert config.backends["prod"].settle == timedelta(seconds=60)
 
 
-def test_names_in_variables_have_dashes_for_underscores() -> None:
+def test_names_in_variables_with_underscores_have_dashes() -> None:
     environment = {"SWP_BACKENDS__PROD_EU__URL": "http://oap", "SWP_BACKENDS__PROD_EU__HEADERS__X_TENANT": "blue"}
 
     config = load_config(None, {}, environment)
@@ -54,32 +54,41 @@ def test_names_in_variables_have_dashes_for_underscores() -> None:
     assert list(config.backends["prod-eu"].headers) == ["x-tenant"]
 
 
-def test_skywalkings_own_variable_adds_no_backend_to_those_of_the_file(file: Path) -> None:
+def test_skywalking_variable_with_backends_in_the_file_is_ignored(file: Path) -> None:
     assert list(load_config(file, {}, {"SW_OAP_ADDRESS": "http://other:12800"}).backends) == ["prod"]
 
 
-def test_skywalkings_own_variable_is_enough() -> None:
+def test_skywalking_variable_without_a_file_is_enough() -> None:
     config = load_config(None, {}, {"SW_OAP_ADDRESS": "http://oap:12800"})
 
     assert config.backends["default"].url == "http://oap:12800"
 
 
-def test_the_effective_configuration_is_shown_without_secrets_and_can_be_read_again(file: Path) -> None:
+def test_printed_configuration_has_no_secrets_and_is_valid(file: Path) -> None:
     config = load_config(file, {}, {})
 
-    shown = config.to_yaml_redacted()
+    printed = config.to_yaml_redacted()
 
-    assert "hunter2" not in shown
-    assert "tenant-token" not in shown
+    assert "hunter2" not in printed
+    assert "tenant-token" not in printed
     assert "hunter2" not in repr(config)
-    assert Config.model_validate(yaml.safe_load(shown)).backends["prod"].url == config.backends["prod"].url
+    assert Config.model_validate(yaml.safe_load(printed)).backends["prod"].url == config.backends["prod"].url
+
+
+def test_caches_have_two_ttls_with_defaults() -> None:
+    default = load_config(None, {}, {"SWP_BACKENDS__A__URL": "http://oap"}).backends["a"].cache
+    environment = {"SWP_BACKENDS__A__URL": "http://oap", "SWP_BACKENDS__A__CACHE__RESPONSE_TTL": "27s"}
+    longer = load_config(None, {}, environment).backends["a"].cache
+
+    assert (default.response_ttl, default.verdict_ttl) == (timedelta(seconds=7), timedelta(seconds=3))
+    assert (longer.response_ttl, longer.verdict_ttl) == (timedelta(seconds=27), timedelta(seconds=3))
 
 
 @pytest.mark.parametrize(
-    ("text", "path", "remedy"),
+    ("text", "path", "hint"),
     [
         ("backend: {}", "backend", "Did you mean backends?"),
-        ("", "backends", "name at least one"),
+        ("", "backends", "Name at least one"),
         ("backends: {prod: {}}", "backends.prod.url", "is required"),
         ("backends: {prod: {url: oap}}", "backends.prod.url", "http://"),
         ("backends: {prod: {url: 'http://a:b@oap'}}", "backends.prod.url", "credentials"),
@@ -89,31 +98,36 @@ def test_the_effective_configuration_is_shown_without_secrets_and_can_be_read_ag
         ("backends: {a: {url: 'http://oap'}, b: {url: 'http://oap/'}}", "backends.b", "already"),
         ("backends: {a: {url: 'http://oap', basic: {username: x}}}", "backends.a.basic", "exactly one of password"),
         ("backends: {a: {url: 'http://oap', bearer: {}}}", "backends.a.bearer", "exactly one of token"),
-        ("socketMode: 0660\nbackends: {a: {url: 'http://oap'}}", "socketMode", 'quoted, as "0660"'),
+        ("socketMode: 0660\nbackends: {a: {url: 'http://oap'}}", "socketMode", 'in quotes, such as "0660"'),
         ("apiVersion: v2\nbackends: {a: {url: 'http://oap'}}", "apiVersion", "'v1'"),
         ("backends: {a: {url: 'http://oap', timeout: 0s}}", "backends.a.timeout", "100ms"),
+        (
+            "backends: {a: {url: 'http://oap', cache: {responseTtl: 28s}}}",
+            "backends.a.cache",
+            "responseTtl and verdictTtl add up to 31s, more than 30s; OAP's data may change in that time. Shorten one",
+        ),
         ("backends: {a: {url: 'http://oap', basic: {username: 'a:b', password: c}}}", "username", "colon"),
         ("backends: {a: {url: 'http://oap', basic: {username: a, password: 12345}}}", "password", "in quotes"),
-        ("[]", "", "holds no mapping"),
+        ("[]", "", "is not a mapping"),
         ("a: [", "", "is not YAML"),
     ],
 )
-def test_a_wrong_key_or_value_is_named_with_its_remedy(tmp_path: Path, text: str, path: str, remedy: str) -> None:
+def test_invalid_key_or_value_is_named_with_a_hint(tmp_path: Path, text: str, path: str, hint: str) -> None:
     file = tmp_path / "config.yaml"
     file.write_text(text)
 
-    told = complaint(file)
+    message = load_error(file)
 
-    assert str(file) in told
-    assert path in told
-    assert remedy in told
-
-
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    assert "cannot be read (No such file or directory)" in complaint(tmp_path / "none.yaml")
+    assert str(file) in message
+    assert path in message
+    assert hint in message
 
 
-def test_a_misspelt_variable_is_an_error_too(file: Path) -> None:
-    assert "environment variable SWP_SOKET: soket is an unknown key. Did you mean socket?" in complaint(
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    assert "cannot be read (No such file or directory)" in load_error(tmp_path / "none.yaml")
+
+
+def test_misspelt_variable_is_an_error(file: Path) -> None:
+    assert "environment variable SWP_SOKET: soket is an unknown key. Did you mean socket?" in load_error(
         file, SWP_SOKET="x"
     )

@@ -97,7 +97,7 @@ def test_a_plugin_process_killed_in_a_measurement_costs_at_most_two_errors(
 
 def test_an_oap_that_hangs_makes_the_measurement_wait(lab: Lab, report_progress: ProgressReporter) -> None:
     service = "canary|reviews|oap-hangs|cluster-1|-"
-    longer_than_an_answer_serves = analysis_with_count(6, "4s")  # answerTtl is 10 s
+    longer_than_an_answer_serves = analysis_with_count(6, "4s")  # responseTtl + verdictTtl are 10 s
     lab.feed_and_wait(service, "good")
     story = start_rollout(
         lab, "oap-hangs", rollout_with_analysis_step(service), longer_than_an_answer_serves, report_progress

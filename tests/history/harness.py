@@ -58,7 +58,9 @@ async def open_history_harness(
     async with AsyncExitStack() as stack:
         oap = await stack.enter_async_context(MockOap(scenario, clock=clock))
         languages = await stack.enter_async_context(open_condition_evaluator())
-        config = BackendConfig.model_validate({"url": oap.url, "clockTtl": "0s", "answerTtl": "0s"} | backend)
+        config = BackendConfig.model_validate(
+            {"url": oap.url, "clockTtl": "0s", "cache": {"responseTtl": "0s", "verdictTtl": "0s"}} | backend
+        )
         backends = await stack.enter_async_context(open_backends({"prod": config}, clock))
         yield HistoryHarness(Engine(backends, languages, clock, [listener]), clock, oap)
 

@@ -16,6 +16,7 @@ from skywalking_provider.oap import UNOBSERVED, BackendRegistry, Observer, open_
 from skywalking_provider.oap.api.request import GraphqlRequest
 from skywalking_provider.oap.transport.credentials import Credentials
 
+NO_CACHE = {"responseTtl": "0s", "verdictTtl": "0s"}
 NOON = datetime(2026, 11, 24, 12, 0, 20, tzinfo=UTC)
 
 

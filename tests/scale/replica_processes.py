@@ -78,7 +78,7 @@ async def start_replica(host: str, port: int, config: Path) -> AsyncIterator[Rep
 async def start_replicas(folder: Path, url: str) -> AsyncIterator[tuple[int, list[Replica]]]:
     """A replica on each of HOSTS, all on one port, before the OAP of that url."""
     config = folder / "config.yaml"
-    backend = {"url": url, "answerTtl": "0s", "clockTtl": "0s", "timeout": "2s"}
+    backend = {"url": url, "cache": {"responseTtl": "0s", "verdictTtl": "0s"}, "clockTtl": "0s", "timeout": "2s"}
     config.write_text(yaml.safe_dump({"backends": {"prod": backend}}))
     port = _find_free_port()
     async with AsyncExitStack() as stack:

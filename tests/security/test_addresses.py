@@ -201,7 +201,7 @@ async def place() -> AsyncIterator[Place]:
             {
                 "url": oap.address,
                 "aliases": ["http://oap.istio-system:12800", "https://skywalking.example.org"],
-                "answerTtl": "0s",
+                "cache": {"responseTtl": "0s", "verdictTtl": "0s"},
                 "clockTtl": "0s",
             }
         )

@@ -136,7 +136,12 @@ async def test_an_answer_kept_for_one_namespace_is_not_told_to_another() -> None
     async with AsyncExitStack() as stack:
         oap = await stack.enter_async_context(MockOap())
         config = BackendConfig.model_validate(
-            {"url": oap.address, "answerTtl": "30s", "clockTtl": "60s", "allowedNamespaces": ["team-a"]}
+            {
+                "url": oap.address,
+                "cache": {"responseTtl": "20s", "verdictTtl": "10s"},
+                "clockTtl": "60s",
+                "allowedNamespaces": ["team-a"],
+            }
         )
         backends = await stack.enter_async_context(open_backends({"prod": config}, lambda: datetime.now(UTC)))
         languages = await stack.enter_async_context(open_condition_evaluator())

@@ -71,7 +71,9 @@ async def place(tmp_path: Path) -> AsyncIterator[Placer]:
                 for key, value in files.items()
                 if value is not None
             }
-            config = BackendConfig.model_validate({"url": oap.address, "answerTtl": "0s", "timeout": "20s", "tls": tls})
+            config = BackendConfig.model_validate(
+                {"url": oap.address, "cache": {"responseTtl": "0s", "verdictTtl": "0s"}, "timeout": "20s", "tls": tls}
+            )
             backends = await stack.enter_async_context(open_backends({"prod": config}, lambda: datetime.now(UTC)))
             return Place(tmp_path, authority, oap, server, backends.select(None, None, "team-a"))
 

@@ -78,7 +78,7 @@ async def serving(
         oap = await stack.enter_async_context(start_echo_server())
         (folder / "secret").write_text(PLANTED if "basic" in backend else "pl4nted.Pass-word_ey==\n", encoding="utf-8")
         keys = json.loads(json.dumps(backend).replace("FILE", str(folder / "secret")))
-        plain = {"url": oap.url, "answerTtl": "0s", "clockTtl": "0s", "timeout": "2s"}
+        plain = {"url": oap.url, "cache": {"responseTtl": "0s", "verdictTtl": "0s"}, "clockTtl": "0s", "timeout": "2s"}
         plain |= {"retries": 0, "circuit": {"failures": 1000}}  # every answer is met, whatever those before were
         listeners = {"http": {"listen": "127.0.0.1:0"}, "page": {"listen": "127.0.0.1:0"}}
         config = Config.model_validate({"backends": {"prod": plain | keys}} | listeners)

@@ -4,10 +4,10 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
-from skywalking_provider.config import BackendConfig, CircuitConfig
+from skywalking_provider.config import BackendConfig, CacheConfig, CircuitConfig
 from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.model import Deadline
 from skywalking_provider.oap import Backend, BackendRegistry, open_backends
@@ -117,7 +117,11 @@ async def open_recording_backends(
         return RecordingClient(name, config, recorder)
 
     # Every metric is to show its own requests: no answer of another's is used, none is repeated or held back.
-    plain = {"answer_ttl": timedelta(0), "retries": 0, "circuit": CircuitConfig(failures=1000)}
+    plain = {
+        "cache": CacheConfig.model_validate({"responseTtl": "0s", "verdictTtl": "0s"}),
+        "retries": 0,
+        "circuit": CircuitConfig(failures=1000),
+    }
     alone = {name: config.model_copy(update=plain) for name, config in configs.items()}
     async with open_backends(alone, now, new_client) as backends:
         chosen = SingleBackendRegistry(backends) if any_name else backends

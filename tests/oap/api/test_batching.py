@@ -172,7 +172,7 @@ async def test_an_oap_that_is_away_is_not_asked_for_halves() -> None:
 @pytest.mark.parametrize("version", ["9.2.0", "9.6.0", "10.1.0"])
 async def test_the_limit_of_a_small_oap_is_learned_with_one_refused_request(version: str) -> None:
     async with MockOap(version=version, max_complexity=100) as oap:
-        config = BackendConfig.model_validate({"url": oap.url, "answerTtl": "0s"})
+        config = BackendConfig.model_validate({"url": oap.url, "cache": {"responseTtl": "0s", "verdictTtl": "0s"}})
         async with open_backends({"prod": config}, lambda: datetime.now(UTC)) as backends:
             backend = backends.select(None, None, "team")
             mqe = (await backend.features(deadline_after(5))).supports_mqe

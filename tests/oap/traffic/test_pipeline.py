@@ -12,6 +12,7 @@ from skywalking_provider.oap import Backend, Observer
 from skywalking_provider.oap.api.request import GraphqlRequest
 from skywalking_provider.oap.observer import Circuit
 from tests.oap.virtual_time import (
+    NO_CACHE,
     NOON,
     ScriptedClient,
     connection_refused_error,
@@ -198,7 +199,7 @@ async def test_one_slow_query_stops_nobody() -> None:
         return {"n": read.variables["n"]}
 
     oap = ScriptedClient(slow_for_one)
-    async with open_scripted_backends({"prod": oap}, retries=0, answerTtl="0s") as backends:
+    async with open_scripted_backends({"prod": oap}, retries=0, cache=NO_CACHE) as backends:
         backend = backends.select(None, None, "team")
         for minute in range(20):
             slow = GraphqlRequest("{ n }", {"n": 0, "duration": {"start": f"2026-11-24 12{minute:02}"}})
@@ -224,7 +225,7 @@ async def test_a_slow_query_that_always_comes_first_keeps_the_circuit_open_for_n
             await failing(backend, 0)
             await asyncio.sleep(0.1)
 
-    async with open_scripted_backends({"prod": ScriptedClient(slow_for_one)}, retries=0, answerTtl="0s") as backends:
+    async with open_scripted_backends({"prod": ScriptedClient(slow_for_one)}, retries=0, cache=NO_CACHE) as backends:
         slow = asyncio.create_task(ask_the_slow_one(backends.select(None, None, "team")))
         await asyncio.sleep(2)
         refusing = False

@@ -120,7 +120,7 @@ async def ask(one: Asking, backends: BackendRegistry, weather: Weather) -> None:
         return
     question, began = weather.answered[task.result()["mark"]]
     assert question == read.cache_key
-    assert monotonic() - began <= 10 + 20  # younger than answerTtl, counted from when it was asked
+    assert monotonic() - began <= 10 + 20  # younger than responseTtl, counted from the start of the request
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.floats(0, 5)), min_size=1, max_size=60), st.integers(1, 4))

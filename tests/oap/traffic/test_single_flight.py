@@ -11,6 +11,7 @@ from skywalking_provider.errors import BackendUnavailableError, FailureKind
 from skywalking_provider.model import Deadline
 from skywalking_provider.oap.api.request import GraphqlRequest
 from tests.oap.virtual_time import (
+    NO_CACHE,
     ScriptedClient,
     connection_refused_error,
     deadline_after,
@@ -204,7 +205,7 @@ async def test_what_nobody_waits_for_any_more_is_not_tried_again() -> None:
 @in_virtual_time
 async def test_without_a_time_to_live_only_flights_are_shared() -> None:
     oap = ScriptedClient(at_once)
-    async with open_scripted_backends({"prod": oap}, answerTtl="0s") as backends:
+    async with open_scripted_backends({"prod": oap}, cache=NO_CACHE) as backends:
         backend = backends.select(None, None, "team")
         await backend.read(FIRST, soon())
         await backend.read(FIRST, soon())
