@@ -164,7 +164,7 @@ soak: build $(BENCH) $(SHIPPED)/.installed ## run 100 measurements a second thro
 bench-live: build ## compare the verdicts of Argo's built-in provider and this one on a live OAP (eight minutes)
 	@lab/build.sh oap
 	$(call say,Compare both providers on a live OAP with its default flush period)
-	@$(BIN)/python -m bench.live_comparison --json bench/results/freshness.json
+	@$(BIN)/python -m bench.live_comparison --json bench/results/live_comparison.json
 
 .PHONY: lint
 lint: $(VENV)/.installed ## check style, types, import layers, Go code, the contract and known vulnerabilities

@@ -1,1 +1,1 @@
-"""What `make bench` and `make bench-live` run: they measure, and commit what they measured to bench/results."""
+"""Benchmarks: `make bench`, `make bench-live` and `make soak` measure and write their results to bench/results."""

@@ -1,1 +1,1 @@
-"""A hundred measurements a second through bad weather, and every promise asserted on each of them (`make soak`)."""
+"""Soak test (`make soak`): 100 measurements a second through injected faults, with the guarantees checked on each."""

@@ -1,4 +1,4 @@
-"""Run a soak, tell how it goes, and end with 1 if a promise was broken."""
+"""Command line of the soak test. It prints the progress and exits with 1 if a guarantee was violated."""
 
 import argparse
 import asyncio
@@ -26,11 +26,11 @@ _QUIET_END_SECONDS = 20.0
 _FINISH_TIMEOUT_SECONDS = 90.0
 _PROGRESS_SECONDS = 15.0
 _MIN_GROWTH_SECONDS = 120.0
-"""A second half that is shorter says nothing about growth."""
+"""Growth is not measured over a shorter second half."""
 
 
 class Soak:
-    """One soak."""
+    """One soak test."""
 
     def __init__(self, processes: SoakProcesses, seconds: float, console: Console) -> None:
         self._processes, self._seconds, self._console = processes, seconds, console
@@ -40,9 +40,9 @@ class Soak:
         self.samples: dict[str, list[ProcessSample]] = {"service": [], "bridge": []}
 
     async def run(self, rate: float) -> None:
-        """Load and weather; the load ends in calm, and everything that was begun must end."""
+        """Run the load and the fault schedule. The load ends in a quiet period, and every measurement must finish."""
         load = LoadDriver(self._processes, self.results, self.observations)
-        watching = [asyncio.create_task(self._sample_processes()), asyncio.create_task(self._report_progress())]
+        samplers = [asyncio.create_task(self._sample_processes()), asyncio.create_task(self._report_progress())]
         try:
             async with asyncio.timeout(self._seconds + _FINISH_TIMEOUT_SECONDS), asyncio.TaskGroup() as group:
                 group.create_task(load.run(rate / len(METRIC_KINDS), self._seconds))
@@ -50,39 +50,41 @@ class Soak:
                     run_fault_schedule(self._processes, self._seconds - _QUIET_END_SECONDS, self.observations)
                 )
         except TimeoutError:
-            self.results.record_violation(f"{self.results.in_flight} measurements did not end")
+            self.results.record_violation(f"{self.results.in_flight} measurements did not finish")
         finally:
-            for task in watching:
+            for task in samplers:
                 if task.done():
-                    self.results.record_violation(f"nobody looked at the processes any more: {task.exception()!r}")
+                    self.results.record_violation(f"the sampling of the processes stopped: {task.exception()!r}")
                 task.cancel()
         if not self._processes.service.is_running:
-            self.results.record_violation("the service ended by itself")
+            self.results.record_violation("the service ended without being killed")
         if not self.results.call_counts["terminate"]:
-            self.results.record_violation("nothing was terminated: of the runs that were aborted nothing was Running")
+            self.results.record_violation("no measurement was terminated: no aborted run had a Running measurement")
 
     def check_growth(self) -> dict[str, list[Growth]]:
-        """What grew in the second half; a process that was replaced in it broke a promise."""
-        grown: dict[str, list[Growth]] = {}
+        """Return the growth in the second half by process. A process that was replaced there is a violation."""
+        by_process: dict[str, list[Growth]] = {}
         if self._seconds / 2 < _MIN_GROWTH_SECONDS:
-            return grown
+            return by_process
         for name, samples in self.samples.items():
             half = [sample for sample in samples if self._seconds / 2 + 15 < sample.elapsed_seconds < self._seconds]
             if len({sample.pid for sample in half}) != 1:
-                self.results.record_violation(f"the {name} ended in the second half, when nobody killed it")
+                self.results.record_violation(f"the {name} ended in the second half without being killed")
                 continue
-            grown[name] = list(measure_growth(half))
-            for growth in grown[name]:
+            by_process[name] = list(measure_growth(half))
+            for growth in by_process[name]:
                 if not growth.within_bound:
                     self.results.record_violation(
                         f"{name}: {growth.resource} grew by {growth.increase:.1f}, bound {growth.bound:.1f}"
                     )
-        return grown
+        return by_process
 
     def check_fault_effects(self) -> None:
-        """A spell that hurt nobody broke a promise."""
-        for seen, missing in ineffective_faults(self.observations, EXPECTED_EFFECTS):
-            self.results.record_violation(f"the spell {seen.name!r} at {seen.starts_at:.0f} s hurt nobody: {missing}")
+        """Record a violation for each fault window without its expected effect."""
+        for window, missing in ineffective_faults(self.observations, EXPECTED_EFFECTS):
+            self.results.record_violation(
+                f"the fault {window.name!r} at {window.starts_at:.0f} s had no effect: {missing}"
+            )
 
     def _elapsed(self) -> float:
         return time.monotonic() - self._started_at
@@ -104,8 +106,8 @@ class Soak:
             last = {name: samples[-1] for name, samples in self.samples.items() if samples}
             sizes = " · ".join(f"{name} {s.resident_mib:.0f} MiB {s.files} files" for name, s in last.items())
             self._console.print(
-                f"{self._elapsed():5.0f} s  {self.results.start_counts.total()} begun, "
-                f"{self.results.in_flight} in flight, {self.results.violation_count} promises broken"
+                f"{self._elapsed():5.0f} s  {self.results.start_counts.total()} started, "
+                f"{self.results.in_flight} in flight, {self.results.violation_count} violations"
                 f" · {sizes} · {self.observations.current.name}",
                 highlight=False,
                 soft_wrap=True,
@@ -113,44 +115,45 @@ class Soak:
 
 
 def result_tables(raw: dict[str, Any]) -> Iterator[Table]:
-    """What a soak gave, for the terminal."""
-    ends = Table("measurements", "begun", "ended", title="What became of them", title_justify="left")
-    for kind, begun in raw["begun"].items():
-        ends.add_row(kind, str(begun), _format_counts(raw["ended"][kind]))
-    yield ends
-    yield _fault_table(raw["weather"])
-    calls = Table("call", "made", "longest, s", title="Calls of Argo's", title_justify="left")
-    for op, made in raw["calls"].items():
-        calls.add_row(op, str(made), f"{raw['longestSeconds'][op]:.2f}")
+    """Yield the result tables for the terminal."""
+    finished = Table("metric", "started", "finished", title="Measurements", title_justify="left")
+    for kind, started in raw["started"].items():
+        finished.add_row(kind, str(started), _format_counts(raw["finished"][kind]))
+    yield finished
+    yield _fault_table(raw["faults"])
+    calls = Table("call", "count", "longest, s", title="Calls through Argo's client", title_justify="left")
+    for op, count in raw["calls"].items():
+        calls.add_row(op, str(count), f"{raw['maxSeconds'][op]:.2f}")
     yield calls
-    grown = Table("process", "what", "begins", "grows", "bound", title="Second half", title_justify="left")
-    for name, found in raw["grown"].items():
-        for one in found:
-            grown.add_row(name, one["what"], *(f"{one[key]:.1f}" for key in ("begins", "grows", "bound")))
-    yield grown
+    columns = ("initial", "increase", "bound")
+    growth = Table("process", "resource", *columns, title="Growth in the second half", title_justify="left")
+    for name, resources in raw["growth"].items():
+        for one in resources:
+            growth.add_row(name, one["resource"], *(f"{one[key]:.1f}" for key in columns))
+    yield growth
 
 
 def _fault_table(rows: list[dict[str, Any]]) -> Table:
-    table = Table(title="What each spell did", title_justify="left")
-    table.add_column("weather", no_wrap=True)
-    for name in ("times", "answers", "a tenth took, s", "seen"):
+    table = Table(title="Effects of the injected faults", title_justify="left")
+    table.add_column("fault", no_wrap=True)
+    for name in ("count", "responses", "p90, s", "effects"):
         table.add_column(name)
     for row in rows:
-        seen = [f"{times} {reason}" for reason, times in row["waits"].items()]
-        seen += [f"{row['lost']} lost"] if row["lost"] else []
-        seen += [f"another {process}" for process in row["replaced"]]
-        seen += [f"[red]hurt nobody {row['harmless']} times"] if row["harmless"] else []
-        slowest = f"{row['slowestTenthSeconds']:.3f}"
-        table.add_row(row["weather"], str(row["times"]), str(row["answers"]), slowest, ", ".join(seen))
+        effects = [f"{count} {reason}" for reason, count in row["waitReasons"].items()]
+        effects += [f"{row['lostMeasurements']} lost"] if row["lostMeasurements"] else []
+        effects += [f"{process} replaced" for process in row["replacedProcesses"]]
+        effects += [f"[red]no effect in {row['withoutEffect']} windows"] if row["withoutEffect"] else []
+        p90 = f"{row['p90Seconds']:.3f}"
+        table.add_row(row["name"], str(row["count"]), str(row["responses"]), p90, ", ".join(effects))
     return table
 
 
 def _format_counts(counts: dict[str, int]) -> str:
-    return ", ".join(f"{count} {what}" for what, count in counts.items())
+    return ", ".join(f"{count} {name}" for name, count in counts.items())
 
 
 async def run_soak(seconds: float, rate: float, console: Console) -> dict[str, Any]:
-    """A soak and what it gave."""
+    """Run a soak test and return its results."""
     with tempfile.TemporaryDirectory(prefix="soak-") as home:
         folder = Path(home)
         async with start_processes(folder) as running:
@@ -159,47 +162,46 @@ async def run_soak(seconds: float, rate: float, console: Console) -> dict[str, A
             soak.check_fault_effects()
         for log in ("service.log", "argo-host.log"):
             if contains_secret((folder / log).read_text(errors="replace")):
-                soak.results.record_violation(f"a secret in {log}")
-        grown = soak.check_growth()
-    ledger = soak.results
-    ended: dict[str, dict[str, int]] = {kind: {} for kind in ledger.start_counts}
-    for (kind, phase), count in sorted(ledger.end_counts.items()):
-        ended[kind][phase] = count
+                soak.results.record_violation(f"{log} contains a secret")
+        growth = soak.check_growth()
+    results = soak.results
+    finished: dict[str, dict[str, int]] = {kind: {} for kind in results.start_counts}
+    for (kind, phase), count in sorted(results.end_counts.items()):
+        finished[kind][phase] = count
     return {
         "about": describe_machine(),
         "seconds": seconds,
         "rate": rate,
-        "begun": dict(ledger.start_counts),
-        "ended": ended,
-        "weather": list(summary_rows(soak.observations, EXPECTED_EFFECTS)),
-        "calls": dict(ledger.call_counts),
-        "longestSeconds": ledger.longest_seconds,
-        "lostWithTheBridge": ledger.lost_with_bridge,
-        "grown": {name: [asdict(one) for one in found] for name, found in grown.items()},
-        "broken": ledger.violation_count,
-        "examples": ledger.examples,
+        "started": dict(results.start_counts),
+        "finished": finished,
+        "faults": list(summary_rows(soak.observations, EXPECTED_EFFECTS)),
+        "calls": dict(results.call_counts),
+        "maxSeconds": results.longest_seconds,
+        "lostWithBridge": results.lost_with_bridge,
+        "growth": {name: [asdict(one) for one in resources] for name, resources in growth.items()},
+        "violations": results.violation_count,
+        "examples": results.examples,
     }
 
 
 def main() -> int:
-    """Run it from the command line."""
+    """Run the command; return 1 if a guarantee was violated."""
     parser = argparse.ArgumentParser(prog="bench.soak", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=10, help="how long (default: 10)")
-    parser.add_argument("--rate", type=float, default=100, help="measurements begun each second (default: 100)")
-    parser.add_argument("--json", type=Path, help="where what it gave goes")
-    wanted = parser.parse_args()
+    parser.add_argument("--minutes", type=float, default=10, help="duration of the load (default: 10)")
+    parser.add_argument("--rate", type=float, default=100, help="measurements started per second (default: 100)")
+    parser.add_argument("--json", type=Path, help="file for the results")
+    options = parser.parse_args()
     console = Console()
-    raw = asyncio.run(run_soak(wanted.minutes * 60, wanted.rate, console))
+    raw = asyncio.run(run_soak(options.minutes * 60, options.rate, console))
     for table in result_tables(raw):
         console.print(table)
-    if wanted.json:
-        wanted.json.parent.mkdir(parents=True, exist_ok=True)
-        wanted.json.write_text(json.dumps(raw, indent=1) + "\n")
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps(raw, indent=1) + "\n")
     for example in raw["examples"]:
         console.print(f"[red]{example}", highlight=False)
-    lost = raw["lostWithTheBridge"]
-    console.print(f"{raw['broken']} promises broken; {lost} measurements lost with a bridge that was killed under them")
-    return 1 if raw["broken"] else 0
+    console.print(f"{raw['violations']} violations; {raw['lostWithBridge']} measurements lost with a killed bridge")
+    return 1 if raw["violations"] else 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Whether a spell hurt anybody: what is seen of each while it lasts and just after. Pure: the clock is an argument."""
+"""Effects of injected faults: observations per fault window, compared with the expected effect. No I/O."""
 
 import math
 import statistics
@@ -8,46 +8,48 @@ from dataclasses import dataclass, field
 from typing import Any
 
 AFTER_EFFECT_SECONDS = 3.0
-"""A spell is still blamed for what is seen so long after its end: answers that were on their way, an open circuit."""
+"""Observations up to this long after a fault belong to it: responses in flight, an open circuit breaker."""
+
+QUIET_PERIOD = "quiet period"
 
 
 @dataclass(frozen=True, slots=True)
 class ReturnedRunning:
-    """Somebody was told to wait for this reason."""
+    """Expected effect: at least one measurement returns Running with this reason code."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class SlowedDown:
-    """A tenth of the answers took at least so many seconds, and longer than in calm."""
+    """Expected effect: the p90 of the responses reaches this many seconds and the p90 of the quiet periods."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessReplaced:
-    """A measurement was lost with this process, or another process stands in its place."""
+    """Expected effect: a measurement is lost with this process, or a new process replaces it."""
 
     process: str
 
 
 Effect = ReturnedRunning | SlowedDown | ProcessReplaced
-"""What a spell must be seen to do."""
+"""An expected effect of a fault."""
 
 
 @dataclass(slots=True)
 class Interval:
-    """What was seen in one weather.
+    """Observations of one fault window, or of all quiet periods.
 
     Attributes:
-        name: Of the spell.
-        starts_at: Seconds of the soak.
-        ends_at: It is blamed for what is seen before.
-        wait_counts: Answers Running, by reason.
-        durations: Seconds of each Run and Resume.
-        lost_count: Measurements that ended with a process that was killed.
-        replaced_counts: Processes in whose place another was seen.
+        name: Name of the fault.
+        starts_at: Start, in seconds of the soak test.
+        ends_at: End of the attribution: later observations belong to a quiet period.
+        wait_counts: Number of Running responses by reason code.
+        durations: Duration of each Run and Resume, in seconds.
+        lost_count: Number of measurements that ended with a killed process.
+        replaced_counts: Number of replacements by process name.
     """
 
     name: str
@@ -60,7 +62,7 @@ class Interval:
 
     @property
     def p90_seconds(self) -> float:
-        """Seconds that one answer in ten took at least; 0 where there were none."""
+        """Return the 90th percentile of the durations; 0 without a response."""
         return (
             statistics.quantiles(self.durations, n=10, method="inclusive")[-1]
             if len(self.durations) > 1
@@ -69,100 +71,101 @@ class Interval:
 
 
 class Observations:
-    """What was seen in each weather, as it comes.
+    """Observations of a soak test, attributed to fault windows and quiet periods as they arrive.
 
     Args:
-        clock: Seconds of the soak.
+        clock: Seconds since the start of the soak test.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._pids: dict[str, int] = {}
-        self.quiet = Interval("calm")
+        self.quiet = Interval(QUIET_PERIOD)
         self.fault_windows: list[Interval] = []
 
     @property
     def current(self) -> Interval:
-        """Which weather is blamed for what is seen now."""
-        blamed = self.fault_windows and self._clock() < self.fault_windows[-1].ends_at
-        return self.fault_windows[-1] if blamed else self.quiet
+        """Return the interval that an observation made now belongs to."""
+        in_fault_window = self.fault_windows and self._clock() < self.fault_windows[-1].ends_at
+        return self.fault_windows[-1] if in_fault_window else self.quiet
 
     def begin_fault(self, name: str) -> None:
-        """A spell does."""
+        """Start a fault window. It ends the after-effect of the previous one."""
         self.fault_windows.append(Interval(name, self._clock()))
 
     def end_fault(self) -> None:
-        """The spell did."""
+        """End the fault; its after-effect follows."""
         self.fault_windows[-1].ends_at = self._clock() + AFTER_EFFECT_SECONDS
 
     def record_response(self, duration: float, wait_reason: str | None, *, lost: bool) -> None:
-        """Note one to Run or Resume.
+        """Record a response to Run or Resume.
 
         Args:
-            duration: Seconds.
-            wait_reason: The reason, if it is Running.
-            lost: Whether the measurement ended with a process that was killed.
+            duration: Duration of the call, in seconds.
+            wait_reason: Reason code of a Running measurement, else None.
+            lost: Whether the measurement ended with a killed process.
         """
-        seen = self.current
-        seen.durations.append(duration)
-        seen.lost_count += lost
+        interval = self.current
+        interval.durations.append(duration)
+        interval.lost_count += lost
         if wait_reason is not None:
-            seen.wait_counts[wait_reason] += 1
+            interval.wait_counts[wait_reason] += 1
 
     def record_process(self, name: str, pid: int) -> None:
-        """Note which stands in a place."""
+        """Record the current process id of a part and count a change as a replacement."""
         if self._pids.get(name, pid) != pid:
             self.current.replaced_counts[name] += 1
         self._pids[name] = pid
 
 
 def describe_missing_effect(effect: Effect, interval: Interval, quiet: Interval) -> str | None:
-    """How a sign is wanting in what was seen of a spell; None if it is there."""
+    """Return how the observations of a fault window miss the expected effect, or None if they show it."""
     match effect:
         case ReturnedRunning(reason):
             return (
                 None
                 if interval.wait_counts[reason]
-                else f"of {len(interval.durations)} answers none waits with {reason}"
+                else f"none of {len(interval.durations)} responses is Running with {reason}"
             )
         case SlowedDown(seconds):
-            wanted, took = max(seconds, quiet.p90_seconds), interval.p90_seconds
-            return None if took >= wanted else f"its slowest tenth took {took:.3f} s, not {wanted:.3f} s"
+            expected, actual = max(seconds, quiet.p90_seconds), interval.p90_seconds
+            return None if actual >= expected else f"p90 is {actual:.3f} s, expected at least {expected:.3f} s"
         case ProcessReplaced(process):
-            gone = interval.lost_count or interval.replaced_counts[process]
-            return None if gone else f"no measurement was lost, and the {process} is the one of before"
+            replaced = interval.lost_count or interval.replaced_counts[process]
+            return None if replaced else f"no measurement was lost and the {process} was not replaced"
 
 
 def ineffective_faults(
     observations: Observations, expected_effects: Mapping[str, Effect]
 ) -> Iterator[tuple[Interval, str]]:
-    """The spells that hurt nobody, each with what is wanting.
+    """Yield the fault windows without their expected effect, each with a description.
 
     Args:
-        observations: Of a soak that ended.
-        expected_effects: By spell.
+        observations: Observations of a finished soak test.
+        expected_effects: Expected effect by fault name.
     """
-    for seen in observations.fault_windows:
-        if missing := describe_missing_effect(expected_effects[seen.name], seen, observations.quiet):
-            yield seen, missing
+    for window in observations.fault_windows:
+        if missing := describe_missing_effect(expected_effects[window.name], window, observations.quiet):
+            yield window, missing
 
 
 def summary_rows(observations: Observations, expected_effects: Mapping[str, Effect]) -> Iterator[dict[str, Any]]:
-    """The calm, and each spell with all its times together."""
-    unhurt = Counter(seen.name for seen, _ in ineffective_faults(observations, expected_effects))
-    for name in (observations.quiet.name, *dict.fromkeys(seen.name for seen in observations.fault_windows)):
-        all_of_it = [seen for seen in (observations.quiet, *observations.fault_windows) if seen.name == name]
-        yield _summary_row(name, all_of_it) | {"harmless": unhurt[name]}
+    """Yield one result row for the quiet periods and one for all windows of each fault."""
+    without_effect = Counter(window.name for window, _ in ineffective_faults(observations, expected_effects))
+    intervals = (observations.quiet, *observations.fault_windows)
+    for name in dict.fromkeys(interval.name for interval in intervals):
+        row = _summary_row(name, [interval for interval in intervals if interval.name == name])
+        yield row | {"withoutEffect": without_effect[name]}
 
 
 def _summary_row(name: str, intervals: Sequence[Interval]) -> dict[str, Any]:
-    together = Interval(name, durations=[took for seen in intervals for took in seen.durations])
+    combined = Interval(name, durations=[duration for interval in intervals for duration in interval.durations])
     return {
-        "weather": name,
-        "times": len(intervals),
-        "answers": len(together.durations),
-        "waits": dict(sum((seen.wait_counts for seen in intervals), Counter[str]()).most_common()),
-        "lost": sum(seen.lost_count for seen in intervals),
-        "replaced": dict(sum((seen.replaced_counts for seen in intervals), Counter[str]())),
-        "slowestTenthSeconds": round(together.p90_seconds, 4),
+        "name": name,
+        "count": len(intervals),
+        "responses": len(combined.durations),
+        "waitReasons": dict(sum((interval.wait_counts for interval in intervals), Counter[str]()).most_common()),
+        "lostMeasurements": sum(interval.lost_count for interval in intervals),
+        "replacedProcesses": dict(sum((interval.replaced_counts for interval in intervals), Counter[str]())),
+        "p90Seconds": round(combined.p90_seconds, 4),
     }

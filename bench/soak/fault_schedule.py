@@ -1,4 +1,4 @@
-"""The faults of a soak, one after another with calm between them."""
+"""Schedule of the injected faults: one fault window after another, with a quiet period after each."""
 
 import asyncio
 import signal
@@ -9,17 +9,22 @@ from bench.soak.fault_effects import Effect, Observations, ProcessReplaced, Retu
 from bench.soak.processes import SoakProcesses
 from bench.soak.workload import BACKEND_TOKEN
 
-FAULT_SECONDS, QUIET_SECONDS = 4.0, 8.0
+FAULT_SECONDS = 4.0
+QUIET_SECONDS = 8.0
+"""A circuit breaker closes 5 s after the fault, so each fault starts with a closed one."""
 _SLOW_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class FaultWindow:
-    """A fault that begins and ends.
+    """A fault with a start and an end.
 
     Attributes:
-        expected_effect: What it must be seen to do: a fault that hurts nobody proves nothing.
-        kills_process: Whether a process ends. No process ends in the second half of a soak, which checks for growth.
+        name: Name of the fault in results and messages.
+        expected_effect: Effect that each window of the fault must show. A fault without an effect tests nothing.
+        begin: Starts the fault.
+        end: Ends the fault.
+        kills_process: Whether a process ends. The second half of a soak test measures growth, so no process ends there.
     """
 
     name: str
@@ -33,11 +38,11 @@ _OAP_UNAVAILABLE, _PROVIDER_UNAVAILABLE = ReturnedRunning("OAP_UNAVAILABLE"), Re
 
 
 def _oap_fault(name: str, kind: str, *, expected_effect: Effect = _OAP_UNAVAILABLE, **details: object) -> FaultWindow:
-    async def begin(parts: SoakProcesses) -> None:
-        parts.oap.add_fault(kind, **details)
+    async def begin(processes: SoakProcesses) -> None:
+        processes.oap.add_fault(kind, **details)
 
-    async def end(parts: SoakProcesses) -> None:
-        parts.oap.clear_faults()
+    async def end(processes: SoakProcesses) -> None:
+        processes.oap.clear_faults()
 
     return FaultWindow(name, expected_effect, begin, end)
 
@@ -69,36 +74,36 @@ async def _do_nothing(_: SoakProcesses) -> None:
 FAULT_WINDOWS = (
     _oap_fault("OAP slow", "latency", seconds=_SLOW_SECONDS, expected_effect=SlowedDown(_SLOW_SECONDS)),
     FaultWindow("service killed", _PROVIDER_UNAVAILABLE, _kill_service, _start_service, kills_process=True),
-    _oap_fault("OAP resets", "reset"),
-    FaultWindow("service stopped", _PROVIDER_UNAVAILABLE, _suspend_service, _resume_service),
-    _oap_fault("OAP 503, repeats the credential", "answer", status=503, body=f"not for {BACKEND_TOKEN}"),
+    _oap_fault("OAP resets connections", "reset"),
+    FaultWindow("service suspended", _PROVIDER_UNAVAILABLE, _suspend_service, _resume_service),
+    _oap_fault("OAP 503 with the credential", "answer", status=503, body=f"not for {BACKEND_TOKEN}"),
     FaultWindow("bridge killed", ProcessReplaced("bridge"), _kill_bridge, _do_nothing, kills_process=True),
-    _oap_fault("OAP hangs", "hang"),
+    _oap_fault("OAP sends no response", "hang"),
     FaultWindow("OAP restarts", _OAP_UNAVAILABLE, SoakProcesses.stop_oap, SoakProcesses.start_oap),
     _oap_fault("OAP 500", "status", status=500),
-    _oap_fault("OAP breaks off", "truncated"),
-    _oap_fault("a proxy's page", "html", status=502),
-    _oap_fault("OAP's storage down", "storage-down", seconds=0.5),
+    _oap_fault("OAP response truncated", "truncated"),
+    _oap_fault("proxy error page", "html", status=502),
+    _oap_fault("OAP storage down", "storage-down", seconds=0.5),
 )
 
 
-EXPECTED_EFFECTS = {spell.name: spell.expected_effect for spell in FAULT_WINDOWS}
+EXPECTED_EFFECTS = {fault.name: fault.expected_effect for fault in FAULT_WINDOWS}
 
 
 async def run_fault_schedule(processes: SoakProcesses, seconds: float, observations: Observations) -> None:
-    """Spells for so long; ends in calm."""
+    """Repeat the faults for this many seconds; end with a quiet period."""
     loop = asyncio.get_running_loop()
-    began = loop.time()
+    started_at = loop.time()
     while True:
-        for spell in FAULT_WINDOWS:
-            elapsed = loop.time() - began
+        for fault in FAULT_WINDOWS:
+            elapsed = loop.time() - started_at
             if elapsed + FAULT_SECONDS + QUIET_SECONDS > seconds:
                 return
-            if spell.kills_process and elapsed > seconds / 2:
+            if fault.kills_process and elapsed > seconds / 2:
                 continue
-            observations.begin_fault(spell.name)
-            await spell.begin(processes)
+            observations.begin_fault(fault.name)
+            await fault.begin(processes)
             await asyncio.sleep(FAULT_SECONDS)
-            await spell.end(processes)
+            await fault.end(processes)
             observations.end_fault()
             await asyncio.sleep(QUIET_SECONDS)

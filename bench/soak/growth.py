@@ -1,4 +1,4 @@
-"""Whether a process stays as large as it is."""
+"""Growth of a process: memory, open files and threads, compared with a bound."""
 
 import statistics
 from collections.abc import Iterator, Sequence
@@ -8,10 +8,17 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class ProcessSample:
-    """A process at one moment."""
+    """The size of a process at one moment.
+
+    Attributes:
+        elapsed_seconds: Seconds since the start of the soak test.
+        pid: Process id.
+        resident_mib: Resident memory in MiB.
+        files: Number of open files.
+        threads: Number of threads.
+    """
 
     elapsed_seconds: float
-    """Seconds since the soak began."""
     pid: int
     resident_mib: float
     files: int
@@ -19,7 +26,12 @@ class ProcessSample:
 
     @classmethod
     def take(cls, pid: int, elapsed_seconds: float) -> "ProcessSample":
-        """Take one; ProcessLookupError or FileNotFoundError if there is no such process any more."""
+        """Read the sample from /proc.
+
+        Raises:
+            ProcessLookupError: The process has ended.
+            FileNotFoundError: The process has ended.
+        """
         home = Path(f"/proc/{pid}")
         status = dict(line.split(":", 1) for line in (home / "status").read_text().splitlines() if ":" in line)
         if "VmRSS" not in status:
@@ -35,7 +47,7 @@ class ProcessSample:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """How much something grew in the time of the samples, and how much it may."""
+    """Increase of one resource over the samples, and the allowed increase."""
 
     resource: str
     initial: float
@@ -44,24 +56,25 @@ class Growth:
 
     @property
     def within_bound(self) -> bool:
-        """Whether it stays within the bound."""
+        """Return whether the increase is allowed."""
         return self.increase <= self.bound
 
 
 def measure_growth(samples: Sequence[ProcessSample]) -> Iterator[Growth]:
-    """What grew: memory by no more than 8 MiB and a twentieth, files and threads by no more than 8.
+    """Yield the growth of memory, open files and threads.
 
-    Memory is judged by a line through the samples. Files and threads come and go with the weather, as connections do,
-    up to a number: the ninth tenth of them in the last third of the time is compared with that in the first.
+    - Memory: the increase of the regression line through the samples. Bound: 8 MiB plus 5 % of the initial value.
+    - Files and threads vary with the injected faults, as connections do. Their increase is the 90th percentile of the
+      last third of the samples less that of the first third. Bound: 8.
     """
     times = [sample.elapsed_seconds for sample in samples]
     slope, intercept = statistics.linear_regression(times, [sample.resident_mib for sample in samples])
-    begins = intercept + slope * times[0]
-    yield Growth("resident MiB", begins, slope * (times[-1] - times[0]), 8.0 + 0.05 * begins)
-    for what, values in (
+    initial = intercept + slope * times[0]
+    yield Growth("resident MiB", initial, slope * (times[-1] - times[0]), 8.0 + 0.05 * initial)
+    for resource, values in (
         ("files", [sample.files for sample in samples]),
         ("threads", [sample.threads for sample in samples]),
     ):
         third = len(values) // 3
-        first, last = (statistics.quantiles(some, n=10)[-1] for some in (values[:third], values[-third:]))
-        yield Growth(what, first, last - first, 8.0)
+        first, last = (statistics.quantiles(part, n=10)[-1] for part in (values[:third], values[-third:]))
+        yield Growth(resource, first, last - first, 8.0)

@@ -1,4 +1,4 @@
-"""The processes of a soak: the mock OAP, the service, Argo's plugin client with the bridge; and how they are hurt."""
+"""Processes of a soak test: the mock OAP, the service, and Argo's plugin client with the bridge."""
 
 import asyncio
 import os
@@ -22,7 +22,7 @@ _BINARIES = ROOT / ".cache/bin"
 
 
 class SoakService:
-    """The service; it may be killed and started again."""
+    """The service, which can be killed and started again."""
 
     def __init__(self, folder: Path, socket: Path) -> None:
         self._folder, self._socket = folder, socket
@@ -30,22 +30,22 @@ class SoakService:
 
     @property
     def pid(self) -> int:
-        """Of the process that there was last."""
+        """Return the process id of the last process."""
         assert self._process  # noqa: S101 - started first
         return self._process.pid
 
     @property
     def is_running(self) -> bool:
-        """Whether it has not ended."""
+        """Return whether the process has not ended."""
         return self._process is not None and self._process.returncode is None
 
     @property
     def log_path(self) -> Path:
-        """What all its processes said."""
+        """Return the path of the log of all its processes."""
         return self._folder / "service.log"
 
     async def start(self) -> None:
-        """Start it, and wait until it serves."""
+        """Start the service and wait until it is healthy."""
         config = str(self._folder / "config.yaml")
         command = ("serve", "--config", config, "--socket", str(self._socket), "--log-format", "json")
         with self.log_path.open("ab") as output:
@@ -55,23 +55,25 @@ class SoakService:
                 stderr=output,
                 env=os.environ | {"PYTHONPATH": str(ROOT), "TZ": "UTC"},
             )
-        async with grpc.aio.insecure_channel(f"unix:{self._socket}", [("grpc.min_reconnect_backoff_ms", 50)]) as to:
-            health = health_pb2_grpc.HealthStub(to)
+        async with grpc.aio.insecure_channel(
+            f"unix:{self._socket}", [("grpc.min_reconnect_backoff_ms", 50)]
+        ) as channel:
+            health = health_pb2_grpc.HealthStub(channel)
             await health.Check(health_pb2.HealthCheckRequest(), wait_for_ready=True, timeout=60)
 
     def signal(self, number: signal.Signals) -> None:
-        """Send it one."""
+        """Send a signal to the service."""
         os.kill(self.pid, number)
 
     async def stop(self) -> None:
-        """End it and wait for it."""
+        """Kill the service and wait for its end."""
         if self._process and self._process.returncode is None:
             self._process.kill()
             await self._process.wait()
 
 
 class SoakProcesses:
-    """All of them."""
+    """All processes of a soak test."""
 
     def __init__(self, oap: MockOap, service: SoakService, host: ArgoHost, port: int) -> None:
         self.oap, self.service, self.host = oap, service, host
@@ -80,31 +82,31 @@ class SoakProcesses:
 
     @property
     def bridge_pid(self) -> int | None:
-        """The process of the bridge, a child of the host; None between two."""
+        """Return the process id of the bridge, a child of the host; None while Argo has not started it."""
         return find_child(self.host.pid)
 
     def kill_bridge(self) -> None:
-        """As the kernel does that is out of memory."""
+        """Kill the bridge as the kernel does when memory runs out."""
         self._bridge_killed = time.monotonic()
         if pid := self.bridge_pid:
             os.kill(pid, signal.SIGKILL)
 
     def bridge_killed_since(self, instant: float) -> bool:
-        """Whether it was, or so shortly before that Argo had not noticed."""
+        """Return whether the bridge was killed since this time, or in the 3 s before: Argo notices it late."""
         return self._bridge_killed > instant - 3
 
     async def stop_oap(self) -> None:
-        """The OAP ends."""
+        """Stop the OAP."""
         await self.oap.stop()
 
     async def start_oap(self) -> None:
-        """Another begins in its place."""
+        """Start another OAP on the same port."""
         self.oap = MockOap(build_scenario(), port=self._port)
         await self.oap.start()
 
 
 def find_child(pid: int) -> int | None:
-    """A child of a process, the first of any of its threads; a thread may end while it is looked at."""
+    """Return the first child of any thread of a process, or None. A thread may end during the search."""
     for children in Path(f"/proc/{pid}/task").glob("*/children"):
         with suppress(FileNotFoundError, ProcessLookupError):
             for child in children.read_text().split():
@@ -114,7 +116,7 @@ def find_child(pid: int) -> int | None:
 
 @asynccontextmanager
 async def start_processes(folder: Path) -> AsyncIterator[SoakProcesses]:
-    """All of them, running."""
+    """Start all processes and stop them at the end of the context."""
     async with AsyncExitStack() as stack:
         oap = MockOap(build_scenario())
         await oap.start()
@@ -138,8 +140,8 @@ async def start_processes(folder: Path) -> AsyncIterator[SoakProcesses]:
                 f"--run-timeout={RUN_TIMEOUT_SECONDS:.0f}s",
             )
         )
-        found = SoakProcesses(oap, service, host, port)
+        processes = SoakProcesses(oap, service, host, port)
         try:
-            yield found
+            yield processes
         finally:
-            await found.oap.stop()
+            await processes.oap.stop()

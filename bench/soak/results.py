@@ -1,4 +1,4 @@
-"""What came of a soak: who began, how each ended, what was called, and which promises were broken."""
+"""Counts of a soak test: started and finished measurements, calls, and violated guarantees."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -9,7 +9,17 @@ _MAX_EXAMPLES = 20
 
 @dataclass(slots=True)
 class SoakResults:
-    """The counts of a soak."""
+    """The counts of a soak test.
+
+    Attributes:
+        start_counts: Started measurements by metric kind.
+        end_counts: Finished measurements by metric kind and phase.
+        call_counts: Calls by operation.
+        longest_seconds: Longest call by operation, in seconds.
+        lost_with_bridge: Number of measurements that ended with Error because the bridge was killed.
+        violation_count: Number of violated guarantees.
+        examples: The first violations, each with its time.
+    """
 
     start_counts: Counter[str] = field(default_factory=Counter)
     end_counts: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -21,11 +31,11 @@ class SoakResults:
 
     @property
     def in_flight(self) -> int:
-        """Begun and not ended."""
+        """Return the number of measurements that have started and not finished."""
         return self.start_counts.total() - self.end_counts.total()
 
     def record_violation(self, violation: str) -> None:
-        """Note a broken promise."""
+        """Count a violated guarantee and keep the first ones as examples."""
         self.violation_count += 1
         if len(self.examples) < _MAX_EXAMPLES:
             self.examples.append(f"{datetime.now(UTC):%H:%M:%S} {violation}")

@@ -1,4 +1,4 @@
-"""Who is measured, and what must never be said of whom."""
+"""Workload of a soak test: metric kinds, analysis runs, and the guarantees that each measurement must keep."""
 
 import re
 from collections.abc import Iterator
@@ -8,23 +8,23 @@ from typing import Any
 from skywalking_provider.mock_oap import Scenario
 
 SERVICES = 20
-BACKEND_TOKEN = "soak-backend-t0ken-7f3a9c"  # noqa: S105 - planted, to be looked for
+BACKEND_TOKEN = "soak-backend-t0ken-7f3a9c"  # noqa: S105 - planted; the test searches for it
 _SECRET_PREFIX = "soak-argument-s3cret-"  # noqa: S105
 _HASHES = {"good": "6c85f7bf4", "bad": "7d4f9c8b65", "idle": "5b8c6d7f99"}
-_MAX_RESUME_SECONDS = 61  # a minute, rounded up to a whole second
+_MAX_RESUME_SECONDS = 61  # one minute, rounded up to a whole second
 _BRIDGE_GONE = re.compile(r"rpc call error|could not ping plugin|connection is shut down|EOF")
 
 
 @dataclass(frozen=True, slots=True)
 class MetricKind:
-    """A kind of metric.
+    """A kind of metric and the phases that it may end with.
 
     Attributes:
-        name: Of the kind.
-        pods: Whose pods it asks for.
-        allowed_phases: The phases that it may end with. Error is another thing: only a killed bridge excuses it.
-        block: What it says beside the service and the pods.
-        condition: The metric's successCondition.
+        name: Name of the metric in results and messages.
+        pods: Pods to measure: `good`, `bad` or `idle`.
+        allowed_phases: Phases that a measurement may end with. Only a killed bridge permits Error as well.
+        block: Keys of the block besides the service and the pods.
+        condition: successCondition of the metric.
     """
 
     name: str
@@ -34,7 +34,7 @@ class MetricKind:
     condition: str = "result >= 0.99"
 
     def build_metric(self, number: int) -> dict[str, Any]:
-        """The metric of a run."""
+        """Build the metric of the run with this number."""
         block = {
             "sli": "success-rate",
             "service": f"shop-{number % SERVICES}",
@@ -49,19 +49,19 @@ class MetricKind:
 
 METRIC_KINDS = (
     MetricKind("healthy", "good", frozenset({"Successful"}), {}),
-    MetricKind("impatient", "good", frozenset({"Successful", "Inconclusive"}), {"outageGrace": "1s"}),
+    MetricKind("short-grace", "good", frozenset({"Successful", "Inconclusive"}), {"outageGrace": "1s"}),
     MetricKind("bad", "bad", frozenset({"Failed"}), {}),
-    MetricKind("silent", "idle", frozenset({"Inconclusive"}), {"maxWait": "4s"}),
-    MetricKind("silent-unconditional", "idle", frozenset({"Inconclusive"}), {"maxWait": "4s"}, condition=""),
+    MetricKind("no-data", "idle", frozenset({"Inconclusive"}), {"maxWait": "4s"}),
+    MetricKind("no-data-unconditional", "idle", frozenset({"Inconclusive"}), {"maxWait": "4s"}, condition=""),
 )
 """The metrics of each run."""
 
-SECRET_KIND = MetricKind("leaky", "good", frozenset({"Error"}), {"serviceName": "{{args.token}}"})
-"""Names a secret in its block, and is refused."""
+SECRET_KIND = MetricKind("secret-in-block", "good", frozenset({"Error"}), {"serviceName": "{{args.token}}"})
+"""A metric whose block contains a secret; the bridge rejects it."""
 
 
 def build_scenario() -> Scenario:
-    """What the OAP has of them."""
+    """Build the mock OAP's data for the measured services."""
     pods = {
         "good": [{"calls": 60, "latencies": [30, 45, 160]}],
         "bad": [{"calls": 60, "failures": 6, "latencies": [30, 45, 160]}],
@@ -76,7 +76,7 @@ def build_scenario() -> Scenario:
 
 
 def build_analysis_run(number: int) -> dict[str, Any]:
-    """A run with a secret argument, as Argo hands it over."""
+    """Build an AnalysisRun with a secret argument, in the form in which Argo passes it."""
     reference = {"secretKeyRef": {"name": "credentials", "key": "token"}}
     return {
         "metadata": {"name": f"run-{number}", "namespace": f"team-{number % 5}"},
@@ -85,37 +85,37 @@ def build_analysis_run(number: int) -> dict[str, Any]:
 
 
 def secret_value(number: int) -> str:
-    """The value of a run's secret argument."""
+    """Return the value of a run's secret argument."""
     return f"{_SECRET_PREFIX}{number:08d}"
 
 
 def contains_secret(text: str) -> bool:
-    """Whether a planted secret is in it."""
+    """Return whether a text contains a planted secret."""
     return BACKEND_TOKEN in text or _SECRET_PREFIX in text
 
 
 def is_lost_with_bridge(measurement: dict[str, Any]) -> bool:
-    """Whether it ended in the words that Argo has for a bridge that is gone."""
+    """Return whether a measurement ended with Argo's own error for a bridge that has ended."""
     return measurement["phase"] == "Error" and bool(_BRIDGE_GONE.search(measurement.get("message", "")))
 
 
 def find_violations(kind: MetricKind, measurement: dict[str, Any], now: float, *, bridge_killed: bool) -> Iterator[str]:
-    """What an answer to Run or Resume should not have been.
+    """Yield the guarantees that a response to Run or Resume violates.
 
     Args:
-        kind: Of the metric.
-        measurement: As Argo would store it, its instants as seconds.
-        now: When it came.
-        bridge_killed: Whether the bridge was, during the call or just before.
+        kind: Kind of the metric.
+        measurement: Measurement as Argo would store it, with its times in seconds.
+        now: Time of the response, in seconds.
+        bridge_killed: Whether the bridge was killed during the call or shortly before.
     """
     phase, message = measurement["phase"], measurement.get("message", "")
     if phase == "Running":
         resume = measurement.get("resumeAt")
         if resume is None or not resume <= now + _MAX_RESUME_SECONDS:
-            yield f"{kind.name} is Running, to be resumed {resume or 'never'}: {message}"
+            yield f"{kind.name} is Running with resumeAt {resume or 'missing'}: {message}"
         return
     if measurement.get("finishedAt") is None:
-        yield f"{kind.name} is {phase} and not finished: {message}"
+        yield f"{kind.name} is {phase} without finishedAt: {message}"
     if bridge_killed and is_lost_with_bridge(measurement):
         return
     if phase not in kind.allowed_phases:
@@ -125,16 +125,16 @@ def find_violations(kind: MetricKind, measurement: dict[str, Any], now: float, *
 def find_terminate_violations(
     kind: MetricKind, previous: dict[str, Any], current: dict[str, Any], *, bridge_killed: bool
 ) -> Iterator[str]:
-    """What an answer to Terminate should not have been.
+    """Yield the guarantees that a response to Terminate violates.
 
-    Successful would pass a step of a rollout that is aborted, Error would count against the canary, and what is not
-    finished would keep the run from its end.
+    The measurement must be Inconclusive and finished. Successful would pass a step of an aborted rollout, Error would
+    count against the canary, and an unfinished measurement would keep the run from ending.
 
     Args:
-        kind: Of the metric.
-        previous: The measurement that was Running.
-        current: What came back.
-        bridge_killed: Whether the bridge was, during the call or just before.
+        kind: Kind of the metric.
+        previous: Running measurement that was passed to Terminate.
+        current: Measurement that Terminate returned.
+        bridge_killed: Whether the bridge was killed during the call or shortly before.
     """
     message = current.get("message", "")
     if bridge_killed and is_lost_with_bridge(current):

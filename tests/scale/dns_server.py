@@ -1,4 +1,4 @@
-"""A DNS server that knows the addresses of one name: RFC 1035, as far as a resolver asks for A records."""
+"""DNS server with fixed addresses: the part of RFC 1035 that serves A records."""
 
 import asyncio
 import ipaddress
@@ -13,7 +13,7 @@ _HEADER = 12
 
 
 class DnsServer(asyncio.DatagramProtocol):
-    """Answers every name with the same addresses."""
+    """DNS server that returns the same addresses for every name."""
 
     def __init__(self, addresses: list[str]) -> None:
         self.addresses = addresses
@@ -27,7 +27,7 @@ class DnsServer(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         assert self._transport
-        end = data.index(0, _HEADER) + 5  # the name's last, empty label; type and class
+        end = data.index(0, _HEADER) + 5  # after the last, empty label of the name: type and class
         kind, _ = struct.unpack("!HH", data[end - 4 : end])
         records = self.addresses if kind == _A else []
         header = data[:2] + struct.pack("!HHHHH", _RESPONSE_FLAGS, 1, len(records), 0, 0)
@@ -40,7 +40,7 @@ class DnsServer(asyncio.DatagramProtocol):
 
 @asynccontextmanager
 async def start_dns_server(addresses: list[str]) -> AsyncIterator[DnsServer]:
-    """A name server on loopback for as long as the context lasts."""
+    """Run the server on a loopback port until the context ends."""
     transport, server = await asyncio.get_running_loop().create_datagram_endpoint(
         lambda: DnsServer(addresses), local_addr=("127.0.0.1", 0)
     )

@@ -1,4 +1,4 @@
-"""Replicas of the real service, each a process with an address of its own and one port, as pods of a Deployment are."""
+"""Replicas of the real service: one process per loopback address on a common port, as pods of a Deployment are."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ HOSTS = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
 
 
 class Replica:
-    """One of them."""
+    """One replica of the service."""
 
     def __init__(self, process: asyncio.subprocess.Process, listen: str, log: Path) -> None:
         self._process = process
@@ -28,34 +28,34 @@ class Replica:
         self._log = log
 
     async def wait_until_serving(self) -> None:
-        """Wait until it does."""
+        """Wait until the health check reports SERVING."""
         async with grpc.aio.insecure_channel(self._listen, [("grpc.min_reconnect_backoff_ms", 50)]) as channel:
-            asked = health_pb2_grpc.HealthStub(channel).Check(
+            check = health_pb2_grpc.HealthStub(channel).Check(
                 health_pb2.HealthCheckRequest(), wait_for_ready=True, timeout=60
             )
-            assert (await asked).status == health_pb2.HealthCheckResponse.SERVING
+            assert (await check).status == health_pb2.HealthCheckResponse.SERVING
 
     def logged_measurements(self) -> list[dict[str, Any]]:
-        """What it logged of its measurements, oldest first: analysisrun, phase, message."""
+        """Return the log lines of its measurements, oldest first: analysisrun, phase, message."""
         lines = (json.loads(line) for line in self._log.read_text().splitlines() if line.startswith("{"))
         return [line for line in lines if "analysisrun" in line]
 
     def kill(self) -> None:
-        """As the node would that dies."""
+        """Kill the process without a warning, as a failing node does."""
         self._process.kill()
 
     def suspend(self) -> None:
-        """It neither works nor ends; its connections stay."""
+        """Stop the process from running; its connections stay open."""
         self._process.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """It works again."""
+        """Let the process run again."""
         self._process.send_signal(signal.SIGCONT)
 
 
 @asynccontextmanager
 async def start_replica(host: str, port: int, config: Path) -> AsyncIterator[Replica]:
-    """A replica that starts."""
+    """Start a replica and end it with the context."""
     log = config.parent / f"{host}.log"
     listen = f"{host}:{port}"
     command = ("serve", "--config", str(config), "--listen", listen, "--log-format", "json", "--drain", "1s")
@@ -76,7 +76,7 @@ async def start_replica(host: str, port: int, config: Path) -> AsyncIterator[Rep
 
 @asynccontextmanager
 async def start_replicas(folder: Path, url: str) -> AsyncIterator[tuple[int, list[Replica]]]:
-    """A replica on each of HOSTS, all on one port, before the OAP of that url."""
+    """Start a replica on each of HOSTS on a common port, with the OAP at this URL; wait until all serve."""
     config = folder / "config.yaml"
     backend = {"url": url, "cache": {"responseTtl": "0s", "verdictTtl": "0s"}, "clockTtl": "0s", "timeout": "2s"}
     config.write_text(yaml.safe_dump({"backends": {"prod": backend}}))

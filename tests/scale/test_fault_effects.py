@@ -1,4 +1,4 @@
-"""What each fault of a soak must be seen to do, and when it is taken for one that hurt nobody."""
+"""Expected effects of the soak test's faults, and the detection of a fault without an effect."""
 
 import pytest
 
@@ -23,137 +23,140 @@ class Clock:
         return self.seconds
 
 
-class Soaked:
-    """A record, and the clock it goes by."""
+class SoakObservations:
+    """Observations of a soak test with a clock that the test moves."""
 
     def __init__(self) -> None:
         self.clock = Clock()
-        self.record = Observations(self.clock)
+        self.observations = Observations(self.clock)
 
-    def answers(self, *took: float, wait: str | None = None, lost: bool = False) -> None:
-        for seconds in took:
-            self.record.record_response(seconds, wait, lost=lost)
+    def respond(self, *durations: float, wait: str | None = None, lost: bool = False) -> None:
+        for seconds in durations:
+            self.observations.record_response(seconds, wait, lost=lost)
 
-    def spell(self, name: str, *took: float, wait: str | None = None, lost: bool = False) -> None:
-        """Twelve seconds: four of the spell with these answers, and the calm after it."""
-        self.record.begin_fault(name)
-        self.answers(*took, wait=wait, lost=lost)
+    def fault(self, name: str, *durations: float, wait: str | None = None, lost: bool = False) -> None:
+        """Record 4 s of a fault with these responses and the quiet period of 8 s after it."""
+        self.observations.begin_fault(name)
+        self.respond(*durations, wait=wait, lost=lost)
         self.clock.seconds += 4
-        self.record.end_fault()
+        self.observations.end_fault()
         self.clock.seconds += 8
 
-    def wanting(self, sign: Effect) -> list[str]:
-        return [missing for _, missing in ineffective_faults(self.record, {"a spell": sign})]
+    def missing_effects(self, effect: Effect) -> list[str]:
+        return [missing for _, missing in ineffective_faults(self.observations, {"a fault": effect})]
 
 
 @pytest.fixture
-def soaked() -> Soaked:
-    return Soaked()
+def soak() -> SoakObservations:
+    return SoakObservations()
 
 
-def test_a_spell_in_which_somebody_waits_for_the_reason_that_it_gives_did_bite(soaked: Soaked) -> None:
-    soaked.spell("a spell", 0.01, wait="OAP_UNAVAILABLE")
+def test_fault_with_expected_wait_reason_is_effective(soak: SoakObservations) -> None:
+    soak.fault("a fault", 0.01, wait="OAP_UNAVAILABLE")
 
-    assert soaked.wanting(ReturnedRunning("OAP_UNAVAILABLE")) == []
-
-
-def test_waiting_for_another_reason_is_no_bite(soaked: Soaked) -> None:
-    soaked.spell("a spell", 0.01, wait="NO_DATA")
-
-    assert soaked.wanting(ReturnedRunning("OAP_UNAVAILABLE")) == ["of 1 answers none waits with OAP_UNAVAILABLE"]
+    assert soak.missing_effects(ReturnedRunning("OAP_UNAVAILABLE")) == []
 
 
-def test_each_time_of_a_spell_must_bite_for_itself(soaked: Soaked) -> None:
-    soaked.spell("a spell", 0.01, wait="OAP_UNAVAILABLE")
-    soaked.spell("a spell", 0.01)
+def test_fault_with_another_wait_reason_is_ineffective(soak: SoakObservations) -> None:
+    soak.fault("a fault", 0.01, wait="NO_DATA")
+
+    assert soak.missing_effects(ReturnedRunning("OAP_UNAVAILABLE")) == [
+        "none of 1 responses is Running with OAP_UNAVAILABLE"
+    ]
+
+
+def test_every_window_of_a_fault_needs_its_own_effect(soak: SoakObservations) -> None:
+    soak.fault("a fault", 0.01, wait="OAP_UNAVAILABLE")
+    soak.fault("a fault", 0.01)
 
     assert [
-        seen.starts_at for seen, _ in ineffective_faults(soaked.record, {"a spell": ReturnedRunning("OAP_UNAVAILABLE")})
+        window.starts_at
+        for window, _ in ineffective_faults(soak.observations, {"a fault": ReturnedRunning("OAP_UNAVAILABLE")})
     ] == [12.0]
 
 
-def test_what_comes_just_after_a_spell_is_of_the_spell_and_what_comes_later_of_the_calm(soaked: Soaked) -> None:
-    soaked.record.begin_fault("a spell")
-    soaked.record.end_fault()
-    soaked.clock.seconds = AFTER_EFFECT_SECONDS - 0.1
-    soaked.answers(0.01, wait="OAP_UNAVAILABLE")
-    soaked.clock.seconds = AFTER_EFFECT_SECONDS
-    soaked.answers(0.01, wait="NO_DATA")
+def test_response_within_after_effect_belongs_to_fault_and_later_one_to_quiet_period(soak: SoakObservations) -> None:
+    soak.observations.begin_fault("a fault")
+    soak.observations.end_fault()
+    soak.clock.seconds = AFTER_EFFECT_SECONDS - 0.1
+    soak.respond(0.01, wait="OAP_UNAVAILABLE")
+    soak.clock.seconds = AFTER_EFFECT_SECONDS
+    soak.respond(0.01, wait="NO_DATA")
 
-    assert soaked.record.fault_windows[0].wait_counts == {"OAP_UNAVAILABLE": 1}
-    assert soaked.record.quiet.wait_counts == {"NO_DATA": 1}
+    assert soak.observations.fault_windows[0].wait_counts == {"OAP_UNAVAILABLE": 1}
+    assert soak.observations.quiet.wait_counts == {"NO_DATA": 1}
 
 
-def test_the_next_spell_ends_the_aftermath_of_the_one_before(soaked: Soaked) -> None:
-    soaked.record.begin_fault("a spell")
-    soaked.record.end_fault()
-    soaked.record.begin_fault("another")
-    soaked.answers(0.01, wait="OAP_UNAVAILABLE")
+def test_next_fault_ends_the_after_effect_of_the_previous_one(soak: SoakObservations) -> None:
+    soak.observations.begin_fault("a fault")
+    soak.observations.end_fault()
+    soak.observations.begin_fault("another")
+    soak.respond(0.01, wait="OAP_UNAVAILABLE")
 
-    assert [sum(seen.wait_counts.values()) for seen in soaked.record.fault_windows] == [0, 1]
+    assert [sum(window.wait_counts.values()) for window in soak.observations.fault_windows] == [0, 1]
 
 
 @pytest.mark.parametrize(
-    ("calm", "spell", "wanting"),
+    ("quiet", "fault", "missing"),
     [
         ([0.01] * 10, [0.01] * 8 + [0.5] * 2, []),
-        ([0.01] * 10, [0.01] * 20, ["its slowest tenth took 0.010 s, not 0.500 s"]),
-        ([0.01] * 10, [0.01] * 50 + [0.9], ["its slowest tenth took 0.010 s, not 0.500 s"]),
-        ([0.7] * 10, [0.6] * 10, ["its slowest tenth took 0.600 s, not 0.700 s"]),
+        ([0.01] * 10, [0.01] * 20, ["p90 is 0.010 s, expected at least 0.500 s"]),
+        ([0.01] * 10, [0.01] * 50 + [0.9], ["p90 is 0.010 s, expected at least 0.500 s"]),
+        ([0.7] * 10, [0.6] * 10, ["p90 is 0.600 s, expected at least 0.700 s"]),
         ([0.01] * 10, [0.6], []),
-        ([0.01] * 10, [], ["its slowest tenth took 0.000 s, not 0.500 s"]),
+        ([0.01] * 10, [], ["p90 is 0.000 s, expected at least 0.500 s"]),
     ],
 )
-def test_a_slow_spell_slows_a_tenth_of_the_answers_more_than_calm_does(
-    soaked: Soaked, calm: list[float], spell: list[float], wanting: list[str]
+def test_slow_fault_needs_p90_above_its_delay_and_above_quiet_period(
+    soak: SoakObservations, quiet: list[float], fault: list[float], missing: list[str]
 ) -> None:
-    soaked.answers(*calm)
-    soaked.spell("a spell", *spell)
+    soak.respond(*quiet)
+    soak.fault("a fault", *fault)
 
-    assert soaked.wanting(SlowedDown(0.5)) == wanting
+    assert soak.missing_effects(SlowedDown(0.5)) == missing
 
 
-def test_a_killed_process_costs_a_measurement_or_is_seen_to_be_another(soaked: Soaked) -> None:
+def test_killed_process_needs_a_lost_measurement_or_a_new_process_id(soak: SoakObservations) -> None:
     bridge = ProcessReplaced("bridge")
-    soaked.record.record_process("bridge", 1)
-    soaked.spell("a spell", 0.01)
-    assert soaked.wanting(bridge) == ["no measurement was lost, and the bridge is the one of before"]
+    soak.observations.record_process("bridge", 1)
+    soak.fault("a fault", 0.01)
+    assert soak.missing_effects(bridge) == ["no measurement was lost and the bridge was not replaced"]
 
-    soaked.spell("a spell", 0.01, lost=True)
-    soaked.record.begin_fault("a spell")
-    soaked.record.record_process("service", 7)
-    soaked.record.record_process("bridge", 2)
+    soak.fault("a fault", 0.01, lost=True)
+    soak.observations.begin_fault("a fault")
+    soak.observations.record_process("service", 7)
+    soak.observations.record_process("bridge", 2)
 
-    assert len(soaked.wanting(bridge)) == 1
-    assert soaked.record.current.replaced_counts == {"bridge": 1}
+    assert len(soak.missing_effects(bridge)) == 1
+    assert soak.observations.current.replaced_counts == {"bridge": 1}
 
 
-def test_a_row_tells_all_times_of_a_spell_and_the_first_is_the_calm(soaked: Soaked) -> None:
-    soaked.answers(0.01)
+def test_summary_row_combines_all_windows_of_a_fault_after_the_quiet_period(soak: SoakObservations) -> None:
+    soak.respond(0.01)
     for wait in ("OAP_UNAVAILABLE", "OAP_UNAVAILABLE", "NO_DATA"):
-        soaked.spell("a spell", 0.2, 0.2, wait=wait)
+        soak.fault("a fault", 0.2, 0.2, wait=wait)
 
-    calm, spell = summary_rows(soaked.record, {"a spell": ReturnedRunning("OAP_UNAVAILABLE")})
+    quiet, fault = summary_rows(soak.observations, {"a fault": ReturnedRunning("OAP_UNAVAILABLE")})
 
-    assert (calm["weather"], calm["answers"], calm["harmless"]) == ("calm", 1, 0)
-    assert spell == {
-        "weather": "a spell",
-        "times": 3,
-        "answers": 6,
-        "waits": {"OAP_UNAVAILABLE": 4, "NO_DATA": 2},
-        "lost": 0,
-        "replaced": {},
-        "slowestTenthSeconds": 0.2,
-        "harmless": 1,
+    assert (quiet["name"], quiet["responses"], quiet["withoutEffect"]) == ("quiet period", 1, 0)
+    assert fault == {
+        "name": "a fault",
+        "count": 3,
+        "responses": 6,
+        "waitReasons": {"OAP_UNAVAILABLE": 4, "NO_DATA": 2},
+        "lostMeasurements": 0,
+        "replacedProcesses": {},
+        "p90Seconds": 0.2,
+        "withoutEffect": 1,
     }
 
 
-def test_who_is_killed_or_stopped_is_missed_by_the_one_who_calls_him() -> None:
-    reasons = {name: sign.reason for name, sign in EXPECTED_EFFECTS.items() if isinstance(sign, ReturnedRunning)}
+def test_expected_wait_reason_names_the_part_that_the_fault_stops() -> None:
+    reasons = {name: effect.reason for name, effect in EXPECTED_EFFECTS.items() if isinstance(effect, ReturnedRunning)}
 
     assert {name for name, reason in reasons.items() if reason == "PROVIDER_UNAVAILABLE"} == {
         "service killed",
-        "service stopped",
+        "service suspended",
     }
     assert set(reasons.values()) == {"OAP_UNAVAILABLE", "PROVIDER_UNAVAILABLE"}
     assert EXPECTED_EFFECTS.keys() - reasons.keys() == {"OAP slow", "bridge killed"}

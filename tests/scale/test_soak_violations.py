@@ -1,5 +1,6 @@
-"""What the soak takes for a broken promise, and what for growth."""
+"""Violations and growth that the soak test detects."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ NOW = 1_000.0
 KIND = {kind.name: kind for kind in (*METRIC_KINDS, SECRET_KIND)}
 
 
-def broken(kind: str, *, killed: bool = False, **measurement: Any) -> list[str]:
+def violations(kind: str, *, killed: bool = False, **measurement: Any) -> list[str]:
     given = {"message": "M", "finishedAt": NOW} | measurement
     return list(find_violations(KIND[kind], given, NOW, bridge_killed=killed))
 
@@ -33,37 +34,37 @@ def broken(kind: str, *, killed: bool = False, **measurement: Any) -> list[str]:
         ("healthy", "Failed"),
         ("healthy", "Inconclusive"),
         ("healthy", "Error"),
-        ("impatient", "Failed"),
+        ("short-grace", "Failed"),
         ("bad", "Successful"),
-        ("silent", "Successful"),
-        ("silent", "Failed"),
-        ("silent-unconditional", "Successful"),
-        ("leaky", "Successful"),
+        ("no-data", "Successful"),
+        ("no-data", "Failed"),
+        ("no-data-unconditional", "Successful"),
+        ("secret-in-block", "Successful"),
     ],
 )
-def test_a_wrong_end_is_a_broken_promise(kind: str, phase: str) -> None:
-    assert broken(kind, phase=phase) == [f"{kind} is {phase}: M"]
+def test_phase_that_is_not_allowed_is_a_violation(kind: str, phase: str) -> None:
+    assert violations(kind, phase=phase) == [f"{kind} is {phase}: M"]
 
 
-def test_the_right_ends_are_none() -> None:
+def test_allowed_phase_is_no_violation() -> None:
     for kind in KIND.values():
         for phase in kind.allowed_phases:
-            assert broken(kind.name, phase=phase) == []
+            assert violations(kind.name, phase=phase) == []
 
 
-def test_an_end_has_its_instant_and_a_pause_the_one_it_ends_at() -> None:
-    assert broken("healthy", phase="Successful", finishedAt=None) == ["healthy is Successful and not finished: M"]
-    assert broken("healthy", phase="Running", resumeAt=NOW + 60) == []
-    assert broken("healthy", phase="Running") == ["healthy is Running, to be resumed never: M"]
-    assert broken("healthy", phase="Running", resumeAt=NOW + 3600) != []
+def test_measurement_without_finished_at_or_with_late_resume_at_is_a_violation() -> None:
+    assert violations("healthy", phase="Successful", finishedAt=None) == ["healthy is Successful without finishedAt: M"]
+    assert violations("healthy", phase="Running", resumeAt=NOW + 60) == []
+    assert violations("healthy", phase="Running") == ["healthy is Running with resumeAt missing: M"]
+    assert violations("healthy", phase="Running", resumeAt=NOW + 3600) != []
 
 
-def test_only_a_killed_bridge_excuses_an_error_and_only_argos_word_of_it() -> None:
-    word = "Run rpc call error: unexpected EOF"
+def test_error_is_excused_only_by_a_killed_bridge_with_argos_message() -> None:
+    message = "Run rpc call error: unexpected EOF"
 
-    assert broken("healthy", phase="Error", message=word, killed=True) == []
-    assert broken("healthy", phase="Error", message=word) != []
-    assert broken("healthy", phase="Error", message="BLOCK_INVALID", killed=True) != []
+    assert violations("healthy", phase="Error", message=message, killed=True) == []
+    assert violations("healthy", phase="Error", message=message) != []
+    assert violations("healthy", phase="Error", message="BLOCK_INVALID", killed=True) != []
 
 
 RUNNING = {"phase": "Running", "startedAt": "2026-11-24T12:00:00Z", "resumeAt": "2026-11-24T12:00:10Z"}
@@ -75,21 +76,21 @@ TERMINATED = {
 }
 
 
-def broken_by(*, killed: bool = False, **answer: Any) -> list[str]:
-    return list(find_terminate_violations(KIND["healthy"], RUNNING, TERMINATED | answer, bridge_killed=killed))
+def terminate_violations(*, killed: bool = False, **measurement: Any) -> list[str]:
+    return list(find_terminate_violations(KIND["healthy"], RUNNING, TERMINATED | measurement, bridge_killed=killed))
 
 
-def test_what_is_terminated_ends_inconclusive_and_keeps_its_beginning() -> None:
-    assert broken_by() == []
+def test_terminated_measurement_inconclusive_with_its_start_is_no_violation() -> None:
+    assert terminate_violations() == []
 
 
 @pytest.mark.parametrize("phase", ["Running", "Successful", "Failed", "Error"])
-def test_no_other_phase_ends_what_is_terminated(phase: str) -> None:
-    assert broken_by(phase=phase) == [f"healthy was terminated and is {phase}: M"]
+def test_terminated_measurement_with_another_phase_is_a_violation(phase: str) -> None:
+    assert terminate_violations(phase=phase) == [f"healthy was terminated and is {phase}: M"]
 
 
 @pytest.mark.parametrize(
-    ("answer", "words"),
+    ("measurement", "words"),
     [
         ({"finishedAt": None}, "is not finished"),
         ({"resumeAt": "2026-11-24T12:00:10Z"}, "is not finished"),
@@ -97,45 +98,52 @@ def test_no_other_phase_ends_what_is_terminated(phase: str) -> None:
         ({"value": "0.5"}, "is another measurement"),
     ],
 )
-def test_what_is_terminated_is_finished_and_no_other(answer: dict[str, Any], words: str) -> None:
-    assert [words in promise for promise in broken_by(**answer)] == [True]
+def test_terminated_measurement_unfinished_or_replaced_is_a_violation(measurement: dict[str, Any], words: str) -> None:
+    assert [words in violation for violation in terminate_violations(**measurement)] == [True]
 
 
-def test_a_terminate_that_a_killed_bridge_took_with_it_is_excused_in_argos_words_alone() -> None:
+def test_terminate_error_is_excused_only_by_a_killed_bridge_with_argos_message() -> None:
     lost = {"phase": "Error", "message": "Terminate rpc call error: unexpected EOF"}
 
-    assert broken_by(**lost, killed=True) == []
-    assert broken_by(**lost) != []
-    assert broken_by(phase="Error", killed=True) != []
+    assert terminate_violations(**lost, killed=True) == []
+    assert terminate_violations(**lost) != []
+    assert terminate_violations(phase="Error", killed=True) != []
 
 
-def test_planted_secrets_are_found() -> None:
+def test_contains_secret_finds_planted_secrets() -> None:
     assert contains_secret(f"not for {BACKEND_TOKEN}")
     assert contains_secret(f"got {secret_value(7)}")
     assert not contains_secret("got ********")
 
 
-def test_the_oap_of_a_soak_has_what_is_asked_of_it() -> None:
+def test_scenario_has_all_measured_services() -> None:
     assert len(build_scenario().services) == 20
 
 
-def series(resident: float = 0.0, files: float = 0.0) -> list[ProcessSample]:
-    """Five minutes of a process whose connections come and go with the weather."""
+def samples(resident: float = 0.0, files: float = 0.0) -> list[ProcessSample]:
+    """Return 5 min of samples of a process whose connections vary with the injected faults."""
     return [
         ProcessSample(float(at), 1, 100 + resident * at / 300 + at % 7, int(26 + files * at / 300 + at % 120 / 4), 20)
         for at in range(301)
     ]
 
 
-def test_a_process_that_only_breathes_is_steady_and_one_that_grows_is_not() -> None:
-    assert all(growth.within_bound for growth in measure_growth(series()))
-    assert [growth.resource for growth in measure_growth(series(resident=20.0)) if not growth.within_bound] == [
+def test_growth_ignores_variation_and_detects_a_trend() -> None:
+    assert all(growth.within_bound for growth in measure_growth(samples()))
+    assert [growth.resource for growth in measure_growth(samples(resident=20.0)) if not growth.within_bound] == [
         "resident MiB"
     ]
-    assert [growth.resource for growth in measure_growth(series(files=16.0)) if not growth.within_bound] == ["files"]
+    assert [growth.resource for growth in measure_growth(samples(files=16.0)) if not growth.within_bound] == ["files"]
 
 
-def test_a_thread_that_ends_while_a_process_is_looked_at_ends_no_soak(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_process_sample_reads_this_process() -> None:
+    sample = ProcessSample.take(os.getpid(), 1.5)
+
+    assert (sample.pid, sample.elapsed_seconds) == (os.getpid(), 1.5)
+    assert min(sample.resident_mib, sample.files, sample.threads) > 0
+
+
+def test_find_child_thread_that_ended_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     gone = Path("/proc/self/task/0/children")
     monkeypatch.setattr(Path, "glob", lambda *_: iter([gone]))
 

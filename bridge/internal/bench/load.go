@@ -27,13 +27,13 @@ type Load struct {
 
 // LoadResult is the result of a load.
 type LoadResult struct {
-	Took    Quantiles                      `json:"took"`
+	Took    Quantiles                      `json:"latencyMs"`
 	Seconds float64                        `json:"seconds"`
 	Phases  map[v1alpha1.AnalysisPhase]int `json:"phases"`
 	// CPUSeconds is the CPU time of this process without its plugin.
 	CPUSeconds float64 `json:"cpuSeconds"`
 	// UnexpectedMessage is the message of a measurement that was not Successful, if there was one.
-	UnexpectedMessage string `json:"unlike,omitempty"`
+	UnexpectedMessage string `json:"unexpectedMessage,omitempty"`
 }
 
 // Run puts the load on a system.

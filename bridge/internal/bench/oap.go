@@ -29,7 +29,7 @@ type Counters struct {
 	// Requests is the number of requests by kind: read, time, schema, services, metrics.
 	Requests map[string]int `json:"requests"`
 	// ServiceTime is the time from a request's arrival to its response, with the wait for a worker.
-	ServiceTime Quantiles `json:"own"`
+	ServiceTime Quantiles `json:"serviceTimeMs"`
 }
 
 // OAP serves the queries of the benchmark's metrics in SkyWalking's format with a constant response time.
@@ -57,7 +57,7 @@ func NewOAP(settings Settings) *OAP {
 }
 
 // Serve serves on a listener until the context ends: /graphql like SkyWalking, and for the benchmark /settings (PUT) and
-// /counted (GET).
+// /counters (GET).
 func (o *OAP) Serve(ctx context.Context, listener net.Listener) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /graphql", o.graphql)
@@ -69,7 +69,7 @@ func (o *OAP) Serve(ctx context.Context, listener net.Listener) error {
 		}
 		o.apply(settings)
 	})
-	mux.HandleFunc("GET /counted", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("GET /counters", func(w http.ResponseWriter, _ *http.Request) {
 		_ = json.NewEncoder(w).Encode(o.state.Load().counters())
 	})
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute}
