@@ -1,4 +1,4 @@
-"""The machine under a bench: its cores and how they are shared out, and what a process has taken of it."""
+"""CPU cores of a benchmark, CPU time and memory of its processes, and a description of the machine."""
 
 import json
 import os
@@ -12,17 +12,23 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 SHIPPED_PYTHON = ROOT / ".cache/shipped/bin/python"
-"""The interpreter of the image and the packages locked for it: what a service runs on. `make bench` puts it there."""
+"""The image's Python interpreter with the packages of requirements/runtime.lock, installed by `make bench`."""
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
 class Cores:
-    """Who runs where, as `taskset -c` takes it.
+    """Core lists of the parts of a benchmark, in the format of `taskset -c`.
 
-    The service has a core for itself. Where there are only two, its caller shares the other one with the OAP, while
-    the peers may run on both: nobody gets less than we do.
+    The service has its own core. With two cores, its caller shares the other one with the OAP, and the compared systems
+    may use both. No compared system has less CPU time than this provider.
+
+    Attributes:
+        service: Core of the service.
+        oap: Core of the static OAP.
+        provider_caller: Cores of the callers of this provider.
+        peers: Cores of the compared systems.
     """
 
     service: str
@@ -32,26 +38,28 @@ class Cores:
 
 
 def assign_cores() -> Cores:
-    """The cores that this process may use, shared out.
+    """Assign the cores that this process may use.
 
     Raises:
-        SystemExit: There is only one.
+        SystemExit: Only one core is available.
     """
     available = [str(core) for core in sorted(os.sched_getaffinity(0))]
     if len(available) < 2:
-        raise SystemExit("bench: needs two cores, one for the service alone")
+        raise SystemExit(
+            "bench: 1 core available, 2 needed: the service needs its own. Use a larger machine or cpuset."
+        )
     first, second, *others = available
     return Cores(service=first, oap=second, provider_caller=",".join(others) or second, peers=",".join(available))
 
 
 def cpu_seconds(pid: int) -> float:
-    """Time on a core that a process has taken so far, all its threads."""
+    """Return the CPU time of a process with all its threads, in seconds."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 def resident_mib(pid: int, *, peak: bool = False) -> float:
-    """Resident memory of a process, MiB; the peak since `reset_peak`."""
+    """Return the resident memory of a process in MiB, or its peak since `reset_peak`."""
     status = Path(f"/proc/{pid}/status").read_text()
     found = re.search(rf"^{'VmHWM' if peak else 'VmRSS'}:\s+(\d+) kB", status, re.MULTILINE)
     if not found:
@@ -60,12 +68,12 @@ def resident_mib(pid: int, *, peak: bool = False) -> float:
 
 
 def reset_peak(pid: int) -> None:
-    """Begin the peak of resident memory anew."""
+    """Reset the peak of the resident memory of a process."""
     Path(f"/proc/{pid}/clear_refs").write_text("5")
 
 
 def describe_machine() -> dict[str, Any]:
-    """Hardware, versions and date, for the record."""
+    """Return the hardware, the versions and the date for the results."""
     cpus = re.findall(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     built = _run_command("go", "version", "-m", ROOT / ".cache/bin/argo-bench")
@@ -86,7 +94,6 @@ def describe_machine() -> dict[str, Any]:
 
 
 def _shipped_versions() -> dict[str, str]:
-    """What the service runs on."""
     packages = ("grpcio", "aiohttp", "uvloop", "wasmtime")
     program = (
         "import json, platform; from importlib.metadata import version;"

@@ -1,8 +1,8 @@
-"""The talk's template on a live OAP with its default flush: Argo's built-in provider and ours, side by side.
+"""Comparison of Argo's built-in provider and this provider on a live OAP with its default flush period of 25 s.
 
-Every few seconds both judge a healthy and a failing service through Argo's own code (bridge/cmd/argo-host): the
-built-in provider in its process, ours through the bridge and the service. `make bench-live` runs it; it takes eight
-minutes.
+Every few seconds both measure a healthy and a failing service with the reference template, through Argo's own code
+(bridge/cmd/argo-host): the built-in provider in its process, this one through the bridge and the service.
+`make bench-live` runs it; it takes eight minutes.
 """
 
 import argparse
@@ -28,11 +28,12 @@ SERVICES = {
     "failing": ("bad", "canary|reviews|failing|cluster-1|-"),
 }
 CONDITION = "all(result.service_apdex.values.values, {asFloat(.value) >= 9900})"
+PROVIDERS = ("built-in", "ours")
 PHASES = ("Successful", "Failed", "Running", "Inconclusive", "Error")
 
 
 def build_block(service: str, port: int) -> dict[str, Any]:
-    """The talk's block."""
+    """Build the block of the reference template."""
     return {
         "interval": "3m",
         "address": f"http://127.0.0.1:{port}",
@@ -44,19 +45,19 @@ def build_block(service: str, port: int) -> dict[str, Any]:
     }
 
 
-def build_request(side: str, service: str, port: int) -> dict[str, Any]:
-    """What argo-host is asked."""
+def build_request(provider_name: str, service: str, port: int) -> dict[str, Any]:
+    """Build the request to argo-host."""
     provider = (
         {"skywalking": build_block(service, port)}
-        if side == "built-in"
+        if provider_name == "built-in"
         else {"plugin": {"skywalking/metrics": build_block(service, port)}}
     )
     metric = {"name": "apdex", "successCondition": CONDITION, "provider": provider}
-    return {"op": "builtin" if side == "built-in" else "run", "metric": metric}
+    return {"op": "builtin" if provider_name == "built-in" else "run", "metric": metric}
 
 
 class ArgoHostClient:
-    """argo-host, asked concurrently."""
+    """Client of an argo-host process with concurrent requests."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
@@ -65,36 +66,36 @@ class ArgoHostClient:
         self._reader = asyncio.create_task(self._read())
 
     async def request(self, payload: dict[str, Any]) -> dict[str, Any]:
-        """The measurement of one request."""
+        """Send a request and return the measurement."""
         assert self._process.stdin  # noqa: S101 - opened with pipes
         self._last_id += 1
-        answer = self._pending[self._last_id] = asyncio.get_running_loop().create_future()
+        response = self._pending[self._last_id] = asyncio.get_running_loop().create_future()
         self._process.stdin.write(json.dumps({"id": self._last_id} | payload).encode() + b"\n")
         await self._process.stdin.drain()
         async with asyncio.timeout(60):
-            return (await answer).get("measurement") or {"phase": "Error"}
+            return (await response).get("measurement") or {"phase": "Error"}
 
     async def _read(self) -> None:
         assert self._process.stdout  # noqa: S101
         async for line in self._process.stdout:
-            answer = json.loads(line)
-            self._pending.pop(answer["id"]).set_result(answer)
+            response = json.loads(line)
+            self._pending.pop(response["id"]).set_result(response)
 
 
 async def collect_samples(
     host: ArgoHostClient, port: int, samples: int, interval: float, console: Console
 ) -> list[dict[str, Any]]:
-    """Ask both judges about both services, at the same moment, so many times."""
+    """Measure both services with both providers at the same time, repeatedly."""
     rows: list[dict[str, Any]] = []
     for number in range(samples):
         at = datetime.now(UTC)
-        cases = [(judge, name) for judge in ("built-in", "ours") for name in SERVICES]
-        answers = await asyncio.gather(
-            *(host.request(build_request(judge, SERVICES[name][1], port)) for judge, name in cases)
+        cases = [(provider, name) for provider in PROVIDERS for name in SERVICES]
+        measurements = await asyncio.gather(
+            *(host.request(build_request(provider, SERVICES[name][1], port)) for provider, name in cases)
         )
         rows += [
-            {"second": at.second, "judge": judge, "service": name, "phase": answer["phase"]}
-            for (judge, name), answer in zip(cases, answers, strict=True)
+            {"second": at.second, "provider": provider, "service": name, "phase": measurement["phase"]}
+            for (provider, name), measurement in zip(cases, measurements, strict=True)
         ]
         if number % 12 == 0:
             console.print(f"{number:4} of {samples}: {', '.join(row['phase'] for row in rows[-4:])}", highlight=False)
@@ -103,36 +104,36 @@ async def collect_samples(
 
 
 def build_phase_table(rows: list[dict[str, Any]]) -> Table:
-    """Phases by service and judge."""
-    table = Table("service", "judge", *PHASES, "of")
+    """Build the table of phases by service and provider."""
+    table = Table("service", "provider", *PHASES, "total")
     for name in SERVICES:
-        for judge in ("built-in", "ours"):
-            phases = Counter(row["phase"] for row in rows if (row["service"], row["judge"]) == (name, judge))
-            table.add_row(name, judge, *(str(phases[phase]) for phase in PHASES), str(sum(phases.values())))
+        for provider in PROVIDERS:
+            phases = Counter(row["phase"] for row in rows if (row["service"], row["provider"]) == (name, provider))
+            table.add_row(name, provider, *(str(phases[phase]) for phase in PHASES), str(sum(phases.values())))
     return table
 
 
 def run_lab_script(script: str, environment: dict[str, str]) -> None:
-    """Start or stop a part of the lab."""
+    """Run a script of the lab, which starts or stops a part."""
     subprocess.run([ROOT / "lab" / script], env=os.environ | environment, check=True, stdout=subprocess.DEVNULL)
 
 
 def find_free_ports(count: int) -> list[int]:
-    """Ports nobody listens on now."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in held]
-    for one in held:
-        one.close()
+    """Return ports without a listener. All are bound until the last one is known, so they differ."""
+    servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [server.getsockname()[1] for server in servers]
+    for server in servers:
+        server.close()
     return ports
 
 
 async def main() -> int:
-    """Run it; ends with 0 if ours was never wrong."""
+    """Run the command; return 0 if this provider gave no wrong verdict."""
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--samples", type=int, default=96)
-    arguments.add_argument("--every", type=float, default=5.0, help="seconds")
-    arguments.add_argument("--json", type=Path, help="where the raw samples go")
-    wanted = arguments.parse_args()
+    arguments.add_argument("--samples", type=int, default=96, help="number of samples (default: 96)")
+    arguments.add_argument("--interval", type=float, default=5.0, help="seconds between two samples (default: 5)")
+    arguments.add_argument("--json", type=Path, help="file for the raw samples")
+    options = arguments.parse_args()
     console = Console()
     folder = ROOT / ".cache/lab/run/bench"
     folder.mkdir(parents=True, exist_ok=True)
@@ -154,27 +155,28 @@ async def main() -> int:
             for part in ("oap.sh", "feed.sh", "sidecar.sh"):
                 console.print(f"starting {part.removesuffix('.sh')}")
                 run_lab_script(part, environment)
-            await asyncio.sleep(30)  # one flush
-            rows = await measure_with_host(environment, rest, wanted, console)
+            await asyncio.sleep(30)  # one flush period and a margin
+            rows = await measure_with_host(environment, rest, options, console)
         finally:
             run_lab_script("stop.sh", environment)
     console.print(build_phase_table(rows))
-    if wanted.json:
+    if options.json:
         about = {
             "machine": platform.platform(),
             "cpus": os.cpu_count(),
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        wanted.json.parent.mkdir(parents=True, exist_ok=True)
-        wanted.json.write_text(json.dumps(about | {"every": wanted.every, "samples": rows}, indent=1) + "\n")
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        results = about | {"intervalSeconds": options.interval, "samples": rows}
+        options.json.write_text(json.dumps(results, indent=1) + "\n")
     wrong = {("healthy", "Failed"), ("failing", "Successful")}
-    return int(any(row["judge"] == "ours" and (row["service"], row["phase"]) in wrong for row in rows))
+    return int(any(row["provider"] == "ours" and (row["service"], row["phase"]) in wrong for row in rows))
 
 
 async def measure_with_host(
     environment: dict[str, str], port: int, options: argparse.Namespace, console: Console
 ) -> list[dict[str, Any]]:
-    """The samples of a host that lives as long as they take."""
+    """Start argo-host, collect the samples and stop it."""
     process = await asyncio.create_subprocess_exec(
         str(ROOT / ".cache/bin/argo-host"),
         *(f"--plugin-binary={ROOT}/.cache/bin/skywalking-bridge", f"--arg=--socket={environment['LAB_SOCKET']}"),
@@ -185,7 +187,7 @@ async def measure_with_host(
         limit=16 << 20,
     )
     try:
-        return await collect_samples(ArgoHostClient(process), port, options.samples, options.every, console)
+        return await collect_samples(ArgoHostClient(process), port, options.samples, options.interval, console)
     finally:
         if process.stdin:
             process.stdin.close()

@@ -1,7 +1,7 @@
-"""How much this provider adds, takes and spares, beside Argo's built-in provider and a plugin that only echoes.
+"""Performance benchmark: this provider beside Argo's built-in provider and an echo plugin.
 
-`make bench` runs all phases, prints the tables, and writes the raw rows to bench/results and the tables to
-docs/performance.md, which says what each figure means.
+It measures added latency, throughput, OAP requests, memory and start-up time. `make bench` runs all scenarios, prints
+the tables, writes the raw rows to bench/results and the tables to docs/performance.md, which explains each figure.
 """
 
 import argparse
@@ -20,63 +20,69 @@ _SCENARIOS = {
     "rates": scenarios.measure_rates,
     "burst": scenarios.measure_burst,
     "memory": scenarios.measure_memory,
-    "start": scenarios.measure_startup,
+    "startup": scenarios.measure_startup,
     "conditions": scenarios.measure_conditions,
 }
 
 
 def main() -> int:
-    """Run it; ends with 0 if every measurement was what it should be. Targets are told, not enforced."""
-    wanted = _parse_arguments()
+    """Run the command; return 1 if a measurement was not Successful. Missed targets are only reported."""
+    options = _parse_arguments()
     console = Console()
-    if wanted.show:
-        report.print_report(json.loads(wanted.show.read_text()), console)
+    if options.show:
+        report.print_report(json.loads(options.show.read_text()), console)
         return 0
-    raw = run_scenarios(wanted, console)
-    if wanted.phases != list(_SCENARIOS):
+    raw = run_scenarios(options, console)
+    if options.scenarios != list(_SCENARIOS):
         console.print_json(json.dumps(raw))
         return 0
     report.print_report(raw, console)
-    if wanted.json:
-        wanted.json.parent.mkdir(parents=True, exist_ok=True)
-        wanted.json.write_text(json.dumps(raw, indent=1) + "\n")
-    if wanted.page:
-        report.write_page_tables(raw, wanted.page)
-    if wrong := count_unexpected(raw):
-        console.print(f"[red]{wrong} measurements were not Successful: the figures are of something else")
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps(raw, indent=1) + "\n")
+    if options.page:
+        report.write_page_tables(raw, options.page)
+    if unexpected := count_unexpected(raw):
+        console.print(f"[red]{unexpected} measurements were not Successful: the figures are not valid")
         return 1
     missed = [target.name for target in evaluate_targets(raw) if not target.met]
-    console.print(f"missed: {', '.join(missed)}" if missed else "every floor is met")
+    console.print(f"targets missed: {', '.join(missed)}" if missed else "all targets are met")
     return 0
 
 
 def run_scenarios(options: argparse.Namespace, console: Console) -> Raw:
-    """The raw rows of the wanted phases."""
-    began = time.monotonic()
+    """Run the selected scenarios and return their raw rows."""
+    started_at = time.monotonic()
 
-    def say(what: str) -> None:
-        console.print(f"{time.monotonic() - began:4.0f} s  {what}", highlight=False)
+    def report_progress(text: str) -> None:
+        console.print(f"{time.monotonic() - started_at:4.0f} s  {text}", highlight=False)
 
     cores = assign_cores()
-    raw: Raw = {"about": describe_machine(), "repetitions": options.repetitions, "secondsOfALoad": options.seconds}
+    raw: Raw = {"about": describe_machine(), "repetitions": options.repetitions, "loadSeconds": options.seconds}
     with processes.start_oap(cores) as oap:
-        bench = scenarios.Bench(cores, oap, options.repetitions, options.seconds, say)
-        for name in options.phases:
+        bench = scenarios.Bench(cores, oap, options.repetitions, options.seconds, report_progress)
+        for name in options.scenarios:
             raw[name] = _SCENARIOS[name](bench)
-    raw["tookSeconds"] = round(time.monotonic() - began)
+    raw["durationSeconds"] = round(time.monotonic() - started_at)
     return raw
 
 
 def _parse_arguments() -> argparse.Namespace:
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--repetitions", type=int, default=5)
-    arguments.add_argument("--seconds", type=float, default=2.0, help="of a load that is bounded by time")
+    arguments.add_argument("--repetitions", type=int, default=5, help="repetitions of each scenario (default: 5)")
     arguments.add_argument(
-        "--phases", nargs="+", choices=_SCENARIOS, default=list(_SCENARIOS), help="some only: raw rows"
+        "--seconds", type=float, default=2.0, help="duration of a load that is limited by time (default: 2)"
     )
-    arguments.add_argument("--json", type=Path, help="where the raw rows go")
-    arguments.add_argument("--page", type=Path, help="the page whose tables are written anew")
-    arguments.add_argument("--show", type=Path, help="measure nothing: print the tables of raw rows")
+    arguments.add_argument(
+        "--scenarios",
+        nargs="+",
+        choices=_SCENARIOS,
+        default=list(_SCENARIOS),
+        help="scenarios to run (default: all); a selection prints raw rows only",
+    )
+    arguments.add_argument("--json", type=Path, help="file for the raw rows")
+    arguments.add_argument("--page", type=Path, help="page whose tables are replaced")
+    arguments.add_argument("--show", type=Path, help="print the tables of this file of raw rows and measure nothing")
     return arguments.parse_args()
 
 

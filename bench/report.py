@@ -1,4 +1,4 @@
-"""The figures of a bench as tables: for the terminal, and as Markdown for docs/performance.md."""
+"""Tables of a benchmark: for the terminal, and as Markdown for docs/performance.md."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from bench import statistics
 from bench.statistics import LEVELS, Raw, select
 
 _BEGIN, _END = "<!-- bench: begin -->", "<!-- bench: end -->"
-_SIDE_LABELS = {
+_SYSTEM_LABELS = {
     "ours": "this provider",
-    "built-in": "built-in, in process",
+    "built-in": "built-in provider, in process",
     "echo": "Go echo plugin",
     "bare": "bare client",
 }
@@ -21,7 +21,7 @@ _SIDE_LABELS = {
 
 @dataclass(frozen=True, slots=True)
 class ReportTable:
-    """One table, cells as text."""
+    """A table with its cells as text."""
 
     title: str
     header: Sequence[str]
@@ -29,10 +29,10 @@ class ReportTable:
 
 
 def report_tables(raw: Raw) -> Iterator[ReportTable]:
-    """All tables, the targets first."""
+    """Yield all tables, the targets first."""
     yield ReportTable(
         "Targets",
-        ("what", "measured", "floor", "moonshot", ""),
+        ("figure", "measured", "floor", "moonshot", "result"),
         [
             (one.name, one.measured, one.floor, one.moonshot, "met" if one.met else "missed")
             for one in statistics.evaluate_targets(raw)
@@ -48,79 +48,79 @@ def report_tables(raw: Raw) -> Iterator[ReportTable]:
 def _latency_table(raw: Raw) -> ReportTable:
     rows = [
         (
-            *(_SIDE_LABELS[side], str(level)),
-            *(f"{statistics.latency_ms(raw, side, level, quantile):.2f}" for quantile in ("p50", "p99")),
-            *(f"{statistics.added_latency_ms(raw, side, level, quantile):.2f}" for quantile in ("p50", "p99")),
+            *(_SYSTEM_LABELS[system], str(level)),
+            *(f"{statistics.latency_ms(raw, system, level, quantile):.2f}" for quantile in ("p50", "p99")),
+            *(f"{statistics.added_latency_ms(raw, system, level, quantile):.2f}" for quantile in ("p50", "p99")),
         )
         for level in LEVELS
-        for side in ("ours", "built-in", "echo", "bare")
+        for system in ("ours", "built-in", "echo", "bare")
     ]
-    header = ("(a) side", "in flight", "p50, ms", "p99, ms", "added p50, ms", "added p99, ms")
-    return ReportTable("Latency of a measurement, OAP of 20 ms and 16 workers, every question new", header, rows)
+    header = ("(a) system", "in flight", "p50, ms", "p99, ms", "added p50, ms", "added p99, ms")
+    return ReportTable("Latency of uncached measurements, OAP with 20 ms and 16 workers", header, rows)
 
 
 def _rate_table(raw: Raw) -> ReportTable:
     rows = [
         (
-            *(name, questions),
-            f"{statistics.measurements_per_second(raw, side, questions):,.0f}",
-            f"{statistics.cpu_ms_per_measurement(raw, side, questions):.3f}" if side in ("service", "ours") else "",
-            f"{statistics.requests_per_measurement(select(raw['rates'], side=side, questions=questions)):.3f}",
-            f"{100 * statistics.cached_share(select(raw['rates'], side=side, questions=questions)):.1f} %"
-            if side in ("service", "ours")
+            *(name, workload),
+            f"{statistics.measurements_per_second(raw, system, workload):,.0f}",
+            f"{statistics.cpu_ms_per_measurement(raw, system, workload):.3f}" if system in ("service", "ours") else "",
+            f"{statistics.requests_per_measurement(select(raw['rates'], system=system, workload=workload)):.3f}",
+            f"{100 * statistics.cached_share(select(raw['rates'], system=system, workload=workload)):.1f} %"
+            if system in ("service", "ours")
             else "",
         )
-        for side, name in (("service", "the service alone, by its contract"), *_SIDE_LABELS.items())
-        for questions in ("uncached", "shared")
-        if select(raw["rates"], side=side, questions=questions)
+        for system, name in (("service", "the service alone, through its contract"), *_SYSTEM_LABELS.items())
+        for workload in ("uncached", "shared")
+        if select(raw["rates"], system=system, workload=workload)
     ]
-    header = ("(b, c) side", "questions", "a second", "ms of the core", "OAP requests each", "answered from memory")
-    return ReportTable("Measurements a second, the service on one core, an OAP that answers at once", header, rows)
+    header = ("(b, c) system", "workload", "per second", "CPU, ms", "OAP requests per measurement", "from cache")
+    return ReportTable("Measurements per second, service on one core, OAP responds immediately", header, rows)
 
 
 def _burst_table(raw: Raw) -> ReportTable:
     rows = [
         (
-            _SIDE_LABELS[side],
-            f"{statistics.burst_seconds(raw, side):.2f}",
-            f"{statistics.burst_seconds(raw, side) / statistics.burst_seconds(raw, 'built-in'):.2f}",
-            f"{statistics.requests_per_measurement(select(raw['burst'], side=side)):.4f}",
-            f"{statistics.median_of_rows(select(raw['burst'], side=side), lambda row: row['took']['p99']):.0f}",
+            _SYSTEM_LABELS[system],
+            f"{statistics.burst_seconds(raw, system):.2f}",
+            f"{statistics.burst_seconds(raw, system) / statistics.burst_seconds(raw, 'built-in'):.2f}",
+            f"{statistics.requests_per_measurement(select(raw['burst'], system=system)):.4f}",
+            f"{statistics.burst_p99_ms(raw, system):.0f}",
         )
-        for side in ("ours", "built-in", "echo")
+        for system in ("ours", "built-in", "echo")
     ]
-    header = ("(c, d) side", "wall time, s", "against built-in", "OAP requests each", "p99, ms")
-    return ReportTable("Burst: 1,000 runs × 5 metrics on 50 services, OAP of 20 ms and 16 workers", header, rows)
+    header = ("(c, d) system", "wall time, s", "relative to built-in", "OAP requests per measurement", "p99, ms")
+    return ReportTable("Burst: 1,000 runs × 5 metrics on 50 services, OAP with 20 ms and 16 workers", header, rows)
 
 
 def _memory_table(raw: Raw) -> ReportTable:
     rows = [
         (
-            *(row["backend"], "after a load" if row["loaded"] else "just started"),
-            *(f"{row['beforeMiB']:.0f}", f"{row['floodPeakMiB']:.0f}"),
-            ", ".join(f"{count} {phase}" for phase, count in sorted(row["flood"]["phases"].items())),
-            f"{row['flood']['took']['max'] / 1000:.1f}",
+            *(row["backend"], "after a load" if row["loaded"] else "after start"),
+            *(f"{row['initialMiB']:.0f}", f"{row['peakMiB']:.0f}"),
+            ", ".join(f"{count} {phase}" for phase, count in sorted(row["parallelLoad"]["phases"].items())),
+            f"{row['parallelLoad']['latencyMs']['max'] / 1000:.1f}",
         )
         for row in raw["memory"]
     ]
-    header = ("(e) backend", "service", "before, MiB", "1,000 in flight, peak", "of the 1,000", "longest, s")
+    header = ("(e) backend", "service", "initial, MiB", "peak, MiB", "phases", "longest, s")
     return ReportTable(
-        "Resident memory of the service; the OAP takes 5 s for each of 1,000 questions at once", header, rows
+        "Resident memory of the service with 1,000 uncached measurements in flight, OAP takes 5 s", header, rows
     )
 
 
 def _startup_table(raw: Raw) -> ReportTable:
-    ready = [row["seconds"] for row in raw["start"]]
+    ready = [row["seconds"] for row in raw["startup"]]
     row = (
-        f"{statistics.median_of_rows(raw['start'], lambda row: row['seconds']):.2f}",
+        f"{statistics.median_of_rows(raw['startup'], lambda row: row['seconds']):.2f}",
         f"{max(ready):.2f}",
         str(len(ready)),
     )
-    return ReportTable("Start-up until SERVING, one core", ("(f) median, s", "longest, s", "starts"), [row])
+    return ReportTable("Start-up until SERVING on one core", ("(f) median, s", "longest, s", "starts"), [row])
 
 
 def print_report(raw: Raw, console: Console) -> None:
-    """Print all tables."""
+    """Print all tables to the terminal."""
     for table in report_tables(raw):
         rich = RichTable(*table.header, title=table.title, title_justify="left")
         for row in table.rows:
@@ -129,7 +129,7 @@ def print_report(raw: Raw, console: Console) -> None:
 
 
 def format_markdown(raw: Raw) -> str:
-    """All tables, with hardware, versions and date."""
+    """Format all tables as Markdown, with hardware, versions and date."""
     about = raw["about"]
     versions = ", ".join(
         f"{key} {about[key]}" for key in ("argo-rollouts", "go", "python", "grpcio", "aiohttp", "uvloop")
@@ -137,7 +137,7 @@ def format_markdown(raw: Raw) -> str:
     machine = f"{about['processor']}, {about['memory']}, {about['system']}"
     lines = [
         f"Measured {about['at']} at commit {about['commit']} on {machine}; {versions}.",
-        f"Load of the machine before it began: {about['load']:.2f}. Medians of {raw['repetitions']} repetitions.",
+        f"Load average before the start: {about['load']:.2f}. Medians of {raw['repetitions']} repetitions.",
     ]
     for table in report_tables(raw):
         lines += ["", f"**{table.title}**", "", _format_row(table.header), _format_row("---" for _ in table.header)]
@@ -146,11 +146,11 @@ def format_markdown(raw: Raw) -> str:
 
 
 def write_page_tables(raw: Raw, page: Path) -> None:
-    """Put the tables between the marks of a page."""
+    """Replace the tables between the markers of a page."""
     before, begin, rest = page.read_text().partition(_BEGIN)
     _, end, after = rest.partition(_END)
     if not (begin and end):
-        raise SystemExit(f"bench: {page} lacks the marks {_BEGIN} and {_END}")
+        raise SystemExit(f"bench: {page} has no tables to replace. Add the markers {_BEGIN} and {_END}.")
     page.write_text(f"{before}{_BEGIN}\n{format_markdown(raw)}\n{_END}{after}")
 
 

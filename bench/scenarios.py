@@ -1,4 +1,7 @@
-"""The phases of the bench. Each repeats its sides in turn, so that a slow minute of the machine is everybody's."""
+"""Scenarios of the performance benchmark.
+
+Each repetition measures all systems one after another, so a slow minute of the machine affects all of them.
+"""
 
 import json
 import subprocess
@@ -16,10 +19,10 @@ from bench.cpu_affinity import ROOT, SHIPPED_PYTHON, Cores, cpu_seconds, reset_p
 Row = dict[str, Any]
 ProgressReporter = Callable[[str], None]
 
-SERVICES = 1000  # that the OAP knows
+SERVICES = 1000  # in the OAP's inventory
 SHARED_SERVICES = 50
 METRICS = 5
-ARGO_LOAD = {"workers": 30, "metrics": METRICS}  # --analysis-threads, and an analysis of five metrics
+ARGO_LOAD = {"workers": 30, "metrics": METRICS}  # Argo's --analysis-threads; five metrics per analysis run
 _SHARED_LOAD = {"shared": True, "services": SHARED_SERVICES}
 BURST_LOAD = {**ARGO_LOAD, "runs": 1000, "first": True} | _SHARED_LOAD
 _BURST_SECONDS = 14
@@ -27,15 +30,15 @@ _BURST_SECONDS = 14
 
 @dataclass(slots=True)
 class Bench:
-    """What all phases need.
+    """Environment of all scenarios.
 
     Attributes:
-        cores: Who runs where.
-        oap: The OAP.
-        repetitions: Of every phase.
-        seconds: Of every load that is bounded by time.
-        report_progress: Progress.
-        requested: How many new questions were asked so far.
+        cores: Cores of the processes.
+        oap: The static OAP.
+        repetitions: Repetitions of each scenario.
+        seconds: Duration of each load that is limited by time.
+        report_progress: Callback for a line of progress.
+        requested: Number of distinct queries used so far, so that the next ones are uncached.
     """
 
     cores: Cores
@@ -46,21 +49,21 @@ class Bench:
     requested: int = 0
 
     def repeat(self, label: str, times: int | None = None) -> Iterator[int]:
-        """The numbers of the repetitions, told."""
+        """Yield the numbers of the repetitions and report each."""
         times = times or self.repetitions
         for number in range(times):
             self.report_progress(f"{label}, {number + 1} of {times}")
             yield number
 
     def run_uncached_load(self, caller: processes.Caller, load: processes.LoadSettings) -> Row:
-        """Put a load of questions on a side that nobody has asked before."""
-        borne = caller.run_load(load | {"services": SERVICES, "offset": self.requested})
-        self.requested += -(-borne["took"]["count"] // METRICS) * METRICS
-        return borne
+        """Put a load of queries on a system that no earlier load has used."""
+        result = caller.run_load(load | {"services": SERVICES, "offset": self.requested})
+        self.requested += -(-result["latencyMs"]["count"] // METRICS) * METRICS
+        return result
 
     @contextmanager
     def start_service(self, **backend: Any) -> Iterator[processes.ServiceProcess]:
-        """Our service, newly started."""
+        """Start the service."""
         with (
             TemporaryDirectory(prefix="bench-") as folder,
             processes.start_service(self.cores, Path(folder), self.oap.url, **backend) as service,
@@ -68,35 +71,35 @@ class Bench:
             yield service
 
     @contextmanager
-    def start_callers(self, service: processes.ServiceProcess, *sides: str) -> Iterator[dict[str, processes.Caller]]:
-        """A caller of each side."""
+    def start_callers(self, service: processes.ServiceProcess, *systems: str) -> Iterator[dict[str, processes.Caller]]:
+        """Start a caller of each system."""
         with ExitStack() as stack:
             yield {
-                side: stack.enter_context(
-                    processes.start_caller(self.cores, side, url=self.oap.url, socket=service.socket),
+                system: stack.enter_context(
+                    processes.start_caller(self.cores, system, url=self.oap.url, socket=service.socket),
                 )
-                for side in sides
+                for system in systems
             }
 
 
 def measure_latency(bench: Bench) -> list[Row]:
-    """(a) Time of a measurement at so many in flight; every question is new."""
+    """(a) Measure the latency of uncached measurements with 1, 30 and 200 in flight."""
     rows = []
     bench.oap.configure()
     with bench.start_service() as service, bench.start_callers(service, "bare", "built-in", "echo", "ours") as callers:
         _warm_up(bench, callers)
         for repetition in bench.repeat("latency"):
             for in_flight, seconds in ((1, 2 * bench.seconds), (30, bench.seconds), (200, bench.seconds)):
-                for side, caller in callers.items():
+                for system, caller in callers.items():
                     bench.oap.configure()
-                    borne = bench.run_uncached_load(caller, {"workers": in_flight, "metrics": 1, "seconds": seconds})
-                    row = {"side": side, "inFlight": in_flight, "repetition": repetition}
-                    rows.append(row | borne | {"oap": bench.oap.fetch_statistics()})
+                    result = bench.run_uncached_load(caller, {"workers": in_flight, "metrics": 1, "seconds": seconds})
+                    row = {"system": system, "inFlight": in_flight, "repetition": repetition}
+                    rows.append(row | result | {"oap": bench.oap.fetch_statistics()})
     return rows
 
 
 def measure_rates(bench: Bench) -> list[Row]:
-    """(b, c) Measurements a second on one core, new questions and shared ones; the OAP answers at once."""
+    """(b, c) Measure the uncached and shared measurements per second on one core; the OAP responds immediately."""
     rows = []
     for repetition in bench.repeat("rates"):
         for kind in ("uncached", "shared"):
@@ -107,65 +110,72 @@ def measure_rates(bench: Bench) -> list[Row]:
                 bench.oap.configure(delay_ms=0, workers=0)
                 _warm_up(bench, callers)
                 callers["service"].run_load({**ARGO_LOAD, "runs": SHARED_SERVICES} | _SHARED_LOAD)
-                for side, caller in callers.items():
-                    if side in ("built-in", "echo") and kind == "shared":
-                        continue  # they share nothing
+                for system, caller in callers.items():
+                    if system in ("built-in", "echo") and kind == "shared":
+                        continue  # they have no cache
                     bench.oap.configure(delay_ms=0, workers=0)
                     load = {**ARGO_LOAD, "seconds": bench.seconds}
-                    before = cpu_seconds(service.pid)
-                    borne = (
+                    cpu_before = cpu_seconds(service.pid)
+                    result = (
                         caller.run_load(load | _SHARED_LOAD)
                         if kind == "shared"
                         else bench.run_uncached_load(caller, load)
                     )
-                    used = cpu_seconds(service.pid) - before
-                    row = {"side": side, "questions": kind, "repetition": repetition, "serviceCpuSeconds": used}
-                    rows.append(row | borne | {"oap": bench.oap.fetch_statistics()})
+                    used = cpu_seconds(service.pid) - cpu_before
+                    row = {"system": system, "workload": kind, "repetition": repetition, "serviceCpuSeconds": used}
+                    rows.append(row | result | {"oap": bench.oap.fetch_statistics()})
     return rows
 
 
 def measure_burst(bench: Bench) -> list[Row]:
-    """(c, d) A thousand runs at once on fifty services: our service is new to all of it each time."""
+    """(c, d) Measure 1,000 runs at once on 50 services; the caches of the service are empty each time."""
     rows = []
     for repetition in bench.repeat("burst"):
-        for side in ("built-in", "ours", "echo"):
-            with bench.start_service() as service, bench.start_callers(service, side) as callers:
+        for system in ("built-in", "ours", "echo"):
+            with bench.start_service() as service, bench.start_callers(service, system) as callers:
                 bench.oap.configure(services=SHARED_SERVICES)
-                # The plugin's process is there before Argo measures anything; what it asks then is not the burst's.
-                callers[side].run_load({"workers": 1, "metrics": 0, "runs": 1, "services": 1})
+                # Argo starts the plugin before any measurement, so the requests of its start are not counted.
+                callers[system].run_load({"workers": 1, "metrics": 0, "runs": 1, "services": 1})
                 _wait_for_minute_start(_BURST_SECONDS)
-                before = cpu_seconds(service.pid)
-                borne = callers[side].run_load(BURST_LOAD)
-                row = {"side": side, "repetition": repetition, "serviceCpuSeconds": cpu_seconds(service.pid) - before}
-                rows.append(row | borne | {"oap": bench.oap.fetch_statistics()})
+                cpu_before = cpu_seconds(service.pid)
+                result = callers[system].run_load(BURST_LOAD)
+                row = {
+                    "system": system,
+                    "repetition": repetition,
+                    "serviceCpuSeconds": cpu_seconds(service.pid) - cpu_before,
+                }
+                rows.append(row | result | {"oap": bench.oap.fetch_statistics()})
     return rows
 
 
 def measure_memory(bench: Bench) -> list[Row]:
-    """(e) Resident memory: at rest, after a load, and with a thousand in flight on an OAP of five seconds."""
+    """(e) Measure the resident memory: idle, after a load, and with 1,000 in flight on an OAP that takes 5 s."""
     rows = []
-    as_shipped: dict[str, Any] = {}
+    default_configuration: dict[str, Any] = {}
     all_at_once = {"maxRequests": 1000, "timeout": "12s"}
-    for name, backend in (("as shipped", as_shipped), ("maxRequests 1000, timeout 12s", all_at_once)):
+    for name, backend in (
+        ("default configuration", default_configuration),
+        ("maxRequests 1000, timeout 12s", all_at_once),
+    ):
         for loaded in (False, True):
             bench.report_progress(f"memory, {name}{', after a load' if loaded else ''}")
             bench.oap.configure(delay_ms=0, workers=0)
             with bench.start_service(**backend) as service, bench.start_callers(service, "ours") as callers:
-                few = {"workers": 1, "metrics": METRICS, "runs": 1}  # it knows clock, schema and catalogue of its OAP
+                few = {"workers": 1, "metrics": METRICS, "runs": 1}  # fills the caches of clock, schema and metric list
                 bench.run_uncached_load(callers["ours"], {**ARGO_LOAD, "seconds": bench.seconds} if loaded else few)
-                row: Row = {"backend": name, "loaded": loaded, "beforeMiB": resident_mib(service.pid)}
+                row: Row = {"backend": name, "loaded": loaded, "initialMiB": resident_mib(service.pid)}
                 bench.oap.configure(delay_ms=5000, workers=0)
                 reset_peak(service.pid)
-                borne = bench.run_uncached_load(callers["ours"], {"workers": 1000, "metrics": 1, "runs": 1000})
-                row["floodPeakMiB"] = resident_mib(service.pid, peak=True)
-                rows.append(row | {"flood": borne, "oap": bench.oap.fetch_statistics()})
+                result = bench.run_uncached_load(callers["ours"], {"workers": 1000, "metrics": 1, "runs": 1000})
+                row["peakMiB"] = resident_mib(service.pid, peak=True)
+                rows.append(row | {"parallelLoad": result, "oap": bench.oap.fetch_statistics()})
     return rows
 
 
 def measure_startup(bench: Bench) -> list[Row]:
-    """(f) From the start of the process until it says SERVING."""
+    """(f) Measure the time from the start of the process until the health check reports SERVING."""
     rows = []
-    for repetition in bench.repeat("start", 2 * bench.repetitions):
+    for repetition in bench.repeat("startup", 2 * bench.repetitions):
         with bench.start_service() as service:
             rows.append(
                 {"repetition": repetition, "seconds": service.ready_seconds, "cpuSeconds": cpu_seconds(service.pid)}
@@ -174,22 +184,22 @@ def measure_startup(bench: Bench) -> list[Row]:
 
 
 def measure_conditions(bench: Bench) -> Row:
-    """What one condition on five values costs, in a process of its own on the service's core."""
+    """Measure the evaluation of one condition on five values, in a separate process on the service's core."""
     bench.report_progress("conditions")
     command = ["taskset", "-c", bench.cores.service, str(SHIPPED_PYTHON), "-m", "bench.conditions"]
-    answer = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
-    row: Row = json.loads(answer.stdout)
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    row: Row = json.loads(done.stdout)
     return row
 
 
 def _warm_up(bench: Bench, callers: dict[str, processes.Caller]) -> None:
-    """Connections, caches of conditions and blocks: what a process pays once."""
+    """Open connections and fill the caches of conditions and blocks, which costs each process once."""
     for caller in callers.values():
         bench.run_uncached_load(caller, {**ARGO_LOAD, "seconds": 0.5})
 
 
 def _wait_for_minute_start(seconds: float) -> None:
-    """Begin where no minute ends within so many seconds: at its end all questions change."""
-    left = 60 - time.time() % 60
-    if left < seconds:
-        time.sleep(left + 0.5)
+    """Wait until no minute ends within this many seconds: all queries change at the end of a minute."""
+    remaining = 60 - time.time() % 60
+    if remaining < seconds:
+        time.sleep(remaining + 0.5)
