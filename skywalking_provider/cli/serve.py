@@ -1,41 +1,65 @@
-"""`skywalking-provider serve`: the service that the bridge asks."""
+"""Command `skywalking-provider serve`: starts the service that the bridge calls."""
 
 import asyncio
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-import skywalking_provider.cli.lean  # noqa: F401 - first: it is for what the others import
-from skywalking_provider.config import Config, ConfigError, load_config
+
+def _import_structlog_without_rich() -> None:
+    """Import structlog while rich cannot be imported.
+
+    structlog imports rich, if installed, to print the values of variables in tracebacks. The service never prints
+    them, because they may hold credentials. rich would cost 3 MiB of memory and 5 % of the start time.
+    """
+    modules: dict[str, Any] = sys.modules
+    blocked = "rich" not in modules
+    if blocked:
+        modules["rich"] = None  # an import then raises ModuleNotFoundError
+    try:
+        import structlog  # noqa: F401, PLC0415
+    finally:
+        if blocked:
+            del modules["rich"]
+
+
+_import_structlog_without_rich()  # before the first module that imports structlog
+
+from skywalking_provider.config import Config, ConfigError, load_config  # noqa: E402
 
 
 def serve_command(
     *,
     config: Annotated[
-        Path | None, typer.Option("--config", "-c", envvar="SWP_CONFIG_FILE", help="YAML file with the backends.")
+        Path | None, typer.Option("--config", "-c", envvar="SWP_CONFIG_FILE", help="Configuration file (YAML).")
     ] = None,
-    socket: Annotated[Path | None, typer.Option(help="Unix socket to serve on.")] = None,
-    socket_mode: Annotated[str | None, typer.Option(help='Mode of the socket; by default "0660".')] = None,
-    listen: Annotated[str | None, typer.Option(help="host:port to serve on instead of a socket.")] = None,
+    socket: Annotated[Path | None, typer.Option(help="Path of the unix socket to serve on.")] = None,
+    socket_mode: Annotated[str | None, typer.Option(help='Mode of the socket. Default: "0660".')] = None,
+    listen: Annotated[str | None, typer.Option(help="TCP address (host:port) to serve on instead of a socket.")] = None,
     insecure: Annotated[
-        bool | None, typer.Option("--insecure", help="Allow --listen beyond loopback, without authentication.")
+        bool | None,
+        typer.Option("--insecure", help="Allow --listen on other addresses than loopback without authentication."),
     ] = None,
-    drain: Annotated[str | None, typer.Option(help='How long calls may go on after SIGTERM; by default "15s".')] = None,
+    drain: Annotated[str | None, typer.Option(help='Time for calls in flight after SIGTERM. Default: "15s".')] = None,
     http: Annotated[
-        str | None, typer.Option(help="host:port of /metrics, /healthz and /readyz; by default off.")
+        str | None, typer.Option(help="Address (host:port) of /metrics, /healthz and /readyz. Default: off.")
     ] = None,
-    page: Annotated[str | None, typer.Option(help="host:port of the page, on loopback; by default off.")] = None,
-    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
-    log_format: Annotated[str | None, typer.Option(help="auto, json or console.")] = None,
+    page: Annotated[
+        str | None, typer.Option(help="Address (host:port) of the history page, on loopback. Default: off.")
+    ] = None,
+    log_level: Annotated[str | None, typer.Option(help="Log level: debug, info, warning or error.")] = None,
+    log_format: Annotated[str | None, typer.Option(help="Log format: auto, json or console.")] = None,
     print_config: Annotated[
-        bool, typer.Option("--print-config", help="Print the effective configuration, secrets masked, and end.")
+        bool, typer.Option("--print-config", help="Print the effective configuration with secrets redacted, and exit.")
     ] = False,
 ) -> None:
-    """Serve measurements from SkyWalking to the bridge.
+    """Start the service that measures SkyWalking data for the bridge.
 
-    Flags go before environment (SWP_SOCKET, SWP_LOG__LEVEL, SWP_BACKENDS__NAME__URL, ...; SW_OAP_ADDRESS is the url
-    of a backend named default), environment before the file, the file before defaults.
+    Precedence: flags, then environment variables, then the configuration file, then defaults. Variables are named
+    after their key: SWP_SOCKET, SWP_LOG__LEVEL, SWP_BACKENDS__NAME__URL. SW_OAP_ADDRESS sets the url of a backend
+    named default.
     """
     log = {key: value for key, value in (("level", log_level), ("format", log_format)) if value is not None}
     flags: dict[str, Any] = {
@@ -60,12 +84,12 @@ def serve_command(
 
 
 def _serve(config: Config) -> None:
-    import uvloop  # noqa: PLC0415 - only here: whoever only asks needs no quicker loop
+    import uvloop  # noqa: PLC0415 - other commands do not need it
 
-    from skywalking_provider.oap.transport.credentials import redactor_for  # noqa: PLC0415 - as below
+    from skywalking_provider.oap.transport.credentials import redactor_for  # noqa: PLC0415 - as configure_logging
     from skywalking_provider.server.instrumentation import select_log_processors  # noqa: PLC0415
     from skywalking_provider.server.lifecycle import serve  # noqa: PLC0415
-    from skywalking_provider.server.logging import configure_logging  # noqa: PLC0415 - grpc is slow to import
+    from skywalking_provider.server.logging import configure_logging  # noqa: PLC0415 - imports grpc, which is slow
 
     configure_logging(config.log, redactor_for(config.backends.values()), select_log_processors())
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

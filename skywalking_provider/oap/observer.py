@@ -18,7 +18,7 @@ class Outcome(StrEnum):
 class Source(StrEnum):
     """Source of a response that needed no request of its own."""
 
-    SINGLE_FLIGHT = "flight"
+    SINGLE_FLIGHT = "single_flight"
     CACHE = "cache"
 
 

@@ -1,1 +1,1 @@
-"""The service: the contract over gRPC, its health, its start and its stop."""
+"""The service process: gRPC service, HTTP listeners, start and stop."""

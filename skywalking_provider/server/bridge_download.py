@@ -1,7 +1,7 @@
-"""The bridge over HTTP, for controllers that download their plugins.
+"""Bridge downloads over HTTP, for controllers that download their plugins.
 
-A controller downloads at every start, and ends when that fails. So what a running installation names has to stay here:
-a folder may hold the bridges of many versions.
+An Argo Rollouts controller downloads its plugins at every start and exits if a download fails. The folder therefore
+holds every bridge version that a running installation still names.
 """
 
 import asyncio
@@ -16,19 +16,19 @@ _PLATFORM = r"{platform:[a-z0-9]{1,20}-[a-z0-9_]{1,20}}"
 
 
 class BridgeDownloads:
-    """The bridges in a folder, as <version>/<os>-<arch>/skywalking-bridge.
+    """Download routes for the bridge binaries of a folder, stored as <version>/<os>-<arch>/skywalking-bridge.
 
     Args:
-        folder: Where they are.
+        folder: Folder with the binaries.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        # The state: of each file, what tells this content from the next (size, time of change), and its digest.
+        # SHA-256 by path, with the size and modification time that it was computed for.
         self._digests: dict[Path, tuple[tuple[int, int], str]] = {}
 
     def routes(self) -> list[web.RouteDef]:
-        """GET /bridge/<version>/<os>-<arch>, and the sha256 of it as 64 hexadecimal digits."""
+        """Return the routes: /bridge/<version>/<os>-<arch> and its /sha256 (64 hexadecimal digits)."""
         return [
             web.get(f"/bridge/{_VERSION}/{_PLATFORM}", self._binary),
             web.get(f"/bridge/{_VERSION}/{_PLATFORM}/sha256", self._sha256),
@@ -53,8 +53,10 @@ class BridgeDownloads:
         folder = self._folder.resolve()
         path = (folder / version / platform / BINARY).resolve()
         if not (path.is_relative_to(folder) and path.is_file()):
-            there = ", ".join(self._list_available(folder)) or "none"
-            raise web.HTTPNotFound(text=f"no bridge {version} for {platform} in http.bridges; there are: {there}\n")
+            available = ", ".join(self._list_available(folder)) or "none"
+            raise web.HTTPNotFound(
+                text=f"bridge {version} for {platform} not found in http.bridges. Available: {available}.\n"
+            )
         return path, self._digest(path)
 
     def _digest(self, path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Who may ask: of those with a certificate of our CA, the ones that the configuration names."""
+"""Authorization of clients by their certificate: only the identities that the configuration names are served."""
 
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any
@@ -7,17 +7,17 @@ import grpc.aio
 import structlog
 from cachetools import LRUCache
 
-_MAX_LOGGED = 64  # strangers that the log names once each
+_MAX_LOGGED = 64  # rejected identities that are remembered, so that each is logged once
 
 _log = structlog.get_logger()
 _Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class ClientIdentityInterceptor(grpc.aio.ServerInterceptor):
-    """Refuses every call of a client whose certificate names none of the identities.
+    """Interceptor that rejects calls of clients whose certificate names none of the allowed identities.
 
     Args:
-        identities: URI or DNS names.
+        identities: Allowed URI or DNS names.
     """
 
     def __init__(self, identities: Collection[str]) -> None:
@@ -29,13 +29,13 @@ class ClientIdentityInterceptor(grpc.aio.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Any:
-        """The handler of a call, behind the check."""
+        """Return the handler of a call, wrapped in the identity check."""
         handler = await continuation(handler_call_details)
         if handler is None or handler.request_streaming:
-            return None  # there is none, or none that is served to others than this machine
+            return None  # unknown method, or reflection, which is not served over the network
 
         async def guarded(request: Any, context: _Context) -> Any:
-            await self._check(context)
+            await self._authorize(context)
             return await (handler.unary_stream or handler.unary_unary)(request, context)
 
         guard = (
@@ -43,21 +43,21 @@ class ClientIdentityInterceptor(grpc.aio.ServerInterceptor):
         )
         return guard(guarded, handler.request_deserializer, handler.response_serializer)
 
-    async def _check(self, context: _Context) -> None:
-        shown = extract_identities(context.auth_context())
-        if self._identities.isdisjoint(shown):
-            if shown not in self._logged:
-                self._logged[shown] = True
-                _log.warning("a client was refused", identities=sorted(shown), peer=context.peer())
+    async def _authorize(self, context: _Context) -> None:
+        presented = extract_identities(context.auth_context())
+        if self._identities.isdisjoint(presented):
+            if presented not in self._logged:
+                self._logged[presented] = True
+                _log.warning("client rejected", identities=sorted(presented), peer=context.peer())
             await context.abort(
                 grpc.StatusCode.PERMISSION_DENIED,
-                f"the client certificate names {', '.join(sorted(shown)) or 'nobody'}, which may not ask here; "
-                "an administrator adds it to tls.allowedIdentities of the provider",
+                f"client certificate not allowed: it names {', '.join(sorted(presented)) or 'no identity'}. "
+                "Add the identity to tls.allowedIdentities of the provider.",
             )
 
 
 def extract_identities(auth_context: Any) -> frozenset[str]:
-    """The URI and DNS names of a client's certificate."""
+    """Return the URI and DNS names of a client's certificate."""
     return frozenset(
         name.decode("utf-8", "replace") for kind in ("peer_uri", "peer_dns") for name in auth_context.get(kind, ())
     )

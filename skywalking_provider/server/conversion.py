@@ -1,4 +1,4 @@
-"""The contract's messages and our words, both ways."""
+"""Conversion between the contract's protobuf messages and the types of `model`."""
 
 from datetime import UTC, datetime
 
@@ -19,12 +19,12 @@ _FROM_WIRE = {wire: phase for phase, wire in _TO_WIRE.items()}
 
 
 def decode_metric(message: pb.Metric) -> Metric:
-    """The metric of a request."""
+    """Return the metric of a request."""
     return Metric(message.name, message.success_condition, message.failure_condition, message.block)
 
 
 def decode_run(message: pb.Run) -> Run:
-    """The AnalysisRun of a request."""
+    """Return the AnalysisRun of a request."""
     return Run(
         namespace=message.namespace,
         name=message.name,
@@ -38,7 +38,7 @@ def decode_run(message: pb.Run) -> Run:
 
 
 def decode_measurement(message: pb.Measurement, now: datetime) -> Measurement:
-    """The measurement of a Resume; one that does not say when it started starts `now`."""
+    """Return the measurement of a Resume request; a missing start is replaced by `now`."""
     return Measurement(
         phase=_FROM_WIRE.get(message.phase, Phase.RUNNING),
         started_at=_decode_instant(message.started_at) if message.HasField("started_at") else now,
@@ -51,7 +51,7 @@ def decode_measurement(message: pb.Measurement, now: datetime) -> Measurement:
 
 
 def encode_measurement(measurement: Measurement) -> pb.Measurement:
-    """The measurement of an answer."""
+    """Return the protobuf message of a measurement."""
     return pb.Measurement(
         phase=_TO_WIRE[measurement.phase],
         message=measurement.message,

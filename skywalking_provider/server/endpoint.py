@@ -1,4 +1,4 @@
-"""Where the service listens: a unix socket with a mode, TCP on loopback, or TCP with certificates of both sides."""
+"""Endpoint of the gRPC service: a unix socket with a mode, TCP on loopback, or TCP with mutual TLS."""
 
 import ipaddress
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from skywalking_provider.config.tls import ServerTls
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One place to serve on; exactly one of socket and address.
+    """Endpoint to serve on; exactly one of `socket` and `address` is set.
 
     Attributes:
-        socket: A unix socket.
-        address: host:port.
-        tls: Who is served on the address; None for everybody who reaches it.
-        exposed: Whether others than this machine reach it.
+        socket: Path of a unix socket.
+        address: TCP address as host:port.
+        tls: Mutual TLS for the address; None serves every client that can connect.
+        exposed: Whether other machines can connect.
     """
 
     socket: Path | None
@@ -27,50 +27,55 @@ class Endpoint:
 
     @property
     def target(self) -> str:
-        """As gRPC writes it."""
+        """Return the endpoint as a gRPC target."""
         return f"unix:{self.socket}" if self.socket else str(self.address)
 
 
 def resolve_endpoint(config: Config) -> Endpoint:
-    """The place that the configuration names, checked.
+    """Return the endpoint of a configuration.
 
     Raises:
-        ConfigError: None or two are named, TCP would be open to others, or the socket cannot be made.
+        ConfigError: Neither or both of `socket` and `listen` are set, TCP would be open to other machines without
+            authentication, or the socket cannot be created.
     """
     match config.socket, config.listen:
         case None, None:
-            raise ConfigError("socket: say where to serve, for example --socket /run/skywalking/provider.sock")
+            raise ConfigError(
+                "socket and listen are missing. Set one, for example --socket /run/skywalking/provider.sock."
+            )
         case path, None if path is not None:
             _check_socket(path, config.tls)
             return Endpoint(path, None)
         case None, address if address is not None:
             return _resolve_tcp(address, config)
-    raise ConfigError("socket and listen: write one of them")
+    raise ConfigError("socket and listen are both set. Keep one of them.")
 
 
 def _check_socket(path: Path, tls: ServerTls | None) -> None:
     if tls is not None:
-        raise ConfigError("tls: belongs to listen; a socket is guarded by its mode (socketMode)")
+        raise ConfigError("tls requires listen: a socket is protected by its mode (socketMode). Remove tls or socket.")
     if not path.parent.is_dir():
-        raise ConfigError(f"socket: the folder {path.parent} does not exist")
+        raise ConfigError(f"socket: folder {path.parent} does not exist. Create it or set another path.")
     if len(str(path)) > 100:
-        raise ConfigError(f"socket: {path} is longer than the 100 characters that a unix socket may have")
+        raise ConfigError(
+            f"socket: {path} is longer than 100 characters, the limit of a unix socket. Set a shorter path."
+        )
 
 
 def _resolve_tcp(address: str, config: Config) -> Endpoint:
     try:
         host, _ = host_and_port(address)
     except ValueError as error:
-        raise ConfigError(f"listen: {address!r} is not host:port, such as 127.0.0.1:9500") from error
+        raise ConfigError(f"listen: {address!r} is not host:port, such as 127.0.0.1:9500.") from error
     try:
         loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         loopback = False
     if config.tls and config.insecure:
-        raise ConfigError("insecure and tls: write one of them")
+        raise ConfigError("insecure and tls are both set. Keep one of them.")
     if not (loopback or config.tls or config.insecure):
         raise ConfigError(
-            f"listen: {address!r} is open to others; write tls (certFile, keyFile, clientCaFile, allowedIdentities), "
-            "use --socket, listen on 127.0.0.1, or say --insecure"
+            f"listen: {address!r} is open to other machines. Set tls (certFile, keyFile, clientCaFile, "
+            "allowedIdentities), use --socket, listen on 127.0.0.1, or set --insecure."
         )
     return Endpoint(None, address, config.tls, exposed=not loopback)

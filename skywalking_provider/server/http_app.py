@@ -1,4 +1,4 @@
-"""What machines ask over HTTP: is the process alive, is it ready, what does it count, and where is the bridge."""
+"""HTTP application for machines: liveness, readiness, Prometheus metrics and bridge downloads."""
 
 from collections.abc import Callable
 
@@ -9,16 +9,16 @@ from skywalking_provider.server.bridge_download import BridgeDownloads
 
 
 def build_http_app(ready: Callable[[], bool], metrics: Handler, bridges: BridgeDownloads | None) -> web.Application:
-    """The application behind `http.listen`.
+    """Build the application behind `http.listen`.
 
     Args:
-        ready: Whether new questions are answered.
-        metrics: Answers /metrics.
-        bridges: What is offered for download, if anything.
+        ready: Function that returns whether new requests are accepted.
+        metrics: Handler of /metrics.
+        bridges: Bridge downloads; None to offer none.
     """
 
     async def healthz(_: web.Request) -> web.Response:
-        return web.Response(text="ok\n")  # the event loop answers; no backend is asked: its outage needs no restart
+        return web.Response(text="ok\n")  # no backend is contacted: its outage is not fixed by a restart
 
     async def readyz(_: web.Request) -> web.Response:
         return web.Response(text="ok\n") if ready() else web.Response(status=503, text="not serving\n")

@@ -1,4 +1,4 @@
-"""One HTTP listener: bound or refused with the key that names it, and closed when its context ends."""
+"""HTTP listener as a context manager; errors name the configuration key of the address."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,24 +9,24 @@ from skywalking_provider.config import ConfigError
 from skywalking_provider.config.listeners import host_and_port
 
 _MAX_HEADER_BYTES = 4096
-_KEEP_ALIVE_SECONDS = 75.0  # that an idle connection stays open; a Prometheus asks more often
-_SHUTDOWN_SECONDS = 2.0  # for a download that is not finished when the service ends
+_KEEP_ALIVE_SECONDS = 75.0  # of an idle connection: longer than the usual scrape interval of Prometheus
+_SHUTDOWN_SECONDS = 2.0  # for downloads in progress when the service stops
 
 
 @asynccontextmanager
 async def http_listener(app: web.Application, key: str, address: str) -> AsyncIterator[str]:
-    """Serve an application for as long as the context lasts.
+    """Serve an application until the context ends.
 
     Args:
-        app: What to serve.
-        key: Of the configuration, for the message.
-        address: host:port.
+        app: Application to serve.
+        key: Configuration key of the address, for the error message.
+        address: Address to bind as host:port.
 
     Yields:
-        The address with the port that was bound, which is another one where it says 0.
+        The bound address; port 0 is replaced by the chosen port.
 
     Raises:
-        ConfigError: The address cannot be used.
+        ConfigError: The address cannot be bound.
     """
     host, port = host_and_port(address)
     app.on_response_prepare.append(_remove_server_header)
@@ -44,7 +44,7 @@ async def http_listener(app: web.Application, key: str, address: str) -> AsyncIt
             await web.TCPSite(runner, host, port).start()
         except OSError as error:
             raise ConfigError(
-                f"{key}: cannot serve on {address}: is it in use, or not of this machine? ({error.strerror})"
+                f"{key}: cannot listen on {address}: {error.strerror}. Set a free address of this machine."
             ) from error
         yield f"{address.rpartition(':')[0]}:{runner.addresses[0][1]}"
     finally:

@@ -1,4 +1,7 @@
-"""What lets the service be watched, opened as the configuration says; nothing is imported that it does not want."""
+"""Instrumentation of the service: log, metrics, traces and history page, as far as the configuration enables them.
+
+Modules of disabled parts are not imported, to save memory and start time.
+"""
 
 import os
 from collections.abc import AsyncIterator, Callable
@@ -23,13 +26,13 @@ _log = structlog.get_logger()
 
 @dataclass(slots=True)
 class Instrumentation:
-    """Who is told, and where to look.
+    """Listeners, interceptors and addresses of the enabled instrumentation.
 
     Attributes:
-        listeners: Told of every answer to Argo.
-        interceptors: For the gRPC server.
-        observer: Told of what the backends are asked.
-        addresses: host:port of each listener that there is, by its key of the configuration.
+        listeners: Listeners for every measurement event.
+        interceptors: Interceptors for the gRPC server.
+        observer: Observer of the requests to the backends.
+        addresses: Address (host:port) of each HTTP listener by its configuration key.
     """
 
     listeners: list[MeasurementListener] = field(default_factory=lambda: [log_measurement])
@@ -39,10 +42,10 @@ class Instrumentation:
 
 
 def select_log_processors() -> list[Processor]:
-    """What lines of the log need besides: the trace in which they were written, where there are traces."""
+    """Return additional log processors: the one that adds trace IDs if tracing is enabled."""
     if not (tracing_enabled(os.environ) and tracing_installed()):
         return []
-    from skywalking_provider.telemetry.tracing import add_trace_ids  # noqa: PLC0415 - only where it is wanted
+    from skywalking_provider.telemetry.tracing import add_trace_ids  # noqa: PLC0415 - loads OpenTelemetry
 
     return [add_trace_ids]
 
@@ -51,34 +54,36 @@ def select_log_processors() -> list[Processor]:
 async def open_instrumentation(
     config: Config, readiness: Readiness, now: Callable[[], datetime]
 ) -> AsyncIterator[Instrumentation]:
-    """Listen for as long as the context lasts: from before the service is ready until after its last answer.
+    """Open the configured instrumentation until the context ends.
+
+    It opens before the service is ready and closes after the last response.
 
     Args:
-        config: Which listeners there are.
-        readiness: For /readyz.
-        now: Our clock.
+        config: Configuration of the service.
+        readiness: Readiness that /readyz reports.
+        now: Wall clock.
 
     Raises:
-        ConfigError: An address cannot be used.
+        ConfigError: An address cannot be bound.
     """
     async with AsyncExitStack() as stack:
-        watching = Instrumentation()
+        instrumentation = Instrumentation()
         if tracing_enabled(os.environ):
-            await stack.enter_async_context(_open_tracing(watching))
+            await stack.enter_async_context(_open_tracing(instrumentation))
         if config.http is not None:
-            await stack.enter_async_context(_open_http(config.http, config, readiness, watching))
+            await stack.enter_async_context(_open_http(config.http, config, readiness, now, instrumentation))
         if config.page is not None:
-            await stack.enter_async_context(_open_history(config.page, config, now, watching))
-        yield watching
+            await stack.enter_async_context(_open_history(config.page, config, now, instrumentation))
+        yield instrumentation
 
 
 @asynccontextmanager
 async def _open_tracing(instrumentation: Instrumentation) -> AsyncIterator[None]:
-    if not tracing_installed():  # the variables may have been set for all pods alike
-        _log.warning(f"traces are wanted (OTEL_EXPORTER_OTLP_ENDPOINT), but {EXTRA} is not installed")
+    if not tracing_installed():  # not an error: the variables may be set for every pod of a namespace
+        _log.warning("tracing disabled: OTEL_EXPORTER_OTLP_ENDPOINT is set, but a package is missing", install=EXTRA)
         yield
         return
-    from skywalking_provider.telemetry.tracing import open_tracing, set_span_attributes  # noqa: PLC0415 - only where it is wanted
+    from skywalking_provider.telemetry.tracing import open_tracing, set_span_attributes  # noqa: PLC0415 - as above
 
     async with open_tracing() as interceptor:
         instrumentation.listeners.insert(0, set_span_attributes)
@@ -88,7 +93,11 @@ async def _open_tracing(instrumentation: Instrumentation) -> AsyncIterator[None]
 
 @asynccontextmanager
 async def _open_http(
-    http: HttpConfig, config: Config, readiness: Readiness, instrumentation: Instrumentation
+    http: HttpConfig,
+    config: Config,
+    readiness: Readiness,
+    now: Callable[[], datetime],
+    instrumentation: Instrumentation,
 ) -> AsyncIterator[None]:
     from prometheus_client.aiohttp import make_aiohttp_handler  # noqa: PLC0415
 
@@ -97,7 +106,7 @@ async def _open_http(
     from skywalking_provider.server.http_listener import http_listener  # noqa: PLC0415
     from skywalking_provider.telemetry.metrics import ServiceMetrics  # noqa: PLC0415
 
-    metrics = ServiceMetrics(config.backends)
+    metrics = ServiceMetrics(config.backends, now)
     instrumentation.listeners.append(metrics.count_measurement)
     instrumentation.observer = metrics.observer
     bridges = BridgeDownloads(http.bridges) if http.bridges else None

@@ -1,4 +1,4 @@
-"""Start, readiness and the two-stage stop of the service."""
+"""Start, readiness and two-stage stop of the service."""
 
 import asyncio
 import gc
@@ -31,7 +31,7 @@ from skywalking_provider.server.unix_socket import exclusive_socket_path
 SERVICE = pb.DESCRIPTOR.services_by_name["MetricProvider"].full_name
 _OPTIONS = (
     ("grpc.so_reuseport", 0),
-    ("grpc.max_receive_message_length", 1024 * 1024),  # a block is small; what is larger is refused unread
+    ("grpc.max_receive_message_length", 1024 * 1024),  # a block is a few KiB
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
 )
@@ -40,16 +40,16 @@ _log = structlog.get_logger()
 
 
 async def serve(config: Config) -> None:
-    """Serve until a signal says stop.
+    """Serve until a signal stops the service.
 
-    The first SIGTERM or SIGINT says NOT_SERVING, takes no new calls and lets those in flight go on for `drain`;
-    the second ends them at once.
+    The first SIGTERM or SIGINT reports NOT_SERVING, rejects new calls and lets calls in flight finish within `drain`.
+    The second one cancels them.
 
     Raises:
-        ConfigError: The place to serve on cannot be used.
+        ConfigError: The endpoint cannot be used.
     """
     endpoint = resolve_endpoint(config)
-    stop, hurry = _install_signal_handlers()
+    stop, force_stop = _install_signal_handlers()
     async with open_server(config, endpoint) as server:
         _freeze_gc()
         backends = sorted(config.backends)
@@ -57,16 +57,21 @@ async def serve(config: Config) -> None:
         await stop.wait()
         _log.info("stopping", drain_seconds=config.drain.total_seconds())
         draining = asyncio.create_task(server.drain(config.drain.total_seconds()))
-        hurried = asyncio.create_task(hurry.wait())
-        await asyncio.wait({draining, hurried}, return_when=asyncio.FIRST_COMPLETED)
-        hurried.cancel()
+        forced = asyncio.create_task(force_stop.wait())
+        await asyncio.wait({draining, forced}, return_when=asyncio.FIRST_COMPLETED)
+        forced.cancel()
         await server.stop_now()
         await draining
     _log.info("stopped")
 
 
 class RunningServer:
-    """A server that answers, and how to end it."""
+    """A started server.
+
+    Attributes:
+        port: Bound TCP port; 0 for a unix socket.
+        addresses: Address (host:port) of each HTTP listener by its configuration key.
+    """
 
     def __init__(
         self, server: grpc.aio.Server, readiness: Readiness, port: int, instrumentation: Instrumentation
@@ -77,28 +82,30 @@ class RunningServer:
         self.addresses = instrumentation.addresses
 
     async def drain(self, seconds: float) -> None:
-        """Take no new calls; those in flight may go on for so many seconds."""
+        """Reject new calls, and let calls in flight finish within the given seconds."""
         await self._readiness.end()
         await self._server.stop(seconds)
 
     async def stop_now(self) -> None:
-        """End what is still in flight."""
+        """Cancel the calls in flight."""
         await self._server.stop(None)
 
 
 @asynccontextmanager
 async def open_server(config: Config, endpoint: Endpoint) -> AsyncIterator[RunningServer]:
-    """Serve for as long as the context lasts; SERVING only once a condition can be evaluated."""
+    """Serve until the context ends; health is SERVING once the condition evaluator has started."""
     async with AsyncExitStack() as stack:
         if endpoint.socket:
             stack.enter_context(exclusive_socket_path(endpoint.socket))
         readiness = Readiness("", SERVICE)
-        watching = await stack.enter_async_context(open_instrumentation(config, readiness, _now))
-        languages = await stack.enter_async_context(_open_ready_evaluator())
-        backends = await stack.enter_async_context(open_backends(config.backends, _now, observer=watching.observer))
-        server = _new_server(endpoint, watching.interceptors)
-        engine = Engine(backends, languages, _now, watching.listeners)
-        rpc.add_MetricProviderServicer_to_server(MetricProviderService(engine), server)
+        instrumentation = await stack.enter_async_context(open_instrumentation(config, readiness, _now))
+        evaluator = await stack.enter_async_context(_open_ready_evaluator())
+        backends = await stack.enter_async_context(
+            open_backends(config.backends, _now, observer=instrumentation.observer)
+        )
+        server = _new_server(endpoint, instrumentation.interceptors)
+        engine = Engine(backends, evaluator, _now, instrumentation.listeners)
+        rpc.add_MetricProviderServicer_to_server(MetricProviderService(engine, _now), server)
         health_pb2_grpc.add_HealthServicer_to_server(readiness.servicer, server)
         if not (endpoint.tls or endpoint.exposed):
             reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
@@ -108,7 +115,7 @@ async def open_server(config: Config, endpoint: Endpoint) -> AsyncIterator[Runni
             endpoint.socket.chmod(config.socket_mode)
         await readiness.begin()
         try:
-            yield RunningServer(server, readiness, port, watching)
+            yield RunningServer(server, readiness, port, instrumentation)
         finally:
             await server.stop(None)
 
@@ -117,12 +124,12 @@ async def open_server(config: Config, endpoint: Endpoint) -> AsyncIterator[Runni
 async def _open_ready_evaluator() -> AsyncIterator[ConditionEvaluator]:
     try:
         async with AsyncExitStack() as stack:
-            languages = await stack.enter_async_context(open_condition_evaluator())
-            kept = stack.pop_all()
+            evaluator = await stack.enter_async_context(open_condition_evaluator())
+            opened = stack.pop_all()
     except (FileNotFoundError, RuntimeError) as error:
-        raise ConfigError(f"the condition language does not start: {error}") from error
-    async with kept:
-        yield languages
+        raise ConfigError(f"condition evaluator does not start: {error}") from error
+    async with opened:
+        yield evaluator
 
 
 def _new_server(endpoint: Endpoint, interceptors: Sequence[grpc.aio.ServerInterceptor]) -> grpc.aio.Server:
@@ -136,22 +143,22 @@ def _new_server(endpoint: Endpoint, interceptors: Sequence[grpc.aio.ServerInterc
 def _bind(server: grpc.aio.Server, endpoint: Endpoint, config: Config) -> int:
     if endpoint.exposed and endpoint.tls is None:
         _log.warning(
-            "TCP WITHOUT AUTHENTICATION: whoever reaches the port can read the backends (--insecure)",
+            "TCP WITHOUT AUTHENTICATION: every client that reaches the port can read the backends (--insecure)",
             listen=endpoint.address,
         )
-    before = os.umask(0o777 & ~config.socket_mode)  # never a moment in which others may connect
+    previous_umask = os.umask(0o777 & ~config.socket_mode)  # the socket never has a wider mode, not even briefly
     try:
         if endpoint.tls:
             return server.add_secure_port(endpoint.target, tls.build_server_credentials(endpoint.tls))
         return server.add_insecure_port(endpoint.target)
     except RuntimeError as error:
-        raise ConfigError(f"cannot serve on {endpoint.target}: is it in use, or not of this machine?") from error
+        raise ConfigError(f"cannot listen on {endpoint.target}. Set a free address of this machine.") from error
     finally:
-        os.umask(before)
+        os.umask(previous_umask)
 
 
 def _freeze_gc() -> None:
-    """Leave modules and schemas out of garbage collection: each full one took 70 ms to find that they are needed."""
+    """Exclude modules and schemas from garbage collection: without that, each full collection takes 70 ms."""
     gc.collect()
     gc.freeze()
 

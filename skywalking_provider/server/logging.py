@@ -1,4 +1,4 @@
-"""Logs to standard error: JSON lines with Argo's field names, or columns for a person at a terminal."""
+"""Log configuration: JSON lines with Argo's field names on standard error, or columns on a terminal."""
 
 import logging
 import sys
@@ -14,12 +14,12 @@ from skywalking_provider.support.redaction import redact_json
 def configure_logging(
     config: LogConfig, redact: Callable[[str], str] = str, extra_processors: Sequence[Processor] = ()
 ) -> None:
-    """Set up structlog for the whole process, and let the libraries' warnings through it.
+    """Configure structlog for the process, and route the warnings of libraries through it.
 
     Args:
         config: Level and format.
-        redact: Takes the backends' credentials out of every line, the texts of exceptions included.
-        extra_processors: Further processors of every line.
+        redact: Function that removes the backends' credentials from a line, exception texts included.
+        extra_processors: Additional processors for every line.
     """
     columns = config.format == "console" or (config.format == "auto" and sys.stderr.isatty())
     shared: list[Processor] = [
@@ -28,7 +28,7 @@ def configure_logging(
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
         *extra_processors,
     ]
-    # Tracebacks without the values of variables: those of the client hold credentials.
+    # Tracebacks omit the values of variables: those of the HTTP client hold credentials.
     last: list[Processor] = (
         [
             structlog.dev.ConsoleRenderer(timestamp_key="time", exception_formatter=structlog.dev.plain_traceback),

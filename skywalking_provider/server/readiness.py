@@ -1,13 +1,13 @@
-"""Whether new questions are welcome: one truth for gRPC health checks and for /readyz."""
+"""Readiness of the service, shared by gRPC health checks and /readyz."""
 
 from grpc_health.v1 import health, health_pb2
 
 
 class Readiness:
-    """Not ready, then ready, then never again.
+    """Readiness state: not ready, then ready, then not ready until the process exits.
 
     Args:
-        names: The gRPC services that it speaks for.
+        names: Names of the gRPC services whose health it reports.
     """
 
     def __init__(self, *names: str) -> None:
@@ -17,16 +17,16 @@ class Readiness:
 
     @property
     def ready(self) -> bool:
-        """Whether new questions are answered."""
+        """Whether new requests are accepted."""
         return self._ready
 
     async def begin(self) -> None:
-        """Say SERVING."""
+        """Report SERVING."""
         for name in self._names:
             await self.servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
         self._ready = True
 
     async def end(self) -> None:
-        """Say NOT_SERVING for good."""
+        """Report NOT_SERVING until the process exits."""
         self._ready = False
         await self.servicer.enter_graceful_shutdown()

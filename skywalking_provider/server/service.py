@@ -1,6 +1,7 @@
-"""The contract's service: translates, bounds in time; the engine decides."""
+"""gRPC service of the contract: converts messages, sets the deadline and calls the engine."""
 
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import grpc.aio
@@ -19,7 +20,7 @@ from skywalking_provider.server.conversion import (
     encode_measurement,
 )
 
-_MAX_CALL_SECONDS = 14.5  # where a caller sets no deadline, or one that no Argo worker should wait for
+_MAX_CALL_SECONDS = 14.5  # also for callers without a deadline: the bridge waits at most 15 s
 
 _log = structlog.get_logger()
 
@@ -27,29 +28,37 @@ _Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class MetricProviderService(rpc.MetricProviderServicer):
-    """`metricprovider.v1.MetricProvider`. Every trouble of a measurement is a measurement, never a gRPC error."""
+    """Implementation of `metricprovider.v1.MetricProvider`.
 
-    def __init__(self, engine: Engine) -> None:
+    A measurement that fails is returned as a measurement with phase Error, not as a gRPC error.
+
+    Args:
+        engine: Engine that runs the measurements.
+        now: Wall clock.
+    """
+
+    def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
         self._engine = engine
+        self._now = now
 
     async def Describe(self, request: pb.DescribeRequest, context: _Context) -> pb.DescribeResponse:  # noqa: N802, ARG002
-        """Say which contract is spoken here."""
+        """Return the contract version."""
         _log.info("bridge connected", bridge_version=request.client_version)
         return pb.DescribeResponse(contract_version=CONTRACT_VERSION, provider="skywalking", version=__version__)
 
     async def Run(self, request: pb.RunRequest, context: _Context) -> pb.Measurement:  # noqa: N802
-        """Begin a measurement."""
+        """Start a measurement."""
         metric, run = decode_metric(request.metric), decode_run(request.run)
         return encode_measurement(await self._engine.run(metric, run, _build_deadline(context)))
 
     async def Resume(self, request: pb.ResumeRequest, context: _Context) -> pb.Measurement:  # noqa: N802
-        """Go on with a measurement."""
+        """Continue a measurement."""
         metric, run = decode_metric(request.metric), decode_run(request.run)
-        measurement = decode_measurement(request.measurement, datetime.now(UTC))
+        measurement = decode_measurement(request.measurement, self._now())
         return encode_measurement(await self._engine.resume(metric, run, measurement, _build_deadline(context)))
 
     async def Terminate(self, request: pb.TerminateRequest, context: _Context) -> pb.Measurement:  # noqa: N802, ARG002
-        """Nothing is held for a measurement, so there is nothing to end; the bridge has answered Argo already."""
+        """Return the measurement unchanged: the service holds no state that would have to be released."""
         return request.measurement
 
     async def GarbageCollect(  # noqa: N802
@@ -57,11 +66,11 @@ class MetricProviderService(rpc.MetricProviderServicer):
         request: pb.GarbageCollectRequest,  # noqa: ARG002
         context: _Context,  # noqa: ARG002
     ) -> pb.GarbageCollectResponse:
-        """Nothing is kept of a measurement, so there is nothing to collect."""
+        """Return an empty response: the service keeps no state of a measurement."""
         return pb.GarbageCollectResponse()
 
     async def GetMetadata(self, request: pb.GetMetadataRequest, context: _Context) -> pb.GetMetadataResponse:  # noqa: N802, ARG002
-        """The facts of a metric by its text alone."""
+        """Return the metadata of a metric, derived from its block only."""
         return pb.GetMetadataResponse(metadata=self._engine.metadata(decode_metric(request.metric)))
 
 

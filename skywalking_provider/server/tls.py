@@ -1,4 +1,4 @@
-"""Mutual TLS for the service: the certificates as files, read again for every new connection if they changed."""
+"""Mutual TLS for the service; changed certificate files are reloaded at the next connection."""
 
 import ssl
 
@@ -10,31 +10,31 @@ from skywalking_provider.config.tls import ServerTls
 from skywalking_provider.support.tls_files import Version, describe_tls_error, file_version
 
 CONNECTION_SECONDS = 300
-"""How long a connection lives: after that, a client must show a certificate that is good now."""
+"""Maximum age of a connection: afterwards the client must present a certificate that is valid then."""
 
 _log = structlog.get_logger()
 
 
 def build_server_credentials(tls: ServerTls) -> grpc.ServerCredentials:
-    """What gRPC serves with.
+    """Build the gRPC server credentials.
 
     Raises:
-        ConfigError: The files cannot be used.
+        ConfigError: A file cannot be used.
     """
     certificates = _ReloadingCertificates(tls)
     return grpc.dynamic_ssl_server_credentials(
         certificates.load_initial(),
-        certificates.reload,  # type: ignore[arg-type] # None is for 'as before' (grpc's own documentation)
+        certificates.reload,  # type: ignore[arg-type] # None keeps the current configuration (grpc's documentation)
         require_client_authentication=True,
     )
 
 
 class _ReloadingCertificates:
-    """The files' last good content."""
+    """The last valid content of the certificate files."""
 
     def __init__(self, tls: ServerTls) -> None:
         self._tls = tls
-        # The state: the version of the files in use, and the trouble with newer ones that was told last.
+        # Version of the files in use, and the last error that was logged for newer ones.
         self._loaded_version: Version | None = None
         self._reported_error = ""
 
@@ -46,29 +46,31 @@ class _ReloadingCertificates:
             raise ConfigError(f"tls: {describe_tls_error(error)}") from error
 
     def reload(self) -> grpc.ServerCertificateConfiguration | None:
-        """The new content; None while nothing has changed, or what is new cannot be used. gRPC's own thread asks."""
+        """Return the changed content; None if the files are unchanged or invalid. Called on a thread of gRPC."""
         try:
-            now = self._file_version()
-            if now == self._loaded_version:
+            version = self._file_version()
+            if version == self._loaded_version:
                 return None
-            renewed = self._load()
-            if self._file_version() != now:  # replaced while we read: the next connection looks again
+            configuration = self._load()
+            if self._file_version() != version:  # replaced during the read: the next connection loads them
                 return None
         except (OSError, ValueError) as error:
-            if (told := describe_tls_error(error)) != self._reported_error:
-                _log.warning("new certificates cannot be used, the ones before still are", reason=told)
-                self._reported_error = told
+            if (description := describe_tls_error(error)) != self._reported_error:
+                _log.warning("certificate reload failed, previous certificates stay in use", error=description)
+                self._reported_error = description
             return None
-        self._loaded_version, self._reported_error = now, ""
-        _log.info("certificates renewed", file=str(self._tls.cert_file))
-        return renewed
+        self._loaded_version, self._reported_error = version, ""
+        _log.info("certificates reloaded", file=str(self._tls.cert_file))
+        return configuration
 
     def _file_version(self) -> Version:
         return file_version(self._tls.cert_file, self._tls.key_file, self._tls.client_ca_file)
 
     def _load(self) -> grpc.ServerCertificateConfiguration:
         check = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        check.load_cert_chain(self._tls.cert_file, self._tls.key_file, password="")  # gRPC itself would say nothing
+        check.load_cert_chain(
+            self._tls.cert_file, self._tls.key_file, password=""
+        )  # gRPC itself does not report a mismatch
         check.load_verify_locations(self._tls.client_ca_file)
         return grpc.ssl_server_certificate_configuration(
             [(self._tls.key_file.read_bytes(), self._tls.cert_file.read_bytes())], self._tls.client_ca_file.read_bytes()

@@ -1,4 +1,4 @@
-"""A unix socket that belongs to one service at a time: a lock beside it says to whom."""
+"""Exclusive ownership of a unix socket path, by a lock file beside it."""
 
 import errno
 import fcntl
@@ -14,25 +14,25 @@ from skywalking_provider.config import ConfigError
 
 @contextmanager
 def exclusive_socket_path(path: Path) -> Iterator[None]:
-    """Hold the path for as long as the context lasts, and leave nothing there.
+    """Own the path until the context ends, then remove the socket.
 
-    The lock ends with the process, however it ends. What a killed service left behind is removed; a service that
-    still drains keeps its socket, and gRPC's own clean-up cannot take away a successor's.
+    The kernel releases the lock when the process exits, also after a crash. A stale socket of a killed service is
+    removed. A service that still drains keeps its socket, and gRPC's clean-up cannot remove a successor's.
 
     Raises:
-        ConfigError: Somebody else holds the path, or something else is there.
+        ConfigError: Another service owns the path, or the path is not a socket.
     """
     lock = path.with_name(f"{path.name}.lock")
     try:
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
-        raise ConfigError(f"socket: {lock} cannot be made ({error.strerror})") from error
+        raise ConfigError(f"socket: lock file {lock} cannot be created: {error.strerror}.") from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise ConfigError(
-                f"socket: another service holds {path}, or is still ending its calls; stop it or name another path"
+                f"socket: {path} is owned by another service, which may still drain. Stop it or set another path."
             ) from error
         _remove_stale_socket(path)
         try:
@@ -49,13 +49,13 @@ def _remove_stale_socket(path: Path) -> None:
     except FileNotFoundError:
         return
     if not stat.S_ISSOCK(mode):
-        raise ConfigError(f"socket: {path} exists and is no socket; remove it or name another path")
+        raise ConfigError(f"socket: {path} exists and is not a socket. Remove it or set another path.")
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(1)
-        answer = probe.connect_ex(str(path))
-    if answer != errno.ECONNREFUSED:
-        raise ConfigError(f"socket: another service answers on {path}; stop it or name another path")
+        result = probe.connect_ex(str(path))
+    if result != errno.ECONNREFUSED:
+        raise ConfigError(f"socket: another service listens on {path}. Stop it or set another path.")
     try:
         path.unlink()
     except OSError as error:
-        raise ConfigError(f"socket: {path} was left behind and cannot be removed ({error.strerror})") from error
+        raise ConfigError(f"socket: stale socket {path} cannot be removed: {error.strerror}.") from error

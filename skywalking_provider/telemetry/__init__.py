@@ -1,1 +1,1 @@
-"""What the service tells of itself to machines."""
+"""Telemetry of the service: Prometheus metrics, OpenTelemetry traces and the log line of a measurement."""

@@ -1,4 +1,4 @@
-"""A line in the log for every answer, under the names that Argo's controller gives the same things."""
+"""Log line of a measurement, with the field names that the Argo Rollouts controller uses."""
 
 import structlog
 
@@ -10,7 +10,7 @@ _OWNERS = {"Rollout": "rollout", "Experiment": "experiment"}
 
 
 def log_measurement(event: MeasurementEvent) -> None:
-    """Log one answer; what waits or went wrong is a warning."""
+    """Log one measurement event; pending and failed measurements are warnings."""
     measurement, run = event.measurement, event.run
     log = _log.warning if measurement.phase in (Phase.ERROR, Phase.RUNNING) else _log.info
     log(

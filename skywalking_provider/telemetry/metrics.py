@@ -1,7 +1,8 @@
-"""Prometheus metrics of the service: closed sets of labels, whose series are all there from the start."""
+"""Prometheus metrics of the service. Label values are closed sets, so every series exists from the start."""
 
 import platform
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import datetime
 
 from prometheus_client import (
     CollectorRegistry,
@@ -16,51 +17,57 @@ from prometheus_client import (
 from skywalking_provider import __version__
 from skywalking_provider.analysis.events import MeasurementEvent
 from skywalking_provider.analysis.outcomes import NO_REASON, phase_reason_pairs
-from skywalking_provider.telemetry.backends import BackendMetrics
-from skywalking_provider.telemetry.shapes import DURATION_BUCKETS_SECONDS, NAMESPACE
+from skywalking_provider.oap import Observer
+from skywalking_provider.oap.observer import Circuit, Outcome, Source
 
 NO_BACKEND = "-"
-"""The backend of a measurement whose block selects none."""
+"""Label value for measurements whose block selects no backend."""
+
+_NAMESPACE = "skywalking_analysis"
+_DURATION_BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15)
+"""Buckets of durations: from a cache hit (1 ms) to the longest time that a bridge waits (15 s)."""
 
 
 class ServiceMetrics:
-    """The registry, and the measurements in it.
+    """The metric registry of the service, with the metrics of measurements and of backends.
 
     Args:
-        backends: The names of the configured backends: the closed set of that label.
+        backends: Names of the configured backends; the closed set of the label `backend`.
+        now: Wall clock.
 
     Attributes:
-        registry: All metrics.
-        observer: Counts what the backends are asked.
+        registry: Registry with all metrics.
+        observer: Observer that counts the requests to the backends.
     """
 
-    def __init__(self, backends: Iterable[str]) -> None:
+    def __init__(self, backends: Iterable[str], now: Callable[[], datetime]) -> None:
         backends = tuple(backends)
-        disable_created_metrics()  # type: ignore[no-untyped-call] # a second series each, with the time of its making
+        self._now = now
+        disable_created_metrics()  # type: ignore[no-untyped-call] # they would double the number of series
         self.registry = CollectorRegistry(auto_describe=True)
         ProcessCollector(registry=self.registry)
-        Info("build", "Version of the provider.", namespace=NAMESPACE, registry=self.registry).info(
+        Info("build", "Version of the provider.", namespace=_NAMESPACE, registry=self.registry).info(
             {"version": __version__, "python": platform.python_version()}
         )
         self._measurements = Counter(
             "measurements",
-            "Answers to Argo; a measurement that waits has several, all but the last of them Running.",
+            "Measurement responses to Argo; a pending measurement has several, all but the last with phase Running.",
             ("phase", "reason", "backend"),
-            namespace=NAMESPACE,
+            namespace=_NAMESPACE,
             registry=self.registry,
         )
         self._seconds = Histogram(
             "measurement_duration_seconds",
-            "From Argo's question to the answer.",
+            "Time from Argo's request to the response.",
             ("backend",),
-            namespace=NAMESPACE,
+            namespace=_NAMESPACE,
             registry=self.registry,
-            buckets=DURATION_BUCKETS_SECONDS,
+            buckets=_DURATION_BUCKETS_SECONDS,
         )
         self._last_measurement = Gauge(
             "last_measurement_timestamp_seconds",
-            "When Argo last got an answer; 0 before the first.",
-            namespace=NAMESPACE,
+            "Unix time of the last response to Argo; 0 before the first.",
+            namespace=_NAMESPACE,
             registry=self.registry,
         )
         for backend in (*backends, NO_BACKEND):
@@ -70,8 +77,78 @@ class ServiceMetrics:
         self.observer = BackendMetrics(self.registry, backends)
 
     def count_measurement(self, event: MeasurementEvent) -> None:
-        """Count one answer."""
+        """Count one measurement event."""
         backend = event.details.backend or NO_BACKEND
         self._measurements.labels(event.measurement.phase, event.reason or NO_REASON, backend).inc()
         self._seconds.labels(backend).observe(event.seconds)
-        self._last_measurement.set_to_current_time()
+        self._last_measurement.set(self._now().timestamp())
+
+
+class BackendMetrics(Observer):
+    """Metrics of the requests to the backends.
+
+    Args:
+        registry: Registry that the metrics are added to.
+        backends: Names of the configured backends.
+    """
+
+    def __init__(self, registry: CollectorRegistry, backends: Iterable[str]) -> None:
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(name, text, ("backend", *labels), namespace=_NAMESPACE, registry=registry)
+
+        def gauge(name: str, text: str, *labels: str) -> Gauge:
+            return Gauge(name, text, ("backend", *labels), namespace=_NAMESPACE, registry=registry)
+
+        self._requests = counter("backend_requests", "HTTP requests to an OAP, by outcome.", "code")
+        self._seconds = Histogram(
+            "backend_request_duration_seconds",
+            "Duration of one HTTP request to an OAP.",
+            ("backend",),
+            namespace=_NAMESPACE,
+            registry=registry,
+            buckets=_DURATION_BUCKETS_SECONDS,
+        )
+        self._inflight = gauge("backend_inflight", "HTTP requests to an OAP in flight.")
+        self._coalesced = counter("coalesced", "Requests that shared another request in flight (single flight).")
+        self._cache_hits = counter("cache_hits", "Requests served from the response cache or the verdict cache.")
+        self._retries = counter("retries", "Requests that failed and were retried.")
+        self._shed = counter("shed", "Requests rejected because their wait would exceed the deadline (maxRequests).")
+        self._circuit = gauge("circuit_state", "1 for the current state of a backend's circuit breaker.", "state")
+        self._skew = gauge("clock_skew_seconds", "Offset of an OAP's clock; positive if it is ahead of the provider.")
+        for backend in backends:
+            for each in (self._seconds, self._inflight, self._coalesced, self._cache_hits, self._retries, self._shed):
+                each.labels(backend)
+            for outcome in Outcome:
+                self._requests.labels(backend, outcome)
+            self.circuit_changed(backend, Circuit.CLOSED)
+
+    def request_started(self, backend: str) -> None:
+        """Increment the requests in flight."""
+        self._inflight.labels(backend).inc()
+
+    def request_done(self, backend: str, outcome: Outcome, seconds: float) -> None:
+        """Count a finished request and record its duration."""
+        self._inflight.labels(backend).dec()
+        self._requests.labels(backend, outcome).inc()
+        self._seconds.labels(backend).observe(seconds)
+
+    def request_avoided(self, backend: str, source: Source) -> None:
+        """Count a request that single flight or a cache made unnecessary."""
+        (self._coalesced if source is Source.SINGLE_FLIGHT else self._cache_hits).labels(backend).inc()
+
+    def retried(self, backend: str) -> None:
+        """Count a retry."""
+        self._retries.labels(backend).inc()
+
+    def shed(self, backend: str) -> None:
+        """Count a request that was rejected by load shedding."""
+        self._shed.labels(backend).inc()
+
+    def circuit_changed(self, backend: str, state: Circuit) -> None:
+        """Set the state of the circuit breaker."""
+        for one in Circuit:
+            self._circuit.labels(backend, one).set(one is state)
+
+    def clock_skew(self, backend: str, seconds: float) -> None:
+        """Set the offset of the OAP's clock."""
+        self._skew.labels(backend).set(seconds)

@@ -1,7 +1,7 @@
-"""OpenTelemetry: a span for every call of a bridge, and one for every request to an OAP in it.
+"""OpenTelemetry tracing: a span for every call of a bridge, with a child span for every request to an OAP.
 
-The trace of the bridge goes on in ours, and ours goes on in the OAP's, by the W3C's `traceparent`. Both ends are
-OpenTelemetry's own instrumentation. Imported only where traces are wanted: it costs memory and time to start.
+Trace context is propagated by the W3C `traceparent` header, from the bridge and to the OAP. Both ends use
+OpenTelemetry's own instrumentation. The module is imported only if tracing is enabled, to save memory and start time.
 """
 
 import asyncio
@@ -24,15 +24,15 @@ from skywalking_provider.model import Phase
 
 _SERVICE_NAME = "skywalking-provider"
 _MESSAGE_ATTRIBUTES = frozenset({"exception.message", "exception.stacktrace"})
-_SHUTDOWN_SECONDS = 3.0  # for the last spans, where nobody takes them
+_SHUTDOWN_SECONDS = 3.0  # to export the last spans if no collector accepts them
 
 
 @asynccontextmanager
 async def open_tracing() -> AsyncIterator[grpc.aio.ServerInterceptor]:
-    """Trace for as long as the context lasts.
+    """Enable tracing until the context ends.
 
     Yields:
-        What a gRPC server needs to begin a span with each call; health checks have none.
+        Interceptor for a gRPC server that starts a span for each call, except health checks.
     """
     provider = TracerProvider(resource=Resource.create(_resource_attributes()), shutdown_on_exit=False)
     processor = BatchSpanProcessor(RedactingSpanExporter(_build_exporter()))
@@ -45,32 +45,32 @@ async def open_tracing() -> AsyncIterator[grpc.aio.ServerInterceptor]:
         )
     finally:
         requests.uninstrument()
-        # The processor's own shutdown waits half a minute for a collector that is away.
+        # The processor's public shutdown waits 30 s for an unavailable collector.
         await asyncio.to_thread(processor._batch_processor.shutdown, int(1000 * _SHUTDOWN_SECONDS))  # noqa: SLF001
 
 
 class RedactingSpanExporter(SpanExporter):
-    """Sends spans with the types of their exceptions, without the words: they may be an OAP's, with our credentials.
+    """Exporter that removes exception messages from spans: an OAP may repeat credentials in them.
 
-    The log has the words, masked.
+    The type of the exception stays. The log has the message, redacted.
 
     Args:
-        exporter: Sends them.
+        exporter: Exporter that sends the spans.
     """
 
     def __init__(self, exporter: SpanExporter) -> None:
         self._exporter = exporter
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Send spans."""
+        """Export spans without exception messages."""
         return self._exporter.export([_remove_messages(span) for span in spans])
 
     def shutdown(self) -> None:
-        """End."""
+        """Shut down the exporter."""
         self._exporter.shutdown()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Send what is kept."""
+        """Export the buffered spans."""
         return self._exporter.force_flush(timeout_millis)
 
 
@@ -102,28 +102,28 @@ def _remove_messages(span: ReadableSpan) -> ReadableSpan:
 
 
 def set_span_attributes(event: MeasurementEvent) -> None:
-    """Tell the span of a call what came of it."""
+    """Set the attributes and the status of a measurement on the current span."""
     span = trace.get_current_span()
     if not span.is_recording():
         return
-    measurement, run, trail = event.measurement, event.run, event.details
-    facts = {
+    measurement, run, details = event.measurement, event.run, event.details
+    attributes = {
         "argo.namespace": run.namespace,
         "argo.analysisrun": run.name,
         "argo.rollout": run.owner_name if run.owner_kind == "Rollout" else "",
         "argo.metric": event.metric.name,
         "argo.measurement.phase": measurement.phase.value,
         "skywalking.reason": event.reason or "",
-        "skywalking.backend": trail.backend,
-        "skywalking.window": trail.window.buckets if trail.window else None,
+        "skywalking.backend": details.backend,
+        "skywalking.window": details.window.buckets if details.window else None,
     }
-    span.set_attributes({name: fact for name, fact in facts.items() if fact not in ("", None)})
+    span.set_attributes({name: value for name, value in attributes.items() if value not in ("", None)})
     if measurement.phase is Phase.ERROR:
         span.set_status(trace.StatusCode.ERROR, event.reason or "")
 
 
 def add_trace_ids(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """A structlog processor: in whose trace a line was logged."""
+    """Add the IDs of the current trace and span to a log line (a structlog processor)."""
     context = trace.get_current_span().get_span_context()
     if context.is_valid:
         event["trace_id"] = trace.format_trace_id(context.trace_id)
@@ -132,14 +132,14 @@ def add_trace_ids(_logger: Any, _method: str, event: MutableMapping[str, Any]) -
 
 
 def _resource_attributes() -> dict[str, str]:
-    own = {"service.version": __version__}
-    return own if "OTEL_SERVICE_NAME" in os.environ else own | {"service.name": _SERVICE_NAME}
+    attributes = {"service.version": __version__}
+    return attributes if "OTEL_SERVICE_NAME" in os.environ else attributes | {"service.name": _SERVICE_NAME}
 
 
 def _build_exporter() -> SpanExporter:
-    """By OTEL_EXPORTER_OTLP_PROTOCOL, or that of traces; the exporters read the other variables themselves."""
-    named = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") or os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL")
-    if (named or "").strip().lower() == "grpc":
+    """Build the exporter for OTEL_EXPORTER_OTLP_[TRACES_]PROTOCOL; it reads the other variables itself."""
+    protocol = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") or os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL")
+    if (protocol or "").strip().lower() == "grpc":
         from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
 
         return OTLPSpanExporter()

@@ -1,4 +1,4 @@
-"""Whether traces are wanted, by OpenTelemetry's own variables. Nothing of it is imported to find out."""
+"""Detection of tracing by OpenTelemetry's environment variables, without importing OpenTelemetry."""
 
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -9,7 +9,7 @@ _REQUIRED_PACKAGES = ("opentelemetry.sdk", "opentelemetry.exporter.otlp", "opent
 
 
 def tracing_enabled(environment: Mapping[str, str]) -> bool:
-    """Whether an endpoint is named, and neither the SDK nor the exporter is switched off."""
+    """Whether an OTLP endpoint is set, and neither the SDK nor the exporter is disabled."""
     return (
         any(environment.get(name) for name in _ENDPOINTS)
         and environment.get("OTEL_SDK_DISABLED", "").strip().lower() != "true"
@@ -18,7 +18,7 @@ def tracing_enabled(environment: Mapping[str, str]) -> bool:
 
 
 def tracing_installed() -> bool:
-    """Whether the packages of the extra are there."""
+    """Whether the packages of the extra are installed."""
     try:
         return all(find_spec(name) for name in _REQUIRED_PACKAGES)
     except ModuleNotFoundError:

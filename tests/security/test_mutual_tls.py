@@ -222,7 +222,7 @@ async def test_rotated_certificates_are_picked_up_under_load_without_a_failed_ca
                 group.create_task(task)
 
 
-@pytest.mark.parametrize(("shown", "told"), [(BRIDGE, "it serves"), ("spiffe://x/y", "which may not ask here")])
+@pytest.mark.parametrize(("shown", "told"), [(BRIDGE, "it serves"), ("spiffe://x/y", "client certificate not allowed")])
 async def test_doctor_asks_as_the_bridge_would(place: Place, shown: str, told: str) -> None:
     certificate, key = place.authority.issue(shown).write(place.folder, "bridge")
     certificates = Certificates(place.folder / "ca.crt", certificate, key, HOST)
@@ -250,7 +250,7 @@ async def test_files_that_cannot_be_used_leave_the_ones_before_in_place(place: P
         for _ in range(3):
             assert await asyncio.to_thread(place.served_certificate, bridge) == before
 
-    assert [line["event"] for line in logs] == ["new certificates cannot be used, the ones before still are"]
+    assert [line["event"] for line in logs] == ["certificate reload failed, previous certificates stay in use"]
 
 
 @pytest.mark.parametrize(
@@ -284,7 +284,7 @@ async def test_it_does_not_start_with_files_that_cannot_be_used(tmp_path: Path, 
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:9500", "[::]:9500", "provider.example.org:9500", "10.0.0.1:9500"])
 def test_beyond_loopback_certificates_or_an_explicit_word_are_needed(tmp_path: Path, listen: str) -> None:
-    with pytest.raises(ConfigError, match="is open to others; write tls"):
+    with pytest.raises(ConfigError, match=r"is open to other machines\. Set tls"):
         resolve_endpoint(config_of(tmp_path, listen=listen, tls=None))
     assert resolve_endpoint(config_of(tmp_path, listen=listen)).tls is not None
     assert resolve_endpoint(config_of(tmp_path, listen=listen, tls=None, insecure=True)).exposed
@@ -307,12 +307,12 @@ async def test_without_authentication_it_says_so_and_reflects_nothing(tmp_path: 
 
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
     assert [line["event"] for line in logs if line["log_level"] == "warning"] == [
-        "TCP WITHOUT AUTHENTICATION: whoever reaches the port can read the backends (--insecure)"
+        "TCP WITHOUT AUTHENTICATION: every client that reaches the port can read the backends (--insecure)"
     ]
 
 
 def test_tls_on_a_socket_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="a socket is guarded by its mode"):
+    with pytest.raises(ConfigError, match="a socket is protected by its mode"):
         resolve_endpoint(config_of(tmp_path, listen=None, socket=str(tmp_path / "p.sock")))
 
 

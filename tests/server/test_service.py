@@ -1,4 +1,4 @@
-"""The service on its socket: who may connect, when it is ready, how it stops."""
+"""gRPC service on its socket: contract, socket ownership, readiness and two-stage stop."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ from skywalking_provider.server.endpoint import Endpoint, resolve_endpoint
 from skywalking_provider.server.lifecycle import SERVICE, open_server
 from skywalking_provider.server.unix_socket import exclusive_socket_path
 
-NOWHERE = BackendConfig.model_validate({"url": "http://127.0.0.1:9"})
+UNREACHABLE_BACKEND = BackendConfig.model_validate({"url": "http://127.0.0.1:9"})
 QUERY = (
     'query q($duration: Duration!) { apdex: readMetricsValues(condition: {name: "a"}, duration: $duration) { label } }'
 )
@@ -32,7 +32,7 @@ QUERY = (
 
 @pytest.fixture
 async def channel(tmp_path: Path) -> AsyncIterator[grpc.aio.Channel]:
-    config = Config(backends={"prod": NOWHERE})
+    config = Config(backends={"prod": UNREACHABLE_BACKEND})
     path = tmp_path / "p.sock"
     async with open_server(config, Endpoint(path, None)), grpc.aio.insecure_channel(f"unix:{path}") as channel:
         yield channel
@@ -42,25 +42,25 @@ def metric(**block: object) -> pb.Metric:
     return pb.Metric(name="apdex", block=json.dumps({"interval": "3m", "query": QUERY} | block).encode())
 
 
-async def test_it_says_which_contract_it_speaks(channel: grpc.aio.Channel) -> None:
+async def test_describe_returns_the_contract_version(channel: grpc.aio.Channel) -> None:
     described = await rpc.MetricProviderStub(channel).Describe(pb.DescribeRequest(client_version="test"))
 
     assert described.contract_version.split(".")[0] == "1"
     assert described.provider == "skywalking"
 
 
-async def test_it_is_ready_for_health_checks_and_reflection(channel: grpc.aio.Channel) -> None:
+async def test_socket_serves_health_checks_and_reflection(channel: grpc.aio.Channel) -> None:
     for name in ("", SERVICE):
-        answer = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service=name))
-        assert answer.status == health_pb2.HealthCheckResponse.SERVING
+        response = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service=name))
+        assert response.status == health_pb2.HealthCheckResponse.SERVING
 
-    asked = reflection_pb2.ServerReflectionRequest(list_services="")
-    stream = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(iter([asked]))
-    async for answer in stream:
-        assert SERVICE in [service.name for service in answer.list_services_response.service]
+    request = reflection_pb2.ServerReflectionRequest(list_services="")
+    stream = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(iter([request]))
+    async for response in stream:
+        assert SERVICE in [service.name for service in response.list_services_response.service]
 
 
-async def test_a_backend_that_is_away_is_waited_for(channel: grpc.aio.Channel) -> None:
+async def test_run_backend_unavailable_returns_running(channel: grpc.aio.Channel) -> None:
     measurement = await rpc.MetricProviderStub(channel).Run(pb.RunRequest(metric=metric()), timeout=10)
 
     assert measurement.phase == pb.PHASE_RUNNING
@@ -70,21 +70,21 @@ async def test_a_backend_that_is_away_is_waited_for(channel: grpc.aio.Channel) -
     assert measurement.resume_at.nanos == 0
 
 
-async def test_a_resumed_measurement_ends_when_the_grace_is_over_and_keeps_its_start(channel: grpc.aio.Channel) -> None:
-    begun = pb.Measurement(phase=pb.PHASE_RUNNING)
-    begun.started_at.FromJsonString("2026-11-01T09:00:00Z")
+async def test_resume_outage_grace_over_returns_inconclusive_with_the_start(channel: grpc.aio.Channel) -> None:
+    started = pb.Measurement(phase=pb.PHASE_RUNNING)
+    started.started_at.FromJsonString("2026-11-01T09:00:00Z")
 
     measurement = await rpc.MetricProviderStub(channel).Resume(
-        pb.ResumeRequest(metric=metric(), measurement=begun), timeout=10
+        pb.ResumeRequest(metric=metric(), measurement=started), timeout=10
     )
 
     assert measurement.phase == pb.PHASE_INCONCLUSIVE
-    assert measurement.started_at == begun.started_at
+    assert measurement.started_at == started.started_at
     assert measurement.HasField("finished_at")
     assert "outageGrace" in measurement.message
 
 
-async def test_a_wrong_block_is_an_error_measurement_not_a_grpc_error(channel: grpc.aio.Channel) -> None:
+async def test_run_invalid_block_returns_an_error_measurement(channel: grpc.aio.Channel) -> None:
     for block in (b"", b"\xff\xfe", b"[]", b'{"interval": "3m"}'):
         measurement = await rpc.MetricProviderStub(channel).Run(pb.RunRequest(metric=pb.Metric(block=block)))
 
@@ -93,7 +93,7 @@ async def test_a_wrong_block_is_an_error_measurement_not_a_grpc_error(channel: g
         assert measurement.value == ""
 
 
-async def test_metadata_tells_the_query_and_never_asks_an_oap(channel: grpc.aio.Channel) -> None:
+async def test_metadata_returns_the_query_without_a_request_to_an_oap(channel: grpc.aio.Channel) -> None:
     stub = rpc.MetricProviderStub(channel)
 
     good = await stub.GetMetadata(pb.GetMetadataRequest(metric=metric()), timeout=30)
@@ -104,7 +104,7 @@ async def test_metadata_tells_the_query_and_never_asks_an_oap(channel: grpc.aio.
     assert bad.metadata["error"].startswith("BACKEND_NOT_FOUND backend: 'nope' is not configured")
 
 
-async def test_terminate_and_garbage_collect_answer_at_once(channel: grpc.aio.Channel) -> None:
+async def test_terminate_and_garbage_collect_return_at_once(channel: grpc.aio.Channel) -> None:
     stub = rpc.MetricProviderStub(channel)
     finished = pb.Measurement(phase=pb.PHASE_SUCCESSFUL, value="1")
 
@@ -112,7 +112,7 @@ async def test_terminate_and_garbage_collect_answer_at_once(channel: grpc.aio.Ch
     assert await stub.GarbageCollect(pb.GarbageCollectRequest(limit=10)) == pb.GarbageCollectResponse()
 
 
-async def test_the_socket_has_its_mode_and_is_gone_afterwards(tmp_path: Path) -> None:
+async def test_socket_has_its_mode_and_is_removed_at_the_stop(tmp_path: Path) -> None:
     path = tmp_path / "p.sock"
     config = Config.model_validate({"backends": {"prod": {"url": "http://127.0.0.1:9"}}, "socketMode": "0600"})
 
@@ -122,10 +122,10 @@ async def test_the_socket_has_its_mode_and_is_gone_afterwards(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("keys", "words"),
+    ("keys", "message"),
     [
-        ({}, "say where to serve"),
-        ({"socket": "/a", "listen": "127.0.0.1:1"}, "write one of them"),
+        ({}, "socket and listen are missing"),
+        ({"socket": "/a", "listen": "127.0.0.1:1"}, "Keep one of them"),
         ({"socket": "/no/such/folder/p.sock"}, "does not exist"),
         ({"socket": "/" + "x" * 120}, "100 characters"),
         ({"listen": "127.0.0.1"}, "host:port"),
@@ -134,42 +134,42 @@ async def test_the_socket_has_its_mode_and_is_gone_afterwards(tmp_path: Path) ->
         ({"listen": "127.0.0.1:99999"}, "host:port"),
     ],
 )
-def test_a_wrong_place_to_serve_is_refused_with_its_remedy(keys: dict[str, str], words: str) -> None:
+def test_endpoint_invalid_is_rejected_with_a_hint(keys: dict[str, str], message: str) -> None:
     config = Config.model_validate({"backends": {"prod": {"url": "http://oap"}}} | keys)
 
-    with pytest.raises(ConfigError, match=words):
+    with pytest.raises(ConfigError, match=message):
         resolve_endpoint(config)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:9500", "[::1]:9500", "localhost:0"])
-def test_loopback_needs_no_permission(address: str) -> None:
+def test_endpoint_on_loopback_needs_no_tls(address: str) -> None:
     config = Config.model_validate({"backends": {"prod": {"url": "http://oap"}}, "listen": address})
 
     assert resolve_endpoint(config).target == address
 
 
-def test_a_socket_that_a_killed_service_left_is_replaced(tmp_path: Path) -> None:
+def test_socket_path_with_stale_socket_is_freed(tmp_path: Path) -> None:
     path = tmp_path / "p.sock"
-    left = socket.socket(socket.AF_UNIX)
-    left.bind(str(path))
-    left.close()
+    stale = socket.socket(socket.AF_UNIX)
+    stale.bind(str(path))
+    stale.close()
 
     with exclusive_socket_path(path):
         assert not path.exists()
 
 
-def test_a_socket_on_which_somebody_answers_is_not_taken_away(tmp_path: Path) -> None:
+def test_socket_path_with_listening_socket_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "p.sock"
     with socket.socket(socket.AF_UNIX) as other:
         other.bind(str(path))
         other.listen()
 
-        with pytest.raises(ConfigError, match="another service answers"), exclusive_socket_path(path):
+        with pytest.raises(ConfigError, match="another service listens"), exclusive_socket_path(path):
             pass
         assert path.exists()
 
 
-def test_a_socket_whose_owner_is_too_busy_to_answer_is_not_taken_away(tmp_path: Path) -> None:
+def test_socket_path_with_full_accept_queue_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "p.sock"
     with socket.socket(socket.AF_UNIX) as other, ExitStack() as callers:
         other.bind(str(path))
@@ -179,25 +179,25 @@ def test_a_socket_whose_owner_is_too_busy_to_answer_is_not_taken_away(tmp_path: 
             caller.setblocking(False)
             caller.connect_ex(str(path))
 
-        with pytest.raises(ConfigError, match="another service answers"), exclusive_socket_path(path):
+        with pytest.raises(ConfigError, match="another service listens"), exclusive_socket_path(path):
             pass
         assert path.exists()
 
 
-def test_a_file_in_the_sockets_place_is_not_removed(tmp_path: Path) -> None:
+def test_socket_path_with_regular_file_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "p.sock"
     path.write_text("precious")
 
-    with pytest.raises(ConfigError, match="is no socket"), exclusive_socket_path(path):
+    with pytest.raises(ConfigError, match="is not a socket"), exclusive_socket_path(path):
         pass
     assert path.read_text() == "precious"
 
 
-async def test_a_second_service_leaves_the_socket_of_the_first_alone(tmp_path: Path) -> None:
-    config = config_of(tmp_path / "p.sock")
+async def test_socket_path_of_a_running_service_is_kept(tmp_path: Path) -> None:
+    config = build_config(tmp_path / "p.sock")
     endpoint = resolve_endpoint(config)
     async with open_server(config, endpoint):
-        with pytest.raises(ConfigError, match="another service holds"):
+        with pytest.raises(ConfigError, match="owned by another service"):
             async with open_server(config, endpoint):
                 pass
 
@@ -207,13 +207,13 @@ async def test_a_second_service_leaves_the_socket_of_the_first_alone(tmp_path: P
         assert (tmp_path / "p.sock").exists()
 
 
-def config_of(path: Path) -> Config:
+def build_config(path: Path) -> Config:
     return Config.model_validate({"backends": {"prod": {"url": "http://oap"}}, "socket": str(path)})
 
 
 @contextmanager
-def service(tmp_path: Path, url: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """The command as a user starts it, ready."""
+def run_service(tmp_path: Path, url: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Start the command, and yield its process once it is ready."""
     process = subprocess.Popen(
         [sys.executable, "-m", "skywalking_provider", "serve", "--socket", str(tmp_path / "p.sock"), *arguments],
         env=os.environ | {"SW_OAP_ADDRESS": url},
@@ -231,7 +231,7 @@ def service(tmp_path: Path, url: str, *arguments: str) -> Iterator[subprocess.Po
             process.stderr.close()
 
 
-def logged(process: subprocess.Popen[str], message: str) -> None:
+def wait_for_log(process: subprocess.Popen[str], message: str) -> None:
     """Read the log up to a message."""
     assert process.stderr
     while json.loads(process.stderr.readline())["msg"] != message:
@@ -239,14 +239,14 @@ def logged(process: subprocess.Popen[str], message: str) -> None:
 
 
 @contextmanager
-def silent_oap() -> Iterator[socket.socket]:
-    """Takes connections and never answers."""
+def unresponsive_oap() -> Iterator[socket.socket]:
+    """Open a server that accepts connections and never sends a response."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(10)
         yield server
 
 
-def url_of(server: socket.socket) -> str:
+def server_url(server: socket.socket) -> str:
     return f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
@@ -255,27 +255,27 @@ async def run_call(tmp_path: Path) -> pb.Measurement:
         return await rpc.MetricProviderStub(channel).Run(pb.RunRequest(metric=metric()), timeout=10)
 
 
-async def test_the_first_signal_lets_calls_in_flight_finish(tmp_path: Path) -> None:
-    with silent_oap() as oap, service(tmp_path, url_of(oap)) as process:
+async def test_first_signal_lets_calls_in_flight_finish(tmp_path: Path) -> None:
+    with unresponsive_oap() as oap, run_service(tmp_path, server_url(oap)) as process:
         call = asyncio.create_task(run_call(tmp_path))
-        connection, _ = await asyncio.to_thread(oap.accept)  # left after the backend's 5 s
+        connection, _ = await asyncio.to_thread(oap.accept)  # the request times out after 5 s (timeout)
 
         process.send_signal(signal.SIGTERM)
         measurement = await call
 
         assert measurement.phase == pb.PHASE_RUNNING
-        assert "did not answer within 5 s" in measurement.message
+        assert "within 5 s" in measurement.message
         assert await asyncio.to_thread(process.wait, 5) == 0
         connection.close()
 
 
-async def test_the_second_signal_ends_them_at_once(tmp_path: Path) -> None:
-    with silent_oap() as oap, service(tmp_path, url_of(oap)) as process:
+async def test_second_signal_cancels_calls_in_flight(tmp_path: Path) -> None:
+    with unresponsive_oap() as oap, run_service(tmp_path, server_url(oap)) as process:
         call = asyncio.create_task(run_call(tmp_path))
         connection, _ = await asyncio.to_thread(oap.accept)
 
         process.send_signal(signal.SIGTERM)
-        await asyncio.to_thread(logged, process, "stopping")
+        await asyncio.to_thread(wait_for_log, process, "stopping")
         process.send_signal(signal.SIGTERM)
 
         with pytest.raises(grpc.aio.AioRpcError):
@@ -284,7 +284,7 @@ async def test_the_second_signal_ends_them_at_once(tmp_path: Path) -> None:
         connection.close()
 
 
-def test_a_wrong_configuration_ends_the_command_with_a_sentence_and_two(tmp_path: Path) -> None:
+def test_serve_invalid_configuration_exits_2_with_one_line(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "skywalking_provider", "serve", "--socket", str(tmp_path / "none" / "p.sock")],
         env={"PATH": os.environ["PATH"], "SW_OAP_ADDRESS": "http://oap"},
@@ -294,11 +294,11 @@ def test_a_wrong_configuration_ends_the_command_with_a_sentence_and_two(tmp_path
     )
 
     assert done.returncode == 2
-    assert done.stderr.startswith("skywalking-provider: socket: the folder ")
+    assert done.stderr.startswith("skywalking-provider: socket: folder ")
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_the_effective_configuration_can_be_printed() -> None:
+def test_serve_print_config_prints_the_effective_configuration() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "skywalking_provider", "serve", "--print-config", "--log-level", "debug"],
         env={"PATH": os.environ["PATH"], "SW_OAP_ADDRESS": "http://oap", "SWP_LOG__FORMAT": "json"},

@@ -1,6 +1,7 @@
-"""Every series of a provider with one backend, before anything happened: `metrics.prom`, which tools/promql reads."""
+"""Snapshot of the metrics of a new provider with one backend, `metrics.prom`, which tools/promql reads."""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 from prometheus_client import generate_latest
@@ -9,9 +10,9 @@ from skywalking_provider.telemetry.metrics import ServiceMetrics
 
 
 def render_metrics() -> str:
-    """The text that Prometheus reads, less what is of the process and of this moment."""
-    metrics = ServiceMetrics(["prod"])
-    metrics.observer.clock_skew("prod", 0)  # there once it was asked
+    """Return the exposed metrics without process metrics and with fixed versions."""
+    metrics = ServiceMetrics(["prod"], lambda: datetime.now(UTC))
+    metrics.observer.clock_skew("prod", 0)  # exists after the first clock request
     lines = generate_latest(metrics.registry).decode().splitlines()
     kept = [line for line in lines if not re.match(r"(# \w+ )?process_", line)]
     return re.sub(r'(python|version)="[^"]*"', r'\1="x"', "\n".join(kept)) + "\n"

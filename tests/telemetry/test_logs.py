@@ -1,4 +1,4 @@
-"""The log: JSON lines under Argo's names, in UTC, with the trace they belong to; one grep finds both sides."""
+"""Log lines of measurements: JSON with Argo's field names and UTC time stamps, or columns on a terminal."""
 
 import json
 import logging
@@ -22,30 +22,31 @@ RUN = Run("bookinfo", "reviews-6c85f7bf4-2", owner_kind="Rollout", owner_name="r
 
 @pytest.fixture
 def stderr(capsys: pytest.CaptureFixture[str]) -> Iterator[pytest.CaptureFixture[str]]:
-    """What is logged; the handlers of libraries are put back."""
+    """Yield the captured output, and restore the root logger afterwards."""
     handlers, level = logging.root.handlers[:], logging.root.level
     yield capsys
     logging.root.handlers[:] = handlers
     logging.root.setLevel(level)
 
 
-def record(phase: Phase, reason: Reason | None, run: Run = RUN, message: str = "") -> MeasurementEvent:
+def build_event(phase: Phase, reason: Reason | None, run: Run = RUN, message: str = "") -> MeasurementEvent:
     measurement = Measurement(phase, datetime(2026, 11, 24, 12, 0, 0, 123456, tzinfo=UTC), message)
-    asked = Metric("success-rate", "result >= 0.99", "", b'{"sli": "success-rate"}')
-    return MeasurementEvent(asked, run, measurement, reason, MeasurementDetails(backend="prod"), 0.01234)
+    metric = Metric("success-rate", "result >= 0.99", "", b'{"sli": "success-rate"}')
+    return MeasurementEvent(metric, run, measurement, reason, MeasurementDetails(backend="prod"), 0.01234)
 
 
-def logged(stderr: pytest.CaptureFixture[str], one: MeasurementEvent, **config: str) -> str:
+def log_event(stderr: pytest.CaptureFixture[str], event: MeasurementEvent, **config: str) -> str:
     configure_logging(LogConfig.model_validate({"format": "json"} | config))
-    with patch.object(
-        measurement_log, "_log", structlog.get_logger()
-    ):  # a logger keeps the configuration of its first line
-        measurement_log.log_measurement(one)
+    # A logger keeps the configuration that it had at its first line.
+    with patch.object(measurement_log, "_log", structlog.get_logger()):
+        measurement_log.log_measurement(event)
     return stderr.readouterr().err
 
 
-def test_an_answer_is_one_line_of_json_under_argos_names(stderr: pytest.CaptureFixture[str]) -> None:
-    text = logged(stderr, record(Phase.FAILED, Reason.CONDITION_NOT_MET, message="CONDITION_NOT_MET 0.95\nnext"))
+def test_measurement_is_logged_as_one_json_line_with_argos_field_names(stderr: pytest.CaptureFixture[str]) -> None:
+    text = log_event(
+        stderr, build_event(Phase.FAILED, Reason.CONDITION_NOT_MET, message="CONDITION_NOT_MET 0.95\nnext")
+    )
 
     assert text.count("\n") == 1
     line = json.loads(text)
@@ -67,7 +68,7 @@ def test_an_answer_is_one_line_of_json_under_argos_names(stderr: pytest.CaptureF
 
 
 @pytest.mark.parametrize(
-    ("phase", "reason", "level", "said"),
+    ("phase", "reason", "level", "text"),
     [
         (Phase.SUCCESSFUL, None, "info", "measurement completed"),
         (Phase.RUNNING, Reason.OAP_UNAVAILABLE, "warning", "measurement pending"),
@@ -75,31 +76,31 @@ def test_an_answer_is_one_line_of_json_under_argos_names(stderr: pytest.CaptureF
         (Phase.INCONCLUSIVE, Reason.NEITHER_CONDITION_MET, "info", "measurement completed"),
     ],
 )
-def test_what_waits_or_went_wrong_is_a_warning(
-    stderr: pytest.CaptureFixture[str], phase: Phase, reason: Reason | None, level: str, said: str
+def test_measurement_pending_or_failed_is_logged_as_warning(
+    stderr: pytest.CaptureFixture[str], phase: Phase, reason: Reason | None, level: str, text: str
 ) -> None:
-    line = json.loads(logged(stderr, record(phase, reason)))
+    line = json.loads(log_event(stderr, build_event(phase, reason)))
 
-    assert (line["level"], line["msg"], line.get("event_reason")) == (level, said, reason)
+    assert (line["level"], line["msg"], line.get("event_reason")) == (level, text, reason)
 
 
-def test_the_run_of_an_experiment_names_the_experiment(stderr: pytest.CaptureFixture[str]) -> None:
+def test_measurement_of_an_experiment_is_logged_with_its_name(stderr: pytest.CaptureFixture[str]) -> None:
     owned = Run("shop", "compare-1", owner_kind="Experiment", owner_name="compare")
 
-    line = json.loads(logged(stderr, record(Phase.SUCCESSFUL, None, owned)))
+    line = json.loads(log_event(stderr, build_event(Phase.SUCCESSFUL, None, owned)))
 
     assert line["experiment"] == "compare"
     assert "rollout" not in line
 
 
-def test_a_name_with_a_newline_forges_no_line(stderr: pytest.CaptureFixture[str]) -> None:
+def test_name_with_newline_stays_in_one_line(stderr: pytest.CaptureFixture[str]) -> None:
     forged = Run('x"\n{"level":"info","msg":"promoted"}', "y")
 
-    assert logged(stderr, record(Phase.SUCCESSFUL, None, forged)).count("\n") == 1
+    assert log_event(stderr, build_event(Phase.SUCCESSFUL, None, forged)).count("\n") == 1
 
 
-def test_a_person_at_a_terminal_reads_columns(stderr: pytest.CaptureFixture[str]) -> None:
-    text = logged(stderr, record(Phase.SUCCESSFUL, None), format="console")
+def test_console_format_writes_columns(stderr: pytest.CaptureFixture[str]) -> None:
+    text = log_event(stderr, build_event(Phase.SUCCESSFUL, None), format="console")
 
     assert re.match(r"\S*\d{4}-\d\d-\d\dT\S+Z", re.sub(r"\x1b\[[\d;]*m", "", text))
     assert "measurement completed" in text

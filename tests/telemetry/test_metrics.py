@@ -1,4 +1,4 @@
-"""What Prometheus reads: every series from the start, few of them, and nothing in them that grows or is secret."""
+"""Metrics: every series exists from the start, their number is bounded, and no label holds names or credentials."""
 
 import json
 from datetime import UTC, datetime
@@ -25,8 +25,9 @@ from skywalking_provider.server.lifecycle import open_server
 from skywalking_provider.telemetry.metrics import ServiceMetrics
 from tests.telemetry.metrics_snapshot import render_metrics
 
-BUDGET = 2000
-PLANTED = "hunter2"
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+MAX_SERIES = 2000
+CREDENTIAL = "hunter2"
 
 
 def samples(registry: CollectorRegistry) -> list[tuple[str, dict[str, str], float]]:
@@ -37,21 +38,21 @@ def value(metrics: ServiceMetrics, name: str, **labels: str) -> float | None:
     return metrics.registry.get_sample_value(f"skywalking_analysis_{name}", labels)
 
 
-def record(
+def build_event(
     phase: Phase, reason: Reason | None = None, backend: str = "prod", seconds: float = 0.02
 ) -> MeasurementEvent:
-    measurement = Measurement(phase, datetime(2026, 11, 24, 12, tzinfo=UTC))
+    measurement = Measurement(phase, NOW)
     return MeasurementEvent(
         Metric("m", "", "", b""), Run(), measurement, reason, MeasurementDetails(backend=backend), seconds
     )
 
 
-def test_an_answer_is_counted_by_phase_reason_and_backend() -> None:
-    metrics = ServiceMetrics(["prod"])
+def test_measurement_is_counted_by_phase_reason_and_backend() -> None:
+    metrics = ServiceMetrics(["prod"], lambda: NOW)
 
-    metrics.count_measurement(record(Phase.FAILED, Reason.CONDITION_NOT_MET))
-    metrics.count_measurement(record(Phase.SUCCESSFUL))
-    metrics.count_measurement(record(Phase.ERROR, Reason.BLOCK_INVALID, backend=""))
+    metrics.count_measurement(build_event(Phase.FAILED, Reason.CONDITION_NOT_MET))
+    metrics.count_measurement(build_event(Phase.SUCCESSFUL))
+    metrics.count_measurement(build_event(Phase.ERROR, Reason.BLOCK_INVALID, backend=""))
 
     count = "measurements_total"
     assert value(metrics, count, phase="Failed", reason="CONDITION_NOT_MET", backend="prod") == 1
@@ -60,10 +61,11 @@ def test_an_answer_is_counted_by_phase_reason_and_backend() -> None:
     assert value(metrics, "measurement_duration_seconds_count", backend="prod") == 2
     assert value(metrics, "measurement_duration_seconds_bucket", backend="prod", le="0.025") == 2
     assert value(metrics, "measurement_duration_seconds_bucket", backend="prod", le="0.01") == 0
+    assert value(metrics, "last_measurement_timestamp_seconds") == NOW.timestamp()
 
 
-def test_what_a_backend_is_asked_is_counted_by_how_it_ended() -> None:
-    metrics = ServiceMetrics(["prod"])
+def test_backend_request_is_counted_by_outcome() -> None:
+    metrics = ServiceMetrics(["prod"], lambda: NOW)
     observer = metrics.observer
 
     observer.request_started("prod")
@@ -87,8 +89,8 @@ def test_what_a_backend_is_asked_is_counted_by_how_it_ended() -> None:
     assert value(metrics, "clock_skew_seconds", backend="prod") == -1.5
 
 
-def test_a_circuit_is_in_one_state_at_a_time_and_begins_closed() -> None:
-    metrics = ServiceMetrics(["prod"])
+def test_circuit_state_starts_closed_and_has_one_value() -> None:
+    metrics = ServiceMetrics(["prod"], lambda: NOW)
 
     def states() -> dict[str, float | None]:
         return {one.value: value(metrics, "circuit_state", backend="prod", state=one) for one in Circuit}
@@ -98,13 +100,13 @@ def test_a_circuit_is_in_one_state_at_a_time_and_begins_closed() -> None:
     assert states() == {"closed": 0, "open": 1, "half_open": 0}
 
 
-def test_every_series_is_there_before_anything_happened_and_none_comes_later() -> None:
-    metrics = ServiceMetrics(["prod"])
+def test_series_all_exist_before_the_first_event() -> None:
+    metrics = ServiceMetrics(["prod"], lambda: NOW)
     before = {(name, *sorted(labels.items())) for name, labels, _ in samples(metrics.registry)}
 
     for backend in ("prod", ""):
         for phase, reason in phase_reason_pairs():
-            metrics.count_measurement(record(Phase(phase), None if reason == "NONE" else Reason(reason), backend))
+            metrics.count_measurement(build_event(Phase(phase), None if reason == "NONE" else Reason(reason), backend))
     for outcome in Outcome:
         metrics.observer.request_started("prod")
         metrics.observer.request_done("prod", outcome, 1)
@@ -116,22 +118,22 @@ def test_every_series_is_there_before_anything_happened_and_none_comes_later() -
     assert {(name, *sorted(labels.items())) for name, labels, _ in samples(metrics.registry)} == before
 
 
-def test_every_reason_can_be_counted() -> None:
+def test_reason_codes_are_all_counted() -> None:
     assert {reason for _, reason in phase_reason_pairs()} == {*Reason, "NONE"}
 
 
-def test_twenty_backends_stay_within_the_budget_of_series() -> None:
-    metrics = ServiceMetrics([f"backend-{number}" for number in range(20)])
+def test_series_with_twenty_backends_stay_below_the_limit() -> None:
+    metrics = ServiceMetrics([f"backend-{number}" for number in range(20)], lambda: NOW)
 
-    assert len(samples(metrics.registry)) < BUDGET
+    assert len(samples(metrics.registry)) < MAX_SERIES
 
 
-def test_names_and_labels_follow_the_rules_of_prometheus() -> None:
-    metrics = ServiceMetrics(["prod"])
+def test_metric_names_and_labels_follow_prometheus_conventions() -> None:
+    metrics = ServiceMetrics(["prod"], lambda: NOW)
 
     for family in metrics.registry.collect():
-        own = family.name.startswith("skywalking_analysis_")
-        assert own or family.name.startswith("process_"), family.name
+        ours = family.name.startswith("skywalking_analysis_")
+        assert ours or family.name.startswith("process_"), family.name
         assert family.documentation
         for sample in family.samples:
             assert set(sample.labels) <= {"phase", "reason", "backend", "code", "state", "le", "version", "python"}
@@ -146,24 +148,24 @@ def block(**keys: Any) -> bytes:
     return json.dumps({"interval": "3m", "query": query} | keys).encode()
 
 
-async def test_the_service_counts_what_it_did_and_shows_neither_query_nor_name_nor_secret(tmp_path: Path) -> None:
+async def test_service_metrics_contain_no_query_name_or_secret(tmp_path: Path) -> None:
     path = tmp_path / "p.sock"
     async with MockOap("failing-canary") as oap:
         config = Config.model_validate(
             {
-                "backends": {"prod": {"url": oap.url, "bearer": {"token": PLANTED}}},
+                "backends": {"prod": {"url": oap.url, "bearer": {"token": CREDENTIAL}}},
                 "http": {"listen": "127.0.0.1:0"},
             }
         )
-        asked = pb.Metric(
+        metric = pb.Metric(
             name="latency-of-reviews", success_condition="len(result.apdex.values.values) > 100", block=block()
         )
         run = pb.Run(namespace="bookinfo", name="reviews-6c85f7bf4-2", uid="4b9d")
         async with open_server(config, Endpoint(path, None)) as server, aiohttp.ClientSession() as session:
             async with grpc.aio.insecure_channel(f"unix:{path}") as channel:
-                await rpc.MetricProviderStub(channel).Run(pb.RunRequest(metric=asked, run=run), timeout=10)
-            async with session.get(f"http://{server.addresses['http']}/metrics") as answer:
-                text = await answer.text()
+                await rpc.MetricProviderStub(channel).Run(pb.RunRequest(metric=metric, run=run), timeout=10)
+            async with session.get(f"http://{server.addresses['http']}/metrics") as response:
+                text = await response.text()
 
     families = {family.name: family for family in text_string_to_metric_families(text)}
     failed = [
@@ -179,26 +181,26 @@ async def test_the_service_counts_what_it_did_and_shows_neither_query_nor_name_n
     assert failed == [1]
     assert requests >= 2
     assert len(families["skywalking_analysis_clock_skew_seconds"].samples) == 1
-    for word in (PLANTED, "bookinfo", "reviews", "readMetricsValues", "6c85f7bf4", "4b9d", oap.url):
+    for word in (CREDENTIAL, "bookinfo", "reviews", "readMetricsValues", "6c85f7bf4", "4b9d", oap.url):
         assert word not in text
 
 
-async def test_prometheus_may_ask_for_openmetrics(tmp_path: Path) -> None:
+async def test_metrics_openmetrics_requested_is_served(tmp_path: Path) -> None:
     config = Config.model_validate(
         {"backends": {"prod": {"url": "http://127.0.0.1:9"}}, "http": {"listen": "127.0.0.1:0"}}
     )
     accept = {"Accept": "application/openmetrics-text;version=1.0.0"}
     async with (
         open_server(config, Endpoint(tmp_path / "p.sock", None)) as server,
-        aiohttp.request("GET", f"http://{server.addresses['http']}/metrics", headers=accept) as answer,
+        aiohttp.request("GET", f"http://{server.addresses['http']}/metrics", headers=accept) as response,
     ):
-        assert answer.content_type == "application/openmetrics-text"
-        assert (await answer.text()).endswith("# EOF\n")
+        assert response.content_type == "application/openmetrics-text"
+        assert (await response.text()).endswith("# EOF\n")
 
 
-SHOWN = Path(__file__).parent / "metrics.prom"
+SNAPSHOT = Path(__file__).parent / "metrics.prom"
 
 
-def test_all_series_are_those_that_alerts_and_dashboard_are_tested_with() -> None:
-    """After a change: python tests/telemetry/metrics_snapshot.py."""
-    assert SHOWN.read_text() == render_metrics()
+def test_series_equal_the_snapshot_that_alerts_and_dashboard_are_tested_with() -> None:
+    """Update the snapshot after a change: python -m tests.telemetry.metrics_snapshot."""
+    assert SNAPSHOT.read_text() == render_metrics()

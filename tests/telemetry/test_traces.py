@@ -1,4 +1,4 @@
-"""Traces: one from the bridge through the service to the OAP, sent by OTLP where OpenTelemetry's variables say so."""
+"""Tracing: one trace from the bridge through the service to the OAP, exported by OTLP if the variables enable it."""
 
 import json
 import os
@@ -26,17 +26,17 @@ from skywalking_provider.server.lifecycle import open_server
 from skywalking_provider.telemetry.tracing_env import tracing_enabled
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
-PLANTED = "hunter2"
+CREDENTIAL = "hunter2"
 BLOCK = {"sli": "success-rate", "window": "5m", "service": "reviews.bookinfo", "since": "window"}
 
 
 @asynccontextmanager
-async def receiver() -> AsyncIterator[tuple[str, list[Span], list[dict[str, str]]]]:
-    """An OTLP collector on loopback: its address, the spans it got, and the resources they are of."""
+async def run_collector() -> AsyncIterator[tuple[str, list[Span], list[dict[str, str]]]]:
+    """Run an OTLP collector on loopback and yield its address, the received spans and their resources."""
     spans: list[Span] = []
     resources: list[dict[str, str]] = []
 
-    async def take(request: web.Request) -> web.Response:
+    async def receive(request: web.Request) -> web.Response:
         sent = ExportTraceServiceRequest.FromString(await request.read())
         for one in sent.resource_spans:
             resources.append({pair.key: pair.value.string_value for pair in one.resource.attributes})
@@ -44,7 +44,7 @@ async def receiver() -> AsyncIterator[tuple[str, list[Span], list[dict[str, str]
         return web.Response(body=b"", content_type="application/x-protobuf")
 
     app = web.Application()
-    app.router.add_post("/v1/traces", take)
+    app.router.add_post("/v1/traces", receive)
     async with TestServer(app) as server:
         yield f"http://127.0.0.1:{server.port}", spans, resources
 
@@ -53,7 +53,7 @@ def attributes(span: Span) -> dict[str, Any]:
     return {pair.key: getattr(pair.value, str(pair.value.WhichOneof("value"))) for pair in span.attributes}
 
 
-async def ask(path: Path, **block: Any) -> pb.Measurement:
+async def run_measurement(path: Path, **block: Any) -> pb.Measurement:
     metric = pb.Metric(name="success", success_condition="result > 0.9", block=json.dumps(BLOCK | block).encode())
     run = pb.Run(namespace="bookinfo", name="reviews-1", owner=pb.Owner(kind="Rollout", name="reviews"))
     async with grpc.aio.insecure_channel(f"unix:{path}") as channel:
@@ -65,15 +65,15 @@ async def ask(path: Path, **block: Any) -> pb.Measurement:
         )
 
 
-async def test_the_bridges_trace_goes_on_in_ours_and_ours_in_the_oaps(
+async def test_trace_context_is_propagated_from_the_bridge_to_the_oap(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "p.sock"
-    async with receiver() as (endpoint, spans, resources), MockOap("healthy-canary") as oap:
+    async with run_collector() as (endpoint, spans, resources), MockOap("healthy-canary") as oap:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
-        config = Config.model_validate({"backends": {"prod": {"url": oap.url, "bearer": {"token": PLANTED}}}})
+        config = Config.model_validate({"backends": {"prod": {"url": oap.url, "bearer": {"token": CREDENTIAL}}}})
         async with open_server(config, Endpoint(path, None)):
-            measurement = await ask(path)
+            measurement = await run_measurement(path)
         sent = [request.headers["traceparent"] for request in oap.requests]
 
     assert measurement.phase == pb.PHASE_SUCCESSFUL, measurement.message
@@ -93,18 +93,18 @@ async def test_the_bridges_trace_goes_on_in_ours_and_ours_in_the_oaps(
     assert all((span.trace_id, span.parent_span_id) == (call.trace_id, call.span_id) for span in requests)
     assert sorted(sent) == sorted(f"00-{TRACE}-{span.span_id.hex()}-01" for span in requests)
     assert resources[0]["service.name"] == "skywalking-provider"
-    assert PLANTED not in str(spans)
-    assert PLANTED not in str(resources)
+    assert CREDENTIAL not in str(spans)
+    assert CREDENTIAL not in str(resources)
 
 
-async def test_an_error_is_an_error_in_its_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_span_of_an_error_measurement_has_error_status(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "p.sock"
-    async with receiver() as (endpoint, spans, resources):
+    async with run_collector() as (endpoint, spans, resources):
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", f"{endpoint}/v1/traces")
         monkeypatch.setenv("OTEL_SERVICE_NAME", "judge")
         config = Config.model_validate({"backends": {"prod": {"url": "http://127.0.0.1:9"}}})
         async with open_server(config, Endpoint(path, None)):
-            await ask(path, window="5")
+            await run_measurement(path, window="5")
 
     (call,) = spans
     assert call.status.code == 2
@@ -112,19 +112,21 @@ async def test_an_error_is_an_error_in_its_trace(tmp_path: Path, monkeypatch: py
     assert resources[0]["service.name"] == "judge"
 
 
-async def test_a_collector_that_is_away_costs_no_measurement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_collector_unavailable_does_not_affect_measurements(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "p.sock"
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
     async with MockOap("healthy-canary") as oap:
         config = Config.model_validate({"backends": {"prod": {"url": oap.url}}})
         async with open_server(config, Endpoint(path, None)):
-            measurement = await ask(path)
+            measurement = await run_measurement(path)
 
     assert measurement.phase == pb.PHASE_SUCCESSFUL
 
 
 @pytest.mark.parametrize(
-    ("environment", "wanted"),
+    ("environment", "enabled"),
     [
         ({}, False),
         ({"OTEL_SERVICE_NAME": "x"}, False),
@@ -135,8 +137,8 @@ async def test_a_collector_that_is_away_costs_no_measurement(tmp_path: Path, mon
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318", "OTEL_TRACES_EXPORTER": "none"}, False),
     ],
 )
-def test_traces_are_wanted_as_opentelemetry_says(environment: dict[str, str], wanted: bool) -> None:
-    assert tracing_enabled(environment) is wanted
+def test_tracing_enabled_follows_the_opentelemetry_variables(environment: dict[str, str], enabled: bool) -> None:
+    assert tracing_enabled(environment) is enabled
 
 
 PROBE = """
@@ -156,7 +158,7 @@ asyncio.run(main())
 """
 
 
-def test_nothing_is_imported_that_is_not_wanted(tmp_path: Path) -> None:
+def test_disabled_instrumentation_is_not_imported(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", PROBE, str(tmp_path / "p.sock")],
         env={name: value for name, value in os.environ.items() if not name.startswith("OTEL_")},
@@ -171,7 +173,7 @@ def test_nothing_is_imported_that_is_not_wanted(tmp_path: Path) -> None:
     ]
 
 
-def test_lines_of_the_log_name_their_trace(tmp_path: Path) -> None:
+def test_log_lines_contain_the_trace_id(tmp_path: Path) -> None:
     flags = ["--socket", str(tmp_path / "p.sock"), "--log-format", "json"]
     environment = {"SW_OAP_ADDRESS": "http://127.0.0.1:9", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}
     with subprocess.Popen(

@@ -105,8 +105,8 @@ def test_credentials_are_not_printed(tmp_path: Path) -> None:
     ("keys", "words"),
     [
         ({}, "note it names no place to serve on"),
-        ({"socket": "/no/such/folder/p.sock"}, "problem socket: the folder /no/such/folder does not exist"),
-        ({"listen": "0.0.0.0:1"}, "problem listen: '0.0.0.0:1' is open to others"),
+        ({"socket": "/no/such/folder/p.sock"}, "problem socket: folder /no/such/folder does not exist"),
+        ({"listen": "0.0.0.0:1"}, "problem listen: '0.0.0.0:1' is open to other machines"),
         ({"listen": "0.0.0.0:1", "insecure": True}, "note 0.0.0.0:1 serves everybody who reaches it"),
         (
             {"http": {"bridges": "/no/such"}},
