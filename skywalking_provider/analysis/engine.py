@@ -104,10 +104,20 @@ class Engine:
         except Exception:  # noqa: BLE001 - a bug in one measurement is never another's trouble
             _log.exception("measurement failed", metric=metric.name, namespace=run.namespace, analysisrun=run.name)
             verdict = Verdict(Phase.ERROR, Reason.PROVIDER_INTERNAL, _BUG)
+        verdict = replace(verdict, detail=self._backends.redact(verdict.detail, run.namespace))
         measurement = self._render(verdict, value, run, previous)
         seconds = time.monotonic() - began
         self._notify_listeners(
-            MeasurementEvent(metric, run, measurement, verdict.reason, trail, seconds, partial(self.metadata, metric))
+            MeasurementEvent(
+                metric,
+                run,
+                measurement,
+                verdict.reason,
+                trail,
+                seconds,
+                message.truncate_message(verdict.detail),
+                partial(self.metadata, metric),
+            )
         )
         return measurement
 
@@ -181,7 +191,7 @@ class Engine:
         return Measurement(
             phase=verdict.phase,
             started_at=previous.started_at,
-            message=message.message_for(replace(verdict, detail=self._backends.redact(verdict.detail, run.namespace))),
+            message=message.message_for(verdict),
             value=self._backends.redact_json_text(value, run.namespace),
             finished_at=self._now() if verdict.phase.completed else None,
             resume_at=_ceil_second(verdict.resume_at) if verdict.resume_at else None,

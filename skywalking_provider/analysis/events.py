@@ -43,6 +43,7 @@ class MeasurementEvent:
         reason: Why; None for a plain verdict.
         details: What it was made of.
         seconds: How long it took.
+        detail: Message of the measurement without the reason code.
         facts: Tells what the block alone tells, for where nothing could be read; it takes a moment.
     """
 
@@ -52,6 +53,7 @@ class MeasurementEvent:
     reason: Reason | None
     details: MeasurementDetails
     seconds: float
+    detail: str = ""
     facts: Callable[[], Mapping[str, str]] = dict
 
 

@@ -1,1 +1,1 @@
-"""The last measurements, as a page for people: what is kept, what is chosen, how it looks."""
+"""Measurement history: the store of the last measurements and the web page that shows them."""

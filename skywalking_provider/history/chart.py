@@ -1,35 +1,52 @@
-"""The geometry of a chart: a bar a bucket, a gap where a bucket is absent, a flat line where it is zero. Pure."""
+"""Chart geometry: a bar for a value, a flat line for zero and a gap for an absent bucket. No I/O."""
 
 import operator
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 
 from skywalking_provider.model import Window
 from skywalking_provider.queries.series import Bucket, Series, format_number
 
 WIDTH = 400.0
 HEIGHT = 96.0
-LABEL_HEIGHT = 20.0  # above the bars, for their numbers
-_CHARACTER = 6.4  # the width of a digit over a bar
-_TICKS = 6
-_COMPARISONS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
-_SIGNS = {">=": "≥", "<=": "≤", ">": ">", "<": "<"}
+LABEL_HEIGHT = 20.0  # space above the bars for their labels
+_CHARACTER_WIDTH = 6.4  # of a digit in a bar label
+_MAX_TIME_LABELS = 6
+_OPERATORS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
+_OPERATOR_SYMBOLS = {">=": "≥", "<=": "≤", ">": ">", "<": "<"}
 _THRESHOLD_PATTERN = re.compile(
     r"(?:all\(.*\{\s*)?(?:result|asFloat\((?:result|\.value)\)|\.value)\s*(>=|<=|>|<)\s*(-?\d+(?:\.\d+)?)(?:\s*\}\))?"
 )
 
 
+class BarKind(StrEnum):
+    """Kind of a bucket, which decides how its bar is drawn."""
+
+    VALUE = "value"
+    ZERO = "zero"
+    ABSENT = "absent"
+    NOT_A_NUMBER = "not-a-number"
+
+
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One bucket; the slot is its whole width, the bar what its value takes of it.
+    """One bucket of a chart.
 
     Attributes:
-        kind: value, zero, absent, or odd where OAP wrote no number.
-        violates: Whether it is not as wanted.
+        kind: Kind of the bucket.
+        violates: Whether the value does not meet the threshold.
+        slot: Left edge of the space of the bucket; the bar is narrower and centred in it.
+        x: Left edge of the bar.
+        y: Upper edge of the bar.
+        width: Width of the bar.
+        height: Height of the bar.
+        label: Value as text.
+        time: Start of the bucket as HH:MM, in the time zone of the window.
     """
 
-    kind: str
+    kind: BarKind
     violates: bool
     slot: float
     x: float
@@ -42,64 +59,67 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """One series, ready to be drawn in WIDTH x HEIGHT.
+    """Layout of one series in an area of WIDTH x HEIGHT.
 
     Attributes:
-        name: Of the series.
-        bars: Its buckets; none where the values are no minutes.
-        values: What is shown instead.
-        ticks: Times under the bars: where, and what.
-        limit: Where the wanted value lies, and its text; None where the condition does not say it plainly.
-        summary: For those who do not see the chart.
+        name: Name of the series.
+        bars: Bars of the buckets; empty if the values are not the buckets of the window.
+        values: Values as text, shown if there are no bars.
+        time_labels: Position and text of the times below the bars.
+        threshold: Position and text of the threshold; None if the condition is not a plain comparison.
+        summary: Text alternative of the chart, for screen readers.
     """
 
     name: str
     bars: tuple[Bar, ...]
     values: str
-    ticks: tuple[tuple[float, str], ...]
-    limit: tuple[float, str] | None
+    time_labels: tuple[tuple[float, str], ...]
+    threshold: tuple[float, str] | None
     summary: str
 
     @property
-    def numbered(self) -> bool:
-        """Whether there is room for a number over each bar."""
-        return bool(self.bars) and max(len(bar.label) for bar in self.bars) * _CHARACTER <= WIDTH / len(self.bars)
+    def has_bar_labels(self) -> bool:
+        """Whether every bar is wide enough for its label."""
+        return bool(self.bars) and max(len(bar.label) for bar in self.bars) * _CHARACTER_WIDTH <= WIDTH / len(self.bars)
 
 
 def build_chart(series: Series, window: Window | None, condition: str = "") -> Chart:
-    """Lay out one series.
+    """Build the chart of one series.
 
     Args:
-        series: What was read.
-        window: When; without it, or with values that are not its buckets, there are no bars.
-        condition: The successCondition, where it speaks of this series.
+        series: Series to draw.
+        window: Window of the series. No bars are drawn without it, or if the series has another number of buckets.
+        condition: The successCondition, if it applies to this series.
     """
     if window is None or len(series.buckets) != window.buckets or window.buckets < 2:
         values = " ".join(map(_format_bucket, series.buckets)) or "no value"
         return Chart(series.name, (), values[:400], (), None, f"{series.name}: {values[:200]}")
-    wanted = _parse_threshold(condition)
+    threshold = _parse_threshold(condition)
     highest = max([bucket for bucket in series.buckets if isinstance(bucket, int | float)], default=0.0)
-    top = max(highest, wanted.value if wanted else 0.0) or 1.0
-    bars = tuple(_build_bars(series, window, top, wanted))
-    limit = None
-    if wanted and wanted.value >= 0:
-        limit = (_scale_y(wanted.value, top), f"{_SIGNS[wanted.sign]} {format_number(wanted.value)}")
-    return Chart(series.name, bars, "", tuple(_build_ticks(bars)), limit, _summarize(series))
+    top = max(highest, threshold.value if threshold else 0.0) or 1.0
+    bars = tuple(_build_bars(series, window, top, threshold))
+    line = None
+    if threshold and threshold.value >= 0:
+        line = (
+            _scale_y(threshold.value, top),
+            f"{_OPERATOR_SYMBOLS[threshold.operator]} {format_number(threshold.value)}",
+        )
+    return Chart(series.name, bars, "", tuple(_build_time_labels(bars)), line, _summarize(series))
 
 
 @dataclass(frozen=True, slots=True)
 class _Threshold:
-    sign: str
+    operator: str
     value: float
 
-    def met_by(self, number: float) -> bool:
-        return bool(_COMPARISONS[self.sign](number, self.value))
+    def is_met_by(self, number: float) -> bool:
+        return bool(_OPERATORS[self.operator](number, self.value))
 
 
 def _parse_threshold(condition: str) -> _Threshold | None:
-    """What a plain comparison asks for: `result >= 0.99`, or the talk's `all(…, {asFloat(.value) >= 9900})`."""
-    found = _THRESHOLD_PATTERN.fullmatch(" ".join(condition.split()))
-    return _Threshold(found[1], float(found[2])) if found else None
+    """Return the threshold of a plain comparison: `result >= 0.99` or `all(…, {asFloat(.value) >= 9900})`."""
+    match = _THRESHOLD_PATTERN.fullmatch(" ".join(condition.split()))
+    return _Threshold(match[1], float(match[2])) if match else None
 
 
 def _build_bars(series: Series, window: Window, top: float, threshold: _Threshold | None) -> Iterator[Bar]:
@@ -109,10 +129,10 @@ def _build_bars(series: Series, window: Window, top: float, threshold: _Threshol
         time = (window.start + at * window.step).strftime("%H:%M")
         x = slot * at + (slot - width) / 2
         y = _scale_y(bucket, top) if isinstance(bucket, int | float) else LABEL_HEIGHT
-        misses = threshold is not None and isinstance(bucket, int | float) and not threshold.met_by(bucket)
+        violates = threshold is not None and isinstance(bucket, int | float) and not threshold.is_met_by(bucket)
         yield Bar(
             _bar_kind(bucket),
-            misses,
+            violates,
             slot * at,
             _round(x),
             _round(y),
@@ -123,23 +143,23 @@ def _build_bars(series: Series, window: Window, top: float, threshold: _Threshol
         )
 
 
-def _bar_kind(bucket: Bucket) -> str:
+def _bar_kind(bucket: Bucket) -> BarKind:
     match bucket:
         case None:
-            return "absent"
+            return BarKind.ABSENT
         case str():
-            return "odd"
+            return BarKind.NOT_A_NUMBER
         case 0:
-            return "zero"
-    return "value"
+            return BarKind.ZERO
+    return BarKind.VALUE
 
 
 def _scale_y(value: float, top: float) -> float:
     return _round(HEIGHT - (HEIGHT - LABEL_HEIGHT) * min(1.0, max(0.0, value / top)))
 
 
-def _build_ticks(bars: tuple[Bar, ...]) -> Iterator[tuple[float, str]]:
-    step = max(1, -(-len(bars) // _TICKS))
+def _build_time_labels(bars: tuple[Bar, ...]) -> Iterator[tuple[float, str]]:
+    step = max(1, -(-len(bars) // _MAX_TIME_LABELS))
     for bar in bars[::step]:
         yield _round(bar.x + bar.width / 2), bar.time
 

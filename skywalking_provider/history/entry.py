@@ -1,4 +1,4 @@
-"""One measurement as the page keeps it: everything bounded, nothing that holds on to an answer. Pure."""
+"""Entry of the measurement history: a bounded copy of a measurement event. No I/O."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from skywalking_provider.queries.series import Series
 
 _MAX_REQUESTS = 3
 _MAX_SERIES = 12
-_FACT_TITLES = {  # of what the block alone tells
+_FACT_TITLES = {  # of the facts that are derived from the block
     "service": "Service",
     "endpoint": "Endpoint",
     "instances": "Instances",
@@ -23,25 +23,45 @@ _FACT_TITLES = {  # of what the block alone tells
 }
 
 MeasurementKey = tuple[str, str, str, datetime]
-"""What makes a measurement: the run's namespace and name, the metric, and when it began."""
+"""Identity of a measurement: namespace and name of the run, name of the metric, and start."""
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """A measurement, as it stands.
+    """Latest state of one measurement; texts are redacted and truncated.
 
     Attributes:
-        record: Its facts, shortened.
-        series: What was read, a dozen at most.
-        more_series: How many were left out.
-        asked: How many answers there were; a measurement that waits has several.
-        number: Which one it is since the start of the service.
+        key: Identity of the measurement.
+        phase: Latest phase.
+        reason: Reason code; empty for a plain success.
+        detail: Message without the reason code.
+        value: Value of the measurement as JSON text.
+        summary: Measured value in a few words.
+        run: AnalysisRun of the measurement.
+        backend: Name of the backend.
+        success: The successCondition.
+        failure: The failureCondition.
+        subject: Measured entity, if the block does not name it completely.
+        facts: Titles and texts of facts that are derived from the block.
+        window: Measured window.
+        requests: First requests to the OAP.
+        more_requests: Number of requests that are not kept.
+        series: First chart series.
+        more_series: Number of series that are not kept.
+        calls: Calls in the window, if they were read.
+        buckets_with_data: Number of buckets with data, if known.
+        recorded_at: Time of the latest event.
+        finished_at: End of the measurement.
+        resume_at: Time of the next attempt of a pending measurement.
+        seconds: Duration of the latest attempt.
+        attempts: Number of events of this measurement; a pending measurement has several.
+        number: Sequence number since the start of the service.
     """
 
     key: MeasurementKey
     phase: Phase
     reason: str
-    message: str
+    detail: str
     value: str
     summary: str
     run: Run
@@ -70,50 +90,55 @@ class HistoryEntry:
         return self.key[2]
 
     @property
+    def message(self) -> str:
+        """Reason code and detail."""
+        return f"{self.reason} {self.detail}".strip()
+
+    @property
     def rollout(self) -> str:
-        """Name of the rollout, where the run belongs to one."""
+        """Name of the rollout that owns the run; empty for other owners."""
         return self.run.owner_name if self.run.owner_kind == "Rollout" else ""
 
     @property
     def size(self) -> int:
-        """About how many bytes it keeps."""
-        texts = (self.message, self.value, self.summary, self.success, self.failure, self.subject)
+        """Approximate memory use in bytes."""
+        texts = (self.detail, self.value, self.summary, self.success, self.failure, self.subject)
         requests = sum(len(one.query) + len(one.variables) for one in self.requests)
         facts = sum(len(text) for _, text in self.facts)
         return 2000 + sum(map(len, texts)) + facts + requests + sum(100 + 40 * len(one.buckets) for one in self.series)
 
     def continue_from(self, previous: "HistoryEntry | None", number: int) -> "HistoryEntry":
-        """The same measurement with what is known from its earlier answers."""
+        """Return the entry with the number and the attempts of its previous state."""
         if previous is None:
             return replace(self, number=number)
         return replace(self, number=previous.number, attempts=previous.attempts + 1)
 
 
 def build_entry(event: MeasurementEvent, recorded_at: datetime, sanitizer: TextSanitizer) -> HistoryEntry:
-    """What is kept of an answer that was given at an instant."""
-    measurement, trail, sample = event.measurement, event.details, event.details.sample
+    """Build the entry of an event, without credentials and with bounded texts."""
+    measurement, details, sample = event.measurement, event.details, event.details.sample
     run, metric = sanitizer.sanitize_run(event.run), sanitizer.sanitize_name(event.metric.name)
-    facts = {} if trail.requests else event.facts()
-    reads = _select_requests(trail, facts)
+    facts = {} if details.requests else event.facts()
+    requests = _select_requests(details, facts)
     series = sample.chart_series if sample else ()
     return HistoryEntry(
         key=(run.namespace, run.name, metric, measurement.started_at),
         phase=measurement.phase,
         reason=event.reason or "",
-        message=sanitizer.sanitize_text(measurement.message),
+        detail=sanitizer.sanitize_text(event.detail),
         value=sanitizer.sanitize_text(measurement.value),
         summary=sanitizer.sanitize_text(sample.summary if sample else ""),
         run=run,
-        backend=sanitizer.sanitize_name(trail.backend),
-        success=sanitizer.sanitize_text(trail.success),
-        failure=sanitizer.sanitize_text(trail.failure),
-        subject=sanitizer.sanitize_text(trail.subject),
+        backend=sanitizer.sanitize_name(details.backend),
+        success=sanitizer.sanitize_text(details.success),
+        failure=sanitizer.sanitize_text(details.failure),
+        subject=sanitizer.sanitize_text(details.subject),
         facts=tuple(
             (title, sanitizer.sanitize_text(facts[key])) for key, title in _FACT_TITLES.items() if key in facts
         ),
-        window=trail.window,
-        requests=tuple(sanitizer.sanitize_request(read.query, read.variables) for read in reads[:_MAX_REQUESTS]),
-        more_requests=max(0, len(reads) - _MAX_REQUESTS),
+        window=details.window,
+        requests=tuple(sanitizer.sanitize_request(one.query, one.variables) for one in requests[:_MAX_REQUESTS]),
+        more_requests=max(0, len(requests) - _MAX_REQUESTS),
         series=tuple(sanitizer.sanitize_series(one) for one in series[:_MAX_SERIES]),
         more_series=max(0, len(series) - _MAX_SERIES),
         calls=sample.calls if sample else None,
@@ -126,7 +151,7 @@ def build_entry(event: MeasurementEvent, recorded_at: datetime, sanitizer: TextS
 
 
 def _select_requests(details: MeasurementDetails, facts: Mapping[str, str]) -> tuple[GraphqlRequest, ...]:
-    """What was asked; where nothing came of it, what would have been."""
+    """Return the requests that were sent, or the resolved query if none was sent."""
     if query := facts.get("ResolvedSkyWalkingQuery"):
         return (GraphqlRequest(query, {}),)
     return details.requests

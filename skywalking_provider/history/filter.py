@@ -1,4 +1,4 @@
-"""Which measurements a visitor asked for. Pure."""
+"""Filter of the history page, and its representation in the address. No I/O."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,19 +8,19 @@ from skywalking_provider.history.entry import HistoryEntry
 from skywalking_provider.model import Phase
 
 DEFAULT_LIMIT = 40
-"""How many measurements a visitor sees who does not ask for all."""
+"""Number of measurements on the page, unless all are requested."""
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryFilter:
-    """What a measurement must be; empty where anything will do.
+    """Criteria for measurements; an empty criterion matches every measurement.
 
     Attributes:
-        namespace: Exactly.
-        name: A part of the rollout's or the run's name.
-        metric: Exactly.
-        phases: One of them.
-        all: Whether the older ones are wanted too.
+        namespace: Namespace of the run.
+        name: Part of the name of the rollout or the run.
+        metric: Name of the metric.
+        phases: Allowed phases.
+        all: Whether more than DEFAULT_LIMIT measurements are shown.
     """
 
     namespace: str = ""
@@ -31,11 +31,11 @@ class HistoryFilter:
 
     @property
     def is_active(self) -> bool:
-        """Whether it leaves anything out."""
+        """Whether any criterion is set."""
         return bool(self.namespace or self.name or self.metric or self.phases)
 
     def matches(self, entry: HistoryEntry, *, any_phase: bool = False) -> bool:
-        """Whether a measurement is one of those."""
+        """Whether an entry meets the criteria; `any_phase` ignores the phases."""
         return (
             (not self.namespace or entry.run.namespace == self.namespace)
             and (not self.metric or entry.metric == self.metric)
@@ -44,7 +44,7 @@ class HistoryFilter:
         )
 
     def query_string(self, **changes: object) -> str:
-        """The query part of the page's address for this filter, with changes."""
+        """Return the query string of the page's address for this filter with changes."""
         other = replace(self, **changes)  # type: ignore[arg-type]
         pairs = [("namespace", other.namespace), ("name", other.name), ("metric", other.metric)]
         pairs += [("phase", phase.value) for phase in Phase if phase in other.phases]
@@ -53,11 +53,11 @@ class HistoryFilter:
 
 
 def parse_filter(query: Mapping[str, str], phases: Sequence[str]) -> HistoryFilter:
-    """The filter of an address; what is no phase is left out.
+    """Return the filter of an address; unknown phases are ignored.
 
     Args:
-        query: The query part of the address.
-        phases: All values of `phase` in it.
+        query: Query parameters of the address.
+        phases: All values of the parameter `phase`.
     """
     known = {phase.value: phase for phase in Phase}
     return HistoryFilter(

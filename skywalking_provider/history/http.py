@@ -1,4 +1,4 @@
-"""The page over HTTP: GET only, for the names it is meant for, under a policy that lets nothing in from elsewhere."""
+"""HTTP application of the history page: read-only, with a host allowlist and a strict content security policy."""
 
 import asyncio
 import re
@@ -35,11 +35,11 @@ _HEADERS = {
 def build_history_app(
     config: PageConfig, history: History, view: HistoryView, now: Callable[[], datetime]
 ) -> web.Application:
-    """The application behind `page.listen`."""
+    """Build the application behind `page.listen`."""
 
     async def page(request: web.Request) -> web.Response:
-        wanted = parse_filter(request.query, request.query.getall("phase", []))
-        body = _stream_in_chunks(view.render(history, wanted, now()))
+        criteria = parse_filter(request.query, request.query.getall("phase", []))
+        body = _stream_in_chunks(view.render(history, criteria, now()))
         return web.Response(body=body, content_type="text/html", charset="utf-8")
 
     app = web.Application(
@@ -53,17 +53,17 @@ def build_history_app(
 
 
 async def _stream_in_chunks(chunks: Iterable[str]) -> AsyncIterator[bytes]:
-    """A page of thousands takes seconds to render: measurements go on meanwhile."""
-    for piece in chunks:
-        yield piece.encode()
+    """Yield the chunks and let other tasks run in between: thousands of entries take seconds to render."""
+    for chunk in chunks:
+        yield chunk.encode()
         await asyncio.sleep(0)
 
 
 def _build_file_handler(content: bytes, kind: str) -> Handler:
-    async def answer(_: web.Request) -> web.Response:
+    async def handle(_: web.Request) -> web.Response:
         return web.Response(body=content, content_type=kind, charset="utf-8")
 
-    return answer
+    return handle
 
 
 async def _set_security_headers(_: web.Request, response: web.StreamResponse) -> None:
@@ -71,18 +71,21 @@ async def _set_security_headers(_: web.Request, response: web.StreamResponse) ->
 
 
 def _host_allowlist(hosts: Iterable[str]) -> Middleware:
-    """Refuse other names: a page of the internet could point its own name at 127.0.0.1 and read this one."""
+    """Return a middleware that rejects other host names.
+
+    It prevents DNS rebinding: a page of the internet could let its own name resolve to 127.0.0.1 and read this page.
+    """
     names = frozenset({"localhost", "127.0.0.1", "::1", *(host.lower() for host in hosts)})
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         if _parse_host(request.host) not in names:
-            raise web.HTTPMisdirectedRequest(text="not a name of this page; page.hosts of the configuration has them\n")
+            raise web.HTTPMisdirectedRequest(text="host name not allowed. Add it to page.hosts of the configuration.\n")
         return await handler(request)
 
     return check
 
 
 def _parse_host(host: str) -> str:
-    found = _HOST_PATTERN.fullmatch(host)
-    return (found[1] or found[2]).lower() if found else ""
+    match = _HOST_PATTERN.fullmatch(host)
+    return (match[1] or match[2]).lower() if match else ""

@@ -1,4 +1,4 @@
-"""Texts as the page keeps them: without credentials, of bounded length, printable. Pure."""
+"""Sanitizer for texts of the history: no credentials, bounded length, printable characters only. No I/O."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ _LABELS = ("rollout-type", "step-index")
 
 @dataclass(frozen=True, slots=True)
 class HistoryRequest:
-    """One request to an OAP: its GraphQL and its variables as JSON, which is no JSON where it was shortened."""
+    """One request to an OAP: its GraphQL query, and its variables as JSON text. Both may be truncated."""
 
     query: str
     variables: str = ""
@@ -24,25 +24,25 @@ class HistoryRequest:
 
 @dataclass(frozen=True, slots=True)
 class TextSanitizer:
-    """Makes them so.
+    """Sanitizer for texts that the history keeps.
 
     Attributes:
-        redact: Takes the backends' credentials out of a text: an OAP may repeat them.
+        redact: Function that removes the backends' credentials from a text, because an OAP may repeat them.
     """
 
     redact: Callable[[str], str] = str
 
     def sanitize_text(self, text: str, max_characters: int = _MAX_TEXT) -> str:
-        """At most so many characters, all of them printable."""
+        """Redact a text, truncate it and replace unprintable characters."""
         text = self.redact(text)
         return replace_unprintable(text if len(text) <= max_characters else f"{text[: max_characters - 1]}…")
 
     def sanitize_name(self, text: str) -> str:
-        """As long as a name of Kubernetes may be."""
+        """Sanitize a name; the length limit is that of Kubernetes names."""
         return self.sanitize_text(text, _MAX_NAME)
 
     def sanitize_run(self, run: Run) -> Run:
-        """Of its labels those that the page shows."""
+        """Sanitize a run, and keep only the labels that the page shows."""
         return replace(
             run,
             namespace=self.sanitize_name(run.namespace),
@@ -54,20 +54,19 @@ class TextSanitizer:
         )
 
     def sanitize_request(self, query: str, variables: Mapping[str, object]) -> HistoryRequest:
-        """A request with its variables."""
-        written = json.dumps(variables, ensure_ascii=False, default=str) if variables else ""
-        return HistoryRequest(self.sanitize_text(query, _MAX_QUERY), self.sanitize_text(written, _MAX_QUERY))
+        """Sanitize a request and its variables."""
+        text = json.dumps(variables, ensure_ascii=False, default=str) if variables else ""
+        return HistoryRequest(self.sanitize_text(query, _MAX_QUERY), self.sanitize_text(text, _MAX_QUERY))
 
     def sanitize_series(self, series: Series) -> Series:
-        """A series with its name; what an OAP wrote instead of a number is shortened too."""
-        return Series(
-            self.sanitize_name(series.name), tuple(self._sanitize_bucket(bucket) for bucket in series.buckets)
-        )
+        """Sanitize the name of a series, and the texts that an OAP returned instead of numbers."""
+        buckets = tuple(self._sanitize_bucket(bucket) for bucket in series.buckets)
+        return replace(series, name=self.sanitize_name(series.name), buckets=buckets)
 
     def _sanitize_bucket(self, bucket: Bucket) -> Bucket:
         return self.sanitize_text(bucket, _MAX_BUCKET) if isinstance(bucket, str) else bucket
 
 
 def replace_unprintable(text: str) -> str:
-    """The text without what writes backwards, rings a bell or cannot be written at all."""
+    """Replace unprintable characters, such as control characters and changes of the writing direction."""
     return "".join(one if one.isprintable() or one in "\n\t" else "\N{REPLACEMENT CHARACTER}" for one in text)

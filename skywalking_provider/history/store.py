@@ -1,4 +1,4 @@
-"""The last measurements, in memory and bounded. They are gone when the service ends: Argo keeps what counts."""
+"""Bounded in-memory store of the last measurements. It is empty after a restart; Argo keeps the AnalysisRuns."""
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable
@@ -15,13 +15,16 @@ MAX_BYTES = 8 * 1024 * 1024
 
 
 class History:
-    """The last measurements.
+    """Store of the last measurements.
 
     Args:
-        max_entries: How many.
-        now: Our clock.
-        redact: Takes the backends' credentials out of a text.
-        max_bytes: How much memory they may take, about.
+        max_entries: Maximum number of measurements.
+        now: Wall clock.
+        redact: Function that removes the backends' credentials from a text.
+        max_bytes: Approximate limit of memory use in bytes.
+
+    Attributes:
+        revision: Number of events so far.
     """
 
     def __init__(
@@ -35,7 +38,7 @@ class History:
         self._now = now
         self._sanitizer = TextSanitizer(redact)
         self._max_bytes = max_bytes
-        # The state: entries by measurement, the one that was answered last at the end; their size; how many there were.
+        # Entries by measurement, the latest last; their size in bytes; the number of measurements so far.
         self._entries: OrderedDict[MeasurementKey, HistoryEntry] = OrderedDict()
         self._bytes = 0
         self._entries_total = 0
@@ -45,15 +48,15 @@ class History:
         return len(self._entries)
 
     def add(self, event: MeasurementEvent) -> None:
-        """Keep one answer; a measurement that waits is kept once, as it stands."""
+        """Store an event; later events of a measurement replace its entry."""
         self.revision += 1
         entry = build_entry(event, self._now(), self._sanitizer)
-        before = self._entries.pop(entry.key, None)
-        if before is None:
+        previous = self._entries.pop(entry.key, None)
+        if previous is None:
             self._entries_total += 1
         else:
-            self._bytes -= before.size
-        entry = entry.continue_from(before, self._entries_total)
+            self._bytes -= previous.size
+        entry = entry.continue_from(previous, self._entries_total)
         self._entries[entry.key] = entry
         self._bytes += entry.size
         while len(self._entries) > self._max_entries or (self._bytes > self._max_bytes and len(self._entries) > 1):
@@ -61,17 +64,17 @@ class History:
             self._bytes -= oldest.size
 
     def find(self, criteria: HistoryFilter, limit: int) -> list[HistoryEntry]:
-        """The latest first."""
+        """Return the matching entries, the latest first."""
         return list(islice((entry for entry in reversed(self._entries.values()) if criteria.matches(entry)), limit))
 
     def count(self, criteria: HistoryFilter) -> Counter[Phase]:
-        """How many of each phase there are, whatever phases are wanted."""
+        """Count the matching entries by phase, regardless of the phases of the filter."""
         return Counter(entry.phase for entry in self._entries.values() if criteria.matches(entry, any_phase=True))
 
     def namespaces(self) -> list[str]:
-        """Those that there are."""
+        """Return the namespaces of all entries."""
         return sorted({entry.run.namespace for entry in self._entries.values()} - {""})
 
     def metrics(self) -> list[str]:
-        """The names of those that there are."""
+        """Return the names of the metrics of all entries."""
         return sorted({entry.metric for entry in self._entries.values()})

@@ -1,4 +1,4 @@
-"""The page as HTML: templates that escape everything, and nothing that is not in this package."""
+"""HTML of the history page, from templates that escape all values."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,7 @@ from skywalking_provider.queries.series import Series
 from skywalking_provider.support import formatting
 
 CHUNK_CHARACTERS = 16 * 1024
-"""Characters of the page that are rendered at a time, a millisecond or two; more where one chart has more."""
+"""Characters that are rendered at a time, which takes 1 to 2 ms; a single larger chart is not split."""
 PHASES = (Phase.FAILED, Phase.ERROR, Phase.INCONCLUSIVE, Phase.RUNNING, Phase.SUCCESSFUL)
 _MAX_JSON_LINES = 60
 _COLUMNS = 96
@@ -31,25 +31,25 @@ _COLUMNS = 96
 
 @dataclass(frozen=True, slots=True)
 class RenderedEntry:
-    """An entry with what is computed for it."""
+    """An entry with its formatted value and requests."""
 
     entry: HistoryEntry
     value: str
     requests: tuple[tuple[str, str], ...]
 
     def chart(self, series: Series) -> Chart:
-        """One of its series: each when it is drawn, for one of 500 minutes takes some milliseconds."""
+        """Build the chart of a series. Templates call it when they draw it, as 500 buckets take some milliseconds."""
         entry = self.entry
-        speaks_of_it = (len(entry.series) == 1 or entry.calls is not None) and not series.name.startswith("calls")
-        return build_chart(series, entry.window, entry.success if speaks_of_it else "")
+        condition_applies = (len(entry.series) == 1 or entry.calls is not None) and not series.counts_calls
+        return build_chart(series, entry.window, entry.success if condition_applies else "")
 
 
 class HistoryView:
-    """Renders the page.
+    """Renderer of the history page.
 
     Args:
-        backends: The names of the configured backends.
-        max_entries: How many measurements are kept.
+        backends: Names of the configured backends.
+        max_entries: Maximum number of measurements in the history.
     """
 
     def __init__(self, backends: Sequence[str], max_entries: int) -> None:
@@ -76,54 +76,54 @@ class HistoryView:
         self._template = environment.get_template("page.html")
 
     def render(self, history: History, criteria: HistoryFilter, now: datetime) -> Iterator[str]:
-        """The page for a filter as it is when its first piece is taken; other work may be done before the next."""
+        """Yield the page in chunks. Its content is fixed when the first chunk is taken."""
         counts = history.count(criteria)
-        found = history.find(criteria, len(history) if criteria.all else DEFAULT_LIMIT)
+        entries = history.find(criteria, len(history) if criteria.all else DEFAULT_LIMIT)
         matching = sum(number for phase, number in counts.items() if not criteria.phases or phase in criteria.phases)
         texts = self._template.generate(
-            entries=found,
+            entries=entries,
             matching=matching,
             entries_total=len(history),
             counts=counts,
             criteria=criteria,
-            namespaces=_include_chosen(history.namespaces(), criteria.namespace),
-            metrics=_include_chosen(history.metrics(), criteria.metric),
+            namespaces=_include_selected(history.namespaces(), criteria.namespace),
+            metrics=_include_selected(history.metrics(), criteria.metric),
             revision=history.revision,
             now=now,
         )
-        piece, size = list[str](), 0
+        chunk, size = list[str](), 0
         for text in texts:
-            piece.append(text)
+            chunk.append(text)
             size += len(text)
             if size >= CHUNK_CHARACTERS:
-                yield "".join(piece)
-                piece, size = [], 0
-        yield "".join(piece)
+                yield "".join(chunk)
+                chunk, size = [], 0
+        yield "".join(chunk)
 
 
 def read_static_file(name: str) -> bytes:
-    """A file that belongs to the page."""
+    """Return the content of a static file of the page."""
     return (resources.files("skywalking_provider.history") / "static" / name).read_bytes()
 
 
 def render_entry(entry: HistoryEntry) -> RenderedEntry:
-    """Everything that is to be seen of one entry."""
+    """Format the value and the requests of an entry."""
     requests = tuple((format_query(one.query), _format_json(one.variables)) for one in entry.requests)
     return RenderedEntry(entry, _format_json(entry.value), requests)
 
 
 @lru_cache(maxsize=256)
 def format_query(text: str) -> str:
-    """A query as a person reads it; as it is where it was shortened."""
+    """Return an indented query; a truncated one, which cannot be parsed, is returned unchanged."""
     try:
         return replace_unprintable("\n".join(formatting.query_lines(text)))
     except GraphQLError:
         return text
 
 
-def _include_chosen(known: list[str], chosen: str) -> list[str]:
-    """What is chosen stays in the list after its last measurement has gone."""
-    return known if not chosen or chosen in known else sorted([*known, chosen])
+def _include_selected(known: list[str], selected: str) -> list[str]:
+    """Return the options with the selected one, whose last measurement may have been removed."""
+    return known if not selected or selected in known else sorted([*known, selected])
 
 
 def _format_json(value: str) -> str:
@@ -132,7 +132,7 @@ def _format_json(value: str) -> str:
     except ValueError:
         return value
     return replace_unprintable(
-        "\n".join(formatting.truncate_lines(lines, _MAX_JSON_LINES, "the AnalysisRun may have all of it"))
+        "\n".join(formatting.truncate_lines(lines, _MAX_JSON_LINES, "see the AnalysisRun for the full value"))
     )
 
 

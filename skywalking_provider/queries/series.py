@@ -12,10 +12,17 @@ Bucket = Number | str | None
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """The buckets of one read; `None` where a bucket is absent."""
+    """The buckets of one read; `None` where a bucket is absent.
+
+    Attributes:
+        name: Name of the series.
+        buckets: Values of the buckets.
+        counts_calls: Whether the values are numbers of calls, to which the conditions do not apply.
+    """
 
     name: str
     buckets: tuple[Bucket, ...]
+    counts_calls: bool = False
 
     @property
     def present(self) -> tuple[Number | str, ...]:

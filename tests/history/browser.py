@@ -1,4 +1,4 @@
-"""A visitor of the page in a real browser. Screenshots go to build/screenshots."""
+"""The history page in a real browser. Screenshots go to build/screenshots."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,7 +20,7 @@ WIDE, NARROW = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
 
 
 class HistoryPage:
-    """A page that is open, and everything the browser complained of."""
+    """An open history page, with the messages, errors and dialogs of the browser."""
 
     def __init__(self, page: Page, base_url: str, browser_errors: list[str]) -> None:
         self.page = page
@@ -46,9 +46,9 @@ async def open_history_page(
     )
     async with http_listener(app, "page.listen", "127.0.0.1:0") as address:
         context = await chromium.new_context(**{"viewport": WIDE, "color_scheme": "light"} | options)
-        page, complaints = await context.new_page(), []
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("dialog", lambda dialog: complaints.append(dialog.message))
-        yield HistoryPage(page, f"http://{address}", complaints)
+        page, browser_errors = await context.new_page(), []
+        page.on("console", lambda message: browser_errors.append(message.text))
+        page.on("pageerror", lambda error: browser_errors.append(str(error)))
+        page.on("dialog", lambda dialog: browser_errors.append(dialog.message))
+        yield HistoryPage(page, f"http://{address}", browser_errors)
         await context.close()

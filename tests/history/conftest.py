@@ -1,4 +1,4 @@
-"""A browser, and what there is for it to see."""
+"""Fixtures: a browser, and histories for it to show."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ from tests.history.harness import NOON, MeasurementTimeline, record_timeline
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def chromium() -> AsyncIterator[Browser]:
     path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    assert path, "no Chromium: `make chromium` installs it, or CHROMIUM names it"
+    assert path, "Chromium not found. Install it by `make chromium`, or set CHROMIUM to its path."
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser

@@ -1,4 +1,4 @@
-"""Measurements for the page: made by the real engine against the mock OAP, one clock for both."""
+"""Measurement events for the history, made by the engine against the mock OAP with one clock for both."""
 
 import json
 from collections.abc import AsyncIterator
@@ -41,7 +41,7 @@ EXPRESSION_BLOCK = {"expression": "avg(service_apdex)", "scale": 10000, "window"
 
 @dataclass
 class HistoryHarness:
-    """An engine whose answers somebody watches."""
+    """An engine with a listener and a mock OAP."""
 
     engine: Engine
     clock: ManualClock
@@ -57,12 +57,12 @@ async def open_history_harness(
 ) -> AsyncIterator[HistoryHarness]:
     async with AsyncExitStack() as stack:
         oap = await stack.enter_async_context(MockOap(scenario, clock=clock))
-        languages = await stack.enter_async_context(open_condition_evaluator())
+        evaluator = await stack.enter_async_context(open_condition_evaluator())
         config = BackendConfig.model_validate(
             {"url": oap.url, "clockTtl": "0s", "cache": {"responseTtl": "0s", "verdictTtl": "0s"}} | backend
         )
         backends = await stack.enter_async_context(open_backends({"prod": config}, clock))
-        yield HistoryHarness(Engine(backends, languages, clock, [listener]), clock, oap)
+        yield HistoryHarness(Engine(backends, evaluator, clock, [listener]), clock, oap)
 
 
 def build_metric(name: str, success: str, block: dict[str, Any], failure: str = "") -> Metric:
@@ -90,71 +90,76 @@ def build_event(
     value: str = "",
     details: MeasurementDetails | None = None,
 ) -> MeasurementEvent:
-    """An answer by hand, where the engine would not give it."""
+    """Build an event without running the engine."""
     measurement = Measurement(phase, at, message, value, finished_at=at if phase.completed else None)
-    asked = Metric(name, "", "", b"{}")
-    return MeasurementEvent(
-        asked, run or build_run("reviews"), measurement, None, details or MeasurementDetails(backend="prod"), 0.012
-    )
+    metric = Metric(name, "", "", b"{}")
+    details = details or MeasurementDetails(backend="prod")
+    return MeasurementEvent(metric, run or build_run("reviews"), measurement, None, details, 0.012, message)
 
 
 @dataclass
 class MeasurementTimeline:
-    """Answers with their instants, told to any history as they came."""
+    """Recorded events with their times, which can be replayed into a history."""
 
     events: list[tuple[datetime, MeasurementEvent]] = field(default_factory=list)
 
     def recording_listener(self, clock: ManualClock) -> MeasurementListener:
-        return lambda record: self.events.append((clock(), record))
+        return lambda event: self.events.append((clock(), event))
 
     def replay(self, history: History, clock: ManualClock) -> None:
-        for instant, record in self.events:
+        for instant, event in self.events:
             clock.set(instant)
-            history.add(record)
+            history.add(event)
 
 
 async def record_timeline() -> MeasurementTimeline:
-    """A canary that goes well, one that is slow, one that fails, and an OAP that goes away."""
-    clock, told = ManualClock(NOON), MeasurementTimeline()
-    watch = told.recording_listener(clock)
-    async with open_history_harness(watch, clock, "healthy-canary") as b:
+    """Record a healthy, a slow and a failing canary, and an unavailable OAP."""
+    clock, timeline = ManualClock(NOON), MeasurementTimeline()
+    listener = timeline.recording_listener(clock)
+    async with open_history_harness(listener, clock, "healthy-canary") as harness:
         for number in range(4):
-            await b.measure(build_metric("apdex", REFERENCE_CONDITION, APDEX_BLOCK), build_run("reviews", number))
-            await b.measure(build_metric("p99-latency", "result < 500", LATENCY_BLOCK), build_run("reviews", number))
+            await harness.measure(build_metric("apdex", REFERENCE_CONDITION, APDEX_BLOCK), build_run("reviews", number))
+            await harness.measure(
+                build_metric("p99-latency", "result < 500", LATENCY_BLOCK), build_run("reviews", number)
+            )
             clock.advance(300)
-        await b.measure(
+        await harness.measure(
             build_metric("apdex-average", "result >= 0.9", EXPRESSION_BLOCK), build_run("ratings", namespace="shop")
         )
-        await b.measure(
+        await harness.measure(
             build_metric("apdex", REFERENCE_CONDITION, APDEX_BLOCK | {"interval": "5"}), build_run("details")
         )
-        await b.measure(
-            build_metric("nobody", "result > 0.9", SUCCESS_RATE_BLOCK | {"service": "revews.bookinfo"}),
+        await harness.measure(
+            build_metric("misspelled-service", "result > 0.9", SUCCESS_RATE_BLOCK | {"service": "revews.bookinfo"}),
             build_run("productpage"),
         )
-    async with open_history_harness(watch, clock, "idle-minutes") as b:
-        await b.measure(
+    async with open_history_harness(listener, clock, "idle-minutes") as harness:
+        await harness.measure(
             build_metric("apdex", REFERENCE_CONDITION, APDEX_BLOCK),
             build_run("ratings", namespace="shop", kind="Background"),
         )
         clock.advance(20)
-    async with open_history_harness(watch, clock, "slow-canary") as b:
-        await b.measure(
+    async with open_history_harness(listener, clock, "slow-canary") as harness:
+        await harness.measure(
             build_metric("apdex", REFERENCE_CONDITION, APDEX_BLOCK), build_run("checkout", namespace="shop")
         )
         clock.advance(30)
         gap = build_metric("apdex-gap", "result >= 0.99", EXPRESSION_BLOCK | {"service": CANARY}, "result < 0.2")
-        await b.measure(gap, build_run("checkout", namespace="shop"))
+        await harness.measure(gap, build_run("checkout", namespace="shop"))
         clock.advance(30)
-    async with open_history_harness(watch, clock, "bad-canary") as b:
-        await b.measure(build_metric("success-rate", "result >= 0.99", SUCCESS_RATE_BLOCK), build_run("reviews", 5))
+    async with open_history_harness(listener, clock, "bad-canary") as harness:
+        await harness.measure(
+            build_metric("success-rate", "result >= 0.99", SUCCESS_RATE_BLOCK), build_run("reviews", 5)
+        )
         clock.advance(30)
-        b.oap.add_fault("status", status=401)
-        await b.measure(build_metric("success-rate", "result >= 0.99", SUCCESS_RATE_BLOCK), build_run("reviews", 6))
+        harness.oap.add_fault("status", status=401)
+        await harness.measure(
+            build_metric("success-rate", "result >= 0.99", SUCCESS_RATE_BLOCK), build_run("reviews", 6)
+        )
         clock.advance(10)
-    async with open_history_harness(watch, clock, "healthy-canary", url="http://127.0.0.1:9") as b:
-        await b.measure(
+    async with open_history_harness(listener, clock, "healthy-canary", url="http://127.0.0.1:9") as harness:
+        await harness.measure(
             build_metric("success-rate", "result >= 0.99", SUCCESS_RATE_BLOCK),
             build_run("ratings", 2, namespace="shop"),
         )
-    return told
+    return timeline

@@ -1,4 +1,4 @@
-"""The page on small screens, in the dark, for weak eyes, with the keyboard alone, and without scripts."""
+"""Accessibility of the page: small screens, dark mode, contrast, keyboard and no JavaScript."""
 
 import pytest
 from playwright.async_api import Browser, expect
@@ -11,28 +11,30 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_it_fits_a_phone(chromium: Browser, filled_history: History, clock: ManualClock, scheme: str) -> None:
+async def test_page_on_a_phone_fits_the_width(
+    chromium: Browser, filled_history: History, clock: ManualClock, scheme: str
+) -> None:
     async with open_history_page(
         chromium, filled_history, clock, viewport=NARROW, device_scale_factor=2, color_scheme=scheme, has_touch=True
-    ) as visitor:
-        await visitor.open("/?name=reviews")
-        await visitor.page.tap("details.failed > summary")
-        await visitor.take_screenshot(f"narrow-{scheme}")
+    ) as history_page:
+        await history_page.open("/?name=reviews")
+        await history_page.page.tap("details.failed > summary")
+        await history_page.take_screenshot(f"narrow-{scheme}")
 
-        assert "wanted ≥ 0.99" in await visitor.visible_text()
-        assert await visitor.page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
-        assert visitor.browser_errors == []
+        assert "expected ≥ 0.99" in await history_page.visible_text()
+        assert await history_page.page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
+        assert history_page.browser_errors == []
 
 
-async def test_it_is_dark_where_the_visitor_likes_it_dark(
+async def test_page_dark_color_scheme_has_dark_background(
     chromium: Browser, filled_history: History, clock: ManualClock
 ) -> None:
-    async with open_history_page(chromium, filled_history, clock, color_scheme="dark") as visitor:
-        await visitor.open()
-        await visitor.page.click("details.failed > summary")
-        await visitor.take_screenshot("dark")
+    async with open_history_page(chromium, filled_history, clock, color_scheme="dark") as history_page:
+        await history_page.open()
+        await history_page.page.click("details.failed > summary")
+        await history_page.take_screenshot("dark")
 
-        red, green, blue = await visitor.page.evaluate(
+        red, green, blue = await history_page.page.evaluate(
             "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).map(Number)"
         )
         assert max(red, green, blue) < 40
@@ -53,7 +55,7 @@ CONTRASTS = """() => {
   const found = [];
   for (const node of document.querySelectorAll("body *")) {
     const own = [...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim());
-    if (!own || node.closest("svg, option, .sr, noscript, script") || !node.checkVisibility()) continue;
+    if (!own || node.closest("svg, option, .visually-hidden, noscript, script") || !node.checkVisibility()) continue;
     const [a, b] = [light(channels(getComputedStyle(node).color)), light(ground(node))].sort((x, y) => y - x);
     const ratio = (a + 0.05) / (b + 0.05);
     if (ratio < 4.5) found.push(`${node.className || node.localName} ${ratio.toFixed(2)}`);
@@ -63,43 +65,45 @@ CONTRASTS = """() => {
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_every_text_stands_out_from_its_ground(
+async def test_page_text_contrast_is_sufficient(
     chromium: Browser, filled_history: History, clock: ManualClock, scheme: str
 ) -> None:
     async with open_history_page(
         chromium, filled_history, clock, color_scheme=scheme, reduced_motion="reduce"
-    ) as visitor:
-        for path in ("/", "/?phase=Failed&phase=Error&phase=Running&phase=Inconclusive", "/?name=nobody-has-this-name"):
-            await visitor.open(path)
-            for summary in await visitor.page.locator("details.entry > summary").all():
+    ) as history_page:
+        for path in ("/", "/?phase=Failed&phase=Error&phase=Running&phase=Inconclusive", "/?name=no-such-name"):
+            await history_page.open(path)
+            for summary in await history_page.page.locator("details.entry > summary").all():
                 await summary.click()
-            assert await visitor.page.evaluate(CONTRASTS) == []
+            assert await history_page.page.evaluate(CONTRASTS) == []
 
 
-async def test_it_works_with_the_keyboard_alone(chromium: Browser, filled_history: History, clock: ManualClock) -> None:
-    async with open_history_page(chromium, filled_history, clock) as visitor:
-        await visitor.open()
-        keyboard = visitor.page.keyboard
+async def test_page_is_usable_by_keyboard(chromium: Browser, filled_history: History, clock: ManualClock) -> None:
+    async with open_history_page(chromium, filled_history, clock) as history_page:
+        await history_page.open()
+        keyboard = history_page.page.keyboard
         await keyboard.press("Tab")
-        assert await visitor.page.evaluate("document.activeElement.textContent") == "Skip to the measurements"
+        assert await history_page.page.evaluate("document.activeElement.textContent") == "Skip to the measurements"
         for _ in range(3):
             await keyboard.press("Tab")
-        assert await visitor.page.evaluate("document.activeElement.value") == "Failed"
+        assert await history_page.page.evaluate("document.activeElement.value") == "Failed"
         await keyboard.press("Space")
-        await expect(visitor.page.locator("details.entry")).to_have_count(2)
-        await visitor.page.locator("details.entry > summary").first.focus()
+        await expect(history_page.page.locator("details.entry")).to_have_count(2)
+        await history_page.page.locator("details.entry > summary").first.focus()
         await keyboard.press("Enter")
 
-        assert await visitor.page.locator("details.entry").first.get_attribute("open") is not None
-        assert visitor.page.url.endswith("/?phase=Failed")
+        assert await history_page.page.locator("details.entry").first.get_attribute("open") is not None
+        assert history_page.page.url.endswith("/?phase=Failed")
 
 
-async def test_it_works_without_scripts(chromium: Browser, filled_history: History, clock: ManualClock) -> None:
-    async with open_history_page(chromium, filled_history, clock, java_script_enabled=False) as visitor:
-        await visitor.open()
-        await visitor.page.check("input[value=Inconclusive]", force=True)
-        await visitor.page.click("text=Filter")
+async def test_page_without_javascript_is_usable(
+    chromium: Browser, filled_history: History, clock: ManualClock
+) -> None:
+    async with open_history_page(chromium, filled_history, clock, java_script_enabled=False) as history_page:
+        await history_page.open()
+        await history_page.page.check("input[value=Inconclusive]", force=True)
+        await history_page.page.click("text=Filter")
 
-        await expect(visitor.page.locator("details.entry")).to_have_count(1)
-        await visitor.page.click("details.entry > summary")
-        await expect(visitor.page.locator(".reason")).to_have_text("NEITHER_CONDITION_MET")
+        await expect(history_page.page.locator("details.entry")).to_have_count(1)
+        await history_page.page.click("details.entry > summary")
+        await expect(history_page.page.locator(".reason")).to_have_text("NEITHER_CONDITION_MET")

@@ -1,4 +1,4 @@
-"""The page while somebody uses it: filters, what is renewed and what stays, what is older."""
+"""Filters and refresh of the page: which parts are updated, and which keep their state."""
 
 from datetime import timedelta
 
@@ -22,111 +22,113 @@ LONG = MeasurementDetails(
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-async def test_a_filter_narrows_the_list_and_stays_in_the_address(
+async def test_filter_narrows_the_list_and_is_kept_in_the_address(
     chromium: Browser, filled_history: History, clock: ManualClock
 ) -> None:
-    async with open_history_page(chromium, filled_history, clock) as visitor:
-        await visitor.open()
-        await visitor.page.select_option("#namespace", "shop")
-        await visitor.page.fill("#name", "checkout")
+    async with open_history_page(chromium, filled_history, clock) as history_page:
+        await history_page.open()
+        await history_page.page.select_option("#namespace", "shop")
+        await history_page.page.fill("#name", "checkout")
 
-        await expect(visitor.page.locator("details.entry")).to_have_count(2)
-        assert visitor.page.url.endswith("/?namespace=shop&name=checkout")
-        await visitor.page.reload()
-        await expect(visitor.page.locator("details.entry")).to_have_count(2)
-        assert await visitor.page.input_value("#name") == "checkout"
-        await visitor.page.fill("#name", "nobody")
-        await expect(visitor.page.locator("#empty")).to_contain_text("No measurement matches")
-        await visitor.page.click("text=Clear the filter")
-        await expect(visitor.page.locator("details.entry")).to_have_count(len(filled_history))
+        await expect(history_page.page.locator("details.entry")).to_have_count(2)
+        assert history_page.page.url.endswith("/?namespace=shop&name=checkout")
+        await history_page.page.reload()
+        await expect(history_page.page.locator("details.entry")).to_have_count(2)
+        assert await history_page.page.input_value("#name") == "checkout"
+        await history_page.page.fill("#name", "no-such-name")
+        await expect(history_page.page.locator("#empty")).to_contain_text("No measurement matches")
+        await history_page.page.click("text=Clear the filter")
+        await expect(history_page.page.locator("details.entry")).to_have_count(len(filled_history))
 
 
-async def test_it_renews_itself_and_keeps_what_is_open_typed_and_chosen(
+async def test_refresh_keeps_open_entries_focus_and_filters(
     chromium: Browser, history: History, clock: ManualClock
 ) -> None:
     history.add(build_event(name="first"))
-    async with open_history_page(chromium, history, clock) as visitor:
-        await visitor.page.clock.install()
-        await visitor.open("/?namespace=bookinfo")
-        await visitor.page.click("#s1")
-        await visitor.page.focus("#s1")
+    async with open_history_page(chromium, history, clock) as history_page:
+        await history_page.page.clock.install()
+        await history_page.open("/?namespace=bookinfo")
+        await history_page.page.click("#s1")
+        await history_page.page.focus("#s1")
         history.add(build_event(NOON + timedelta(minutes=1), name="second"))
         history.add(build_event(NOON, name="elsewhere", run=build_run("cart", namespace="shop")))
-        await visitor.page.clock.fast_forward(6000)
+        await history_page.page.clock.fast_forward(6000)
 
-        await expect(visitor.page.locator("details.entry")).to_have_count(2)
-        assert await visitor.page.locator("details.entry .metric").first.inner_text() == "second"
-        assert await visitor.page.get_attribute("#m1", "open") is not None
-        assert await visitor.page.evaluate("document.activeElement.id") == "s1"
-        assert await visitor.page.input_value("#namespace") == "bookinfo"
-        assert await visitor.page.locator("#namespace option").all_inner_texts() == ["All", "bookinfo", "shop"]
-        assert visitor.browser_errors == []
+        await expect(history_page.page.locator("details.entry")).to_have_count(2)
+        assert await history_page.page.locator("details.entry .metric").first.inner_text() == "second"
+        assert await history_page.page.get_attribute("#m1", "open") is not None
+        assert await history_page.page.evaluate("document.activeElement.id") == "s1"
+        assert await history_page.page.input_value("#namespace") == "bookinfo"
+        assert await history_page.page.locator("#namespace option").all_inner_texts() == ["All", "bookinfo", "shop"]
+        assert history_page.browser_errors == []
 
 
-async def test_a_measurement_that_waits_is_renewed_in_its_place(
+async def test_refresh_updates_a_pending_measurement_in_place(
     chromium: Browser, history: History, clock: ManualClock
 ) -> None:
     history.add(build_event(phase=Phase.RUNNING, message="NO_DATA nothing yet"))
-    async with open_history_page(chromium, history, clock) as visitor:
-        await visitor.page.clock.install()
-        await visitor.open()
-        await visitor.page.click("#s1")
+    async with open_history_page(chromium, history, clock) as history_page:
+        await history_page.page.clock.install()
+        await history_page.open()
+        await history_page.page.click("#s1")
         history.add(build_event(phase=Phase.SUCCESSFUL))
-        await visitor.page.clock.fast_forward(6000)
+        await history_page.page.clock.fast_forward(6000)
 
-        await expect(visitor.page.locator("#m1 .phase")).to_have_text("Successful")
-        assert await visitor.page.get_attribute("#m1", "open") is not None
-        assert "answer 2" in await visitor.page.inner_text("#m1")
+        await expect(history_page.page.locator("#m1 .phase")).to_have_text("Successful")
+        assert await history_page.page.get_attribute("#m1", "open") is not None
+        assert "attempt 2" in await history_page.page.inner_text("#m1")
 
 
-async def test_it_can_be_paused(chromium: Browser, history: History, clock: ManualClock) -> None:
-    async with open_history_page(chromium, history, clock) as visitor:
-        await visitor.page.clock.install()
-        await visitor.open()
-        await visitor.page.click("#pause")
+async def test_refresh_paused_does_not_update(chromium: Browser, history: History, clock: ManualClock) -> None:
+    async with open_history_page(chromium, history, clock) as history_page:
+        await history_page.page.clock.install()
+        await history_page.open()
+        await history_page.page.click("#pause")
         history.add(build_event())
-        await visitor.page.clock.fast_forward(60_000)
-        assert "No measurement yet" in await visitor.visible_text()
+        await history_page.page.clock.fast_forward(60_000)
+        assert "No measurement yet" in await history_page.visible_text()
 
-        await visitor.page.click("#pause")
-        await expect(visitor.page.locator("details.entry")).to_have_count(1)
+        await history_page.page.click("#pause")
+        await expect(history_page.page.locator("details.entry")).to_have_count(1)
 
 
-async def test_a_service_that_is_gone_is_said_to_be_gone(
+async def test_refresh_service_unreachable_shows_the_error(
     chromium: Browser, history: History, clock: ManualClock
 ) -> None:
-    async with open_history_page(chromium, history, clock) as visitor:
-        await visitor.page.clock.install()
-        await visitor.open()
-        await visitor.page.context.set_offline(True)
-        await visitor.page.clock.fast_forward(6000)
+    async with open_history_page(chromium, history, clock) as history_page:
+        await history_page.page.clock.install()
+        await history_page.open()
+        await history_page.page.context.set_offline(True)
+        await history_page.page.clock.fast_forward(6000)
 
-        await expect(visitor.page.locator("#live-text")).to_have_text("the service does not answer")
+        await expect(history_page.page.locator("#refresh-text")).to_have_text("the service does not respond")
 
 
-async def test_older_measurements_are_a_click_away(chromium: Browser, history: History, clock: ManualClock) -> None:
+async def test_show_all_lists_older_measurements(chromium: Browser, history: History, clock: ManualClock) -> None:
     for at in range(100):
         history.add(build_event(NOON + timedelta(minutes=at)))
-    async with open_history_page(chromium, history, clock) as visitor:
-        await visitor.open("/?namespace=bookinfo")
-        assert "The latest 40 of 100 measurements" in await visitor.visible_text()
-        await visitor.page.click("text=Show all 100")
+    async with open_history_page(chromium, history, clock) as history_page:
+        await history_page.open("/?namespace=bookinfo")
+        assert "The latest 40 of 100 measurements" in await history_page.visible_text()
+        await history_page.page.click("text=Show all 100")
 
-        await expect(visitor.page.locator("details.entry")).to_have_count(100)
-        assert visitor.page.url.endswith("/?namespace=bookinfo&all=1")
+        await expect(history_page.page.locator("details.entry")).to_have_count(100)
+        assert history_page.page.url.endswith("/?namespace=bookinfo&all=1")
 
 
-async def test_an_answer_that_takes_longer_than_it_is_waited_for_is_shown_when_it_comes(
+async def test_refresh_slow_response_is_shown_when_complete(
     chromium: Browser, history: History, clock: ManualClock
 ) -> None:
     script = read_static_file("page.js").decode()
-    quick = script.replace("EVERY = 5000", "EVERY = 200")
-    assert quick != script
-    async with open_history_page(chromium, history, clock) as visitor:
-        await visitor.page.route("**/page.js", lambda route: route.fulfill(body=quick, content_type="text/javascript"))
-        await visitor.open("/?all=1")
+    fast = script.replace("REFRESH_MS = 5000", "REFRESH_MS = 200")
+    assert fast != script
+    async with open_history_page(chromium, history, clock) as history_page:
+        await history_page.page.route(
+            "**/page.js", lambda route: route.fulfill(body=fast, content_type="text/javascript")
+        )
+        await history_page.open("/?all=1")
         for at in range(500):
             history.add(build_event(NOON + timedelta(seconds=at), details=LONG))
 
-        await expect(visitor.page.locator("details.entry")).to_have_count(500)
-        await expect(visitor.page.locator("#live")).to_have_attribute("data-state", "live")
+        await expect(history_page.page.locator("details.entry")).to_have_count(500)
+        await expect(history_page.page.locator("#refresh-status")).to_have_attribute("data-state", "live")

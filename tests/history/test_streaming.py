@@ -1,4 +1,4 @@
-"""The page while measurements are made: rendered in pieces, between which the service does its work."""
+"""Streaming of the page: it is rendered in chunks, and other tasks run in between."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -23,111 +23,111 @@ from tests.history.harness import NOON, build_event
 ONE_CHART = 128 * 1024  # of 500 minutes
 
 
-def with_series(count: int, minutes: int) -> MeasurementDetails:
+def build_details(count: int, minutes: int) -> MeasurementDetails:
     window = Window(NOON, NOON + timedelta(minutes=minutes))
-    shown = tuple(Series(f"p{at}", (12.5,) * minutes) for at in range(count))
-    return MeasurementDetails(backend="prod", window=window, sample=Sample({}, "", (), chart_series=shown))
+    chart_series = tuple(Series(f"p{at}", (12.5,) * minutes) for at in range(count))
+    return MeasurementDetails(backend="prod", window=window, sample=Sample({}, "", (), chart_series=chart_series))
 
 
-def history(answers: int, trail: MeasurementDetails) -> History:
-    kept = History(5000, ManualClock(NOON))
-    for at in range(answers):
-        kept.add(build_event(NOON + timedelta(seconds=at), details=trail))
-    return kept
+def build_history(events: int, details: MeasurementDetails) -> History:
+    history = History(5000, ManualClock(NOON))
+    for at in range(events):
+        history.add(build_event(NOON + timedelta(seconds=at), details=details))
+    return history
 
 
-class Watched(HistoryView):
-    """Counts the turns of the event loop, and those at which it was asked for a piece."""
+class ObservedView(HistoryView):
+    """View that records in which iteration of the event loop each chunk is rendered."""
 
     def __init__(self) -> None:
         super().__init__(["prod"], 5000)
-        self.turn = 0
-        self.asked_at: list[int] = []
-        self.left = asyncio.Event()
+        self.iteration = 0
+        self.rendered_at: list[int] = []
+        self.closed = asyncio.Event()
 
     async def count(self) -> None:
         while True:
-            self.turn += 1
+            self.iteration += 1
             await asyncio.sleep(0)
 
-    def render(self, history: History, wanted: HistoryFilter, now: datetime) -> Iterator[str]:
+    def render(self, history: History, criteria: HistoryFilter, now: datetime) -> Iterator[str]:
         try:
-            for piece in super().render(history, wanted, now):
-                self.asked_at.append(self.turn)
-                yield piece
+            for chunk in super().render(history, criteria, now):
+                self.rendered_at.append(self.iteration)
+                yield chunk
         finally:
-            self.left.set()
+            self.closed.set()
 
 
 @asynccontextmanager
-async def serving(view: HistoryView, kept: History) -> AsyncIterator[TestClient]:
-    app = build_history_app(PageConfig(), kept, view, ManualClock(NOON))
+async def serve_page(view: HistoryView, history: History) -> AsyncIterator[TestClient]:
+    app = build_history_app(PageConfig(), history, view, ManualClock(NOON))
     async with TestClient(TestServer(app)) as client:
         yield client
 
 
-async def test_the_service_goes_on_between_the_pieces() -> None:
-    view = Watched()
+async def test_render_lets_other_tasks_run_between_chunks() -> None:
+    view = ObservedView()
     counting = asyncio.create_task(view.count())
-    async with serving(view, history(300, with_series(1, 5))) as client:
+    async with serve_page(view, build_history(300, build_details(1, 5))) as client:
         text = await (await client.get("/?all=1")).text()
     counting.cancel()
 
     assert text.count('<details class="entry') == 300
-    assert len(view.asked_at) > 20
-    assert len(set(view.asked_at)) == len(view.asked_at)
+    assert len(view.rendered_at) > 20
+    assert len(set(view.rendered_at)) == len(view.rendered_at)
 
 
-async def test_who_leaves_is_rendered_nothing_more() -> None:
-    view, kept = Watched(), history(3000, with_series(1, 5))
-    async with serving(view, kept) as client:
-        answer = await client.get("/?all=1")
-        answer.close()
-        await view.left.wait()
+async def test_render_stops_when_the_client_disconnects() -> None:
+    view, history = ObservedView(), build_history(3000, build_details(1, 5))
+    async with serve_page(view, history) as client:
+        response = await client.get("/?all=1")
+        response.close()
+        await view.closed.wait()
 
         assert (await client.get("/static/icon.svg")).status == 200
-    assert len(view.asked_at) < len(list(HistoryView(["prod"], 1).render(kept, HistoryFilter(all=True), NOON)))
+    assert len(view.rendered_at) < len(list(HistoryView(["prod"], 1).render(history, HistoryFilter(all=True), NOON)))
 
 
-def test_no_piece_is_larger_than_one_chart_however_large_the_measurement_is() -> None:
-    pieces = list(HistoryView(["prod"], 1).render(history(2, with_series(12, 500)), HistoryFilter(), NOON))
+def test_render_huge_entry_is_split_at_charts() -> None:
+    chunks = list(HistoryView(["prod"], 1).render(build_history(2, build_details(12, 500)), HistoryFilter(), NOON))
 
-    assert max(map(len, pieces)) <= CHUNK_CHARACTERS + ONE_CHART
-    assert sum(map(len, pieces)) > 10 * ONE_CHART
+    assert max(map(len, chunks)) <= CHUNK_CHARACTERS + ONE_CHART
+    assert sum(map(len, chunks)) > 10 * ONE_CHART
 
 
-async def test_what_comes_while_it_is_rendered_is_for_the_next_time() -> None:
-    kept = history(100, with_series(1, 5))
-    pieces = HistoryView(["prod"], 1).render(kept, HistoryFilter(all=True), NOON)
+async def test_render_new_measurement_does_not_appear_in_a_started_page() -> None:
+    history = build_history(100, build_details(1, 5))
+    chunks = HistoryView(["prod"], 1).render(history, HistoryFilter(all=True), NOON)
 
-    text = next(pieces)
-    kept.add(build_event(name="later"))
-    text += "".join(pieces)
+    text = next(chunks)
+    history.add(build_event(name="later"))
+    text += "".join(chunks)
 
     assert "later" not in text
     assert text.count('<details class="entry') == 100
     assert "100 measurements" in text
 
 
-async def test_of_the_page_only_the_head_can_be_asked_for() -> None:
-    async with serving(HistoryView(["prod"], 1), history(1, with_series(1, 5))) as client:
-        answer = await client.head("/")
+async def test_head_request_returns_headers_only() -> None:
+    async with serve_page(HistoryView(["prod"], 1), build_history(1, build_details(1, 5))) as client:
+        response = await client.head("/")
 
-        assert (answer.status, answer.content_type, answer.charset) == (200, "text/html", "utf-8")
+        assert (response.status, response.content_type, response.charset) == (200, "text/html", "utf-8")
         assert (await client.get("/")).status == 200
 
 
 @pytest.mark.parametrize("path", ["/?name=%ff%fe", "/?name=%ed%a0%80&metric=%00", "/?phase=%ff"])
-async def test_an_address_that_is_no_text_is_a_filter_like_any(path: str) -> None:
-    async with serving(HistoryView(["prod"], 1), history(1, with_series(1, 5))) as client:
+async def test_filter_with_invalid_text_is_served(path: str) -> None:
+    async with serve_page(HistoryView(["prod"], 1), build_history(1, build_details(1, 5))) as client:
         assert (await (await client.get(path)).text()).endswith("</html>")
 
 
 @pytest.mark.parametrize("value", [r'"\ud800"', r'{"a": "\u202e\u0007"}'])
-async def test_a_value_that_cannot_be_written_is_no_end_of_the_page(value: str) -> None:
-    kept = History(1, ManualClock(NOON))
-    kept.add(build_event(value=value))
-    async with serving(HistoryView(["prod"], 1), kept) as client:
+async def test_render_unprintable_value_is_replaced(value: str) -> None:
+    history = History(1, ManualClock(NOON))
+    history.add(build_event(value=value))
+    async with serve_page(HistoryView(["prod"], 1), history) as client:
         text = await (await client.get("/")).text()
 
     assert text.endswith("</html>")

@@ -1,4 +1,4 @@
-"""Texts from outside in a real browser: they stay texts, and nothing of them runs as a script."""
+"""Untrusted texts in a real browser are shown as text and never run as script."""
 
 from datetime import timedelta
 
@@ -31,35 +31,40 @@ ATTACKS = (
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-async def test_nothing_that_comes_from_outside_becomes_markup(
+async def test_untrusted_texts_do_not_become_markup(
     chromium: Browser, history: History, clock: ManualClock, attack: str
 ) -> None:
     window = Window(NOON.replace(second=0), NOON.replace(second=0) + timedelta(minutes=2))
     sample = Sample({}, attack, (), chart_series=(Series(attack, (1, attack)), Series(attack, (attack,))))
-    reads = (GraphqlRequest(f"query {{ {attack} }}", {attack: attack}), GraphqlRequest("query q { a }", {"v": attack}))
-    trail = MeasurementDetails(attack, attack, attack, window, reads, sample, attack)
-    whose = Run(attack, attack, labels={"rollout-type": attack}, owner_kind="Rollout", owner_name=attack)
-    history.add(build_event(phase=Phase.FAILED, name=attack, run=whose, message=attack, value=attack, details=trail))
-    async with open_history_page(chromium, history, clock) as visitor:
-        await visitor.open()
-        for summary in await visitor.page.locator("summary").all():
+    requests = (
+        GraphqlRequest(f"query {{ {attack} }}", {attack: attack}),
+        GraphqlRequest("query q { a }", {"v": attack}),
+    )
+    details = MeasurementDetails(attack, attack, attack, window, requests, sample, attack)
+    run = Run(attack, attack, labels={"rollout-type": attack}, owner_kind="Rollout", owner_name=attack)
+    history.add(build_event(phase=Phase.FAILED, name=attack, run=run, message=attack, value=attack, details=details))
+    async with open_history_page(chromium, history, clock) as history_page:
+        await history_page.open()
+        for summary in await history_page.page.locator("summary").all():
             await summary.click()
-        await visitor.page.select_option("#metric", index=1)
-        await expect(visitor.page.locator("details.entry")).to_have_count(1)
-        await visitor.page.reload()
+        await history_page.page.select_option("#metric", index=1)
+        await expect(history_page.page.locator("details.entry")).to_have_count(1)
+        await history_page.page.reload()
 
-        assert await visitor.page.locator("script").count() == 1
-        assert await visitor.page.locator("main img, iframe, svg[onload], main b b").count() == 0
-        visible = await visitor.page.locator(".metric").text_content()
+        assert await history_page.page.locator("script").count() == 1
+        assert await history_page.page.locator("main img, iframe, svg[onload], main b b").count() == 0
+        visible = await history_page.page.locator(".metric").text_content()
         assert visible == attack.replace("\u0000", "\ufffd").replace("\u202e", "\ufffd")
-        assert visitor.browser_errors == []
+        assert history_page.browser_errors == []
 
 
-async def test_an_attack_in_the_address_stays_a_word(chromium: Browser, history: History, clock: ManualClock) -> None:
+async def test_script_in_the_address_stays_text(chromium: Browser, history: History, clock: ManualClock) -> None:
     history.add(build_event())
-    async with open_history_page(chromium, history, clock) as visitor:
-        await visitor.open("/?name=%22%3E%3Cscript%3Ealert(1)%3C/script%3E&metric=%3Cimg%20src=x%20onerror=alert(1)%3E")
+    async with open_history_page(chromium, history, clock) as history_page:
+        await history_page.open(
+            "/?name=%22%3E%3Cscript%3Ealert(1)%3C/script%3E&metric=%3Cimg%20src=x%20onerror=alert(1)%3E"
+        )
 
-        assert await visitor.page.input_value("#name") == '"><script>alert(1)</script>'
-        assert await visitor.page.locator("script").count() == 1
-        assert visitor.browser_errors == []
+        assert await history_page.page.input_value("#name") == '"><script>alert(1)</script>'
+        assert await history_page.page.locator("script").count() == 1
+        assert history_page.browser_errors == []

@@ -1,70 +1,70 @@
-// Keeps the page as it would be if it were loaded anew, without losing what is open, focused or typed.
+// Refreshes the page in place. Open entries, the focus and typed text stay.
 "use strict";
 
-const EVERY = 5000;
-const LONGEST = 60000; // for a page of thousands of measurements
+const REFRESH_MS = 5000;
+const MAX_LOAD_MS = 60000; // a page with thousands of measurements takes seconds
 const form = document.getElementById("filters");
-const live = document.getElementById("live");
+const refreshStatus = document.getElementById("refresh-status");
 const pause = document.getElementById("pause");
 let paused = false;
 let timer = 0;
-let asking = null;
+let pending = null;
 
-function address() {
+function pageAddress() {
   const query = new URLSearchParams();
   for (const [name, value] of new FormData(form)) if (value) query.append(name, value);
   const text = query.toString();
   return text ? `/?${text}` : "/";
 }
 
-function say(state, text) {
-  live.dataset.state = state;
-  document.getElementById("live-text").textContent = text;
+function setStatus(state, text) {
+  refreshStatus.dataset.state = state;
+  document.getElementById("refresh-text").textContent = text;
 }
 
 function schedule() {
   clearTimeout(timer);
-  if (!paused && !document.hidden) timer = setTimeout(refresh, EVERY);
+  if (!paused && !document.hidden) timer = setTimeout(refresh, REFRESH_MS);
 }
 
 function refresh() {
   clearTimeout(timer);
-  if (asking) asking.abort();
-  const request = (asking = new XMLHttpRequest());
-  request.open("GET", address());
+  if (pending) pending.abort();
+  const request = (pending = new XMLHttpRequest());
+  request.open("GET", pageAddress());
   request.responseType = "document";
-  request.timeout = EVERY;
-  request.onprogress = () => (request.timeout = LONGEST);
+  request.timeout = REFRESH_MS;
+  request.onprogress = () => (request.timeout = MAX_LOAD_MS);
   request.onload = () => {
-    if (request.status === 200 && request.responseXML) show(request.responseXML);
-    else say("lost", `the service answered ${request.status}`);
+    if (request.status === 200 && request.responseXML) update(request.responseXML);
+    else setStatus("disconnected", `the service returned status ${request.status}`);
   };
-  request.onerror = request.ontimeout = () => say("lost", "the service does not answer");
+  request.onerror = request.ontimeout = () => setStatus("disconnected", "the service does not respond");
   request.onloadend = () => {
-    if (asking === request) schedule();
+    if (pending === request) schedule();
   };
   request.send();
 }
 
-function show(fresh) {
-  say("live", fresh.getElementById("live-text").textContent);
+function update(fresh) {
+  setStatus("live", fresh.getElementById("refresh-text").textContent);
   document.title = fresh.title;
   for (const count of document.querySelectorAll("[data-count]"))
     count.textContent = fresh.querySelector(`[data-count="${count.dataset.count}"]`).textContent;
-  for (const id of ["namespace", "metric"]) options(document.getElementById(id), fresh.getElementById(id));
-  entries(document.getElementById("list"), fresh.getElementById("list"));
+  for (const id of ["namespace", "metric"]) updateOptions(document.getElementById(id), fresh.getElementById(id));
+  updateEntries(document.getElementById("list"), fresh.getElementById("list"));
 }
 
-function options(mine, fresh) {
-  if (document.activeElement === mine) return;
-  const chosen = mine.value;
-  mine.replaceChildren(...fresh.children);
-  mine.value = chosen;
+function updateOptions(current, fresh) {
+  if (document.activeElement === current) return;
+  const selected = current.value;
+  current.replaceChildren(...fresh.children);
+  current.value = selected;
 }
 
-function entries(mine, fresh) {
-  const anchor = [...mine.children].find((one) => one.getBoundingClientRect().top >= 0 && one.localName === "details");
-  const before = anchor ? anchor.getBoundingClientRect().top : 0;
+function updateEntries(current, fresh) {
+  const anchor = [...current.children].find((one) => one.getBoundingClientRect().top >= 0 && one.localName === "details");
+  const anchorTop = anchor ? anchor.getBoundingClientRect().top : 0;
   const focused = document.activeElement && document.activeElement.id;
   const nodes = [...fresh.children].map((one) => {
     const old = one.id ? document.getElementById(one.id) : null;
@@ -73,35 +73,35 @@ function entries(mine, fresh) {
     one.open = old.open;
     return one;
   });
-  mine.replaceChildren(...nodes);
+  current.replaceChildren(...nodes);
   if (focused && document.activeElement.id !== focused) {
-    const again = document.getElementById(focused);
-    if (again) again.focus({ preventScroll: true });
+    const refocused = document.getElementById(focused);
+    if (refocused) refocused.focus({ preventScroll: true });
   }
-  const still = anchor && window.scrollY > 0 ? document.getElementById(anchor.id) : null;
-  if (still) window.scrollBy(0, still.getBoundingClientRect().top - before);
+  const visible = anchor && window.scrollY > 0 ? document.getElementById(anchor.id) : null;
+  if (visible) window.scrollBy(0, visible.getBoundingClientRect().top - anchorTop);
 }
 
-function filtered() {
-  history.replaceState(null, "", address());
+function applyFilter() {
+  history.replaceState(null, "", pageAddress());
   refresh();
 }
 
-document.documentElement.classList.add("scripted");
+document.documentElement.classList.add("js-enabled");
 pause.hidden = false;
 pause.addEventListener("click", () => {
   paused = !paused;
   pause.textContent = paused ? "Resume" : "Pause";
   if (paused) {
     clearTimeout(timer);
-    say("paused", "paused");
+    setStatus("paused", "paused");
   } else refresh();
 });
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  filtered();
+  applyFilter();
 });
-form.addEventListener("change", filtered);
-document.getElementById("name").addEventListener("input", filtered);
+form.addEventListener("change", applyFilter);
+document.getElementById("name").addEventListener("input", applyFilter);
 document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : !paused && refresh()));
 schedule();

@@ -156,7 +156,7 @@ def _build_chart_series(
     calls = {row.bucket: row.calls for row in rows}
     if spec.sli is not IndicatorName.THROUGHPUT:
         yield Series(f"{_indicator_label(spec)}{whose}", tuple(values.get(at) for at in range(window.buckets)))
-    yield Series(f"calls{whose}", tuple(calls.get(at) for at in range(window.buckets)))
+    yield Series(f"calls{whose}", tuple(calls.get(at) for at in range(window.buckets)), counts_calls=True)
 
 
 def _select_series(
