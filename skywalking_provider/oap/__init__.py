@@ -1,4 +1,4 @@
-"""The only room that talks to SkyWalking."""
+"""Client for a SkyWalking OAP server; the only package that does I/O against one."""
 
 from skywalking_provider.oap.backend import Backend
 from skywalking_provider.oap.observer import UNOBSERVED, Observer

@@ -77,7 +77,9 @@ class World:
 
     def answer(self, read: GraphqlRequest) -> dict[str, Any]:
         if self.state == "away":
-            raise BackendUnavailableError("backend prod answered 503 Service Unavailable", kind=FailureKind.UNAVAILABLE)
+            raise BackendUnavailableError(
+                "backend prod responded 503 Service Unavailable", kind=FailureKind.UNAVAILABLE
+            )
         if "getTimeInfo" in read.query:
             return {"getTimeInfo": {"timezone": "+0545", "currentTimestamp": round(self.now.timestamp() * 1000)}}
         if "__type" in read.query:

@@ -137,22 +137,22 @@ async def test_no_answer_takes_longer_than_the_deadline(harness: HarnessFactory)
     [
         (
             {"kind": "status", "status": 401},
-            "OAP_REJECTED backend prod answered 401 Unauthorized. Check the credentials",
+            "OAP_REJECTED backend prod responded 401 Unauthorized. Check the credentials",
         ),
-        ({"kind": "status", "status": 403}, "OAP_REJECTED backend prod answered 403 Forbidden. Check the credentials"),
-        ({"kind": "status", "status": 404}, "OAP_REJECTED backend prod answered 404 Not Found: backends.prod.url"),
-        ({"kind": "redirect"}, "OAP_REJECTED backend prod answered 302 Found. Redirects are not followed"),
-        ({"kind": "huge", "size": 8 << 20}, "OAP_RESPONSE_INVALID the answer of backend prod is longer than"),
+        ({"kind": "status", "status": 403}, "OAP_REJECTED backend prod responded 403 Forbidden. Check the credentials"),
+        ({"kind": "status", "status": 404}, "OAP_REJECTED backend prod responded 404 Not Found. Set backends.prod.url"),
+        (
+            {"kind": "redirect"},
+            "OAP_REJECTED backend prod responded 302 Found. Write the final address into backends.prod.url",
+        ),
+        ({"kind": "huge", "size": 8 << 20}, "OAP_RESPONSE_INVALID backend prod: response is larger than"),
         (
             {"kind": "answer", "body": '{"data": null}', "match": "readMetrics"},
             "OAP_RESPONSE_INVALID no results returned from SkyWalking query",
         ),
         (
             {"kind": "answer", "body": '{"data": {"getTimeInfo": {"timezone": "CET"}}}', "match": "getTimeInfo"},
-            (
-                "OAP_RESPONSE_INVALID the answer has another form than SkyWalking's: getTimeInfo.currentTimestamp is"
-                " missing"
-            ),
+            ("OAP_RESPONSE_INVALID response has an unexpected form: getTimeInfo.currentTimestamp is missing"),
         ),
     ],
     ids=lambda value: "-".join(str(part) for part in value.values())[:40] if isinstance(value, dict) else "",
@@ -206,7 +206,7 @@ async def test_a_storage_that_fails_under_an_expression_is_away(harness: Harness
         measurement = await b.engine.run(asked, RUN, Deadline.after(10))
 
     assert measurement.phase is Phase.RUNNING, measurement.message
-    assert measurement.message.startswith("OAP_UNAVAILABLE the storage of the backend is down")
+    assert measurement.message.startswith("OAP_UNAVAILABLE storage of the OAP failed")
 
 
 async def test_an_evaluator_that_is_too_busy_is_no_fault_of_the_condition(

@@ -15,7 +15,7 @@ from skywalking_provider.model import Phase, Window
 from skywalking_provider.queries.sample import Sample
 
 START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
-AWAY = BackendUnavailableError("backend prod answered 503 Service Unavailable", kind=FailureKind.UNAVAILABLE)
+AWAY = BackendUnavailableError("backend prod responded 503 Service Unavailable", kind=FailureKind.UNAVAILABLE)
 WAITED = st.integers(0, 7200).map(lambda seconds: timedelta(seconds=seconds))
 LIMITS = st.integers(0, 3600).map(lambda seconds: timedelta(seconds=seconds))
 

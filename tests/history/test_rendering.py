@@ -42,7 +42,7 @@ async def test_list_shows_every_phase_with_its_summary(
         assert len(rows) == len(filled_history)
         top, second, third, *_ = (" ".join(row.split()) for row in rows)
         assert top.startswith("Running success-rate shop / ratings OAP_UNAVAILABLE backend prod at http://127.0.0.1:9")
-        assert second.startswith("Error success-rate bookinfo / reviews OAP_REJECTED backend prod answered 401")
+        assert second.startswith("Error success-rate bookinfo / reviews OAP_REJECTED backend prod responded 401")
         assert third == "Failed success-rate bookinfo / reviews success-rate 0.95 12:21:40"
         for phase, count in (("Failed", 2), ("Error", 2), ("Inconclusive", 1), ("Running", 2), ("Successful", 10)):
             assert await history_page.page.inner_text(f'[data-count="{phase}"]') == str(count)

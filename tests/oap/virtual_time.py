@@ -96,4 +96,4 @@ def connection_refused_error() -> BackendUnavailableError:
 
 
 def timeout_error() -> BackendUnavailableError:
-    return BackendUnavailableError("backend prod did not answer within 5 s", kind=FailureKind.TIMEOUT)
+    return BackendUnavailableError("backend prod did not respond within 5 s", kind=FailureKind.TIMEOUT)

@@ -76,9 +76,9 @@ def test_percentiles_have_the_same_labels_on_every_oap(version: str) -> None:
 @pytest.mark.parametrize(
     ("version", "case", "words"),
     [
-        ("9.6.0", "mqe-div0", "'∞', which is no number"),
-        ("10.1.0", "mqe-div0", "'∞', which is no number"),
-        ("10.1.0", "mqe-nan", "'NaN', which is no number"),
+        ("9.6.0", "mqe-div0", "'∞', which is not a number"),
+        ("10.1.0", "mqe-div0", "'∞', which is not a number"),
+        ("10.1.0", "mqe-nan", "'NaN', which is not a number"),
         ("9.6.0", "mqe-unknown-metric", "Metric: [no_such_metric] dose not exist."),
         ("10.1.0", "mqe-unknown-metric", "Metric: [no_such_metric] does not exist."),
     ],

@@ -130,7 +130,7 @@ async def test_an_oap_that_does_not_know_us_says_what_is_missing(place: Placer, 
 
     answer = await here.ask()
 
-    assert "does it want a client certificate (backends.prod.tls.certFile) that it knows?" in answer
+    assert "Check whether the OAP requires a client certificate (backends.prod.tls.certFile)" in answer
     assert here.oap.requests == []
 
 
@@ -165,7 +165,7 @@ async def test_files_that_cannot_be_used_leave_the_ones_before_in_place(place: P
     with capture_logs() as logs:
         assert [await here.ask() for _ in range(3)] == ["ok"] * 3
 
-    assert [line["event"] for line in logs] == ["new certificates cannot be used, the ones before are"]
+    assert [line["event"] for line in logs] == ["new certificates rejected, previous ones in use"]
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,7 @@ async def test_a_compressed_bomb_is_refused_before_it_is_unpacked(kind: str) -> 
         tracemalloc.stop()
 
     assert measurement.phase is Phase.ERROR
-    longer = f"the answer of backend prod is longer than {LIMIT} bytes"
+    longer = f"backend prod: response is larger than {LIMIT} bytes"
     assert measurement.message.startswith(f"OAP_RESPONSE_INVALID {longer}")
     assert peak < 16 * MEBIBYTE
 
@@ -144,8 +144,8 @@ async def test_an_answer_that_is_too_long_is_refused(size: int) -> None:
 
     measurement = await measured(whole(body))
 
-    assert measurement.message.startswith("OAP_RESPONSE_INVALID the answer of backend prod is longer than")
-    assert "ask for less" in measurement.message
+    assert measurement.message.startswith("OAP_RESPONSE_INVALID backend prod: response is larger than")
+    assert "Request less" in measurement.message
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -163,7 +163,7 @@ CHUNK = b"1000\r\n" + b"x" * 4096 + b"\r\n"
 async def test_an_answer_without_end_is_refused_at_the_limit(start: bytes, piece: bytes) -> None:
     measurement = await measured(endless(start, piece))
 
-    assert measurement.message.startswith("OAP_RESPONSE_INVALID the answer of backend prod is longer than")
+    assert measurement.message.startswith("OAP_RESPONSE_INVALID backend prod: response is larger than")
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_many_answers_to_one_request_are_bounded_in_the_loop_of_the_service_whic
         tracemalloc.stop()
 
     assert measurement.message.startswith("OAP_UNAVAILABLE ")
-    assert "it answers many times to one request" in measurement.message
+    assert "too many responses to one request" in measurement.message
     assert peak < 32 * MEBIBYTE
 
 

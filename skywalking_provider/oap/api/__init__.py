@@ -1,1 +1,1 @@
-"""oap/api."""
+"""GraphQL protocol of SkyWalking: requests and typed responses. No I/O."""

@@ -1,35 +1,60 @@
-"""Reads the series of one measurement as aliases of few requests; one that OAP refuses is parted until it is accepted.
+"""Batching: the series of one measurement as aliases of few requests, within the limits of the OAP.
 
-A field of GraphQL that throws takes the whole answer with it. Series of different measurements never share a request.
+A GraphQL field that fails discards the whole response. A batch that OAP rejects is therefore bisected until the failing
+series is found. Series of different measurements never share a request.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any, Final
 
-from skywalking_provider.errors import ProviderError, Reason
+from skywalking_provider.errors import ProviderError, Reason, Rejection, RejectionKind
 from skywalking_provider.model import Window
-from skywalking_provider.oap.api.batch_limits import BatchLimits, chunks, max_batch_size, tightened_limits
 from skywalking_provider.oap.api.metric_values import SeriesRequest, build_request
 from skywalking_provider.oap.api.request import GraphqlRequest
 
-_SPLIT_ON = (Reason.QUERY_INVALID, Reason.OAP_RESPONSE_INVALID)  # may be the fault of one alias, or of their number
+# Fields and tokens of one series, and tokens of the operation around all.
+_MQE_FIELDS: Final = 11
+_MQE_TOKENS: Final = 48
+_V2_FIELDS: Final = 6
+_V2_TOKENS: Final = 40
+_HEAD_TOKENS: Final = 16
+_LABELS: Final = 5  # the percentiles of one metric
 
-_MAX_PARALLEL = (
-    2  # of one measurement's requests: an OAP answers the fields of all with as many threads as it has cores
-)
+_BYTES_PER_POINT: Final = 64  # a bucket with its id and value has about 45
+_SPLIT_ON: Final = (
+    Reason.QUERY_INVALID,
+    Reason.OAP_RESPONSE_INVALID,
+)  # may be caused by one series, or by their number
+_MAX_PARALLEL: Final = 2  # requests of one measurement; an OAP resolves the fields of all with one thread per core
 
 ExecuteRequest = Callable[[GraphqlRequest], Awaitable[dict[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
-class BatchResult:
-    """What came back.
+class BatchLimits:
+    """Limits of one request.
 
     Attributes:
-        data: The fields by alias.
-        requests: The requests that were answered.
+        fields: Number of selected fields: OAP's maxQueryComplexity, 1,000 from 9.1 to 9.5 and 3,000 since.
+        tokens: Number of tokens of the text: the limit of graphql-java.
+        points: Number of buckets of all series in the response, so that it stays below maxAnswerBytes.
+    """
+
+    fields: int = 1_000
+    tokens: int = 15_000
+    points: int = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """Response of a batch.
+
+    Attributes:
+        data: Fields by alias.
+        requests: Requests that succeeded.
     """
 
     data: dict[str, Any]
@@ -37,41 +62,41 @@ class BatchResult:
 
 
 class BatchReader:
-    """Reads series of one OAP, and learns how many it takes at once.
+    """Reads series of one OAP, and tightens its limits after a rejection.
 
     Args:
-        max_answer_bytes: Of one answer.
+        max_answer_bytes: Maximum size of one response.
     """
 
     def __init__(self, max_answer_bytes: int) -> None:
-        # The state: what a request may have, smaller than what is usual once the OAP refused that.
-        self._limits = BatchLimits(points=max_answer_bytes // 64)  # a bucket with its id and value has some 45 bytes
+        # State: the limits, below the defaults once the OAP rejected a batch.
+        self._limits = BatchLimits(points=max_answer_bytes // _BYTES_PER_POINT)
 
     async def read(
         self, series_requests: Sequence[SeriesRequest], window: Window, execute: ExecuteRequest, *, mqe: bool
     ) -> BatchResult:
-        """All series.
+        """Return the data of all series.
 
         Args:
-            series_requests: With aliases that differ.
-            window: The same for all.
-            execute: Asks one request, by the measurement's deadline.
-            mqe: Whether the OAP understands expressions.
+            series_requests: Series with different aliases.
+            window: Window of all series.
+            execute: Sends one request, within the deadline of the measurement.
+            mqe: Whether the OAP supports expressions.
 
         Raises:
-            BackendAway: As `ask`.
-            ProviderError: As `ask`; where it is the fault of one series, the error names it.
+            BackendUnavailableError: As `execute`.
+            ProviderError: As `execute`; if one series is the cause, the message names it.
         """
-        parts = chunks(series_requests, max_batch_size(series_requests, window, self._limits, mqe=mqe))
-        if len(parts) == 1:
-            return await self._read_chunk(parts[0], window, execute, mqe=mqe)
-        few = asyncio.Semaphore(_MAX_PARALLEL)
+        batches = split_evenly(series_requests, max_batch_size(series_requests, window, self._limits, mqe=mqe))
+        if len(batches) == 1:
+            return await self._read_batch(batches[0], window, execute, mqe=mqe)
+        parallel = asyncio.Semaphore(_MAX_PARALLEL)
 
-        async def in_turn(part: Sequence[SeriesRequest]) -> BatchResult:
-            async with few:
-                return await self._read_chunk(part, window, execute, mqe=mqe)
+        async def read_with_limit(batch: Sequence[SeriesRequest]) -> BatchResult:
+            async with parallel:
+                return await self._read_batch(batch, window, execute, mqe=mqe)
 
-        tasks = [asyncio.create_task(in_turn(part)) for part in parts]
+        tasks = [asyncio.create_task(read_with_limit(batch)) for batch in batches]
         try:
             return _merge_results(await asyncio.gather(*tasks))
         finally:
@@ -79,12 +104,12 @@ class BatchReader:
                 task.cancel()
             await asyncio.wait(tasks)
 
-    async def _read_chunk(
+    async def _read_batch(
         self, series_requests: Sequence[SeriesRequest], window: Window, execute: ExecuteRequest, *, mqe: bool
     ) -> BatchResult:
-        read = build_request(series_requests, window, mqe=mqe)
+        request = build_request(series_requests, window, mqe=mqe)
         try:
-            return BatchResult(await execute(read), (read,))
+            return BatchResult(await execute(request), (request,))
         except ProviderError as error:
             if len(series_requests) == 1 or error.reason not in _SPLIT_ON:
                 raise
@@ -96,21 +121,54 @@ class BatchReader:
     async def _bisect(
         self, series_requests: Sequence[SeriesRequest], window: Window, execute: ExecuteRequest, *, mqe: bool
     ) -> BatchResult:
-        """One after the other: the first error of a single series ends it, and all may have the same."""
-        found = []
-        for half in chunks(series_requests, -(-len(series_requests) // 2)):
+        """Read the halves one after the other: the first failing series ends it, and all may fail alike."""
+        results = []
+        for half in split_evenly(series_requests, -(-len(series_requests) // 2)):
             try:
-                found.append(await self._read_chunk(half, window, execute, mqe=mqe))
+                results.append(await self._read_batch(half, window, execute, mqe=mqe))
             except ProviderError as error:
                 if len(half) > 1 or error.reason not in _SPLIT_ON:
                     raise
-                named = f"{half[0].expression} of {half[0].entity.name}: {error.message}"
-                raise ProviderError(error.reason, named, error.hint, rejection=error.rejection) from error
-        return _merge_results(found)
+                message = f"{half[0].expression} of {half[0].entity.name}: {error.message}"
+                raise ProviderError(error.reason, message, error.hint, rejection=error.rejection) from error
+        return _merge_results(results)
+
+
+def max_batch_size(series_requests: Sequence[SeriesRequest], window: Window, limits: BatchLimits, *, mqe: bool) -> int:
+    """Return how many of these series fit into one request; at least one."""
+    fields, tokens = (_MQE_FIELDS, _MQE_TOKENS) if mqe else (_V2_FIELDS, _V2_TOKENS)
+    labels = _LABELS if any(one.labeled for one in series_requests) else 1
+    points = max(1, window.buckets) * labels
+    return max(1, min(limits.fields // fields, (limits.tokens - _HEAD_TOKENS) // tokens, limits.points // points))
+
+
+def split_evenly(series_requests: Sequence[SeriesRequest], max_size: int) -> list[Sequence[SeriesRequest]]:
+    """Split into as few batches as possible of at most `max_size` series, in order and of almost equal size."""
+    count = -(-len(series_requests) // max_size)
+    borders = [-(-len(series_requests) * at // count) for at in range(count + 1)]
+    return [series_requests[start:end] for start, end in pairwise(borders)]
+
+
+def tightened_limits(limits: BatchLimits, rejection: Rejection | None, batch_size: int, *, mqe: bool) -> BatchLimits:
+    """Return the limits after OAP rejected a batch; the same ones if its size was not the cause.
+
+    Args:
+        limits: Limits so far.
+        rejection: Cause of the rejection.
+        batch_size: Number of series in the batch.
+        mqe: Whether the series were expressions.
+    """
+    match rejection:
+        case Rejection(RejectionKind.COMPLEXITY, int(limit)):
+            return replace(limits, fields=min(limits.fields, limit))
+        case Rejection(RejectionKind.TOKENS):
+            tokens = _MQE_TOKENS if mqe else _V2_TOKENS
+            return replace(limits, tokens=min(limits.tokens, _HEAD_TOKENS + batch_size * tokens // 2))
+    return limits
 
 
 def _merge_results(results: Sequence[BatchResult]) -> BatchResult:
     data: dict[str, Any] = {}
     for one in results:
         data |= one.data
-    return BatchResult(data, tuple(read for one in results for read in one.requests))
+    return BatchResult(data, tuple(request for one in results for request in one.requests))

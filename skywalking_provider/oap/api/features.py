@@ -1,4 +1,4 @@
-"""What an OAP understands: found out once, from its own schema."""
+"""Features of an OAP, detected from its schema."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,17 +8,17 @@ from skywalking_provider.oap.api.request import GraphqlRequest
 from skywalking_provider.oap.api.responses import SCHEMA_TYPE
 
 FEATURES_REQUEST = GraphqlRequest('{ query: __type(name: "Query") { fields { name } } }', {})
-"""One type: graphql-java 21.5 (OAP 10.1) takes a request that asks for two as one in bad faith, and refuses it."""
+"""One type only: graphql-java 21.5 (OAP 10.1) rejects the introspection of two types in one request."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServerFeatures:
-    """The parts of the query protocol that came after OAP 9.2.
+    """Parts of the query protocol that OAP 9.2 lacks.
 
     Attributes:
         supports_mqe: `execExpression` (9.5 and newer).
         supports_nullable: `readNullableMetricsValue`, and with it `isEmptyValue` (9.5 and newer): absent buckets
-            differ from zeros.
+            are distinguished from zeros.
     """
 
     supports_mqe: bool
@@ -26,17 +26,17 @@ class ServerFeatures:
 
 
 ALL_FEATURES = ServerFeatures(supports_mqe=True, supports_nullable=True)
-"""Taken where an OAP does not tell its schema: a wrong guess is an Error in the OAP's own words."""
+"""Assumed if an OAP forbids introspection: a wrong guess becomes an error message of the OAP."""
 
 
 def parse_features(data: Mapping[str, Any]) -> ServerFeatures:
-    """Read the answer to ASK_DIALECT.
+    """Return the features from the response to FEATURES_REQUEST.
 
     Raises:
         ProviderError: OAP_RESPONSE_INVALID.
     """
-    found = SCHEMA_TYPE.parse(data, "query")
-    queries = {field.name for field in found.fields or ()} if found else set()
+    query_type = SCHEMA_TYPE.parse(data, "query")
+    queries = {field.name for field in query_type.fields or ()} if query_type else set()
     if not queries:
         return ALL_FEATURES
     return ServerFeatures(

@@ -1,4 +1,4 @@
-"""What an OAP knows by name: services, their instances and endpoints, and metrics."""
+"""Inventory of an OAP: services, their instances and endpoints, and metrics."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,17 +9,15 @@ from skywalking_provider.model import Window
 from skywalking_provider.oap.api.request import GraphqlRequest, duration_variable
 from skywalking_provider.oap.api.responses import INSTANCES, METRICS, NAMES, SERVICES, TEXTS
 
-MAX_ENDPOINTS = 100
+MAX_ENDPOINTS = 100  # of one request: names for a suggestion need no more
 ALL_SERVICES_REQUEST = GraphqlRequest("query { services: listServices { id name layers normal } }", {})
 METRICS_REQUEST = GraphqlRequest("query { metrics: listMetrics { name catalog } }", {})
-
-
 LAYERS_REQUEST = GraphqlRequest("query { layers: listLayers }", {})
 
 
 @dataclass(frozen=True, slots=True)
 class InventoryService:
-    """A service as `listServices` has it; `normal` is false for what agents only call, such as a database."""
+    """A service of `listServices`. `normal` is false for an uninstrumented target of calls, such as a database."""
 
     id: str
     name: str
@@ -29,17 +27,17 @@ class InventoryService:
 
 @dataclass(frozen=True, slots=True)
 class ServiceInventory:
-    """The services of an OAP, by name: it may have thousands, and each measurement by name looks for one.
+    """Services of an OAP by name. An OAP may have thousands, and each measurement looks one up.
 
     Attributes:
-        by_name: Those of a name, of different layers or kinds.
+        by_name: Services of each name; they differ in layer or kind.
     """
 
     by_name: Mapping[str, tuple[InventoryService, ...]] = field(default_factory=dict)
 
     @classmethod
     def build(cls, services: Iterable[InventoryService]) -> "ServiceInventory":
-        """These services."""
+        """Build the inventory of these services."""
         by_name: dict[str, tuple[InventoryService, ...]] = {}
         for service in services:
             by_name[service.name] = (*by_name.get(service.name, ()), service)
@@ -54,26 +52,26 @@ class ServiceInventory:
 
 @dataclass(frozen=True, slots=True)
 class InventoryInstance:
-    """An instance as `listInstances` has it."""
+    """An instance of `listInstances`."""
 
     name: str
     attributes: Mapping[str, str]
 
 
 def services_request(layers: Sequence[str]) -> GraphqlRequest:
-    """The services of layers: an OAP before 9.5 lists them by layer only."""
+    """Build the request for the services of layers: an OAP before 9.5 lists them by layer only."""
     declared = ", ".join(f"$l{at}: String!" for at in range(len(layers)))
     fields = " ".join(f"l{at}: listServices(layer: $l{at}) {{ id name layers normal }}" for at in range(len(layers)))
     return GraphqlRequest(f"query q({declared}) {{ {fields} }}", {f"l{at}": layer for at, layer in enumerate(layers)})
 
 
 def parse_layers(data: Mapping[str, Any]) -> tuple[str, ...]:
-    """The answer to ASK_LAYERS. Raises as all below: OAP_RESPONSE_INVALID, where it is none."""
+    """Parse the response to LAYERS_REQUEST. All parsers raise OAP_RESPONSE_INVALID for an unexpected form."""
     return TEXTS.parse(data, "layers")
 
 
 def instances_request(service: InventoryService, window: Window) -> GraphqlRequest:
-    """The instances that lived in a window."""
+    """Build the request for the instances that existed in a window."""
     query = (
         "query q($service: ID!, $duration: Duration!) {"
         " instances: listInstances(serviceId: $service, duration: $duration) { name attributes { name value } } }"
@@ -82,7 +80,7 @@ def instances_request(service: InventoryService, window: Window) -> GraphqlReque
 
 
 def endpoints_request(service: InventoryService, keyword: str) -> GraphqlRequest:
-    """Endpoints whose name contains a keyword."""
+    """Build the request for endpoints whose name contains a keyword."""
     query = (
         "query q($service: ID!, $keyword: String!, $limit: Int!) {"
         " endpoints: findEndpoint(serviceId: $service, keyword: $keyword, limit: $limit) { name } }"
@@ -91,7 +89,7 @@ def endpoints_request(service: InventoryService, keyword: str) -> GraphqlRequest
 
 
 def parse_services(data: Mapping[str, Any]) -> ServiceInventory:
-    """The answer to ASK_SERVICES or `ask_services_of`; a service of several layers is there once."""
+    """Parse the response to ALL_SERVICES_REQUEST or `services_request`; a service of several layers is listed once."""
     services: dict[str, InventoryService] = {}
     for field_name in data:
         for one in SERVICES.parse(data, field_name):
@@ -102,7 +100,7 @@ def parse_services(data: Mapping[str, Any]) -> ServiceInventory:
 
 
 def parse_instances(data: Mapping[str, Any]) -> tuple[InventoryInstance, ...]:
-    """The answer to `ask_instances`."""
+    """Parse the response to `instances_request`."""
     return tuple(
         InventoryInstance(one.name, {attribute.name: attribute.value for attribute in one.attributes})
         for one in INSTANCES.parse(data, "instances")
@@ -110,10 +108,10 @@ def parse_instances(data: Mapping[str, Any]) -> tuple[InventoryInstance, ...]:
 
 
 def parse_metrics(data: Mapping[str, Any]) -> dict[str, str]:
-    """The answer to ASK_METRICS: names, each with its catalog, empty where the OAP tells none."""
+    """Parse the response to METRICS_REQUEST: names, each with its catalog, which is empty if the OAP has none."""
     return {one.name: one.catalog or "" for one in METRICS.parse(data, "metrics")}
 
 
 def parse_names(data: Mapping[str, Any], field_name: str) -> tuple[str, ...]:
-    """The names in an answer to `ask_endpoints`."""
+    """Parse the names in the response to `endpoints_request`."""
     return tuple(one.name for one in NAMES.parse(data, field_name))

@@ -1,4 +1,4 @@
-"""Reading metrics of entities by name, as aliases of one request, in the words that an OAP understands."""
+"""Metric values by name: series of entities as aliases of one request, and their responses."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ from skywalking_provider.oap.api.responses import (
 from skywalking_provider.oap.api.values import Number, expression_error, parse_mqe_number
 
 _EXPRESSION = "{ type error results { metric { labels { key value } } values { id value } } }"
-_PERCENTILES = {"0": "50", "1": "75", "2": "90", "3": "95", "4": "99"}  # as 9.x counts them
+_PERCENTILES = {"0": "50", "1": "75", "2": "90", "3": "95", "4": "99"}  # by their position, as 9.x labels them
 
 TIME_SERIES, SINGLE_VALUE = "TIME_SERIES_VALUES", "SINGLE_VALUE"
-MAX_COUNT = 2**63  # of anything that OAP counts
+MAX_COUNT = 2**63  # Java's long
 RANKINGS = ("SORTED_LIST", "RECORD_LIST")
 
 
@@ -55,12 +55,12 @@ class SeriesRequest:
 
 @dataclass(frozen=True, slots=True)
 class LabeledSeries:
-    """One series of an answer.
+    """One series of a response.
 
     Attributes:
-        labels: Its labels; percentiles have the same ones on every OAP.
-        buckets: Its numbers, `None` where absent.
-        names: What each number belongs to in a ranking; elsewhere they are buckets of time.
+        labels: Labels of the series; those of percentiles are the same on every OAP.
+        buckets: Numbers of the series, None for an absent one.
+        names: Names of the ranked items; empty if the numbers are buckets of time.
     """
 
     labels: Mapping[str, str]
@@ -70,31 +70,31 @@ class LabeledSeries:
 
 @dataclass(frozen=True, slots=True)
 class SeriesResponse:
-    """The answer to one `Wanted`: MQE's type of it, and its series."""
+    """Response to one `SeriesRequest`: MQE's result type and the series."""
 
     kind: str
     series: tuple[LabeledSeries, ...]
 
 
 def decode_series(data: Mapping[str, Any], series_request: SeriesRequest, *, mqe: bool) -> SeriesResponse:
-    """The answer to one alias.
+    """Decode the response of one series.
 
     Raises:
-        ProviderError: OAP does not accept the expression, its numbers are none, or the answer is no SkyWalking's.
+        ProviderError: OAP rejects the expression, a value is not a number, or the response has an unexpected form.
     """
     return _decode_expression(data, series_request) if mqe else _decode_values(data, series_request)
 
 
 def decode_calls(data: Mapping[str, Any], series_request: SeriesRequest, *, mqe: bool) -> tuple[int | None, ...]:
-    """The calls of every bucket, of a read of a metric that counts them.
+    """Decode the calls of each bucket from the response of a series that counts them.
 
     Raises:
-        ProviderError: As `reply_in`; they are no counts.
+        ProviderError: As `decode_series`; or a number is not a count.
     """
-    found = decode_series(data, series_request, mqe=mqe).series
-    if len(found) > 1:
-        raise_invalid_response(series_request.alias, f"{len(found)} series of {series_request.expression}")
-    calls = found[0].buckets if found else ()
+    series = decode_series(data, series_request, mqe=mqe).series
+    if len(series) > 1:
+        raise_invalid_response(series_request.alias, f"{len(series)} series of {series_request.expression}")
+    calls = series[0].buckets if series else ()
     for count in calls:
         if count is not None and not 0 <= count < MAX_COUNT:
             raise_invalid_response(series_request.alias, f"{count} calls")
@@ -102,7 +102,7 @@ def decode_calls(data: Mapping[str, Any], series_request: SeriesRequest, *, mqe:
 
 
 def build_request(series_requests: Sequence[SeriesRequest], window: Window, *, mqe: bool) -> GraphqlRequest:
-    """One request for all these series."""
+    """Build one request for all these series."""
     variables: dict[str, object] = {"duration": duration_variable(window)}
     declared, fields = ["$duration: Duration!"], []
     for one in series_requests:
@@ -132,52 +132,52 @@ def build_request(series_requests: Sequence[SeriesRequest], window: Window, *, m
 
 
 def _encode_entity(entity: Entity) -> dict[str, object]:
-    written: dict[str, object] = {
+    encoded: dict[str, object] = {
         "scope": entity.scope.value,
         "serviceName": entity.service,
         "normal": entity.normal,
     }
     if entity.instance is not None:
-        written["serviceInstanceName"] = entity.instance
+        encoded["serviceInstanceName"] = entity.instance
     if entity.endpoint is not None:
-        written["endpointName"] = entity.endpoint
-    return written
+        encoded["endpointName"] = entity.endpoint
+    return encoded
 
 
 def _decode_expression(data: Mapping[str, Any], series_request: SeriesRequest) -> SeriesResponse:
-    answer = EXPRESSION_RESULT.parse(data, series_request.alias)
-    if answer.error:
-        raise expression_error(series_request.expression, answer.error)
-    if answer.type == "UNKNOWN":
-        raise ProviderError(Reason.QUERY_INVALID, f"{series_request.expression}: OAP does not know what it is")
-    ranking = answer.type in RANKINGS
+    result = EXPRESSION_RESULT.parse(data, series_request.alias)
+    if result.error:
+        raise expression_error(series_request.expression, result.error)
+    if result.type == "UNKNOWN":
+        raise ProviderError(Reason.QUERY_INVALID, f"{series_request.expression}: OAP returns a result of type UNKNOWN")
+    ranking = result.type in RANKINGS
     return SeriesResponse(
-        answer.type, tuple(_decode_expression_series(one, series_request, ranking=ranking) for one in answer.results)
+        result.type, tuple(_decode_expression_series(one, series_request, ranking=ranking) for one in result.results)
     )
 
 
 def _decode_expression_series(mqe_values: MqeValues, series_request: SeriesRequest, *, ranking: bool) -> LabeledSeries:
     labels = {label.key: label.value or "" for label in (mqe_values.metric.labels if mqe_values.metric else ())}
-    if "_" in labels:  # 9.x counts the percentiles
+    if "_" in labels:  # 9.x labels percentiles by position
         labels["p"] = _normalise_percentile(labels.pop("_"))
     numbers = tuple(parse_mqe_number(one.value, series_request.expression) for one in mqe_values.values)
     return LabeledSeries(labels, numbers, tuple(one.id or "" for one in mqe_values.values) if ranking else ())
 
 
 def _decode_values(data: Mapping[str, Any], series_request: SeriesRequest) -> SeriesResponse:
-    answers = (
+    all_values = (
         LABELED_METRICS_VALUES.parse(data, series_request.alias)
         if series_request.labeled
         else (METRICS_VALUES.parse(data, series_request.alias),)
     )
-    found = (
+    series = (
         LabeledSeries(
             {"p": _normalise_percentile(one.label or "")} if series_request.labeled else {},
             tuple(bucket.value for bucket in one.values.values),
         )
-        for one in answers
+        for one in all_values
     )
-    return SeriesResponse(TIME_SERIES, tuple(found))
+    return SeriesResponse(TIME_SERIES, tuple(series))
 
 
 def _normalise_percentile(label: str) -> str:

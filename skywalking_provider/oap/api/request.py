@@ -21,9 +21,9 @@ class GraphqlRequest:
     """One request to an OAP: a GraphQL text and its variables.
 
     Attributes:
-        query: The text.
-        variables: Its variables.
-        window: What alone it reads, of buckets; None where the text may read others.
+        query: Text of the query.
+        variables: Variables of the query.
+        window: The only buckets that it reads; None if the text may read others.
     """
 
     query: str
@@ -32,19 +32,19 @@ class GraphqlRequest:
 
     @property
     def cache_key(self) -> str:
-        """The same for identical requests, and for no others."""
+        """Key that only identical requests share."""
         return f"{self.query}\0{_encode_sorted(self.variables)}"
 
     @property
     def key_without_window(self) -> str:
-        """The same for a question in all its windows."""
+        """Key that a query has in all its windows."""
         return GraphqlRequest(
             self.query, {key: value for key, value in self.variables.items() if key != _DURATION}
         ).cache_key
 
 
 def duration_variable(window: Window) -> dict[str, str]:
-    """A window as SkyWalking's `Duration` input, in the zone that the window carries; both ends are inclusive."""
+    """Build SkyWalking's `Duration` input from a window, in the zone of the window. Both its ends are inclusive."""
     last = (window.end.astimezone(UTC) - window.step).astimezone(window.end.tzinfo)
     return {
         "start": window.start.strftime(_BUCKET_FORMAT),

@@ -4,17 +4,17 @@ from typing import Any
 
 
 class ResponseData(dict[str, Any]):
-    """The `data` of an answer; nobody may change it.
+    """The `data` of a response; callers must not change it.
 
     Attributes:
-        size: Characters of its text.
+        size: Number of characters of its text.
     """
 
     size: int = 0
 
     @classmethod
     def from_data(cls, data: dict[str, Any], size: int) -> "ResponseData":
-        """The data with the size of their text."""
-        answer = cls(data)
-        answer.size = size
-        return answer
+        """Return the data with the size of their text."""
+        response = cls(data)
+        response.size = size
+        return response

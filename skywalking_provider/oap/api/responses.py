@@ -1,7 +1,8 @@
-"""What SkyWalking answers, as types. An answer of another form is refused here, at the border, with the place in it.
+"""SkyWalking's responses as types. A response of another form is rejected here, with the place of the problem.
 
-The fields are those of SkyWalking's query protocol (metrics-v2.graphqls, metrics-v3.graphqls, metadata-v2.graphqls), as
-far as they are read; others are left out. Only `data` is looked at: `errors` are told in `oap.trouble`.
+The fields are those of SkyWalking's query protocol (metrics-v2.graphqls, metrics-v3.graphqls, metadata-v2.graphqls);
+fields that the provider does not read are left out. Only `data` is parsed: `transport/error_mapping.py` handles
+`errors`.
 """
 
 from collections.abc import Mapping
@@ -15,12 +16,12 @@ from skywalking_provider.errors import ProviderError, Reason
 T = TypeVar("T")
 
 Long = Annotated[StrictInt, Field(ge=-(2**63), lt=2**63)]
-"""Java's."""
+"""Java's `long`."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimeInfo:
-    """`getTimeInfo`: an offset such as "+0545", and milliseconds since 1970."""
+    """`TimeInfo`: an offset such as "+0545", and milliseconds since 1970."""
 
     timezone: StrictStr
     milliseconds: Annotated[Long, Field(alias="currentTimestamp")]
@@ -28,7 +29,7 @@ class TimeInfo:
 
 @dataclass(frozen=True, slots=True)
 class NamedItem:
-    """An endpoint, or a field of a schema's type."""
+    """An endpoint, or a field of a type in the schema."""
 
     name: StrictStr
 
@@ -42,7 +43,7 @@ class SchemaType:
 
 @dataclass(frozen=True, slots=True)
 class ListedMetric:
-    """One of `listMetrics`; `catalog` is the scope in SkyWalking's older words, such as SERVICE_INSTANCE."""
+    """A metric of `listMetrics`. `catalog` is the scope in SkyWalking's older terms, such as SERVICE_INSTANCE."""
 
     name: StrictStr
     catalog: StrictStr | None = None
@@ -50,7 +51,7 @@ class ListedMetric:
 
 @dataclass(frozen=True, slots=True)
 class ListedService:
-    """One of `listServices`."""
+    """A service of `listServices`."""
 
     id: StrictStr
     name: StrictStr
@@ -60,7 +61,7 @@ class ListedService:
 
 @dataclass(frozen=True, slots=True)
 class InstanceAttribute:
-    """A fact about an instance."""
+    """An attribute of an instance."""
 
     name: StrictStr
     value: StrictStr
@@ -68,7 +69,7 @@ class InstanceAttribute:
 
 @dataclass(frozen=True, slots=True)
 class ListedInstance:
-    """One of `listInstances`."""
+    """An instance of `listInstances`."""
 
     name: StrictStr
     attributes: tuple[InstanceAttribute, ...] = ()
@@ -76,7 +77,7 @@ class ListedInstance:
 
 @dataclass(frozen=True, slots=True)
 class KVInt:
-    """A bucket of a V2 read; `empty` is None where the OAP cannot tell (before 9.5)."""
+    """`KVInt`: a bucket of a V2 read. `empty` is None if the OAP does not report it (before 9.5)."""
 
     value: Long
     empty: Annotated[StrictBool | None, Field(alias="isEmptyValue")] = None
@@ -91,7 +92,7 @@ class IntValues:
 
 @dataclass(frozen=True, slots=True)
 class MetricsValues:
-    """`MetricsValues`: what V2 reads of one label, or of a metric without labels."""
+    """`MetricsValues`: a V2 series of one label, or of a metric without labels."""
 
     values: IntValues
     label: StrictStr | None = None
@@ -114,7 +115,7 @@ class MqeMetadata:
 
 @dataclass(frozen=True, slots=True)
 class MqeValue:
-    """One value of an expression: a text, None where it is absent; `id` is its time, or its name in a ranking."""
+    """`MQEValue`: a text, or None if it is absent. `id` is its time, or its name in a ranking."""
 
     value: StrictStr | None
     id: StrictStr | None = None
@@ -130,7 +131,7 @@ class MqeValues:
 
 @dataclass(frozen=True, slots=True)
 class ExpressionResult:
-    """`ExpressionResult`; where there is an `error`, nothing else counts."""
+    """`ExpressionResult`; if it has an `error`, the other fields are ignored."""
 
     type: StrictStr
     results: tuple[MqeValues, ...]
@@ -138,16 +139,16 @@ class ExpressionResult:
 
 
 class FieldParser(Generic[T]):
-    """One form that a field of an answer has."""
+    """Parser of one field of a response."""
 
     def __init__(self, kind: Any) -> None:
         self._adapter: TypeAdapter[T] = TypeAdapter(kind)
 
     def parse(self, data: Mapping[str, Any], field: str) -> T:
-        """A field of an answer's data.
+        """Parse a field of a response's data.
 
         Raises:
-            ProviderError: OAP_RESPONSE_INVALID, with the place in the answer.
+            ProviderError: OAP_RESPONSE_INVALID, with the place in the response.
         """
         if field not in data:
             raise_invalid_response(field, "missing")
@@ -155,8 +156,8 @@ class FieldParser(Generic[T]):
             return self._adapter.validate_python(data[field])
         except ValidationError as error:
             detail = error.errors(include_url=False)[0]
-            found = "missing" if detail["type"] == "missing" else describe_json(detail["input"])
-            raise_invalid_response(".".join(map(str, (field, *detail["loc"]))), found)
+            actual = "missing" if detail["type"] == "missing" else describe_json(detail["input"])
+            raise_invalid_response(".".join(map(str, (field, *detail["loc"]))), actual)
 
 
 TIME_INFO = FieldParser[TimeInfo](TimeInfo)
@@ -173,21 +174,26 @@ EXPRESSION_RESULT = FieldParser[ExpressionResult](ExpressionResult)
 
 
 def is_long(number: int) -> bool:
-    """Whether Java could have written it."""
+    """Return whether a number fits into Java's `long`."""
     return -(2**63) <= number < 2**63
 
 
 def raise_invalid_response(path: str, actual: str) -> NoReturn:
-    """Say that an answer is none of SkyWalking's: where, and what is there instead."""
+    """Raise the error of a response that has an unexpected form.
+
+    Args:
+        path: Place in the response.
+        actual: Description of the value in that place.
+    """
     raise ProviderError(
         Reason.OAP_RESPONSE_INVALID,
-        f"the answer has another form than SkyWalking's: {path} is {actual}",
-        "is the backend a SkyWalking OAP?",
+        f"response has an unexpected form: {path} is {actual}",
+        "Check that the backend is a SkyWalking OAP",
     )
 
 
 def describe_json(value: object) -> str:
-    """What was found in the wrong place, shortly."""
+    """Describe a JSON value in a few words."""
     match value:
         case dict():
             return "an object"

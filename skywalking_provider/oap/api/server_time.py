@@ -1,4 +1,4 @@
-"""An OAP's clock and zone, from `getTimeInfo`."""
+"""Clock and zone of an OAP, from `getTimeInfo`."""
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -14,7 +14,7 @@ from skywalking_provider.oap.api.responses import TIME_INFO, raise_invalid_respo
 
 _log = structlog.get_logger()
 
-# A clock beyond this is no clock, and Python's own reckoning ends not far from it.
+# A clock outside of this range is invalid; Python's datetime ends not far from it.
 _EARLIEST, _LATEST = (datetime(year, 1, 1, tzinfo=UTC).timestamp() * 1000 for year in (2000, 2200))
 
 _TIME_INFO_REQUEST = GraphqlRequest("query { getTimeInfo { timezone currentTimestamp } }", {})
@@ -22,33 +22,33 @@ _TIME_INFO_REQUEST = GraphqlRequest("query { getTimeInfo { timezone currentTimes
 
 @dataclass(frozen=True, slots=True)
 class ServerClock:
-    """An OAP's clock and zone as seen from here; `ahead` is its clock less ours."""
+    """Clock and zone of an OAP. `offset` is its clock minus the local clock."""
 
     offset: timedelta
     zone: tzinfo
 
     def to_server(self, local_time: datetime) -> datetime:
-        """The OAP's wall clock at an instant of ours."""
+        """Return the OAP's wall clock at an instant of the local clock."""
         return (local_time + self.offset).astimezone(self.zone)
 
     def to_local(self, server_time: datetime) -> datetime:
-        """The instant of ours at which the OAP's clock shows `theirs`."""
+        """Return the instant of the local clock at which the OAP's clock shows `server_time`."""
         return server_time - self.offset
 
 
 async def fetch_server_clock(
     execute: Callable[[GraphqlRequest], Awaitable[dict[str, Any]]], now: Callable[[], datetime], zone: tzinfo | None
 ) -> ServerClock:
-    """Ask an OAP for its clock.
+    """Fetch the clock of an OAP.
 
     Args:
-        execute: Asks the OAP, now and not from memory.
-        now: Our own clock.
-        zone: The zone that the configuration names; used where its offset is the one that the OAP tells.
+        execute: Sends a request without a cache.
+        now: Local clock.
+        zone: Configured zone; used while its offset is that of the OAP.
 
     Raises:
-        BackendAway: It cannot be asked now.
-        ProviderError: It refuses, or its answer is none.
+        BackendUnavailableError: The OAP is unavailable.
+        ProviderError: The OAP rejects the request, or its response is not valid.
     """
     before = now()
     data = await execute(_TIME_INFO_REQUEST)
@@ -56,14 +56,14 @@ async def fetch_server_clock(
 
 
 def parse_server_clock(data: Mapping[str, Any], local_time: datetime) -> ServerClock:
-    """Read the answer of `getTimeInfo`.
+    """Parse the response of `getTimeInfo`.
 
     Args:
-        data: The GraphQL data.
-        local_time: Our clock in the middle of the request.
+        data: GraphQL data of the response.
+        local_time: Local clock in the middle of the request.
 
     Raises:
-        ProviderError: The answer has not the form of SkyWalking's.
+        ProviderError: The response has an unexpected form.
     """
     clock = TIME_INFO.parse(data, "getTimeInfo")
     if not _EARLIEST <= clock.milliseconds < _LATEST:
@@ -72,26 +72,30 @@ def parse_server_clock(data: Mapping[str, Any], local_time: datetime) -> ServerC
 
 
 def apply_zone(clock: ServerClock, zone: tzinfo | None, now: datetime) -> ServerClock:
-    """The same clock in the zone of that name, if it is the OAP's; a wrong name is not believed."""
+    """Return the clock in the configured zone; keep the OAP's offset if that of the zone differs."""
     if zone is None:
         return clock
-    theirs = clock.to_server(now)
-    if theirs.astimezone(zone).utcoffset() != theirs.utcoffset():
-        _log.warning("the configured timezone is not the OAP's", configured=str(zone), offset=theirs.strftime("%z"))
+    server_time = clock.to_server(now)
+    if server_time.astimezone(zone).utcoffset() != server_time.utcoffset():
+        _log.warning(
+            "configured timezone ignored: its offset is not the OAP's",
+            configured=str(zone),
+            offset=server_time.strftime("%z"),
+        )
         return clock
     return ServerClock(clock.offset, zone)
 
 
 def parse_zone(text: str) -> timezone:
-    """Read SkyWalking's zone, an offset such as "+0800", "-0330" or "+0545".
+    """Parse SkyWalking's zone, an offset such as "+0800", "-0330" or "+0545".
 
     Raises:
-        ProviderError: It is none.
+        ProviderError: The text is not an offset.
     """
     found = re.fullmatch(r"([+-])(\d{2}):?(\d{2})", text)
     if not found or int(found[3]) >= 60:
-        raise ProviderError(Reason.OAP_RESPONSE_INVALID, f"getTimeInfo names a zone that is no offset: {text[:20]!r}")
+        raise ProviderError(Reason.OAP_RESPONSE_INVALID, f"getTimeInfo.timezone is not an offset: {text[:20]!r}")
     offset = timedelta(hours=int(found[2]), minutes=int(found[3]))
     if offset >= timedelta(hours=24):
-        raise ProviderError(Reason.OAP_RESPONSE_INVALID, f"getTimeInfo names an impossible offset: {text!r}")
+        raise ProviderError(Reason.OAP_RESPONSE_INVALID, f"getTimeInfo.timezone is out of range: {text!r}")
     return timezone(-offset if found[1] == "-" else offset)

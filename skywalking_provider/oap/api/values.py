@@ -1,4 +1,4 @@
-"""Numbers of the metrics query expression, and its errors."""
+"""Numbers and errors of metrics query expressions (MQE)."""
 
 import re
 
@@ -12,19 +12,24 @@ Number = int | float
 
 
 def expression_error(subject: str, message: str) -> ProviderError:
-    """What MQE's error beside its data means. Its storage's failure comes that way too, with HTTP 200."""
+    """Return the provider error for the `error` field of an expression's result.
+
+    Args:
+        subject: The expression, or the alias of the field.
+        message: OAP's error text.
+    """
     if is_expression_storage_error(message):
         return BackendUnavailableError(
-            f"the storage of the backend is down: {subject}: {message}", kind=FailureKind.STORAGE_DOWN
+            f"storage of the OAP failed: {subject}: {message}", kind=FailureKind.STORAGE_DOWN
         )
     return ProviderError(Reason.QUERY_INVALID, f"{subject}: {message}", rejection=classify_expression_error(message))
 
 
 def parse_mqe_number(text: object, expression: str) -> Number | None:
-    """A number as MQE writes it; None where it is absent.
+    """Parse a number as MQE writes it; None if it is absent.
 
     Raises:
-        ProviderError: It is none: "NaN" (0/0), "∞" (x/0), or written with the decimal comma of the OAP's locale.
+        ProviderError: It is not a number: "NaN" (0/0), "∞" (x/0), or has the decimal comma of the OAP's locale.
     """
     if text is None:
         return None
@@ -33,11 +38,11 @@ def parse_mqe_number(text: object, expression: str) -> Number | None:
     if isinstance(text, str) and DECIMAL.fullmatch(text.replace(",", ".")):
         raise ProviderError(
             Reason.OAP_RESPONSE_INVALID,
-            f"{expression}: OAP writes numbers with a comma ({text}), so that parts of them are lost",
-            "start the OAP with -Duser.language=en",
+            f"{expression}: OAP writes numbers with a decimal comma ({text}), which loses digits",
+            "Start the OAP with -Duser.language=en",
         )
     raise ProviderError(
         Reason.OAP_RESPONSE_INVALID,
-        f"{expression}: OAP answered {str(text)[:20]!r}, which is no number",
-        "x/0 is ∞, 0/0 is NaN",
+        f"{expression}: OAP returned {str(text)[:20]!r}, which is not a number",
+        "Avoid division by zero: x/0 is ∞, 0/0 is NaN",
     )

@@ -1,1 +1,1 @@
-"""oap/transport."""
+"""HTTP transport to an OAP: client, connections, credentials, TLS, error mapping."""

@@ -1,4 +1,4 @@
-"""GraphQL to one OAP: gql over one aiohttp session, foreign errors translated at this border."""
+"""HTTP client of one OAP: GraphQL through gql over one aiohttp session. Foreign errors become provider errors here."""
 
 import asyncio
 import os
@@ -37,7 +37,13 @@ from skywalking_provider.support import go_json
 
 
 class OapClient:
-    """Reads from one OAP. Use it as an asynchronous context manager; it keeps its connections."""
+    """Client of one OAP, an asynchronous context manager that keeps its connections.
+
+    Args:
+        name: Name of the backend.
+        config: Its configuration.
+        now: Local clock, for a Retry-After date of a response without a Date.
+    """
 
     def __init__(
         self, name: str, config: BackendConfig, now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -47,7 +53,7 @@ class OapClient:
         self._config = config
         self.credentials = Credentials(config)
         self._tls = TlsContext(name, config.tls)
-        # gql's transport without its Client: an answer of `data: null` without errors would be an assertion there.
+        # Without gql's Client: a response of `data: null` without errors fails an assertion there.
         self._transport = self._new_transport()
 
     async def __aenter__(self) -> Self:
@@ -60,15 +66,15 @@ class OapClient:
         await self._transport.close()
 
     async def read(self, request: GraphqlRequest, deadline: Deadline) -> dict[str, Any]:
-        """Ask once and give the `data` of the answer.
+        """Send one request and return the `data` of the response.
 
         Args:
-            request: The question.
-            deadline: Of this attempt.
+            request: The request.
+            deadline: Deadline of this attempt.
 
         Raises:
-            BackendAway: Nothing usable came in time; another attempt may succeed.
-            ProviderError: OAP refuses, or does not accept the query; another attempt will not help.
+            BackendUnavailableError: No usable response before the deadline; another attempt may succeed.
+            ProviderError: OAP rejects the query or the credentials; another attempt cannot succeed.
         """
         seconds = deadline.remaining
         raw_request = _RawRequest(request)
@@ -85,14 +91,14 @@ class OapClient:
                 )
         except TimeoutError as error:
             raise BackendUnavailableError(
-                f"backend {self._name} did not answer within {seconds:.3g} s", kind=FailureKind.TIMEOUT
+                f"backend {self._name} did not respond within {seconds:.3g} s", kind=FailureKind.TIMEOUT
             ) from error
         except TransportServerError as error:
             raise error_from_status(error.code or 500, self._name) from error
         except TransportProtocolError as error:
             raise BackendUnavailableError(
-                f"backend {self._name} answered no GraphQL",
-                "is there a proxy or a login page before it?",
+                f"backend {self._name}: response is not GraphQL",
+                "Check for a proxy or a login page in front of the OAP",
                 kind=FailureKind.UNUSABLE_RESPONSE,
             ) from error
         except TransportConnectionFailed as error:
@@ -107,12 +113,13 @@ class OapClient:
         cause = error.__cause__
         if isinstance(cause, ProviderError):
             return cause
-        what = _describe_os_error(cause) or str(error) or type(cause).__name__
+        text = _describe_os_error(cause) or str(error) or type(cause).__name__
+        detail = shorten(self.credentials.redactor(text))
         hint = ""
         if self._config.url.startswith("https:") and _closed_after_handshake(cause):
-            hint = f"does it want a client certificate (backends.{self._name}.tls.certFile) that it knows?"
+            hint = f"Check whether the OAP requires a client certificate (backends.{self._name}.tls.certFile)"
         return BackendUnavailableError(
-            f"backend {self._name} at {self._config.url} cannot be reached: {shorten(self.credentials.redactor(what))}",
+            f"backend {self._name} at {self._config.url} cannot be reached: {detail}",
             hint,
             kind=_classify_connection_failure(cause),
         )
@@ -132,7 +139,7 @@ class OapClient:
 
 
 class _RawRequest(GraphQLRequest):
-    """A text that is sent as it is. gql's requests are parsed, and printed for each sending, a third of its cost."""
+    """A query sent verbatim. gql parses its requests and prints them for each sending, a third of the cost."""
 
     def __init__(self, request: GraphqlRequest) -> None:
         super().__init__(_EMPTY_DOCUMENT, variable_values=dict(request.variables))
@@ -140,7 +147,7 @@ class _RawRequest(GraphQLRequest):
 
     @property
     def payload(self) -> dict[str, Any]:
-        """What is sent."""
+        """Body of the HTTP request."""
         return {"query": self._text} | ({"variables": self.variable_values} if self.variable_values else {})
 
 
@@ -148,13 +155,13 @@ _EMPTY_DOCUMENT = DocumentNode()
 
 
 def _parse_response(text: str) -> object:
-    """One answer of the form that the GraphQL specification gives it; anything else is no GraphQL."""
-    answer = go_json.load(text)
-    if isinstance(answer, dict) and ("data" in answer or "errors" in answer):
-        data, errors = answer.get("data"), answer.get("errors")
+    """Parse a response of the form that the GraphQL specification defines."""
+    response = go_json.load(text)
+    if isinstance(response, dict) and ("data" in response or "errors" in response):
+        data, errors = response.get("data"), response.get("errors")
         if isinstance(data, dict | None) and isinstance(errors, list | None):
-            return answer if data is None else answer | {"data": ResponseData.from_data(data, len(text))}
-    raise ValueError("no answer of GraphQL")
+            return response if data is None else response | {"data": ResponseData.from_data(data, len(text))}
+    raise ValueError("the response is not GraphQL")
 
 
 def _classify_connection_failure(cause: BaseException | None) -> FailureKind:
@@ -167,12 +174,12 @@ def _classify_connection_failure(cause: BaseException | None) -> FailureKind:
 
 
 def _describe_os_error(cause: BaseException | None) -> str:
-    """What the operating system's numbers mean, which differ by who speaks."""
+    """Describe an error of the operating system, whose numbers and texts differ by platform."""
     match cause:
         case aiohttp.ClientConnectorCertificateError():
             return f"its certificate is not trusted ({cause.certificate_error})"
         case aiohttp.ClientConnectorError(os_error=socket.gaierror()):
-            return "its name is not known to DNS"
+            return "its host name does not resolve"
         case ssl.SSLError(reason=str(reason)) | aiohttp.ClientConnectorError(os_error=ssl.SSLError(reason=str(reason))):
             return f"TLS failed ({reason})"
         case aiohttp.ClientConnectorError(os_error=OSError(errno=int(number))) if number > 0:
@@ -181,7 +188,7 @@ def _describe_os_error(cause: BaseException | None) -> str:
 
 
 def _closed_after_handshake(cause: BaseException | None) -> bool:
-    """Whether an OAP ended a connection that was secured: in TLS 1.3 it looks at our certificate only then."""
+    """Return whether the OAP closed a connection after the TLS handshake: TLS 1.3 verifies the client only then."""
     if isinstance(cause, aiohttp.ClientConnectorError):
         return False
     return isinstance(cause, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError | ssl.SSLError)
@@ -189,11 +196,11 @@ def _closed_after_handshake(cause: BaseException | None) -> bool:
 
 def _build_response_class(name: str, limit: int, now: Callable[[], datetime]) -> Callable[..., aiohttp.ClientResponse]:
     class BoundedResponse(aiohttp.ClientResponse):
-        """Judges the status before the body, and stops reading a body that is too long (after decompression)."""
+        """Response that checks the status before the body, and stops reading a body that is too large."""
 
         async def start(self, connection: Any) -> aiohttp.ClientResponse:
             response = await super().start(connection)
-            if not 200 <= self.status < 300 and self.status != 400:  # OAP tells what is wrong in a query with 400
+            if not 200 <= self.status < 300 and self.status != 400:  # OAP reports an invalid query with 400
                 self.close()
                 retry_after = parse_retry_after(self.headers.get("Retry-After"), self.headers.get("Date"), now)
                 raise error_from_status(self.status, name, retry_after)
@@ -201,24 +208,24 @@ def _build_response_class(name: str, limit: int, now: Callable[[], datetime]) ->
 
         async def read(self) -> bytes:
             if self._body is None:
-                self._body = await self._bounded()
+                self._body = await self._read_bounded()
             return self._body
 
-        async def _bounded(self) -> bytes:
+        async def _read_bounded(self) -> bytes:
             body = bytearray()
             async for chunk in self.content.iter_any():
                 body += chunk
                 if len(body) > limit:
                     self.close()
-                    self.read = self._refuse  # type: ignore[method-assign] # gql reads once more for its message
-                    return await self._refuse()
+                    self.read = self._raise_too_large  # type: ignore[method-assign] # gql reads again for its message
+                    return await self._raise_too_large()
             return bytes(body)
 
-        async def _refuse(self) -> bytes:
+        async def _raise_too_large(self) -> bytes:
             raise ProviderError(
                 Reason.OAP_RESPONSE_INVALID,
-                f"the answer of backend {name} is longer than {limit} bytes",
-                "ask for less: a shorter interval, fewer fields",
+                f"backend {name}: response is larger than {limit} bytes (maxAnswerBytes)",
+                "Request less: a shorter interval or fewer fields",
             )
 
     return BoundedResponse

@@ -1,7 +1,7 @@
-"""Connections to an OAP, whose memory is bounded also before a body begins.
+"""Connections to an OAP with bounded memory, also before the body of a response.
 
-A loop may hand over megabytes at once, and a server may answer one request any number of times (informational answers,
-RFC 9110, 15.2): aiohttp would make an object of each before anybody looks at one.
+The event loop may pass on megabytes at once, and a server may send any number of responses to one request
+(informational responses, RFC 9110, 15.2). aiohttp would build an object for each before one is read.
 """
 
 from functools import partial
@@ -10,12 +10,12 @@ from typing import Final
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
-_CHUNK_BYTES: Final = 16 * 1024  # bytes
-_MAX_UNREAD_RESPONSES: Final = 16  # that nobody has looked at yet, to one request
+_CHUNK_BYTES: Final = 16 * 1024
+_MAX_UNREAD_RESPONSES: Final = 16  # responses to one request that were not read yet
 
 
 class _Protocol(ResponseHandler):
-    """Takes what comes in small pieces, and leaves a server that answers too often."""
+    """Protocol that parses data in small pieces, and disconnects from a server that sends too many responses."""
 
     def data_received(self, data: bytes) -> None:
         for start in range(0, max(1, len(data)), _CHUNK_BYTES):
@@ -24,13 +24,13 @@ class _Protocol(ResponseHandler):
             super().data_received(data[start : start + _CHUNK_BYTES])
             if len(self._buffer) > _MAX_UNREAD_RESPONSES:
                 self._buffer.clear()
-                self.set_exception(aiohttp.ServerDisconnectedError("it answers many times to one request"))
+                self.set_exception(aiohttp.ServerDisconnectedError("too many responses to one request"))
                 if self.transport is not None:
                     self.transport.close()
 
 
 class Connector(aiohttp.TCPConnector):
-    """aiohttp's, with such connections. As many as are asked for: `slots` bounds them."""
+    """aiohttp's connector with these connections. Their number is not limited here but by the concurrency limit."""
 
     def __init__(self) -> None:
         super().__init__(limit=0, ttl_dns_cache=10)

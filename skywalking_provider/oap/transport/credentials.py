@@ -1,4 +1,4 @@
-"""Credentials of a backend as HTTP headers; files are read again when they change: rotation needs no restart."""
+"""Credentials of a backend as HTTP headers. Files are read again when they change: rotation needs no restart."""
 
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -13,29 +13,29 @@ from skywalking_provider.support.redaction import Redactor
 
 
 class SecretFile:
-    """The content of a file, read again when its modification time changes."""
+    """Content of a file, read again when its modification time changes."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        # The state: what was read, and of which version of the file.
+        # State: the content and the version of the file.
         self._version: tuple[int, int] | None = None
         self._secret = Secret("")
 
     @property
     def version(self) -> tuple[int, int]:
-        """Another one for another content.
+        """Version that changes with the content.
 
         Raises:
-            BackendAway: The file cannot be read now.
+            BackendUnavailableError: The file cannot be read.
         """
         self.read()
         return self._version or (0, 0)
 
     def read(self) -> Secret:
-        """The content without surrounding blanks.
+        """Return the content without surrounding whitespace.
 
         Raises:
-            BackendAway: The file cannot be read now, or holds what no header can carry.
+            BackendUnavailableError: The file cannot be read, or has a character that no HTTP header can contain.
         """
         try:
             stat = self._path.stat()
@@ -45,25 +45,27 @@ class SecretFile:
                 self._version = version
         except OSError as error:
             raise BackendUnavailableError(
-                f"the credentials file {self._path} cannot be read ({error.strerror})",
-                "check its mount and its mode",
+                f"credentials file {self._path} cannot be read: {error.strerror}",
+                "Check its mount and its mode",
                 kind=FailureKind.LOCAL_CONFIG,
             ) from error
         except UnicodeDecodeError as error:
             raise BackendUnavailableError(
-                f"the credentials file {self._path} is not UTF-8", "write the text only", kind=FailureKind.LOCAL_CONFIG
+                f"credentials file {self._path} is not UTF-8",
+                "Write only the credentials into it",
+                kind=FailureKind.LOCAL_CONFIG,
             ) from error
         if has_controls(self._secret.reveal()):
             raise BackendUnavailableError(
-                f"the credentials file {self._path} has more than one line",
-                "write the text only",
+                f"credentials file {self._path} has more than one line",
+                "Write only the credentials into it",
                 kind=FailureKind.LOCAL_CONFIG,
             )
         return self._secret
 
 
 class Credentials:
-    """The headers that a backend wants, and how to take them out of what it says."""
+    """Authentication headers of a backend, and their redaction from its responses."""
 
     def __init__(self, config: BackendConfig) -> None:
         self._config = config
@@ -72,23 +74,23 @@ class Credentials:
         )
         self._file = SecretFile(path) if path else None
         self.redactor = Redactor(*(part for header in config.headers.values() for part in _secret_parts(header)))
-        # The state: the headers, and of which version of the file they are.
+        # State: the headers and the version of the file that they were made of.
         self._headers: Mapping[str, str] = {}
         self._headers_version: tuple[int, int] | None = None
 
     def version(self) -> str:
-        """Another one whenever the credentials are others; no secret.
+        """Return a version that changes with the credentials; it is not a secret.
 
         Raises:
-            BackendAway: They cannot be read now.
+            BackendUnavailableError: The credentials file cannot be read.
         """
         return "{}-{}".format(*self._file.version) if self._file else ""
 
     def headers(self) -> Mapping[str, str]:
-        """The headers of one request; they hold secrets and go to the backend only.
+        """Return the headers of one request. They have secrets and must only be sent to the backend.
 
         Raises:
-            BackendAway: A file of secrets cannot be read now.
+            BackendUnavailableError: The credentials file cannot be read.
         """
         version = self._file.version if self._file else (0, 0)
         if version != self._headers_version:
@@ -96,7 +98,7 @@ class Credentials:
         return self._headers
 
     def redact(self, text: str) -> str:
-        """The text without what the files hold now and what was sent before: for words of unknown origin."""
+        """Return a text without the current and the previous credentials, for texts of unknown origin."""
         with suppress(BackendUnavailableError):
             self.headers()
         return self.redactor(text)
@@ -121,19 +123,19 @@ class Credentials:
 
 
 def redactor_for(configs: Iterable[BackendConfig]) -> Callable[[str], str]:
-    """Takes the credentials of all backends out of a text: for logs and for what commands print."""
+    """Return a function that redacts the credentials of all backends, for logs and the output of commands."""
     all_credentials = [Credentials(config) for config in configs]
 
-    def masked(text: str) -> str:
+    def redact(text: str) -> str:
         for credentials in all_credentials:
             text = credentials.redact(text)
         return text
 
-    return masked
+    return redact
 
 
 def _secret_parts(header: Secret) -> Iterator[Secret]:
-    """A header as it is, and what of an Authorization header is repeated alone: token, user and password, password."""
+    """Yield a header and the parts of an Authorization header that may be repeated alone."""
     yield header
     scheme, _, rest = header.reveal().partition(" ")
     yield Secret(rest)

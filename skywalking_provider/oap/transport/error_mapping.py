@@ -1,4 +1,4 @@
-"""Foreign errors in our words: which answers mean that an OAP is away, refuses, or does not like the query. Pure."""
+"""Error mapping: HTTP statuses and GraphQL errors of an OAP as provider errors. No I/O."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -15,53 +15,51 @@ _MAX_RETRY_AFTER_DIGITS = 9  # more seconds than any deadline has
 
 
 def error_from_status(status: int, backend: str, retry_after: float | None = None) -> ProviderError:
-    """What an HTTP status without a GraphQL answer means. The body is never repeated.
+    """Return the error for an HTTP status without a GraphQL response. The body is never repeated.
 
     Args:
-        status: 300 or more.
+        status: HTTP status, 300 or more.
         backend: Name of the backend.
-        retry_after: Seconds of its Retry-After; None if it has none.
+        retry_after: Seconds of its Retry-After; None without one.
     """
     name = f"{status} {_phrase(status)}"
     match status:
         case 401 | 403 | 407:
-            remedy = f"check the credentials of backends.{backend} in the provider's configuration"
+            hint = f"Check the credentials of backends.{backend} in the provider's configuration"
         case 404 | 405:
-            remedy = f"backends.{backend}.url must be the base URL of OAP's REST port (12800), without /graphql"
+            hint = f"Set backends.{backend}.url to the base URL of OAP's REST port (12800), without /graphql"
         case 408 | 425 | 429:
             kind = FailureKind.RATE_LIMITED
-            return BackendUnavailableError(f"backend {backend} answered {name}", kind=kind, retry_after=retry_after)
+            return BackendUnavailableError(f"backend {backend} responded {name}", kind=kind, retry_after=retry_after)
         case 502 | 503 | 504:
             kind = FailureKind.UNAVAILABLE
-            return BackendUnavailableError(f"backend {backend} answered {name}", kind=kind, retry_after=retry_after)
+            return BackendUnavailableError(f"backend {backend} responded {name}", kind=kind, retry_after=retry_after)
         case _ if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            return BackendUnavailableError(f"backend {backend} answered {name}", kind=FailureKind.SERVER_ERROR)
+            return BackendUnavailableError(f"backend {backend} responded {name}", kind=FailureKind.SERVER_ERROR)
         case _ if status < HTTPStatus.BAD_REQUEST:
-            remedy = f"redirects are not followed; write the final address into backends.{backend}.url"
+            hint = f"Write the final address into backends.{backend}.url: redirects are not followed"
         case _:
-            remedy = "OAP did not accept the request"
-    return ProviderError(Reason.OAP_REJECTED, f"backend {backend} answered {name}", remedy)
+            hint = "Check for a proxy in front of the OAP"
+    return ProviderError(Reason.OAP_REJECTED, f"backend {backend} responded {name}", hint)
 
 
 def error_from_graphql(errors: Sequence[Any], backend: str, redact: Callable[[str], str]) -> ProviderError:
-    """What the `errors` of a GraphQL answer mean, in OAP's own words.
+    """Return the error for the `errors` of a GraphQL response, with OAP's own message.
 
     Args:
-        errors: As received; only what looks like an error of the GraphQL specification is read.
+        errors: The list as received; only fields of the GraphQL specification are read.
         backend: Name of the backend.
-        redact: Takes our credentials out of its words.
+        redact: Redacts the credentials from a text.
     """
     first = redact_json(errors[0], redact) if errors else {}
     message = str(first.get("message", first) if isinstance(first, dict) else first)
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    words = shorten(message) + more
+    text = shorten(message) + more
     if _is_fetch_failure(first) and is_fetch_storage_error(message):
-        return BackendUnavailableError(
-            f"the storage of backend {backend} is down: {words}", kind=FailureKind.STORAGE_DOWN
-        )
+        return BackendUnavailableError(f"storage of backend {backend} failed: {text}", kind=FailureKind.STORAGE_DOWN)
     return ProviderError(
         Reason.QUERY_INVALID,
-        f"graphql: {words}{_format_location(first)}",
+        f"graphql: {text}{_format_location(first)}",
         rejection=classify_graphql_error(message),
     )
 
@@ -92,7 +90,7 @@ def _parse_http_date(text: str) -> datetime | None:
 
 
 def shorten(text: str) -> str:
-    """One line of bounded length."""
+    """Return a text as one line of bounded length."""
     line = " ".join(text.split())
     return line if len(line) <= _MAX_LENGTH else line[: _MAX_LENGTH - 1] + "…"
 

@@ -1,4 +1,4 @@
-"""TLS to one OAP: our certificate and the authorities that we believe, read again when the files change."""
+"""TLS context of one OAP: client certificate and trusted authorities, read again when the files change."""
 
 import ssl
 from pathlib import Path
@@ -13,10 +13,10 @@ _log = structlog.get_logger()
 
 
 class TlsContext:
-    """What a connection to an OAP is secured with.
+    """TLS settings of the connections to one OAP.
 
     Args:
-        name: Of the backend.
+        name: Name of the backend.
         config: Its `tls`; None for the system's authorities.
     """
 
@@ -27,32 +27,32 @@ class TlsContext:
         self._files: list[Path] = [
             file for file in (self._config.ca_file, self._config.cert_file, self._config.key_file) if file
         ]
-        # The state: the last good context with the version of its files, and the trouble with newer ones told last.
+        # State: the last valid context with the version of its files, and the last logged error of newer files.
         self._version: Version | None = None
         self._context: ssl.SSLContext | None = None
         self._reported_error = ""
 
     def current(self) -> ssl.SSLContext:
-        """The context for the next request: always the same one while the files are, so that connections are kept.
+        """Return the context for the next request. It is the same while the files are, so that connections are kept.
 
         Raises:
-            BackendAway: The files cannot be used, and never could.
+            BackendUnavailableError: The files cannot be used, and there is no previous context.
         """
         try:
             version = file_version(*self._files)
             if self._context is None or version != self._version:
                 self._context, self._version, self._reported_error = self._load(), version, ""
         except (OSError, ValueError) as error:
-            told = describe_tls_error(error)
+            problem = describe_tls_error(error)
             if self._context is None:
                 raise BackendUnavailableError(
-                    f"tls of backend {self._name} cannot be used: {told}",
-                    "check its files and their mount",
+                    f"tls of backend {self._name} cannot be used: {problem}",
+                    "Check its files and their mount",
                     kind=FailureKind.LOCAL_CONFIG,
                 ) from error
-            if told != self._reported_error:
-                _log.warning("new certificates cannot be used, the ones before are", backend=self._name, reason=told)
-                self._reported_error = told
+            if problem != self._reported_error:
+                _log.warning("new certificates rejected, previous ones in use", backend=self._name, reason=problem)
+                self._reported_error = problem
         return self._context
 
     def _load(self) -> ssl.SSLContext:
@@ -61,5 +61,7 @@ class TlsContext:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         if self._config.cert_file:
-            context.load_cert_chain(self._config.cert_file, self._config.key_file, password="")  # never ask a terminal
+            context.load_cert_chain(
+                self._config.cert_file, self._config.key_file, password=""
+            )  # no prompt on a terminal
         return context

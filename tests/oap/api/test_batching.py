@@ -23,7 +23,7 @@ from skywalking_provider.mock_oap import MockOap
 from skywalking_provider.mock_oap.request_limits import complexity, token_over_limit
 from skywalking_provider.model import Entity, Window
 from skywalking_provider.oap import open_backends
-from skywalking_provider.oap.api.batch_limits import BatchLimits, chunks, max_batch_size, tightened_limits
+from skywalking_provider.oap.api.batching import BatchLimits, max_batch_size, split_evenly, tightened_limits
 from skywalking_provider.oap.api.metric_values import SeriesRequest, build_request
 from skywalking_provider.oap.api.request import GraphqlRequest
 from tests.oap.virtual_time import (
@@ -74,7 +74,7 @@ def test_long_windows_travel_in_more_requests_so_that_no_answer_is_too_long() ->
 @given(st.integers(1, 400), st.integers(1, 100))
 def test_parts_are_few_even_and_in_order(count: int, most: int) -> None:
     wanted = series(count)
-    parts = chunks(wanted, most)
+    parts = split_evenly(wanted, most)
 
     assert [one for part in parts for one in part] == wanted
     assert len(parts) == -(-count // most)

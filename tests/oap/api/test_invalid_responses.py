@@ -49,7 +49,7 @@ def clock(data: dict[str, Any]) -> object:
     ],
 )
 def test_the_place_of_what_is_wrong_is_named(parse: Any, data: dict[str, Any], words: str) -> None:
-    with pytest.raises(ProviderError, match=r"Is the backend a SkyWalking OAP\?") as caught:
+    with pytest.raises(ProviderError, match=r"Check that the backend is a SkyWalking OAP") as caught:
         parse(data)
 
     assert caught.value.reason is Reason.OAP_RESPONSE_INVALID

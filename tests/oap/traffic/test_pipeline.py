@@ -203,7 +203,7 @@ async def test_one_slow_query_stops_nobody() -> None:
         backend = backends.select(None, None, "team")
         for minute in range(20):
             slow = GraphqlRequest("{ n }", {"n": 0, "duration": {"start": f"2026-11-24 12{minute:02}"}})
-            with pytest.raises(BackendUnavailableError, match="did not answer within 5 s"):
+            with pytest.raises(BackendUnavailableError, match="did not respond within 5 s"):
                 await backend.read(slow, deadline_after(10))
         assert await backends.select(None, None, "others").read(question(1), deadline_after(1)) == {"n": 1}
 

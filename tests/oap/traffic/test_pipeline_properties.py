@@ -24,9 +24,9 @@ from tests.oap.virtual_time import (
 BACKENDS = ("prod", "test")
 ERRORS = {
     "refused": connection_refused_error(),
-    "unavailable": BackendUnavailableError("backend answered 503", kind=FailureKind.UNAVAILABLE),
-    "html": BackendUnavailableError("backend answered no GraphQL", kind=FailureKind.UNUSABLE_RESPONSE),
-    "forbidden": ProviderError(Reason.OAP_REJECTED, "backend answered 403"),
+    "unavailable": BackendUnavailableError("backend responded 503", kind=FailureKind.UNAVAILABLE),
+    "html": BackendUnavailableError("backend: response is not GraphQL", kind=FailureKind.UNUSABLE_RESPONSE),
+    "forbidden": ProviderError(Reason.OAP_REJECTED, "backend responded 403"),
     "invalid": ProviderError(Reason.QUERY_INVALID, "graphql: no such field"),
 }
 

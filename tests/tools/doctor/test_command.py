@@ -112,7 +112,7 @@ def test_credentials_are_not_printed(tmp_path: Path) -> None:
             {"http": {"bridges": "/no/such"}},
             "problem http.bridges: there is no <version>/<os>-<arch>/",
         ),
-        (backend(bearer={"tokenFile": "/no/such"}), "problem backends.prod.bearer.tokenFile: the credentials file"),
+        (backend(bearer={"tokenFile": "/no/such"}), "problem backends.prod.bearer.tokenFile: credentials file"),
         (backend(basic={"username": "a", "password": "long enough"}), "note backends.prod: its credentials travel in"),
         (
             backend(url="https://oap", tls={"caFile": "/no/such"}),
