@@ -79,7 +79,7 @@ HOPELESS = [
     ),
     (
         reference_query(metric="service_instance_sla"),
-        "QUERY_INVALID service_instance_sla: service_instance_sla is a metric of the scope SERVICE_INSTANCE: its",
+        "QUERY_INVALID service_instance_sla: service_instance_sla is a metric of the scope SERVICE_INSTANCE. Its",
     ),
 ]
 

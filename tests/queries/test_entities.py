@@ -18,7 +18,7 @@ from tests.analysis.harness import HASH, VANILLA, VERSIONS, HarnessFactory, meas
         ({"service": VANILLA, "endpoint": "/none"}, "endpoint: OAP knows no '/none' of 'reviews.bookinfo'"),
         (
             {"service": VANILLA, "instances": {"podTemplateHash": "85f7bf4"}},  # a substring is no segment
-            "instances: no instance of 'reviews.bookinfo' matches 85f7bf4: 3 instances there are: reviews-6c85f7bf4",
+            "instances: no instance of 'reviews.bookinfo' matches 85f7bf4. 3 instances there are: reviews-6c85f7bf4",
         ),
     ],
     ids=["service", "layer", "endpoint", "instances"],
