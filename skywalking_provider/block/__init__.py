@@ -5,9 +5,10 @@ from skywalking_provider.block.entity import EntitySpec, Instances, ServiceParts
 from skywalking_provider.block.expression import ExpressionSpec
 from skywalking_provider.block.graphql import GraphqlSpec
 from skywalking_provider.block.indicator import IndicatorName, IndicatorSpec
-from skywalking_provider.block.parse import Spec, parse_block
+from skywalking_provider.block.parse import BlockError, Spec, parse_block
 
 __all__ = [
+    "BlockError",
     "EntitySpec",
     "ExpressionSpec",
     "GraphqlSpec",

@@ -16,6 +16,19 @@ MAX_BUCKETS = 500  # OAP refuses more points in one query
 NonEmpty = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
+class InvalidKeyError(ValueError):
+    """A value that is invalid beside other keys, found by a validator of the whole block.
+
+    Args:
+        key: The key of the value; the message begins with it.
+        problem: The problem and a hint.
+    """
+
+    def __init__(self, key: str, problem: str) -> None:
+        self.key = key
+        super().__init__(f"{key}: {problem}")
+
+
 class OnNoData(StrEnum):
     """The phase of a measurement that found no data, or too few calls, until maxWait."""
 

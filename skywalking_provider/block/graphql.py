@@ -4,7 +4,14 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, model_validator
 
-from skywalking_provider.block.common import MAX_BUCKETS, MINUTE, Common, NonEmpty, check_whole_buckets
+from skywalking_provider.block.common import (
+    MAX_BUCKETS,
+    MINUTE,
+    Common,
+    InvalidKeyError,
+    NonEmpty,
+    check_whole_buckets,
+)
 from skywalking_provider.block.graphql_syntax import parse_query
 from skywalking_provider.support.durations import Duration
 
@@ -35,7 +42,7 @@ class GraphqlSpec(Common):
             try:
                 check_whole_buckets(self.interval)
             except ValueError as error:
-                raise ValueError(f"interval: {error}") from error
+                raise InvalidKeyError("interval", str(error)) from error
         elif self.interval > MAX_BUCKETS * MINUTE:
-            raise ValueError("interval: OAP answers at most 500 minutes in one query; write 500m or less")
+            raise InvalidKeyError("interval", "OAP answers at most 500 minutes in one query; write 500m or less")
         return self

@@ -12,6 +12,19 @@ _MAX_TOKENS = 4000  # OAP's complexity limit is 3,000 fields
 _CACHE_SIZE = 4
 
 
+class QuerySyntaxError(ValueError):
+    """A text that is not GraphQL.
+
+    Args:
+        message: The problem, with line and column of the text.
+        line: Line of the problem, counted from 1; 0 if unknown.
+    """
+
+    def __init__(self, message: str, line: int) -> None:
+        self.line = line
+        super().__init__(message)
+
+
 @lru_cache(_CACHE_SIZE)
 def parse_query(text: str) -> DocumentNode:
     """Parse a query document.
@@ -27,8 +40,10 @@ def parse_query(text: str) -> DocumentNode:
     try:
         document = parse(text, max_tokens=_MAX_TOKENS)
     except GraphQLSyntaxError as error:
-        place = f" at line {error.locations[0].line}, column {error.locations[0].column}" if error.locations else ""
-        raise ValueError(f"is not GraphQL{place}: {error.message}") from error
+        location = error.locations[0] if error.locations else None
+        place = f" at line {location.line}, column {location.column}" if location else ""
+        message = f"is not GraphQL{place}: {error.message}"
+        raise QuerySyntaxError(message, location.line if location else 0) from error
     except RecursionError as error:
         raise ValueError("is nested too deeply") from error
     operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]

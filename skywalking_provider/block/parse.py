@@ -6,8 +6,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from skywalking_provider.block.common import InvalidKeyError
 from skywalking_provider.block.expression import ExpressionSpec
 from skywalking_provider.block.graphql import GraphqlSpec
+from skywalking_provider.block.graphql_syntax import QuerySyntaxError
 from skywalking_provider.block.indicator import IndicatorSpec
 from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.support.validation_messages import format_validation_error, yaml_keys
@@ -26,38 +28,60 @@ QUERY_TYPES: dict[str, type[GraphqlSpec | ExpressionSpec | IndicatorSpec]] = {
 RESERVED_KEYS = frozenset({"compare", "confidence"})
 
 
+class BlockError(ProviderError):
+    """A block that cannot be parsed (BLOCK_INVALID).
+
+    Args:
+        problem: The problem with a hint, without the words that name the block.
+        key: First invalid key; empty if the problem concerns the whole block.
+        query_line: Line of the problem in the text of `query`, counted from 1; 0 if it has none.
+    """
+
+    def __init__(self, problem: str, *, key: str = "", query_line: int = 0) -> None:
+        self.problem = problem
+        self.key = key
+        self.query_line = query_line
+        super().__init__(Reason.BLOCK_INVALID, f"the block under provider.plugin is wrong: {problem}")
+
+
 @lru_cache(maxsize=512)
 def parse_block(block: bytes) -> Spec:
     """Parse the JSON of a block.
 
     Raises:
-        ProviderError: BLOCK_INVALID, with the path of every wrong key.
+        BlockError: The block is invalid; the message has the path of every invalid key.
     """
     if len(block) > MAX_BLOCK_BYTES:
-        raise _block_error(f"it has {len(block)} bytes; at most {MAX_BLOCK_BYTES} are read")
+        raise BlockError(f"it has {len(block)} bytes; at most {MAX_BLOCK_BYTES} are read")
     try:
         content = json.loads(block)
     except (ValueError, RecursionError) as error:
-        raise _block_error(f"it is not JSON ({error})") from error
+        raise BlockError(f"it is not JSON ({error})") from error
     if not isinstance(content, dict):
-        raise _block_error(f"it is a JSON {_json_type(content)}; write an object with one of query, expression and sli")
+        raise BlockError(f"it is a JSON {_json_type(content)}; write an object with one of query, expression and sli")
     form = _select_query_type(content)
     try:
         return form.model_validate(content)
     except ValidationError as error:
-        raise _block_error(format_validation_error(error, yaml_keys(form), reserved=RESERVED_KEYS)) from error
+        problem = format_validation_error(error, yaml_keys(form), reserved=RESERVED_KEYS)
+        key, query_line = _locate(error)
+        raise BlockError(problem, key=key, query_line=query_line) from error
 
 
 def _select_query_type(content: dict[str, Any]) -> type[GraphqlSpec | ExpressionSpec | IndicatorSpec]:
     written = [key for key in QUERY_TYPES if key in content]
     if len(written) != 1:
         found = f"it has {' and '.join(written)}" if written else "it has none of query, expression and sli"
-        raise _block_error(f"{found}; write exactly one")
+        raise BlockError(f"{found}; write exactly one")
     return QUERY_TYPES[written[0]]
 
 
-def _block_error(message: str) -> ProviderError:
-    return ProviderError(Reason.BLOCK_INVALID, f"the block under provider.plugin is wrong: {message}")
+def _locate(error: ValidationError) -> tuple[str, int]:
+    """Return the key of the first problem, and its line in the query's text or 0."""
+    detail = error.errors(include_url=False)[0]
+    cause = detail.get("ctx", {}).get("error")
+    key = cause.key if isinstance(cause, InvalidKeyError) else str(next(iter(detail["loc"]), ""))
+    return key, cause.line if isinstance(cause, QuerySyntaxError) else 0
 
 
 def _json_type(value: object) -> str:

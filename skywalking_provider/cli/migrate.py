@@ -1,4 +1,4 @@
-"""`skywalking-provider migrate`: templates of the built-in provider, rewritten."""
+"""`skywalking-provider migrate`: rewrite templates of the built-in provider."""
 
 import os
 import re
@@ -32,14 +32,14 @@ _USAGE_ERROR = 2
 
 
 class Target(StrEnum):
-    """The form of the blocks that are written."""
+    """Query types of the rewritten blocks."""
 
     QUERY = "query"
     EXPRESSION = "expression"
 
 
 class MigrateOutput(StrEnum):
-    """What is written to standard output."""
+    """Forms of the standard output."""
 
     DIFF = "diff"
     YAML = "yaml"
@@ -48,29 +48,34 @@ class MigrateOutput(StrEnum):
 def migrate_command(
     *,
     filenames: Annotated[
-        list[str], typer.Option("--filename", "-f", metavar="FILE", help="YAML file; - is stdin; may be repeated.")
+        list[str], typer.Option("--filename", "-f", metavar="FILE", help="YAML file, or - for stdin. May be repeated.")
     ],
     to: Annotated[
-        Target, typer.Option(help="Keep queries, or write those as expressions that mean the same (OAP 9.5+).")
+        Target, typer.Option(help="Keep queries, or write expressions where they mean the same (OAP 9.5 or newer).")
     ] = Target.QUERY,
-    write: Annotated[bool, typer.Option("--write", "-w", help="Write the files back in place.")] = False,
+    write: Annotated[bool, typer.Option("--write", "-w", help="Write the files in place.")] = False,
     output: Annotated[
-        MigrateOutput, typer.Option("--output", "-o", help="A diff, or the whole result.")
+        MigrateOutput, typer.Option("--output", "-o", help="Print a diff, or the whole result.")
     ] = MigrateOutput.DIFF,
     plugin_name: Annotated[
-        str, typer.Option(metavar="NAME", help="The plugin's name in Argo's configuration.")
+        str, typer.Option(metavar="NAME", help="Name of the plugin in Argo's configuration.")
     ] = "skywalking/metrics",
 ) -> None:
-    """Rewrite metrics of Argo's built-in SkyWalking provider into ours, and say what changes in meaning.
+    """Rewrite metrics of Argo's built-in SkyWalking provider for this provider.
 
-    Shows a diff; with -w the files are written. Everything but the blocks, comments too, stays as it is. What changes
-    in meaning goes to standard error. Ends with 0, also where there is nothing to do, and with 2 where a file is wrong:
-    then none is written.
+    Prints a diff, or writes the files with -w. Everything outside of the blocks stays unchanged, including comments.
+    Changes in behaviour are printed to standard error.
+
+    Exit codes: 0 success, also if there is nothing to migrate; 2 an invalid file (no file is written) or wrong usage.
     """
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[\w.-]+", plugin_name):
-        raise typer.BadParameter(f"{plugin_name!r} is no name that Argo takes, such as skywalking/metrics")
+        raise typer.BadParameter(
+            f"{plugin_name!r} is not a plugin name for Argo. Write a name such as skywalking/metrics."
+        )
     if write and ("-" in filenames or output is MigrateOutput.YAML):
-        raise typer.BadParameter("cannot go with -f - or -o yaml, which write to standard output", param_hint="--write")
+        raise typer.BadParameter(
+            "cannot be used with -f - or -o yaml, which write to standard output.", param_hint="--write"
+        )
     files = _migrate_files(list(dict.fromkeys(filenames)), plugin_name, expressions=to is Target.EXPRESSION)
     if write:
         _write(files)
@@ -82,17 +87,17 @@ def migrate_command(
 
 
 def _migrate_files(names: list[str], plugin: str, *, expressions: bool) -> list[tuple[str, Migration]]:
-    """All files, or the end with every file's first mistake."""
-    files, wrong = [], False
+    """Migrate all files; print the first problem of each invalid file and exit."""
+    files, failed = [], False
     for name in names:
         try:
             files.append((name, migrate(_read(name), plugin, expressions=expressions)))
         except MigrationError as error:
             typer.echo(f"{_display_name(name)}:{error.line}: {error.message}", err=True)
-            wrong = True
-    if wrong:
+            failed = True
+    if failed:
         if len(names) > 1:
-            typer.echo("skywalking-provider: nothing was migrated; mend the above first", err=True)
+            typer.echo("skywalking-provider: no file was migrated. Fix the errors above first.", err=True)
         raise typer.Exit(_USAGE_ERROR)
     return files
 
@@ -101,12 +106,12 @@ def _read(name: str) -> str:
     try:
         content = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     except OSError as error:
-        remedy = "; name its files, each with -f" if isinstance(error, IsADirectoryError) else ""
-        raise MigrationError(1, f"cannot be read ({error.strerror}){remedy}") from error
+        hint = " Pass each of its files with -f." if isinstance(error, IsADirectoryError) else ""
+        raise MigrationError(1, f"cannot be read: {error.strerror}.{hint}") from error
     try:
         return content.decode()
     except UnicodeDecodeError as error:
-        raise MigrationError(content.count(b"\n", 0, error.start) + 1, "is not UTF-8: convert it first") from error
+        raise MigrationError(content.count(b"\n", 0, error.start) + 1, "is not UTF-8. Convert it first.") from error
 
 
 def _write(files: Iterable[tuple[str, Migration]]) -> None:
@@ -116,16 +121,16 @@ def _write(files: Iterable[tuple[str, Migration]]) -> None:
         try:
             Path(name).write_bytes(migration.after.encode())
         except OSError as error:
-            typer.echo(f"{name}: cannot be written ({error.strerror})", err=True)
+            typer.echo(f"{name}: cannot be written: {error.strerror}.", err=True)
             raise typer.Exit(_USAGE_ERROR) from error
 
 
 def _print_yaml(files: list[tuple[str, Migration]]) -> None:
-    """The results one after another, bytes as they are, as documents of one stream."""
+    """Print the results byte for byte, as documents of one stream."""
     ends_line = True
-    for at, (_, migration) in enumerate(files):
+    for position, (_, migration) in enumerate(files):
         text = migration.after
-        if at:
+        if position:
             sys.stdout.write("" if ends_line else "\n")
             sys.stdout.write("" if text.lstrip("\ufeff").startswith("---") else "---\n")
         sys.stdout.flush()
@@ -137,13 +142,15 @@ def _print_yaml(files: list[tuple[str, Migration]]) -> None:
 def _explain(files: list[tuple[str, Migration]], *, files_written: bool, diff_shown: bool) -> None:
     terminal = sys.stderr.isatty()
     width = min(_MAX_WIDTH, os.get_terminal_size(sys.stderr.fileno()).columns) if terminal else 0
-    shown = [(_display_name(name), migration) for name, migration in files]
-    done = [line for name, migration in shown for line in _summary_lines(name, migration, files_written=files_written)]
-    paragraphs = [one for one in (done, *behaviour_changes(shown, width), list(build_backend_snippet(shown))) if one]
-    begun = terminal and diff_shown and any(migration.after != migration.before for _, migration in files)
+    named = [(_display_name(name), migration) for name, migration in files]
+    summary = [
+        line for name, migration in named for line in _summary_lines(name, migration, files_written=files_written)
+    ]
+    paragraphs = [one for one in (summary, *behaviour_changes(named, width), list(build_backend_snippet(named))) if one]
+    separate = terminal and diff_shown and any(migration.after != migration.before for _, migration in files)
     for paragraph in paragraphs:
-        _show(sys.stderr, [Line(""), *paragraph] if begun else paragraph)
-        begun = True
+        _show(sys.stderr, [Line(""), *paragraph] if separate else paragraph)
+        separate = True
 
 
 def _summary_lines(name: str, migration: Migration, *, files_written: bool) -> list[Line]:

@@ -1,4 +1,4 @@
-"""Rewrites templates of Argo's built-in SkyWalking provider into ours, and says what changes in meaning. Pure."""
+"""Migration of templates from Argo's built-in SkyWalking provider to this one. No I/O."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -17,15 +17,15 @@ __all__ = ["MetricMigration", "Migration", "MigrationError", "Note", "is_templat
 
 @dataclass(frozen=True, slots=True)
 class MetricMigration:
-    """One metric that was rewritten, or looked at and left.
+    """A metric that was rewritten, or that has notes.
 
     Attributes:
-        line: Where its block begins in the old text.
-        template: The template's name.
-        metric: The metric's name.
-        address: The OAP that it names; empty for none.
-        changed: Whether it was rewritten.
-        notes: What changes in meaning.
+        line: Line of its block in the original text.
+        template: Name of the template.
+        metric: Name of the metric.
+        address: Address of the OAP server in the block; empty for none.
+        changed: Whether the metric was rewritten.
+        notes: What behaves differently.
     """
 
     line: int
@@ -38,13 +38,13 @@ class MetricMigration:
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One file.
+    """The migration of one file.
 
     Attributes:
-        before: The old text.
-        after: The new one.
-        metrics: What was rewritten.
-        skipped: Lines on what reads SkyWalking and is left as it is, each with its number.
+        before: Original text.
+        after: New text.
+        metrics: Metrics that were rewritten or have notes.
+        skipped: Other uses of the built-in provider that were not rewritten, each with its line.
     """
 
     before: str
@@ -57,37 +57,42 @@ def migrate(source: str, plugin: str, *, expressions: bool = False) -> Migration
     """Rewrite the templates of a YAML text.
 
     Args:
-        source: One document or several.
-        plugin: The name of the plugin, as the administrator gave it.
-        expressions: Rewrite queries to expressions too, where the meaning is the same.
+        source: One or several documents.
+        plugin: Name of the plugin in Argo's configuration.
+        expressions: Whether queries are rewritten to expressions where the meaning is the same.
 
     Raises:
-        MigrationError: The text cannot be migrated as it is; the first place and the remedy.
+        MigrationError: The text cannot be migrated; the error has the first line and a hint.
     """
     roots = parse_documents(source)
     found = find_blocks(roots, plugin)
     editor = Editor(source, roots)
-    blocks = Counter(id(place.block) for place in found.locations)
+    uses = Counter(id(location.block) for location in found.locations)
     metrics = []
-    for place in found.locations:
-        said = move_block(place, plugin, editor) if place.built_in else []
-        changed = place.built_in
-        if expressions and child(place.block, "query"):
+    for location in found.locations:
+        metric_notes = move_block(location, plugin, editor) if location.built_in else []
+        changed = location.built_in
+        if expressions and child(location.block, "query"):
             try:
-                said = [*_notes_for_expression(said), *to_expression(place, editor, shared=blocks[id(place.block)] > 1)]
+                expression_notes = to_expression(location, editor, shared=uses[id(location.block)] > 1)
+                metric_notes = [*_notes_for_expression(metric_notes), *expression_notes]
                 changed = True
             except NotExpressibleError as reason:
-                said = [*said, notes.not_rewritten(str(reason))]
-        if said:
-            address = text(child(place.block, "address")) if place.built_in else ""
-            metrics.append(MetricMigration(place.line, place.template, place.metric, address, changed, tuple(said)))
+                metric_notes = [*metric_notes, notes.not_rewritten(str(reason))]
+        if metric_notes:
+            address = text(child(location.block, "address")) if location.built_in else ""
+            metrics.append(
+                MetricMigration(
+                    location.line, location.template, location.metric, address, changed, tuple(metric_notes)
+                )
+            )
     after = editor.finish()
-    for place in find_blocks(parse_documents(after), plugin).locations:
-        validate_block(place)
+    for location in find_blocks(parse_documents(after), plugin).locations:
+        validate_block(location)
     return Migration(source, after, tuple(metrics), tuple(found.skipped))
 
 
 def _notes_for_expression(query_notes: list[Note]) -> list[Note]:
-    """What is true of an expression too: nothing about the query's own text and keys."""
-    kept = (note for note in query_notes if note.topic not in ("index", "query"))
-    return [notes.ABSENT_HERE if note == notes.ABSENT else note for note in kept]
+    """Return the notes that still apply once the query is an expression."""
+    kept = (note for note in query_notes if not note.query_only)
+    return [notes.ABSENT_IN_EXPRESSION if note == notes.ABSENT else note for note in kept]

@@ -1,4 +1,4 @@
-"""Where the metrics of AnalysisTemplates and ClusterAnalysisTemplates stand: in any document, also in a List."""
+"""Search for SkyWalking metrics in AnalysisTemplates and ClusterAnalysisTemplates, also inside a List."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,17 +11,17 @@ from skywalking_provider.tools.templates import BUILT_IN_PROVIDER, TEMPLATE_KIND
 
 @dataclass(frozen=True, slots=True)
 class BlockLocation:
-    """One metric whose block is, or may be, ours.
+    """A metric whose block belongs to the built-in provider or to this one.
 
     Attributes:
-        template: The template's name.
-        metric: The metric's name.
-        key: `skywalking`, or the plugin's name.
+        template: Name of the template.
+        metric: Name of the metric.
+        key: Key of the block: `skywalking`, or the name of the plugin.
         block: The block.
-        flow: Whether the mapping around the key is in flow style.
-        built_in: Whether the block is the built-in provider's.
-        conditions: The metric's conditions by key, each as key and value.
-        secrets: The template's arguments whose values are secrets.
+        flow: Whether the mapping that contains the key is in flow style.
+        built_in: Whether the block belongs to the built-in provider.
+        conditions: Conditions of the metric by key, each as key node and value node.
+        secrets: Arguments of the template whose values are secrets.
     """
 
     template: str
@@ -35,41 +35,43 @@ class BlockLocation:
 
     @property
     def line(self) -> int:
-        """Where the block begins."""
+        """Line of the block's key."""
         return line_number(self.key)
 
 
 @dataclass(slots=True)
 class BlockLocations:
-    """What a file has: metrics, and lines on what is left as it is though it reads SkyWalking."""
+    """The metrics of a file, and descriptions of uses of the built-in provider that are not rewritten."""
 
     locations: list[BlockLocation] = field(default_factory=list)
     skipped: list[tuple[int, str]] = field(default_factory=list)
 
 
 def find_blocks(roots: list[Node], plugin: str) -> BlockLocations:
-    """The metrics of a file's documents.
+    """Find the metrics of a file's documents.
 
     Args:
-        roots: The documents.
-        plugin: The plugin's name.
+        roots: Root nodes of the documents.
+        plugin: Name of the plugin.
 
     Raises:
-        MigrationError: A metric has several providers, or one that is merged from elsewhere.
+        MigrationError: A metric has several providers, or its provider is a YAML merge.
     """
     found = BlockLocations()
     seen: set[int] = set()
     for root in roots:
         for document in _iter_documents(root):
             kind = text(child(document, "kind"))
-            for place in _iter_locations(document, plugin) if _is_argo(document) else ():
+            for location in _iter_locations(document, plugin) if _is_argo(document) else ():
                 if kind not in TEMPLATE_KINDS:
-                    if place.built_in:
-                        what = f"{kind} {place.template} is no template: its metric {place.metric} is left as it is"
-                        found.skipped.append((place.line, what))
-                elif id(place.key) not in seen:  # a provider that is an alias is written once
-                    seen.add(id(place.key))
-                    found.locations.append(place)
+                    if location.built_in:
+                        message = (
+                            f"metric {location.metric} of {kind} {location.template} not rewritten: not a template"
+                        )
+                        found.skipped.append((location.line, message))
+                elif id(location.key) not in seen:  # the provider may be shared by a YAML alias
+                    seen.add(id(location.key))
+                    found.locations.append(location)
     return found
 
 
@@ -97,7 +99,7 @@ def _iter_locations(document: Node, plugin: str) -> Iterator[BlockLocation]:
         name = text(child(metric, "name"))
         if _is_merged(provider):
             line = line_number(entries(provider)["<<"][0])
-            raise MigrationError(line, f"the provider of the metric {name} is merged from elsewhere (<<): write it out")
+            raise MigrationError(line, f"metric {name}: the provider is a YAML merge (<<). Write it out.")
         around, key = _find_block(provider, plugin)
         if around is None:
             continue
@@ -105,7 +107,7 @@ def _iter_locations(document: Node, plugin: str) -> Iterator[BlockLocation]:
             line = line_number(entries(provider)[key][0]) if key in entries(provider) else line_number(around)
             names = " and ".join(entries(provider))
             raise MigrationError(
-                line, f"the metric {name} has the providers {names}; Argo allows one: delete the other"
+                line, f"metric {name}: several providers ({names}). Argo allows one, delete the others."
             )
         conditions = {
             key: (pair[0], pair[1])
@@ -119,13 +121,13 @@ def _iter_locations(document: Node, plugin: str) -> Iterator[BlockLocation]:
 
 
 def _is_merged(provider: Node | None) -> bool:
-    """Whether a provider takes the built-in's block from elsewhere."""
+    """Return whether a provider gets its `skywalking` block by a YAML merge."""
     merged = child(provider, "<<")
     return any(BUILT_IN_PROVIDER in entries(one) for one in (merged, *items(merged)))
 
 
 def _find_block(provider: Node | None, plugin: str) -> tuple[MappingNode | None, str]:
-    """The mapping that holds the block's key, and the key."""
+    """Return the mapping that contains the block's key, and the key."""
     if isinstance(provider, MappingNode) and BUILT_IN_PROVIDER in entries(provider):
         return provider, BUILT_IN_PROVIDER
     plugins = child(provider, "plugin")

@@ -1,120 +1,174 @@
-"""What changes in meaning, one line each. The words of `skywalking-provider migrate`."""
+"""Notes about what behaves differently after a migration: the texts that `skywalking-provider migrate` prints."""
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Topic(StrEnum):
+    """Subjects of notes, as they are printed before them."""
+
+    WINDOW = "window"
+    ZONE = "zone"
+    INTERVAL = "interval"
+    ABSENT = "absent"
+    NO_DATA = "no data"
+    OUTAGE = "outage"
+    ADDRESS = "address"
+    SECRET = "secret"  # noqa: S105 - a subject, not a password
+    QUERY = "query"
+    INDEX = "index"
+    RESULT = "result"
+    SINCE = "since"
+    ENTITY = "entity"
+    OAP = "OAP"
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One thing to know about a metric.
+    """A note about one metric.
 
     Attributes:
-        topic: A word.
+        topic: The subject.
         text: One line.
-        action_required: Whether the author has something to do.
+        action_required: Whether the author must change something.
+        query_only: Whether the note does not apply once the query is an expression.
     """
 
-    topic: str
+    topic: Topic
     text: str
     action_required: bool = False
+    query_only: bool = False
 
 
-# Form A against the built-in provider. Sources: argo-rollouts metricproviders/skywalking/skywalking.go; docs/block.md.
+# A query of this provider, compared with the built-in provider.
+# Sources: argo-rollouts metricproviders/skywalking/skywalking.go; docs/block.md.
 WINDOW = Note(
-    "window",
-    "whole closed minutes, which ended 60s ago or earlier (`settle`); the built-in's window ends with the unfinished"
-    " minute, which reads too low or 0",
+    Topic.WINDOW,
+    "Reads whole minutes that ended at least 60s ago (`settle`). The built-in provider also reads the current,"
+    " incomplete minute, whose value is too low or 0.",
 )
 ZONE = Note(
-    "zone", "on OAP's own clock and zone; the built-in uses the controller's, and reads other minutes if they differ"
+    Topic.ZONE,
+    "Uses the clock and time zone of the OAP server. The built-in provider uses those of the controller, and reads"
+    " other minutes if they differ.",
 )
 ABSENT = Note(
-    "absent", "a minute without data is left out of result (`absent: zero` keeps it); the built-in reads it as 0"
+    Topic.ABSENT,
+    "Leaves minutes without data out of result (`absent: zero` keeps them). The built-in provider reads them as 0.",
 )
-ABSENT_HERE = Note("absent", "a minute without data is left out of result; the built-in reads it as 0")
-COUNTS = Note("absent", "counts (*_cpm) read a minute without calls as 0, as the built-in does")
+ABSENT_IN_EXPRESSION = Note(
+    Topic.ABSENT, "Leaves minutes without data out of result. The built-in provider reads them as 0."
+)
+COUNTS = Note(Topic.ABSENT, "Reads minutes without calls as 0 in counts (*_cpm), as the built-in provider does.")
 NO_DATA = Note(
-    "no data",
-    "NO_DATA before any condition is asked: waits maxWait (5m; 2m in a background analysis), then Inconclusive, which"
-    " pauses; to the built-in all([]) is true",
+    Topic.NO_DATA,
+    "Without data, no condition is evaluated (NO_DATA). The measurement waits for maxWait (5m; 2m in a background"
+    " analysis), then is Inconclusive, which pauses the rollout. With the built-in provider, all([]) is true.",
 )
 OUTAGE = Note(
-    "outage",
-    "an OAP that is away is waited for up to outageGrace (5m), then Inconclusive, which pauses; to the built-in it is"
-    " an Error, and the fifth in a row aborts",
+    Topic.OUTAGE,
+    "Waits for an unavailable OAP server for up to outageGrace (5m), then is Inconclusive, which pauses the rollout."
+    " With the built-in provider it is an Error, and the fifth in a row aborts the analysis.",
 )
-ADDRESS = Note("address", "only selects the backend that is configured with this url or alias; it is never dialled")
-NO_ADDRESS = Note("address", "without address or backend the only configured backend is asked")
-ARGO = (
-    "To keep the built-in's window, zone and zeros, flaws included, write `compatibility: argo` into a query's block."
+ADDRESS = Note(
+    Topic.ADDRESS,
+    "Only selects the backend that is configured with this url or alias. The provider connects to configured URLs"
+    " only.",
+)
+NO_ADDRESS = Note(
+    Topic.ADDRESS, "Reads from the only configured backend, because the block has neither address nor backend."
+)
+ARGO_COMPATIBILITY = (
+    "To keep the built-in provider's window, time zone and zeros, including their flaws, add `compatibility: argo` to"
+    " the block of a query."
 )
 
-# Form B against form A.
-OLD_OAP = Note("OAP", "an expression needs OAP 9.5 or newer")
+# An expression, compared with a query.
+OAP_VERSION = Note(Topic.OAP, "Expressions need OAP 9.5 or newer.")
 SINCE = Note(
-    "since",
-    "minutes before the run's start are not read, so a run waits for its first ones; `since: window` reads them",
+    Topic.SINCE,
+    "Leaves out minutes before the start of the run, so a new run waits for its first minutes. `since: window`"
+    " includes them.",
 )
-ENTITY = Note("entity", "a name that OAP does not know is waited for, then an Error with the nearest names; never 0")
+ENTITY = Note(
+    Topic.ENTITY, "Waits for a name that OAP does not know, then is an Error with similar names. It is never 0."
+)
 
 
 def rounded_interval(original: str, new: str) -> Note:
-    """The interval is no whole minute."""
-    return Note("interval", f"{original} is rounded up to {new}: SkyWalking's minutes are read whole")
+    """Return the note for an interval that is not a whole number of minutes."""
+    return Note(Topic.INTERVAL, f"{original} is rounded up to {new}, because SkyWalking's buckets are whole minutes.")
 
 
 def templated_interval(interval: str) -> Note:
-    """The interval is an argument."""
+    """Return the note for an interval that contains an argument."""
     return Note(
-        "interval", f"{interval} must be whole minutes (3m, not 90s); another value is an Error", action_required=True
+        Topic.INTERVAL,
+        f"{interval} must be a whole number of minutes (3m, not 90s). Other values are an Error.",
+        action_required=True,
     )
 
 
 def moving_index(condition: str, index: str) -> Note:
-    """A condition picks one bucket by its place."""
+    """Return the note for a condition that selects a bucket by its position."""
     return Note(
-        "index", f"{condition} reads {index}: which minute that is moves when one is left out", action_required=True
+        Topic.INDEX,
+        f"{condition} reads {index}. The minute at that position changes when minutes are left out.",
+        action_required=True,
+        query_only=True,
     )
 
 
 def secret_in_block(names: str, where: str) -> Note:
-    """A secret argument reaches the block."""
+    """Return the note for a secret argument in a block or a condition."""
     return Note(
-        "secret",
-        f"{where} uses the secret argument {names}, answered by an Error (SECRET_IN_BLOCK): credentials belong in the"
-        " backend's configuration",
+        Topic.SECRET,
+        f"{where} uses the secret argument {names}, which is an Error (SECRET_IN_BLOCK). Move the credentials to the"
+        " configuration of the backend.",
         action_required=True,
     )
 
 
 def unchecked_query(reason: str) -> Note:
-    """The query cannot be read before Argo has put arguments into it."""
-    return Note("query", f"is not checked here: {{{{args}}}} outside of text ({reason})")
+    """Return the note for a query that cannot be parsed before Argo has replaced the arguments."""
+    return Note(
+        Topic.QUERY, f"Is not checked here, because it has {{{{args}}}} outside of strings ({reason}).", query_only=True
+    )
 
 
 def missing_normal(alias: str) -> Note:
-    """An entity that OAP never finds."""
+    """Return the note for an entity that OAP never finds."""
     return Note(
-        "query",
-        f"{alias}: the entity has no `normal: true`, so OAP finds nothing: NO_DATA, no zeros",
+        Topic.QUERY,
+        f"{alias}: the entity has no `normal: true`, so OAP finds no data (NO_DATA, not zeros). Add normal: true"
+        " (false for uninstrumented targets such as databases).",
         action_required=True,
+        query_only=True,
     )
 
 
 def old_labels(alias: str) -> Note:
-    """Labels that OAP 10 does not know."""
-    return Note("query", f"{alias}: from OAP 10 on only `labels: []` finds percentiles", action_required=True)
+    """Return the note for labels that OAP 10 does not know."""
+    return Note(
+        Topic.QUERY,
+        f"{alias}: OAP 10 and newer return percentiles for `labels: []` only.",
+        action_required=True,
+        query_only=True,
+    )
 
 
 def result_description(description: str) -> Note:
-    """What `result` is in form B."""
-    return Note("result", f"is {description}")
+    """Return the note about the type of `result` in an expression."""
+    return Note(Topic.RESULT, f"Is {description}.")
 
 
 def not_rewritten(reason: str) -> Note:
-    """A query stays a query."""
-    return Note("query", f"is not rewritten to an expression: {reason}")
+    """Return the note for a query that is not rewritten to an expression."""
+    return Note(Topic.QUERY, f"Is not rewritten to an expression: {reason}.")
 
 
 def truncated_value(metric: str) -> Note:
-    """A single value of V2 has no decimals."""
-    return Note("result", f"is avg({metric}) with its decimals; asInt(result) cuts them off as readMetricsValue does")
+    """Return the note for the average of a metric, which has no decimals in a query."""
+    return Note(
+        Topic.RESULT, f"Is avg({metric}) with decimals. asInt(result) truncates them, as readMetricsValue does."
+    )

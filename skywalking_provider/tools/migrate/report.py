@@ -1,4 +1,4 @@
-"""What a person reads: the diff, what changes in meaning, and what the service's configuration needs. Pure text."""
+"""Report of a migration as lines of text: the diff, the notes, and the backends that the configuration needs."""
 
 import difflib
 import re
@@ -9,21 +9,21 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 from skywalking_provider.tools.migrate import MetricMigration, Migration, Note, is_templated
-from skywalking_provider.tools.migrate.notes import ARGO, OLD_OAP, WINDOW
+from skywalking_provider.tools.migrate.notes import ARGO_COMPATIBILITY, OAP_VERSION, WINDOW
 from skywalking_provider.tools.migrate.yaml_editor import format_scalar
 
-_INDENT = 13  # columns before a note's text
+_INDENT = 13  # columns before the text of a note
 
 
 class LineStyle(StrEnum):
-    """How a line is meant."""
+    """Styles of a line."""
 
     PLAIN = "plain"
     TITLE = "title"
     ADDED = "added"
     REMOVED = "removed"
-    HUNK = "place"
-    ACTION_REQUIRED = "act"
+    HUNK = "hunk"
+    ACTION_REQUIRED = "action required"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,22 +35,22 @@ class Line:
 
 
 def diff(name: str, migration: Migration) -> Iterator[Line]:
-    """The unified diff of a file; nothing where it does not change."""
+    """Yield the unified diff of a file; nothing if it does not change."""
     before, after = migration.before.splitlines(keepends=True), migration.after.splitlines(keepends=True)
-    for line in difflib.unified_diff(before, after, name, name):
-        text = line.rstrip("\r\n")
-        tone = {"+": LineStyle.ADDED, "-": LineStyle.REMOVED, "@": LineStyle.HUNK}.get(line[0], LineStyle.PLAIN)
-        yield Line(text, LineStyle.TITLE if text[:4] in ("--- ", "+++ ") else tone)
+    styles = {"+": LineStyle.ADDED, "-": LineStyle.REMOVED, "@": LineStyle.HUNK}
+    for number, line in enumerate(difflib.unified_diff(before, after, name, name)):
+        style = LineStyle.TITLE if number < 2 else styles.get(line[0], LineStyle.PLAIN)
+        yield Line(line.rstrip("\r\n"), style)
         if not line.endswith("\n"):
             yield Line("\\ No newline at end of file")
 
 
 def behaviour_changes(files: Sequence[tuple[str, Migration]], width: int) -> Iterator[list[Line]]:
-    """What changes in meaning, in paragraphs: what is true of every metric once, then each metric's own.
+    """Yield paragraphs about behaviour: first the notes common to all metrics, then those of each metric.
 
     Args:
-        files: Names and migrations.
-        width: Columns of the terminal; 0 keeps every note on one line.
+        files: Names of the files and their migrations.
+        width: Columns of the terminal; 0 prints every note on one line.
     """
     metrics = [(name, metric) for name, migration in files for metric in migration.metrics]
     changed = [metric for _, metric in metrics if metric.changed]
@@ -58,25 +58,26 @@ def behaviour_changes(files: Sequence[tuple[str, Migration]], width: int) -> Ite
         [note for note in changed[0].notes if all(note in one.notes for one in changed)] if len(changed) > 1 else []
     )
     if common:
-        title = f"What changes in meaning, for each of the {len(changed)} metrics"
+        title = f"Changes in behaviour of all {len(changed)} metrics"
         yield [Line(title, LineStyle.TITLE), *_notes(common, width)]
     for name, metric in metrics:
         own = [note for note in metric.notes if note not in common or not metric.changed]
         yield [Line(_title(name, metric), LineStyle.TITLE), *_notes(own, width)]
-    if any(WINDOW in metric.notes and OLD_OAP not in metric.notes for metric in changed):
-        yield [Line(line) for line in _wrap(ARGO, width, "")]
-    if left := [Line(f"{name}:{number}: {what}") for name, migration in files for number, what in migration.skipped]:
-        yield left
+    if any(WINDOW in metric.notes and OAP_VERSION not in metric.notes for metric in changed):
+        yield [Line(line) for line in _wrap(ARGO_COMPATIBILITY, width, "")]
+    if skipped := [Line(f"{name}:{line}: {text}") for name, migration in files for line, text in migration.skipped]:
+        yield skipped
 
 
 def build_backend_snippet(files: Iterable[tuple[str, Migration]]) -> Iterator[Line]:
-    """The backends that the addresses of the metrics select."""
+    """Yield the configuration of the backends that the addresses of the metrics select."""
     metrics = [metric for _, migration in files for metric in migration.metrics]
     addresses = list(dict.fromkeys(metric.address for metric in metrics if metric.address))
     if not addresses:
         return
-    which = "this address" if len(addresses) == 1 else "each address"
-    yield Line(f"The service's configuration needs a backend with {which} as url or among its aliases", LineStyle.TITLE)
+    which = "this address" if len(addresses) == 1 else "each of these addresses"
+    title = f"Configure a backend with {which} as its url or one of its aliases"
+    yield Line(title, LineStyle.TITLE)
     yield Line("backends:")
     names: set[str] = set()
     for address in addresses:
@@ -84,25 +85,25 @@ def build_backend_snippet(files: Iterable[tuple[str, Migration]]) -> Iterator[Li
         names.add(name)
         yield Line(f"  {name}:")
         if is_templated(address):
-            yield Line(f"    url: http://oap:12800   # each value that {address} takes")
+            yield Line(f"    url: http://oap:12800   # each value of {address}")
         else:
             yield Line(f"    url: {format_scalar(address)}")
     if len(addresses) > 1:
-        yield Line("# where two of them are the same OAP, one backend: url: the one, aliases: [the other]")
+        yield Line("# If two addresses are the same OAP, configure one backend: url: one, aliases: [the other].")
 
 
 def _title(name: str, metric: MetricMigration) -> str:
-    verb = "" if metric.changed else ", left as it is"
-    return f"{name}:{metric.line}: metric {metric.metric} of {metric.template or 'a template without a name'}{verb}"
+    template = f"template {metric.template}" if metric.template else "a template without a name"
+    return f"{name}:{metric.line}: metric {metric.metric} of {template}{'' if metric.changed else ', not rewritten'}"
 
 
 def _notes(notes: Iterable[Note], width: int) -> Iterator[Line]:
     for note in sorted(notes, key=lambda note: not note.action_required):
         head = f"  {'!' if note.action_required else ' '} {note.topic}"
         lines = _wrap(note.text, width, " " * _INDENT)
-        tone = LineStyle.ACTION_REQUIRED if note.action_required else LineStyle.PLAIN
-        yield Line(f"{head:<{_INDENT}} {lines[0]}", tone)
-        yield from (Line(f" {line}", tone) for line in lines[1:])
+        style = LineStyle.ACTION_REQUIRED if note.action_required else LineStyle.PLAIN
+        yield Line(f"{head:<{_INDENT}} {lines[0]}", style)
+        yield from (Line(f" {line}", style) for line in lines[1:])
 
 
 def _wrap(text: str, width: int, indent: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""From the built-in provider's block to ours: the same keys, one level deeper."""
+"""Rewriting of a built-in provider's block to a block of this provider: the same keys, one level deeper."""
 
 import json
 import math
@@ -9,9 +9,8 @@ from datetime import timedelta
 from graphql import FieldNode, ObjectValueNode, OperationDefinitionNode
 from yaml.nodes import MappingNode, Node, ScalarNode
 
-from skywalking_provider.block import parse_block
+from skywalking_provider.block import BlockError, parse_block
 from skywalking_provider.block.graphql_syntax import parse_query
-from skywalking_provider.errors import ProviderError
 from skywalking_provider.support.durations import format_duration, parse_duration
 from skywalking_provider.tools.migrate import notes
 from skywalking_provider.tools.migrate.find_blocks import BlockLocation
@@ -27,6 +26,8 @@ _ANY_QUERY = "{ version }"
 
 @dataclass(frozen=True, slots=True)
 class _MetricField:
+    """A field of a query that reads a metric."""
+
     alias: str
     metric: str
     single: bool
@@ -35,15 +36,15 @@ class _MetricField:
 
 
 def move_block(location: BlockLocation, plugin: str, editor: Editor) -> list[Note]:
-    """Rewrite one block.
+    """Rewrite one block and return its notes.
 
     Args:
         location: The block.
-        plugin: The plugin's name.
-        editor: Takes the edits.
+        plugin: Name of the plugin.
+        editor: Collects the edits.
 
     Raises:
-        MigrationError: The block is wrong, to the built-in provider too, or says what ours refuses.
+        MigrationError: The block is invalid for the built-in provider or for this one.
     """
     editor.nest(location.key, location.block, "plugin", plugin, flow=location.flow)
     found = _rewrite_interval(location, editor)
@@ -55,21 +56,19 @@ def move_block(location: BlockLocation, plugin: str, editor: Editor) -> list[Not
 
 
 def validate_block(location: BlockLocation) -> None:
-    """Parse the block as the provider will, with arguments put in.
+    """Parse the block as the provider will, with sample values for arguments.
 
     Raises:
-        MigrationError: It would be an Error, with the line of the key.
+        MigrationError: The block is invalid; the error has the line of the key.
     """
     if not isinstance(location.block, MappingNode):
-        raise MigrationError(
-            location.line, f"the block of the metric {location.metric} is empty: it needs interval and query"
-        )
+        raise MigrationError(location.line, f"metric {location.metric}: the block is empty. Write interval and query.")
     try:
         parse_block(
             json.dumps({key: _sample_value(key, *pair) for key, pair in entries(location.block).items()}).encode()
         )
-    except ProviderError as error:
-        raise _error_at_key(location, str(error)) from error
+    except BlockError as error:
+        raise _error_at_key(location, error) from error
 
 
 def _sample_value(key: str, node: Node, value: Node) -> object:
@@ -78,18 +77,18 @@ def _sample_value(key: str, node: Node, value: Node) -> object:
     inner = entries(value)
     if any(
         isinstance(one, MappingNode) for one, _ in getattr(value, "value", ())
-    ):  # what unquoted {{args.x}} is in YAML
-        raise MigrationError(line_number(node), f'{key}: quote the argument: "{{{{args.name}}}}"')
+    ):  # YAML reads an unquoted {{args.x}} as a mapping inside a mapping
+        raise MigrationError(line_number(node), f'{key}: argument without quotes. Write "{{{{args.name}}}}".')
     return {name: _sample_value(name, *pair) for name, pair in inner.items()}
 
 
 def is_templated(text: str) -> bool:
-    """Whether Argo puts an argument into a text."""
+    """Return whether a text contains an argument, which Argo replaces."""
     return "{{" in text
 
 
 def _sample_text(key: str, text: str) -> str:
-    """A text as it may be once Argo has put arguments into it."""
+    """Return a text as it may be once Argo has replaced its arguments."""
     if not is_templated(text):
         return _round_up_to_minute(text) or text if key == "interval" else text
     match key:
@@ -102,18 +101,15 @@ def _sample_text(key: str, text: str) -> str:
     return text
 
 
-def _error_at_key(location: BlockLocation, message: str) -> MigrationError:
-    """The place of the first key that the message names; in a query, the line that GraphQL names."""
-    what = message.removeprefix("the block under provider.plugin is wrong: ")
-    key = what.split(":", 1)[0].split(".", 1)[0]
-    pair = entries(location.block).get(key)
+def _error_at_key(location: BlockLocation, error: BlockError) -> MigrationError:
+    """Return the error with the line of the invalid key, or the line inside a query's block scalar."""
+    pair = entries(location.block).get(error.key)
     if pair is None:
-        return MigrationError(location.line, f"the block of the metric {location.metric}: {what}")
-    line = line_number(pair[0])
-    found = re.search(r"at line (\d+)", what)
-    if found and isinstance(pair[1], ScalarNode) and pair[1].style == "|":
-        line = line_number(pair[1]) + int(found.group(1))
-    return MigrationError(line, what)
+        return MigrationError(location.line, f"metric {location.metric}: {error.problem}")
+    key, value = pair
+    if error.query_line and isinstance(value, ScalarNode) and value.style == "|":
+        return MigrationError(line_number(value) + error.query_line, error.problem)
+    return MigrationError(line_number(key), error.problem)
 
 
 def _rewrite_interval(location: BlockLocation, editor: Editor) -> list[Note]:
@@ -129,7 +125,7 @@ def _rewrite_interval(location: BlockLocation, editor: Editor) -> list[Note]:
 
 
 def _round_up_to_minute(text: str) -> str:
-    """The next whole minute; empty where it is one, or no duration at all."""
+    """Return the next whole minute; empty if the text is a whole minute or not a duration."""
     try:
         length = parse_duration(text)
     except ValueError:
@@ -188,7 +184,7 @@ def _literals(node: object) -> dict[str, object]:
 
 
 def _syntax_error(query: str) -> str:
-    """Why a text is no query; empty where it is one."""
+    """Return why a text is not a query; empty if it is one."""
     try:
         parse_query(query)
     except ValueError as error:
@@ -204,8 +200,8 @@ def _secret_notes(location: BlockLocation) -> list[Note]:
     found = []
     parts = {"the block": list(texts(location.block))}
     parts |= {name: [condition.value] for name, (_, condition) in location.conditions.items()}
-    for where, written in parts.items():
-        tags = {tag.strip("{} ").removeprefix("args.") for one in written for tag in TAG.findall(one)}
+    for where, values in parts.items():
+        tags = {tag.strip("{} ").removeprefix("args.") for value in values for tag in TAG.findall(value)}
         if used := sorted(tags & location.secrets):
             found.append(notes.secret_in_block(" and ".join(used), where))
     return found

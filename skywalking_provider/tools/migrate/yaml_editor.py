@@ -1,4 +1,7 @@
-"""Edits at places of a YAML text, each with what the tree must be afterwards; `finish` holds one against the other."""
+"""Editor of a YAML text that changes only the edited places.
+
+Each edit records the expected change of the tree. `finish` parses the new text and compares both trees.
+"""
 
 import json
 import re
@@ -19,10 +22,10 @@ from skywalking_provider.tools.migrate.yaml_nodes import (
 _STRING = "tag:yaml.org,2002:str"
 
 Tree = tuple[object, ...]
-"""A node without its place: what two texts of the same meaning have in common."""
+"""A node without its position, so that two texts with the same meaning are equal."""
 
 Value = str | dict[str, str]
-"""What is written new: a text, or a map of texts."""
+"""A value to write: a text, or a map of texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +36,11 @@ class _Edit:
 
 
 class Editor:
-    """Collects edits of one text.
+    """Edits of one text.
 
     Args:
         source: The text.
-        roots: Its documents, by `yamltree.documents`.
+        roots: Root nodes of its documents, from `parse_documents`.
     """
 
     def __init__(self, source: str, roots: list[Node]) -> None:
@@ -51,10 +54,10 @@ class Editor:
         self._steps: dict[int, str] = {}
 
     def nest(self, key: ScalarNode, value: Node, outer: str, inner: str, *, flow: bool) -> None:
-        """Make `key: value` to `outer: {inner: value}`, in the style in which it is written.
+        """Replace `key: value` by `outer: {inner: value}`, in the style of the source.
 
         Raises:
-            MigrationError: It is written in a way that cannot be nested by inserting text.
+            MigrationError: The layout of the source cannot be nested by inserting text.
         """
         self._nested[id(key)] = (outer, inner)
         start, end = key.start_mark.index, value_end(self.source, key, value)
@@ -68,33 +71,36 @@ class Editor:
         margin = self.source[line_start:start]
         if margin.strip(" "):
             raise MigrationError(
-                line_number(key), f"write {key.value!r} on a line of its own, without {margin.strip()!r}"
+                line_number(key),
+                f"unsupported layout: write {key.value!r} on its own line, without {margin.strip()!r}.",
             )
         step = self._step(key, value)
         self._edit(start, key.end_mark.index, f"{outer}:{self._newline}{margin}{step}{inner}")
         self._indent(len(margin), end, value, step, self.source.find("\n", start) + 1)
 
     def rename(self, key: ScalarNode, name: str) -> None:
-        """Give a key another name."""
+        """Rename a key."""
         self._scalars[id(key)] = name
         quote = key.style if key.style in ("'", '"') else ""
         self._edit(key.start_mark.index, key.end_mark.index, f"{quote}{name}{quote}")
 
     def set_text(self, key: ScalarNode, value: ScalarNode, text: str) -> None:
-        """Give a scalar another text, in its own style.
+        """Replace the text of a scalar and keep its style.
 
         Raises:
-            MigrationError: It is an alias, or folded over several paragraphs.
+            MigrationError: The scalar is an alias, or a folded text with several paragraphs.
         """
         if is_alias(key, value):
-            raise MigrationError(line_number(key), f"{key.value}: write the text itself instead of an alias (*)")
+            raise MigrationError(line_number(key), f"{key.value}: the text is a YAML alias (*). Write it out.")
         start, end = content_start(self.source, value), value_end(self.source, key, value)
         if value.style in ("|", ">"):
             start = self.source.index("\n", start) + 1
             kept = len(value.value) - len(value.value.rstrip("\n"))
             lines = text.rstrip("\n").split("\n")
             if value.style == ">" and len(lines) > 1:
-                raise MigrationError(line_number(key), f"{key.value}: write the folded text (>) in one paragraph")
+                raise MigrationError(
+                    line_number(key), f"{key.value}: the folded text (>) has several paragraphs. Write it in one."
+                )
             margin = re.match(r"\n* *", self.source[start:end].replace("\r", ""))
             indent = (margin.group() if margin else "").replace("\n", "")
             self._edit(start, end, self._newline.join(indent + line if line else "" for line in lines))
@@ -104,13 +110,13 @@ class Editor:
         self._scalars[id(value)] = text
 
     def replace_entry(self, key: ScalarNode, value: Node, new: list[tuple[str, Value]], *, flow: bool) -> None:
-        """Write other keys where one key stands.
+        """Replace one key and its value by other keys.
 
         Args:
             key: The key.
-            value: Its value, replaced too.
-            new: The keys, with texts or maps of texts.
-            flow: Whether the mapping around is in flow style.
+            value: Its value.
+            new: New keys and values.
+            flow: Whether the mapping that contains the key is in flow style.
         """
         self._replacements[id(key)] = new
         start, end = key.start_mark.index, value_end(self.source, key, value)
@@ -124,10 +130,10 @@ class Editor:
         )
 
     def finish(self) -> str:
-        """The text after all edits.
+        """Return the text after all edits.
 
         Raises:
-            MigrationError: Its tree is not the one that was meant; the edits would break it.
+            MigrationError: The new text does not have the expected tree.
         """
         replaced = sorted((edit for edit in self._edits if edit.end > edit.start), key=lambda edit: edit.start)
         inserted = [
@@ -141,24 +147,26 @@ class Editor:
         try:
             found = [_node_tree(node) for node in parse_documents(done)]
         except MigrationError as error:
-            raise MigrationError(1, f"is written in a way that cannot be rewritten safely ({error})") from error
+            raise MigrationError(1, f"unsupported layout: the file cannot be rewritten safely ({error}).") from error
         for before, after in zip(self._roots, found, strict=True):
             if self._expected_tree(before) != after:
-                raise MigrationError(line_number(before), "is written in a way that cannot be rewritten safely")
+                raise MigrationError(
+                    line_number(before), "unsupported layout: the document cannot be rewritten safely."
+                )
         return done
 
     def _edit(self, start: int, end: int, text: str) -> None:
         self._edits.add(_Edit(start, end, text))
 
     def _step(self, key: ScalarNode, value: Node) -> str:
-        """One step of indentation, as the author indents below the key."""
+        """Return one step of indentation, as the author indents below the key."""
         width = 2
         if isinstance(value, MappingNode) and not value.flow_style and value.value and not is_alias(key, value):
             width = max(2, value.value[0][0].start_mark.column - key.start_mark.column)
         return " " * width
 
     def _indent(self, column: int, end: int, value: Node, step: str, at: int) -> None:
-        """Insert a step before every line down to `end`, and before the comments that follow and belong there."""
+        """Indent every line up to `end`, and the comments after it that belong to the value."""
         while 0 < at < len(self.source):
             stop = self.source.find("\n", at) + 1 or len(self.source)
             line = self.source[at:stop].rstrip("\r\n")
@@ -172,7 +180,7 @@ class Editor:
             at = stop
 
     def _step_around(self, start: int) -> str:
-        """The step that was inserted before the line of a place."""
+        """Return the indentation that was inserted before the line of a position."""
         return self._steps.get(self.source.rfind("\n", 0, start) + 1, "")
 
     def _expected_tree(self, node: Node) -> Tree:
@@ -194,12 +202,12 @@ class Editor:
 
 
 def format_scalar(text: str, *, style: str | None = None, flow: bool = False) -> str:
-    """Write a text as a YAML scalar on one line.
+    """Format a text as a YAML scalar on one line.
 
     Args:
         text: The text.
-        style: The quote that is wanted; without one the text is plain where that is safe.
-        flow: Whether it stands between brackets, where more needs quotes.
+        style: Quote character; without it, the text is plain if that is safe.
+        flow: Whether the scalar is inside brackets, where more characters need quotes.
     """
     if style == '"' or not text.isprintable():
         return json.dumps(text, ensure_ascii=False)

@@ -1,7 +1,7 @@
-"""YAML as a tree that knows where everything stands in the text, so that what is not meant is never touched.
+"""YAML nodes with their positions in the text.
 
-A round trip through a dumper (also ruamel.yaml's) normalises indentation, folding and the space before comments. Edits
-at the places of the tree leave every other byte as it is.
+A round trip through a dumper, also that of ruamel.yaml, normalises indentation, folding and the space before comments.
+Edits at the positions of nodes leave every other byte unchanged.
 """
 
 import re
@@ -29,59 +29,59 @@ class MigrationError(Exception):
 
 
 def parse_documents(source: str) -> list[Node]:
-    """The documents of a YAML text, empty ones left out.
+    """Parse the documents of a YAML text, without empty ones.
 
     Raises:
-        MigrationError: It is not YAML, with the line.
+        MigrationError: The text is not YAML; the error has the line.
     """
     try:
         return [node for node in yaml.compose_all(source, Loader=yaml.SafeLoader) if node is not None]
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise MigrationError(
-            mark.line + 1 if mark else 1, f"is not YAML: {error.problem}{_syntax_hint(source)}"
+            mark.line + 1 if mark else 1, f"is not YAML: {error.problem}.{_syntax_hint(source)}"
         ) from error
     except yaml.reader.ReaderError as error:
         line = source.count("\n", 0, error.position) + 1
-        raise MigrationError(line, f"is not YAML: it has the character U+{ord(str(error.character)):04X}") from error
+        raise MigrationError(line, f"is not YAML: invalid character U+{ord(str(error.character)):04X}.") from error
     except RecursionError as error:
-        raise MigrationError(1, "is nested too deeply") from error
+        raise MigrationError(1, "is nested too deeply.") from error
 
 
 def _syntax_hint(source: str) -> str:
     if re.search(r"{{-|{{\s*[.$]|{{\s*(include|toYaml|range|if|end|with)\b", source):
-        return "; it looks like a Helm chart's template: migrate what `helm template` writes, or its parts by hand"
+        return " It looks like a Helm template. Migrate the output of `helm template`, or edit the template by hand."
     if re.search(r"^[^#\"'\n]*: *{{", source, re.MULTILINE):
-        return '; text that begins with {{ is to be quoted: "{{args.name}}"'
+        return ' Quote a text that begins with {{: "{{args.name}}".'
     return ""
 
 
 def entries(node: Node | None) -> dict[str, tuple[ScalarNode, Node]]:
-    """The keys of a mapping that are text, each with its value; none for any other node."""
+    """Return the keys of a mapping that are texts, each with its value; empty for another node."""
     if not isinstance(node, MappingNode):
         return {}
     return {key.value: (key, value) for key, value in node.value if isinstance(key, ScalarNode)}
 
 
 def child(node: Node | None, *path: str) -> Node | None:
-    """The node at a path of keys; None where there is none."""
+    """Return the node at a path of keys; None if there is none."""
     for key in path:
         node = entries(node).get(key, (None, None))[1]
     return node
 
 
 def items(node: Node | None) -> list[Node]:
-    """The items of a sequence; none of any other node."""
+    """Return the items of a sequence; empty for another node."""
     return list(node.value) if isinstance(node, SequenceNode) else []
 
 
 def text(node: Node | None) -> str:
-    """The text of a scalar; empty for any other node."""
+    """Return the text of a scalar; empty for another node."""
     return str(node.value) if isinstance(node, ScalarNode) else ""
 
 
 def texts(node: Node) -> Iterator[str]:
-    """All scalars below a node."""
+    """Yield the texts of all scalars below a node."""
     if isinstance(node, ScalarNode):
         yield str(node.value)
         return
@@ -91,23 +91,23 @@ def texts(node: Node) -> Iterator[str]:
 
 
 def line_number(node: Node) -> int:
-    """The line of a node, counted from 1."""
+    """Return the line of a node, counted from 1."""
     return int(node.start_mark.line) + 1
 
 
 def is_alias(key: Node, value: Node) -> bool:
-    """Whether a value is written elsewhere (`*name`)."""
+    """Return whether a value is a YAML alias (`*name`)."""
     return bool(value.start_mark.index < key.end_mark.index)
 
 
 def content_start(source: str, node: Node) -> int:
-    """Where a node begins behind its anchor and tag."""
+    """Return the position of a node after its anchor and tag."""
     found = _PROPERTIES.match(source, node.start_mark.index)
     return found.end() if found else int(node.start_mark.index)
 
 
 def value_end(source: str, key: Node, value: Node) -> int:
-    """Where a value ends: comments and empty lines after it are not its own."""
+    """Return the end of a value, without the comments and empty lines after it."""
     if is_alias(key, value):
         found = _ALIAS.match(source, source.index(":", key.end_mark.index) + 1)
         return found.end() if found else int(key.end_mark.index)

@@ -5,5 +5,5 @@ from tests.tools.migrate.harness import DATA
 
 @pytest.fixture
 def reference_template() -> str:
-    """The talk's template, in the built-in provider's form."""
+    """The reference template for the built-in provider."""
     return (DATA / "reference.yaml").read_text()

@@ -1,4 +1,4 @@
-"""Writing templates of the built-in provider."""
+"""Templates for the built-in provider, and accessors for their migration."""
 
 import json
 from pathlib import Path
@@ -22,7 +22,7 @@ def build_query(
     extra_arguments: str = "",
     alias: str = "r",
 ) -> str:
-    """A V2 query with one read."""
+    """Return a V2 query with one read."""
     selection = "" if name == "readMetricsValue" else " { label values { values { value } } }"
     return (
         f'query q($duration: Duration!) {{ {alias}: {name}(condition: {{name: "{metric}", entity: {{{entity}}}}},'
@@ -31,7 +31,7 @@ def build_query(
 
 
 def build_template(query: str | None = None, *, metric: dict[str, Any] | None = None, **block: Any) -> str:
-    """A template with one metric in the built-in provider's form."""
+    """Return a template for the built-in provider with one metric."""
     keys = {"interval": "3m", "address": "http://oap:12800", "query": query or build_query()} | block
     body = (
         {"name": "m"}
@@ -48,23 +48,23 @@ def build_template(query: str | None = None, *, metric: dict[str, Any] | None = 
 
 
 def migrated_metric(migration: Migration) -> dict[str, Any]:
-    """The only metric of a migrated template."""
+    """Return the only metric of a migrated template."""
     (one,) = yaml.safe_load(migration.after)["spec"]["metrics"]
     return dict(one)
 
 
 def migrated_block(migration: Migration) -> dict[str, Any]:
-    """Its block."""
+    """Return the block of the only metric."""
     return dict(migrated_metric(migration)["provider"]["plugin"][PLUGIN])
 
 
 def migrated_spec(migration: Migration) -> Spec:
-    """Its block, as the provider parses it."""
+    """Return the block of the only metric, as the provider parses it."""
     return parse_block(json.dumps(migrated_block(migration)).encode())
 
 
 def notes_by_topic(migration: Migration) -> dict[str, str]:
-    """The notes of the only metric."""
+    """Return the notes of the only metric."""
     (one,) = migration.metrics
     return {note.topic: note.text for note in one.notes}
 

@@ -1,4 +1,4 @@
-"""From the built-in provider's block to ours: what is written, and what is said about it."""
+"""Migration of a built-in provider's block: the rewritten text and the notes about it."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -20,34 +20,34 @@ from tests.tools.migrate.harness import (
     notes_by_topic,
 )
 
-OURS = Path(skywalking_provider.tools.demo.__file__).with_name("template.yaml")
+DEMO_TEMPLATE = Path(skywalking_provider.tools.demo.__file__).with_name("template.yaml")
 
 
-def test_the_talks_template_becomes_the_one_that_the_demo_judges_byte_for_byte(reference_template: str) -> None:
-    assert migrate(reference_template, PLUGIN).after == OURS.read_text()
+def test_reference_template_becomes_the_template_of_the_demo_byte_for_byte(reference_template: str) -> None:
+    assert migrate(reference_template, PLUGIN).after == DEMO_TEMPLATE.read_text()
 
 
-def test_what_is_migrated_once_has_nothing_to_migrate(reference_template: str) -> None:
+def test_migrated_template_has_nothing_to_migrate(reference_template: str) -> None:
     again = migrate(migrate(reference_template, PLUGIN).after, PLUGIN)
 
     assert again.after == again.before
     assert again.metrics == ()
 
 
-def test_the_provider_understands_the_result(reference_template: str) -> None:
+def test_migrated_block_is_valid_for_the_provider(reference_template: str) -> None:
     spec = migrated_spec(migrate(reference_template, PLUGIN))
 
     assert isinstance(spec, GraphqlSpec)
     assert (spec.interval, spec.address) == (timedelta(minutes=3), "http://oap.istio-system:12800")
 
 
-def test_the_plugin_has_the_administrators_name(reference_template: str) -> None:
+def test_plugin_has_the_given_name(reference_template: str) -> None:
     after = yaml.safe_load(migrate(reference_template, "our-org/oap").after)
 
     assert list(after["spec"]["metrics"][0]["provider"]["plugin"]) == ["our-org/oap"]
 
 
-def test_everything_that_changes_in_meaning_is_said_of_each_metric(reference_template: str) -> None:
+def test_metric_has_a_note_for_every_change_in_behaviour(reference_template: str) -> None:
     (metric,) = migrate(reference_template, PLUGIN).metrics
 
     assert (metric.line, metric.template, metric.metric) == (14, "apdex", "apdex")
@@ -59,7 +59,7 @@ def test_everything_that_changes_in_meaning_is_said_of_each_metric(reference_tem
     ("written", "whole"),
     [("90s", "2m"), ("30s", "1m"), ("0s", "1m"), ("1h0m1s", "1h1m"), ("2m30.5s", "3m")],
 )
-def test_an_interval_that_is_no_whole_minute_is_rounded_up_and_said(written: str, whole: str) -> None:
+def test_interval_of_partial_minutes_is_rounded_up_with_a_note(written: str, whole: str) -> None:
     migration = migrate(build_template(interval=written), PLUGIN)
 
     assert migrated_block(migration)["interval"] == whole
@@ -67,20 +67,20 @@ def test_an_interval_that_is_no_whole_minute_is_rounded_up_and_said(written: str
 
 
 @pytest.mark.parametrize("quote", ["'", '"', ""])
-def test_a_rounded_interval_keeps_its_quotes_and_comment(reference_template: str, quote: str) -> None:
+def test_rounded_interval_keeps_its_quotes_and_comment(reference_template: str, quote: str) -> None:
     source = reference_template.replace("interval: 3m", f"interval: {quote}150s{quote}  # two and a half")
 
     assert f"          interval: {quote}3m{quote}  # two and a half\n" in migrate(source, PLUGIN).after
 
 
-def test_an_interval_that_is_an_argument_is_left_with_a_note_on_its_values() -> None:
+def test_interval_with_an_argument_is_unchanged_with_a_note() -> None:
     migration = migrate(build_template(interval="{{args.window}}"), PLUGIN)
 
     assert migrated_block(migration)["interval"] == "{{args.window}}"
-    assert "must be whole minutes" in notes_by_topic(migration)["interval"]
+    assert "must be a whole number of minutes" in notes_by_topic(migration)["interval"]
 
 
-def test_a_condition_that_picks_a_minute_by_its_place_is_named() -> None:
+def test_condition_that_selects_a_minute_by_position_has_a_note() -> None:
     condition = {"successCondition": "result.r.values.values[2].value > 1"}
 
     assert (
@@ -88,57 +88,57 @@ def test_a_condition_that_picks_a_minute_by_its_place_is_named() -> None:
     )
 
 
-def test_counts_keep_their_zeros_and_are_said_to() -> None:
+def test_counts_keep_their_zeros_with_a_note() -> None:
     assert (
-        "minute without calls as 0"
+        "minutes without calls as 0"
         in notes_by_topic(migrate(build_template(build_query(metric="service_cpm")), PLUGIN))["absent"]
     )
 
 
-def test_a_single_value_has_no_minutes_to_leave_out() -> None:
+def test_single_value_has_no_note_about_absent_minutes() -> None:
     assert "absent" not in notes_by_topic(migrate(build_template(build_query("readMetricsValue")), PLUGIN))
 
 
-def test_arguments_outside_of_text_are_migrated_unchecked_and_that_is_said() -> None:
+def test_query_with_arguments_outside_of_strings_is_not_checked_with_a_note() -> None:
     migration = migrate(
         build_template(build_query(entity='scope: Service, serviceName: "a", normal: {{args.normal}}')), PLUGIN
     )
 
-    assert "is not checked here" in notes_by_topic(migration)["query"]
+    assert "Is not checked here" in notes_by_topic(migration)["query"]
     assert "normal: {{args.normal}}" in migrated_block(migration)["query"]
 
 
-def test_an_entity_that_oap_never_finds_is_named() -> None:
+def test_entity_without_normal_has_a_note() -> None:
     migration = migrate(build_template(build_query(entity='scope: Service, serviceName: "a"')), PLUGIN)
 
     assert "no `normal: true`" in notes_by_topic(migration)["query"]
 
 
-def test_labels_that_oap_10_does_not_know_are_named() -> None:
+def test_labels_that_oap_10_does_not_know_have_a_note() -> None:
     query = build_query("readLabeledMetricsValues", "service_percentile", extra_arguments='labels: ["4"], ')
 
-    assert "only `labels: []`" in notes_by_topic(migrate(build_template(query), PLUGIN))["query"]
+    assert "for `labels: []` only" in notes_by_topic(migrate(build_template(query), PLUGIN))["query"]
 
 
 @pytest.mark.parametrize(
-    ("place", "said"),
+    ("key", "expected"),
     [("address", "the block uses"), ("query", "the block uses"), ("successCondition", "successCondition uses")],
 )
-def test_a_secret_argument_is_named_where_it_is_used(place: str, said: str) -> None:
-    source = yaml.safe_load(build_template(build_query(entity=SERVICE.replace("reviews", "{{args.who}}"))))
+def test_secret_argument_has_a_note_with_its_location(key: str, expected: str) -> None:
+    source = yaml.safe_load(build_template(build_query(entity=SERVICE.replace("reviews", "{{args.name}}"))))
     source["spec"]["args"] = [{"name": "token", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]
     metric = source["spec"]["metrics"][0]
-    where = metric if place == "successCondition" else metric["provider"]["skywalking"]
-    where[place] = "http://{{ args.token }}:1" if place == "address" else build_query(alias="x") + " # {{ args.token }}"
+    owner = metric if key == "successCondition" else metric["provider"]["skywalking"]
+    owner[key] = "http://{{ args.token }}:1" if key == "address" else build_query(alias="x") + " # {{ args.token }}"
 
     note = notes_by_topic(migrate(yaml.safe_dump(source), PLUGIN))["secret"]
 
-    assert said in note
+    assert expected in note
     assert "secret argument token," in note
     assert "SECRET_IN_BLOCK" in note
 
 
-def test_conditions_limits_and_other_keys_of_the_metric_stay() -> None:
+def test_other_keys_of_the_metric_are_unchanged() -> None:
     keys = {"interval": "5m", "count": 3, "failureLimit": 1, "successCondition": "all(result.r.values.values, {true})"}
     after = migrated_metric(migrate(build_template(metric=keys), PLUGIN))
 
@@ -146,7 +146,7 @@ def test_conditions_limits_and_other_keys_of_the_metric_stay() -> None:
 
 
 @pytest.mark.parametrize(
-    ("block", "line", "what"),
+    ("block", "line", "expected"),
     [
         ({"interval": None}, 9, "interval: is required"),
         ({"interval": "soon"}, 10, "'soon' is not a duration"),
@@ -162,16 +162,16 @@ def test_conditions_limits_and_other_keys_of_the_metric_stay() -> None:
         ({"headers": {"a": "b"}}, 13, "unknown key"),
     ],
 )
-def test_a_wrong_block_is_refused_at_its_line_with_the_remedy(block: dict[str, object], line: int, what: str) -> None:
+def test_invalid_block_is_rejected_with_its_line_and_a_hint(block: dict[str, object], line: int, expected: str) -> None:
     with pytest.raises(MigrationError) as caught:
         migrate(build_template(**block), PLUGIN)
 
     assert caught.value.line == line
-    assert what in caught.value.message
+    assert expected in caught.value.message
     assert "hunter2" not in str(caught.value)
 
 
-def test_a_mistake_in_a_query_is_shown_at_its_own_line(reference_template: str) -> None:
+def test_syntax_error_in_a_query_has_its_own_line(reference_template: str) -> None:
     source = reference_template.replace("duration: $duration) {", "duration: $duration {")
 
     with pytest.raises(MigrationError) as caught:
@@ -180,22 +180,20 @@ def test_a_mistake_in_a_query_is_shown_at_its_own_line(reference_template: str) 
     assert caught.value.line == source[: source.index("$duration {")].count("\n") + 1
 
 
-def test_an_unquoted_argument_is_refused_with_the_quotes_that_it_needs(reference_template: str) -> None:
-    with pytest.raises(MigrationError, match=r'line 15: interval: quote the argument: "\{\{args.name\}\}"'):
+def test_argument_without_quotes_is_rejected_with_a_hint(reference_template: str) -> None:
+    with pytest.raises(MigrationError, match=r'line 15: interval: argument without quotes. Write "\{\{args.name\}\}"'):
         migrate(reference_template.replace("interval: 3m", "interval: {{args.window}}"), PLUGIN)
 
 
 @pytest.mark.parametrize(
-    ("provider", "what"),
+    ("provider", "expected"),
     [
         ("provider: {skywalking: {interval: 3m}, web: {url: x}}", "Argo allows one"),
-        ("provider: {skywalking: }", "is empty: it needs interval and query"),
-        ("provider: {<<: *other}", "merged from elsewhere"),
+        ("provider: {skywalking: }", "the block is empty. Write interval and query"),
+        ("provider: {<<: *other}", "the provider is a YAML merge"),
     ],
 )
-def test_a_provider_that_argo_or_yaml_makes_no_sense_of_is_refused(
-    reference_template: str, provider: str, what: str
-) -> None:
+def test_invalid_provider_is_rejected(reference_template: str, provider: str, expected: str) -> None:
     first = "  - {name: b, provider: &other {skywalking: {interval: 3m, query: '{ version }'}}}\n"
     source = (
         reference_template[: reference_template.index("provider:")].replace("metrics:\n", f"metrics:\n{first}")
@@ -203,16 +201,16 @@ def test_a_provider_that_argo_or_yaml_makes_no_sense_of_is_refused(
         + "\n"
     )
 
-    with pytest.raises(MigrationError, match=what):
+    with pytest.raises(MigrationError, match=expected):
         migrate(source, PLUGIN)
 
 
-def test_a_provider_of_others_may_be_merged(reference_template: str) -> None:
+def test_yaml_merge_of_another_provider_is_accepted(reference_template: str) -> None:
     first = "  - {name: b, provider: &other {web: {}}}\n  - {name: c, provider: {<<: *other}}\n"
 
     assert len(migrate(reference_template.replace("metrics:\n", f"metrics:\n{first}"), PLUGIN).metrics) == 1
 
 
-def test_a_helm_template_is_refused_with_a_way_out(reference_template: str) -> None:
+def test_helm_template_is_rejected_with_a_hint(reference_template: str) -> None:
     with pytest.raises(MigrationError, match=r"line 4: is not YAML.*helm template"):
         migrate(reference_template.replace("name: apdex\nspec", "name: {{ .Values.name }}-x\nspec"), PLUGIN)

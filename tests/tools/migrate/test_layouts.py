@@ -1,4 +1,4 @@
-"""Nothing but the blocks is touched, however a file is written."""
+"""Text outside of the blocks is unchanged, whatever the layout of a file."""
 
 import json
 
@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from skywalking_provider.tools.migrate import MigrationError, migrate
 from tests.tools.migrate.harness import DATA, PLUGIN, build_query, build_template
 
-TALK = (DATA / "reference.yaml").read_text()
+REFERENCE = (DATA / "reference.yaml").read_text()
 QUERY = build_query()
 
-# Everything that a dumper would "tidy up".
+# Layouts that a YAML dumper would normalise.
 OUTSIDE = [
     "  - name: web\n    provider: {web: {url: 'http://x',   jsonPath: \"{$.a}\"}}   # spaces\n",
     "  -   name:   odd\n      provider:\n          job: {}\n",
@@ -37,7 +37,7 @@ OTHER = "---\nkind: ConfigMap\ndata:\n  a: |\n   provider:\n     skywalking: x\n
 
 @st.composite
 def files(draw: st.DrawFn) -> tuple[str, list[str]]:
-    """A file, and its lines outside of blocks."""
+    """Generate a file and the list of its lines outside of blocks."""
     lines: list[str] = []
     outside: list[str] = []
 
@@ -60,7 +60,7 @@ def files(draw: st.DrawFn) -> tuple[str, list[str]]:
 
 
 def plugin_form(source: str) -> list[object]:
-    """The documents as they are to be, built from the parsed file."""
+    """Return the expected documents, built from the parsed file."""
     documents = list(yaml.safe_load_all(source))
     for document in documents:
         for metric in (document or {}).get("spec", {}).get("metrics", ()):
@@ -75,19 +75,21 @@ def test_lines_outside_of_blocks_are_unchanged_and_in_order(file: tuple[str, lis
 
     after = iter(migrate(source, PLUGIN).after.removeprefix("\ufeff").splitlines(keepends=True))
 
-    missing = [line for line in outside if line not in after]  # `in` goes on where it stopped: order counts
+    missing = [
+        line for line in outside if line not in after
+    ]  # `in` continues where it stopped, so the order is checked too
     assert missing == []
 
 
 @given(files())
-def test_the_result_means_what_the_file_meant_one_level_deeper(file: tuple[str, list[str]]) -> None:
+def test_result_has_the_same_content_one_level_deeper(file: tuple[str, list[str]]) -> None:
     source, _ = file
 
     assert list(yaml.safe_load_all(migrate(source, PLUGIN).after)) == plugin_form(source)
 
 
 @given(files())
-def test_a_files_line_ends_stay_what_they_are(file: tuple[str, list[str]]) -> None:
+def test_line_endings_are_unchanged(file: tuple[str, list[str]]) -> None:
     source, _ = file
     after = migrate(source, PLUGIN).after
 
@@ -95,7 +97,7 @@ def test_a_files_line_ends_stay_what_they_are(file: tuple[str, list[str]]) -> No
 
 
 def test_comments_and_wider_indentation_move_with_their_block() -> None:
-    source = TALK.replace(
+    source = REFERENCE.replace(
         "      skywalking:\n", "      skywalking: # why\n      # not of the block\n        # of the block\n"
     )
 
@@ -115,7 +117,7 @@ def test_json_stays_json() -> None:
     assert json.loads(after) == plugin_form(source)[0]
 
 
-def test_a_list_as_kubectl_writes_it_is_migrated_item_by_item() -> None:
+def test_list_of_kubectl_is_migrated_item_by_item() -> None:
     source = yaml.safe_dump(
         {"apiVersion": "v1", "kind": "List", "items": [yaml.safe_load(build_template()) for _ in range(2)]}
     )
@@ -123,8 +125,8 @@ def test_a_list_as_kubectl_writes_it_is_migrated_item_by_item() -> None:
     assert len(migrate(source, PLUGIN).metrics) == 2
 
 
-def test_a_provider_that_two_metrics_share_by_an_anchor_is_rewritten_once() -> None:
-    source = TALK.replace("provider:\n", "provider: &p\n").replace("          }\n", "          }\n", 1)
+def test_provider_shared_by_an_anchor_is_rewritten_once() -> None:
+    source = REFERENCE.replace("provider:\n", "provider: &p\n").replace("          }\n", "          }\n", 1)
     source += "  - name: again\n    provider: *p\n"
 
     after = migrate(source, PLUGIN).after
@@ -133,9 +135,10 @@ def test_a_provider_that_two_metrics_share_by_an_anchor_is_rewritten_once() -> N
     assert [list(one["provider"]) for one in yaml.safe_load(after)["spec"]["metrics"]] == [["plugin"], ["plugin"]]
 
 
-def test_a_block_that_two_metrics_share_by_an_anchor_is_nested_in_both_and_indented_once() -> None:
+def test_block_shared_by_an_anchor_is_nested_in_both_metrics_and_indented_once() -> None:
     source = (
-        TALK.replace("skywalking:\n", "skywalking: &b\n") + "  - name: again\n    provider:\n      skywalking: *b\n"
+        REFERENCE.replace("skywalking:\n", "skywalking: &b\n")
+        + "  - name: again\n    provider:\n      skywalking: *b\n"
     )
 
     after = yaml.safe_load(migrate(source, PLUGIN).after)["spec"]["metrics"]
@@ -144,26 +147,34 @@ def test_a_block_that_two_metrics_share_by_an_anchor_is_nested_in_both_and_inden
     assert list(after[1]["provider"]["plugin"]) == [PLUGIN]
 
 
-def test_a_layout_that_cannot_be_nested_is_refused_not_guessed() -> None:
+def test_layout_that_cannot_be_nested_is_rejected() -> None:
     source = HEAD.format(kind="AnalysisTemplate") + "  - name: m\n    provider:\n" + INSIDE[-1].format(query=QUERY)
 
-    with pytest.raises(MigrationError, match="write 'skywalking' on a line of its own"):
+    with pytest.raises(MigrationError, match="write 'skywalking' on its own line"):
         migrate(source, PLUGIN)
 
 
 @pytest.mark.parametrize("kind", ["AnalysisRun", "Experiment"])
-def test_what_is_no_template_is_left_byte_for_byte(kind: str) -> None:
-    migration = migrate(TALK.replace("kind: AnalysisTemplate", f"kind: {kind}"), PLUGIN)
+def test_object_that_is_not_a_template_is_unchanged(kind: str) -> None:
+    migration = migrate(REFERENCE.replace("kind: AnalysisTemplate", f"kind: {kind}"), PLUGIN)
 
     assert migration.after == migration.before
-    assert migration.skipped == ((14, f"{kind} apdex is no template: its metric apdex is left as it is"),)
+    assert migration.skipped == ((14, f"metric apdex of {kind} apdex not rewritten: not a template"),)
 
 
 @pytest.mark.parametrize(
     "source",
-    ["", "---\n", "# only a comment\n", "a: [1, 2\n]\n", "- 1\n", "text\n", TALK.replace("argoproj.io", "example.org")],
+    [
+        "",
+        "---\n",
+        "# only a comment\n",
+        "a: [1, 2\n]\n",
+        "- 1\n",
+        "text\n",
+        REFERENCE.replace("argoproj.io", "example.org"),
+    ],
 )
-def test_what_has_no_template_is_left_byte_for_byte(source: str) -> None:
+def test_text_without_a_template_is_unchanged(source: str) -> None:
     migration = migrate(source, PLUGIN)
 
     assert (migration.after, migration.metrics, migration.skipped) == (source, (), ())
@@ -172,7 +183,7 @@ def test_what_has_no_template_is_left_byte_for_byte(source: str) -> None:
 @pytest.mark.parametrize(
     ("source", "line"), [("a: b: c\n", 1), ("a: 1\nb: [\n", 3), ("a: 1\nb: \x07\n", 2), ("a: 1\n---\nb: *x\n", 3)]
 )
-def test_what_is_no_yaml_is_refused_at_its_line(source: str, line: int) -> None:
+def test_invalid_yaml_is_rejected_with_its_line(source: str, line: int) -> None:
     with pytest.raises(MigrationError) as caught:
         migrate(source, PLUGIN)
 

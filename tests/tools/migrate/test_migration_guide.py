@@ -1,4 +1,4 @@
-"""The examples of docs/migrate.md are what the command does."""
+"""The examples of docs/migrate.md match the command."""
 
 import re
 from pathlib import Path
@@ -16,7 +16,7 @@ def examples() -> list[str]:
     return re.findall(r"^```yaml\n(.*?)^```", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
 
 
-def test_the_guides_example_is_migrated_as_it_says(examples: list[str]) -> None:
+def test_example_of_the_guide_is_migrated_as_shown(examples: list[str]) -> None:
     before, after, expression = examples
 
     assert migrate(before, PLUGIN).after == after
@@ -24,14 +24,14 @@ def test_the_guides_example_is_migrated_as_it_says(examples: list[str]) -> None:
     assert migrate_to_expression(after).after == expression
 
 
-def test_the_guides_table_names_every_topic_that_the_command_says(examples: list[str]) -> None:
+def test_table_of_the_guide_has_every_topic_of_the_notes(examples: list[str]) -> None:
     migration: Migration = migrate(examples[0], PLUGIN)
-    table = GUIDE.read_text().split("## What changes in meaning")[1].split("## ")[0]
+    table = GUIDE.read_text().split("## Changes in behaviour")[1].split("## ")[0]
     rows = re.findall(r"^\| ([^|]+?) \|", table, re.MULTILINE)
     names = {
         "absent": "a minute without data",
         "no data": "no data at all",
-        "outage": "OAP is away",
+        "outage": "OAP server unavailable",
         "address": "`address`",
     }
 

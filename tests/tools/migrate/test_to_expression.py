@@ -1,4 +1,4 @@
-"""From queries to expressions: only where both mean the same."""
+"""Rewriting of queries to expressions, only where both mean the same."""
 
 import json
 import re
@@ -34,7 +34,7 @@ async def conditions() -> AsyncIterator[ConditionLanguage]:
         yield opened
 
 
-def test_the_talks_query_becomes_an_expression(reference_template: str) -> None:
+def test_reference_query_becomes_an_expression(reference_template: str) -> None:
     migration = migrate_to_expression(reference_template)
 
     assert migrated_metric(migration)["successCondition"] == "all(result, # >= 9900)"
@@ -47,7 +47,7 @@ def test_the_talks_query_becomes_an_expression(reference_template: str) -> None:
     assert isinstance(migrated_spec(migration), ExpressionSpec)
 
 
-def test_without_to_expression_a_query_stays_one() -> None:
+def test_query_is_kept_without_to_expression() -> None:
     assert "query" in migrated_block(migrate(build_template(), PLUGIN))
 
 
@@ -75,14 +75,14 @@ def test_without_to_expression_a_query_stays_one() -> None:
         ),
     ],
 )
-def test_a_read_becomes_an_expression_of_its_entity(query: str, keys: dict[str, object]) -> None:
+def test_read_becomes_an_expression_for_its_entity(query: str, keys: dict[str, object]) -> None:
     migration = migrate_to_expression(build_template(query))
 
     assert migrated_block(migration) == {"window": "3m", "address": "http://oap:12800", **keys}
     assert isinstance(migrated_spec(migration), ExpressionSpec)
 
 
-def test_the_name_of_an_instance_matches_itself_only() -> None:
+def test_escaped_instance_name_matches_itself_only() -> None:
     spec = migrated_spec(
         migrate_to_expression(build_template(build_query(metric="service_instance_sla", entity=INSTANCE)))
     )
@@ -97,15 +97,18 @@ def test_the_name_of_an_instance_matches_itself_only() -> None:
     ("query", "reason"),
     [
         (build_query(metric="service_cpm"), "minutes without calls are 0 in a query of service_cpm"),
-        (build_query("readMetricsValue", "meter_jvm_threads"), "perhaps not by avg()"),
-        (build_query(metric="{{args.metric}}"), "{{args.metric}} is not known here"),
-        (build_query(entity='scope: Service, serviceName: "a"'), "not `normal: true`"),
-        (build_query(entity='scope: Service, serviceName: "a", normal: false'), "not `normal: true`"),
-        (build_query(entity='scope: Service, serviceName: "a", normal: {{args.n}}'), "{{args}} outside of text"),
-        (build_query(entity='serviceName: "a", normal: true'), "no scope"),
-        (build_query(entity='scope: ServiceRelation, serviceName: "a", normal: true'), "no scope"),
-        (build_query(entity='scope: Endpoint, serviceName: "a", normal: true'), "does not go with serviceName"),
-        (build_query(entity=INSTANCE.replace("pod-1", "{{args.pod}}")), "best with podTemplateHash"),
+        (build_query("readMetricsValue", "meter_jvm_threads"), "by another function than avg()"),
+        (build_query(metric="{{args.metric}}"), "{{args.metric}} is not known before the run"),
+        (build_query(entity='scope: Service, serviceName: "a"'), "does not have `normal: true`"),
+        (build_query(entity='scope: Service, serviceName: "a", normal: false'), "does not have `normal: true`"),
+        (build_query(entity='scope: Service, serviceName: "a", normal: {{args.n}}'), "{{args}} outside of strings"),
+        (build_query(entity='serviceName: "a", normal: true'), "the scope of its entity is not"),
+        (
+            build_query(entity='scope: ServiceRelation, serviceName: "a", normal: true'),
+            "the scope of its entity is not",
+        ),
+        (build_query(entity='scope: Endpoint, serviceName: "a", normal: true'), "does not match the keys serviceName"),
+        (build_query(entity=INSTANCE.replace("pod-1", "{{args.pod}}")), "preferably with podTemplateHash"),
         (build_query("readLabeledMetricsValues", "meter_x", extra_arguments="labels: [], "), "labels of meter_x"),
         (
             build_query("readLabeledMetricsValues", "service_percentile", extra_arguments='labels: ["4", "0"], '),
@@ -124,12 +127,12 @@ def test_the_name_of_an_instance_matches_itself_only() -> None:
         ("query q($duration: Duration!) { ...f } fragment f on Query { version }", "fragments"),
         (
             'query q($duration: Duration!) { r: execExpression(expression: "a", duration: $duration) { type } }',
-            "write that as `expression` yourself",
+            "write that as `expression`",
         ),
         ("query q($duration: Duration!) { r: readHeatMap(duration: $duration) { a } }", "has no equivalent"),
     ],
 )
-def test_what_an_expression_cannot_say_stays_a_query_with_the_reason(query: str, reason: str) -> None:
+def test_query_without_an_equivalent_expression_is_kept_with_the_reason(query: str, reason: str) -> None:
     migration = migrate_to_expression(build_template(query))
 
     assert migrated_block(migration)["query"] == query
@@ -150,15 +153,15 @@ def test_what_an_expression_cannot_say_stays_a_query_with_the_reason(query: str,
         "true",
     ],
 )
-def test_a_condition_that_is_not_understood_keeps_its_query_and_names_what_to_write(condition: str) -> None:
+def test_condition_with_an_unsupported_pattern_keeps_its_query_with_the_reason(condition: str) -> None:
     migration = migrate_to_expression(build_template(metric={"failureCondition": condition}))
 
     assert migrated_metric(migration)["failureCondition"] == condition
     assert "query" in migrated_block(migration)
-    assert notes_by_topic(migration)["query"].startswith("is not rewritten to an expression: ")
+    assert notes_by_topic(migration)["query"].startswith("Is not rewritten to an expression: ")
 
 
-def test_one_condition_that_is_not_understood_leaves_the_other_too() -> None:
+def test_condition_with_an_unsupported_pattern_keeps_the_other_condition_too() -> None:
     metric = {"successCondition": "all(result.r.values.values, {.value > 1})", "failureCondition": "result.x > 1"}
 
     assert (
@@ -186,13 +189,13 @@ SERIES = [
 
 
 @pytest.mark.parametrize(("before", "after"), SERIES)
-def test_a_condition_on_minutes_becomes_one_on_numbers(before: str, after: str) -> None:
+def test_condition_on_minutes_becomes_a_condition_on_numbers(before: str, after: str) -> None:
     migration = migrate_to_expression(build_template(metric={"successCondition": before}))
 
     assert migrated_metric(migration)["successCondition"] == after
 
 
-async def test_argos_evaluator_gives_both_conditions_the_same_phase(conditions: ConditionLanguage) -> None:
+async def test_both_conditions_have_the_same_phase(conditions: ConditionLanguage) -> None:
     phases = set()
     for values in ([0], [9899], [9900], [9901], [9900, 9950, 10000], [10000, 9899, 0], [9899] * 3, [9950] * 5):
         for before, after in SERIES:
@@ -217,9 +220,7 @@ async def phase(conditions: ConditionLanguage, condition: str, result: Any) -> s
         ("isInf(asFloat(result.r)) || result['r'] > 9899", "isInf(asInt(result)) || asInt(result) > 9899"),
     ],
 )
-async def test_a_single_value_loses_its_decimals_as_it_did_in_v2(
-    conditions: ConditionLanguage, before: str, after: str
-) -> None:
+async def test_single_value_is_truncated_as_in_v2(conditions: ConditionLanguage, before: str, after: str) -> None:
     migration = migrate_to_expression(build_template(SINGLE, metric={"successCondition": before}))
 
     assert migrated_metric(migration)["successCondition"] == after
@@ -231,7 +232,7 @@ async def test_a_single_value_loses_its_decimals_as_it_did_in_v2(
 @pytest.mark.parametrize(
     ("labels", "index", "percentile"), [("[]", 4, "99"), ("[]", 0, "50"), ('["2", "4"]', 1, "99"), ('["2"]', 0, "90")]
 )
-def test_a_label_by_its_place_becomes_the_percentile_by_its_name(labels: str, index: int, percentile: str) -> None:
+def test_label_by_index_becomes_the_percentile_by_name(labels: str, index: int, percentile: str) -> None:
     query = build_query("readLabeledMetricsValues", "service_percentile", extra_arguments=f"labels: {labels}, ")
     condition = {"failureCondition": f"any(result.r[{index}].values.values, {{.value > 500}})"}
 
@@ -240,16 +241,16 @@ def test_a_label_by_its_place_becomes_the_percentile_by_its_name(labels: str, in
     assert migrated_metric(migration)["failureCondition"] == f'any(result["{percentile}"], # > 500)'
 
 
-def test_a_label_that_is_not_read_keeps_its_query() -> None:
+def test_condition_on_a_label_that_is_not_read_keeps_its_query() -> None:
     query = build_query("readLabeledMetricsValues", "service_percentile", extra_arguments='labels: ["2"], ')
     migration = migrate_to_expression(
         build_template(query, metric={"failureCondition": "any(result.r[1].values.values, {.value > 1})"})
     )
 
-    assert "reads label 1 of 1" in notes_by_topic(migration)["query"]
+    assert "reads the label with index 1, but the query has 1" in notes_by_topic(migration)["query"]
 
 
-def test_instances_are_found_in_the_result_by_name() -> None:
+def test_condition_on_an_instance_selects_it_by_name() -> None:
     query = build_query(metric="service_instance_sla", entity=INSTANCE)
     migration = migrate_to_expression(
         build_template(query, metric={"successCondition": "all(result.r.values.values, {.value > 1})"})
@@ -275,7 +276,7 @@ def test_instances_are_found_in_the_result_by_name() -> None:
         ),
     ],
 )
-def test_a_condition_keeps_its_style_comments_and_arguments(
+def test_rewritten_condition_keeps_its_style_comments_and_arguments(
     reference_template: str, written: str, becomes: str
 ) -> None:
     old = '"all(result.service_apdex.values.values, {asFloat(.value) >= 9900})"'
@@ -283,25 +284,25 @@ def test_a_condition_keeps_its_style_comments_and_arguments(
     assert f"    successCondition: {becomes}\n" in migrate_to_expression(reference_template.replace(old, written)).after
 
 
-def test_our_own_query_blocks_become_expressions_too_and_keep_their_keys(reference_template: str) -> None:
-    ours = migrate(reference_template, PLUGIN).after.replace(
+def test_query_of_this_provider_becomes_an_expression_and_keeps_its_keys(reference_template: str) -> None:
+    block = migrate(reference_template, PLUGIN).after.replace(
         "interval: 3m", "interval: 3m  # three\n          maxWait: 10m # long"
     )
 
-    after = migrate_to_expression(ours)
+    after = migrate_to_expression(block)
 
     assert migrated_block(after)["maxWait"] == "10m"
     assert "          window: 3m  # three\n          maxWait: 10m # long\n" in after.after
 
 
 @pytest.mark.parametrize("key", ["absent: zero", "compatibility: argo"])
-def test_our_own_query_blocks_that_want_zeros_stay_queries(reference_template: str, key: str) -> None:
-    ours = migrate(reference_template, PLUGIN).after.replace("interval: 3m", f"interval: 3m\n          {key}")
+def test_query_with_zeros_is_kept(reference_template: str, key: str) -> None:
+    block = migrate(reference_template, PLUGIN).after.replace("interval: 3m", f"interval: 3m\n          {key}")
 
-    assert migrate_to_expression(ours).after == ours
+    assert migrate_to_expression(block).after == block
 
 
-def test_a_block_that_is_shared_stays_a_query(reference_template: str) -> None:
+def test_query_of_a_shared_block_is_kept(reference_template: str) -> None:
     source = (
         reference_template.replace("skywalking:\n", "skywalking: &b\n")
         + "  - name: again\n    provider:\n      skywalking: *b\n"
@@ -311,11 +312,11 @@ def test_a_block_that_is_shared_stays_a_query(reference_template: str) -> None:
         note.text for metric in migrate_to_expression(source).metrics for note in metric.notes if note.topic == "query"
     ]
 
-    assert notes == ["is not rewritten to an expression: its block is shared by an anchor (&)"] * 2
+    assert notes == ["Is not rewritten to an expression: the block is shared by a YAML anchor (&)."] * 2
 
 
-def test_what_an_expression_means_otherwise_is_said(reference_template: str) -> None:
-    said = notes_by_topic(migrate_to_expression(reference_template))
+def test_expression_has_notes_for_its_changes_in_behaviour(reference_template: str) -> None:
+    by_topic = notes_by_topic(migrate_to_expression(reference_template))
 
-    assert {"since", "entity", "OAP", "result"} <= set(said)
-    assert "absent: zero" not in said["absent"]
+    assert {"since", "entity", "OAP", "result"} <= set(by_topic)
+    assert "absent: zero" not in by_topic["absent"]

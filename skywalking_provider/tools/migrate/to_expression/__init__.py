@@ -1,1 +1,1 @@
-"""tools/migrate/to_expression."""
+"""Optional rewriting of queries to expressions (`migrate --to expression`)."""

@@ -1,7 +1,7 @@
-"""Conditions on a query's data, rewritten to conditions on an expression's result, where their form is well known.
+"""Rewriting of conditions on a query's data to conditions on an expression's result.
 
-`all(result.apdex.values.values, {asFloat(.value) >= 9900})` becomes `all(result, # >= 9900)`. What is not understood as
-a whole is not rewritten at all: a condition that means something else is worse than a query.
+`all(result.apdex.values.values, {asFloat(.value) >= 9900})` becomes `all(result, # >= 9900)`. A condition with
+another pattern is not rewritten at all, because a condition with another meaning is worse than a query.
 """
 
 import re
@@ -15,7 +15,7 @@ _FIRST = re.compile(r"\x00(\d+)\x00(\s*\[\s*-?\d+\s*\])\s*\??\.\s*value\b")
 _LENGTH = re.compile(r"\blen\s*\(\s*\x00(\d+)\x00\s*\)")
 _DOT = r"\s*\??\.\s*"
 
-# What is left of a condition that was not understood: result, a text, a comment, a member, a range.
+# Remains of a pattern that is not supported: result, a string, a comment, a member, a range.
 _FOREIGN = re.compile(r"\bresult\b|\x00|[\"'`]|//|/\*|\$env|(?<!\d)\.|\.\s*[A-Za-z_.]")
 
 
@@ -23,12 +23,12 @@ def rewrite_condition(condition: str, read: QueryRead, quote: str) -> str:
     """Rewrite a condition.
 
     Args:
-        condition: expr.
-        read: What the query reads.
-        quote: For texts within the condition, ' or ".
+        condition: Condition in expr.
+        read: The read of the query.
+        quote: Quote character for strings in the condition.
 
     Raises:
-        NotExpressibleError: It is not of a form that is understood; what its author would have to write.
+        NotExpressibleError: The condition has an unsupported pattern.
     """
     tags: list[str] = []
     subjects: list[str] = []
@@ -44,13 +44,15 @@ def rewrite_condition(condition: str, read: QueryRead, quote: str) -> str:
     text = re.sub(_result_pattern(read), subject, _TAG.sub(tag, condition))
     text = _rewrite_single(text) if read.single else _rewrite_series(text)
     if not subjects or _FOREIGN.search(text):
-        raise NotExpressibleError(f"`{condition.strip()}` is to be written on result, which is {describe_result(read)}")
+        raise NotExpressibleError(
+            f"`{condition.strip()}` must be rewritten by hand for result, which is {describe_result(read)}"
+        )
     text = re.sub(r"\x02(\d+)\x02", lambda found: subjects[int(found.group(1))], text)
     return re.sub(r"\x01(\d+)\x01", lambda found: tags[int(found.group(1))], text)
 
 
 def describe_result(read: QueryRead) -> str:
-    """What `result` is, for a person."""
+    """Describe the type of `result`."""
     keys = [f'["{key}"]' for key in (read.instance, *read.percentiles[-1:]) if key]
     one = "a number" if read.single else "a list of numbers"
     return f"a map, with result{''.join(keys)} {one}" if keys else one
@@ -70,15 +72,17 @@ def _subject(read: QueryRead, quote: str, index: str | None) -> str:
     keys = [read.instance] if read.instance else []
     if index is not None:
         if int(index) >= len(read.percentiles):
-            raise NotExpressibleError(f"a condition reads label {index} of {len(read.percentiles)}")
+            raise NotExpressibleError(
+                f"a condition reads the label with index {index}, but the query has {len(read.percentiles)}"
+            )
         keys.append(read.percentiles[int(index)])
     if any(set(key) & set("'\"\\`") for key in keys):
-        raise NotExpressibleError("an instance's name has quotes")
+        raise NotExpressibleError("the name of an instance contains quotes")
     return "result" + "".join(f"[{quote}{key}{quote}]" for key in keys)
 
 
 def _rewrite_single(text: str) -> str:
-    """The number itself, without the decimals that an average has and readMetricsValue has not."""
+    """Replace the value by asInt(result): readMetricsValue returns no decimals, an average does."""
     return re.sub(r"(?:\b(?:asFloat|asInt)\(\s*)?\x00(\d+)\x00(?:(?<=\x00)\s*\))?", _without_decimals, text)
 
 
@@ -97,17 +101,17 @@ def _rewrite_series(text: str) -> str:
             body = body[1:-1].strip()
         body = _VALUE.sub("#", body)
         if re.search(r"\x00|[{}]|#[.\[\w]", body) or _FOREIGN.search(body):
-            raise NotExpressibleError(f"the loop over `{body}` is not of a form that is understood")
+            raise NotExpressibleError(f"the loop body `{body}` has an unsupported pattern")
         text = f"{text[: loop.start()]}{loop.group(1)}(\x02{loop.group(3)}\x02, {body}){text[end + 1 :]}"
     text = _LENGTH.sub(lambda found: f"len(\x02{found.group(1)}\x02)", text)
     return _FIRST.sub(lambda found: f"\x02{found.group(1)}\x02{found.group(2)}", text)
 
 
 def _closing_bracket(text: str, start: int) -> int:
-    """The place of the bracket that closes the one before `start`."""
+    """Return the position of the bracket that closes the one before `start`."""
     depth = 1
     for at in range(start, len(text)):
         depth += {"(": 1, ")": -1}.get(text[at], 0)
         if not depth:
             return at
-    raise NotExpressibleError("a condition has a bracket that is not closed")
+    raise NotExpressibleError("a condition has an unclosed bracket")

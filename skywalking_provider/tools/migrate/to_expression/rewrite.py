@@ -1,4 +1,4 @@
-"""From a query to an expression: form A to form B, where the meaning is the same."""
+"""Rewriting of a block's query to an expression that means the same."""
 
 import re
 
@@ -20,24 +20,24 @@ _QUERY_ONLY_KEYS = ("absent", "compatibility")
 
 
 def to_expression(location: BlockLocation, editor: Editor, *, shared: bool) -> list[Note]:
-    """Rewrite a query and the conditions on it.
+    """Rewrite a query and its conditions, and return the notes.
 
     Args:
-        location: The block, with a query.
-        editor: Takes the edits; none if the query stays one.
-        shared: Whether other metrics have the same block, by an anchor.
+        location: A block with a query.
+        editor: Collects the edits; unchanged if an error is raised.
+        shared: Whether other metrics use the same block by a YAML anchor.
 
     Raises:
-        NotExpressibleError: The query stays a query, and why.
+        NotExpressibleError: The query cannot be rewritten; the text is the reason.
     """
     if shared:
-        raise NotExpressibleError("its block is shared by an anchor (&)")
+        raise NotExpressibleError("the block is shared by a YAML anchor (&)")
     block = entries(location.block)
     if kept := [key for key in _QUERY_ONLY_KEYS if key in block]:
-        raise NotExpressibleError(f"`{kept[0]}` belongs to queries")
+        raise NotExpressibleError(f"`{kept[0]}` is valid for queries only")
     key, query = block["query"]
     if is_alias(key, query) or editor.source[query.start_mark.index] in "&!":
-        raise NotExpressibleError("its text is shared by an anchor (&)")
+        raise NotExpressibleError("its text is shared by a YAML anchor (&)")
     read = parse_single_read(text(query))
     conditions = [(*pair, _rewrite_condition(pair[1], read)) for pair in location.conditions.values()]
     for condition, value, written in conditions:
@@ -69,10 +69,10 @@ def _expression_keys(read: QueryRead) -> list[tuple[str, Value]]:
 
 
 def _escape_name(name: str) -> str:
-    """A regular expression for one name; a dash needs no escape."""
+    """Return a regular expression that matches one name. A dash needs no escape."""
     return re.sub(r"\\([-#&~ ])", r"\1", re.escape(name))
 
 
 def _notes(read: QueryRead) -> list[Note]:
     result = notes.truncated_value(read.metric) if read.single else notes.result_description(describe_result(read))
-    return [result, notes.SINCE, notes.ENTITY, notes.OLD_OAP]
+    return [result, notes.SINCE, notes.ENTITY, notes.OAP_VERSION]
