@@ -17,14 +17,12 @@ from skywalking_provider.analysis.events import MeasurementDetails, MeasurementE
 from skywalking_provider.analysis.verdict import Verdict, WaitBudget
 from skywalking_provider.analysis.verdict_cache import CachedVerdict, VerdictCache, VerdictKey
 from skywalking_provider.analysis.window import MeasurementWindow, resolve_window
-from skywalking_provider.block import EntitySpec, GraphqlSpec, Spec, parse_block
+from skywalking_provider.block import Spec, parse_block
 from skywalking_provider.conditions import Evaluation
 from skywalking_provider.errors import BackendUnavailableError, EntityNotFoundError, ProviderError, Reason
 from skywalking_provider.model import Deadline, Measurement, Metric, Phase, Run
 from skywalking_provider.oap import Backend, BackendRegistry
-from skywalking_provider.queries.collect import CollectedSample, collect_sample
-from skywalking_provider.queries.metadata import describe_query
-from skywalking_provider.queries.no_data import diagnose_no_data
+from skywalking_provider.queries import CollectedSample, Diagnosis, query_for
 from skywalking_provider.support import go_json
 
 MAX_VALUE = 32 * 1024  # characters of one value: Argo keeps ten measurements of a metric in one object
@@ -79,7 +77,7 @@ class Engine:
         """The facts of a metric by its text alone; the key `error` says what is wrong with the block."""
         try:
             spec = parse_block(metric.block)
-            return describe_query(spec, self._backend_for_metadata(spec))
+            return query_for(spec).describe(self._backend_for_metadata(spec)).to_metadata()
         except ProviderError as error:
             return {"error": message.truncate_message(f"{error.reason} {error}")}
         except Exception:  # noqa: BLE001 - as below
@@ -152,10 +150,13 @@ class Engine:
             if not frame.window.buckets:
                 what = f"no minute since the run's start has closed yet · backend {backend.name}"
                 return judge.on_missing_data(Reason.NO_DATA, what, spec.on_no_data, patience), ""
-            answered = await collect_sample(spec, backend, frame.window, deadline)
+            query = query_for(spec)
+            answered = await query.collect(backend, frame.window, deadline)
             _record_details(details, answered)
-            cause = await diagnose_no_data(spec, answered, backend, deadline) if answered.sample.empty_series else ""
-            if verdict := _missing_data_verdict(spec, backend, frame, answered, patience, cause):
+            diagnosis = Diagnosis()
+            if answered.sample.empty_series:
+                diagnosis = await query.diagnose(answered.sample, backend, deadline)
+            if verdict := _missing_data_verdict(spec, backend, frame, answered, patience, diagnosis):
                 return verdict, ""
             result = go_json.dump(answered.sample.result)
             judged = await self._evaluator.evaluate(conditions, result, deadline)
@@ -240,14 +241,14 @@ def _missing_data_verdict(
     measurement_window: MeasurementWindow,
     collected_sample: CollectedSample,
     wait_budget: WaitBudget,
-    cause: str,
+    diagnosis: Diagnosis,
 ) -> Verdict | None:
     sample, of, window = collected_sample.sample, collected_sample.subject, measurement_window.window
     if sample.empty_series:
-        what = message.no_data(sample, of, window, backend.name, cause)
+        what = message.no_data(sample, of, window, backend.name, diagnosis.text)
         return judge.on_missing_data(Reason.NO_DATA, what, spec.on_no_data, wait_budget)
-    if isinstance(spec, EntitySpec) and spec.min_calls > (sample.calls or 0):
-        what = message.too_few_calls(sample, spec.min_calls, of, window, backend.name)
+    if spec.required_calls > (sample.calls or 0):
+        what = message.too_few_calls(sample, spec.required_calls, of, window, backend.name)
         return judge.on_missing_data(Reason.TOO_FEW_CALLS, what, spec.on_no_data, wait_budget)
     return None
 
@@ -261,8 +262,7 @@ def _ceil_second(instant: datetime) -> datetime:
 def _measurement_value(evaluation: Evaluation, spec: Spec) -> str:
     if evaluation.phase is Phase.ERROR:
         return ""  # as Argo: an Error keeps no value
-    as_the_built_in = isinstance(spec, GraphqlSpec) and spec.compatibility is not None
-    if len(evaluation.value) <= MAX_VALUE or as_the_built_in:
+    if len(evaluation.value) <= MAX_VALUE or spec.argo_compatible:
         return evaluation.value
     return json.dumps(
         f"omitted: the result has {len(evaluation.value)} characters; at most {MAX_VALUE} are kept in an AnalysisRun"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from skywalking_provider.analysis.verdict import Verdict
 from skywalking_provider.model import Metric, Window
 from skywalking_provider.oap import Backend
-from skywalking_provider.queries.collect import CollectedSample
+from skywalking_provider.queries import CollectedSample
 
 _MAX_ENTRIES = 512
 _MAX_RESULT_CHARACTERS = 4096  # characters of a result

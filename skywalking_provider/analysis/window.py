@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from skywalking_provider.block import EntitySpec, GraphqlSpec, Spec
+from skywalking_provider.block import Spec
 from skywalking_provider.block.common import MAX_BUCKETS, MINUTE
 from skywalking_provider.model import Deadline, Run, Window
 from skywalking_provider.oap import Backend
@@ -108,16 +108,16 @@ async def resolve_window(
         now: Our clock.
         deadline: Until when.
     """
-    if isinstance(spec, GraphqlSpec) and spec.compatibility:
+    if spec.argo_compatible:
         # The built-in provider knows neither OAP's clock nor its zone.
-        return MeasurementWindow(argo_window(spec.interval, now.astimezone()), now + timedelta(minutes=1), started_at)
+        return MeasurementWindow(
+            argo_window(spec.window_length, now.astimezone()), now + timedelta(minutes=1), started_at
+        )
     time = await backend.time(deadline)
     settle = backend.config.settle if spec.settle is None else spec.settle
-    length = spec.interval if isinstance(spec, GraphqlSpec) else spec.window
-    from_run = isinstance(spec, EntitySpec) and spec.starts_at_run
-    since = (run.started_at or run.created_at) if from_run else None
+    since = (run.started_at or run.created_at) if spec.starts_at_run else None
     not_before = time.to_server(min(since, now)) if since else None
-    window = closed_window(length, settle, time.to_server(started_at), time.to_server(now), not_before)
+    window = closed_window(spec.window_length, settle, time.to_server(started_at), time.to_server(now), not_before)
     first = time.to_local(first_bucket_closes_at(not_before, settle)) if not_before else started_at
     return MeasurementWindow(
         window,

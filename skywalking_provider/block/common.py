@@ -82,8 +82,27 @@ class Common(StrictModel):
     settle: Duration | None = None
     conditions: CelConditions | None = None
 
+    @property
+    def argo_compatible(self) -> bool:
+        """Whether the query, window and value are those of Argo's built-in provider (`compatibility: argo`)."""
+        return False
+
+    @property
+    def starts_at_run(self) -> bool:
+        """Whether the window excludes buckets from before the start of the run."""
+        return False
+
+    @property
+    def required_calls(self) -> int:
+        """Number of calls below which the window counts as without data."""
+        return 0
+
     def max_wait_for(self, *, background: bool) -> timedelta:
-        """How long a measurement of this spec waits for data."""
+        """Return how long a measurement of this spec waits for data.
+
+        Args:
+            background: Whether the run is a background analysis. It blocks no step, so it waits for 2 minutes, not 5.
+        """
         if self.max_wait is not None:
             return self.max_wait
         return timedelta(minutes=2 if background else 5)

@@ -1,6 +1,7 @@
 """Whom a metric belongs to, as an author names it: a service, an endpoint, a set of instances."""
 
 import re
+from datetime import timedelta
 from typing import Annotated, Literal
 
 import re2
@@ -106,8 +107,16 @@ class EntitySpec(Common):
         return Scope.SERVICE if self.endpoint is None else Scope.ENDPOINT
 
     @property
+    def window_length(self) -> timedelta:
+        """Length of the window."""
+        return self.window
+
+    @property
+    def required_calls(self) -> int:
+        return self.min_calls
+
+    @property
     def starts_at_run(self) -> bool:
-        """Whether the window is cut at the start of the run."""
         if self.since is not None:
             return self.since == "run"
         return self.instances is None or self.instances.pod_template_hash is None

@@ -1,5 +1,6 @@
 """Form A: the built-in provider's own block."""
 
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, model_validator
@@ -35,6 +36,15 @@ class GraphqlSpec(Common):
     interval: Duration
     absent: Literal["drop", "zero"] = "drop"
     compatibility: Literal["argo"] | None = None
+
+    @property
+    def window_length(self) -> timedelta:
+        """Length of the window."""
+        return self.interval
+
+    @property
+    def argo_compatible(self) -> bool:
+        return self.compatibility is not None
 
     @model_validator(mode="after")
     def _check_interval(self) -> "GraphqlSpec":

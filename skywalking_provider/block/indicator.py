@@ -1,9 +1,9 @@
-"""The query type `sli`: an indicator by name."""
+"""The query type `sli`: an indicator selected by name."""
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from skywalking_provider.block.common import NotBoolean
 from skywalking_provider.block.entity import EntitySpec
@@ -11,13 +11,22 @@ from skywalking_provider.block.entity import EntitySpec
 PERCENTILES = (50, 75, 90, 95, 99)
 
 
+# `queries.indicators.registry.indicator_for` does not type-check without an implementation for every member.
 class IndicatorName(StrEnum):
-    """The indicators that have a name."""
+    """Names of the indicators, each with the unit of its result."""
 
-    SUCCESS_RATE = "success-rate"
-    APDEX = "apdex"
-    LATENCY = "latency"
-    THROUGHPUT = "throughput"
+    unit: str
+
+    def __new__(cls, value: str, unit: str) -> Self:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.unit = unit
+        return member
+
+    SUCCESS_RATE = "success-rate", "0..1"
+    APDEX = "apdex", "0..1"
+    LATENCY = "latency", "milliseconds"
+    THROUGHPUT = "throughput", "calls per minute"
 
 
 def _check_percentile(number: int) -> int:
@@ -27,16 +36,18 @@ def _check_percentile(number: int) -> int:
 
 
 class IndicatorSpec(EntitySpec):
-    """Form C: an indicator of the window.
+    """An indicator of the window.
 
     Attributes:
-        sli: `success-rate` and `apdex` are 0..1, `latency` is in milliseconds, `throughput` in calls a minute.
-        percentile: For `latency`: of this percentile instead of the average.
-        aggregate: How the percentiles of the buckets become one: the highest bucket, or weighted by calls
-            (an approximation).
+        percentile: Percentile of `latency`. Without it, `latency` is the average.
+        aggregate: How the percentiles of the buckets become one number: the highest bucket, or the mean weighted by
+            calls (an approximation).
     """
 
-    sli: IndicatorName
+    sli: Annotated[
+        IndicatorName,
+        Field(description="; ".join(f"`{name.value}` in {name.unit}" for name in IndicatorName) + "."),
+    ]
     percentile: Annotated[int, NotBoolean, AfterValidator(_check_percentile)] | None = None
     aggregate: Literal["highest", "weighted"] | None = None
 

@@ -1,1 +1,20 @@
-"""The three forms of a block: what each reads, and what its `result` is. Pure."""
+"""The query types of a block: what each requests from an OAP server, and how it computes a sample."""
+
+from skywalking_provider.block import ExpressionSpec, GraphqlSpec, IndicatorSpec, Spec
+from skywalking_provider.queries.base import CollectedSample, Diagnosis, DiagnosisKind, Query, QueryDescription
+from skywalking_provider.queries.expression import ExpressionQuery
+from skywalking_provider.queries.graphql.query import GraphqlQuery
+from skywalking_provider.queries.indicators.query import IndicatorQuery
+
+__all__ = ["CollectedSample", "Diagnosis", "DiagnosisKind", "Query", "QueryDescription", "query_for"]
+
+
+def query_for(spec: Spec) -> Query:
+    """Create the query of a spec. No other code depends on the spec's class."""
+    match spec:
+        case GraphqlSpec():
+            return GraphqlQuery(spec)
+        case ExpressionSpec():
+            return ExpressionQuery(spec)
+        case IndicatorSpec():
+            return IndicatorQuery(spec)

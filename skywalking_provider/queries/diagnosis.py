@@ -1,14 +1,22 @@
-"""What is likely wrong with a read of which nothing came: much that OAP does not understand is silence. Pure."""
+"""Diagnosis of missing data: OAP returns empty series for much that it does not understand.
 
-from collections.abc import Collection, Mapping, Sequence
+The fetching of OAP's lists of metrics and services is separate from the decisions, which are pure.
+"""
+
+from collections import Counter
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final, TypeVar
 
 from graphql import FieldNode, ListValueNode, ObjectValueNode, StringValueNode, ValueNode, value_from_ast_untyped
 
 from skywalking_provider.block.expression_syntax import extract_metric_names, ranking_function
 from skywalking_provider.block.graphql_syntax import parse_query
-from skywalking_provider.errors import ProviderError, Reason
+from skywalking_provider.errors import ProviderError, Reason, RejectionKind
+from skywalking_provider.model import Deadline, Scope
+from skywalking_provider.oap import Backend
 from skywalking_provider.oap.api.inventory import ServiceInventory
+from skywalking_provider.queries.base import Diagnosis, DiagnosisKind
 from skywalking_provider.queries.graphql.rewrite import (
     MetricRead,
     RewrittenQuery,
@@ -18,22 +26,28 @@ from skywalking_provider.queries.graphql.rewrite import (
 from skywalking_provider.queries.series import Series
 from skywalking_provider.support.suggestions import did_you_mean
 
-# What a metric of a catalog wants to be told of its entity.
-_REQUIRED_ENTITY_FIELDS = {"SERVICE_INSTANCE": "serviceInstanceName", "ENDPOINT": "endpointName"}
+T = TypeVar("T")
+
+CATALOGS: Final = {Scope.SERVICE: "SERVICE", Scope.INSTANCE: "SERVICE_INSTANCE", Scope.ENDPOINT: "ENDPOINT"}
+"""OAP's older names of the scopes, as `listMetrics` returns them."""
+_REQUIRED_ENTITY_FIELDS: Final = {
+    CATALOGS[Scope.INSTANCE]: "serviceInstanceName",
+    CATALOGS[Scope.ENDPOINT]: "endpointName",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class EmptyRead:
-    """A silent read of an author's query, as far as it is written out.
+    """A read of the author's query without any value, as far as its arguments are literals.
 
     Attributes:
-        name: Its response name.
-        metrics: The one it reads; of an expression all names, labels and such among them; none of a ranking, which is
-            of all instances or endpoints of its entity.
-        expression: Whether it is one: OAP itself refuses a metric there that it does not know.
-        entity: What it says of the entity; empty where that is not written out.
-        labels: Those it asks for.
-        series_count: How many series were answered.
+        name: Response name.
+        metrics: Names of the metrics. For an expression all names in it, also those of functions' arguments. Empty
+            for a ranking, which covers all instances or endpoints of its entity.
+        expression: Whether the read is an expression. OAP itself rejects unknown metrics there.
+        entity: Literal fields of the entity; empty if the entity is a variable.
+        labels: Requested labels.
+        series_count: Number of series in the response.
     """
 
     name: str
@@ -44,42 +58,85 @@ class EmptyRead:
     series_count: int = 1
 
 
+async def diagnose_empty_reads(reads: Sequence[EmptyRead], backend: Backend, deadline: Deadline) -> Diagnosis:
+    """Return the first likely cause among the empty reads of a query.
+
+    Raises:
+        ProviderError: QUERY_INVALID, if the cause is permanent.
+    """
+    metrics = await fetch_or_default(backend.metrics(deadline), {})
+    services = await fetch_or_default(backend.services(deadline), ServiceInventory())
+    for read in reads:
+        diagnosis = likely_cause(read, metrics, services)
+        if diagnosis.kind is not DiagnosisKind.UNKNOWN:
+            return diagnosis
+    return Diagnosis()
+
+
+async def diagnose_rejected_expression(
+    error: ProviderError, expression: str, scope: Scope, backend: Backend, deadline: Deadline
+) -> ProviderError:
+    """Return OAP's error for an expression with a hint from its list of metrics, or a more precise error."""
+    if error.reason is not Reason.QUERY_INVALID:
+        return error
+    metrics = await backend.metrics(deadline)
+    if error.rejection and error.rejection.kind is RejectionKind.METRIC_NOT_FOUND:
+        return ProviderError(error.reason, error.message, suggest_metrics(expression, metrics))
+    try:
+        check_scope(expression, scope, metrics)
+    except ProviderError as scope_error:
+        return scope_error
+    return error
+
+
+async def fetch_or_default(request: Awaitable[T], default: T) -> T:
+    """Return a list of the OAP's, or the default if the OAP does not return it.
+
+    A diagnosis needs these lists, the measurement does not: its own requests succeeded.
+    """
+    try:
+        return await request
+    except ProviderError:
+        return default
+
+
 def empty_reads(text: str, query: RewrittenQuery, empty_series: Sequence[Series]) -> list[EmptyRead]:
-    """The reads of a query that were silent.
+    """Return the reads of a query whose series are empty.
 
     Args:
-        text: As its author wrote it.
-        query: As it was sent.
-        empty_series: What came of them.
+        text: Query as its author wrote it.
+        query: Query as it was sent.
+        empty_series: Series without any value.
     """
     written = {response_name(read): read for read in top_level_fields(parse_query(text))}
-    names = dict.fromkeys(series.name.split(" ")[0] for series in empty_series)
-    buckets = {series.name: len(series.buckets) for series in empty_series}
+    series_counts: Counter[str] = Counter()
+    for series in empty_series:
+        series_counts[series.read_name] += bool(series.buckets)  # a response without series is one without buckets
     reads = {**query.reads, **query.expressions}
     return [
-        _build_empty_read(written[name], reads[name], series_count=buckets.get(name, 1))
-        for name in names
+        _build_empty_read(written[name], reads[name], series_count=count)
+        for name, count in series_counts.items()
         if name in reads
     ]
 
 
-def likely_cause(empty_read: EmptyRead, metrics: Mapping[str, str], services: ServiceInventory) -> str:
-    """The likely cause of silence with its remedy; empty where none is known.
+def likely_cause(empty_read: EmptyRead, metrics: Mapping[str, str], services: ServiceInventory) -> Diagnosis:
+    """Return the likely cause of an empty read.
 
     Args:
-        empty_read: The silent read.
-        metrics: The metrics of the OAP with their catalogs.
-        services: Its services.
+        empty_read: Read without any value.
+        metrics: Metrics of the OAP with their catalogs.
+        services: Services of the OAP.
 
     Raises:
-        ProviderError: QUERY_INVALID, where waiting cannot help.
+        ProviderError: QUERY_INVALID, if the cause is permanent.
     """
     name, entity = empty_read.name, empty_read.entity
     if "serviceName" in entity and "normal" not in entity and entity.get("scope") != "All":
         raise ProviderError(
             Reason.QUERY_INVALID,
-            f"{name}: its entity says nothing of `normal`, and so is none for OAP",
-            "write normal: true (false for what agents only call, such as a database)",
+            f"{name}: entity lacks `normal`, so OAP finds no entity",
+            "set normal: true (false for uninstrumented targets such as databases)",
         )
     for metric in empty_read.metrics:
         if not empty_read.expression:
@@ -88,57 +145,101 @@ def likely_cause(empty_read: EmptyRead, metrics: Mapping[str, str], services: Se
         if part and entity and part not in entity:
             raise ProviderError(
                 Reason.QUERY_INVALID,
-                f"{name}: {metric} is a metric of the scope {metrics[metric]}",
-                f"its entity needs {part}",
+                f"{name}: entity lacks `{part}`, which {metric} needs (scope {metrics[metric]})",
+                f"set {part}, or read a metric of the service",
             )
     if empty_read.labels and not empty_read.series_count:
-        return f'{name}: OAP 10 answers no label but to labels: []; its percentiles are called "{{p=50}}" to "{{p=99}}"'
+        return Diagnosis(
+            DiagnosisKind.UNSUPPORTED_LABELS,
+            (name,),
+            f'{name}: OAP 10 returns series only for labels: []; its percentiles are labeled "{{p=50}}" to "{{p=99}}"',
+        )
     return _service_cause(name, entity, services)
 
 
 def require_known_metric(name: str, metric: str, known: Collection[str]) -> None:
-    """Refuse a V2 read of a metric that an OAP does not have: it answers with silence, an old one with zeros.
+    """Check that an OAP has the metric of a V2 read. For an unknown one it returns no values, or zeros before 9.5.
 
     Raises:
-        ProviderError: QUERY_INVALID, with the nearest names.
+        ProviderError: QUERY_INVALID, with similar names.
     """
     if known and metric not in known:
-        raise ProviderError(Reason.QUERY_INVALID, f"{name}: OAP has no metric {metric!r}", did_you_mean(metric, known))
+        raise ProviderError(
+            Reason.QUERY_INVALID, f"{name}: OAP has no metric {metric!r}", did_you_mean(metric, known, "metrics")
+        )
 
 
-def _service_cause(name: str, entity: Mapping[str, object], services: ServiceInventory) -> str:
+def suggest_metrics(expression: str, known: Collection[str]) -> str:
+    """Return a hint for every unknown name in an expression that looks like a metric's."""
+    names = [name for name in extract_metric_names(expression) if name not in known and "_" in name]
+    return " ".join(did_you_mean(name, known, "metrics") for name in names)
+
+
+def check_scope(expression: str, scope: Scope, known: Mapping[str, str]) -> None:
+    """Check that an expression has a metric of the selected scope.
+
+    Without one, OAP computes the result of the whole service for every instance or endpoint. A metric of the service
+    beside one of the scope is valid: `service_instance_cpm / service_cpm` is a share. So is a ranking, which covers
+    the service's instances: `top_n(service_instance_cpm, 3, des)`.
+
+    Args:
+        expression: Expression of the block.
+        scope: Scope of the selected entities.
+        known: Metrics of the OAP with their catalogs.
+
+    Raises:
+        ProviderError: QUERY_INVALID.
+    """
+    catalogs = {name: known[name] for name in extract_metric_names(expression) if known.get(name)}
+    if not catalogs or CATALOGS[scope] in catalogs.values() or ranking_function(expression):
+        return
+    name, catalog = next(iter(catalogs.items()))
+    same_scope = [metric for metric, other in known.items() if other == CATALOGS[scope]]
+    raise ProviderError(
+        Reason.QUERY_INVALID,
+        f"{expression}: {name} has the scope {catalog}, but the block selects {CATALOGS[scope]}",
+        did_you_mean(name, same_scope, "metrics"),
+    )
+
+
+def _service_cause(name: str, entity: Mapping[str, object], services: ServiceInventory) -> Diagnosis:
     service = entity.get("serviceName")
     if not services or not isinstance(service, str):
-        return ""
+        return Diagnosis()
     same_name = services.by_name.get(service, ())
     if any(one.normal == entity.get("normal") for one in same_name):
-        return ""
+        return Diagnosis()
     if same_name:
-        return f"{name}: OAP knows {service!r} with normal: {str(same_name[0].normal).lower()}"
-    return f"{name}: OAP knows no service {service!r}: {did_you_mean(service, services.by_name)}"
+        normal = str(same_name[0].normal).lower()
+        return Diagnosis(DiagnosisKind.WRONG_NORMAL, (name,), f"{name}: OAP knows {service!r} with normal: {normal}")
+    hint = did_you_mean(service, services.by_name, "services")
+    return Diagnosis(DiagnosisKind.SERVICE_NOT_FOUND, (name,), f"{name}: OAP does not know service {service!r}. {hint}")
 
 
 def _build_empty_read(read: FieldNode, metric_read: MetricRead, *, series_count: int) -> EmptyRead:
     arguments = {argument.name.value: argument.value for argument in read.arguments or ()}
     expression = arguments.get("expression")
-    text = expression.value if isinstance(expression, StringValueNode) else ""
     condition = _object_fields(arguments.get("condition"))
     entity = _object_fields(arguments.get("entity") or condition.get("entity"))
-    labels = arguments.get("labels")
     return EmptyRead(
         response_name(read),
-        (metric_read.metric,)
-        if metric_read.metric
-        else ()
-        if ranking_function(text)
-        else tuple(extract_metric_names(text)),
+        (metric_read.metric,) if metric_read.metric else _expression_metrics(expression),
         expression is not None,
         {key: value_from_ast_untyped(value) for key, value in entity.items()},
-        tuple(one.value for one in labels.values if isinstance(one, StringValueNode))
-        if isinstance(labels, ListValueNode)
-        else (),
+        _string_items(arguments.get("labels")),
         series_count,
     )
+
+
+def _expression_metrics(expression: ValueNode | None) -> tuple[str, ...]:
+    text = expression.value if isinstance(expression, StringValueNode) else ""
+    return () if ranking_function(text) else tuple(extract_metric_names(text))
+
+
+def _string_items(node: ValueNode | None) -> tuple[str, ...]:
+    if not isinstance(node, ListValueNode):
+        return ()
+    return tuple(one.value for one in node.values if isinstance(one, StringValueNode))
 
 
 def _object_fields(node: ValueNode | None) -> dict[str, ValueNode]:

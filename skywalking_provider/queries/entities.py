@@ -1,4 +1,7 @@
-"""From what an author wrote to the entities that an OAP knows. Pure: the OAP's lists are arguments."""
+"""Resolution of the entity that a block selects: service, endpoint or instances.
+
+Only `resolve_entities` sends requests. The other functions are pure: OAP's lists are arguments.
+"""
 
 from collections.abc import Sequence
 
@@ -6,30 +9,61 @@ import re2
 
 from skywalking_provider.block import EntitySpec, Instances
 from skywalking_provider.errors import EntityNotFoundError, ProviderError, Reason
+from skywalking_provider.model import Deadline, Entity, EntitySet, Window
+from skywalking_provider.oap import Backend
 from skywalking_provider.oap.api.inventory import MAX_ENDPOINTS, InventoryInstance, InventoryService, ServiceInventory
+from skywalking_provider.queries.base import QueryDescription
 from skywalking_provider.support.service_names import format_service_name
 from skywalking_provider.support.suggestions import did_you_mean
 
 
-def resolve_service_name(spec: EntitySpec, pattern: str) -> str:
-    """The name of the service that a spec means.
+async def resolve_entities(spec: EntitySpec, backend: Backend, window: Window, deadline: Deadline) -> EntitySet:
+    """Find the entities of a spec in the OAP's inventory.
 
     Raises:
-        ProviderError: BLOCK_INVALID, where the backend's pattern needs a part that was not given.
+        EntityNotFoundError: OAP does not list the entity.
+        ProviderError: The service name cannot be built, or OAP's response is invalid.
+    """
+    name = resolve_service_name(spec, backend.config.service_name)
+    try:
+        service = find_service(name, spec.layer, await backend.services(deadline))
+    except EntityNotFoundError:  # the cached list may be older than the service
+        service = find_service(name, spec.layer, await backend.services(deadline, fresh=True))
+    if spec.endpoint is not None:
+        known = await backend.endpoints(service, spec.endpoint, deadline)
+        others = () if spec.endpoint in known else await backend.endpoints(service, "", deadline)
+        endpoint = find_endpoint(spec.endpoint, service.name, known, others)
+        return EntitySet((Entity(service.name, service.normal, endpoint=endpoint),), service.layers)
+    if spec.instances is None:
+        return EntitySet((Entity(service.name, service.normal),), service.layers)
+    names = select_instances(spec.instances, service.name, await backend.instances(service, window, deadline))
+    instances = tuple(Entity(service.name, service.normal, instance=one) for one in names)
+    return EntitySet(instances, service.layers, spec.instances.display)
+
+
+def resolve_service_name(spec: EntitySpec, pattern: str) -> str:
+    """Return the name of a spec's service.
+
+    Args:
+        spec: Block of the metric.
+        pattern: The backend's pattern for names that are given in parts.
+
+    Raises:
+        ProviderError: BLOCK_INVALID, if the pattern needs a part that the block does not have.
     """
     if isinstance(spec.service, str):
         return spec.service
     try:
         return format_service_name(spec.service.model_dump(exclude_none=True), pattern)
     except ValueError as error:
-        raise ProviderError(Reason.BLOCK_INVALID, f"the block under provider.plugin is wrong: {error}") from error
+        raise ProviderError(Reason.BLOCK_INVALID, f"the block under provider.plugin is invalid: {error}") from error
 
 
 def find_service(name: str, layer: str | None, known: ServiceInventory) -> InventoryService:
-    """The service of a name, of a layer where one is given.
+    """Return the service with a name, in a layer if one is given.
 
     Raises:
-        NotYetKnown: There is none, with the nearest names.
+        EntityNotFoundError: No service matches. The hint lists similar names.
     """
     same_name = known.by_name.get(name, ())
     found = [service for service in same_name if layer is None or layer in service.layers]
@@ -38,14 +72,14 @@ def find_service(name: str, layer: str | None, known: ServiceInventory) -> Inven
     if same_name:
         layers = ", ".join(sorted({one for service in same_name for one in service.layers}))
         raise EntityNotFoundError(f"service: OAP knows {name!r} in {layers}, not in layer {layer}")
-    raise EntityNotFoundError(f"service: OAP knows no {name!r}", did_you_mean(name, known.by_name))
+    raise EntityNotFoundError(f"service: OAP does not know {name!r}", did_you_mean(name, known.by_name, "services"))
 
 
 def select_instances(selector: Instances, service: str, known: Sequence[InventoryInstance]) -> list[str]:
-    """The names of the instances that a selector means.
+    """Return the names of the instances that match a selector, sorted.
 
     Raises:
-        NotYetKnown: There are none, with those there are.
+        EntityNotFoundError: No instance matches. The hint lists existing ones.
     """
     found = sorted({instance.name for instance in known if _matches(selector, instance)})
     if found:
@@ -53,25 +87,56 @@ def select_instances(selector: Instances, service: str, known: Sequence[Inventor
     names = ", ".join(sorted(instance.name for instance in known)[:5])
     raise EntityNotFoundError(
         f"instances: no instance of {service!r} matches {selector.display}",
-        f"{len(known)} instances there are: {names}" if known else "it has no instances in this window",
+        f"the {len(known)} instances include {names}" if known else "it has no instances in this window",
     )
 
 
 def find_endpoint(name: str, service: str, known: Sequence[str], others: Sequence[str]) -> str:
-    """The endpoint of a name.
+    """Return the name of an endpoint if OAP lists it.
 
     Args:
-        name: As written.
-        service: Its service.
-        known: The endpoints whose names contain the name; OAP lists MAX_ENDPOINTS at most.
-        others: Endpoints of the service, for the hint.
+        name: Name in the block.
+        service: Name of the service.
+        known: Endpoints whose names contain the name; OAP lists at most MAX_ENDPOINTS.
+        others: Other endpoints of the service, for the hint.
 
     Raises:
-        NotYetKnown: There is none, with the nearest names.
+        EntityNotFoundError: OAP does not list it. The hint lists similar names.
     """
-    if name in known or len(known) >= MAX_ENDPOINTS:  # a full list may lack it: then its metrics tell
+    if name in known or len(known) >= MAX_ENDPOINTS:  # a full list is not complete: the metrics decide
         return name
-    raise EntityNotFoundError(f"endpoint: OAP knows no {name!r} of {service!r}", did_you_mean(name, others))
+    raise EntityNotFoundError(
+        f"endpoint: OAP does not know {name!r} of {service!r}", did_you_mean(name, others, "endpoints")
+    )
+
+
+def describe_subject(entities: EntitySet) -> str:
+    """Return the description of selected instances for messages; empty for a single entity."""
+    if not entities.selector:
+        return ""
+    count = len(entities.members)
+    return f"{count} instance{'s' if count > 1 else ''} of {entities.selector}"
+
+
+def describe_selection(spec: EntitySpec, backend: Backend | None) -> QueryDescription:
+    """Return the description of a spec's entity and window."""
+    return QueryDescription(
+        window=spec.window,
+        backend=backend.name if backend else "",
+        ui=(backend.config.ui or "") if backend else "",
+        service=resolve_service_name(spec, backend.config.service_name) if backend else _written_service(spec),
+        layer=spec.layer or "",
+        endpoint=spec.endpoint or "",
+        instances=spec.instances.display if spec.instances else "",
+        starts_at_run=spec.starts_at_run,
+    )
+
+
+def _written_service(spec: EntitySpec) -> str:
+    """Return the service as the block has it. The pattern that joins its parts belongs to the backend."""
+    if isinstance(spec.service, str):
+        return spec.service
+    return ", ".join(f"{part} {name}" for part, name in spec.service.model_dump(exclude_none=True).items())
 
 
 def _matches(selector: Instances, instance: InventoryInstance) -> bool:

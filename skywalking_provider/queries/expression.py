@@ -1,13 +1,14 @@
-"""Form B: a metrics query expression. Its `result` is a number, a list, or a map of them by label."""
+"""The query type `expression`. `result` is a number, a list, or a map of them by label."""
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from skywalking_provider.block import ExpressionSpec
-from skywalking_provider.block.expression_syntax import extract_metric_names, ranking_function
 from skywalking_provider.errors import ProviderError, Reason
-from skywalking_provider.model import Entity, EntitySet, Scope
+from skywalking_provider.model import Deadline, Entity, EntitySet, Scope, Window
+from skywalking_provider.oap import Backend
 from skywalking_provider.oap.api.metric_values import (
     LabeledSeries,
     SeriesRequest,
@@ -17,14 +18,51 @@ from skywalking_provider.oap.api.metric_values import (
 )
 from skywalking_provider.oap.api.responses import raise_invalid_response
 from skywalking_provider.oap.api.values import Number
+from skywalking_provider.queries.base import CollectedSample, Diagnosis, QueryDescription
+from skywalking_provider.queries.diagnosis import check_scope, diagnose_rejected_expression, fetch_or_default
+from skywalking_provider.queries.entities import describe_selection, describe_subject, resolve_entities
 from skywalking_provider.queries.indicators.metric_names import calls_metric
 from skywalking_provider.queries.sample import Sample
 from skywalking_provider.queries.series import Series, format_number
-from skywalking_provider.support.suggestions import did_you_mean
 
 _MAX_VALUES = 8
-CATALOGS = {Scope.SERVICE: "SERVICE", Scope.INSTANCE: "SERVICE_INSTANCE", Scope.ENDPOINT: "ENDPOINT"}
-"""SkyWalking's older words for the scopes, in which `listMetrics` tells them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpressionQuery:
+    """A metrics query expression (MQE) of the selected entities."""
+
+    spec: ExpressionSpec
+
+    async def collect(self, backend: Backend, window: Window, deadline: Deadline) -> CollectedSample:
+        """See `Query.collect`."""
+        if not (await backend.features(deadline)).supports_mqe:
+            raise ProviderError(
+                Reason.QUERY_INVALID,
+                f"expression: backend {backend.name} has an OAP before 9.5, without metrics query expressions",
+                "use query or sli",
+            )
+        entities = await resolve_entities(self.spec, backend, window, deadline)
+        if self.spec.scope is not Scope.SERVICE:
+            check_scope(self.spec.expression, self.spec.scope, await backend.metrics(deadline))
+        requests = build_expression_requests(self.spec, entities)
+        batch = await backend.series(requests, window, deadline, mqe=True)
+        try:
+            sample = decode_expression(self.spec, entities, batch.data)
+        except ProviderError as error:
+            raise await diagnose_rejected_expression(
+                error, self.spec.expression, self.spec.scope, backend, deadline
+            ) from error
+        return CollectedSample(sample, describe_subject(entities), batch.requests)
+
+    async def diagnose(self, sample: Sample, backend: Backend, deadline: Deadline) -> Diagnosis:  # noqa: ARG002
+        """See `Query.diagnose`. The entity was found, so only the scope of the metrics can be wrong."""
+        check_scope(self.spec.expression, self.spec.scope, await fetch_or_default(backend.metrics(deadline), {}))
+        return Diagnosis()
+
+    def describe(self, backend: Backend | None) -> QueryDescription:
+        """See `Query.describe`."""
+        return replace(describe_selection(self.spec, backend), expression=self.spec.expression)
 
 
 def build_expression_requests(spec: ExpressionSpec, entities: EntitySet) -> list[SeriesRequest]:
@@ -64,38 +102,6 @@ def decode_expression(spec: ExpressionSpec, entities: EntitySet, data: Mapping[s
     shown = tuple(_scale_series(read, spec.scale) for read in reads)
     return Sample(
         result, f"{spec.expression} {_summary(result)}", _merge_instances(reads, entities), calls, chart_series=shown
-    )
-
-
-def suggest_metrics(expression: str, known: Collection[str]) -> str:
-    """A hint for every name in an expression that is like a metric but is none."""
-    names = [name for name in extract_metric_names(expression) if name not in known and "_" in name]
-    return "; ".join(did_you_mean(name, known) for name in names)
-
-
-def check_scope(expression: str, scope: Scope, known: Mapping[str, str]) -> None:
-    """Refuse an expression that OAP would answer with the whole service for every instance or endpoint of it.
-
-    A metric of the service beside one of theirs has a meaning: `service_instance_cpm / service_cpm` is a share. So has
-    a ranking: `top_n(service_instance_cpm, 3, des)` is of the service's instances.
-
-    Args:
-        expression: As written.
-        scope: Of the entities.
-        known: The metrics of the OAP with their catalogs.
-
-    Raises:
-        ProviderError: QUERY_INVALID.
-    """
-    catalogs = {name: known[name] for name in extract_metric_names(expression) if known.get(name)}
-    if not catalogs or CATALOGS[scope] in catalogs.values() or ranking_function(expression):
-        return
-    name, catalog = next(iter(catalogs.items()))
-    like = [other for other, of in known.items() if of == CATALOGS[scope]]
-    raise ProviderError(
-        Reason.QUERY_INVALID,
-        f"{expression}: {name} is a metric of the scope {catalog}, and the block asks for {CATALOGS[scope]}",
-        did_you_mean(name, like),
     )
 
 

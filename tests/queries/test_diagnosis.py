@@ -45,7 +45,7 @@ SILENT = [
     (
         labeled('["0", "1", "2", "3", "4"]'),
         "10.1.0",
-        "NO_DATA no value of p in 3 buckets · p: OAP 10 answers no label but to labels: []",
+        "NO_DATA no value of p in 3 buckets · p: OAP 10 returns series only for labels: []",
     ),
     (reference_query("canary|review|bookinfo|cluster-1|-"), "9.6.0", f"Did you mean {CANARY}?"),
     (
@@ -75,11 +75,11 @@ HOPELESS = [
     ),
     (
         reference_query().replace(", normal: true", ""),
-        "QUERY_INVALID service_apdex: its entity says nothing of `normal`, and so is none for OAP. Write normal: true",
+        "QUERY_INVALID service_apdex: entity lacks `normal`, so OAP finds no entity. Set normal: true",
     ),
     (
         reference_query(metric="service_instance_sla"),
-        "QUERY_INVALID service_instance_sla: service_instance_sla is a metric of the scope SERVICE_INSTANCE. Its",
+        "QUERY_INVALID service_instance_sla: entity lacks `serviceInstanceName`, which",
     ),
 ]
 
@@ -102,8 +102,8 @@ async def test_an_expression_in_a_query_is_looked_at_too(harness: HarnessFactory
         normal = await b.run("true", query=expression("avg(service_cpm)", f'serviceName: "{CANARY}"'))
         scope = await b.run("true", query=expression("service_instance_cpm", f'serviceName: "{CANARY}", normal: true'))
 
-    assert normal.message.startswith("QUERY_INVALID e: its entity says nothing of `normal`")
-    assert scope.message.startswith("QUERY_INVALID e: service_instance_cpm is a metric of the scope SERVICE_INSTANCE")
+    assert normal.message.startswith("QUERY_INVALID e: entity lacks `normal`")
+    assert scope.message.startswith("QUERY_INVALID e: entity lacks `serviceInstanceName`, which")
 
 
 RANKING = "top_n(service_instance_cpm,3,des)"
@@ -149,8 +149,8 @@ async def test_a_metric_of_another_scope_is_told_from_silence(harness: HarnessFa
         measurement = await ask(b, expression="avg(service_instance_sla)")
 
     assert measurement.message == (
-        "QUERY_INVALID avg(service_instance_sla): service_instance_sla is a metric of the scope SERVICE_INSTANCE, and"
-        " the block asks for SERVICE. Did you mean service_sla?"
+        "QUERY_INVALID avg(service_instance_sla): service_instance_sla has the scope SERVICE_INSTANCE, but"
+        " the block selects SERVICE. Did you mean service_sla?"
     )
 
 
@@ -162,7 +162,7 @@ async def test_the_whole_service_is_never_taken_for_its_parts(harness: HarnessFa
         own = "service_instance_cpm" if "instances" in chosen else "endpoint_cpm"
         share = await ask(b, expression=f"sum({own}) / sum(service_cpm)", **chosen)
 
-    assert whole.message.startswith("QUERY_INVALID avg(service_sla): service_sla is a metric of the scope SERVICE, ")
+    assert whole.message.startswith("QUERY_INVALID avg(service_sla): service_sla has the scope SERVICE, ")
     assert share.phase is Phase.SUCCESSFUL, share.message
 
 

@@ -13,12 +13,15 @@ from tests.analysis.harness import HASH, VANILLA, VERSIONS, HarnessFactory, meas
 @pytest.mark.parametrize(
     ("block", "words"),
     [
-        ({"service": "review.bookinfo"}, "service: OAP knows no 'review.bookinfo'. Did you mean reviews.bookinfo?"),
+        (
+            {"service": "review.bookinfo"},
+            "service: OAP does not know 'review.bookinfo'. Did you mean reviews.bookinfo?",
+        ),
         ({"service": VANILLA, "layer": "GENERAL"}, "OAP knows 'reviews.bookinfo' in MESH, not in layer GENERAL"),
-        ({"service": VANILLA, "endpoint": "/none"}, "endpoint: OAP knows no '/none' of 'reviews.bookinfo'"),
+        ({"service": VANILLA, "endpoint": "/none"}, "endpoint: OAP does not know '/none' of 'reviews.bookinfo'"),
         (
             {"service": VANILLA, "instances": {"podTemplateHash": "85f7bf4"}},  # a substring is no segment
-            "instances: no instance of 'reviews.bookinfo' matches 85f7bf4. 3 instances there are: reviews-6c85f7bf4",
+            "instances: no instance of 'reviews.bookinfo' matches 85f7bf4. The 3 instances include reviews-6c85f7bf4",
         ),
     ],
     ids=["service", "layer", "endpoint", "instances"],
@@ -189,4 +192,4 @@ async def test_a_service_is_found_in_each_of_its_layers_and_read_by_the_metrics_
     assert [one.value for one in found] == ["60", "60"]
     assert "OAP knows 'reviews.bookinfo' in K8S_SERVICE, MESH, not in layer GENERAL" in unknown.message
     assert queue.phase is Phase.ERROR
-    assert queue.message.startswith("METRIC_UNAVAILABLE services of the layer VIRTUAL_MQ have no calls, success rate")
+    assert queue.message.startswith("METRIC_UNAVAILABLE services of layer VIRTUAL_MQ have no metrics of calls")

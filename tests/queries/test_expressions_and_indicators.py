@@ -100,7 +100,7 @@ async def test_an_old_oap_has_no_expressions_and_is_told_so(harness: HarnessFact
         measurement = await measure(b, service=VANILLA, expression="service_cpm")
 
     assert measurement.phase is Phase.ERROR
-    assert "they came with 9.5" in measurement.message
+    assert "OAP before 9.5" in measurement.message
 
 
 async def test_absent_buckets_stay_absent(harness: HarnessFactory) -> None:
@@ -120,7 +120,7 @@ async def test_absent_buckets_stay_absent(harness: HarnessFactory) -> None:
         ({"expression": "0 / 0 * service_cpm"}, "which is not a number"),
         (
             {"sli": "apdex", "instances": {"podTemplateHash": HASH}},
-            "OAL, for example `service_instance_apdex = from(ServiceInstance.latency).apdex(serviceName, status);`",
+            "add `service_instance_apdex = from(ServiceInstance.latency).apdex(serviceName, status);`",
         ),
         (
             {"sli": "latency", "percentile": 99, "instances": {"podTemplateHash": HASH}},

@@ -5,6 +5,7 @@ import pytest
 from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.model import Entity, EntitySet
 from skywalking_provider.queries.indicators.metric_names import (
+    MetricMeaning,
     available_metric,
     calls_metric,
     resolve_scope_metrics,
@@ -33,7 +34,9 @@ def test_calls_are_counted_by_the_metric_of_the_layer(layers: tuple[str, ...], c
 
 def test_a_cache_has_no_apdex_and_is_told_so() -> None:
     with pytest.raises(ProviderError, match="OAP has no apdex") as caught:
-        available_metric("apdex", resolve_scope_metrics(of("VIRTUAL_CACHE")).apdex, KNOWN, of("VIRTUAL_CACHE"))
+        available_metric(
+            MetricMeaning.APDEX, resolve_scope_metrics(of("VIRTUAL_CACHE")).apdex, KNOWN, of("VIRTUAL_CACHE")
+        )
 
     assert caught.value.reason is Reason.METRIC_UNAVAILABLE
 
@@ -46,7 +49,7 @@ def test_a_cache_has_no_apdex_and_is_told_so() -> None:
     ],
 )
 def test_where_metrics_mean_something_else_the_error_names_those_there_are(layer: str, words: str) -> None:
-    with pytest.raises(ProviderError, match=f"services of the layer {layer} have no calls") as caught:
+    with pytest.raises(ProviderError, match=f"services of layer {layer} have no metrics of calls") as caught:
         resolve_scope_metrics(of(layer), KNOWN)
 
     assert caught.value.reason is Reason.METRIC_UNAVAILABLE

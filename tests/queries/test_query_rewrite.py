@@ -109,13 +109,13 @@ async def test_what_the_author_selected_himself_stays_in_the_result(harness: Har
 @pytest.mark.parametrize(
     ("query", "words"),
     [
-        ("query q($duration: Duration!) { ...all } fragment all on Query { version }", "a fragment at its root"),
-        ("query q($duration: Duration!) { ... @include(if: true) { version } }", "a fragment at its root"),
+        ("query q($duration: Duration!) { ...all } fragment all on Query { version }", "fragment at the root"),
+        ("query q($duration: Duration!) { ... @include(if: true) { version } }", "fragment at the root"),
         ("query q($duration: Duration!) { swp_present_a: version }", "begins with swp_"),
         (
             """query q($duration: Duration!) { r: execExpression(expression: "x", entity: {serviceName: "x"},
               duration: $duration) { rs: results { values { value } } } }""",
-            "r: absent values cannot be told in what is selected",
+            "r: absent values cannot be detected in this selection",
         ),
     ],
 )
@@ -283,7 +283,7 @@ def test_a_query_that_is_nested_too_deeply_is_refused_as_such() -> None:
       sla: readMetricsValues(condition: {{name: "service_sla"}}, duration: $duration) {{ ...f0 }}
     }} {spread} fragment f55 on Any {{ values {{ values {{ value }} }} }}"""
 
-    with pytest.raises(ProviderError, match="query: is nested too deeply"):
+    with pytest.raises(ProviderError, match="query: nested too deeply"):
         add_presence_reads(query, nullable=True)
 
 

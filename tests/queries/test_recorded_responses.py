@@ -17,7 +17,7 @@ from skywalking_provider.oap.api.metric_values import SeriesRequest, decode_call
 from skywalking_provider.queries import expression
 from skywalking_provider.queries.indicators import query
 from skywalking_provider.queries.indicators.metric_names import resolve_scope_metrics
-from skywalking_provider.queries.indicators.query import IndicatorMetrics
+from skywalking_provider.queries.indicators.query import IndicatorMetrics, IndicatorQuery
 
 CAPTURES = Path(__file__).parents[1] / "captures"
 CANARY = EntitySet((Entity("canary|reviews|bookinfo|cluster-1|-"),), ("MESH",))
@@ -107,7 +107,7 @@ def test_a_percentile_that_is_answered_twice_is_not_judged() -> None:
 
     with pytest.raises(ProviderError, match="v0 is 2 series of service_percentile"):
         query.decode_indicator(
-            spec,
+            IndicatorQuery(spec).indicator,
             IndicatorMetrics("service_percentile", "service_cpm", labeled=True),
             CANARY,
             Window(START, START + timedelta(minutes=minutes)),
@@ -149,7 +149,9 @@ def test_an_indicator_is_what_was_recorded(
     minutes = len(decode_calls(data, SeriesRequest("c0", metrics.calls, CANARY.members[0]), mqe=version != "9.2.0"))
     window = Window(START, START + timedelta(minutes=minutes))
 
-    sample = query.decode_indicator(spec, metrics, CANARY, window, data, mqe=version != "9.2.0")
+    sample = query.decode_indicator(
+        IndicatorQuery(spec).indicator, metrics, CANARY, window, data, mqe=version != "9.2.0"
+    )
 
     assert sample.result == pytest.approx(expect)
     assert sample.calls == 60 * minutes

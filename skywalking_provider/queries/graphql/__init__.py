@@ -1,1 +1,1 @@
-"""queries/graphql."""
+"""The query type `query`: the author's own GraphQL."""

@@ -1,4 +1,4 @@
-"""Writes into the text of a query: what its author wrote stays as it is, to the letter. Pure."""
+"""Insertions into the text of a query. The author's own text stays verbatim."""
 
 from collections.abc import Collection, Iterable
 
@@ -7,7 +7,12 @@ from graphql.language import Node
 
 
 def insert_at(query: str, insertions: Iterable[tuple[int, str]]) -> str:
-    """A text with texts in it, each at its place, in the order of the places."""
+    """Return a text with other texts inserted.
+
+    Args:
+        query: Text to insert into.
+        insertions: Offsets in the original text with the texts to insert there, sorted by offset.
+    """
     parts, at = [], 0
     for place, text in insertions:
         parts += [query[at:place], text]
@@ -18,14 +23,14 @@ def insert_at(query: str, insertions: Iterable[tuple[int, str]]) -> str:
 def copy_field(
     read: FieldNode, query: str, kind: str, arguments: Collection[str], replacement: tuple[Node, str] | None = None
 ) -> str:
-    """A read of a kind with arguments and directives of another, as they are written there.
+    """Return the text of a field of another kind that has a read's directives and some of its arguments.
 
     Args:
-        read: The other.
-        query: The text that it is of.
-        kind: What is read.
-        arguments: The names of those that are taken over.
-        replacement: A node of them that is written otherwise.
+        read: Read to copy from.
+        query: Text that contains the read.
+        kind: Name of the new field.
+        arguments: Names of the arguments to copy.
+        replacement: Node inside an argument, and the text to write in its place.
     """
     taken = [_source_text(one, query, replacement) for one in read.arguments or () if one.name.value in arguments]
     directives = "".join(f" {_source_text(one, query, None)}" for one in read.directives or ())
@@ -33,8 +38,8 @@ def copy_field(
 
 
 def end_offset(node: Node) -> int:
-    """Where a node ends in its text."""
-    assert node.loc is not None  # noqa: S101 - `parse_query` keeps the places
+    """Return the offset at which a node's text ends."""
+    assert node.loc is not None  # noqa: S101 - `parse_query` keeps the locations
     return node.loc.end
 
 

@@ -1,17 +1,20 @@
-"""Form A: the author's own GraphQL. `result` is its `data`, less the buckets that are absent."""
+"""The query type `query`. `result` is the `data` of the response without absent buckets."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from skywalking_provider.block import GraphqlSpec
-from skywalking_provider.model import Window
+from skywalking_provider.model import Deadline, Window
+from skywalking_provider.oap import Backend
 from skywalking_provider.oap.api.request import GraphqlRequest, duration_variable
 from skywalking_provider.oap.api.responses import raise_invalid_response
 from skywalking_provider.oap.api.values import expression_error, parse_mqe_number
+from skywalking_provider.queries.base import CollectedSample, Diagnosis, QueryDescription
+from skywalking_provider.queries.diagnosis import diagnose_empty_reads, empty_reads, require_known_metric
 from skywalking_provider.queries.graphql.presence import series_with_absent_buckets
 from skywalking_provider.queries.graphql.response_shape import check_shape
 from skywalking_provider.queries.graphql.rewrite import (
-    ALIAS_PREFIX,
     MetricRead,
     RewrittenQuery,
     add_presence_reads,
@@ -19,63 +22,107 @@ from skywalking_provider.queries.graphql.rewrite import (
 )
 from skywalking_provider.queries.graphql.unchecked import extract_series
 from skywalking_provider.queries.sample import Sample
-from skywalking_provider.queries.series import Series, format_labels, format_number
+from skywalking_provider.queries.series import Bucket, Series, format_labels, format_number, named_series
 
 _MAX_SERIES = 3
 _MAX_BUCKETS = 8
 
 
+@dataclass(frozen=True, slots=True)
+class GraphqlQuery:
+    """The author's own GraphQL query, with reads added that detect absent buckets."""
+
+    spec: GraphqlSpec
+
+    async def collect(self, backend: Backend, window: Window, deadline: Deadline) -> CollectedSample:
+        """See `Query.collect`."""
+        # `compatibility: argo` sends the query verbatim, so the OAP's features do not matter.
+        nullable = not self.spec.argo_compatible and (await backend.features(deadline)).supports_nullable
+        query = rewritten_query(self.spec, nullable=nullable)
+        request = build_graphql_request(query, window)
+        sample = decode_graphql(self.spec, query, await backend.read(request, deadline))
+        for name, metric in all_zero_reads(query, sample):
+            require_known_metric(name, metric, await backend.metrics(deadline))
+        return CollectedSample(sample, requests=(request,))
+
+    async def diagnose(self, sample: Sample, backend: Backend, deadline: Deadline) -> Diagnosis:
+        """See `Query.diagnose`."""
+        query = rewritten_query(self.spec, nullable=(await backend.features(deadline)).supports_nullable)
+        return await diagnose_empty_reads(empty_reads(self.spec.query, query, sample.empty_series), backend, deadline)
+
+    def describe(self, backend: Backend | None) -> QueryDescription:
+        """See `Query.describe`. Until the OAP's features are known, the newest ones are assumed."""
+        features = backend.known_features if backend else None
+        query = rewritten_query(self.spec, nullable=features is None or features.supports_nullable)
+        return QueryDescription(
+            window=self.spec.interval,
+            open_window=self.spec.argo_compatible,
+            backend=backend.name if backend else "",
+            ui=(backend.config.ui or "") if backend else "",
+            query=query.text,
+        )
+
+
 def rewritten_query(spec: GraphqlSpec, *, nullable: bool) -> RewrittenQuery:
-    """The query that is sent: completed, unless the block wants the built-in provider's own."""
-    return unmodified_query(spec.query) if spec.compatibility else add_presence_reads(spec.query, nullable=nullable)
+    """Return the query to send: the author's own for `compatibility: argo`, else one with presence reads.
+
+    Args:
+        spec: Block of the metric.
+        nullable: Whether the OAP has `isEmptyValue`.
+    """
+    return unmodified_query(spec.query) if spec.argo_compatible else add_presence_reads(spec.query, nullable=nullable)
 
 
 def build_graphql_request(query: RewrittenQuery, window: Window) -> GraphqlRequest:
-    """The request: the query, and `$duration` as the built-in provider gives it."""
+    """Build the request, with `$duration` as the built-in provider writes it."""
     return GraphqlRequest(query.text, {"duration": duration_variable(window)})
 
 
 def decode_graphql(spec: GraphqlSpec, query: RewrittenQuery, data: Mapping[str, Any]) -> Sample:
-    """What the answer holds.
+    """Decode the response of a query.
 
     Raises:
-        ProviderError: An expression in it has an error beside its data, or a read is answered in another form.
+        ProviderError: An expression has an error, or the response does not have the shape of the selection.
     """
-    if spec.compatibility:
+    if spec.argo_compatible:
         series = tuple(extract_series(data))
-        return Sample(data, _summary(series), (), chart_series=series)
-    result = {name: answer for name, answer in data.items() if not name.startswith(ALIAS_PREFIX)}
+        return Sample(data, _format_summary(series), (), chart_series=series)
+    result = {name: response for name, response in data.items() if name not in query.added_aliases}
     reads: list[Series] = []
-    for name, own in query.expressions.items():
-        if _check_response(name, own, query, data):
+    for name, read in query.expressions.items():
+        if _check_response(name, read, query, data):
             reads += _decode_expression_series(name, data[name])
             result[name] = _drop_error(_drop_null_values(data[name], spec), name, query)
-    for name, own in query.reads.items():
-        if _check_response(name, own, query, data):
-            there = series_with_absent_buckets(name, own, data)
-            reads += there
-            if spec.absent == "drop" and not own.counts:
-                result[name] = _drop_absent_buckets(name, data[name], there)
-    covered = min((len(one.present) for one in reads), default=None)
-    return Sample(result, _summary(reads), tuple(reads), buckets_with_data=covered, chart_series=tuple(reads))
+    for name, read in query.reads.items():
+        if _check_response(name, read, query, data):
+            series_of_read = series_with_absent_buckets(name, read, data)
+            reads += series_of_read
+            if spec.absent == "drop" and not read.counts_calls:
+                result[name] = _drop_absent_buckets(name, data[name], series_of_read)
+    buckets_with_data = min((len(one.present) for one in reads), default=None)
+    return Sample(
+        result, _format_summary(reads), tuple(reads), buckets_with_data=buckets_with_data, chart_series=tuple(reads)
+    )
 
 
 def all_zero_reads(query: RewrittenQuery, sample: Sample) -> list[tuple[str, str]]:
-    """The reads of an old OAP that may be nothing but its silence: zeros alone, and no calls to witness them.
+    """Return the reads that hold only zeros although no presence read covers them.
+
+    An OAP before 9.5 returns zeros for a metric that it does not have.
 
     Returns:
         Response names and metrics.
     """
-    zeros = {one.name.split(" ")[0] for one in sample.series if not any(one.buckets)}
+    zeros = {one.read_name for one in sample.series if not any(one.buckets)}
     return [
-        (name, own.metric)
-        for name, own in query.reads.items()
-        if own.metric and name in zeros and not own.presence_known
+        (name, read.metric)
+        for name, read in query.reads.items()
+        if read.metric and name in zeros and not read.presence_known
     ]
 
 
 def _check_response(name: str, metric_read: MetricRead, query: RewrittenQuery, data: Mapping[str, Any]) -> bool:
-    """Whether a read was answered, and not left out by a directive of its author."""
+    """Check the response of a read and return whether it is there: the author's directive may have excluded it."""
     if name in query.expressions and isinstance(data.get(name), dict) and data[name].get("error"):
         raise expression_error(name, str(data[name]["error"]))
     check_shape(metric_read.expected_shape, data)
@@ -83,23 +130,23 @@ def _check_response(name: str, metric_read: MetricRead, query: RewrittenQuery, d
 
 
 def _decode_expression_series(name: str, response: Any) -> list[Series]:
-    """The series of an expression: `results { values { value } }` is there, whatever else he selected."""
+    """Return the series of an expression. The rewrite ensured that `results { values { value } }` is selected."""
     results = response["results"]
     labels = [format_labels(result) if len(results) > 1 else "" for result in results]
     return [
-        Series(f"{name} {label}".rstrip(), tuple(parse_mqe_number(one["value"], name) for one in result["values"]))
+        named_series(name, label, tuple(parse_mqe_number(one["value"], name) for one in result["values"]))
         for label, result in zip(labels, results, strict=True)
-    ] or [Series(name, ())]
+    ] or [named_series(name, "", ())]
 
 
 def _drop_absent_buckets(name: str, response: Any, series: Sequence[Series]) -> Any:
-    """What the author selected, less the buckets that are not there, under whatever names he gave them."""
+    """Remove the absent buckets from a read's response. Buckets match by position, whatever the author's aliases."""
     if not isinstance(response, list):
         return _drop_absent(name, response, series[0])
-    beside = sum(bool(one.buckets) for one in series)  # none at all is told as one without buckets
-    if len(response) != beside:
-        raise_invalid_response(name, f"{len(response)} series, and {beside} beside them")
-    return [_drop_absent(name, one, of) for one, of in zip(response, series, strict=False)]
+    present = sum(bool(one.buckets) for one in series)  # a response without series is one without buckets
+    if len(response) != present:
+        raise_invalid_response(name, f"{len(response)} series, and {present} of its presence read")
+    return [_drop_absent(name, part, one) for part, one in zip(response, series, strict=False)]
 
 
 def _drop_absent(name: str, node: Any, series: Series) -> Any:
@@ -108,12 +155,12 @@ def _drop_absent(name: str, node: Any, series: Series) -> Any:
     if not isinstance(node, list):
         return node
     if len(node) != len(series.buckets):
-        raise_invalid_response(name, f"{len(node)} buckets, and {len(series.buckets)} beside them")
+        raise_invalid_response(name, f"{len(node)} buckets, and {len(series.buckets)} of its presence read")
     return [bucket for bucket, value in zip(node, series.buckets, strict=True) if value is not None]
 
 
 def _drop_null_values(response: Any, spec: GraphqlSpec) -> Any:
-    """An MQE answer less its absent values; its zeros are its own."""
+    """Remove the null values from an MQE response. MQE returns zero only for real zeros."""
     if spec.absent == "zero":
         return response
     return response | {
@@ -125,14 +172,14 @@ def _drop_null_values(response: Any, spec: GraphqlSpec) -> Any:
 
 
 def _drop_error(response: Any, name: str, query: RewrittenQuery) -> Any:
-    if name not in query.errors:
+    if name not in query.added_errors:
         return response
     return {key: part for key, part in response.items() if key != "error"}
 
 
-def _summary(series: Sequence[Series]) -> str:
-    told = ", ".join(_format_series(one) for one in series[:_MAX_SERIES]) or "result"
-    return told if len(series) <= _MAX_SERIES else f"{told} and {len(series) - _MAX_SERIES} more"
+def _format_summary(series: Sequence[Series]) -> str:
+    text = ", ".join(_format_series(one) for one in series[:_MAX_SERIES]) or "result"
+    return text if len(series) <= _MAX_SERIES else f"{text} and {len(series) - _MAX_SERIES} more"
 
 
 def _format_series(series: Series) -> str:
@@ -144,7 +191,7 @@ def _format_series(series: Series) -> str:
     return f"{series.name} {format_number(min(numbers))}..{format_number(max(numbers))}"
 
 
-def _format_bucket(bucket: Any) -> str:
+def _format_bucket(bucket: Bucket) -> str:
     if bucket is None:
         return "–"
     return bucket if isinstance(bucket, str) else format_number(bucket)

@@ -1,8 +1,8 @@
-"""Old queries, healed: OAP answers 0 for a minute without data, unless it is asked whether the minute is empty.
+"""Query rewriting: presence reads for the author's queries, because OAP returns 0 for a minute without data.
 
-Every V2 read of a query gets a companion that says, bucket by bucket, what is there. Where OAP can tell (9.5 and
-newer) it asks `isEmptyValue`; where it cannot, the calls of the same entity are the witness: a minute without calls has
-no values. What the author wrote stays as it is, to the letter; ours is written between.
+Every V2 read of a query gets a presence read beside it, which shows for each bucket whether it has data. OAP 9.5 and
+newer return `isEmptyValue`. For older ones the calls of the same entity are read: a minute without calls has no values.
+The author's text stays verbatim; added reads have aliases that begin with `swp_`. See docs/adr/0004.
 """
 
 import json
@@ -25,8 +25,6 @@ from skywalking_provider.queries.graphql.insertion import copy_field, end_offset
 from skywalking_provider.queries.graphql.response_shape import Field, ShapeBuilder
 
 ALIAS_PREFIX = "swp_"
-PRESENCE_PREFIX = f"{ALIAS_PREFIX}present_"
-CALLS_PREFIX = f"{ALIAS_PREFIX}calls_"
 
 _CACHE_MAX_BYTES = 2 * 1024 * 1024
 _BYTES_PER_FIELD = 128
@@ -35,135 +33,144 @@ _SINGLE, _NULLABLE, _EXPRESSION = "readMetricsValue", "readNullableMetricsValue"
 _VALUE = "{ value isEmptyValue }"
 _BUCKETS = "{ label values { values { value isEmptyValue } } }"
 _OLD_BUCKETS = "{ label values { values { value } } }"
-_CALL_BASED_METRICS = frozenset(
-    f"{scope}_{what}"
+_CALLS_SUFFIX = "cpm"
+_CALL_BASED_METRICS = {
+    f"{scope}_{suffix}": f"{scope}_{_CALLS_SUFFIX}"
     for scope in ("service", "service_instance", "endpoint")
-    for what in ("sla", "apdex", "resp_time", "avg", "percentile", "cpm")
-)
-"""The metrics of OAP's core.oal that come from calls; others live without."""
+    for suffix in ("sla", "apdex", "resp_time", "avg", "percentile", _CALLS_SUFFIX)
+}
+"""Metrics of OAP's core.oal that are computed from calls, with the metric that counts these calls."""
 
 
 @dataclass(frozen=True, slots=True)
 class MetricRead:
-    """A read of the author.
+    """A read of the author's query.
 
     Attributes:
-        kind: The field of OAP's schema that he reads.
-        expected_shape: What he selected.
-        metric: Its metric, where that is written out; None for an expression.
-        companions: The aliases of the reads beside it.
-        presence_known: Whether they tell what is there of it.
+        kind: Name of the field in OAP's schema.
+        expected_shape: Shape of the response to the author's selection.
+        metric: Name of the metric; None if it is not a literal, and for an expression.
+        presence_alias: Alias of the added read of the same metric.
+        calls_alias: Alias of the added read of the entity's calls.
+        presence_known: Whether the added reads show which buckets are absent.
     """
 
     kind: str
     expected_shape: Field
     metric: str | None = None
-    companions: frozenset[str] = frozenset()
+    presence_alias: str | None = None
+    calls_alias: str | None = None
     presence_known: bool = True
 
     @property
     def single(self) -> bool:
-        """Whether it gives one value of the whole window."""
+        """Whether the read returns one value for the whole window."""
         return self.kind in (_SINGLE, _NULLABLE)
 
     @property
     def labeled(self) -> bool:
-        """Whether it gives a list of series by label."""
+        """Whether the read returns a list of series by label."""
         return self.kind == _LABELED
 
     @property
-    def counts(self) -> bool:
-        """Whether it counts calls: where there were none, there were zero."""
-        return self.metric is not None and self.metric.endswith("_cpm")
+    def counts_calls(self) -> bool:
+        """Whether the metric counts calls. Its zeros are values: an idle minute has zero calls."""
+        return self.metric is not None and self.metric.endswith(f"_{_CALLS_SUFFIX}")
 
 
 @dataclass(frozen=True, slots=True)
 class RewrittenQuery:
-    """A query that also asks what is absent.
+    """A query as it is sent.
 
     Attributes:
-        text: GraphQL, as it is sent.
-        reads: The V2 reads by response name.
-        expressions: The MQE reads by response name.
-        errors: Those of them whose `error` the author did not select.
-        fields: How many fields the reads select.
+        text: GraphQL with the added reads.
+        reads: V2 reads of the author by response name.
+        expressions: MQE reads of the author by response name.
+        added_errors: Response names of the expressions whose `error` was added to the selection.
+        fields: Number of fields that the author's reads select.
     """
 
     text: str
     reads: Mapping[str, MetricRead] = field(default_factory=dict)
     expressions: Mapping[str, MetricRead] = field(default_factory=dict)
-    errors: frozenset[str] = frozenset()
+    added_errors: frozenset[str] = frozenset()
     fields: int = 0
 
     @property
+    def added_aliases(self) -> frozenset[str]:
+        """Aliases of the added reads."""
+        aliases = (alias for read in self.reads.values() for alias in (read.presence_alias, read.calls_alias))
+        return frozenset(alias for alias in aliases if alias is not None)
+
+    @property
     def size(self) -> int:
-        """About how many bytes it takes."""
+        """Approximate memory in bytes."""
         return len(self.text) + _BYTES_PER_FIELD * self.fields
 
 
 @dataclass(slots=True)
 class _RewriteState:
-    """What is gathered on the way through the top-level fields: the reads, and what is written where."""
+    """Reads and insertions collected while the top-level fields are visited."""
 
     reads: dict[str, MetricRead] = field(default_factory=dict)
     expressions: dict[str, MetricRead] = field(default_factory=dict)
-    errors: set[str] = field(default_factory=set)
+    added_errors: set[str] = field(default_factory=set)
     insertions: list[tuple[int, str]] = field(default_factory=list)
-    companions: list[str] = field(default_factory=list)
+    added_lines: list[str] = field(default_factory=list)
 
 
-@cached(LRUCache(maxsize=_CACHE_MAX_BYTES, getsizeof=lambda healed: healed.size))
+@cached(LRUCache(maxsize=_CACHE_MAX_BYTES, getsizeof=lambda query: query.size))
 def add_presence_reads(query: str, *, nullable: bool) -> RewrittenQuery:
-    """Complete a query.
+    """Add a presence read for every V2 read of a query, and `error` to every expression.
 
     Args:
-        query: A text that `parse_query` accepts.
+        query: Text that `parse_query` accepts.
         nullable: Whether the OAP has `isEmptyValue` and `readNullableMetricsValue`.
 
     Raises:
-        ProviderError: QUERY_INVALID, where absent minutes could not be told in what is written.
+        ProviderError: QUERY_INVALID, if absent buckets cannot be detected in the selection.
     """
     document = parse_query(query)
     fragments = {one.name.value: one for one in document.definitions if isinstance(one, FragmentDefinitionNode)}
-    mirrors, found = ShapeBuilder(fragments), _RewriteState()
+    shapes, state = ShapeBuilder(fragments), _RewriteState()
     try:
         for read in top_level_fields(document):
-            _add_presence_read(read, query, mirrors, found, nullable=nullable)
+            _add_presence_read(read, query, shapes, state, nullable=nullable)
     except RecursionError as error:
-        raise _query_error("is nested too deeply") from error
-    insertions = (*found.insertions, (_last_brace(document), "".join(found.companions)))
+        raise _query_error("nested too deeply", "select fewer levels") from error
+    insertions = (*state.insertions, (_closing_brace(document), "".join(state.added_lines)))
     text = insert_at(query, insertions)
-    return RewrittenQuery(text, found.reads, found.expressions, frozenset(found.errors), mirrors.fields)
+    return RewrittenQuery(text, state.reads, state.expressions, frozenset(state.added_errors), shapes.fields)
 
 
 def unmodified_query(query: str) -> RewrittenQuery:
-    """A query as it is written."""
+    """Return a query that is sent verbatim."""
     return RewrittenQuery(query)
 
 
 def top_level_fields(document: DocumentNode) -> Iterator[FieldNode]:
-    """The fields at a query's root.
+    """Yield the fields at the root of a query.
 
     Raises:
-        ProviderError: QUERY_INVALID, where they are in a fragment.
+        ProviderError: QUERY_INVALID, if a fragment stands there.
     """
     for definition in document.definitions:
         if isinstance(definition, OperationDefinitionNode):
             for selection in definition.selection_set.selections:
                 if not isinstance(selection, FieldNode):
-                    raise _query_error("a fragment at its root hides what is read; write its fields there")
+                    raise _query_error("fragment at the root hides the reads", "write its fields at the root")
                 yield selection
 
 
-def _last_brace(document: DocumentNode) -> int:
-    """Where the operation's selection ends: what is written there moves no line of the author's reads."""
+def response_name(field: FieldNode) -> str:
+    """Return the name of a field in the response."""
+    return (field.alias or field.name).value
+
+
+def _closing_brace(document: DocumentNode) -> int:
+    """Return the offset of the operation's last brace. Insertions there move no line of the author's reads."""
     (operation,) = (one for one in document.definitions if isinstance(one, OperationDefinitionNode))
     return end_offset(operation.selection_set) - 1
-
-
-def response_name(field: FieldNode) -> str:
-    """The name under which a field is answered."""
-    return (field.alias or field.name).value
 
 
 def _add_presence_read(
@@ -172,53 +179,58 @@ def _add_presence_read(
     name, kind = response_name(read), read.name.value
     if name.startswith(ALIAS_PREFIX):
         raise _query_error(
-            f"the alias {name} begins with {ALIAS_PREFIX}, which the provider uses itself; write another"
+            f"alias {name} begins with {ALIAS_PREFIX}, which the provider reserves", "choose another alias"
         )
     if kind == _EXPRESSION:
         state.expressions[name] = MetricRead(kind, shapes.build(read))
         _check_expression(read, name)
         if not _find_plain_field(read, "error"):
-            state.errors.add(name)
-            state.insertions.append((end_offset(read) - 1, " error "))  # before the brace that ends its selection
+            state.added_errors.add(name)
+            state.insertions.append((end_offset(read) - 1, " error "))  # before the closing brace of its selection
     elif kind in (_SERIES, _LABELED, _SINGLE, _NULLABLE):
         metric = _literal_metric(read)
-        companions = dict(_presence_reads(read, query, name, metric, nullable=nullable))
-        state.companions += (f"  {alias}: {text}\n" for alias, text in companions.items())
-        witnessed = nullable or f"{CALLS_PREFIX}{name}" in companions
+        presence = _presence_read(read, query, nullable=nullable)
+        calls = None if nullable else _calls_read(read, query, metric)
+        presence_alias = f"{ALIAS_PREFIX}present_{name}" if presence else None
+        calls_alias = f"{ALIAS_PREFIX}calls_{name}" if calls else None
+        state.added_lines += (
+            f"  {alias}: {text}\n" for alias, text in ((presence_alias, presence), (calls_alias, calls)) if alias
+        )
         state.reads[name] = MetricRead(
-            kind, shapes.build(read), metric.value if metric else None, frozenset(companions), witnessed
+            kind,
+            shapes.build(read),
+            metric.value if metric else None,
+            presence_alias,
+            calls_alias,
+            presence_known=nullable or calls_alias is not None,
         )
 
 
-def _presence_reads(
-    read: FieldNode, query: str, name: str, metric: StringValueNode | None, *, nullable: bool
-) -> Iterator[tuple[str, str]]:
-    """The reads that tell what is there: of the same entity, in the same window, under the same directives.
+def _presence_read(read: FieldNode, query: str, *, nullable: bool) -> str | None:
+    """Return a read of the same metric, entity and window under the same directives.
 
-    Yields:
-        Aliases and what is read under them.
+    Before 9.5 it only holds the values; a single value needs none.
     """
     kind = read.name.value
-    kept = ("condition", "duration", "labels") if kind == _LABELED else ("condition", "duration")
+    arguments = ("condition", "duration", "labels") if kind == _LABELED else ("condition", "duration")
     single = kind in (_SINGLE, _NULLABLE)
-    if nullable:
-        asked = copy_field(read, query, _NULLABLE if single else kind, kept)
-        yield f"{PRESENCE_PREFIX}{name}", f"{asked} {_VALUE if single else _BUCKETS}"
-        return
-    if not single:
-        yield f"{PRESENCE_PREFIX}{name}", f"{copy_field(read, query, kind, kept)} {_OLD_BUCKETS}"
-    if metric is not None and metric.value in _CALL_BASED_METRICS:
-        calls = json.dumps(f"{metric.value.removesuffix(_metric_suffix(metric.value))}cpm")
-        asked = copy_field(read, query, _SERIES, ("condition", "duration"), replacement=(metric, calls))
-        yield f"{CALLS_PREFIX}{name}", f"{asked} {_OLD_BUCKETS}"
+    if not nullable:
+        return None if single else f"{copy_field(read, query, kind, arguments)} {_OLD_BUCKETS}"
+    field_text = copy_field(read, query, _NULLABLE if single else kind, arguments)
+    return f"{field_text} {_VALUE if single else _BUCKETS}"
 
 
-def _metric_suffix(metric: str) -> str:
-    return next(word for word in ("resp_time", "percentile", "apdex", "sla", "avg", "cpm") if metric.endswith(word))
+def _calls_read(read: FieldNode, query: str, metric: StringValueNode | None) -> str | None:
+    """Return a read of the entity's calls; None if the metric is not known to be computed from calls."""
+    if metric is None or metric.value not in _CALL_BASED_METRICS:
+        return None
+    calls = json.dumps(_CALL_BASED_METRICS[metric.value])
+    field_text = copy_field(read, query, _SERIES, ("condition", "duration"), replacement=(metric, calls))
+    return f"{field_text} {_OLD_BUCKETS}"
 
 
 def _literal_metric(read: FieldNode) -> StringValueNode | None:
-    """The literal name in `condition: {name: "..."}`."""
+    """Return the literal name in `condition: {name: "..."}`."""
     for argument in read.arguments or ():
         if argument.name.value == "condition" and isinstance(argument.value, ObjectValueNode):
             for part in argument.value.fields:
@@ -228,23 +240,23 @@ def _literal_metric(read: FieldNode) -> StringValueNode | None:
 
 
 def _check_expression(read: FieldNode, name: str) -> None:
-    """Absent values of MQE are null where they stand: the way to them must be the documented one."""
+    """Check that the values are selected by their plain names: absent values of MQE are null at that place."""
     results = _find_plain_field(read, "results")
     values = _find_plain_field(results, "values") if results else None
     if values is None or _find_plain_field(values, "value") is None:
         raise _query_error(
-            f"{name}: absent values cannot be told in what is selected; write results {{ values {{ value }} }} without"
-            " aliases, fragments and directives"
+            f"{name}: absent values cannot be detected in this selection",
+            "write results { values { value } } without aliases, fragments and directives",
         )
 
 
 def _find_plain_field(node: FieldNode, name: str) -> FieldNode | None:
-    """A plain field: no alias, no directive, in no fragment."""
+    """Return a selected field that has neither alias nor directive and is not in a fragment."""
     for one in node.selection_set.selections if node.selection_set else ():
         if isinstance(one, FieldNode) and one.name.value == name and one.alias is None and not one.directives:
             return one
     return None
 
 
-def _query_error(message: str) -> ProviderError:
-    return ProviderError(Reason.QUERY_INVALID, f"query: {message}")
+def _query_error(message: str, hint: str) -> ProviderError:
+    return ProviderError(Reason.QUERY_INVALID, f"query: {message}", hint)

@@ -1,1 +1,1 @@
-"""queries/indicators."""
+"""The query type `sli`: indicators by name, computed from calls and values."""

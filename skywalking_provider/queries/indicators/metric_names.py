@@ -1,25 +1,52 @@
-"""Which metric of OAP means what, by scope and layer. Source: OAP's core.oal."""
+"""Names of OAP's metrics by meaning, scope and layer. Source: OAP's core.oal."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import assert_never
 
 from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.model import EntitySet, Scope
 from skywalking_provider.support.suggestions import did_you_mean
 
 _MAX_NAMES = 8
-_OAL_HINT = "add it to the OAP's OAL, for example"
+
+
+class MetricMeaning(StrEnum):
+    """What a metric measures, whatever its name in a scope or layer."""
+
+    CALLS = "calls"
+    SUCCESS_RATE = "success-rate"
+    LATENCY = "latency"
+    PERCENTILE = "percentile"
+    APDEX = "apdex"
 
 
 @dataclass(frozen=True, slots=True)
 class ScopeMetrics:
-    """The metrics of one scope; several where versions differ, none where OAP has no such metric."""
+    """Names of the metrics of one scope. Several if OAP versions differ, none if OAP has no such metric."""
 
     calls: tuple[str, ...]
     success_rate: tuple[str, ...]
     latency: tuple[str, ...]
     percentile: tuple[str, ...] = ()
     apdex: tuple[str, ...] = ()
+
+    def by_meaning(self, meaning: MetricMeaning) -> tuple[str, ...]:
+        """Return the names of the metrics with a meaning."""
+        match meaning:
+            case MetricMeaning.CALLS:
+                return self.calls
+            case MetricMeaning.SUCCESS_RATE:
+                return self.success_rate
+            case MetricMeaning.LATENCY:
+                return self.latency
+            case MetricMeaning.PERCENTILE:
+                return self.percentile
+            case MetricMeaning.APDEX:
+                return self.apdex
+            case _:
+                assert_never(meaning)
 
 
 _SERVICE = ScopeMetrics(
@@ -37,13 +64,13 @@ _INSTANCE = ScopeMetrics(
 _ENDPOINT = ScopeMetrics(
     calls=("endpoint_cpm",),
     success_rate=("endpoint_sla",),
-    latency=("endpoint_resp_time", "endpoint_avg"),  # the older name: up to 9.1
+    latency=("endpoint_resp_time", "endpoint_avg"),  # the second until 9.1
     percentile=("endpoint_percentile",),
 )
 
 
 def _virtual_target_metrics(prefix: str) -> ScopeMetrics:
-    """What agents only call: its metrics come from their side."""
+    """Return the metrics of a target without an agent. They are measured on the calling side."""
     return ScopeMetrics(
         calls=(f"{prefix}_access_cpm",),
         success_rate=(f"{prefix}_access_sla",),
@@ -62,36 +89,36 @@ _LAYER_PREFIXES = {
     "VIRTUAL_GENAI": "gen_ai_",
     "VIRTUAL_MQ": "mq_service_",
 }
-"""Layers whose services have metrics of other meanings, and how those begin (OAP's ebpf.oal, browser.oal, ...)."""
+"""Layers whose services have metrics of other meanings, with the prefix of these (OAP's ebpf.oal, browser.oal, ...)."""
 _SCOPES = {Scope.SERVICE: _SERVICE, Scope.INSTANCE: _INSTANCE, Scope.ENDPOINT: _ENDPOINT}
 _SOURCES = {Scope.SERVICE: "Service", Scope.INSTANCE: "ServiceInstance", Scope.ENDPOINT: "Endpoint"}
-_OAL_EXAMPLES = {
-    "percentile": "{prefix}_percentile = from({source}.latency).percentile2(10);",  # percentile(10) before 10.0
-    "apdex": "{prefix}_apdex = from({source}.latency).apdex({service}, status);",
-    "success-rate": "{prefix}_sla = from({source}.*).percent(status == true);",
-    "latency": "{prefix}_resp_time = from({source}.latency).longAvg();",
-    "calls": "{prefix}_cpm = from({source}.*).cpm();",
-}
 _PREFIXES = {Scope.SERVICE: "service", Scope.INSTANCE: "service_instance", Scope.ENDPOINT: "endpoint"}
+_OAL_EXAMPLES = {
+    MetricMeaning.PERCENTILE: "{prefix}_percentile = from({source}.latency).percentile2(10);",  # percentile(10) in 9.x
+    MetricMeaning.APDEX: "{prefix}_apdex = from({source}.latency).apdex({service}, status);",
+    MetricMeaning.SUCCESS_RATE: "{prefix}_sla = from({source}.*).percent(status == true);",
+    MetricMeaning.LATENCY: "{prefix}_resp_time = from({source}.latency).longAvg();",
+    MetricMeaning.CALLS: "{prefix}_cpm = from({source}.*).cpm();",
+}
 
 
 def resolve_scope_metrics(entities: EntitySet, known: Collection[str] = ()) -> ScopeMetrics:
-    """The metrics of the entities' scope and layer.
+    """Return the metrics of the entities' scope and layer.
 
     Args:
-        entities: Whom they are asked of.
-        known: The metrics of the OAP, for the error.
+        entities: Entities of the measurement.
+        known: Metrics of the OAP, for the hint.
 
     Raises:
-        ProviderError: METRIC_UNAVAILABLE, where services of the layer have metrics of other meanings.
+        ProviderError: METRIC_UNAVAILABLE, if the metrics of the layer have other meanings.
     """
     layers = set(entities.layers)
     if layers and layers <= _LAYER_PREFIXES.keys():
         layer = min(layers)
         raise ProviderError(
             Reason.METRIC_UNAVAILABLE,
-            f"services of the layer {layer} have no calls, success rate and latency under the usual names",
-            f"write an expression with {_list_examples(_LAYER_PREFIXES[layer], known)}",
+            f"services of layer {layer} have no metrics of calls, success rate and latency under the usual names",
+            f"use an expression with {_list_examples(_LAYER_PREFIXES[layer], known)}",
         )
     if entities.scope is Scope.SERVICE and len(layers) == 1 and layers <= _VIRTUAL_TARGETS.keys():
         return _VIRTUAL_TARGETS[min(layers)]
@@ -106,34 +133,39 @@ def _list_examples(prefix: str, known: Collection[str]) -> str:
 
 
 def calls_metric(entities: EntitySet) -> str:
-    """The metric that counts calls a minute. Raises as `names_of`."""
+    """Return the metric that counts calls per minute. Raises as `resolve_scope_metrics`."""
     return resolve_scope_metrics(entities).calls[0]
 
 
-def available_metric(meaning: str, candidates: tuple[str, ...], known: Collection[str], entities: EntitySet) -> str:
-    """The metric of a meaning that the OAP has.
+def available_metric(
+    meaning: MetricMeaning, candidates: tuple[str, ...], known: Collection[str], entities: EntitySet
+) -> str:
+    """Return the metric with a meaning that the OAP has.
 
     Args:
-        meaning: percentile, apdex, success-rate, latency or calls.
-        candidates: Its names.
-        known: The metrics of the OAP.
-        entities: Whom it is asked of.
+        meaning: Meaning of the metric.
+        candidates: Possible names.
+        known: Metrics of the OAP.
+        entities: Entities of the measurement.
 
     Raises:
-        ProviderError: METRIC_UNAVAILABLE, with the recipe to have it.
+        ProviderError: METRIC_UNAVAILABLE, with the OAL line that adds the metric.
     """
     found = [name for name in candidates if name in known]
     if found:
         return found[0]
-    prefix, source = _PREFIXES[entities.scope], _SOURCES[entities.scope]
-    service = "name" if entities.scope is Scope.SERVICE else "serviceName"  # whose threshold counts
-    recipe = _OAL_EXAMPLES[meaning].format(prefix=prefix, source=source, service=service)
-    own = recipe.split(" = ")[0]
-    if not candidates and own in known:  # an administrator followed the recipe
-        return own
-    hint = f"; {did_you_mean(candidates[0], known)}" if candidates else ""
+    example = _oal_example(meaning, entities.scope)
+    added = example.split(" = ")[0]
+    if not candidates and added in known:  # the OAP's administrator has added the line
+        return added
+    suggestion = f"{did_you_mean(candidates[0], known, 'metrics')} " if candidates else ""
     raise ProviderError(
         Reason.METRIC_UNAVAILABLE,
-        f"OAP has no {meaning} at the scope {entities.scope.value}{hint}",
-        f"{_OAL_HINT} `{recipe}`, or ask for another indicator or entity",
+        f"OAP has no {meaning} at the scope {entities.scope.value}",
+        f"{suggestion}Add `{example}` to the OAP's OAL, or choose another indicator or entity",
     )
+
+
+def _oal_example(meaning: MetricMeaning, scope: Scope) -> str:
+    service = "name" if scope is Scope.SERVICE else "serviceName"  # field whose Apdex threshold applies
+    return _OAL_EXAMPLES[meaning].format(prefix=_PREFIXES[scope], source=_SOURCES[scope], service=service)

@@ -1,77 +1,103 @@
-"""Form C: an indicator by name, over the whole window, from counts where OAP keeps counts."""
+"""The query type `sli`. `result` is one number over the whole window."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from skywalking_provider.block import IndicatorName, IndicatorSpec
+from skywalking_provider.block import IndicatorSpec
 from skywalking_provider.errors import ProviderError, Reason
-from skywalking_provider.model import Entity, EntitySet, Window
-from skywalking_provider.oap.api.metric_values import (
-    MAX_COUNT,
-    SeriesRequest,
-    SeriesResponse,
-    decode_calls,
-    decode_series,
-)
+from skywalking_provider.model import Deadline, Entity, EntitySet, Window
+from skywalking_provider.oap import Backend
+from skywalking_provider.oap.api.metric_values import SeriesRequest, SeriesResponse, decode_calls, decode_series
 from skywalking_provider.oap.api.responses import raise_invalid_response
 from skywalking_provider.oap.api.values import Number
-from skywalking_provider.queries.indicators.counts import (
-    FULL,
-    Counts,
-    compute_counts,
-    sum_counts,
-    weighted_mean,
+from skywalking_provider.queries.base import CollectedSample, Diagnosis, QueryDescription
+from skywalking_provider.queries.entities import describe_selection, describe_subject, resolve_entities
+from skywalking_provider.queries.indicators.base import BucketValue, Indicator
+from skywalking_provider.queries.indicators.metric_names import (
+    MetricMeaning,
+    available_metric,
+    resolve_scope_metrics,
 )
-from skywalking_provider.queries.indicators.metric_names import available_metric, resolve_scope_metrics
+from skywalking_provider.queries.indicators.registry import indicator_for
 from skywalking_provider.queries.sample import Sample
-from skywalking_provider.queries.series import Series, format_number
+from skywalking_provider.queries.series import Series
+
+
+@dataclass(frozen=True, slots=True)
+class IndicatorQuery:
+    """An indicator of the selected entities."""
+
+    spec: IndicatorSpec
+
+    @property
+    def indicator(self) -> Indicator:
+        """Indicator that the block names."""
+        return indicator_for(self.spec.sli, self.spec.percentile, self.spec.aggregate)
+
+    async def collect(self, backend: Backend, window: Window, deadline: Deadline) -> CollectedSample:
+        """See `Query.collect`."""
+        indicator = self.indicator
+        mqe = (await backend.features(deadline)).supports_mqe
+        entities = await resolve_entities(self.spec, backend, window, deadline)
+        metrics = select_indicator_metrics(indicator, entities, await backend.metrics(deadline))
+        requests = build_indicator_requests(metrics, entities)
+        batch = await backend.series(requests, window, deadline, mqe=mqe)
+        sample = decode_indicator(indicator, metrics, entities, window, batch.data, mqe=mqe)
+        return CollectedSample(sample, describe_subject(entities), batch.requests)
+
+    async def diagnose(self, sample: Sample, backend: Backend, deadline: Deadline) -> Diagnosis:  # noqa: ARG002
+        """See `Query.diagnose`. The entity and the metrics were found, so there is no cause but missing calls."""
+        return Diagnosis()
+
+    def describe(self, backend: Backend | None) -> QueryDescription:
+        """See `Query.describe`. The metrics are those of an OAP with the usual names."""
+        selection = describe_selection(self.spec, backend)
+        entity = Entity(selection.service, instance=selection.instances or None, endpoint=self.spec.endpoint)
+        names = resolve_scope_metrics(EntitySet((entity,), (self.spec.layer,) if self.spec.layer else ()))
+        metrics = dict.fromkeys((*self.indicator.metrics(names)[:1], names.calls[0]))
+        return replace(selection, indicator=self.spec.sli.value, metrics=tuple(metrics))
 
 
 @dataclass(frozen=True, slots=True)
 class IndicatorMetrics:
-    """The metrics of one indicator: what is measured (nothing for throughput), and the calls behind it."""
+    """Names of the metrics that an indicator reads.
+
+    Attributes:
+        value: Metric of the indicator; None if it reads the calls alone.
+        calls: Metric that counts the calls.
+        labeled: Whether the metric of the indicator has a series for each percentile.
+    """
 
     value: str | None
     calls: str
     labeled: bool = False
 
 
-def select_indicator_metrics(spec: IndicatorSpec, entities: EntitySet, known: Collection[str]) -> IndicatorMetrics:
-    """Choose the metrics by scope, layer and what the OAP has.
+def select_indicator_metrics(indicator: Indicator, entities: EntitySet, known: Collection[str]) -> IndicatorMetrics:
+    """Select the metrics by the scope and layer of the entities and the metrics of the OAP.
 
     Raises:
-        ProviderError: METRIC_UNAVAILABLE, with the recipe to have it.
+        ProviderError: METRIC_UNAVAILABLE, with the OAL line that adds the metric.
     """
     names = resolve_scope_metrics(entities, known)
-    calls = available_metric("calls", names.calls, known, entities)
-    match spec.sli:
-        case IndicatorName.THROUGHPUT:
-            return IndicatorMetrics(None, calls)
-        case IndicatorName.SUCCESS_RATE:
-            return IndicatorMetrics(available_metric("success-rate", names.success_rate, known, entities), calls)
-        case IndicatorName.APDEX:
-            return IndicatorMetrics(available_metric("apdex", names.apdex, known, entities), calls)
-        case IndicatorName.LATENCY if spec.percentile is not None:
-            return IndicatorMetrics(
-                available_metric("percentile", names.percentile, known, entities), calls, labeled=True
-            )
-    return IndicatorMetrics(available_metric("latency", names.latency, known, entities), calls)
+    calls = available_metric(MetricMeaning.CALLS, names.calls, known, entities)
+    if not indicator.needs_values:
+        return IndicatorMetrics(None, calls)
+    value = available_metric(indicator.meaning, indicator.metrics(names), known, entities)
+    return IndicatorMetrics(value, calls, labeled=indicator.percentile is not None)
 
 
 def build_indicator_requests(metrics: IndicatorMetrics, entities: EntitySet) -> list[SeriesRequest]:
-    """Calls and values of every entity."""
-    wanted = [SeriesRequest(f"c{at}", metrics.calls, entity) for at, entity in enumerate(entities.members)]
+    """Build the requests for the calls and values of every entity."""
+    requests = [_calls_request(metrics, at, entity) for at, entity in enumerate(entities.members)]
     if metrics.value is not None:
-        wanted += [
-            SeriesRequest(f"v{at}", metrics.value, entity, labeled=metrics.labeled)
-            for at, entity in enumerate(entities.members)
-        ]
-    return wanted
+        requests += [_values_request(metrics.value, metrics, at, entity) for at, entity in enumerate(entities.members)]
+    return requests
 
 
 def decode_indicator(
-    spec: IndicatorSpec,
+    indicator: Indicator,
     metrics: IndicatorMetrics,
     entities: EntitySet,
     window: Window,
@@ -79,45 +105,53 @@ def decode_indicator(
     *,
     mqe: bool,
 ) -> Sample:
-    """The indicator of the window.
+    """Compute the indicator of a window.
 
     Args:
-        spec: The block.
-        metrics: As in `wanted_by`.
-        entities: As in `wanted_by`.
-        window: The window read.
-        data: The answers to `wanted_by`, together.
-        mqe: Whether the OAP was asked by MQE. Where it was not, a minute without calls has no values.
+        indicator: Indicator of the block.
+        metrics: Metrics that were requested.
+        entities: Entities that were requested.
+        window: Window of the request.
+        data: Combined data of the responses to `build_indicator_requests`.
+        mqe: Whether the requests were expressions. Otherwise zeros in minutes without calls are not values.
 
     Raises:
-        ProviderError: OAP does not accept a metric, or its numbers are none.
+        ProviderError: OAP rejects a metric, or a value is out of range.
     """
-    by_entity = {
-        entity: _decode_bucket_values(spec, metrics, at, entity, window, data, mqe=mqe)
+    rows_by_entity = {
+        entity: _decode_bucket_values(indicator, metrics, at, entity, window, data, mqe=mqe)
         for at, entity in enumerate(entities.members)
     }
-    rows = [row for of_entity in by_entity.values() for row in of_entity]
+    rows = [row for entity_rows in rows_by_entity.values() for row in entity_rows]
     calls = sum(row.calls for row in rows)
-    reads = (Series(metrics.value or metrics.calls, tuple(row.calls for row in rows)),)
+    series = (Series(metrics.value or metrics.calls, tuple(row.calls for row in rows)),)
     if not rows:
-        return Sample(None, spec.sli, reads, 0)
-    result = _compute_indicator(spec, rows, window)
-    covered = len({row.bucket for row in rows})
-    shown = tuple(one for entity, its in by_entity.items() for one in _build_chart_series(spec, entity, its, window))
-    return Sample(result, f"{_indicator_label(spec)} {_summary(spec, rows, result)}", reads, calls, covered, shown)
+        return Sample(None, indicator.name.value, series, 0)
+    result = indicator.compute(rows, window)
+    return Sample(
+        result,
+        f"{indicator.label} {indicator.format_result(rows, result)}",
+        series,
+        calls,
+        buckets_with_data=len({row.bucket for row in rows}),
+        chart_series=tuple(
+            one
+            for entity, entity_rows in rows_by_entity.items()
+            for one in _build_chart_series(indicator, entity, entity_rows, window)
+        ),
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class BucketValue:
-    """One bucket of one entity that has calls, and a value where one is measured."""
+def _calls_request(metrics: IndicatorMetrics, at: int, entity: Entity) -> SeriesRequest:
+    return SeriesRequest(f"c{at}", metrics.calls, entity)
 
-    bucket: int
-    calls: int
-    value: float
+
+def _values_request(metric: str, metrics: IndicatorMetrics, at: int, entity: Entity) -> SeriesRequest:
+    return SeriesRequest(f"v{at}", metric, entity, labeled=metrics.labeled)
 
 
 def _decode_bucket_values(
-    spec: IndicatorSpec,
+    indicator: Indicator,
     metrics: IndicatorMetrics,
     at: int,
     entity: Entity,
@@ -126,19 +160,16 @@ def _decode_bucket_values(
     *,
     mqe: bool,
 ) -> list[BucketValue]:
-    calls = decode_calls(data, SeriesRequest(f"c{at}", metrics.calls, entity), mqe=mqe)
+    """Return the buckets of one entity that have both calls and a value."""
+    calls_request = _calls_request(metrics, at, entity)
+    calls = decode_calls(data, calls_request, mqe=mqe)
     if len(calls) not in (0, window.buckets):
-        raise_invalid_response(f"c{at}", f"{len(calls)} buckets of {window.buckets}")
+        raise_invalid_response(calls_request.alias, f"{len(calls)} buckets of {window.buckets}")
     values: Sequence[Number | None] = calls
     if metrics.value is not None:
-        wanted = SeriesRequest(f"v{at}", metrics.value, entity, labeled=metrics.labeled)
-        values = _select_series(
-            decode_series(data, wanted, mqe=mqe), wanted, str(spec.percentile) if metrics.labeled else None
-        )
-    most = FULL if spec.sli in (IndicatorName.SUCCESS_RATE, IndicatorName.APDEX) else MAX_COUNT
-    if len(values) not in (0, len(calls)) or not all(0 <= one <= most for one in values if one is not None):
-        what = f"{metrics.value or metrics.calls}, {metrics.calls}: the numbers are none that SkyWalking writes"
-        raise ProviderError(Reason.OAP_RESPONSE_INVALID, what, "is the backend a SkyWalking OAP?")
+        request = _values_request(metrics.value, metrics, at, entity)
+        values = _select_series(decode_series(data, request, mqe=mqe), request, indicator.percentile)
+    _check_values(indicator, metrics, values, len(calls))
     return [
         BucketValue(bucket, count, float(value))
         for bucket, (count, value) in enumerate(zip(calls, values, strict=False))
@@ -146,53 +177,35 @@ def _decode_bucket_values(
     ]
 
 
+def _check_values(indicator: Indicator, metrics: IndicatorMetrics, values: Sequence[Number | None], count: int) -> None:
+    """Check that values are within the range that SkyWalking writes, and as many as the calls."""
+    name = metrics.value or metrics.calls
+    hint = "check that the backend is a SkyWalking OAP"
+    if len(values) not in (0, count):
+        message = f"{name}: {len(values)} buckets, but {metrics.calls} has {count}"
+        raise ProviderError(Reason.OAP_RESPONSE_INVALID, message, hint)
+    if not all(0 <= one <= indicator.max_value for one in values if one is not None):
+        message = f"{name}: values out of range (0 to {indicator.max_value} expected)"
+        raise ProviderError(Reason.OAP_RESPONSE_INVALID, message, hint)
+
+
 def _build_chart_series(
-    spec: IndicatorSpec, entity: Entity, rows: Sequence[BucketValue], window: Window
+    indicator: Indicator, entity: Entity, rows: Sequence[BucketValue], window: Window
 ) -> Iterator[Series]:
-    """The indicator and the calls of one entity, minute by minute."""
-    whose = f" {entity.instance}" if entity.instance else ""
-    unit = FULL if spec.sli in (IndicatorName.SUCCESS_RATE, IndicatorName.APDEX) else 1
-    values = {row.bucket: row.value / unit for row in rows}
+    """Yield the indicator and the calls of one entity by bucket, in the unit of the result."""
+    suffix = f" {entity.instance}" if entity.instance else ""
+    if indicator.needs_values:
+        values = {row.bucket: row.value / indicator.scale for row in rows}
+        yield Series(f"{indicator.label}{suffix}", tuple(values.get(at) for at in range(window.buckets)))
     calls = {row.bucket: row.calls for row in rows}
-    if spec.sli is not IndicatorName.THROUGHPUT:
-        yield Series(f"{_indicator_label(spec)}{whose}", tuple(values.get(at) for at in range(window.buckets)))
-    yield Series(f"calls{whose}", tuple(calls.get(at) for at in range(window.buckets)), counts_calls=True)
+    yield Series(f"calls{suffix}", tuple(calls.get(at) for at in range(window.buckets)), counts_calls=True)
 
 
 def _select_series(
-    response: SeriesResponse, series_request: SeriesRequest, percentile: str | None
+    response: SeriesResponse, series_request: SeriesRequest, percentile: int | None
 ) -> Sequence[Number | None]:
-    """The one series that is meant; of a percentile, that with its label."""
-    found = [one for one in response.series if percentile is None or one.labels.get("p") == percentile]
+    """Return the buckets of the only series, or of the series with a percentile's label."""
+    found = [one for one in response.series if percentile is None or one.labels.get("p") == str(percentile)]
     if len(found) > 1:
         raise_invalid_response(series_request.alias, f"{len(found)} series of {series_request.expression}")
     return found[0].buckets if found else ()
-
-
-def _compute_indicator(spec: IndicatorSpec, rows: Sequence[BucketValue], window: Window) -> float:
-    match spec.sli:
-        case IndicatorName.SUCCESS_RATE:
-            return _sum_bucket_counts(rows).success_rate
-        case IndicatorName.APDEX:
-            return weighted_mean((row.value, row.calls) for row in rows) / FULL
-        case IndicatorName.THROUGHPUT:
-            return sum(row.calls for row in rows) / window.buckets
-        case IndicatorName.LATENCY if spec.percentile is not None and spec.aggregate != "weighted":
-            return max(row.value for row in rows)
-    return weighted_mean((row.value, row.calls) for row in rows)
-
-
-def _summary(spec: IndicatorSpec, rows: Sequence[BucketValue], result: float) -> str:
-    """The indicator; where OAP's ratio leaves it open, what it may be at best, too."""
-    least, most = format_number(result), ""
-    if spec.sli is IndicatorName.SUCCESS_RATE:
-        most = format_number(_sum_bucket_counts(rows).success_rate_at_most)
-    return f"{least} (at most {most})" if most not in ("", least) else least
-
-
-def _sum_bucket_counts(rows: Sequence[BucketValue]) -> Counts:
-    return sum_counts([compute_counts(int(row.value), row.calls) for row in rows])
-
-
-def _indicator_label(spec: IndicatorSpec) -> str:
-    return f"latency p{spec.percentile}" if spec.percentile else spec.sli.value

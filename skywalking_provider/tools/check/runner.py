@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 
 from skywalking_provider.analysis.engine import Engine
 from skywalking_provider.analysis.evaluation import ConditionEvaluator, MetricConditions, select_conditions
-from skywalking_provider.block import GraphqlSpec, Spec, parse_block
+from skywalking_provider.block import Spec, parse_block
 from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.model import Deadline, Measurement, Phase, Run, Window
 from skywalking_provider.oap import Backend
 from skywalking_provider.oap.api.request import GraphqlRequest
-from skywalking_provider.queries.collect import CollectedSample, collect_sample
+from skywalking_provider.queries import CollectedSample, query_for
 from skywalking_provider.support import go_json
 from skywalking_provider.tools.check.recording import Exchange, RecordingBackends
 from skywalking_provider.tools.check.selection import MetricToCheck
@@ -156,7 +156,7 @@ async def _seen(
         return None, None
     answered = None
     with suppress(ProviderError):  # the measurement's message says which
-        answered = await collect_sample(spec, backend, window, deadline)
+        answered = await query_for(spec).collect(backend, window, deadline)
     return window, answered
 
 
@@ -165,7 +165,7 @@ async def _window(read: GraphqlRequest, spec: Spec, backend: Backend, deadline: 
     match read.variables["duration"]:
         case {"start": str(start), "end": str(end)}:
             first, last = (datetime.strptime(text, "%Y-%m-%d %H%M") for text in (start, end))  # noqa: DTZ007
-    if isinstance(spec, GraphqlSpec) and spec.compatibility:
+    if spec.argo_compatible:
         return Window(first.astimezone(), last.astimezone() + timedelta(minutes=1))
     zone = (await backend.time(deadline)).zone
     return Window(first.replace(tzinfo=zone), last.replace(tzinfo=zone) + timedelta(minutes=1))

@@ -12,6 +12,7 @@ from skywalking_provider.oap import Backend, open_backends
 from skywalking_provider.oap.api.request import GraphqlRequest
 from skywalking_provider.oap.api.server_time import ServerClock
 from skywalking_provider.queries.indicators.metric_names import resolve_scope_metrics
+from skywalking_provider.queries.indicators.registry import INDICATORS
 from skywalking_provider.tools.doctor.findings import Finding, Section, note, ok, problem, unreachable
 
 TIMEOUT_SECONDS = 10.0
@@ -117,13 +118,7 @@ async def _inventory_findings(backend: Backend, deadline: Deadline) -> AsyncIter
 
 def _missing_metrics(known: frozenset[str]) -> list[str]:
     names = resolve_scope_metrics(EntitySet((Entity("any"),)))
-    wanted = {
-        "success-rate": names.success_rate,
-        "apdex": names.apdex,
-        "latency": names.latency,
-        "throughput": names.calls,
-    }
-    return [sli for sli, candidates in wanted.items() if known.isdisjoint(candidates)]
+    return [name.value for name, one in INDICATORS.items() if known.isdisjoint(one.metrics(names))]
 
 
 def _error_finding(error: ProviderError, name: str, config: BackendConfig) -> Finding:
