@@ -120,7 +120,7 @@ async def test_absent_buckets_stay_absent(harness: HarnessFactory) -> None:
         ({"expression": "0 / 0 * service_cpm"}, "which is not a number"),
         (
             {"sli": "apdex", "instances": {"podTemplateHash": HASH}},
-            "add `service_instance_apdex = from(ServiceInstance.latency).apdex(serviceName, status);`",
+            "Add `service_instance_apdex = from(ServiceInstance.latency).apdex(serviceName, status);`",
         ),
         (
             {"sli": "latency", "percentile": 99, "instances": {"podTemplateHash": HASH}},
