@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""Settings and fixtures of all tests."""
 
 import asyncio
 from collections.abc import Iterator
@@ -7,16 +7,16 @@ import pytest
 import structlog
 from hypothesis import settings
 
-# Up to Python 3.13 whoever asks for "the current loop" where there is none makes one that nobody closes. There is none.
+# Up to Python 3.13 a request for the current event loop creates one if none is set, and it is never closed.
 asyncio.set_event_loop(None)
 
-# A property holds or not; how long a busy machine takes for one case is another matter, and pytest's timeout bounds it.
-settings.register_profile("patient", deadline=None)
-settings.load_profile("patient")
+# No deadline per example: it would depend on the load of the machine. pytest's timeout limits the whole test.
+settings.register_profile("no-deadline", deadline=None)
+settings.load_profile("no-deadline")
 
 
 @pytest.fixture(autouse=True)
 def _reset_structlog() -> Iterator[None]:
-    """A command that was tried in this process set up logging for a process of its own."""
+    """Reset the logging that a command under test has configured in this process."""
     yield
     structlog.reset_defaults()

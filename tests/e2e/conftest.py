@@ -1,4 +1,4 @@
-"""One lab for all tests: real etcd, API server, stock controller and OAP, our service and bridge. No mocks."""
+"""Lab of the end-to-end tests: real etcd, API server, stock controller, OAP, service and bridge. No mocks."""
 
 import os
 import tempfile
@@ -26,15 +26,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def report_progress(pytestconfig: pytest.Config) -> ProgressReporter:
-    """One line of progress with the seconds since the begin, past pytest's capture."""
-    began = time.monotonic()
+    """Return a function that prints a line with the elapsed seconds, also while pytest captures the output."""
+    started_at = time.monotonic()
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     reporter = pytestconfig.pluginmanager.getplugin("terminalreporter")
 
     def line(text: str) -> None:
         with capture.global_and_fixture_disabled():
             reporter.ensure_newline()
-            reporter.write_line(f"  {time.monotonic() - began:6.1f} s  {text}")
+            reporter.write_line(f"  {time.monotonic() - started_at:6.1f} s  {text}")
 
     return line
 
@@ -46,26 +46,26 @@ def home() -> Path:
 
 @pytest.fixture(scope="session")
 def ports() -> Iterator[int]:
-    """Free ports for all labs, none given twice."""
+    """Provide free ports for all labs, each only once."""
     return iter(find_free_ports(100))
 
 
 @pytest.fixture(scope="session")
 def oap_pool(home: Path, ports: Iterator[int], report_progress: ProgressReporter) -> Iterator[OapPool]:
-    """OAPs of several versions; none of them runs before a test asks for it."""
-    oaps = OapPool(home, ports, report_progress).reset()
+    """Provide OAPs of several versions. Each starts when a test first uses it."""
+    pool = OapPool(home, ports, report_progress).reset()
     try:
-        yield oaps
+        yield pool
     finally:
-        oaps.stop()
+        pool.stop()
 
 
 @pytest.fixture(scope="session")
 def lab(
     pytestconfig: pytest.Config, home: Path, ports: Iterator[int], oap_pool: OapPool, report_progress: ProgressReporter
 ) -> Iterator[Lab]:
-    """The whole lab, ended by pid whatever happens; its logs stay in .cache/lab/run/e2e."""
-    with tempfile.TemporaryDirectory(prefix="e2e-") as sockets:  # a unix socket's name ends at 107 bytes
+    """Start the whole lab and end each part by its process id. The logs stay in .cache/lab/run/e2e."""
+    with tempfile.TemporaryDirectory(prefix="e2e-") as sockets:  # the path of a Unix socket has at most 107 bytes
         lab = Lab.create(home / "run/e2e", home, ports, report_progress).reset()
         config = lab.folder / "sidecar.yaml"
         config.write_text(build_sidecar_config(lab, oap_pool.urls))
@@ -81,13 +81,13 @@ def lab(
 
 @pytest.fixture(autouse=True)
 def headline(request: pytest.FixtureRequest, lab: Lab, report_progress: ProgressReporter) -> None:  # noqa: ARG001 - the lab is up before
-    """Every test begins with its sentence, when the lab is up."""
+    """Print the test's name before it starts, after the lab is ready."""
     report_progress(f"{request.node.name.removeprefix('test_').replace('_', ' ')}:")
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Put the ends of the parts' logs under a failure: the cause is rarely in the test's own words."""
+    """Append the end of each part's log to a failure, because the cause is often there."""
     report = yield
     if report.failed and LAB in item.config.stash:
         lab = item.config.stash[LAB]

@@ -1,4 +1,4 @@
-"""kubectl for tests: objects as JSON, each call bounded in time, its own words in the error."""
+"""kubectl for tests: objects as JSON, a time limit per call, and kubectl's message in the error."""
 
 import json
 import subprocess
@@ -18,7 +18,7 @@ class KubectlError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Kubectl:
-    """One cluster, seen from one namespace."""
+    """Client for one namespace of a cluster."""
 
     program: Path
     kubeconfig: Path
@@ -29,7 +29,7 @@ class Kubectl:
 
     def run(self, *args: str, stdin: str | None = None) -> str:
         command = [str(self.program), "--kubeconfig", str(self.kubeconfig), "-n", self.namespace, *args]
-        # 30 s: on a machine that builds something beside the test, a call has taken ten.
+        # 30 s: a call took 10 s on a machine that was building something at the same time.
         done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=30, check=False)
         if done.returncode:
             raise KubectlError(f"kubectl {' '.join(args)}: {done.stderr.strip()}")
@@ -39,11 +39,11 @@ class Kubectl:
         self.run("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all(objects))
 
     def get(self, kind: str, name: str) -> Object:
-        answer: Object = json.loads(self.run("get", kind, name, "-o", "json"))
-        return answer
+        found: Object = json.loads(self.run("get", kind, name, "-o", "json"))
+        return found
 
     def list(self, kinds: Sequence[str], *, everywhere: bool = False) -> list[Object]:
-        """All objects of these kinds in the namespace, or in all of them, read by one call."""
+        """Return all objects of these kinds in the namespace, or in all namespaces, with one call."""
         flags = ("--all-namespaces",) if everywhere else ()
         items: list[Object] = json.loads(self.run("get", ",".join(kinds), *flags, "-o", "json"))["items"]
         return items

@@ -1,4 +1,4 @@
-"""The lab as the tests use it: parts started by their own scripts, ended by pid, telemetry on demand."""
+"""Lab for tests: starts and stops the parts with the scripts in lab/ and feeds telemetry to OAP."""
 
 import json
 import os
@@ -37,17 +37,17 @@ ProgressReporter = Callable[[str], None]
 
 
 def find_free_ports(count: int) -> list[int]:
-    """Ports nobody listens on now: all are held until the last is known, so none comes twice."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in held]
-    for one in held:
-        one.close()
+    """Return ports without a listener. All are bound until the last one is known, so they differ."""
+    servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [server.getsockname()[1] for server in servers]
+    for server in servers:
+        server.close()
     return ports
 
 
 @dataclass(frozen=True, slots=True)
 class Lab:
-    """One lab in one folder."""
+    """A lab in its own folder."""
 
     folder: Path
     home: Path
@@ -56,7 +56,7 @@ class Lab:
 
     @classmethod
     def create(cls, folder: Path, home: Path, ports: Iterator[int], report_progress: ProgressReporter) -> "Lab":
-        """A lab on ports of its own."""
+        """Create a lab with its own ports."""
         settings = {name: str(next(ports)) for name in PORTS}
         return cls(folder, home, settings | {"LAB_DIR": str(folder), "LAB_HOME": str(home)}, report_progress)
 
@@ -66,7 +66,7 @@ class Lab:
 
     @property
     def http_url(self) -> str:
-        """What the service tells machines over HTTP."""
+        """Return the URL of the service's HTTP listener."""
         return f"http://{self.http_listen}"
 
     @property
@@ -75,11 +75,11 @@ class Lab:
 
     @property
     def bridge_folder(self) -> Path:
-        """The folder of bridges that the service offers for download."""
+        """Return the folder of the bridges that the service offers for download."""
         return self.folder / "bridges"
 
     def reset(self) -> "Lab":
-        """Nothing runs in its folder, and nothing of an earlier run is left; what a killed run left is ended."""
+        """Stop the parts that an earlier run left and empty the folder."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.stop()
         shutil.rmtree(self.folder)
@@ -88,9 +88,9 @@ class Lab:
         return self
 
     def start(self, part: str, *args: str, **environment: str) -> None:
-        """Run the part's script; it returns when the part is ready, and shows its log's end when it is not."""
-        began = time.monotonic()
-        # 240 s: the script's own patience is shorter; this only bounds a script that hangs.
+        """Run the part's script until the part is ready. The error contains the end of its log."""
+        started_at = time.monotonic()
+        # 240 s is longer than the script's own limit and ends only a script that hangs.
         done = subprocess.run(
             [ROOT / "lab" / f"{part}.sh", *args],
             env={**os.environ, **self.settings, **environment},
@@ -102,15 +102,15 @@ class Lab:
         )
         if done.returncode:
             raise RuntimeError(f"lab/{part}.sh failed:\n{done.stdout}")
-        self.report_progress(f"{part} ready in {time.monotonic() - began:.1f} s")
+        self.report_progress(f"{part} ready in {time.monotonic() - started_at:.1f} s")
 
     def stop(self, *parts: str) -> None:
         environment = {**os.environ, **self.settings}
         done = subprocess.run(
             [ROOT / "lab/stop.sh", *parts], env=environment, capture_output=True, text=True, timeout=240, check=True
         )
-        if ended := done.stdout.replace("stop: ", "").splitlines():
-            self.report_progress(", ".join(ended))
+        if stopped := done.stdout.replace("stop: ", "").splitlines():
+            self.report_progress(", ".join(stopped))
 
     def is_running(self, part: str) -> bool:
         return (self.folder / f"{part}.pid").exists()
@@ -119,15 +119,15 @@ class Lab:
         return int((self.folder / f"{part}.pid").read_text().split()[0])
 
     def kill(self, part: str) -> None:
-        """End a part as a crash does, and wait until it is gone."""
+        """Kill a part and wait until its process has ended."""
         pid = self.pid(part)
         os.kill(pid, signal.SIGKILL)
-        wait_for(lambda: not Path(f"/proc/{pid}/exe").exists(), 10, f"{part} (pid {pid}) to be gone")
+        wait_for(lambda: not Path(f"/proc/{pid}/exe").exists(), 10, f"{part} (pid {pid}) to end")
 
     def plugin_pid(self) -> int:
-        """The bridge that this lab's controller runs as its child."""
+        """Return the process id of the bridge, a child of the lab's controller."""
         found = [pid for pid in child_pids(self.pid("controller")) if PLUGIN in read_command_line(pid)]
-        assert len(found) == 1, f"one plugin process expected below the controller, found {found}"
+        assert len(found) == 1, f"the controller has {len(found)} plugin processes, expected 1: {found}"
         return found[0]
 
     @property
@@ -140,7 +140,7 @@ class Lab:
 
     @property
     def oap_url(self) -> str:
-        """The base URL of this lab's OAP."""
+        """Return the base URL of the lab's OAP."""
         return f"http://127.0.0.1:{self.settings['OAP_REST_PORT']}"
 
     def log_tail(self, part: str, lines: int = 15, width: int = 300) -> str:
@@ -151,17 +151,17 @@ class Lab:
     def add_traffic(
         self, service: str, profile: str, instances: str = "", *, calls: int = 60, new: bool = False
     ) -> None:
-        """Let a service have this traffic, with ten minutes of a past unless it is new."""
+        """Give a service this traffic, with the ten minutes before now unless it is new."""
         with (self.folder / "services.table").open("a") as rows:
             rows.write(f"{profile} {service} {calls} {instances} {'new' if new else ''}\n")
 
     def feed_and_wait(self, service: str, profile: str) -> None:
-        """Let a service have this traffic and its past, and wait until OAP answers with them."""
+        """Give a service this traffic and its past; wait until OAP returns five minutes of it."""
         self.add_traffic(service, profile)
         wait_for(lambda: self.count_minutes_with_calls(service, 5) == 5, 30, f"five closed minutes of {service} in OAP")
 
     def count_minutes_with_calls(self, service: str, last: int) -> int:
-        """How many of the last closed minutes of a service have calls in OAP; any version can tell."""
+        """Count the last closed minutes of a service with calls in OAP, with a query that every version supports."""
         query = """query q($service: String!, $duration: Duration!) {
           calls: readMetricsValues(
             condition: {name: "service_cpm", entity: {scope: Service, serviceName: $service, normal: true}},
@@ -174,16 +174,16 @@ class Lab:
         }
         body = json.dumps({"query": query, "variables": {"service": service, "duration": duration}}).encode()
         request = urllib.request.Request(self.graphql_url, body, {"content-type": "application/json"})  # noqa: S310 - ours
-        with urllib.request.urlopen(request, timeout=10) as reply:  # noqa: S310 - the lab's own OAP
-            values = json.load(reply)["data"]["calls"]["values"]["values"]
+        with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310 - the lab's own OAP
+            values = json.load(response)["data"]["calls"]["values"]["values"]
         return sum(one["value"] > 0 for one in values)
 
 
 def wait_for(condition: Callable[[], bool], seconds: float, description: str) -> None:
-    """Ask twice a second until it is so; a test that waits in vain says for what."""
-    until = time.monotonic() + seconds
+    """Check the condition twice a second until it holds; fail after this many seconds."""
+    deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < until, f"waited {seconds:.0f} s in vain for {description}"
+        assert time.monotonic() < deadline, f"timeout after {seconds:.0f} s while waiting for {description}"
         time.sleep(0.5)
 
 

@@ -1,4 +1,4 @@
-"""The objects of the scenes: the talk's files with every time divided by one factor, and shorter ones of our own."""
+"""Kubernetes objects of the tests: the reference canary with durations divided by a factor, and shorter rollouts."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.e2e.lab import MANIFESTS, PLUGIN, Lab, ProgressReporter
 from tests.e2e.parallel_rollouts import RolloutScenario, run_scenario
 from tests.e2e.rollout_timeline import ROLLOUT, RolloutTimeline, WaitCondition
 
-# The talk's minutes in two seconds each: ten seconds between two decisions are enough for two shared cores.
+# A minute of the reference manifests lasts 2 s. 10 s between two decisions are enough on two shared cores.
 TIME_FACTOR = 30
 UNITS = {"s": 1, "m": 60, "h": 3600}
 
@@ -21,14 +21,14 @@ def load_manifest(name: str) -> list[Object]:
 
 
 def divide_duration(duration: str, factor: int = TIME_FACTOR) -> str:
-    """`5m` becomes `10s`."""
+    """Divide a duration: `5m` becomes `10s`."""
     seconds = sum(int(count) * UNITS[unit] for count, unit in re.findall(r"(\d+)([smh])", duration))
-    assert seconds % factor == 0, f"{duration} is no whole number of seconds when divided by {factor}"
+    assert seconds % factor == 0, f"{duration} divided by {factor} is not a whole number of seconds"
     return f"{seconds // factor}s"
 
 
 def reference_analysis(factor: bool = True) -> Object:
-    """The talk's template with its block moved under the plugin's name; the block itself is untouched."""
+    """Return the reference template with its unchanged block moved under the plugin's name."""
     [template] = load_manifest("reference-analysis.yaml")
     for metric in template["spec"]["metrics"]:
         metric["provider"] = {"plugin": {PLUGIN: metric["provider"]["skywalking"]}}
@@ -38,7 +38,7 @@ def reference_analysis(factor: bool = True) -> Object:
 
 
 def analysis_with_count(count: int, interval: str) -> Object:
-    """The talk's template, asked so many times: a step that waits for it ends by itself."""
+    """Return the reference template with a fixed count, so that a step that waits for it ends."""
     template = reference_analysis(factor=False)
     for metric in template["spec"]["metrics"]:
         metric |= {"count": count, "interval": interval}
@@ -46,13 +46,13 @@ def analysis_with_count(count: int, interval: str) -> Object:
 
 
 def reference_rollout(service: str) -> Object:
-    """The talk's own rollout with its pauses divided, judged by this service."""
+    """Return the reference rollout with divided pauses, analysed by the metrics of this service."""
     [rollout] = load_manifest("reference-rollout.yaml")
     return configure_background_analysis(rollout, service, TIME_FACTOR)
 
 
 def background_rollout(service: str, factor: int) -> Object:
-    """A shorter one of our own with an analysis in the background, its pauses divided."""
+    """Return a shorter rollout with a background analysis and divided pauses."""
     [rollout] = load_manifest("background-rollout.yaml")
     return configure_background_analysis(rollout, service, factor)
 
@@ -67,7 +67,7 @@ def configure_background_analysis(rollout: Object, service: str, factor: int) ->
 
 
 def rollout_with_analysis_step(service: str) -> Object:
-    """A rollout of our own that passes its first step when the analysis is Successful."""
+    """Return a rollout whose first step passes when its analysis is Successful."""
     [rollout] = load_manifest("stepped-rollout.yaml")
     for step in rollout["spec"]["strategy"]["canary"]["steps"]:
         if "analysis" in step:
@@ -76,7 +76,7 @@ def rollout_with_analysis_step(service: str) -> Object:
 
 
 def build_analysis_run(name: str, service: str, template: Object) -> Object:
-    """A run of a template without any rollout."""
+    """Build an AnalysisRun of a template without a rollout."""
     return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "AnalysisRun",
@@ -88,30 +88,32 @@ def build_analysis_run(name: str, service: str, template: Object) -> Object:
 def start_rollout(
     lab: Lab, namespace: str, rollout: Object, template: Object, report_progress: ProgressReporter
 ) -> RolloutTimeline:
-    """Bring a rollout up at its first revision and update it: the story begins where the canary does."""
+    """Deploy the first revision of a rollout, update it, and return the timeline from the update on."""
     return run_scenario(rollout_scenario(lab, namespace, rollout, template, report_progress))
 
 
 def rollout_scenario(
     lab: Lab, namespace: str, rollout: Object, template: Object, report_progress: ProgressReporter
 ) -> RolloutScenario:
-    """The same as the beginning of a scene."""
+    """Do the same as the first part of a scenario."""
     kubectl = lab.kubectl.in_namespace(namespace)
     name = rollout["metadata"]["name"]
     kubectl.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}])
     kubectl.apply([*load_manifest("mesh.yaml"), template, rollout])
-    story = RolloutTimeline(kubectl, name, "", report_progress)
+    timeline = RolloutTimeline(kubectl, name, "", report_progress)
     before = yield WaitCondition(
-        story, lambda now: now.promoted and now.stable != "", 90, "the first revision to be Healthy"
+        timeline, lambda now: now.promoted and now.stable != "", 90, "the first revision to be Healthy"
     )
     release(kubectl, rollout)
-    story = RolloutTimeline(kubectl, name, before.stable, report_progress)
-    yield WaitCondition(story, lambda now: now.canary not in ("", before.stable), 30, "the update to be noticed")
-    return story
+    timeline = RolloutTimeline(kubectl, name, before.stable, report_progress)
+    yield WaitCondition(
+        timeline, lambda now: now.canary not in ("", before.stable), 30, "the controller to observe the update"
+    )
+    return timeline
 
 
 def prefix_progress(report_progress: ProgressReporter, scenario: str) -> ProgressReporter:
-    """Its lines among those of other scenes."""
+    """Return a reporter that prefixes its lines with the scenario's name."""
     return lambda text: report_progress(f"{scenario}: {text}")
 
 
@@ -121,7 +123,7 @@ def get_block(metric: Object) -> Object:
 
 
 def release(kubectl: Kubectl, rollout: Object) -> None:
-    """A new revision of the pods, where the rollout takes its template from."""
+    """Change the pod template, in the rollout or in the Deployment that it references."""
     patch: dict[str, Any] = {"spec": {"template": {"metadata": {"annotations": {"release": "2"}}}}}
     if "workloadRef" in rollout["spec"]:
         kubectl.merge("deployments.apps", rollout["spec"]["workloadRef"]["name"], patch)

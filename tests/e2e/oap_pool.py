@@ -1,4 +1,4 @@
-"""Real OAPs of several versions and zones beside the lab's own, each a backend of the same sidecar."""
+"""Real OAPs of several versions and time zones besides the lab's own, each a backend of the same sidecar."""
 
 import os
 import subprocess
@@ -10,16 +10,16 @@ import yaml
 from tests.e2e.lab import ROOT, Lab, ProgressReporter
 
 VERSIONS = {"10.1.0": "Asia/Shanghai", "9.6.0": "UTC", "9.2.0": "America/St_Johns"}
-"""The last without MQE and `isEmptyValue`."""
+"""Time zone by version. 9.2.0 has neither MQE nor `isEmptyValue`."""
 
 RESTARTED_OAP = "restarted"
-"""An OAP that a test kills; it keeps its data in a file, as a real storage does."""
+"""An OAP that a test kills. Its data is in a file and survives, as in a real storage."""
 
 REFERENCE_ADDRESS = "http://oap.istio-system:12800"
 
 
 class OapPool:
-    """OAPs that are started when they are first asked for, and stay."""
+    """OAPs that start at their first use and run until the end of the session."""
 
     def __init__(self, home: Path, ports: Iterator[int], report_progress: ProgressReporter) -> None:
         self._report_progress = report_progress
@@ -37,7 +37,7 @@ class OapPool:
         return {name: lab.oap_url for name, lab in self._labs.items()}
 
     def ensure_running(self, name: str) -> Lab:
-        """The OAP of this name, which answers, and its feeder."""
+        """Return the OAP with this name; start it and its feeder unless they run."""
         lab = self._labs[name]
         if not lab.is_running("feed"):
             version, zone = lab.settings["OAP_VERSION"], lab.settings.get("OAP_ZONE", "UTC")
@@ -54,19 +54,19 @@ class OapPool:
         return self
 
     def stop(self, *names: str) -> None:
-        """These, or all."""
+        """Stop these OAPs, or all."""
         for name in names or self._labs:
             self._labs[name].stop()
 
 
 def backend_name(name: str) -> str:
-    """What a block calls this OAP."""
+    """Return the name of this OAP's backend in the sidecar's configuration."""
     return f"oap-{name}".replace(".", "-")
 
 
 def build_sidecar_config(lab: Lab, oap_urls: Mapping[str, str]) -> str:
-    """The lab's own OAP is the talk's; the others are known by their names."""
-    # Nobody dials the talk's address: a template only selects this backend by it.
+    """Build the sidecar's configuration. The reference template selects the lab's own OAP, the others by name."""
+    # The reference address is only an alias that selects the backend. No connection to it is made.
     backends = {"prod": {"url": lab.oap_url, "aliases": [REFERENCE_ADDRESS], "settle": "5s"}}
     backends |= {backend_name(name): {"url": url, "settle": "5s"} for name, url in oap_urls.items()}
     http = {"listen": lab.http_listen, "bridges": str(lab.bridge_folder)}

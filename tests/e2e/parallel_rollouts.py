@@ -1,4 +1,4 @@
-"""Several rollouts at the same time: each scene says what it waits for, and one look at the cluster serves them all."""
+"""Parallel rollouts: each scenario yields what it waits for, and one list call per poll serves all scenarios."""
 
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -9,23 +9,23 @@ from tests.e2e.kubectl import Kubectl, Object
 from tests.e2e.rollout_timeline import OBSERVED_KINDS, RolloutSnapshot, RolloutTimeline, WaitCondition
 
 RolloutScenario = Generator[WaitCondition, RolloutSnapshot, RolloutTimeline]
-"""Yields what it waits for, is sent the look in which it came, and returns its story."""
+"""A scenario yields a condition, receives the snapshot that fulfils it, and returns its timeline."""
 
 
 def run_scenario(scenario: RolloutScenario) -> RolloutTimeline:
-    """Play one scene."""
+    """Run one scenario and return its timeline."""
     try:
-        wanted = next(scenario)
+        condition = next(scenario)
         while True:
-            wanted = scenario.send(wanted.timeline.wait(wanted))
+            condition = scenario.send(condition.timeline.wait(condition))
     except StopIteration as done:
-        story: RolloutTimeline = done.value
-        return story
+        timeline: RolloutTimeline = done.value
+        return timeline
 
 
 @dataclass(slots=True)
 class ScenarioResults:
-    """How each scene ended: with its story, or with what went wrong in it, which is nobody else's trouble."""
+    """Result of each scenario: its timeline or its error. An error ends only its own scenario."""
 
     timelines: dict[str, RolloutTimeline] = field(default_factory=dict)
     errors: dict[str, Exception] = field(default_factory=dict)
@@ -35,15 +35,16 @@ class ScenarioResults:
 
     @contextmanager
     def capture_end(self, scenario: str) -> Iterator[None]:
-        """Whether a scene ends here, and how."""
+        """Record the end of a scenario: StopIteration with its timeline, or an error."""
         try:
             yield
         except StopIteration as done:
             self.timelines[scenario] = done.value
-        except Exception as error:  # noqa: BLE001 - told by `story` to whom it concerns
+        except Exception as error:  # noqa: BLE001 - raised again by `timeline`
             self.errors[scenario] = error
 
     def timeline(self, scenario: str) -> RolloutTimeline:
+        """Return the timeline of a scenario, or raise its error."""
         if error := self.errors.get(scenario):
             raise AssertionError(f"{scenario}: {error}") from error
         return self.timelines[scenario]
@@ -51,7 +52,7 @@ class ScenarioResults:
 
 @dataclass(slots=True)
 class _RunningScenario:
-    """A scene, what it waits for, and until when."""
+    """A scenario with its current condition and deadline."""
 
     scenario: RolloutScenario
     condition: WaitCondition
@@ -59,30 +60,30 @@ class _RunningScenario:
 
     @classmethod
     def begin(cls, scenario: RolloutScenario) -> "_RunningScenario":
-        wanted = next(scenario)
-        return cls(scenario, wanted, time.monotonic() + wanted.seconds)
+        condition = next(scenario)
+        return cls(scenario, condition, time.monotonic() + condition.seconds)
 
     def advance(self, objects: Sequence[Object]) -> None:
-        """Go on if what it waited for has come; StopIteration is its end."""
-        if self.condition.predicate(look := self.condition.timeline.add_snapshot(objects)):
-            self.condition = self.scenario.send(look)
+        """Continue the scenario if its condition holds; StopIteration is its end."""
+        if self.condition.predicate(snapshot := self.condition.timeline.add_snapshot(objects)):
+            self.condition = self.scenario.send(snapshot)
             self.ends_at = time.monotonic() + self.condition.seconds
         elif time.monotonic() > self.ends_at:
             raise self.condition.timeout_error()
 
 
 def run_in_parallel(kubectl: Kubectl, scenarios: Mapping[str, RolloutScenario]) -> ScenarioResults:
-    """Play all scenes at once, each in a namespace of its own, until the last has ended."""
-    played = ScenarioResults()
-    acting: dict[str, _RunningScenario] = {}
-    for name, scene in scenarios.items():
-        with played.capture_end(name):
-            acting[name] = _RunningScenario.begin(scene)
-    while acting:
+    """Run all scenarios at once, each in its own namespace, until the last one ends."""
+    results = ScenarioResults()
+    running: dict[str, _RunningScenario] = {}
+    for name, scenario in scenarios.items():
+        with results.capture_end(name):
+            running[name] = _RunningScenario.begin(scenario)
+    while running:
         objects = kubectl.list(OBSERVED_KINDS, everywhere=True)
-        for name, actor in acting.items():
-            with played.capture_end(name):
-                actor.advance(objects)
-        acting = {name: actor for name, actor in acting.items() if name not in played}
+        for name, one in running.items():
+            with results.capture_end(name):
+                one.advance(objects)
+        running = {name: one for name, one in running.items() if name not in results}
         time.sleep(0.5)
-    return played
+    return results

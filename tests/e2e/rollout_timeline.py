@@ -1,4 +1,4 @@
-"""What happened to a rollout, as the API server's objects tell it: looked at twice a second until it is decided."""
+"""Timeline of a rollout: snapshots of its objects from the API server, taken twice a second until it is decided."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -30,7 +30,7 @@ class MetricMeasurement:
 
 @dataclass(frozen=True, slots=True)
 class RolloutSnapshot:
-    """The rollout, its weights and its analysis at one moment."""
+    """State of a rollout, its weights and its measurements at one moment."""
 
     phase: str = ""
     aborted: bool = False
@@ -53,13 +53,13 @@ class RolloutSnapshot:
 
     @property
     def last_message(self) -> str:
-        """The last message of a measurement."""
+        """Return the message of the last measurement."""
         return self.measurements[-1].message if self.measurements else ""
 
 
 @dataclass(frozen=True, slots=True)
 class WaitCondition:
-    """What somebody waits for in a story, and how long."""
+    """A condition on a timeline with a time limit."""
 
     timeline: "RolloutTimeline"
     predicate: Callable[[RolloutSnapshot], bool]
@@ -68,13 +68,13 @@ class WaitCondition:
 
     def timeout_error(self) -> AssertionError:
         return AssertionError(
-            f"waited {self.seconds:.0f} s in vain for {self.description}; last seen: {self.timeline.last}"
+            f"timeout after {self.seconds:.0f} s while waiting for {self.description}; last: {self.timeline.last}"
         )
 
 
 @dataclass(slots=True)
 class RolloutTimeline:
-    """Every different look at one rollout since its update, the last one last."""
+    """Distinct snapshots of one rollout since its update, oldest first."""
 
     kubectl: Kubectl
     rollout: str
@@ -88,15 +88,15 @@ class RolloutTimeline:
 
     @property
     def canary_weights(self) -> list[int]:
-        """The canary's weights in the order they were seen, repetitions left out."""
-        weights = [look.weights[1] for look in self.snapshots[1:]]
+        """Return the canary's weights in their order, without repetitions."""
+        weights = [snapshot.weights[1] for snapshot in self.snapshots[1:]]
         return [now for before, now in zip([-1, *weights], weights, strict=False) if now != before]
 
     def take_snapshot(self) -> RolloutSnapshot:
         return self.add_snapshot(self.kubectl.list(OBSERVED_KINDS))
 
     def add_snapshot(self, objects: Sequence[Object]) -> RolloutSnapshot:
-        """Take one look at what the API server just told, of any namespace."""
+        """Add a snapshot of this rollout from objects of any namespace."""
         own = [o for o in objects if o["metadata"]["namespace"] == self.kubectl.namespace]
         rollout = next(o for o in own if o["kind"] == "Rollout" and o["metadata"]["name"] == self.rollout)
         service = next(o for o in own if o["kind"] == "VirtualService")
@@ -120,7 +120,7 @@ class RolloutTimeline:
     def wait_until(
         self, predicate: Callable[[RolloutSnapshot], bool], seconds: float, description: str
     ) -> RolloutSnapshot:
-        """Follow the rollout until a look is as wanted; the error of a vain wait tells the last look."""
+        """Take snapshots until one fulfils the predicate; the timeout error contains the last one."""
         return self.wait(WaitCondition(self, predicate, seconds, description))
 
     def wait(self, condition: WaitCondition) -> RolloutSnapshot:
@@ -132,7 +132,7 @@ class RolloutTimeline:
         return now
 
     def decision_condition(self, seconds: float) -> WaitCondition:
-        """The update is promoted or rolled back."""
+        """Return the condition that the update is promoted or rolled back."""
 
         def ready(now: RolloutSnapshot) -> bool:
             return now.rolled_back or (now.promoted and now.stable != self.previous_stable)
@@ -140,16 +140,16 @@ class RolloutTimeline:
         return WaitCondition(self, ready, seconds, "the update to be promoted or rolled back")
 
     def wait_until_decided(self, seconds: float) -> RolloutSnapshot:
-        """Follow it until the update is promoted or rolled back."""
+        """Take snapshots until the update is promoted or rolled back."""
         return self.wait(self.decision_condition(seconds))
 
     def elapsed_condition(self, seconds: float, description: str) -> WaitCondition:
-        """So much time, in which the rollout is looked at."""
+        """Return the condition that this many seconds have passed, in which snapshots are taken."""
         end = time.monotonic() + seconds
         return WaitCondition(self, lambda _: time.monotonic() >= end, seconds + 60, description)
 
     def pause_reasons(self) -> list[str]:
-        """Why Argo paused the rollout."""
+        """Return Argo's reasons for the pause of the rollout."""
         status = self.kubectl.get(ROLLOUT, self.rollout)["status"]
         return [one["reason"] for one in status.get("pauseConditions", [])]
 
@@ -157,22 +157,22 @@ class RolloutTimeline:
 def wait_for_all(
     timelines: Sequence[RolloutTimeline], predicate: Callable[[], bool], seconds: float, description: str
 ) -> None:
-    """Follow several rollouts of one cluster until all together are as wanted."""
+    """Take snapshots of several rollouts of one cluster until the predicate holds."""
     end = time.monotonic() + seconds
     while True:
         objects = timelines[0].kubectl.list(OBSERVED_KINDS, everywhere=True)
-        for story in timelines:
-            story.add_snapshot(objects)
+        for timeline in timelines:
+            timeline.add_snapshot(objects)
         if predicate():
             return
         assert time.monotonic() < end, (
-            f"waited {seconds:.0f} s in vain for {description}; last seen: {[s.last for s in timelines]}"
+            f"timeout after {seconds:.0f} s while waiting for {description}; last: {[one.last for one in timelines]}"
         )
         time.sleep(0.5)
 
 
 def parse_weights(service: Object) -> tuple[int, int]:
-    """The weights of the VirtualService's subsets stable and canary."""
+    """Return the weights of the VirtualService's subsets stable and canary."""
     routes = service["spec"]["http"][0]["route"]
     by_subset = {route["destination"]["subset"]: route.get("weight", 0) for route in routes}
     return by_subset["stable"], by_subset["canary"]
@@ -188,7 +188,7 @@ def creation_key(run: Object) -> tuple[str, str]:
 
 
 def format_phase_counts(snapshot: RolloutSnapshot) -> str:
-    """`Successful 2, Running 1`: how many measurements there are of each phase."""
+    """Format the number of measurements by phase: `Successful 2, Running 1`."""
     return (
         ", ".join(f"{phase} {snapshot.phases.count(phase)}" for phase in dict.fromkeys(snapshot.phases))
         or "no measurement"

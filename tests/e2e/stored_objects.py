@@ -1,4 +1,4 @@
-"""Whether a real API server keeps what it was given, and runs it."""
+"""Comparison of applied objects with the objects that a real API server stores."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +7,7 @@ from tests.e2e.kubectl import Kubectl, Object
 
 
 def create_namespace(cluster: Kubectl, name: str, pod_security_standard: str = "restricted") -> Kubectl:
-    """A namespace of its own, in which no pod runs that this one of Kubernetes' Pod Security Standards refuses."""
+    """Create a namespace that enforces one of Kubernetes' Pod Security Standards."""
     labels = {"pod-security.kubernetes.io/enforce": pod_security_standard}
     cluster.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}])
     return cluster.in_namespace(name)
@@ -18,7 +18,7 @@ def wait_until_available(kubectl: Kubectl, deployment: str) -> None:
 
 
 def find_differences(expected: Any, stored: Any, path: str = "") -> list[str]:
-    """The places where the API server has not what was wanted; what it adds is its own."""
+    """Return the paths at which the stored value differs; fields that the API server adds are ignored."""
     match expected, stored:
         case dict(), dict():
             return [
@@ -36,7 +36,7 @@ def find_differences(expected: Any, stored: Any, path: str = "") -> list[str]:
 
 
 def find_object_differences(kubectl: Kubectl, expected: Sequence[Object]) -> list[str]:
-    """The same of whole objects, with their names."""
+    """Return the differences of whole objects, each with its kind and name."""
     return [
         f"{each['kind']}/{each['metadata']['name']}{text}"
         for each in expected

@@ -1,6 +1,7 @@
-"""What vanilla SkyWalking and Istio show: one service for all versions, a canary known by its pods; and silence.
+"""Canaries selected by their pod template hash, in the data of an unmodified SkyWalking and Istio.
 
-Every sentence is played on real OAPs of three versions and zones, all rollouts at the same time.
+Stable version and canary are one service there. All scenarios run at the same time, each on real OAPs of three versions
+and time zones.
 """
 
 from collections.abc import Callable
@@ -25,28 +26,31 @@ from tests.e2e.rollout_timeline import RolloutTimeline, WaitCondition
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a scene plays: the cluster, the OAP that judges it, and a namespace of its own."""
+class Environment:
+    """Environment of a scenario: the cluster, the OAP with its data, and its own namespace."""
 
     lab: Lab
     oap: Lab
     backend: str
     namespace: str
-    say: ProgressReporter
+    report_progress: ProgressReporter
 
     @property
     def service(self) -> str:
         return f"reviews.{self.namespace}"
 
-    def judged_here(self, template: Object) -> Object:
+    def select_backend(self, template: Object) -> Object:
+        """Let every metric of a template read from this OAP."""
         for metric in template["spec"]["metrics"]:
             block = get_block(metric)
             block.pop("address", None)
             block["backend"] = self.backend
         return template
 
-    def begun(self, rollout: Object, template: Object) -> RolloutScenario:
-        return (yield from rollout_scenario(self.lab, self.namespace, rollout, self.judged_here(template), self.say))
+    def start(self, rollout: Object, template: Object) -> RolloutScenario:
+        """Deploy and update a rollout in this environment."""
+        template = self.select_backend(template)
+        return (yield from rollout_scenario(self.lab, self.namespace, rollout, template, self.report_progress))
 
 
 def hash_rollout(service: str) -> Object:
@@ -63,81 +67,88 @@ def hash_rollout(service: str) -> Object:
     return rollout
 
 
-def pods(story: RolloutTimeline, pod_template_hash: str) -> str:
-    """The names of the version's own pods, as the feeder's table writes them; empty while there are none."""
-    found = story.kubectl.list(["pods"])
-    names = [pod["metadata"]["name"] for pod in found if f"-{pod_template_hash}-" in pod["metadata"]["name"]]
+def pod_names(timeline: RolloutTimeline, pod_template_hash: str) -> str:
+    """Return the names of a version's pods in the format of the feeder's table; empty without pods."""
+    pods = timeline.kubectl.list(["pods"])
+    names = [pod["metadata"]["name"] for pod in pods if f"-{pod_template_hash}-" in pod["metadata"]["name"]]
     return ",".join(sorted(names))
 
 
-def begun_by_hash(place: Place) -> RolloutScenario:
-    """A rollout whose stable version has traffic, and whose canary has none yet."""
+def start_by_hash(environment: Environment) -> RolloutScenario:
+    """Start a rollout whose stable version has traffic and whose canary has none yet."""
     [template] = load_manifest("hash-analysis.yaml")
-    story = yield from place.begun(hash_rollout(place.service), template)
-    place.oap.add_traffic(place.service, "good", pods(story, story.previous_stable))
-    yield WaitCondition(story, lambda now: bool(pods(story, now.canary)), 60, "the canary's pods")
-    return story
+    timeline = yield from environment.start(hash_rollout(environment.service), template)
+    environment.oap.add_traffic(environment.service, "good", pod_names(timeline, timeline.previous_stable))
+    yield WaitCondition(timeline, lambda now: bool(pod_names(timeline, now.canary)), 60, "the canary's pods")
+    return timeline
 
 
-def good(place: Place) -> RolloutScenario:
-    story = yield from begun_by_hash(place)
-    place.oap.add_traffic(place.service, "good", pods(story, story.last.canary))
-    yield story.decision_condition(240)
-    return story
+def healthy_canary(environment: Environment) -> RolloutScenario:
+    timeline = yield from start_by_hash(environment)
+    environment.oap.add_traffic(environment.service, "good", pod_names(timeline, timeline.last.canary))
+    yield timeline.decision_condition(240)
+    return timeline
 
 
-def bad(place: Place) -> RolloutScenario:
-    story = yield from begun_by_hash(place)
-    place.oap.add_traffic(place.service, "bad", pods(story, story.last.canary))
-    yield story.decision_condition(240)
-    return story
+def bad_canary(environment: Environment) -> RolloutScenario:
+    timeline = yield from start_by_hash(environment)
+    environment.oap.add_traffic(environment.service, "bad", pod_names(timeline, timeline.last.canary))
+    yield timeline.decision_condition(240)
+    return timeline
 
 
-def late(place: Place) -> RolloutScenario:
-    story = yield from begun_by_hash(place)
+def late_traffic(environment: Environment) -> RolloutScenario:
+    timeline = yield from start_by_hash(environment)
     yield WaitCondition(
-        story, lambda now: "ENTITY_NOT_FOUND" in now.last_message, 90, "a measurement that waits for the canary's pods"
+        timeline,
+        lambda now: "ENTITY_NOT_FOUND" in now.last_message,
+        90,
+        "a measurement that waits for the canary's pods",
     )
-    yield story.elapsed_condition(60, "a minute without traffic")
-    assert story.last.phases == ["Running"]
-    place.say("the canary's first traffic")
-    place.oap.add_traffic(place.service, "good", pods(story, story.last.canary), calls=600, new=True)
-    yield story.decision_condition(240)
-    return story
+    yield timeline.elapsed_condition(60, "a minute without traffic")
+    assert timeline.last.phases == ["Running"]
+    environment.report_progress("first traffic of the canary")
+    environment.oap.add_traffic(
+        environment.service, "good", pod_names(timeline, timeline.last.canary), calls=600, new=True
+    )
+    yield timeline.decision_condition(240)
+    return timeline
 
 
-def silent(place: Place) -> RolloutScenario:
+def no_data(environment: Environment) -> RolloutScenario:
     template = reference_analysis()
     for metric in template["spec"]["metrics"]:
         get_block(metric)["maxWait"] = "10s"  # two minutes in a background run
-    story = yield from place.begun(reference_rollout(place.service), template)
-    yield WaitCondition(story, lambda now: "Inconclusive" in now.phases, 120, "an Inconclusive measurement")
-    yield WaitCondition(story, lambda now: now.phase == "Paused", 30, "the rollout to pause")
-    paused_at = story.last.weights
-    yield story.elapsed_condition(20, "the longest of the talk's pauses, divided")
-    assert story.last.weights == paused_at, "no more weight was moved"
-    return story
+    timeline = yield from environment.start(reference_rollout(environment.service), template)
+    yield WaitCondition(timeline, lambda now: "Inconclusive" in now.phases, 120, "an Inconclusive measurement")
+    yield WaitCondition(timeline, lambda now: now.phase == "Paused", 30, "the rollout to pause")
+    paused_at = timeline.last.weights
+    yield timeline.elapsed_condition(20, "the longest pause of the reference rollout, divided")
+    assert timeline.last.weights == paused_at, "the weight changed while the rollout was paused"
+    return timeline
 
 
-SCENES: tuple[Callable[[Place], RolloutScenario], ...] = (good, bad, late, silent)
+SCENARIOS: tuple[Callable[[Environment], RolloutScenario], ...] = (healthy_canary, bad_canary, late_traffic, no_data)
 
 
 @pytest.fixture(scope="module")
-def played(lab: Lab, oap_pool: OapPool, report_progress: ProgressReporter) -> ScenarioResults:
-    def place(version: str, scene: str) -> Place:
-        namespace = f"{scene}-{version}".replace(".", "-")
-        return Place(
+def results(lab: Lab, oap_pool: OapPool, report_progress: ProgressReporter) -> ScenarioResults:
+    def create(version: str, scenario: str) -> Environment:
+        namespace = f"{scenario}-{version}".replace(".", "-").replace("_", "-")
+        return Environment(
             lab,
             oap_pool.ensure_running(version),
             backend_name(version),
             namespace,
-            prefix_progress(report_progress, f"{version} {scene}"),
+            prefix_progress(report_progress, f"{version} {scenario}"),
         )
 
-    places = {(version, scene): place(version, scene.__name__) for version in VERSIONS for scene in SCENES}
-    return run_in_parallel(
-        lab.kubectl, {f"{version} {scene.__name__}": scene(places[version, scene]) for version, scene in places}
-    )
+    scenarios = {
+        f"{version} {scenario.__name__}": scenario(create(version, scenario.__name__))
+        for version in VERSIONS
+        for scenario in SCENARIOS
+    }
+    return run_in_parallel(lab.kubectl, scenarios)
 
 
 @pytest.fixture(params=VERSIONS)
@@ -146,18 +157,16 @@ def version(request: pytest.FixtureRequest) -> str:
     return name
 
 
-def test_a_canary_known_only_by_its_hash_is_promoted(played: ScenarioResults, version: str) -> None:
-    story = played.timeline(f"{version} good")
+def test_healthy_canary_selected_by_hash_is_promoted(results: ScenarioResults, version: str) -> None:
+    timeline = results.timeline(f"{version} healthy_canary")
 
-    assert story.last.promoted
-    assert story.last.phases == ["Successful"] * 2
-    assert story.last.measurements[0].value == "1"
+    assert timeline.last.promoted
+    assert timeline.last.phases == ["Successful"] * 2
+    assert timeline.last.measurements[0].value == "1"
 
 
-def test_a_bad_canary_known_only_by_its_hash_is_rejected_while_the_stable_version_is_well(
-    played: ScenarioResults, version: str
-) -> None:
-    end = played.timeline(f"{version} bad").last
+def test_bad_canary_selected_by_hash_is_rolled_back(results: ScenarioResults, version: str) -> None:
+    end = results.timeline(f"{version} bad_canary").last
 
     assert end.rolled_back
     assert end.phases == ["Failed"]
@@ -165,23 +174,21 @@ def test_a_bad_canary_known_only_by_its_hash_is_rejected_while_the_stable_versio
     assert f" of {end.canary} · " in end.last_message
 
 
-def test_a_canary_whose_first_traffic_comes_a_minute_late_is_waited_for_and_promoted(
-    played: ScenarioResults, version: str
+def test_canary_with_late_traffic_waits_and_is_promoted(results: ScenarioResults, version: str) -> None:
+    timeline = results.timeline(f"{version} late_traffic")
+
+    assert timeline.last.promoted
+    assert timeline.last.phases == ["Successful"] * 2
+    assert {phase for snapshot in timeline.snapshots for phase in snapshot.phases} == {"Running", "Successful"}
+
+
+def test_background_analysis_without_data_pauses_rollout_and_keeps_weight(
+    results: ScenarioResults, version: str
 ) -> None:
-    story = played.timeline(f"{version} late")
+    timeline = results.timeline(f"{version} no_data")
 
-    assert story.last.promoted
-    assert story.last.phases == ["Successful"] * 2
-    assert {phase for look in story.snapshots for phase in look.phases} == {"Running", "Successful"}
-
-
-def test_a_background_run_without_any_data_pauses_the_rollout_and_moves_no_more_weight(
-    played: ScenarioResults, version: str
-) -> None:
-    story = played.timeline(f"{version} silent")
-
-    assert "NO_DATA no value of service_apdex" in story.last.last_message
-    assert story.last.phase == "Paused"
-    assert not any(look.aborted for look in story.snapshots)
-    assert 0 < story.last.weights[1] < 100
-    assert "InconclusiveAnalysisRun" in story.pause_reasons()
+    assert "NO_DATA no value of service_apdex" in timeline.last.last_message
+    assert timeline.last.phase == "Paused"
+    assert not any(snapshot.aborted for snapshot in timeline.snapshots)
+    assert 0 < timeline.last.weights[1] < 100
+    assert "InconclusiveAnalysisRun" in timeline.pause_reasons()

@@ -1,4 +1,4 @@
-"""A real API server takes every object that the chart renders, and Argo's Deployment as our values change it."""
+"""The chart's objects and Argo's Deployment with the chart's values, applied to a real API server."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from tests.install.install_tools import (
 
 @pytest.fixture(scope="module")
 def cluster(lab: Lab) -> Kubectl:
-    """The lab's API server with the definitions of cert-manager and the Prometheus operator."""
+    """Provide the lab's API server with the CRDs of cert-manager and the Prometheus operator."""
     lab.kubectl.run("apply", "--server-side", "-f", str(lab.home / "manifests/others-crds.yaml"))
     established = ("wait", "--for", "condition=Established", "--timeout", "20s")
     lab.kubectl.run(*established, "crd/certificates.cert-manager.io", "crd/servicemonitors.monitoring.coreos.com")
@@ -45,28 +45,26 @@ def mounts(container: Object) -> set[tuple[str, str]]:
     return {(each["name"], each["mountPath"]) for each in container["volumeMounts"]}
 
 
-def test_every_object_of_the_chart_is_stored_as_it_was_rendered_and_its_pods_are_admitted(
-    cluster: Kubectl, values: Path
-) -> None:
-    here = create_namespace(cluster, f"chart-{values_id(values)}")
-    rendered = render(values, namespace=here.namespace).all
+def test_chart_objects_are_stored_as_rendered_and_pods_are_admitted(cluster: Kubectl, values: Path) -> None:
+    kubectl = create_namespace(cluster, f"chart-{values_id(values)}")
+    rendered = render(values, namespace=kubectl.namespace).all
 
-    here.apply(rendered)
+    kubectl.apply(rendered)
 
-    assert find_object_differences(here, rendered) == []
+    assert find_object_differences(kubectl, rendered) == []
     for each in rendered:
         if each["kind"] == "Deployment":
-            wait_until_available(here, each["metadata"]["name"])
+            wait_until_available(kubectl, each["metadata"]["name"])
 
 
-def test_argos_own_deployment_keeps_all_that_our_values_add(cluster: Kubectl, values: Path) -> None:
-    here = create_namespace(cluster, f"argo-{values_id(values)}")
-    ours = values_for_argo(values, namespace=here.namespace)
+def test_argo_deployment_keeps_everything_that_the_values_add(cluster: Kubectl, values: Path) -> None:
+    kubectl = create_namespace(cluster, f"argo-{values_id(values)}")
+    ours = values_for_argo(values, namespace=kubectl.namespace)
     patched = apply_stock_chart_values(ours, argo_deployment())
 
-    here.apply([patched])
+    kubectl.apply([patched])
 
-    stored = here.get("Deployment", "argo-rollouts")
+    stored = kubectl.get("Deployment", "argo-rollouts")
     assert find_differences(patched, stored) == []
     pod, controller = stored["spec"]["template"]["spec"], ours["controller"]
     [argo, *others] = pod["containers"]
@@ -76,4 +74,4 @@ def test_argos_own_deployment_keeps_all_that_our_values_add(cluster: Kubectl, va
     assert mounts(argo) >= mounts({"volumeMounts": controller["volumeMounts"]})
     assert {each["name"] for each in pod["volumes"]} >= {each["name"] for each in controller["volumes"]}
     assert pod["securityContext"].items() >= ours["podSecurityContext"].items()
-    wait_until_available(here, "argo-rollouts")
+    wait_until_available(kubectl, "argo-rollouts")

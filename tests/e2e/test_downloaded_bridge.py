@@ -1,4 +1,4 @@
-"""The stock controller fetches its plugin from the running service by HTTP; in all other tests it is given a file."""
+"""Download of the bridge: the stock controller fetches its plugin over HTTP. All other tests give it a file."""
 
 import hashlib
 import platform
@@ -19,30 +19,30 @@ PLATFORM = {"x86_64": "linux-amd64", "aarch64": "linux-arm64"}[platform.machine(
 
 
 @pytest.fixture
-def offered(lab: Lab) -> str:
-    """Where the service offers the bridge, as in the image's folder of bridges."""
+def bridge_url(lab: Lab) -> str:
+    """Put the bridge into the service's folder, as in the image, and return its URL."""
     folder = lab.bridge_folder / __version__ / PLATFORM
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(BRIDGE, folder / BRIDGE.name)
     return f"{lab.http_url}/bridge/{__version__}/{PLATFORM}"
 
 
-def told(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=10) as reply:  # noqa: S310 - the lab's own service
-        text: str = reply.read().decode()
+def fetch_text(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310 - the lab's own service
+        text: str = response.read().decode()
     return text.strip()
 
 
-def installed(lab: Lab) -> Path:
-    """The plugin's binary as the controller put it where it runs it."""
+def installed_plugin(lab: Lab) -> Path:
+    """Return the path where the controller installs and runs the plugin."""
     return lab.folder / "controller/plugin-bin" / PLUGIN
 
 
 @contextmanager
-def without_its_plugin(lab: Lab) -> Iterator[None]:
-    """No controller, and no plugin left of it; afterwards both are as they were."""
+def controller_without_plugin(lab: Lab) -> Iterator[None]:
+    """Stop the controller and remove its plugin; afterwards restart it as before."""
     lab.stop("controller")
-    installed(lab).unlink(missing_ok=True)
+    installed_plugin(lab).unlink(missing_ok=True)
     try:
         yield
     finally:
@@ -50,19 +50,19 @@ def without_its_plugin(lab: Lab) -> Iterator[None]:
         lab.start("controller")
 
 
-def test_the_controller_downloads_the_bridge_from_the_running_service_and_promotes_with_it(
-    lab: Lab, report_progress: ProgressReporter, offered: str
+def test_controller_with_download_url_installs_bridge_and_promotes(
+    lab: Lab, report_progress: ProgressReporter, bridge_url: str
 ) -> None:
     service = "canary|reviews|download|cluster-1|-"
     lab.feed_and_wait(service, "good")
-    sha256 = told(f"{offered}/sha256")
-    with without_its_plugin(lab):
-        lab.start("controller", LAB_BRIDGE=offered, LAB_BRIDGE_SHA256=sha256)
-        downloaded = installed(lab).read_bytes()
-        story = start_rollout(
+    sha256 = fetch_text(f"{bridge_url}/sha256")
+    with controller_without_plugin(lab):
+        lab.start("controller", LAB_BRIDGE=bridge_url, LAB_BRIDGE_SHA256=sha256)
+        downloaded = installed_plugin(lab).read_bytes()
+        timeline = start_rollout(
             lab, "download", rollout_with_analysis_step(service), analysis_with_count(3, "3s"), report_progress
         )
-        end = story.wait_until_decided(180)
+        end = timeline.wait_until_decided(180)
 
     assert hashlib.sha256(downloaded).hexdigest() == sha256
     assert downloaded == BRIDGE.read_bytes()
@@ -70,11 +70,11 @@ def test_the_controller_downloads_the_bridge_from_the_running_service_and_promot
     assert end.phases == ["Successful"] * 3
 
 
-def test_a_controller_that_was_told_another_sha256_ends_and_runs_no_plugin(lab: Lab, offered: str) -> None:
-    with without_its_plugin(lab), pytest.raises(RuntimeError, match="sha256"):
-        lab.start("controller", LAB_BRIDGE=offered, LAB_BRIDGE_SHA256="0" * 64)
+def test_controller_with_wrong_sha256_exits(lab: Lab, bridge_url: str) -> None:
+    with controller_without_plugin(lab), pytest.raises(RuntimeError, match="sha256"):
+        lab.start("controller", LAB_BRIDGE=bridge_url, LAB_BRIDGE_SHA256="0" * 64)
 
 
-def test_a_controller_that_is_told_a_version_the_service_has_not_ends(lab: Lab, offered: str) -> None:
-    with without_its_plugin(lab), pytest.raises(RuntimeError, match="response code Not Found"):
-        lab.start("controller", LAB_BRIDGE=offered.replace(__version__, "0.0.0-unknown"), LAB_BRIDGE_SHA256="0" * 64)
+def test_controller_with_unknown_bridge_version_exits(lab: Lab, bridge_url: str) -> None:
+    with controller_without_plugin(lab), pytest.raises(RuntimeError, match="response code Not Found"):
+        lab.start("controller", LAB_BRIDGE=bridge_url.replace(__version__, "0.0.0-unknown"), LAB_BRIDGE_SHA256="0" * 64)

@@ -1,4 +1,4 @@
-"""Ten thousand measurements leave nothing behind in the bridge and in the sidecar."""
+"""Memory and open files of bridge and sidecar over ten thousand measurements."""
 
 import json
 import subprocess
@@ -13,28 +13,28 @@ from tests.e2e.manifests import reference_analysis
 
 RUNS = 10_000
 IN_FLIGHT = 30  # the controller's analysis workers
-EVERY = 1_000
-WARM = 4_000  # pools, caches and the garbage collectors have found their size by then
-GROWTH_MIB = 4  # 700 bytes a run; what comes and goes by itself is below one
+SAMPLE_EVERY = 1_000
+WARM_UP = 4_000  # pools, caches and heaps have reached their size by then
+MAX_GROWTH_MIB = 4  # 700 bytes per run; the variation without a leak is below 1 MiB
 MIB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Footprint:
-    """What a process holds: resident memory in MiB and open files."""
+class ProcessSize:
+    """Size of a process: resident memory in MiB and number of open files."""
 
-    rss: float
+    resident_mib: float
     files: int
 
     @classmethod
-    def of(cls, pid: int) -> "Footprint":
+    def read(cls, pid: int) -> "ProcessSize":
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
         return cls(pages * 4096 / MIB, len(list(Path(f"/proc/{pid}/fd").iterdir())))
 
 
 @contextmanager
-def argo_host(lab: Lab) -> Iterator[subprocess.Popen[str]]:
-    """Argo's own plugin client, spoken to by lines of JSON."""
+def start_argo_host(lab: Lab) -> Iterator[subprocess.Popen[str]]:
+    """Start Argo's own plugin client, which reads and writes lines of JSON."""
     binaries = ROOT / ".cache/bin"
     command = [str(binaries / "argo-host"), "--plugin-binary", str(binaries / "skywalking-bridge")]
     command += ["--plugin-name", PLUGIN, "--arg", f"--socket={lab.socket}"]
@@ -45,11 +45,11 @@ def argo_host(lab: Lab) -> Iterator[subprocess.Popen[str]]:
         try:
             yield host
         finally:
-            host.terminate()  # it ends its plugin
+            host.terminate()  # it also ends its plugin
 
 
-def request(number: int, service: str) -> str:
-    """The talk's measurement; no two blocks are alike, as no cache may grow with what it has seen."""
+def build_request(number: int, service: str) -> str:
+    """Build the request of the reference measurement. Each block differs, so a cache without a bound would grow."""
     [metric] = reference_analysis()["spec"]["metrics"]
     metric["provider"]["plugin"][PLUGIN]["query"] += f"# {number}\n"
     run = {
@@ -59,36 +59,35 @@ def request(number: int, service: str) -> str:
     return json.dumps({"id": number, "op": "run", "run": run, "metric": metric}) + "\n"
 
 
-def answers(host: subprocess.Popen[str], count: int) -> list[str]:
-    """The phases of so many answers."""
-    out: IO[str] | None = host.stdout
-    assert out is not None
-    return [json.loads(out.readline())["measurement"]["phase"] for _ in range(count)]
+def read_phases(host: subprocess.Popen[str], count: int) -> list[str]:
+    """Read this many responses and return their phases."""
+    output: IO[str] | None = host.stdout
+    assert output is not None
+    return [json.loads(output.readline())["measurement"]["phase"] for _ in range(count)]
 
 
-def test_ten_thousand_measurements_leave_memory_and_files_as_they_were(
-    lab: Lab, report_progress: ProgressReporter
-) -> None:
+def test_ten_thousand_measurements_leak_no_memory_and_no_files(lab: Lab, report_progress: ProgressReporter) -> None:
     service = "canary|reviews|leaks|cluster-1|-"
     lab.feed_and_wait(service, "good")
     sidecar = lab.pid("sidecar")
-    history: list[tuple[Footprint, Footprint]] = []
-    with argo_host(lab) as host:
+    history: list[tuple[ProcessSize, ProcessSize]] = []
+    with start_argo_host(lab) as host:
         assert host.stdin is not None
-        for first in range(0, RUNS, EVERY):
-            for batch in range(first, first + EVERY, IN_FLIGHT):
-                numbers = range(batch, min(batch + IN_FLIGHT, first + EVERY))
-                host.stdin.writelines(request(number, service) for number in numbers)
+        for first in range(0, RUNS, SAMPLE_EVERY):
+            for batch in range(first, first + SAMPLE_EVERY, IN_FLIGHT):
+                numbers = range(batch, min(batch + IN_FLIGHT, first + SAMPLE_EVERY))
+                host.stdin.writelines(build_request(number, service) for number in numbers)
                 host.stdin.flush()
-                assert answers(host, len(numbers)) == ["Successful"] * len(numbers)
+                assert read_phases(host, len(numbers)) == ["Successful"] * len(numbers)
             [bridge] = child_pids(host.pid)
-            history.append((Footprint.of(bridge), Footprint.of(sidecar)))
+            history.append((ProcessSize.read(bridge), ProcessSize.read(sidecar)))
             by_name = zip(("bridge", "sidecar"), history[-1], strict=True)
-            seen = ", ".join(f"{name} {one.rss:.1f} MiB {one.files} files" for name, one in by_name)
-            report_progress(f"{first + EVERY} runs: {seen}")
+            sizes = ", ".join(f"{name} {one.resident_mib:.1f} MiB {one.files} files" for name, one in by_name)
+            report_progress(f"{first + SAMPLE_EVERY} runs: {sizes}")
 
     for name, column in zip(("bridge", "sidecar"), zip(*history, strict=True), strict=True):
-        warm = column[WARM // EVERY - 1 :]
-        assert warm[-1].rss - warm[0].rss < GROWTH_MIB, f"{name} grew: {[round(one.rss, 1) for one in warm]} MiB"
-        # A connection more or less to OAP is no leak; a file a run would be thousands.
+        warm = column[WARM_UP // SAMPLE_EVERY - 1 :]
+        growth = warm[-1].resident_mib - warm[0].resident_mib
+        assert growth < MAX_GROWTH_MIB, f"{name} grew: {[round(one.resident_mib, 1) for one in warm]} MiB"
+        # The number of connections to OAP varies by a few. One leaked file per run would add thousands.
         assert warm[-1].files - warm[0].files <= 5, f"{name} keeps files: {[one.files for one in warm]}"

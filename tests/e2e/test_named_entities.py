@@ -1,6 +1,6 @@
-"""Ask by name on real OAPs, old and new, one in +0800 and one in -0330: measured by `skywalking-provider check`.
+"""Indicators and expressions on real OAPs of several versions and time zones, through `skywalking-provider check`.
 
-They are fed as a vanilla mesh feeds them: one service for both versions, told apart by their pods.
+The telemetry is that of an unmodified mesh: one service for both versions, which differ only by their pods.
 """
 
 import json
@@ -20,16 +20,16 @@ CANARY, STABLE = "6c85f7bf4", "7d4f9c8b65"
 
 @pytest.fixture(scope="module", params=VERSIONS)
 def oap(request: pytest.FixtureRequest, oap_pool: OapPool) -> Lab:
-    """An OAP with ten past minutes of both versions."""
-    own = oap_pool.ensure_running(request.param)
-    own.add_traffic("reviews.bookinfo", "bad", f"reviews-{CANARY}-9zr8t")
-    own.add_traffic("reviews.bookinfo", "good", f"reviews-{STABLE}-2xkqz,reviews-{STABLE}-h6pnw", calls=120)
-    wait_for(lambda: check(own, CANARY)["throughput"]["phase"] == "Successful", 60, "three settled minutes")
-    return own
+    """Provide an OAP with ten past minutes of both versions."""
+    lab = oap_pool.ensure_running(request.param)
+    lab.add_traffic("reviews.bookinfo", "bad", f"reviews-{CANARY}-9zr8t")
+    lab.add_traffic("reviews.bookinfo", "good", f"reviews-{STABLE}-2xkqz,reviews-{STABLE}-h6pnw", calls=120)
+    wait_for(lambda: check(lab, CANARY)["throughput"]["phase"] == "Successful", 60, "three complete minutes")
+    return lab
 
 
 def check(oap: Lab, pod_template_hash: str) -> dict[str, dict[str, Any]]:
-    """Every metric of the template, by name."""
+    """Run `check` and return the result of every metric by name."""
     done = subprocess.run(
         [
             *(sys.executable, "-m", "skywalking_provider", "check", "-f", str(TEMPLATE), "-o", "json"),
@@ -48,7 +48,7 @@ def phases(measured: dict[str, dict[str, Any]]) -> dict[str, str]:
     return {name: one["phase"] for name, one in measured.items()}
 
 
-def test_the_canary_is_told_from_the_stable_version_of_the_same_service(
+def test_canary_and_stable_version_of_one_service_are_measured_separately(
     oap: Lab, report_progress: ProgressReporter
 ) -> None:
     version = oap.settings["OAP_VERSION"]
@@ -72,7 +72,7 @@ def test_the_canary_is_told_from_the_stable_version_of_the_same_service(
         assert json.loads(expression["value"]) == {f"reviews-{CANARY}-9zr8t": 0.9}
 
 
-def test_names_that_oap_does_not_know_are_waited_for_with_the_nearest(oap: Lab) -> None:
+def test_unknown_instance_waits_and_suggests_the_nearest_name(oap: Lab) -> None:
     unknown = check(oap, "0000000000")["success-rate"]
 
     assert unknown["phase"] == "Running"

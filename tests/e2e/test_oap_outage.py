@@ -1,7 +1,7 @@
-"""An OAP is killed in the middle of four rollouts and comes back after three minutes, of ten seconds each.
+"""Outage of an OAP during four rollouts: it is killed and restarted after three minutes of 10 s each.
 
-Two allow for five minutes of outage, two for one; of each pair, one waits in a step for its analysis, and one is
-watched in the background. OAP's own minutes cannot be made shorter: the windows are three real ones.
+Two rollouts allow five minutes of outage, two allow one. In each pair, one waits in a step for its analysis and one has
+a background analysis. OAP's own minutes cannot be shortened, so the windows are three real minutes.
 """
 
 import time
@@ -27,23 +27,23 @@ from tests.e2e.rollout_timeline import RolloutSnapshot, RolloutTimeline, wait_fo
 FACTOR = 6
 MINUTE = 60 / FACTOR
 COUNT = 6
-"""Measurements of the analysis in a step, one a minute."""
+"""Measurements of the analysis in a step, one per minute."""
 FIRST_WEIGHT = 25
-BOOT = 4
-"""Seconds that an OAP needs at least to start: so much before its outage is long enough, it is started."""
+OAP_START_SECONDS = 4
+"""Minimum start time of an OAP. It is restarted this long before the end of the outage."""
 
-PATIENT, IMPATIENT = "5m", "1m"
+LONG_GRACE, SHORT_GRACE = "5m", "1m"
 
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """What happened to the four rollouts, and how long OAP was away, in seconds."""
+    """Timelines of the four rollouts, and the duration of the outage in seconds."""
 
     seconds: float
-    stories: dict[str, RolloutTimeline]
+    timelines: dict[str, RolloutTimeline]
 
 
-def analysis(interval: str, grace: str, count: int | None) -> Object:
+def build_template(interval: str, grace: str, count: int | None) -> Object:
     template = reference_analysis() if count is None else analysis_with_count(count, interval)
     for metric in template["spec"]["metrics"]:
         metric["interval"] = interval
@@ -59,84 +59,88 @@ def outage(lab: Lab, oap_pool: OapPool, report_progress: ProgressReporter) -> Ou
     service, interval = "canary|reviews|outage|cluster-1|-", divide_duration("1m", FACTOR)
     oap.feed_and_wait(service, "good")
 
-    def rollout(name: str, grace: str) -> RolloutTimeline:
+    def start(name: str, grace: str) -> RolloutTimeline:
         in_a_step = name.startswith("step")
-        template = analysis(interval, grace, COUNT if in_a_step else None)
-        scene = rollout_with_analysis_step(service) if in_a_step else background_rollout(service, FACTOR)
-        return start_rollout(lab, f"outage-{name}", scene, template, prefix_progress(report_progress, name))
+        template = build_template(interval, grace, COUNT if in_a_step else None)
+        rollout = rollout_with_analysis_step(service) if in_a_step else background_rollout(service, FACTOR)
+        return start_rollout(lab, f"outage-{name}", rollout, template, prefix_progress(report_progress, name))
 
     graces = {
         f"{kind}-{word}": grace
-        for word, grace in (("patient", PATIENT), ("impatient", IMPATIENT))
+        for word, grace in (("long-grace", LONG_GRACE), ("short-grace", SHORT_GRACE))
         for kind in ("step", "background")
     }
-    stories = {name: rollout(name, grace) for name, grace in graces.items()}
-    all_of = list(stories.values())
-    patient = [story for name, story in stories.items() if graces[name] == PATIENT]
-    impatient = [story for name, story in stories.items() if graces[name] == IMPATIENT]
-    wait_for_all(all_of, lambda: all("Successful" in story.last.phases for story in all_of), 60, "first measurements")
+    timelines = {name: start(name, grace) for name, grace in graces.items()}
+    all_four = list(timelines.values())
+    with_long_grace = [timeline for name, timeline in timelines.items() if graces[name] == LONG_GRACE]
+    with_short_grace = [timeline for name, timeline in timelines.items() if graces[name] == SHORT_GRACE]
+    wait_for_all(all_four, lambda: all("Successful" in one.last.phases for one in all_four), 60, "first measurements")
 
-    report_progress("killing OAP")
+    report_progress("kill OAP")
     oap.kill("oap")
-    killed = time.monotonic()
-    long_enough = killed + 3 * MINUTE - BOOT
+    killed_at = time.monotonic()
+    restart_at = killed_at + 3 * MINUTE - OAP_START_SECONDS
     wait_for_all(
-        all_of,
+        all_four,
         lambda: (
-            time.monotonic() > long_enough
-            and all("OAP_UNAVAILABLE" in story.last.last_message for story in all_of)
-            and all(story.last.phase == "Paused" for story in impatient)
+            time.monotonic() > restart_at
+            and all("OAP_UNAVAILABLE" in one.last.last_message for one in all_four)
+            and all(one.last.phase == "Paused" for one in with_short_grace)
         ),
         4 * MINUTE,
-        "all four to notice the outage, and two to pause",
+        "OAP_UNAVAILABLE in all four rollouts and a pause of two",
     )
     oap.start("oap")
-    seconds = time.monotonic() - killed
-    report_progress(f"OAP was away for {seconds:.0f} s")
-    wait_for_all(all_of, lambda: all(story.last.promoted for story in patient), 180, "two promotions")
+    seconds = time.monotonic() - killed_at
+    report_progress(f"OAP was unavailable for {seconds:.0f} s")
+    wait_for_all(all_four, lambda: all(one.last.promoted for one in with_long_grace), 180, "two promotions")
     oap_pool.stop(RESTARTED_OAP)
-    return Outage(seconds, stories)
+    return Outage(seconds, timelines)
 
 
-def phases_seen(story: RolloutTimeline) -> set[str]:
-    """All phases that any measurement had at any time."""
-    return {phase for look in story.snapshots for phase in look.phases}
+def observed_phases(timeline: RolloutTimeline) -> set[str]:
+    """Return all phases of all measurements in all snapshots."""
+    return {phase for snapshot in timeline.snapshots for phase in snapshot.phases}
 
 
-def waits(look: RolloutSnapshot) -> bool:
-    return "Running" in look.phases
+def is_waiting(snapshot: RolloutSnapshot) -> bool:
+    return "Running" in snapshot.phases
 
 
-def test_an_outage_of_three_minutes_is_survived_by_a_rollout_whose_step_waits_for_its_analysis(outage: Outage) -> None:
-    story = outage.stories["step-patient"]
+def test_outage_within_grace_delays_rollout_with_analysis_step(outage: Outage) -> None:
+    timeline = outage.timelines["step-long-grace"]
 
     assert outage.seconds >= 3 * MINUTE
-    assert phases_seen(story) == {"Running", "Successful"}
-    assert story.last.phases == ["Successful"] * COUNT
-    assert not any(look.aborted for look in story.snapshots)
-    assert {look.weights[1] for look in story.snapshots if waits(look)} == {FIRST_WEIGHT}
-    assert all(len(look.measurements) == COUNT for look in story.snapshots if FIRST_WEIGHT < look.weights[1] < 100)
-    assert story.last.promoted
+    assert observed_phases(timeline) == {"Running", "Successful"}
+    assert timeline.last.phases == ["Successful"] * COUNT
+    assert not any(snapshot.aborted for snapshot in timeline.snapshots)
+    assert {snapshot.weights[1] for snapshot in timeline.snapshots if is_waiting(snapshot)} == {FIRST_WEIGHT}
+    assert all(
+        len(snapshot.measurements) == COUNT
+        for snapshot in timeline.snapshots
+        if FIRST_WEIGHT < snapshot.weights[1] < 100
+    )
+    assert timeline.last.promoted
 
 
-def test_an_outage_of_three_minutes_is_survived_by_a_rollout_that_is_watched_in_the_background(outage: Outage) -> None:
-    story = outage.stories["background-patient"]
+def test_outage_within_grace_delays_rollout_with_background_analysis(outage: Outage) -> None:
+    timeline = outage.timelines["background-long-grace"]
 
-    assert phases_seen(story) == {"Running", "Successful"}
-    assert not any(look.aborted for look in story.snapshots)
-    assert story.last.promoted
+    assert observed_phases(timeline) == {"Running", "Successful"}
+    assert not any(snapshot.aborted for snapshot in timeline.snapshots)
+    assert timeline.last.promoted
 
 
 @pytest.mark.parametrize("kind", ["step", "background"])
-def test_an_outage_longer_than_the_grace_pauses_the_rollout_and_never_rolls_it_back(outage: Outage, kind: str) -> None:
-    story = outage.stories[f"{kind}-impatient"]
+def test_outage_beyond_grace_pauses_rollout_without_rollback(outage: Outage, kind: str) -> None:
+    timeline = outage.timelines[f"{kind}-short-grace"]
 
-    assert phases_seen(story) == {"Running", "Successful", "Inconclusive"}
-    assert "OAP_UNAVAILABLE" in story.last.last_message
-    assert "away for 10s (outageGrace)" in story.last.last_message
-    assert story.last.phase == "Paused"
-    assert story.pause_reasons() == ["InconclusiveAnalysisRun"]
-    assert not any(look.aborted for look in story.snapshots)
-    assert max(story.canary_weights) == story.last.weights[1] == FIRST_WEIGHT, (
-        "its weight stayed, also when OAP was back"
+    assert observed_phases(timeline) == {"Running", "Successful", "Inconclusive"}
+    assert "OAP_UNAVAILABLE" in timeline.last.last_message
+    assert "away for 10s (outageGrace)" in timeline.last.last_message
+    assert timeline.last.phase == "Paused"
+    assert timeline.pause_reasons() == ["InconclusiveAnalysisRun"]
+    assert not any(snapshot.aborted for snapshot in timeline.snapshots)
+    assert max(timeline.canary_weights) == timeline.last.weights[1] == FIRST_WEIGHT, (
+        "the weight changed after the pause"
     )

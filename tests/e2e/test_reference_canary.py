@@ -1,4 +1,4 @@
-"""The talk's rollout and analysis on the stock controller: promoted when healthy, rolled back when not."""
+"""The reference rollout and analysis on the stock controller: promoted if healthy, rolled back if not."""
 
 from tests.e2e.kubectl import Kubectl
 from tests.e2e.lab import Lab, ProgressReporter
@@ -6,48 +6,50 @@ from tests.e2e.manifests import reference_analysis, reference_rollout, start_rol
 from tests.e2e.rollout_timeline import DESTINATION_RULE, RUN
 
 
-def test_a_healthy_canary_reaches_100(lab: Lab, report_progress: ProgressReporter) -> None:
-    service = "canary|reviews|bookinfo|cluster-1|-"  # the talk's own name
+def test_reference_canary_healthy_is_promoted(lab: Lab, report_progress: ProgressReporter) -> None:
+    service = "canary|reviews|bookinfo|cluster-1|-"  # the name in the reference manifests
     lab.feed_and_wait(service, "good")
-    story = start_rollout(lab, "bookinfo", reference_rollout(service), reference_analysis(), report_progress)
+    timeline = start_rollout(lab, "bookinfo", reference_rollout(service), reference_analysis(), report_progress)
 
-    end = story.wait_until_decided(240)
+    end = timeline.wait_until_decided(240)
 
     assert end.promoted
-    assert not any(look.aborted for look in story.snapshots)
-    assert [weight for weight in story.canary_weights if weight not in (0, 100)] == [10, 20, 40, 60, 80]
+    assert not any(snapshot.aborted for snapshot in timeline.snapshots)
+    assert [weight for weight in timeline.canary_weights if weight not in (0, 100)] == [10, 20, 40, 60, 80]
     assert end.weights == (100, 0)
-    assert stable_subset(story.kubectl) == end.canary, "Istio's stable subset is the new revision: it has all traffic"
+    assert stable_subset(timeline.kubectl) == end.canary, "Istio's stable subset is not the new revision"
     done = [one for one in end.measurements if one.phase != "Running"]
     assert {one.phase for one in done} == {"Successful"}
     assert len(done) >= 3
     assert '"value":10000' in done[0].value
 
 
-def test_a_bad_canary_is_aborted_after_exactly_four_failed_measurements(
+def test_reference_canary_bad_is_aborted_after_four_failed_measurements(
     lab: Lab, report_progress: ProgressReporter
 ) -> None:
     service = "canary|reviews|bookinfo-bad|cluster-1|-"
     lab.feed_and_wait(service, "bad")
-    story = start_rollout(lab, "bookinfo-bad", reference_rollout(service), reference_analysis(), report_progress)
+    timeline = start_rollout(lab, "bookinfo-bad", reference_rollout(service), reference_analysis(), report_progress)
 
-    end = story.wait_until_decided(240)
+    end = timeline.wait_until_decided(240)
 
     assert end.rolled_back
-    assert end.phases == ["Failed"] * 4, "failureLimit 3: the fourth is one too many, and there is no fifth"
+    assert end.phases == ["Failed"] * 4, (
+        "failureLimit is 3, so the fourth failure aborts and no fifth measurement starts"
+    )
     assert '"value":8500' in end.measurements[0].value
     assert end.weights == (100, 0)
-    assert end.stable == story.previous_stable
-    assert stable_subset(story.kubectl) == story.previous_stable
-    assert max(story.canary_weights) < 100
-    [run] = story.kubectl.list([RUN])
+    assert end.stable == timeline.previous_stable
+    assert stable_subset(timeline.kubectl) == timeline.previous_stable
+    assert max(timeline.canary_weights) < 100
+    [run] = timeline.kubectl.list([RUN])
     assert run["status"]["phase"] == "Failed"
     [result] = run["status"]["metricResults"]
     assert (result["failed"], result.get("error", 0), result.get("successful", 0)) == (4, 0, 0)
 
 
 def stable_subset(kubectl: Kubectl) -> str:
-    """The revision that Istio's subset `stable` selects."""
+    """Return the revision that Istio's subset `stable` selects."""
     subsets = kubectl.get(DESTINATION_RULE, "reviews")["spec"]["subsets"]
     [stable] = [one for one in subsets if one["name"] == "stable"]
     revision: str = stable["labels"]["rollouts-pod-template-hash"]
