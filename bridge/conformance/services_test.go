@@ -101,7 +101,8 @@ func startServices() (*services, error) {
 	s.socket = filepath.Join(home, "provider.sock")
 	backend := func(url string, more map[string]any) map[string]any {
 		// The circuit breaker never opens, so that an OAP gets requests as soon as a test has removed a fault.
-		out := map[string]any{"url": url, "timeout": "1s", "circuit": map[string]any{"failures": 1000}}
+		// The timeout is short for the tests of unresponsive OAPs, and long enough for a loaded machine.
+		out := map[string]any{"url": url, "timeout": "2s", "circuit": map[string]any{"failures": 1000}}
 		for key, value := range more {
 			out[key] = value
 		}
@@ -111,7 +112,8 @@ func startServices() (*services, error) {
 		"healthy": backend(s.healthy, map[string]any{"aliases": []string{"http://oap.istio-system:12800"}}),
 		"failing": backend(s.failing, nil),
 		"scripted": backend(oap.URL, map[string]any{
-			"bearer": map[string]any{"token": s.token}, "clockTtl": "1ms", "cache": map[string]any{"responseTtl": "0s", "verdictTtl": "0s"}, "settle": "60s",
+			"bearer": map[string]any{"token": s.token}, "timeout": "10s", "clockTtl": "1ms", "settle": "60s",
+			"cache": map[string]any{"responseTtl": "0s", "verdictTtl": "0s"},
 		}),
 		"absent": backend("http://127.0.0.1:1", nil),
 	}})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -25,8 +26,7 @@ const (
 	// contractRoundRobin is the name of the balancer policy: gRPC's round_robin over the connections whose server serves a
 	// supported contract version. The check precedes the first call of a connection, and its result ends with the connection.
 	contractRoundRobin = "contract_round_robin"
-	// incompatiblePrefix begins the error of a connection whose server serves another contract version.
-	incompatiblePrefix = "PROVIDER_INCOMPATIBLE "
+
 	// describeTimeout is the deadline of one contract check, and the pause before the next check after a failed one.
 	describeTimeout = 3 * time.Second
 )
@@ -58,7 +58,8 @@ func (contractBalancerBuilder) Build(conn balancer.ClientConn, options balancer.
 		}
 	}()
 	version, _, _ := strings.Cut(options.CustomUserAgent, " ") // gRPC appends its own user agent
-	return closingBalancer{balancer.Get(roundrobin.Name).Build(&contractClientConn{conn, version}, options), stop}
+	checked := &contractClientConn{ClientConn: conn, version: version, incompatible: map[*contractCheck]*incompatibleError{}}
+	return closingBalancer{balancer.Get(roundrobin.Name).Build(checked, options), stop}
 }
 
 // closingBalancer is a balancer that calls stop when it is closed.
@@ -73,10 +74,41 @@ func (b closingBalancer) Close() {
 	b.Balancer.Close()
 }
 
+// incompatibleError is the error of a connection whose server serves another contract version.
+type incompatibleError struct{ message string }
+
+// Error returns the versions of both sides.
+func (e *incompatibleError) Error() string { return e.message }
+
 // contractClientConn is the ClientConn of round_robin. Its connections report the contract check as their health.
 type contractClientConn struct {
 	balancer.ClientConn
 	version string // of the bridge
+
+	mu           sync.Mutex
+	incompatible map[*contractCheck]*incompatibleError // open connections to incompatible servers
+}
+
+// setResult stores the latest result of a check, unless the check has been stopped.
+func (c *contractClientConn) setResult(ctx context.Context, check *contractCheck, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var incompatible *incompatibleError
+	if ctx.Err() == nil && errors.As(err, &incompatible) {
+		c.incompatible[check] = incompatible
+	} else {
+		delete(c.incompatible, check)
+	}
+}
+
+// incompatibleServer returns the error of an open connection to an incompatible server, or nil.
+func (c *contractClientConn) incompatibleServer() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, err := range c.incompatible {
+		return err
+	}
+	return nil
 }
 
 // NewSubConn creates a connection with a contract check.
@@ -84,21 +116,30 @@ func (c *contractClientConn) NewSubConn(
 	addresses []resolver.Address, options balancer.NewSubConnOptions,
 ) (balancer.SubConn, error) {
 	conn, err := c.ClientConn.NewSubConn(addresses, options)
-	return &contractSubConn{conn, c.version}, err
+	return &contractSubConn{conn, c}, err
 }
 
 // UpdateState passes the state on with a picker that returns gRPC's own connections.
 func (c *contractClientConn) UpdateState(state balancer.State) {
-	state.Picker = unwrapPicker{state.Picker}
+	state.Picker = unwrapPicker{state.Picker, c}
 	c.ClientConn.UpdateState(state)
 }
 
 // unwrapPicker is a picker that returns gRPC's connection inside a contractSubConn.
-type unwrapPicker struct{ balancer.Picker }
+type unwrapPicker struct {
+	balancer.Picker
+	conn *contractClientConn
+}
 
-// Pick picks a connection and unwraps it.
+// Pick picks a connection and unwraps it. If no connection is usable and one of the servers is incompatible, the call fails
+// with code Unimplemented.
 func (p unwrapPicker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
 	result, err := p.Picker.Pick(info)
+	if err != nil && !errors.Is(err, balancer.ErrNoSubConnAvailable) {
+		if incompatible := p.conn.incompatibleServer(); incompatible != nil {
+			err = status.Error(codes.Unimplemented, incompatible.Error())
+		}
+	}
 	if c, ok := result.SubConn.(*contractSubConn); ok {
 		result.SubConn = c.SubConn
 	}
@@ -108,7 +149,7 @@ func (p unwrapPicker) Pick(info balancer.PickInfo) (balancer.PickResult, error) 
 // contractSubConn is the connection to one address.
 type contractSubConn struct {
 	balancer.SubConn
-	version string // of the bridge
+	conn *contractClientConn
 }
 
 // RegisterHealthListener starts the contract check. gRPC calls it for every established connection.
@@ -126,13 +167,17 @@ type contractCheck struct {
 func (c *contractCheck) Build(conn any) (balancer.Producer, func()) {
 	ctx, stop := context.WithCancel(context.Background())
 	go c.run(ctx, contractv1.NewMetricProviderClient(conn.(grpc.ClientConnInterface)))
-	return c, stop
+	return c, func() {
+		stop()
+		c.conn.setResult(ctx, c, nil)
+	}
 }
 
 // run reports every result of the check to the listener.
 func (c *contractCheck) run(ctx context.Context, client contractv1.MetricProviderClient) {
 	for {
-		err := checkContract(ctx, client, c.version)
+		err := checkContract(ctx, client, c.conn.version)
+		c.conn.setResult(ctx, c, err)
 		if ctx.Err() != nil {
 			return
 		}
@@ -154,7 +199,8 @@ func (c *contractCheck) run(ctx context.Context, client contractv1.MetricProvide
 	}
 }
 
-// checkContract calls Describe and returns an error if the connection must not be used.
+// checkContract calls Describe and returns an error if the connection must not be used. It is an incompatibleError if the
+// server does not serve the contract or serves another version.
 func checkContract(ctx context.Context, client contractv1.MetricProviderClient, version string) error {
 	ctx, cancel := context.WithTimeout(ctx, describeTimeout)
 	defer cancel()
@@ -162,14 +208,14 @@ func checkContract(ctx context.Context, client contractv1.MetricProviderClient, 
 	switch rpcStatus := status.Convert(err); rpcStatus.Code() {
 	case codes.OK:
 	case codes.Unimplemented:
-		return errors.New(incompatiblePrefix + rpcStatus.Message())
+		return &incompatibleError{rpcStatus.Message()}
 	default:
 		return fmt.Errorf("contract check failed: %s: %s", rpcStatus.Code(), rpcStatus.Message())
 	}
 	major, _, _ := strings.Cut(response.GetContractVersion(), ".")
 	if number, err := strconv.Atoi(major); err != nil || number != ContractMajor {
-		return fmt.Errorf("%s%s %s serves contract version %q, this bridge (%s) supports version %d", incompatiblePrefix,
-			response.GetProvider(), response.GetVersion(), response.GetContractVersion(), version, ContractMajor)
+		return &incompatibleError{fmt.Sprintf("%s %s serves contract version %q, this bridge (%s) supports version %d",
+			response.GetProvider(), response.GetVersion(), response.GetContractVersion(), version, ContractMajor)}
 	}
 	return nil
 }

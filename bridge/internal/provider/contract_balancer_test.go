@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -175,6 +176,17 @@ func TestBalancerAddressesChangedFollowsResolver(t *testing.T) {
 func TestBalancerAllReplicasIncompatibleReturnsHint(t *testing.T) {
 	p, _, _ := newBalancedPlugin(t, startReplicaWithContract(t, "2.0", "a").Address, startReplicaWithContract(t, "2.0", "b").Address)
 	require.Contains(t, p.Run(nil, metric).Message, "PROVIDER_INCOMPATIBLE sidecar at "+p.options.Target+": fake 0.0.1 serves contract version")
+}
+
+func TestBalancerIncompatibleAndDeadReplicaReportsIncompatible(t *testing.T) {
+	dead := startReplica(t, "dead")
+	dead.Kill()
+	p, _, _ := newBalancedPlugin(t, startReplicaWithContract(t, "2.0", "a").Address, dead.Address)
+	incompatible := func() bool { return strings.HasPrefix(p.Run(nil, metric).Message, "PROVIDER_INCOMPATIBLE ") }
+	require.Eventually(t, incompatible, 30*time.Second, time.Millisecond)
+	for range 10 {
+		require.True(t, incompatible(), "the result does not depend on the picked connection")
+	}
 }
 
 func TestContractCheckRejectedReportsReason(t *testing.T) {

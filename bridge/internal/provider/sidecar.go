@@ -95,10 +95,6 @@ func (s *sidecar) classifyError(err error, elapsed time.Duration) (code, cause s
 	text := rpcStatus.Message()
 	switch rpcStatus.Code() {
 	case codes.Unavailable:
-		if _, reason, found := strings.Cut(text, incompatiblePrefix); found {
-			return "PROVIDER_INCOMPATIBLE", fmt.Sprintf("sidecar at %s: %s. Install bridge and sidecar of one release.",
-				s.target, reason)
-		}
 		return "PROVIDER_UNAVAILABLE", fmt.Sprintf("no connection to the sidecar at %s: %s. %s", s.target, trimGRPCPrefix(text), s.hint)
 	case codes.DeadlineExceeded:
 		duration := elapsed.Round(100 * time.Millisecond)
