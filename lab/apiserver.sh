@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# kube-apiserver on 127.0.0.1 and a kubeconfig with its one administrator. Needs lab/etcd.sh.
+# kube-apiserver on 127.0.0.1 and the kubeconfig of its administrator. Needs lab/etcd.sh.
 # Environment: LAB_DIR, LAB_API_PORT (6443), LAB_ETCD_PORT (as etcd was started).
 source "$(dirname "$0")/lib.sh"
 setting LAB_ETCD_PORT 2379
@@ -14,9 +14,9 @@ chmod 700 "$pki"
 (umask 077; echo "$(cat "$pki/token"),lab-admin,lab-admin,system:masters" > "$pki/tokens.csv")
 
 say "kube-apiserver on https://127.0.0.1:$LAB_API_PORT, etcd on 127.0.0.1:$LAB_ETCD_PORT"
-# A new node's taint is lifted by the node lifecycle controller, which does not run here: so no taint.
-# Debian's etcd 3.4 cannot report the progress of a watch, which the two gated features wait for.
-# The advertised address must not be a loopback one; nobody dials it, so it is one of the documentation's.
+# Admission adds no taint to a new node, because the node lifecycle controller that removes it does not run here.
+# Debian's etcd 3.4 does not report the progress of a watch, so the two features that need it are off.
+# The advertised address must not be a loopback address. No client connects to it; it is from a documentation range.
 launch apiserver "$LAB_BIN/kube-apiserver" \
   --bind-address 127.0.0.1 --secure-port "$LAB_API_PORT" --cert-dir "$pki" \
   --advertise-address 192.0.2.1 --endpoint-reconciler-type none \
@@ -45,6 +45,6 @@ current-context: lab
 YAML
   )
 }
-answers() { write_kubeconfig && kubectl get --raw /readyz; }
-await apiserver 90 answers
+is_ready() { write_kubeconfig && kubectl get --raw /readyz; }
+await apiserver 90 is_ready
 say "kubeconfig $KUBECONFIG_FILE"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# kube-controller-manager: Deployments, ReplicaSets, namespaces, garbage. Needs lab/apiserver.sh.
+# kube-controller-manager: Deployments, ReplicaSets, namespaces, garbage collection. Needs lab/apiserver.sh.
 # Environment: LAB_DIR, LAB_CONTROLLER_MANAGER_PORT (10257).
 source "$(dirname "$0")/lib.sh"
 setting LAB_CONTROLLER_MANAGER_PORT 10257
@@ -7,7 +7,7 @@ need "$LAB_BIN/kube-controller-manager" kubernetes
 need "$KUBECONFIG_FILE" "kubernetes, then lab/apiserver.sh"
 
 say "kube-controller-manager, health on 127.0.0.1:$LAB_CONTROLLER_MANAGER_PORT"
-# No kubelet reports here, so nobody may judge the nodes by their silence.
+# No kubelet sends node heartbeats here, so the node lifecycle controller is off: it would mark the node as not ready.
 launch controller-manager "$LAB_BIN/kube-controller-manager" --kubeconfig "$KUBECONFIG_FILE" \
   --bind-address 127.0.0.1 --secure-port "$LAB_CONTROLLER_MANAGER_PORT" --cert-dir "$LAB_DIR/pki/controller-manager" \
   --controllers '*,-node-ipam-controller,-node-lifecycle-controller' --leader-elect=false \

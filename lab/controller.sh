@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The stock Argo Rollouts controller with the bridge as its metric plugin skywalking/metrics. Needs lab/apiserver.sh.
 # Usage: lab/controller.sh [1.10|1.9]
-# Environment: LAB_DIR, LAB_ARGO (1.10), LAB_BRIDGE (.cache/bin/skywalking-bridge; `none` for no plugin; an http:// URL for
-#              one that the controller downloads), LAB_BRIDGE_SHA256 (of a download),
+# Environment: LAB_DIR, LAB_ARGO (1.10), LAB_BRIDGE (.cache/bin/skywalking-bridge; `none` for no plugin; an http:// URL
+#              for a download by the controller), LAB_BRIDGE_SHA256 (checksum of the download),
 #              LAB_SOCKET (LAB_DIR/provider.sock), LAB_CONTROLLER_METRICS_PORT (8090), LAB_CONTROLLER_HEALTH_PORT (8080).
 source "$(dirname "$0")/lib.sh"
 LAB_ARGO=${1:-${LAB_ARGO:-1.10}}
@@ -15,7 +15,7 @@ need "$program" "argo-$LAB_ARGO"
 need "$KUBECONFIG_FILE" "kubernetes, then lab/apiserver.sh"
 need "$LAB_HOME/manifests/istio-crds.yaml" istio
 
-say "definitions of Argo Rollouts $LAB_ARGO and Istio"
+say "apply the CRDs of Argo Rollouts $LAB_ARGO and Istio"
 for crds in "argo-$LAB_ARGO" istio; do
   kubectl apply --server-side --force-conflicts -f "$LAB_HOME/manifests/$crds-crds.yaml" > /dev/null
 done
@@ -26,7 +26,7 @@ case $LAB_BRIDGE in
   none) location= ;;
   http://* | https://*) location=$LAB_BRIDGE ;;
   *)
-    [ -x "$LAB_BRIDGE" ] || fail "$LAB_BRIDGE is missing: build the bridge, or set LAB_BRIDGE=none for no plugin"
+    [ -x "$LAB_BRIDGE" ] || fail "$LAB_BRIDGE not found. Build the bridge, or set LAB_BRIDGE=none."
     location=file://$LAB_BRIDGE
     ;;
 esac
@@ -49,9 +49,9 @@ data:
 YAML
 
 say "controller $LAB_ARGO, plugins $plugins"
-mkdir -p "$LAB_DIR/controller" # it copies the plugin to plugin-bin of its working directory
+mkdir -p "$LAB_DIR/controller" # the controller copies the plugin to plugin-bin in its working directory
 cd "$LAB_DIR/controller"
 POD_NAMESPACE=argo-rollouts launch controller "$program" --kubeconfig "$KUBECONFIG_FILE" --leader-elect=false \
   --loglevel info --metricsPort "$LAB_CONTROLLER_METRICS_PORT" --healthzPort "$LAB_CONTROLLER_HEALTH_PORT"
-workers_run() { port_answers "$LAB_CONTROLLER_HEALTH_PORT" && grep -q 'Started.*[Aa]nalysis workers' "$LAB_DIR/controller.log"; }
+workers_run() { port_is_open "$LAB_CONTROLLER_HEALTH_PORT" && grep -q 'Started.*[Aa]nalysis workers' "$LAB_DIR/controller.log"; }
 await controller 60 workers_run

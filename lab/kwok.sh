@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# One node and its pods without containers: kwok marks them Running and Ready at once, with an address each.
-# Needs lab/apiserver.sh (and lab/scheduler.sh, for pods to land here). Environment: LAB_DIR, LAB_KWOK_PORT (10247).
+# kwok: one node whose pods have no containers. kwok marks each pod Running and Ready at once and gives it an address.
+# Needs lab/apiserver.sh, and lab/scheduler.sh to assign the pods. Environment: LAB_DIR, LAB_KWOK_PORT (10247).
 source "$(dirname "$0")/lib.sh"
 setting LAB_KWOK_PORT 10247
 need "$LAB_BIN/kwok" kwok
@@ -13,11 +13,11 @@ metadata:
   name: lab-node
   labels: {kubernetes.io/hostname: lab-node}
 YAML
-# kwok keeps what a node says it has; of itself it says nothing of local storage, which Argo's own Deployment asks for.
-room='{"cpu": "1k", "memory": "1Ti", "pods": "1M", "ephemeral-storage": "1Ti"}'
+# kwok reports no local storage by itself, but Argo's own Deployment requests it. kwok keeps a reported capacity.
+capacity='{"cpu": "1k", "memory": "1Ti", "pods": "1M", "ephemeral-storage": "1Ti"}'
 kubectl patch node lab-node --subresource status --type merge \
-  --patch "{\"status\": {\"capacity\": $room, \"allocatable\": $room}}" > /dev/null
-say "kwok manages node lab-node, pods get addresses of 10.244.0.0/24, server on 127.0.0.1:$LAB_KWOK_PORT"
+  --patch "{\"status\": {\"capacity\": $capacity, \"allocatable\": $capacity}}" > /dev/null
+say "kwok manages node lab-node, pod addresses from 10.244.0.0/24, server on 127.0.0.1:$LAB_KWOK_PORT"
 launch kwok "$LAB_BIN/kwok" --kubeconfig "$KUBECONFIG_FILE" --config "$LAB_HOME/manifests/kwok-stages.yaml" \
   --manage-single-node lab-node --node-name lab-node --node-ip 192.0.2.2 --cidr 10.244.0.1/24 \
   --server-address "127.0.0.1:$LAB_KWOK_PORT"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Ends parts of this lab, all of them by default, each by the pid it was started with. Logs stay.
+# Stops parts of this lab, by default all, by the pid that each was started with. Logs stay.
 # Usage: lab/stop.sh [part...]      Environment: LAB_DIR.
 source "$(dirname "$0")/lib.sh"
 [ $# -gt 0 ] || set -- controller sidecar feed oap kwok scheduler controller-manager apiserver etcd

@@ -71,7 +71,7 @@ def test_what_is_well_is_green_and_is_not_asked_again(
     assert audit.main(root) == 0
 
     assert "2 Python packages looked up" in first
-    assert "NOT CHECKED: Go modules: no vulnerability database answers at http://127.0.0.1:9" in first
+    assert "NOT CHECKED: Go modules: no vulnerability database reachable at http://127.0.0.1:9" in first
     assert capsys.readouterr().out == first
     assert len(index["asked"]) == asked
 
@@ -122,5 +122,5 @@ def test_without_a_database_it_says_so_and_shows_no_credentials(
 
     assert audit.main(root) == 0
     told = capsys.readouterr().out
-    assert "NOT CHECKED: Python packages: no vulnerability database answers at http://127.0.0.1:9" in told
+    assert "NOT CHECKED: Python packages: no vulnerability database reachable at http://127.0.0.1:9" in told
     assert "pl4nted" not in told

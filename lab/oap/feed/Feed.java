@@ -12,10 +12,9 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Sends mesh telemetry to an OAP until it is ended: first the past minutes of every service that is not new, then a
- * slice a second.
+ * Sends mesh telemetry to an OAP: first the past minutes of every service that is not new, then one batch per second.
  *
- * Usage: Feed HOST PORT TABLE BACKFILL_MINUTES. What an OAP that was away did not take is sent when it is back.
+ * Usage: Feed HOST PORT TABLE BACKFILL_MINUTES. Calls that an unavailable OAP did not accept are sent again.
  */
 public final class Feed {
 
@@ -38,20 +37,20 @@ public final class Feed {
         ManagedChannel channel =
             NettyChannelBuilder.forAddress(args[0], Integer.parseInt(args[1])).usePlaintext().build();
         Feed feed = new Feed(channel, Path.of(args[2]), Integer.parseInt(args[3]));
-        String trouble = "";
+        String lastError = "";
         while (true) {
             try {
                 feed.tick();
-                trouble = "";
-            } catch (Exception away) {
-                if (!trouble.equals(away.toString())) say("trying again every second: " + (trouble = away.toString()));
-                feed.channel.resetConnectBackoff(); // else it would dial again only after ever longer pauses
+                lastError = "";
+            } catch (Exception error) {
+                if (!lastError.equals(error.toString())) say("retry every second: " + (lastError = error.toString()));
+                feed.channel.resetConnectBackoff(); // without this, the pauses between connections would grow
             }
             TimeUnit.MILLISECONDS.sleep(1000 - System.currentTimeMillis() % 1000);
         }
     }
 
-    /** Everything that is due; a service's progress is kept only when OAP has acknowledged its calls. */
+    /** Sends all calls that are due. The progress of a service is stored only after OAP has acknowledged its calls. */
     private void tick() throws Exception {
         readTable();
         long now = System.currentTimeMillis();

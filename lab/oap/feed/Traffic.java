@@ -4,12 +4,12 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Which calls a service receives, as a function of time alone: the same minute always looks the same. */
+/** Calls that a service receives, as a function of time only: every minute has the same calls. */
 record Traffic(String service, Profile profile, int perMinute, List<String> instances, boolean isNew) {
 
     static final long MINUTE = 60_000;
 
-    /** How a service behaves. Latencies in milliseconds; every ERROR_EVERY-th call fails (0: none does). */
+    /** Latencies of a service in milliseconds; every errorEvery-th call fails (0: no call fails). */
     enum Profile {
         /** Apdex 1, success rate 1, 62 ms on average. */
         good(0, 30, 35, 40, 45, 50, 55, 60, 70, 90, 150),
@@ -27,15 +27,15 @@ record Traffic(String service, Profile profile, int perMinute, List<String> inst
         }
     }
 
-    /** One call, as the sidecar beside the service saw it. */
+    /** One call, as reported by the service's sidecar. */
     record Call(String service, String instance, String endpoint, long start, int latency, boolean ok) { }
 
-    /** What tells a row of the table from the others, whatever its profile: a service may have a row for each version. */
+    /** Key of a table row, independent of its profile: a service may have one row for each version. */
     String row() {
         return service + instances;
     }
 
-    /** The calls that start in (from, to], both in epoch milliseconds. */
+    /** Returns the calls that start in (from, to], both in epoch milliseconds. */
     List<Call> between(long from, long to) {
         List<Call> calls = new ArrayList<>();
         for (long minute = from / MINUTE * MINUTE; minute <= to; minute += MINUTE) {
@@ -53,7 +53,7 @@ record Traffic(String service, Profile profile, int perMinute, List<String> inst
             start, profile.latencies[i % profile.latencies.length], !failed);
     }
 
-    /** Reads the table of services; a wrong line is named with its number. */
+    /** Reads the table of services. The error for an invalid line contains its number. */
     static List<Traffic> read(Path table) throws IOException {
         List<Traffic> all = new ArrayList<>();
         int number = 0;
@@ -68,8 +68,8 @@ record Traffic(String service, Profile profile, int perMinute, List<String> inst
                 all.add(new Traffic(service, Profile.valueOf(words[0]), Integer.parseInt(words[2]),
                     words.length > 3 ? List.of(words[3].split(",")) : List.of(version + "-0", version + "-1"),
                     words.length > 4));
-            } catch (IllegalArgumentException | ArrayIndexOutOfBoundsException wrong) {
-                throw new IOException(table + ":" + number + ": want `good|bad|slow SERVICE CALLS [INSTANCE,... [new]]`, got: " + line);
+            } catch (IllegalArgumentException | ArrayIndexOutOfBoundsException error) {
+                throw new IOException(table + ":" + number + ": expected `good|bad|slow SERVICE CALLS [INSTANCE,... [new]]`, got: " + line);
             }
         }
         return all;

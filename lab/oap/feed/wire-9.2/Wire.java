@@ -9,7 +9,7 @@ import org.apache.skywalking.apm.network.servicemesh.v3.MeshProbeDownstream;
 import org.apache.skywalking.apm.network.servicemesh.v3.Protocol;
 import org.apache.skywalking.apm.network.servicemesh.v3.ServiceMeshMetricServiceGrpc;
 
-/** OAP's mesh protocol as SkyWalking's own classes speak it up to 9.3: one metric a message. */
+/** OAP's mesh protocol up to 9.3, with SkyWalking's own classes: one metric per message. */
 final class Wire {
 
     private final Channel channel;
@@ -18,18 +18,18 @@ final class Wire {
         this.channel = channel;
     }
 
-    /** Sends the calls and waits for OAP's word that it has them; fails within ten seconds otherwise. */
+    /** Sends the calls and waits up to 10 s for OAP's acknowledgement. */
     void send(List<Traffic.Call> calls) throws Exception {
-        CompletableFuture<Void> taken = new CompletableFuture<>();
+        CompletableFuture<Void> acknowledged = new CompletableFuture<>();
         StreamObserver<ServiceMeshMetric> up = ServiceMeshMetricServiceGrpc.newStub(channel)
             .withDeadlineAfter(10, TimeUnit.SECONDS).collect(new StreamObserver<MeshProbeDownstream>() {
-                public void onNext(MeshProbeDownstream word) { }
-                public void onError(Throwable trouble) { taken.completeExceptionally(trouble); }
-                public void onCompleted() { taken.complete(null); }
+                public void onNext(MeshProbeDownstream message) { }
+                public void onError(Throwable error) { acknowledged.completeExceptionally(error); }
+                public void onCompleted() { acknowledged.complete(null); }
             });
         for (Traffic.Call call : calls) up.onNext(metric(call));
         up.onCompleted();
-        taken.get(10, TimeUnit.SECONDS);
+        acknowledged.get(10, TimeUnit.SECONDS);
     }
 
     private static ServiceMeshMetric metric(Traffic.Call call) {

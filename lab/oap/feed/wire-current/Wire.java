@@ -11,7 +11,7 @@ import org.apache.skywalking.apm.network.servicemesh.v3.Protocol;
 import org.apache.skywalking.apm.network.servicemesh.v3.ServiceMeshMetricServiceGrpc;
 import org.apache.skywalking.apm.network.servicemesh.v3.ServiceMeshMetrics;
 
-/** OAP's mesh protocol as SkyWalking's own classes speak it since 9.4: batches of HTTP metrics. */
+/** OAP's mesh protocol since 9.4, with SkyWalking's own classes: batches of HTTP metrics. */
 final class Wire {
 
     private static final int BATCH = 100;
@@ -21,14 +21,14 @@ final class Wire {
         this.channel = channel;
     }
 
-    /** Sends the calls and waits for OAP's word that it has them; fails within ten seconds otherwise. */
+    /** Sends the calls and waits up to 10 s for OAP's acknowledgement. */
     void send(List<Traffic.Call> calls) throws Exception {
-        CompletableFuture<Void> taken = new CompletableFuture<>();
+        CompletableFuture<Void> acknowledged = new CompletableFuture<>();
         StreamObserver<ServiceMeshMetrics> up = ServiceMeshMetricServiceGrpc.newStub(channel)
             .withDeadlineAfter(10, TimeUnit.SECONDS).collect(new StreamObserver<MeshProbeDownstream>() {
-                public void onNext(MeshProbeDownstream word) { }
-                public void onError(Throwable trouble) { taken.completeExceptionally(trouble); }
-                public void onCompleted() { taken.complete(null); }
+                public void onNext(MeshProbeDownstream message) { }
+                public void onError(Throwable error) { acknowledged.completeExceptionally(error); }
+                public void onCompleted() { acknowledged.complete(null); }
             });
         for (int at = 0; at < calls.size(); at += BATCH) {
             HTTPServiceMeshMetrics.Builder batch = HTTPServiceMeshMetrics.newBuilder();
@@ -36,7 +36,7 @@ final class Wire {
             up.onNext(ServiceMeshMetrics.newBuilder().setHttpMetrics(batch).build());
         }
         up.onCompleted();
-        taken.get(10, TimeUnit.SECONDS);
+        acknowledged.get(10, TimeUnit.SECONDS);
     }
 
     private static HTTPServiceMeshMetric metric(Traffic.Call call) {
