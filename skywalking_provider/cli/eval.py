@@ -1,4 +1,4 @@
-"""`skywalking-provider eval`: try a condition on a result, as Argo would evaluate it."""
+"""`skywalking-provider eval`: evaluate a condition for a result as Argo would."""
 
 import asyncio
 import json
@@ -18,13 +18,13 @@ from skywalking_provider.model import Phase
 from skywalking_provider.support import go_json
 from skywalking_provider.tools.phases import PHASE_STYLES
 
-# The service's own limits end an evaluation long before; this is for a machine that does not get to it.
-_SECONDS = 10.0
+# The limits of the evaluator end an evaluation much earlier; this is for a busy machine.
+_TIMEOUT_SECONDS = 10.0
 _EXIT_CODES = {Phase.SUCCESSFUL: 0, Phase.FAILED: 1, Phase.ERROR: 2, Phase.INCONCLUSIVE: 4}
 
 
 class EvalOutput(StrEnum):
-    """How one evaluation is shown."""
+    """Output formats."""
 
     HUMAN = "human"
     JSON = "json"
@@ -39,26 +39,31 @@ class _Case:
 
 def eval_command(
     *,
-    success: Annotated[str, typer.Option("--success", "-s", help="The successCondition.")] = "",
-    failure: Annotated[str, typer.Option("--failure", "-x", help="The failureCondition.")] = "",
-    filename: Annotated[str, typer.Option("--filename", "-f", help="File with the result in JSON; - is stdin.")] = "-",
-    output: Annotated[EvalOutput, typer.Option("--output", "-o", help="For a person, or JSON.")] = EvalOutput.HUMAN,
+    success: Annotated[str, typer.Option("--success", "-s", help="Success condition.")] = "",
+    failure: Annotated[str, typer.Option("--failure", "-x", help="Failure condition.")] = "",
+    filename: Annotated[
+        str, typer.Option("--filename", "-f", help="File with the result in JSON, or - for stdin.")
+    ] = "-",
+    output: Annotated[EvalOutput, typer.Option("--output", "-o", help="Output format.")] = EvalOutput.HUMAN,
     jsonl: Annotated[
         bool,
         typer.Option(
-            "--jsonl", help='Read lines {"success", "failure", "result"}, write as many lines {"phase", "message"}.'
+            "--jsonl",
+            help='Read lines {"success", "failure", "result"} and write a line {"phase", "message"} for each.',
         ),
     ] = False,
 ) -> None:
-    """Evaluate conditions on a result, by Argo's own library and rules.
+    """Evaluate conditions for a result, by Argo's own library and rules.
 
-    Ends with 0 where the measurement would be Successful, 1 Failed, 2 Error (or a wrong use), 4 Inconclusive.
-    With --jsonl every line answers for itself and the end is 0; one that cannot be read is an Error with its number.
+    Exit codes: 0 Successful, 1 Failed, 2 Error or wrong usage, 4 Inconclusive.
+    With --jsonl, each line has its own outcome and the exit code is 0. An invalid line is an Error with its number.
     """
-    # Logs beside what is asked for, never in it.
+    # Logs go to standard error, because standard output has the outcome.
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     if jsonl and (success or failure):
-        raise typer.BadParameter("with --jsonl the conditions are in the lines", param_hint="--success/--failure")
+        raise typer.BadParameter(
+            "cannot be used with --jsonl, which reads the conditions from the lines.", param_hint="--success/--failure"
+        )
     with _open(filename) as file:
         if jsonl:
             asyncio.run(_stream(file))
@@ -76,12 +81,12 @@ def _open(filename: str) -> AbstractContextManager[BinaryIO]:
 
 async def _evaluate_case(case: _Case, output: EvalOutput) -> int:
     async with open_expr_evaluator() as conditions:
-        judged = await conditions.evaluate(case.success, case.failure, case.result, timeout=_SECONDS)
+        evaluation = await conditions.evaluate(case.success, case.failure, case.result, timeout=_TIMEOUT_SECONDS)
         if output is EvalOutput.JSON:
-            _write({"phase": judged.phase, "message": judged.message, "value": judged.value})
+            _write({"phase": evaluation.phase, "message": evaluation.message, "value": evaluation.value})
         else:
-            await _show(conditions, case, judged)
-    return _EXIT_CODES[judged.phase]
+            await _show(conditions, case, evaluation)
+    return _EXIT_CODES[evaluation.phase]
 
 
 async def _show(evaluator: ConditionLanguage, case: _Case, evaluation: Evaluation) -> None:
@@ -93,12 +98,12 @@ async def _show(evaluator: ConditionLanguage, case: _Case, evaluation: Evaluatio
     for name, success, failure in (("successCondition", case.success, ""), ("failureCondition", "", case.failure)):
         if not (condition := success or failure):
             continue
-        alone = await evaluator.evaluate(success, failure, case.result, timeout=_SECONDS)
+        alone = await evaluator.evaluate(success, failure, case.result, timeout=_TIMEOUT_SECONDS)
         if alone.phase is Phase.ERROR:
-            mistake = await evaluator.check(condition, sample=case.result, timeout=_SECONDS)
-            if mistake and mistake.snippet:
+            problem = await evaluator.check(condition, sample=case.result, timeout=_TIMEOUT_SECONDS)
+            if problem and problem.snippet:
                 typer.echo(
-                    f"{name}  line {mistake.line}, column {mistake.column}: {mistake.message}\n{mistake.snippet}"
+                    f"{name}  line {problem.line}, column {problem.column}: {problem.message}\n{problem.snippet}"
                 )
             continue
         holds = (alone.phase is Phase.SUCCESSFUL) == bool(success)
@@ -108,23 +113,25 @@ async def _show(evaluator: ConditionLanguage, case: _Case, evaluation: Evaluatio
 
 
 async def _stream(lines: Iterable[bytes]) -> None:
-    """Answer each line when it comes, so that another program can hold a conversation."""
+    """Write the outcome of each line at once, so that another program can send lines one by one."""
     async with open_expr_evaluator() as conditions:
         for number, line in enumerate(lines, 1):
             try:
                 case = _parse(line)
             except ValueError as error:
-                judged = Evaluation(Phase.ERROR, f"line {number}: {error}")
+                evaluation = Evaluation(Phase.ERROR, f"line {number}: {error}")
             else:
-                judged = await conditions.evaluate(case.success, case.failure, case.result, timeout=_SECONDS)
-            _write({"phase": judged.phase, "message": judged.message})
+                evaluation = await conditions.evaluate(
+                    case.success, case.failure, case.result, timeout=_TIMEOUT_SECONDS
+                )
+            _write({"phase": evaluation.phase, "message": evaluation.message})
 
 
 def _parse(line: bytes) -> _Case:
-    """Read a line; keys that are not ours are somebody's notes.
+    """Parse a line; unknown keys are ignored.
 
     Raises:
-        ValueError: It is not what is asked for.
+        ValueError: The line is invalid.
     """
     try:
         read = go_json.load(line.strip())
@@ -133,9 +140,9 @@ def _parse(line: bytes) -> _Case:
     except ValueError as error:
         raise ValueError(f"not JSON: {error}") from error
     if not isinstance(read, dict):
-        raise ValueError('not an object with "success", "failure" and "result"')
+        raise ValueError('not an object with "success", "failure" and "result".')
     if "result" not in read:
-        raise ValueError('"result" is missing; write null for a result without data')
+        raise ValueError('"result" is missing. Write null for a result without data.')
     return _Case(_text(read, "success"), _text(read, "failure"), go_json.dump(read["result"]))
 
 
@@ -146,7 +153,7 @@ def _text(line: dict[object, object], key: str) -> str:
         case str(text):
             return text
         case other:
-            raise ValueError(f'"{key}" is {json.dumps(other)[:40]}, not a text')
+            raise ValueError(f'"{key}" is {json.dumps(other)[:40]}, not a string.')
 
 
 def _write(response: dict[str, str]) -> None:
