@@ -1,7 +1,7 @@
-"""Mistakes in a CEL expression that no result can make right. Runs in the worker's process only.
+"""Checks of a CEL expression that need no result. Runs in the worker process only.
 
-cel-python finds a wrong name when it gets there, which a short-circuit may prevent for months; and a macro without its
-variable breaks it from inside.
+cel-python reports an unknown name only when it evaluates it, which short-circuiting may prevent for months. A macro
+without its variable raises an internal error of cel-python.
 """
 
 from collections.abc import Collection
@@ -12,12 +12,12 @@ import lark
 
 from skywalking_provider.conditions.cel.functions import FUNCTIONS
 from skywalking_provider.conditions.cel.interpreter import MACROS
-from skywalking_provider.conditions.cel.values import TYPES
+from skywalking_provider.conditions.cel.values import INTEGER_OVERFLOW, TYPES
 from skywalking_provider.support.suggestions import did_you_mean
 
 _FUNCTIONS: Final = frozenset({*FUNCTIONS, "has", "dyn"})
 _METHODS: Final = frozenset({*FUNCTIONS, *MACROS})
-# Words of expr and of other languages, with CEL's.
+# Names in expr and in other languages, with CEL's equivalents.
 _FUNCTION_REPLACEMENTS: Final = {
     "len": "size",
     "count": "filter(v, …).size",
@@ -47,7 +47,7 @@ _NON_BOOLEAN_RULES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """What is wrong, and where: line and column count from 1, 0 where the whole expression is meant."""
+    """An error message and its place: line and column count from 1; 0 stands for the whole expression."""
 
     message: str
     line: int = 0
@@ -55,7 +55,7 @@ class Location:
 
 
 class ExpressionError(Exception):
-    """An expression cannot be evaluated."""
+    """An expression that cannot be evaluated."""
 
     def __init__(self, location: Location) -> None:
         super().__init__(location.message)
@@ -63,20 +63,20 @@ class ExpressionError(Exception):
 
 
 def check_names(tree: lark.Tree[Any]) -> None:
-    """Look at every name and the shape of every macro.
+    """Check every name, every integer and the arguments of every macro.
 
     Args:
-        tree: The parsed expression, flattened (see `cel_program`).
+        tree: Parsed expression, flattened by `program.compile_expression`.
 
     Raises:
-        ExpressionError: The first mistake.
+        ExpressionError: The first error.
     """
     top = tree.children[0] if tree.data == "primary" else tree
-    what = _NON_BOOLEAN_RULES.get(top.data, "")
+    value = _NON_BOOLEAN_RULES.get(top.data, "")
     if top.data == "literal" and _require_token(top.children[0]).type != "BOOL_LIT":
-        what = str(top.children[0])[:40]
-    if what:
-        raise ExpressionError(Location(f"a condition is true or false, and this is {what}"))
+        value = str(top.children[0])[:40]
+    if value:
+        raise ExpressionError(Location(f"the condition is {value}, not true or false"))
     _check(tree, frozenset({"result"}))
 
 
@@ -87,9 +87,9 @@ def _check(tree: lark.Tree[Any], names: frozenset[str]) -> None:
         case "ident_arg":
             _check_function(tree)
         case "dot_ident_arg":
-            raise _build_error(tree.children[0], f"write {tree.children[0]}(…) without the dot before it")
+            raise _build_error(tree.children[0], f"dot before a function. Write {tree.children[0]}(…).")
         case "member_object":
-            raise _build_error(tree, "there are no message types here; a map is {'key': value}")
+            raise _build_error(tree, "message types are not supported. Write a map as {'key': value}.")
         case "member_dot_arg" if tree.children[1] in MACROS:
             variable, body = _parse_macro(tree)
             _check(tree.children[0], names)
@@ -97,6 +97,8 @@ def _check(tree: lark.Tree[Any], names: frozenset[str]) -> None:
             return
         case "member_dot_arg":
             _require_known(_require_token(tree.children[1]), _METHODS, "method")
+        case "literal":
+            _check_integer(_require_token(tree.children[0]))
         case _:
             pass
     for child in tree.children:
@@ -104,11 +106,24 @@ def _check(tree: lark.Tree[Any], names: frozenset[str]) -> None:
             _check(child, names)
 
 
+def _check_integer(token: lark.Token) -> None:
+    digits = token.lower().rstrip("u")
+    match token.type:
+        case "INT_LIT":
+            smallest, largest = -(2**63), 2**63 - 1
+        case "UINT_LIT":
+            smallest, largest = 0, 2**64 - 1
+        case _:
+            return
+    if not smallest <= int(digits, 16 if "x" in digits else 10) <= largest:
+        raise _build_error(token, INTEGER_OVERFLOW)
+
+
 def _check_name(token: lark.Token, names: frozenset[str]) -> None:
     if token in names or token in TYPES:
         return
     if token in _KEYWORD_REPLACEMENTS:
-        raise _build_error(token, f"unknown name {token!s}; CEL writes {_KEYWORD_REPLACEMENTS[token]}")
+        raise _build_error(token, f"unknown name {token!s}. Write {_KEYWORD_REPLACEMENTS[token]}.")
     raise _build_error(token, f"unknown name {token!s}. {did_you_mean(token, names, 'variables')}")
 
 
@@ -121,7 +136,7 @@ def _check_function(tree: lark.Tree[Any]) -> None:
     if len(arguments) != 1:
         raise _build_error(name, f"{name!s}() takes one argument, not {len(arguments)}")
     if name == "has" and arguments[0].data != "member_dot":
-        raise _build_error(name, "has() asks for a field: has(result.name)")
+        raise _build_error(name, "has() takes a field: has(result.name)")
 
 
 def _parse_macro(tree: lark.Tree[Any]) -> tuple[str, lark.Tree[Any]]:
@@ -138,12 +153,12 @@ def _require_known(token: lark.Token, known: Collection[str], role: str) -> None
     instead = _FUNCTION_REPLACEMENTS.get(token)
     if role == "function" and token in MACROS:
         instead = f"list.{token!s}(v, …)"
-    hint = f"; CEL has {instead}" if instead else f". {did_you_mean(token, known, f'{role}s')}"
+    hint = f". Use {instead}." if instead else f". {did_you_mean(token, known, f'{role}s')}"
     raise _build_error(token, f"unknown {role} {token!s}{hint}")
 
 
 def _require_token(child: object) -> lark.Token:
-    """The name the grammar has in this place."""
+    """Return a child as the token that the grammar has in this place."""
     if not isinstance(child, lark.Token):
         raise TypeError(f"cel-python's grammar has changed: {child!r}")
     return child

@@ -1,7 +1,7 @@
-"""CEL's functions, which take what they are made for and say so otherwise. Runs in the worker's process only.
+"""CEL's functions with checked argument types. Runs in the worker process only.
 
-cel-python's own take whatever Python can make something of (`size(null)` is 0, `double(null)` too) and answer the rest
-in Python's words.
+cel-python's own functions accept whatever Python can convert (`size(null)` and `double(null)` are 0), and report other
+arguments by Python's messages.
 """
 
 from collections.abc import Callable
@@ -13,19 +13,19 @@ from celpy import celtypes, evaluation
 from skywalking_provider.conditions.cel.values import TYPES, cel_type_name
 
 _SIZED_KINDS: Final = ("string", "bytes", "list", "map")
-# What the conversions of Python and pendulum raise for a text or a number that they cannot read.
+# Errors of the conversions of Python and pendulum.
 _CONVERSION_ERRORS: Final = (ValueError, OverflowError, TypeError, AttributeError, LookupError)
 
 
 @dataclass(frozen=True, slots=True)
 class CelFunction:
-    """A function of CEL; as a method, the receiver is the first argument.
+    """A function of CEL. For a method, the receiver is the first argument.
 
     Attributes:
-        name: Its name in CEL.
-        call: What it does.
-        parameter_kinds: The kinds each argument may have.
-        optional: How many of the last ones may be left out.
+        name: Name in CEL.
+        call: Implementation.
+        parameter_kinds: Types that each argument may have.
+        optional: Number of trailing arguments that may be omitted.
     """
 
     name: str
@@ -34,41 +34,40 @@ class CelFunction:
     optional: int = 0
 
     def __call__(self, *arguments: Any) -> Any:
-        """Check the arguments and call.
+        """Check the arguments and call the function.
 
         Raises:
-            TypeError: They are too many, too few, or of another kind.
-            ValueError: They cannot be converted.
+            TypeError: The number or the type of the arguments is wrong.
+            ValueError: An argument cannot be converted.
         """
         for argument in arguments:
             if isinstance(argument, evaluation.CELEvalError):
                 return argument
-        if not len(self.parameter_kinds) - self.optional <= len(arguments) <= len(self.parameter_kinds):
-            raise TypeError(
-                f"{self.name}() takes {len(self.parameter_kinds)} values, the receiver included, not {len(arguments)}"
-            )
+        most = len(self.parameter_kinds)
+        if not most - self.optional <= len(arguments) <= most:
+            raise TypeError(f"{self.name}() takes {most} arguments including the receiver, not {len(arguments)}")
         for argument, kinds in zip(arguments, self.parameter_kinds, strict=False):
             if cel_type_name(argument) not in kinds:
                 raise TypeError(f"{self.name}() takes {' or '.join(kinds)}, not {cel_type_name(argument)}")
         try:
             return self.call(*arguments)
         except _CONVERSION_ERRORS as error:
-            raise ValueError(f"{self.name}() cannot read {str(arguments[0])[:40]!r}: {error}") from error
+            raise ValueError(f"{self.name}() cannot convert {str(arguments[0])[:40]!r}: {error}") from error
 
 
 def _string(value: Any) -> celtypes.StringType:
     if isinstance(value, celtypes.BoolType):
         return celtypes.StringType("true" if value else "false")
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        return celtypes.StringType(str(int(value)))  # 5, as CEL writes a double, not 5.0
+        return celtypes.StringType(str(int(value)))  # CEL writes 5 for this double, not 5.0
     return celtypes.StringType(value)
 
 
 def _matches(text: Any, pattern: Any) -> Any:
-    answer = evaluation.function_matches(text, pattern)
-    if isinstance(answer, evaluation.CELEvalError):
-        raise ValueError(f"{str(pattern)[:40]!r} is no regular expression of RE2") from answer
-    return answer
+    value = evaluation.function_matches(text, pattern)
+    if isinstance(value, evaluation.CELEvalError):
+        raise ValueError(f"{str(pattern)[:40]!r} is not a regular expression of RE2") from value
+    return value
 
 
 _TEXT_KINDS: Final = ("string",)

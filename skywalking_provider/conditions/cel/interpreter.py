@@ -1,11 +1,11 @@
-"""cel-python's evaluator, with its macros, its logic and its fields done over. Runs in the worker's process only.
+"""cel-python's evaluator with other macros, logical operators and field access. Runs in the worker process only.
 
-Three things are different, and each has cost somebody a verdict or a second:
+Three differences avoid wrong verdicts or save time:
 
-- `&&`, `||`, `all` and `exists` stop where the answer is known. An error beside a decisive value is still no error, as
-  CEL wants it; of two errors the first is the answer, where cel-python reports the pair as a wrong type.
+- `&&`, `||`, `all` and `exists` stop once the value is known. An error beside a deciding value is ignored, as CEL
+  requires. Of two errors the first is reported; cel-python reports the pair as a type error.
 - A macro binds its variable in place. cel-python copies every name and function for each item.
-- Errors name the field, and the fields there are.
+- Errors name the missing field and similar fields.
 """
 
 from collections.abc import Iterator
@@ -23,10 +23,10 @@ MACROS = frozenset({"all", "exists", "exists_one", "filter", "map"})
 
 
 class CelRunner(celpy.InterpretedRunner):
-    """What `Environment.program` gives. Interpreted: the compiled runner makes Python of what somebody else wrote."""
+    """The runner of `Environment.program`. It interprets: cel-python's other runner compiles user input to Python."""
 
     def evaluate(self, context: Context) -> Any:
-        """Evaluate.
+        """Evaluate the expression.
 
         Raises:
             CELEvalError: The expression has no value.
@@ -42,32 +42,32 @@ class CelInterpreter(Evaluator):
         self._macro_variables: dict[str, Any] = {}
 
     def ident_value(self, name: str, root_scope: bool = False) -> Any:
-        """A macro's variable, else a type, else `result`."""
+        """Return the value of a name: a macro's variable, a type or `result`."""
         if name in self._macro_variables:
             return self._macro_variables[name]
         return TYPES[name] if name in TYPES else super().ident_value(name, root_scope)
 
     def expr(self, tree: lark.Tree[Any]) -> Any:
-        """`a ? b : c`."""
+        """Evaluate `a ? b : c`."""
         if len(tree.children) == 1:
             return self.visit(tree.children[0])
         condition = self.visit(tree.children[0])
         if isinstance(condition, CELEvalError):
             return condition
         if not isinstance(condition, celtypes.BoolType):
-            return _build_error(f"? takes true or false before it, not {cel_type_name(condition)}", tree)
+            return _build_error(f"? needs true or false before it, not {cel_type_name(condition)}", tree)
         return self.visit(tree.children[1 if condition else 2])
 
     def conditionalor(self, tree: lark.Tree[Any]) -> Any:
-        """`a || b`."""
+        """Evaluate `a || b`."""
         return self._logic(tree, "||", decisive=True)
 
     def conditionaland(self, tree: lark.Tree[Any]) -> Any:
-        """`a && b`."""
+        """Evaluate `a && b`."""
         return self._logic(tree, "&&", decisive=False)
 
     def member_dot(self, tree: lark.Tree[Any]) -> Any:
-        """`a.b`."""
+        """Evaluate `a.b`."""
         owner, field = self.visit(tree.children[0]), str(tree.children[1])
         if isinstance(owner, CELEvalError):
             return owner
@@ -79,7 +79,7 @@ class CelInterpreter(Evaluator):
         return owner[celtypes.StringType(field)]
 
     def member_dot_arg(self, tree: lark.Tree[Any]) -> Any:
-        """`a.f(...)`: a macro or a method."""
+        """Evaluate `a.f(...)`, a macro or a method."""
         macro = str(tree.children[1])
         if macro not in MACROS:
             return super().member_dot_arg(tree)
@@ -87,9 +87,7 @@ class CelInterpreter(Evaluator):
         if isinstance(items, CELEvalError):
             return items
         if not isinstance(items, celtypes.ListType | celtypes.MapType):
-            return _build_error(
-                f"{macro}() goes over a list or the keys of a map, not {cel_type_name(items)}", tree, tree.children[1]
-            )
+            return _build_error(f"{macro}() needs a list or a map, not {cel_type_name(items)}", tree, tree.children[1])
         match macro:
             case "all":
                 return self._quantify(tree, items, decisive=False)
@@ -111,31 +109,31 @@ class CelInterpreter(Evaluator):
             if isinstance(side, CELEvalError):
                 return side
             if not isinstance(side, celtypes.BoolType):
-                return _build_error(f"{symbol} takes true or false, not {cel_type_name(side)}", child)
+                return _build_error(f"{symbol} needs true or false, not {cel_type_name(side)}", child)
         return celtypes.BoolType(not decisive)
 
     def _quantify(self, tree: lark.Tree[Any], items: Any, *, decisive: bool) -> Any:
-        trouble = None
+        error = None
         for _, truth in self._evaluate_items(tree, items):
             if isinstance(truth, celtypes.BoolType) and bool(truth) is decisive:
                 return truth
-            trouble = trouble or self._bool_error(tree, truth)
-        return trouble or celtypes.BoolType(not decisive)
+            error = error or self._bool_error(tree, truth)
+        return error or celtypes.BoolType(not decisive)
 
     def _collect(self, tree: lark.Tree[Any], items: Any, macro: str) -> Any:
         collected = []
         for item, value in self._evaluate_items(tree, items):
-            trouble = value if isinstance(value, CELEvalError) else None
+            error = value if isinstance(value, CELEvalError) else None
             if macro != "map":
-                trouble = trouble or self._bool_error(tree, value)
-            if trouble:
-                return trouble
+                error = error or self._bool_error(tree, value)
+            if error:
+                return error
             if macro == "map" or value:
                 collected.append(value if macro == "map" else item)
         return celtypes.BoolType(len(collected) == 1) if macro == "exists_one" else celtypes.ListType(collected)
 
     def _evaluate_items(self, tree: lark.Tree[Any], items: Any) -> Iterator[tuple[Any, Any]]:
-        """Each item with the value of the macro's body for it."""
+        """Yield each item with the value of the macro's body for it."""
         variable, body = tree.children[2].children
         name, outer = str(variable.children[0].children[0]), self._macro_variables
         self._macro_variables = {**outer}
@@ -152,7 +150,7 @@ class CelInterpreter(Evaluator):
         if isinstance(value, celtypes.BoolType):
             return None
         return _build_error(
-            f"{tree.children[1]}() asks for true or false, not {cel_type_name(value)}", tree.children[2].children[1]
+            f"{tree.children[1]}() needs true or false, not {cel_type_name(value)}", tree.children[2].children[1]
         )
 
 

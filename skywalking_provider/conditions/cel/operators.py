@@ -1,8 +1,8 @@
-"""CEL's operators on these values. Runs in the worker's process only.
+"""CEL's operators. Runs in the worker process only.
 
-Numbers compare by what they are, whatever their types; where the types of two numbers differ, arithmetic is that of
-doubles. Division of doubles is IEEE's: 0/0 is no number and fulfils no comparison, where cel-python says infinity,
-which is more than any threshold. Errors are raised as in `cel_values`.
+Numbers compare by value, whatever their types. Arithmetic on numbers of different types uses doubles. Division of
+doubles follows IEEE 754: 0/0 is NaN, for which every comparison is false. In cel-python it is infinity, which is above
+any threshold. Errors are raised as in `values`.
 """
 
 import math
@@ -14,6 +14,7 @@ from celpy import celtypes
 from celpy.evaluation import CELEvalError
 
 from skywalking_provider.conditions.cel.values import (
+    INTEGER_OVERFLOW,
     NUMBERS,
     cel_type_name,
     equal,
@@ -28,7 +29,7 @@ _TIME_DIFFERENCES: Final = frozenset({("timestamp", "duration"), ("timestamp", "
 
 
 def _propagate_errors(function: Callable[..., Any]) -> Callable[..., Any]:
-    """An error among the operands is the answer, as everywhere in CEL."""
+    """Return an operator that returns the first error among its operands, as CEL requires."""
 
     def operate(*operands: Any) -> Any:
         for operand in operands:
@@ -43,12 +44,12 @@ def _no_overload_error(symbol: str, a: Any, b: Any) -> TypeError:
     kinds = {cel_type_name(a), cel_type_name(b)}
     hint = ""
     if "null" in kinds:
-        hint = "; has(…) or != null asks first whether there is a value"
+        hint = ". Check for a value with has(…) or != null first."
     elif "string" in kinds and kinds & {"int", "uint", "double"}:
-        hint = "; double(…) makes a number of a string"
+        hint = ". Convert the string with double(…)."
     elif symbol == "%":
-        hint = "; the numbers of a result are doubles: int(…) makes an integer"
-    return TypeError(f"there is no {cel_type_name(a)} {symbol} {cel_type_name(b)}{hint}")
+        hint = ". Numbers of a result are doubles; convert them with int(…)."
+    return TypeError(f"{symbol} cannot be applied to {cel_type_name(a)} and {cel_type_name(b)}{hint}")
 
 
 def _build_ordering(symbol: str, compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], celtypes.BoolType]:
@@ -63,11 +64,18 @@ def _build_ordering(symbol: str, compare: Callable[[Any, Any], bool]) -> Callabl
 
 
 def _calculate(compute: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
-    """Compute with two numbers: among equals their own arithmetic, with its overflow; else that of doubles."""
+    """Compute with two numbers: integers with overflow check if both are integers, else doubles."""
     if isinstance(a, float) or isinstance(b, float):
         return celtypes.DoubleType(compute(float(a), float(b)))
-    both = celtypes.UintType if isinstance(a, celtypes.UintType) and isinstance(b, celtypes.UintType) else None
-    return (both or celtypes.IntType)(compute(int(a), int(b)))
+    unsigned = isinstance(a, celtypes.UintType) and isinstance(b, celtypes.UintType)
+    return _to_integer(compute(int(a), int(b)), unsigned=unsigned)
+
+
+def _to_integer(number: int, *, unsigned: bool = False) -> Any:
+    smallest, largest = (0, 2**64 - 1) if unsigned else (-(2**63), 2**63 - 1)
+    if not smallest <= number <= largest:
+        raise ValueError(INTEGER_OVERFLOW)
+    return celtypes.UintType(number) if unsigned else celtypes.IntType(number)
 
 
 def _add(a: Any, b: Any) -> Any:
@@ -111,7 +119,7 @@ def _quotient(a: Any, b: Any) -> Any:
             return a / b
         return math.nan if not a or math.isnan(a) else math.copysign(math.inf, a) * math.copysign(1.0, b)
     if not b:
-        raise ZeroDivisionError("an integer is divided by zero")
+        raise ZeroDivisionError("integer division by zero")
     return abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1)
 
 
@@ -119,20 +127,22 @@ def _remainder(a: Any, b: Any) -> Any:
     if not isinstance(a, NUMBERS) or not isinstance(b, NUMBERS) or isinstance(a, float) or isinstance(b, float):
         raise _no_overload_error("%", a, b)
     if not b:
-        raise ZeroDivisionError("an integer is divided by zero")
+        raise ZeroDivisionError("integer division by zero")
     return _calculate(lambda x, y: abs(x) % abs(y) * (-1 if x < 0 else 1), a, b)
 
 
 def _negate(a: Any) -> Any:
-    if isinstance(a, celtypes.IntType | celtypes.DoubleType):
-        return type(a)(-to_python_number(a))
-    raise TypeError(f"there is no -{cel_type_name(a)}")
+    if isinstance(a, celtypes.DoubleType):
+        return celtypes.DoubleType(-float(a))
+    if isinstance(a, celtypes.IntType):
+        return _to_integer(-int(a))
+    raise TypeError(f"- cannot be applied to {cel_type_name(a)}")
 
 
 def _not(a: Any) -> celtypes.BoolType:
     if isinstance(a, celtypes.BoolType):
         return celtypes.BoolType(not a)
-    raise TypeError(f"! takes true or false, not a {cel_type_name(a)}")
+    raise TypeError(f"! needs true or false, not {cel_type_name(a)}")
 
 
 def _in(item: Any, container: Any) -> celtypes.BoolType:
@@ -140,8 +150,8 @@ def _in(item: Any, container: Any) -> celtypes.BoolType:
         return celtypes.BoolType(has(container, item))
     if isinstance(container, list):
         return celtypes.BoolType(any(equal(item, other) for other in container))
-    hint = "; a part of a string is found with contains()" if isinstance(container, str) else ""
-    raise TypeError(f"in looks into a list or a map, not into a {cel_type_name(container)}{hint}")
+    hint = ". Use contains() for strings." if isinstance(container, str) else ""
+    raise TypeError(f"in needs a list or a map, not {cel_type_name(container)}{hint}")
 
 
 _PLAIN_OPERATORS: Final[dict[str, Callable[..., Any]]] = {

@@ -1,6 +1,6 @@
-"""A CEL expression, compiled and asked. Runs in the worker's process only.
+"""Compilation and evaluation of a CEL expression. Runs in the worker process only.
 
-There is one kind of runner in all of that process: cel-python keeps one parser, made for the first kind it meets.
+The process has one kind of runner, because cel-python keeps one parser, made for the first kind.
 """
 
 from functools import lru_cache
@@ -19,7 +19,7 @@ from skywalking_provider.conditions.cel.operators import OPERATORS
 from skywalking_provider.conditions.cel.values import cel_type_name
 
 _ENVIRONMENT: Final = celpy.Environment(runner_class=CelRunner)
-# Rules of the grammar that say nothing where they have one child; every operand goes through eight of them.
+# Rules of the grammar without a meaning if they have one child. Every operand is nested in eight of them.
 _PASS_THROUGH_RULES: Final = frozenset(
     {"expr", "conditionalor", "conditionaland", "relation", "addition", "multiplication", "unary", "member"}
 )
@@ -31,8 +31,8 @@ def compile_expression(text: str) -> celpy.Runner:
     """Compile an expression.
 
     Raises:
-        ExpressionError: It cannot be one.
-        RecursionError: It is nested too deep.
+        ExpressionError: The text is not a valid expression.
+        RecursionError: The expression is nested too deeply.
     """
     try:
         tree = _ENVIRONMENT.compile(text)
@@ -47,8 +47,8 @@ def evaluate(text: str, result: Any) -> bool:
     """Evaluate an expression for a result.
 
     Raises:
-        ExpressionError: It cannot be evaluated, or is neither true nor false.
-        RecursionError: It is nested too deep.
+        ExpressionError: The expression cannot be evaluated, or is neither true nor false.
+        RecursionError: The expression is nested too deeply.
     """
     runner = compile_expression(text)
     try:
@@ -60,12 +60,12 @@ def evaluate(text: str, result: Any) -> bool:
             Location(str(error)[:_MAX_MESSAGE_CHARACTERS], error.line or 0, error.column or 0)
         ) from error
     if not isinstance(value, celtypes.BoolType):
-        raise ExpressionError(Location(f"a condition is true or false, and this is {cel_type_name(value)}"))
+        raise ExpressionError(Location(f"the condition is a {cel_type_name(value)}, not true or false"))
     return bool(value)
 
 
 def _flatten(tree: lark.Tree[Any]) -> lark.Tree[Any]:
-    """Leave out what says nothing: a third of the time, and an eighth of the depth."""
+    """Remove nodes without a meaning. It saves a third of the time and seven eighths of the depth."""
     for node in tree.iter_subtrees():  # from the leaves up
         node.children = [_unwrap(child) if isinstance(child, lark.Tree) else child for child in node.children]
     return _unwrap(tree)
@@ -82,14 +82,12 @@ def _unwrap(node: lark.Tree[Any]) -> lark.Tree[Any]:
 
 
 def _describe_error(error: CELEvalError) -> str:
-    """The sentence of our own functions, which cel-python keeps behind its "no such overload"."""
+    """Return the message of this package's functions, which cel-python wraps in an error of its own."""
     match error.args:
-        case ("overflow", *_) | (_, _, ["overflow", *_]):
-            return "an integer beyond what 64 bits hold"
-        case (_, _, [str(words), *_]):
-            return words[:_MAX_MESSAGE_CHARACTERS]
-        case (words, *_):
-            return str(words)[:_MAX_MESSAGE_CHARACTERS]
+        case (_, _, [str(message), *_]):
+            return message[:_MAX_MESSAGE_CHARACTERS]
+        case (message, *_):
+            return str(message)[:_MAX_MESSAGE_CHARACTERS]
         case _:
             return "the expression has no value"
 
@@ -98,20 +96,20 @@ def _parse_error(text: str, error: CELParseError) -> Location:
     lines = text.splitlines() or [""]
     cause = error.__context__
     if isinstance(cause, lark.UnexpectedToken) and cause.token.type == "$END":
-        return Location("the expression is not finished", len(lines), len(lines[-1]) + 1)
+        return Location("the expression is incomplete", len(lines), len(lines[-1]) + 1)
     line, column = error.line or 1, error.column or 1
     rest = lines[line - 1][column - 1 :] if line <= len(lines) else ""
     if isinstance(cause, lark.UnexpectedToken):
         found = str(cause.token)
-        hint = {"and": "; CEL writes &&", "or": "; CEL writes ||", "not": "; CEL writes !"}.get(found, "")
+        hint = {"and": ". Write &&.", "or": ". Write ||.", "not": ". Write !."}.get(found, "")
     else:
         found = rest[:1]
         hint = {
-            "=": "; CEL writes ==",
-            "&": "; CEL writes &&",
-            "|": "; CEL writes ||",
-            "#": "; CEL names the item: all(v, v > 0)",
-            '"': "; the text has no end",
-            "'": "; the text has no end",
+            "=": ". Write ==.",
+            "&": ". Write &&.",
+            "|": ". Write ||.",
+            "#": ". Name the item: all(v, v > 0).",
+            '"': ". Close the string.",
+            "'": ". Close the string.",
         }.get(found, "")
     return Location(f"unexpected {found[:40]!r}{hint}", line, column)

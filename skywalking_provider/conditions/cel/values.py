@@ -1,11 +1,11 @@
-"""CEL's values, as people expect them of numbers that came as JSON. Runs in the worker's process only.
+"""CEL's values for results in JSON. Runs in the worker process only.
 
 Every number of a result is a double, as in CEL's own mapping of JSON and as in expr: `errors / total` is never the
-integer division of two counts. Numbers are equal by what they are, whatever their types (`5.0 == 5`). Nothing is made
-of null: cel-python's `double(null)` is 0, and absent data must not be read as zero.
+integer division of two counts. Numbers are equal by value, whatever their types (`5.0 == 5`). null is never converted:
+`double(null)` is 0 in cel-python, but absent data must not be read as zero.
 
-Functions here raise TypeError, ValueError, KeyError, IndexError or ZeroDivisionError with a sentence; cel-python's
-evaluator turns them into errors of CEL that know their place.
+Functions raise TypeError, ValueError, KeyError, IndexError or ZeroDivisionError with a message. cel-python's evaluator
+converts them to errors of CEL with line and column.
 """
 
 import math
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from celpy import celtypes
 
-# What CEL calls the types, and what stands for them here.
+# CEL's names of the types, and the classes of their values.
 TYPES: Final[dict[str, type]] = {
     "null_type": type(None),
     "bool": celtypes.BoolType,
@@ -28,11 +28,12 @@ TYPES: Final[dict[str, type]] = {
     "duration": celtypes.DurationType,
     "type": type,
 }
+INTEGER_OVERFLOW: Final = "integer overflow: the value exceeds 64 bits"
 NUMBERS: Final = (celtypes.IntType, celtypes.UintType, celtypes.DoubleType)
 
 
 def to_cel_value(value: object) -> Any:
-    """Make CEL's value of what `jsontext.load` gives."""
+    """Convert a value from `go_json.load` to CEL."""
     if isinstance(value, str):
         return celtypes.StringType(value)
     if isinstance(value, bool):
@@ -47,14 +48,14 @@ def to_cel_value(value: object) -> Any:
 
 
 def cel_type_name(value: object) -> str:
-    """CEL's word for the type of a value; `null` for null."""
+    """Return CEL's name for the type of a value; `null` for null."""
     if value is None:
         return "null"
     return next((name for name, type_ in TYPES.items() if isinstance(value, type_)), type(value).__name__)
 
 
 def equal(a: Any, b: Any) -> bool:
-    """Whether two values are the same, in depth. Values of different kinds are not; no comparison is an error."""
+    """Return whether two values are deeply equal. Values of different types are unequal, never an error."""
     if isinstance(a, NUMBERS) and isinstance(b, NUMBERS):
         return to_python_number(a) == to_python_number(b)
     if isinstance(a, list) and isinstance(b, list):
@@ -65,16 +66,16 @@ def equal(a: Any, b: Any) -> bool:
 
 
 def look_up(container: Any, key: Any) -> Any:
-    """An item of a list by a whole number, of a map by its key.
+    """Return an item of a list by its index, or of a map by its key.
 
     Raises:
-        TypeError, IndexError, KeyError: With a sentence.
+        TypeError, IndexError, KeyError: There is no such item.
     """
     if isinstance(container, list):
         if not isinstance(key, NUMBERS) or to_python_number(key) != math.floor(to_python_number(key)):
-            raise TypeError(f"a list is indexed by a whole number, not by {_format_value(key)}")
+            raise TypeError(f"a list index is a whole number, not {_format_value(key)}")
         if not 0 <= key < len(container):
-            raise IndexError(f"no item {int(key)} in a list of {len(container)} (the first is 0)")
+            raise IndexError(f"index {int(key)} is out of range: the list has {len(container)} items, counted from 0")
         return container[int(key)]
     if isinstance(container, dict):
         if isinstance(key, str):
@@ -85,11 +86,11 @@ def look_up(container: Any, key: Any) -> Any:
                 if equal(name, key):
                     return item
         raise KeyError(f"no key {_format_value(key)} in the map")
-    raise TypeError(f"nothing to index in a {cel_type_name(container)}")
+    raise TypeError(f"{cel_type_name(container)} cannot be indexed")
 
 
 def has(container: Any, key: Any) -> bool:
-    """Whether `look_up` would find something."""
+    """Return whether `look_up` would find an item."""
     try:
         look_up(container, key)
     except (KeyError, IndexError):
@@ -98,7 +99,7 @@ def has(container: Any, key: Any) -> bool:
 
 
 def to_python_number(number: Any) -> int | float:
-    """Python's own number, which compares exactly with any other."""
+    """Convert a number to Python's, which compares exactly with any other."""
     return float(number) if isinstance(number, float) else int(number)
 
 

@@ -28,12 +28,12 @@ async def cel() -> AsyncIterator[CelLanguage]:
     ("condition", "expected"),
     [
         # Not CEL.
-        ("result.one +", "success, column 13: the expression is not finished"),
+        ("result.one +", "success, column 13: the expression is incomplete"),
         ("result.one > 1 )", "success, column 16: unexpected ')'"),
-        ("result.one = 1", "success, column 12: unexpected '='; CEL writes =="),
-        ("true and true", "success, column 6: unexpected 'and'; CEL writes &&"),
-        ("true\n&& # > 1", "success, line 2, column 4: unexpected '#'; CEL names the item: all(v, v > 0)"),
-        ("'abc", 'success, column 1: unexpected "\'"; the text has no end'),
+        ("result.one = 1", "success, column 12: unexpected '='. Write ==."),
+        ("true and true", "success, column 6: unexpected 'and'. Write &&."),
+        ("true\n&& # > 1", "success, line 2, column 4: unexpected '#'. Name the item: all(v, v > 0)."),
+        ("'abc", 'success, column 1: unexpected "\'". Close the string.'),
         # Names.
         (
             "true ||\n  resutl > 1",
@@ -44,51 +44,63 @@ async def cel() -> AsyncIterator[CelLanguage]:
             "result.list.all(v, w > 1)",
             "success, column 20: unknown name w. Known variables: result, v.",
         ),
-        ("result == None", "success, column 11: unknown name None; CEL writes null"),
-        ("len(result.list) > 1", "success, column 1: unknown function len; CEL has size"),
-        ("all(result.list, true)", "success, column 1: unknown function all; CEL has list.all(v, …)"),
-        ("result.list.any(v, true)", "success, column 13: unknown method any; CEL has exists"),
+        ("result == None", "success, column 11: unknown name None. Write null."),
+        ("len(result.list) > 1", "success, column 1: unknown function len. Use size."),
+        ("all(result.list, true)", "success, column 1: unknown function all. Use list.all(v, …)."),
+        ("result.list.any(v, true)", "success, column 13: unknown method any. Use exists."),
         ("'a'.matchs('b')", "success, column 5: unknown method matchs. Did you mean matches?"),
         ("result.list.all(true)", "success, column 13: all() takes a name and an expression: all(v, v.value > 0)"),
-        ("has(result)", "success, column 1: has() asks for a field: has(result.name)"),
-        ("Foo{a: 1} == 1", "success, column 1: there are no message types here"),
+        ("has(result)", "success, column 1: has() takes a field: has(result.name)"),
+        ("Foo{a: 1} == 1", "success, column 1: message types are not supported. Write a map"),
         # Fields and items.
         (
             "result.on > 0",
             "success, column 8: no field 'on'. Did you mean one?",
         ),
         ("result.one.value > 0", "success, column 12: double has no field 'value'"),
-        ("result.list[3] > 0", "success, column 1: no item 3 in a list of 3 (the first is 0)"),
-        ("result.list[-1] > 0", "success, column 1: no item -1 in a list of 3 (the first is 0)"),
-        ("result.list[0.5] > 0", "success, column 1: a list is indexed by a whole number, not by 0.5"),
+        ("result.list[3] > 0", "success, column 1: index 3 is out of range: the list has 3 items, counted from 0"),
+        ("result.list[-1] > 0", "success, column 1: index -1 is out of range: the list has 3 items, counted from 0"),
+        ("result.list[0.5] > 0", "success, column 1: a list index is a whole number, not 0.5"),
         ("result['nope'] > 0", 'success, column 1: no key "nope" in the map'),
-        # Kinds.
-        ("1 > 0 && result", "success, column 10: && takes true or false, not map"),
-        ("result.one", "success: a condition is true or false, and this is double"),
-        ("1 + 1", "success: a condition is true or false, and this is a sum"),
-        ("result.one > '1'", "success, column 1: there is no double > string; double(…) makes a number of a string"),
+        # Types.
+        ("1 > 0 && result", "success, column 10: && needs true or false, not map"),
+        ("result.one", "success: the condition is a double, not true or false"),
+        ("1 + 1", "success: the condition is a sum, not true or false"),
+        (
+            "result.one > '1'",
+            "success, column 1: > cannot be applied to double and string. Convert the string with double(…).",
+        ),
         (
             "true && result.none > 1",
-            "success, column 9: there is no null > int; has(…) or != null asks first whether there is a value",
+            "success, column 9: > cannot be applied to null and int. Check for a value with has(…) or != null first.",
         ),
         (
             "result.values.all(v, v.value > 0)",
-            "success, column 22: there is no null > int; has(…) or != null asks first whether there is a value",
+            "success, column 22: > cannot be applied to null and int. Check for a value with has(…) or != null first.",
         ),
-        ("result.list.filter(v, v) == []", "success, column 23: filter() asks for true or false, not double"),
-        ("result.one.all(v, true)", "success, column 12: all() goes over a list or the keys of a map, not double"),
-        ("result.one % 2 == 1", "success, column 1: there is no double % int; the numbers of a result are doubles"),
-        ("'a' in result.text", "success, column 1: in looks into a list or a map, not into a string; a part of a"),
-        ("'a' * 1000000 == ''", "success, column 1: there is no string * int"),
-        ("1 / 0 == 1", "success, column 1: an integer is divided by zero"),
-        ("9223372036854775807 + 1 > 0", "success, column 1: an integer beyond what 64 bits hold"),
-        ("result.one ? true : false", "success, column 1: ? takes true or false before it, not double"),
-        # Nothing is made of null, and little of text.
+        ("result.list.filter(v, v) == []", "success, column 23: filter() needs true or false, not double"),
+        ("result.one.all(v, true)", "success, column 12: all() needs a list or a map, not double"),
+        (
+            "result.one % 2 == 1",
+            "success, column 1: % cannot be applied to double and int. Numbers of a result are doubles",
+        ),
+        ("'a' in result.text", "success, column 1: in needs a list or a map, not string. Use contains()"),
+        ("'a' * 1000000 == ''", "success, column 1: * cannot be applied to string and int"),
+        ("1 / 0 == 1", "success, column 1: integer division by zero"),
+        ("9223372036854775807 + 1 > 0", "success, column 1: integer overflow: the value exceeds 64 bits"),
+        ("-(-9223372036854775808) > 0", "success, column 1: integer overflow: the value exceeds 64 bits"),
+        ("result.one > 9223372036854775808", "success, column 14: integer overflow: the value exceeds 64 bits"),
+        ("1u - 2u > 0u", "success, column 1: integer overflow: the value exceeds 64 bits"),
+        ("result.one ? true : false", "success, column 1: ? needs true or false before it, not double"),
+        # null is not converted, and only some strings are.
         ("double(result.none) == 0", "success, column 1: double() takes int or uint or double or string, not null"),
         ("size(result.none) == 0", "success, column 1: size() takes string or bytes or list or map, not null"),
-        ("int(result.text) == 0", "success, column 1: int() cannot read 'abc': "),
-        ("result.text.matches('(')", "success, column 13: matches() cannot read 'abc': '(' is no regular expression"),
-        ("timestamp('noon') == timestamp('noon')", "success, column 1: timestamp() cannot read 'noon': "),
+        ("int(result.text) == 0", "success, column 1: int() cannot convert 'abc': "),
+        (
+            "result.text.matches('(')",
+            "success, column 13: matches() cannot convert 'abc': '(' is not a regular expression",
+        ),
+        ("timestamp('noon') == timestamp('noon')", "success, column 1: timestamp() cannot convert 'noon': "),
     ],
 )
 async def test_error_has_its_condition_its_place_and_a_hint(cel: CelLanguage, condition: str, expected: str) -> None:
@@ -118,7 +130,7 @@ async def test_error_has_an_excerpt_of_the_condition(cel: CelLanguage, condition
 async def test_errors_in_both_conditions_are_reported(cel: CelLanguage) -> None:
     evaluation = await cel.evaluate("resutl > 1", "result.one >", _RESULT, timeout=60)
     assert "success, column 1 (‘resutl > 1’): unknown name resutl" in evaluation.message
-    assert "; failure, column 13 (at the end): the expression is not finished" in evaluation.message
+    assert "; failure, column 13 (at the end): the expression is incomplete" in evaluation.message
 
 
 async def test_exception_inside_cel_python_is_an_error(cel: CelLanguage) -> None:
@@ -136,9 +148,9 @@ async def test_result_that_is_not_json_is_an_error(cel: CelLanguage, result: byt
 
 async def test_check_marks_the_place(cel: CelLanguage) -> None:
     assert await cel.check("true &&\nlen(result) > 1", timeout=60) == ConditionProblem(
-        "unknown function len; CEL has size", 2, 1, " | len(result) > 1\n | ^"
+        "unknown function len. Use size.", 2, 1, " | len(result) > 1\n | ^"
     )
     assert await cel.check("result.one >= 1 and true", timeout=60) == ConditionProblem(
-        "unexpected 'and'; CEL writes &&", 1, 17, " | result.one >= 1 and true\n | ................^"
+        "unexpected 'and'. Write &&.", 1, 17, " | result.one >= 1 and true\n | ................^"
     )
-    assert await cel.check("[1]", timeout=60) == ConditionProblem("a condition is true or false, and this is a list")
+    assert await cel.check("[1]", timeout=60) == ConditionProblem("the condition is a list, not true or false")
