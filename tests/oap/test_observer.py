@@ -42,7 +42,7 @@ class Told(Observer):
         self.skews.append(seconds)
 
 
-async def test_identical_questions_are_one_request_and_told_as_shared() -> None:
+async def test_identical_reads_are_reported_as_avoided_requests() -> None:
     told = Told()
     async with MockOap() as oap, backends(oap, told) as opened:
         backend = opened.select(None, None, "bookinfo")
@@ -62,7 +62,7 @@ async def test_identical_questions_are_one_request_and_told_as_shared() -> None:
         ({"kind": "answer", "body": '{"data": null}'}, Outcome.RESPONSE_INVALID),
     ],
 )
-async def test_a_request_ends_with_one_of_few_outcomes(fault: dict[str, Any], outcome: Outcome) -> None:
+async def test_request_ends_with_its_outcome(fault: dict[str, Any], outcome: Outcome) -> None:
     told = Told()
     async with MockOap() as oap, backends(oap, told) as opened:
         oap.add_fault(**fault)
@@ -72,7 +72,7 @@ async def test_a_request_ends_with_one_of_few_outcomes(fault: dict[str, Any], ou
     assert told.done == [outcome]
 
 
-async def test_a_request_that_is_cut_off_is_told_to_have_ended() -> None:
+async def test_cancelled_request_is_reported_as_done() -> None:
     told = Told()
     async with MockOap() as oap, backends(oap, told) as opened:
         oap.add_fault("hang")
@@ -82,7 +82,7 @@ async def test_a_request_that_is_cut_off_is_told_to_have_ended() -> None:
     assert (told.started, told.done) == (1, [Outcome.CANCELLED])
 
 
-async def test_the_skew_of_an_oaps_clock_is_told() -> None:
+async def test_clock_skew_is_reported() -> None:
     told, clock = Told(), ManualClock(NOON)
     async with (
         MockOap(clock=clock) as oap,

@@ -1,4 +1,4 @@
-"""What this process tries to connect to and which names it looks up, as Python's own audit events say."""
+"""Connections and name lookups of this process, from Python's audit events."""
 
 import socket
 import sys
@@ -10,13 +10,13 @@ from typing import Any
 
 @dataclass
 class ConnectionAudit:
-    """What was tried, in order; sockets that are no IP (unix, the loop's own) are left out."""
+    """Connections and lookups in order. Sockets other than IP (unix, those of the event loop) are left out."""
 
     connections: list[tuple[str, int]] = field(default_factory=list)
     hostnames: list[str] = field(default_factory=list)
 
 
-_active_audits: list[ConnectionAudit] = []  # audit hooks stay for ever, so there is one, and it is told who watches
+_active_audits: list[ConnectionAudit] = []  # an audit hook cannot be removed, so there is only one
 
 
 def _audit_hook(event: str, arguments: tuple[Any, ...]) -> None:
@@ -35,9 +35,9 @@ sys.addaudithook(_audit_hook)
 
 @contextmanager
 def audit_connections() -> Iterator[ConnectionAudit]:
-    outgoing = ConnectionAudit()
-    _active_audits.append(outgoing)
+    audit = ConnectionAudit()
+    _active_audits.append(audit)
     try:
-        yield outgoing
+        yield audit
     finally:
-        _active_audits.remove(outgoing)
+        _active_audits.remove(audit)

@@ -1,4 +1,4 @@
-"""An OAP, or a proxy before it, at its worst: it repeats what it was sent, in every place where words can stand."""
+"""A server that repeats the credentials that it received, in every place of a response that can hold a text."""
 
 import asyncio
 import base64
@@ -24,21 +24,21 @@ DURATION_QUERY = "query q($duration: Duration!)"
 
 
 def _html_response(status: int) -> Callable[[str], web.Response]:
-    return lambda words: web.Response(status=status, text=f"<html>{words}</html>", content_type="text/html")
+    return lambda text: web.Response(status=status, text=f"<html>{text}</html>", content_type="text/html")
 
 
-def _graphql_response(**answer: object) -> Callable[[str], web.Response]:
-    def answered(words: str) -> web.Response:
-        return web.json_response(json.loads(json.dumps(answer).replace("WORDS", json.dumps(words)[1:-1])))
+def _graphql_response(**content: object) -> Callable[[str], web.Response]:
+    def respond(text: str) -> web.Response:
+        return web.json_response(json.loads(json.dumps(content).replace("TEXT", json.dumps(text)[1:-1])))
 
-    return answered
+    return respond
 
 
 def _graphql_error(**error: object) -> Callable[[str], web.Response]:
     return _graphql_response(data=None, errors=[error])
 
 
-_SERIES = {"apdex": {"label": "WORDS", "values": {"values": [{"value": 1}]}}}
+_SERIES = {"apdex": {"label": "TEXT", "values": {"values": [{"value": 1}]}}}
 
 RESPONSES: dict[str, Callable[[str], web.StreamResponse]] = {
     **{
@@ -46,53 +46,53 @@ RESPONSES: dict[str, Callable[[str], web.StreamResponse]] = {
         for status in (200, 400, 401, 403, 404, 407, 418, 429, 500, 502, 503, 504)
     },
     **{
-        f"a redirect of {status}": lambda words, status=status: web.Response(
-            status=status, headers={"Location": f"http://127.0.0.1:9/?{quote(words)}"}
+        f"a redirect of {status}": lambda text, status=status: web.Response(
+            status=status, headers={"Location": f"http://127.0.0.1:9/?{quote(text)}"}
         )
         for status in (301, 302, 303, 307, 308)
     },
-    "a reason phrase": lambda words: web.Response(status=500, reason="".join(filter(str.isascii, words)) or "x"),
-    "a login": lambda words: web.Response(status=401, headers={"WWW-Authenticate": f"Basic realm={quote(words)}"}),
-    "a cookie": lambda words: web.Response(status=200, text="{}", headers={"Set-Cookie": f"a={quote(words)}"}),
-    "no JSON": lambda words: web.Response(text=f'{{"data": {words}'),
+    "a reason phrase": lambda text: web.Response(status=500, reason="".join(filter(str.isascii, text)) or "x"),
+    "a login": lambda text: web.Response(status=401, headers={"WWW-Authenticate": f"Basic realm={quote(text)}"}),
+    "a cookie": lambda text: web.Response(status=200, text="{}", headers={"Set-Cookie": f"a={quote(text)}"}),
+    "no JSON": lambda text: web.Response(text=f'{{"data": {text}'),
     "a JSON text": web.json_response,
-    "an error": _graphql_error(message="cannot authorise WORDS"),
-    "a long error": _graphql_error(message="x" * 280 + " WORDS " + "y" * 300),
+    "an error": _graphql_error(message="cannot authorise TEXT"),
+    "a long error": _graphql_error(message="x" * 280 + " TEXT " + "y" * 300),
     "an error of the storage": _graphql_error(
-        message="java.io.IOException: Connection refused WORDS", extensions={"classification": "DataFetchingException"}
+        message="java.io.IOException: Connection refused TEXT", extensions={"classification": "DataFetchingException"}
     ),
-    "an error that is a text": _graphql_response(data=None, errors=["WORDS"]),
-    "an error without a message": _graphql_error(WORDS="WORDS"),
-    "an error in a path": _graphql_error(message="no", path=["WORDS"], locations=[{"line": 1, "column": 1}]),
+    "an error that is a text": _graphql_response(data=None, errors=["TEXT"]),
+    "an error without a message": _graphql_error(TEXT="TEXT"),
+    "an error in a path": _graphql_error(message="no", path=["TEXT"], locations=[{"line": 1, "column": 1}]),
     "labels": _graphql_response(data=_SERIES),
-    "names": _graphql_response(data={"apdex": {"WORDS": "WORDS"}}),
-    "values": _graphql_response(data={"apdex": {"label": "x", "values": {"values": [{"value": "WORDS"}]}}}),
-    "a clock": _graphql_response(data={"getTimeInfo": {"timezone": "WORDS", "currentTimestamp": 1}}),
+    "names": _graphql_response(data={"apdex": {"TEXT": "TEXT"}}),
+    "values": _graphql_response(data={"apdex": {"label": "x", "values": {"values": [{"value": "TEXT"}]}}}),
+    "a clock": _graphql_response(data={"getTimeInfo": {"timezone": "TEXT", "currentTimestamp": 1}}),
     "names of services": _graphql_response(
-        data={"services": [{"id": "1", "name": "WORDS", "layers": ["MESH"], "normal": True}], "getTimeInfo": None}
+        data={"services": [{"id": "1", "name": "TEXT", "layers": ["MESH"], "normal": True}], "getTimeInfo": None}
     ),
 }
 QUOTED_RESPONSES = frozenset(
     name for name in RESPONSES if not name.startswith("a ") or name in ("a long error", "a clock")
 )
-"""Those of which something may be told; the others are never repeated."""
+"""Responses whose texts may be quoted in a message; the others are never quoted."""
 
 
 @dataclass
 class CredentialEchoServer:
-    """What it answers next."""
+    """State of the server: its next response."""
 
     url: str = ""
     response: str = "an error"
     encoding: str = "as it is"
     regular_queries: tuple[str, ...] = ()
-    """Queries that contain one of these get an honest answer."""
+    """Queries that contain one of these texts get a regular response."""
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.text()
-        for word in self.regular_queries:
-            if word in body:
-                return web.json_response({"data": REGULAR_RESPONSES[word]})
+        for query in self.regular_queries:
+            if query in body:
+                return web.json_response({"data": REGULAR_RESPONSES[query]})
         return RESPONSES[self.response](ENCODINGS[self.encoding](echo_request(request)))
 
 
@@ -103,7 +103,7 @@ REGULAR_RESPONSES = {
 
 
 def echo_request(request: web.Request) -> str:
-    """All that it was told about who asks, an Authorization header also in parts and decoded."""
+    """Return all headers of a request; an Authorization header also in parts and decoded."""
     authorization = request.headers.get("Authorization", "")
     scheme, _, rest = authorization.partition(" ")
     decoded = base64.b64decode(rest).decode() if scheme == "Basic" else ""

@@ -1,7 +1,7 @@
-"""An address of a template selects a configured backend. Nothing but that backend is ever connected to.
+"""Addresses in templates select a configured backend, and only that backend is connected to.
 
-Every address goes through the whole engine to a real HTTP server. What the process connects to and which names it
-looks up is told by Python's own audit events: a trick that dials anything is seen wherever it leads.
+Each address passes through the whole engine to a real HTTP server. Python's audit events report every connection and
+every name lookup of the process.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ QUERY = """query q($duration: Duration!) { apdex: readMetricsValues(
   condition: {name: "service_apdex", entity: {scope: Service, serviceName: "a", normal: true}}, duration: $duration)
   { label values { values { value } } } }"""
 
-# BACKEND and TRAP stand for host:port of the backend and of a listener that must never hear anything.
+# BACKEND and TRAP stand for host:port of the backend and of a listener that must never receive anything.
 SELECTS = {
     "as configured": "http://BACKEND",
     "a slash": "http://BACKEND/",
@@ -40,7 +40,7 @@ SELECTS = {
     "an alias without its default port": "https://skywalking.example.org",
 }
 
-REFUSED = {
+REJECTED = {
     # -- another address, plainly
     "another host": "http://TRAP",
     "another port of the same host": "http://127.0.0.1:1",
@@ -50,7 +50,7 @@ REFUSED = {
     "cloud metadata by name": "http://metadata.google.internal/computeMetadata/v1",
     "the Kubernetes API": "https://kubernetes.default.svc",
     "any address": "http://0.0.0.0:12800",
-    # -- the same IPv4 otherwise
+    # -- other forms of the same IPv4
     "decimal": "http://2130706433:PORT",
     "hexadecimal": "http://0x7f000001:PORT",
     "octal": "http://0177.0.0.1:PORT",
@@ -158,13 +158,13 @@ REDIRECTS = {
 
 
 @dataclass
-class Place:
-    """An engine with one backend, and a listener where nobody should come."""
+class Setup:
+    """An engine with one backend, and a listener that must get no connection."""
 
     engine: Engine
     oap: MockOap
     trap: str
-    heard: list[bytes]
+    received: list[bytes]
 
     @property
     def backend(self) -> tuple[str, int]:
@@ -187,15 +187,15 @@ class Place:
 
 
 @pytest.fixture
-async def place() -> AsyncIterator[Place]:
-    heard: list[bytes] = []
+async def setup() -> AsyncIterator[Setup]:
+    received: list[bytes] = []
 
-    async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        heard.append(await reader.read(1024))
+    async def receive(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        received.append(await reader.read(1024))
         writer.close()
 
     async with AsyncExitStack() as stack:
-        trap = await stack.enter_async_context(await asyncio.start_server(hear, "127.0.0.1", 0))
+        trap = await stack.enter_async_context(await asyncio.start_server(receive, "127.0.0.1", 0))
         oap = await stack.enter_async_context(MockOap("healthy-canary"))
         config = BackendConfig.model_validate(
             {
@@ -208,84 +208,82 @@ async def place() -> AsyncIterator[Place]:
         backends = await stack.enter_async_context(open_backends({"prod": config}, lambda: datetime.now(UTC)))
         languages = await stack.enter_async_context(open_condition_evaluator())
         port = trap.sockets[0].getsockname()[1]
-        yield Place(Engine(backends, languages), oap, f"127.0.0.1:{port}", heard)
+        yield Setup(Engine(backends, languages), oap, f"127.0.0.1:{port}", received)
 
 
-def test_there_are_sixty_tricks_and_more() -> None:
-    assert len(REFUSED) + len(REDIRECTS) * 5 >= 60
+def test_at_least_sixty_addresses_are_tried() -> None:
+    assert len(REJECTED) + len(REDIRECTS) * 5 >= 60
 
 
-async def test_an_address_that_selects_the_backend_connects_to_its_url_and_to_nothing_else(place: Place) -> None:
-    for trick, address in SELECTS.items():
+async def test_selecting_address_connects_only_to_the_backend(setup: Setup) -> None:
+    for case, address in SELECTS.items():
         with audit_connections() as outgoing:
-            measurement = await place.run(address=place.filled(address))
+            measurement = await setup.run(address=setup.filled(address))
 
-        assert "BACKEND_NOT_FOUND" not in measurement.message, trick
-        assert "BLOCK_INVALID" not in measurement.message, trick
-        assert set(outgoing.connections) <= {place.backend}, trick
-        assert set(outgoing.hostnames) <= {place.backend[0]}, trick
-    assert len(place.oap.requests) >= len(SELECTS)
+        assert "BACKEND_NOT_FOUND" not in measurement.message, case
+        assert "BLOCK_INVALID" not in measurement.message, case
+        assert set(outgoing.connections) <= {setup.backend}, case
+        assert set(outgoing.hostnames) <= {setup.backend[0]}, case
+    assert len(setup.oap.requests) >= len(SELECTS)
 
 
-@pytest.mark.parametrize("trick", REFUSED)
-async def test_any_other_address_is_refused_before_anything_is_connected_to(place: Place, trick: str) -> None:
+@pytest.mark.parametrize("case", REJECTED)
+async def test_other_address_is_rejected_without_a_connection(setup: Setup, case: str) -> None:
     with audit_connections() as outgoing:
-        measurement = await place.run(address=place.filled(REFUSED[trick]))
-        named = await place.run(address=place.filled(REFUSED[trick]), backend="prod")
+        measurement = await setup.run(address=setup.filled(REJECTED[case]))
+        named = await setup.run(address=setup.filled(REJECTED[case]), backend="prod")
 
     for one in (measurement, named):
         assert one.phase is Phase.ERROR
         assert one.message.startswith(("BACKEND_NOT_FOUND ", "BLOCK_INVALID ")), one.message
         assert len(one.message) <= 1024
     assert (outgoing.connections, outgoing.hostnames) == ([], [])
-    assert place.oap.requests == []
-    assert place.heard == []
+    assert setup.oap.requests == []
+    assert setup.received == []
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("kind", REDIRECTS)
-async def test_an_oap_cannot_send_the_provider_elsewhere(place: Place, kind: str, status: int) -> None:
-    place.oap.add_fault("redirect", location=place.filled(REDIRECTS[kind]), status=status)
+async def test_redirect_is_not_followed(setup: Setup, kind: str, status: int) -> None:
+    setup.oap.add_fault("redirect", location=setup.filled(REDIRECTS[kind]), status=status)
 
     with audit_connections() as outgoing:
-        measurement = await place.run()
+        measurement = await setup.run()
 
     assert measurement.phase is Phase.ERROR
-    assert measurement.message.startswith("OAP_REJECTED backend prod answered 30")
+    assert measurement.message.startswith("OAP_REJECTED backend prod responded 30")
     assert "redirects are not followed" in measurement.message
-    assert place.trap not in measurement.message
-    assert set(outgoing.connections) == {place.backend}
-    assert place.heard == []
-    assert {request.path for request in place.oap.requests} == {"/graphql"}
+    assert setup.trap not in measurement.message
+    assert set(outgoing.connections) == {setup.backend}
+    assert setup.received == []
+    assert {request.path for request in setup.oap.requests} == {"/graphql"}
 
 
 @pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
-async def test_the_environments_proxies_are_not_used(
-    place: Place, monkeypatch: pytest.MonkeyPatch, variable: str
-) -> None:
-    monkeypatch.setenv(variable, f"http://{place.trap}")
+async def test_proxy_variables_are_ignored(setup: Setup, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    monkeypatch.setenv(variable, f"http://{setup.trap}")
 
     with audit_connections() as outgoing:
-        await place.run()
+        await setup.run()
 
-    assert set(outgoing.connections) == {place.backend}
-    assert place.heard == []
+    assert set(outgoing.connections) == {setup.backend}
+    assert setup.received == []
 
 
 @pytest.mark.parametrize(
     "key", [{"backend": "http://TRAP"}, {"backend": "../prod"}, {"service": "http://TRAP"}, {"url": "http://TRAP"}]
 )
-async def test_no_other_key_of_a_block_is_an_address(place: Place, key: dict[str, str]) -> None:
+async def test_other_keys_of_a_block_are_not_addresses(setup: Setup, key: dict[str, str]) -> None:
     with audit_connections() as outgoing:
-        measurement = await place.run(**{name: place.filled(text) for name, text in key.items()})
+        measurement = await setup.run(**{name: setup.filled(text) for name, text in key.items()})
 
     assert measurement.phase is Phase.ERROR
     assert outgoing.connections == []
 
 
-async def test_names_in_a_query_are_data_for_the_backend_only(place: Place) -> None:
+async def test_addresses_in_a_query_are_not_connected_to(setup: Setup) -> None:
     with audit_connections() as outgoing:
-        await place.run(query=QUERY.replace('serviceName: "a"', f'serviceName: "http://{place.trap}/x"'))
+        await setup.run(query=QUERY.replace('serviceName: "a"', f'serviceName: "http://{setup.trap}/x"'))
 
-    assert set(outgoing.connections) == {place.backend}
-    assert place.heard == []
+    assert set(outgoing.connections) == {setup.backend}
+    assert setup.received == []

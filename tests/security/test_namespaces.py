@@ -1,4 +1,4 @@
-"""A backend with `allowedNamespaces` does not exist for others: not in answers, not in messages, not in metadata."""
+"""A backend with `allowedNamespaces` does not exist for other namespaces: responses, messages and metadata."""
 
 import json
 from collections.abc import AsyncIterator
@@ -29,7 +29,7 @@ WIDE = """query q($duration: Duration!) { apdex: readMetricsValues(
 
 
 @dataclass
-class Place:
+class Setup:
     engine: Engine
     backends: BackendRegistry
     oap: MockOap
@@ -56,70 +56,70 @@ def configs(url: str) -> dict[str, BackendConfig]:
 
 
 @pytest.fixture
-async def place() -> AsyncIterator[Place]:
+async def setup() -> AsyncIterator[Setup]:
     async with AsyncExitStack() as stack:
         oap = await stack.enter_async_context(MockOap())
         backends = await stack.enter_async_context(open_backends(configs(oap.address), lambda: datetime.now(UTC)))
-        languages = await stack.enter_async_context(open_condition_evaluator())
-        yield Place(Engine(backends, languages), backends, oap)
+        evaluator = await stack.enter_async_context(open_condition_evaluator())
+        yield Setup(Engine(backends, evaluator), backends, oap)
 
 
 @pytest.mark.parametrize("namespace", ["finance", "audit-", "audit-eu", "audit-eu-west"])
-async def test_an_allowed_namespace_selects_it_by_name_and_by_address(place: Place, namespace: str) -> None:
-    assert place.backends.select("finance", None, namespace).name == "finance"
-    assert place.backends.select(None, "http://finance-oap:12800", namespace).name == "finance"
+async def test_allowed_namespace_selects_the_backend_by_name_and_address(setup: Setup, namespace: str) -> None:
+    assert setup.backends.select("finance", None, namespace).name == "finance"
+    assert setup.backends.select(None, "http://finance-oap:12800", namespace).name == "finance"
 
 
 @pytest.mark.parametrize("namespace", ["team-a", "", "financ", "finance2", "my-audit-eu", "audit", "FINANCE", "*"])
 @pytest.mark.parametrize("block", [{"backend": "finance"}, {"address": "http://finance-oap:12800"}])
-async def test_any_other_namespace_gets_an_error_with_the_remedy(
-    place: Place, namespace: str, block: dict[str, str]
-) -> None:
-    measurement = await place.run(namespace, **block)
+async def test_other_namespaces_get_an_error_with_a_hint(setup: Setup, namespace: str, block: dict[str, str]) -> None:
+    measurement = await setup.run(namespace, **block)
 
     assert measurement.phase is Phase.ERROR
     assert measurement.message.startswith("BACKEND_NOT_FOUND ")
     assert f"configured for namespace {namespace}".strip() in measurement.message
     assert "An administrator adds a backend, an alias or an allowed namespace" in measurement.message
-    assert place.oap.requests == []
+    assert setup.oap.requests == []
 
 
-async def test_nothing_tells_a_forbidden_backend_from_one_that_does_not_exist(place: Place) -> None:
-    for key, there, absent in (
+async def test_forbidden_backend_has_the_same_message_as_a_missing_one(setup: Setup) -> None:
+    for key, forbidden_value, missing_value in (
         ("backend", "finance", "finanze"),
         ("address", "http://finance-oap:12800", "http://finanze-oap:12800"),
     ):
-        forbidden = await place.run("team-a", **{key: there})
-        unknown = await place.run("team-a", **{key: absent})
+        forbidden = await setup.run("team-a", **{key: forbidden_value})
+        unknown = await setup.run("team-a", **{key: missing_value})
 
         assert forbidden.message == unknown.message.replace("finanze", "finance")
-        assert place.engine.metadata(metric(**{key: there})) == place.engine.metadata(metric(**{key: absent}))
+        assert setup.engine.metadata(metric(**{key: forbidden_value})) == setup.engine.metadata(
+            metric(**{key: missing_value})
+        )
 
 
-async def test_a_name_that_is_almost_right_is_no_way_to_find_it(place: Place) -> None:
-    measurement = await place.run("team-a", backend="finance1")
+async def test_forbidden_backend_is_not_suggested(setup: Setup) -> None:
+    measurement = await setup.run("team-a", backend="finance1")
 
     assert "did you mean" not in measurement.message.lower()
     assert "'finance'" not in measurement.message
     assert "Known backends: shared." in measurement.message
 
 
-async def test_its_existence_does_not_make_the_key_required_for_others(place: Place) -> None:
-    assert place.backends.select(None, None, "team-a").name == "shared"
-    with pytest.raises(ProviderError, match="write one of finance, shared"):
-        place.backends.select(None, None, "finance")
+async def test_forbidden_backend_does_not_make_the_key_required(setup: Setup) -> None:
+    assert setup.backends.select(None, None, "team-a").name == "shared"
+    with pytest.raises(ProviderError, match="Write one of finance, shared"):
+        setup.backends.select(None, None, "finance")
 
 
-async def test_both_keys_together_tell_no_name_of_a_forbidden_owner(place: Place) -> None:
-    measurement = await place.run("team-a", backend="shared", address=f"{place.oap.address}/finance")
+async def test_conflicting_keys_do_not_name_a_forbidden_backend(setup: Setup) -> None:
+    measurement = await setup.run("team-a", backend="shared", address=f"{setup.oap.address}/finance")
 
     assert measurement.message.startswith("BACKEND_NOT_FOUND address: no backend configured for namespace team-a has")
     assert "is backend finance" not in measurement.message
 
 
-async def test_metadata_tells_the_query_but_neither_name_nor_link_of_a_restricted_backend(place: Place) -> None:
-    restricted = place.engine.metadata(metric(backend="finance"))
-    public = place.engine.metadata(metric(backend="shared"))
+async def test_metadata_of_a_restricted_backend_has_neither_name_nor_link(setup: Setup) -> None:
+    restricted = setup.engine.metadata(metric(backend="finance"))
+    public = setup.engine.metadata(metric(backend="shared"))
 
     assert "readMetricsValues" in restricted["ResolvedSkyWalkingQuery"]
     assert not {"backend", "ui", "error"} & set(restricted)
@@ -128,11 +128,11 @@ async def test_metadata_tells_the_query_but_neither_name_nor_link_of_a_restricte
         {"sli": "success-rate", "service": {"name": "a", "subset": "canary"}, "window": "5m"},
         {"expression": "avg(a)", "service": "a.b", "window": "5m"},
     ):
-        facts = place.engine.metadata(Metric("m", "", "", json.dumps(block | {"backend": "finance"}).encode()))
+        facts = setup.engine.metadata(Metric("m", "", "", json.dumps(block | {"backend": "finance"}).encode()))
         assert facts["service"] in ("name a, subset canary", "a.b")
 
 
-async def test_an_answer_kept_for_one_namespace_is_not_told_to_another() -> None:
+async def test_cached_response_of_one_namespace_is_not_given_to_another() -> None:
     async with AsyncExitStack() as stack:
         oap = await stack.enter_async_context(MockOap())
         config = BackendConfig.model_validate(
@@ -144,30 +144,30 @@ async def test_an_answer_kept_for_one_namespace_is_not_told_to_another() -> None
             }
         )
         backends = await stack.enter_async_context(open_backends({"prod": config}, lambda: datetime.now(UTC)))
-        languages = await stack.enter_async_context(open_condition_evaluator())
-        place = Place(Engine(backends, languages), backends, oap)
-        allowed = await place.run("team-a")
-        asked = len(oap.requests)
+        evaluator = await stack.enter_async_context(open_condition_evaluator())
+        setup = Setup(Engine(backends, evaluator), backends, oap)
+        allowed = await setup.run("team-a")
+        requests = len(oap.requests)
 
-        refused = await place.run("team-b")
-        resumed = await place.engine.resume(
+        rejected = await setup.run("team-b")
+        resumed = await setup.engine.resume(
             metric(), Run(namespace="team-b"), Measurement(Phase.RUNNING, datetime.now(UTC)), Deadline.after(30)
         )
 
     assert allowed.message.startswith("NO_DATA")
-    for one in (refused, resumed):
+    for one in (rejected, resumed):
         assert one.message.startswith("BACKEND_NOT_FOUND no backend is configured for namespace team-b")
         assert one.value == ""
-    assert len(oap.requests) == asked
+    assert len(oap.requests) == requests
 
 
 @pytest.mark.parametrize("pattern", ["", "Team-A", "team_a", "team a", "-a", "a-", "a/b", "[ab]", "?", "a" * 64])
-def test_a_pattern_is_a_name_with_stars(pattern: str) -> None:
+def test_invalid_namespace_pattern_is_rejected(pattern: str) -> None:
     with pytest.raises(ValidationError):
         BackendConfig.model_validate({"url": "http://oap", "allowedNamespaces": [pattern]})
 
 
-def test_an_empty_list_is_refused_rather_than_guessed_at() -> None:
+def test_empty_allowed_namespaces_are_rejected() -> None:
     with pytest.raises(ValidationError, match="at least 1 item"):
         BackendConfig.model_validate({"url": "http://oap", "allowedNamespaces": []})
 
@@ -177,7 +177,7 @@ names = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,10}[a-z0-9])?", fullmatch=True)
 
 @settings(deadline=None)
 @given(name=names, others=st.lists(names, min_size=1, max_size=3))
-def test_a_name_without_stars_allows_itself_only(name: str, others: list[str]) -> None:
+def test_pattern_without_stars_matches_itself_only(name: str, others: list[str]) -> None:
     config = BackendConfig.model_validate({"url": "http://oap", "allowedNamespaces": others})
 
     assert config.allows(name) == (name in others)
@@ -204,9 +204,7 @@ spec:
         (["--namespace", "team-b"], 2, "BACKEND_NOT_FOUND no backend is configured for namespace team-b"),
     ],
 )
-def test_check_measures_as_a_run_of_the_namespace_would(
-    tmp_path: Path, arguments: list[str], code: int, words: str
-) -> None:
+def test_check_uses_the_backends_of_its_namespace(tmp_path: Path, arguments: list[str], code: int, words: str) -> None:
     (tmp_path / "template.yaml").write_text(TEMPLATE)
     (tmp_path / "config.yaml").write_text(
         "backends: {prod: {url: 'http://127.0.0.1:9', allowedNamespaces: [team-a], retries: 0}}"

@@ -1,4 +1,4 @@
-"""An OAP behind TLS: known by its CA, knowing us by our certificate, both renewed while measurements go on."""
+"""TLS to an OAP: private CA and client certificate, both renewed while measurements run."""
 
 import ssl
 from collections.abc import AsyncIterator, Callable
@@ -23,8 +23,8 @@ QUERY = GraphqlRequest("query { metrics: listMetrics { name } }", {})
 
 
 @dataclass
-class Place:
-    """An OAP that wants a client certificate, and one backend."""
+class Setup:
+    """An OAP that requires a client certificate, and a backend that uses it."""
 
     folder: Path
     authority: CertificateAuthority
@@ -32,8 +32,8 @@ class Place:
     server: ssl.SSLContext
     backend: Backend
 
-    async def ask(self) -> str:
-        """ "ok", or why not."""
+    async def read(self) -> str:
+        """Return "ok", or the error."""
         try:
             await self.backend.read(QUERY, Deadline.after(30))
         except BackendUnavailableError as error:
@@ -41,21 +41,21 @@ class Place:
         return "ok"
 
     def serve(self, certificate: Certificate, clients: CertificateAuthority | None = None) -> None:
-        """What new connections are served with."""
+        """Set the certificates of new connections."""
         self.server.load_cert_chain(*certificate.write(self.folder, "server"))
         if clients:
             replace_file(self.folder / "clients.crt", clients.pem)
             self.server.load_verify_locations(self.folder / "clients.crt")
 
 
-Placer = Callable[..., Any]
+SetupFactory = Callable[..., Any]
 
 
 @pytest.fixture
-async def place(tmp_path: Path) -> AsyncIterator[Placer]:
+async def open_setup(tmp_path: Path) -> AsyncIterator[SetupFactory]:
     async with AsyncExitStack() as stack:
 
-        async def make(*, clients: bool = True, names: tuple[str, ...] = ("127.0.0.1",), **keys: Any) -> Place:
+        async def make(*, clients: bool = True, names: tuple[str, ...] = ("127.0.0.1",), **keys: Any) -> Setup:
             authority = CertificateAuthority()
             replace_file(tmp_path / "ca.crt", authority.pem)
             authority.issue("provider.example.org").write(tmp_path, "client")
@@ -75,95 +75,95 @@ async def place(tmp_path: Path) -> AsyncIterator[Placer]:
                 {"url": oap.address, "cache": {"responseTtl": "0s", "verdictTtl": "0s"}, "timeout": "20s", "tls": tls}
             )
             backends = await stack.enter_async_context(open_backends({"prod": config}, lambda: datetime.now(UTC)))
-            return Place(tmp_path, authority, oap, server, backends.select(None, None, "team-a"))
+            return Setup(tmp_path, authority, oap, server, backends.select(None, None, "team-a"))
 
         yield make
 
 
-async def test_a_private_ca_and_a_client_certificate_are_enough(place: Placer) -> None:
-    assert await (await place()).ask() == "ok"
+async def test_private_ca_and_client_certificate_are_accepted(open_setup: SetupFactory) -> None:
+    assert await (await open_setup()).read() == "ok"
 
 
-async def test_without_tls_keys_a_private_ca_is_not_believed(place: Placer) -> None:
-    here = await place(clients=False, caFile=None, certFile=None, keyFile=None)
+async def test_private_ca_without_tls_keys_is_not_trusted(open_setup: SetupFactory) -> None:
+    setup = await open_setup(clients=False, caFile=None, certFile=None, keyFile=None)
 
-    assert "its certificate is not trusted" in await here.ask()
-    assert here.oap.requests == []
+    assert "its certificate is not trusted" in await setup.read()
+    assert setup.oap.requests == []
 
 
-async def test_a_certificate_of_another_ca_is_not_believed_and_nothing_is_sent(place: Placer) -> None:
-    here = await place()
-    here.serve(CertificateAuthority("another CA").issue("127.0.0.1"))
+async def test_certificate_of_another_ca_is_not_trusted_and_nothing_is_sent(open_setup: SetupFactory) -> None:
+    setup = await open_setup()
+    setup.serve(CertificateAuthority("another CA").issue("127.0.0.1"))
 
-    answer = await here.ask()
+    message = await setup.read()
 
-    assert answer.startswith(f"backend prod at {here.oap.address} cannot be reached: its certificate is not trusted")
-    assert here.oap.requests == []
+    assert message.startswith(f"backend prod at {setup.oap.address} cannot be reached: its certificate is not trusted")
+    assert setup.oap.requests == []
 
 
 @pytest.mark.parametrize("kind", ["expired", "for another name"])
-async def test_a_certificate_that_is_not_the_oaps_is_not_believed(place: Placer, kind: str) -> None:
-    here = await place()
-    here.serve(
-        here.authority.issue("127.0.0.1", days=1) if kind == "expired" else here.authority.issue("oap.example.org")
+async def test_expired_or_foreign_certificate_is_not_trusted(open_setup: SetupFactory, kind: str) -> None:
+    setup = await open_setup()
+    setup.serve(
+        setup.authority.issue("127.0.0.1", days=1) if kind == "expired" else setup.authority.issue("oap.example.org")
     )
 
-    assert "its certificate is not trusted" in await here.ask()
-    assert here.oap.requests == []
+    assert "its certificate is not trusted" in await setup.read()
+    assert setup.oap.requests == []
 
 
-async def test_the_name_in_the_certificate_may_be_another_than_that_of_the_url(place: Placer) -> None:
-    assert await (await place(names=("oap.example.org",), serverName="oap.example.org")).ask() == "ok"
+async def test_server_name_replaces_the_name_of_the_url(open_setup: SetupFactory) -> None:
+    assert await (await open_setup(names=("oap.example.org",), serverName="oap.example.org")).read() == "ok"
 
 
-async def test_any_certificate_is_believed_where_an_administrator_says_so(place: Placer) -> None:
-    here = await place(clients=False, names=("x.org",), caFile=None, insecureSkipVerify=True)
+async def test_insecure_skip_verify_trusts_any_certificate(open_setup: SetupFactory) -> None:
+    setup = await open_setup(clients=False, names=("x.org",), caFile=None, insecureSkipVerify=True)
 
-    assert await here.ask() == "ok"
-
-
-@pytest.mark.parametrize("shown", ["none", "of another CA"])
-async def test_an_oap_that_does_not_know_us_says_what_is_missing(place: Placer, shown: str) -> None:
-    here = await place(**({"certFile": None, "keyFile": None} if shown == "none" else {}))
-    if shown != "none":
-        CertificateAuthority("another CA").issue("provider.example.org").write(here.folder, "client")
-
-    answer = await here.ask()
-
-    assert "Check whether the OAP requires a client certificate (backends.prod.tls.certFile)" in answer
-    assert here.oap.requests == []
+    assert await setup.read() == "ok"
 
 
-async def test_renewed_files_are_used_by_the_next_request(place: Placer) -> None:
-    here = await place()
-    assert await here.ask() == "ok"
+@pytest.mark.parametrize("presented", ["none", "of another CA"])
+async def test_missing_client_certificate_is_named_in_the_hint(open_setup: SetupFactory, presented: str) -> None:
+    setup = await open_setup(**({"certFile": None, "keyFile": None} if presented == "none" else {}))
+    if presented != "none":
+        CertificateAuthority("another CA").issue("provider.example.org").write(setup.folder, "client")
+
+    message = await setup.read()
+
+    assert "Check whether the OAP requires a client certificate (backends.prod.tls.certFile)" in message
+    assert setup.oap.requests == []
+
+
+async def test_renewed_files_are_used_by_the_next_request(open_setup: SetupFactory) -> None:
+    setup = await open_setup()
+    assert await setup.read() == "ok"
 
     following = CertificateAuthority("the next CA")
-    here.serve(following.issue("127.0.0.1"), clients=following)
-    await here.oap.stop()  # connections that are open stay good
-    await here.oap.start()
-    assert "its certificate is not trusted" in await here.ask()
+    setup.serve(following.issue("127.0.0.1"), clients=following)
+    await setup.oap.stop()  # open connections stay valid
+    await setup.oap.start()
+    assert "its certificate is not trusted" in await setup.read()
 
-    replace_file(here.folder / "ca.crt", following.pem)
-    following.issue("provider.example.org").write(here.folder, "client")
-    assert await here.ask() == "ok"
+    replace_file(setup.folder / "ca.crt", following.pem)
+    following.issue("provider.example.org").write(setup.folder, "client")
+    assert await setup.read() == "ok"
 
 
-async def test_connections_are_kept_while_the_files_are_the_same(place: Placer) -> None:
-    here = await place()
-    contexts = {id(here.backend.connection._pipeline._client._tls.current()) for _ in range(3)}
+async def test_connections_are_kept_while_the_files_are_the_same(open_setup: SetupFactory) -> None:
+    setup = await open_setup()
+    contexts = {id(setup.backend.connection._pipeline._client._tls.current()) for _ in range(3)}
 
     assert len(contexts) == 1
 
 
 @pytest.mark.parametrize("broken", ["missing", "no PEM", "the key of another", "encrypted"])
-async def test_files_that_cannot_be_used_leave_the_ones_before_in_place(place: Placer, broken: str) -> None:
-    here = await place()
-    assert await here.ask() == "ok"
-    spoil(here, broken)
+async def test_unusable_new_files_leave_the_previous_ones_in_use(open_setup: SetupFactory, broken: str) -> None:
+    setup = await open_setup()
+    assert await setup.read() == "ok"
+    spoil(setup, broken)
 
     with capture_logs() as logs:
-        assert [await here.ask() for _ in range(3)] == ["ok"] * 3
+        assert [await setup.read() for _ in range(3)] == ["ok"] * 3
 
     assert [line["event"] for line in logs] == ["new certificates rejected, previous ones in use"]
 
@@ -177,42 +177,44 @@ async def test_files_that_cannot_be_used_leave_the_ones_before_in_place(place: P
         ("encrypted", "its key is encrypted"),
     ],
 )
-async def test_files_that_never_could_be_used_are_waited_for(place: Placer, broken: str, words: str) -> None:
-    here = await place()
-    spoil(here, broken)
+async def test_unusable_files_are_read_again_until_they_are_valid(
+    open_setup: SetupFactory, broken: str, words: str
+) -> None:
+    setup = await open_setup()
+    spoil(setup, broken)
 
-    answer = await here.ask()
+    message = await setup.read()
 
-    assert answer.startswith("tls of backend prod cannot be used: ")
-    assert words in answer
-    here.authority.issue("provider.example.org").write(here.folder, "client")
-    replace_file(here.folder / "ca.crt", here.authority.pem)
-    assert await here.ask() == "ok"
+    assert message.startswith("tls of backend prod cannot be used: ")
+    assert words in message
+    setup.authority.issue("provider.example.org").write(setup.folder, "client")
+    replace_file(setup.folder / "ca.crt", setup.authority.pem)
+    assert await setup.read() == "ok"
 
 
-def spoil(here: Place, broken: str) -> None:
+def spoil(setup: Setup, broken: str) -> None:
     match broken:
         case "missing":
-            (here.folder / "client.crt").unlink()
+            (setup.folder / "client.crt").unlink()
         case "no PEM":
-            replace_file(here.folder / "ca.crt", b"nonsense")
+            replace_file(setup.folder / "ca.crt", b"nonsense")
         case "the key of another":
-            replace_file(here.folder / "client.key", here.authority.issue("x.org").key)
+            replace_file(setup.folder / "client.key", setup.authority.issue("x.org").key)
         case "encrypted":
-            replace_file(here.folder / "client.key", encrypt_key((here.folder / "client.key").read_bytes()))
+            replace_file(setup.folder / "client.key", encrypt_key((setup.folder / "client.key").read_bytes()))
 
 
 @pytest.mark.parametrize(
     ("url", "keys", "words"),
     [
-        ("http://oap", "{caFile: /ca}", "tls: is for an https:// url"),
-        ("https://oap", "{certFile: /c}", "write both certFile and keyFile"),
-        ("https://oap", "{keyFile: /k}", "write both certFile and keyFile"),
-        ("https://oap", "{caFile: /ca, insecureSkipVerify: true}", "insecureSkipVerify checks nothing"),
-        ("https://oap", "{ca: /ca}", "caFile, certFile"),
+        ("http://oap", "{caFile: /ca}", "tls: needs an https:// url"),
+        ("https://oap", "{certFile: /c}", "needs both certFile and keyFile"),
+        ("https://oap", "{keyFile: /k}", "needs both certFile and keyFile"),
+        ("https://oap", "{caFile: /ca, insecureSkipVerify: true}", "insecureSkipVerify verifies nothing"),
+        ("https://oap", "{ca: /ca}", "unknown key. Did you mean"),
     ],
 )
-def test_keys_that_cannot_go_together_are_refused(tmp_path: Path, url: str, keys: str, words: str) -> None:
+def test_contradicting_tls_keys_are_rejected(tmp_path: Path, url: str, keys: str, words: str) -> None:
     file = tmp_path / "config.yaml"
     file.write_text(f"backends: {{prod: {{url: '{url}', tls: {keys}}}}}")
 

@@ -52,7 +52,7 @@ def aliases(read: GraphqlRequest) -> list[str]:
 @pytest.mark.parametrize("mqe", [True, False])
 @pytest.mark.parametrize("labeled", [True, False])
 @pytest.mark.parametrize("fields", [1000, 3000, 100_000])
-def test_as_many_as_fit_are_inside_the_limits_of_a_real_oap(mqe: bool, labeled: bool, fields: int) -> None:
+def test_largest_batch_is_within_the_limits_of_a_real_oap(mqe: bool, labeled: bool, fields: int) -> None:
     wanted = series(5000, labeled=labeled)
     count = max_batch_size(wanted, TEN_MINUTES, BatchLimits(fields=fields, points=10**9), mqe=mqe)
 
@@ -64,7 +64,7 @@ def test_as_many_as_fit_are_inside_the_limits_of_a_real_oap(mqe: bool, labeled: 
     assert count > 0.9 * min(fields / (11 if mqe else 6), 15_000 / 48)
 
 
-def test_long_windows_travel_in_more_requests_so_that_no_answer_is_too_long() -> None:
+def test_long_windows_have_smaller_batches() -> None:
     window = Window(END - timedelta(minutes=500), END)
 
     assert max_batch_size(series(80), window, BatchLimits(), mqe=True) == 90
@@ -72,7 +72,7 @@ def test_long_windows_travel_in_more_requests_so_that_no_answer_is_too_long() ->
 
 
 @given(st.integers(1, 400), st.integers(1, 100))
-def test_parts_are_few_even_and_in_order(count: int, most: int) -> None:
+def test_batches_are_few_even_and_in_order(count: int, most: int) -> None:
     wanted = series(count)
     parts = split_evenly(wanted, most)
 
@@ -92,7 +92,7 @@ def test_batch_limits_after_a_rejection_never_grow(limit: int, size: int, mqe: b
 
 
 @in_virtual_time
-async def test_parts_are_asked_two_at_a_time() -> None:
+async def test_batches_are_read_two_at_a_time() -> None:
     async def a_second(read: GraphqlRequest) -> dict[str, Any]:
         await asyncio.sleep(1)
         return dict.fromkeys(aliases(read), 1)
@@ -119,7 +119,7 @@ def refusing(bad: Callable[[list[str]], str | None]) -> ScriptedClient:
 
 
 @given(st.integers(2, 90), st.data())
-def test_one_series_that_throws_is_found_with_few_requests_and_named(count: int, data: st.DataObject) -> None:
+def test_failing_series_is_found_with_few_requests_and_named(count: int, data: st.DataObject) -> None:
     culprit = data.draw(st.integers(0, count - 1))
 
     @in_virtual_time
@@ -137,7 +137,7 @@ def test_one_series_that_throws_is_found_with_few_requests_and_named(count: int,
 
 
 @in_virtual_time
-async def test_where_all_throw_the_first_is_enough() -> None:
+async def test_first_failing_series_ends_the_bisection() -> None:
     oap = refusing(lambda _: "mismatched input")
     async with open_scripted_backends({"prod": oap}) as backends:
         with pytest.raises(ProviderError, match="service_cpm of pod-0: graphql: mismatched input"):
@@ -147,7 +147,7 @@ async def test_where_all_throw_the_first_is_enough() -> None:
 
 
 @in_virtual_time
-async def test_one_that_throws_only_in_company_harms_nobody() -> None:
+async def test_series_that_fails_only_in_a_large_batch_is_read() -> None:
     oap = refusing(lambda asked: "too many" if len(asked) > 20 else None)
     async with open_scripted_backends({"prod": oap}) as backends:
         found = await backends.select(None, None, "team").series(series(64), TEN_MINUTES, deadline_after(5), mqe=True)
@@ -157,7 +157,7 @@ async def test_one_that_throws_only_in_company_harms_nobody() -> None:
 
 
 @in_virtual_time
-async def test_an_oap_that_is_away_is_not_asked_for_halves() -> None:
+async def test_unavailable_backend_is_not_bisected() -> None:
     async def away(_: GraphqlRequest) -> dict[str, Any]:
         raise BackendUnavailableError("the storage of backend prod is down", kind=FailureKind.STORAGE_DOWN)
 
@@ -170,7 +170,7 @@ async def test_an_oap_that_is_away_is_not_asked_for_halves() -> None:
 
 
 @pytest.mark.parametrize("version", ["9.2.0", "9.6.0", "10.1.0"])
-async def test_the_limit_of_a_small_oap_is_learned_with_one_refused_request(version: str) -> None:
+async def test_complexity_limit_of_an_oap_is_taken_from_one_rejection(version: str) -> None:
     async with MockOap(version=version, max_complexity=100) as oap:
         config = BackendConfig.model_validate({"url": oap.url, "cache": {"responseTtl": "0s", "verdictTtl": "0s"}})
         async with open_backends({"prod": config}, lambda: datetime.now(UTC)) as backends:

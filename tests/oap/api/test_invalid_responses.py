@@ -48,7 +48,7 @@ def clock(data: dict[str, Any]) -> object:
         (parse_features, {"query": {"fields": [{"name": ["x"]}]}}, "query.fields.0.name is a list"),
     ],
 )
-def test_the_place_of_what_is_wrong_is_named(parse: Any, data: dict[str, Any], words: str) -> None:
+def test_invalid_response_is_an_error_with_its_place(parse: Any, data: dict[str, Any], words: str) -> None:
     with pytest.raises(ProviderError, match=r"Check that the backend is a SkyWalking OAP") as caught:
         parse(data)
 
@@ -68,7 +68,7 @@ PARSERS = {
 
 
 @given(st.sampled_from(sorted(PARSERS)), json_values)
-def test_whatever_is_answered_it_is_read_or_refused(field: str, answer: Any) -> None:
+def test_any_response_is_parsed_or_rejected(field: str, answer: Any) -> None:
     reasons = set()
     try:
         PARSERS[field]({field: answer})
@@ -79,10 +79,10 @@ def test_whatever_is_answered_it_is_read_or_refused(field: str, answer: Any) -> 
 
 
 @given(st.lists(json_values, min_size=1))
-def test_whatever_the_errors_of_an_answer_are_they_are_told(errors: list[Any]) -> None:
+def test_any_graphql_errors_become_a_provider_error(errors: list[Any]) -> None:
     assert error_from_graphql(errors, "prod", str).reason in (Reason.QUERY_INVALID, Reason.OAP_UNAVAILABLE)
 
 
-def test_the_schema_is_asked_for_in_what_graphql_java_takes_for_good_faith() -> None:
+def test_features_request_introspects_one_type_only() -> None:
     """Its GoodFaithIntrospection (21.5, in OAP 10.1) lets a request have one `__type`, and `fields` of one type."""
     assert [FEATURES_REQUEST.query.count(field) for field in ("__type", "fields", "__schema")] == [1, 1, 0]

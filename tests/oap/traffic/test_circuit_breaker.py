@@ -26,11 +26,11 @@ def fail(breaker: CircuitBreaker, how: FailureKind, question: str = "q", now: fl
     breaker.on_failure(passage, how, GraphqlRequest(question, {}), now)
 
 
-def test_failures_in_a_row_open_it() -> None:
+def test_consecutive_failures_open_the_breaker() -> None:
     assert opened().circuit is Circuit.OPEN
 
 
-def test_an_answer_between_them_does_not_let_it_open() -> None:
+def test_response_between_failures_keeps_the_breaker_closed() -> None:
     breaker = CircuitBreaker(LIMIT, COOL_DOWN)
     for _ in range(10 * LIMIT):
         fail(breaker, FailureKind.CONNECT)
@@ -40,7 +40,7 @@ def test_an_answer_between_them_does_not_let_it_open() -> None:
     assert breaker.circuit is Circuit.CLOSED
 
 
-def test_one_slow_question_opens_it_for_nobody() -> None:
+def test_timeouts_of_one_query_never_open_the_breaker() -> None:
     breaker = CircuitBreaker(LIMIT, COOL_DOWN)
     for minute in range(100):
         fail(breaker, FailureKind.TIMEOUT, "the slow one", now=60.0 * minute)
@@ -48,7 +48,7 @@ def test_one_slow_question_opens_it_for_nobody() -> None:
     assert breaker.circuit is Circuit.CLOSED
 
 
-def test_several_late_questions_open_it() -> None:
+def test_timeouts_of_several_queries_open_the_breaker() -> None:
     breaker = CircuitBreaker(LIMIT, COOL_DOWN)
     for question in ("a", "b", "c"):
         fail(breaker, FailureKind.TIMEOUT, question)
@@ -56,7 +56,7 @@ def test_several_late_questions_open_it() -> None:
     assert breaker.circuit is Circuit.OPEN
 
 
-def test_after_the_cool_down_one_request_tries_and_the_others_are_refused() -> None:
+def test_after_the_cool_down_only_one_probe_is_admitted() -> None:
     breaker = opened()
 
     assert breaker.admit(Q, COOL_DOWN - 0.1) is None
@@ -65,7 +65,7 @@ def test_after_the_cool_down_one_request_tries_and_the_others_are_refused() -> N
     assert breaker.admit(Q, COOL_DOWN + 60) is None
 
 
-def test_the_probe_decides() -> None:
+def test_result_of_the_probe_opens_or_closes_the_breaker() -> None:
     breaker = opened()
     fail(breaker, FailureKind.CONNECT, now=COOL_DOWN)
 
@@ -79,7 +79,7 @@ def test_the_probe_decides() -> None:
     assert breaker.circuit is Circuit.CLOSED
 
 
-def test_a_question_that_was_late_leaves_the_next_try_to_others_for_a_cool_down() -> None:
+def test_query_that_timed_out_is_the_probe_one_cool_down_later() -> None:
     breaker = opened()
     fail(breaker, FailureKind.TIMEOUT, now=COOL_DOWN)
 
@@ -88,14 +88,14 @@ def test_a_question_that_was_late_leaves_the_next_try_to_others_for_a_cool_down(
     assert breaker.admit(OTHER, 2.9 * COOL_DOWN)
 
 
-def test_a_question_that_was_late_is_the_next_try_where_no_other_comes() -> None:
+def test_query_that_timed_out_is_the_probe_without_other_queries() -> None:
     breaker = opened()
     fail(breaker, FailureKind.TIMEOUT, now=COOL_DOWN)
 
     assert breaker.admit(Q, 3 * COOL_DOWN)
 
 
-def test_an_answer_takes_the_lateness_from_a_question() -> None:
+def test_response_forgets_the_timeouts_of_queries() -> None:
     breaker = opened()
     fail(breaker, FailureKind.TIMEOUT, now=COOL_DOWN)
     breaker.on_response()
@@ -105,7 +105,7 @@ def test_an_answer_takes_the_lateness_from_a_question() -> None:
     assert breaker.earliest_probe_at(Q) == breaker.earliest_probe_at(OTHER)
 
 
-def test_an_outage_in_which_every_probe_is_another_late_question_takes_bounded_memory() -> None:
+def test_memory_of_timed_out_queries_is_bounded() -> None:
     breaker = opened()
     for number in range(2000):
         fail(breaker, FailureKind.TIMEOUT, f"q{number}", now=COOL_DOWN * (number + 1))
@@ -113,7 +113,7 @@ def test_an_outage_in_which_every_probe_is_another_late_question_takes_bounded_m
     assert len(breaker._timed_out_queries) < 1000
 
 
-def test_a_probe_that_is_given_up_lets_the_next_one_try_at_once() -> None:
+def test_cancelled_probe_admits_the_next_one_at_once() -> None:
     breaker = opened()
     probe = breaker.admit(Q, COOL_DOWN)
     assert probe
@@ -122,7 +122,7 @@ def test_a_probe_that_is_given_up_lets_the_next_one_try_at_once() -> None:
     assert breaker.admit(Q, COOL_DOWN + 1) is not None
 
 
-def test_stragglers_of_before_do_not_speak_for_the_probe() -> None:
+def test_results_of_earlier_requests_do_not_affect_the_probe() -> None:
     breaker = CircuitBreaker(LIMIT, COOL_DOWN)
     stragglers = [breaker.admit(Q, 0.0) for _ in range(LIMIT + 2)]
     for one in stragglers[:LIMIT]:
@@ -190,7 +190,7 @@ TestAnyOrder = AnyOrder.TestCase
 
 
 @given(st.integers(1, 20))
-def test_it_opens_with_the_failure_that_the_configuration_names(limit: int) -> None:
+def test_breaker_opens_with_the_configured_number_of_failures(limit: int) -> None:
     breaker = CircuitBreaker(limit, COOL_DOWN)
     for _ in range(limit - 1):
         fail(breaker, FailureKind.UNAVAILABLE)

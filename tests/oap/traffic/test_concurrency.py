@@ -33,7 +33,7 @@ async def cancel(tasks: list[asyncio.Task[Any]]) -> None:
 
 
 @in_virtual_time
-async def test_no_more_requests_are_in_flight_than_may() -> None:
+async def test_requests_in_flight_are_limited() -> None:
     oap = ScriptedClient(a_second)
     async with open_scripted_backends({"prod": oap}, maxRequests=4) as backends:
         await asyncio.gather(*asking(backends.select(None, None, "team"), range(40)))
@@ -43,7 +43,7 @@ async def test_no_more_requests_are_in_flight_than_may() -> None:
 
 
 @in_virtual_time
-async def test_a_thousand_reads_of_one_namespace_delay_the_one_of_another_by_one_request() -> None:
+async def test_thousand_reads_of_one_namespace_delay_another_by_one_request() -> None:
     oap = ScriptedClient(a_second)
     async with open_scripted_backends({"prod": oap}, maxRequests=4) as backends:
         greedy = asking(backends.select(None, None, "greedy"), range(1000), seconds=3600)
@@ -56,7 +56,7 @@ async def test_a_thousand_reads_of_one_namespace_delay_the_one_of_another_by_one
 
 
 @in_virtual_time
-async def test_who_joins_a_question_that_waits_in_anothers_line_brings_his_own_turn() -> None:
+async def test_joined_request_is_served_from_the_queue_of_the_joining_namespace() -> None:
     oap = ScriptedClient(a_second)
     async with open_scripted_backends({"prod": oap}, maxRequests=4) as backends:
         greedy = asking(backends.select(None, None, "greedy"), range(1000), seconds=3600)
@@ -69,7 +69,7 @@ async def test_who_joins_a_question_that_waits_in_anothers_line_brings_his_own_t
 
 
 @in_virtual_time
-async def test_a_question_of_two_namespaces_is_not_refused_for_the_longer_line_of_one() -> None:
+async def test_request_of_two_namespaces_is_not_rejected_for_the_longer_queue() -> None:
     oap = ScriptedClient(a_second)
     async with open_scripted_backends({"prod": oap}, maxRequests=4) as backends:
         greedy, modest = (backends.select(None, None, team) for team in ("greedy", "modest"))
@@ -83,7 +83,7 @@ async def test_a_question_of_two_namespaces_is_not_refused_for_the_longer_line_o
 
 
 @in_virtual_time
-async def test_what_would_not_get_its_turn_in_time_is_refused_at_once() -> None:
+async def test_request_with_an_expected_wait_beyond_its_deadline_is_rejected_at_once() -> None:
     shed = 0
 
     class Counting(Observer):
@@ -112,7 +112,7 @@ async def test_what_would_not_get_its_turn_in_time_is_refused_at_once() -> None:
 
 
 @in_virtual_time
-async def test_who_waits_in_vain_is_told_that_the_provider_is_busy_and_not_the_oap_away() -> None:
+async def test_request_without_a_slot_by_its_deadline_is_provider_overloaded() -> None:
     async def never(_: GraphqlRequest) -> dict[str, Any]:
         await asyncio.sleep(3600)
         return {}
@@ -133,7 +133,7 @@ async def test_who_waits_in_vain_is_told_that_the_provider_is_busy_and_not_the_o
 
 
 @in_virtual_time
-async def test_who_leaves_the_line_leaves_his_place_to_others() -> None:
+async def test_cancelled_requests_leave_the_queue() -> None:
     oap = ScriptedClient(a_second)
     async with open_scripted_backends({"prod": oap}, maxRequests=1) as backends:
         backend = backends.select(None, None, "team")
@@ -149,7 +149,7 @@ async def test_who_leaves_the_line_leaves_his_place_to_others() -> None:
 
 
 @in_virtual_time
-async def test_after_an_outage_nobody_is_refused_for_how_long_requests_took_in_it() -> None:
+async def test_durations_of_an_outage_do_not_reject_requests_after_it() -> None:
     hanging = True
 
     async def hang_and_recover(_: GraphqlRequest) -> dict[str, Any]:
@@ -170,7 +170,7 @@ async def test_after_an_outage_nobody_is_refused_for_how_long_requests_took_in_i
 
 
 @in_virtual_time
-async def test_those_that_an_open_circuit_refuses_do_not_make_requests_look_short() -> None:
+async def test_requests_rejected_by_the_breaker_do_not_lower_the_expected_wait() -> None:
     """They hold a slot for no time: whoever comes would be let wait, though his turn cannot come by his deadline."""
     slots = ConcurrencyLimiter("prod", 1, UNOBSERVED)
     for _ in range(3):

@@ -23,7 +23,7 @@ def served(turns: FairQueue) -> list[SharedRequest]:
     return order
 
 
-def test_one_waits_for_a_single_request_of_a_namespace_that_wants_a_thousand() -> None:
+def test_request_waits_for_one_of_a_namespace_with_a_thousand() -> None:
     turns = FairQueue()
     for _ in range(1000):
         turns.add(errand("greedy"))
@@ -34,7 +34,7 @@ def test_one_waits_for_a_single_request_of_a_namespace_that_wants_a_thousand() -
 
 
 @given(st.lists(namespaces))
-def test_everybody_is_served_once_and_inside_a_namespace_in_order(asked: list[str]) -> None:
+def test_every_request_is_served_once_and_in_order_within_its_namespace(asked: list[str]) -> None:
     turns = FairQueue()
     errands = [errand(name) for name in asked]
     for one in errands:
@@ -50,7 +50,7 @@ def test_everybody_is_served_once_and_inside_a_namespace_in_order(asked: list[st
 
 
 @given(st.lists(namespaces))
-def test_nobody_has_two_turns_while_another_waits_for_one(asked: list[str]) -> None:
+def test_namespaces_are_served_round_robin(asked: list[str]) -> None:
     turns = FairQueue()
     for name in asked:
         turns.add(errand(name))
@@ -67,7 +67,7 @@ def test_nobody_has_two_turns_while_another_waits_for_one(asked: list[str]) -> N
 
 
 @given(st.lists(namespaces), namespaces)
-def test_how_many_are_before_a_newcomer_is_never_told_too_small(asked: list[str], name: str) -> None:
+def test_position_is_an_upper_bound(asked: list[str], name: str) -> None:
     turns = FairQueue()
     for one in asked:
         turns.add(errand(one))
@@ -80,7 +80,9 @@ def test_how_many_are_before_a_newcomer_is_never_told_too_small(asked: list[str]
 
 
 @given(st.lists(st.lists(namespaces, min_size=1, max_size=3, unique=True)), st.randoms(use_true_random=False))
-def test_an_errand_of_several_namespaces_is_served_once_and_can_leave(asked: list[list[str]], random: object) -> None:
+def test_request_of_several_namespaces_is_served_once_and_can_be_removed(
+    asked: list[list[str]], random: object
+) -> None:
     turns = FairQueue()
     errands = [errand(*names) for names in asked]
     for one in errands:

@@ -63,7 +63,7 @@ async def failing(backend: Backend, number: int, seconds: float = 10) -> Backend
 
 
 @in_virtual_time
-async def test_a_connection_that_is_refused_twice_costs_a_moment_and_no_measurement() -> None:
+async def test_connection_errors_are_retried_after_a_backoff() -> None:
     told = Told()
     oap = ScriptedClient(Fate(connection_refused_error(), times=2))
     async with open_scripted_backends({"prod": oap}, told) as backends:
@@ -75,7 +75,7 @@ async def test_a_connection_that_is_refused_twice_costs_a_moment_and_no_measurem
 
 
 @in_virtual_time
-async def test_after_the_configured_retries_the_error_stands() -> None:
+async def test_error_after_the_configured_retries_is_raised() -> None:
     oap = ScriptedClient(Fate(connection_refused_error()))
     async with open_scripted_backends({"prod": oap}, retries=1) as backends:
         error = await failing(backends.select(None, None, "team"), 1)
@@ -85,7 +85,7 @@ async def test_after_the_configured_retries_the_error_stands() -> None:
 
 
 @in_virtual_time
-async def test_what_was_late_is_tried_again_only_with_time_for_all_of_it() -> None:
+async def test_timeout_is_retried_only_if_a_whole_timeout_is_left() -> None:
     oap = ScriptedClient(Fate(timeout_error(), takes=5))
     async with open_scripted_backends({"prod": oap}, timeout="5s") as backends:
         backend = backends.select(None, None, "team")
@@ -97,7 +97,7 @@ async def test_what_was_late_is_tried_again_only_with_time_for_all_of_it() -> No
 
 
 @in_virtual_time
-async def test_what_an_oap_refuses_is_not_asked_again() -> None:
+async def test_rejected_requests_are_not_retried_and_do_not_open_the_breaker() -> None:
     oap = ScriptedClient(Fate(ProviderError(Reason.OAP_REJECTED, "401")))
     async with open_scripted_backends({"prod": oap}) as backends:
         for number in range(20):
@@ -136,7 +136,7 @@ async def test_local_fault_of_a_probe_leaves_the_breaker_open_for_the_next_probe
 
 
 @in_virtual_time
-async def test_an_oap_that_is_away_is_not_asked_and_everybody_is_told_since_when() -> None:
+async def test_open_breaker_sends_nothing_and_names_its_start_and_next_probe() -> None:
     told, fate = Told(), Fate(connection_refused_error())
     oap = ScriptedClient(fate)
     async with open_scripted_backends({"prod": oap}, told, retries=0) as backends:
@@ -176,7 +176,7 @@ async def test_an_oap_that_is_away_is_not_asked_and_everybody_is_told_since_when
 
 
 @in_virtual_time
-async def test_an_outage_of_ten_minutes_costs_the_oap_a_request_every_cool_down() -> None:
+async def test_outage_of_ten_minutes_sends_one_request_per_cool_down() -> None:
     oap = ScriptedClient(Fate(connection_refused_error()))
 
     async def measure_on(number: int, backend: Backend) -> None:
@@ -192,7 +192,7 @@ async def test_an_outage_of_ten_minutes_costs_the_oap_a_request_every_cool_down(
 
 
 @in_virtual_time
-async def test_one_slow_query_stops_nobody() -> None:
+async def test_slow_query_does_not_stop_other_queries() -> None:
     async def slow_for_one(read: GraphqlRequest) -> dict[str, Any]:
         if read.variables["n"] == 0:
             await asyncio.sleep(3600)
@@ -209,7 +209,7 @@ async def test_one_slow_query_stops_nobody() -> None:
 
 
 @in_virtual_time
-async def test_a_slow_query_that_always_comes_first_keeps_the_circuit_open_for_nobody() -> None:
+async def test_slow_query_that_always_comes_first_does_not_keep_the_breaker_open() -> None:
     """It is asked all the time, so that it is there when a cool-down ends, and others are not."""
     refusing = True
 
@@ -245,7 +245,7 @@ async def test_a_slow_query_that_always_comes_first_keeps_the_circuit_open_for_n
 
 
 @in_virtual_time
-async def test_the_first_who_asks_for_the_clock_does_not_shorten_the_time_of_the_second() -> None:
+async def test_deadline_of_one_caller_does_not_end_the_refresh_for_another() -> None:
     async def clock(_: GraphqlRequest) -> dict[str, Any]:
         await asyncio.sleep(3)
         return {"getTimeInfo": {"timezone": "+0000", "currentTimestamp": round(NOON.timestamp() * 1000)}}

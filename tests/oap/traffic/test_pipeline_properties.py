@@ -82,7 +82,7 @@ class Weather:
 
 
 @given(st.lists(askers, max_size=30), st.lists(doings, min_size=1, max_size=8), st.integers(1, 3))
-def test_every_read_ends_in_time_with_its_own_answer_and_no_slot_is_lost(
+def test_every_read_ends_by_its_deadline_with_its_own_response_and_no_slot_is_lost(
     asking: list[Asking], doings: list[tuple[str, float]], slots: int
 ) -> None:
     @in_virtual_time
@@ -124,7 +124,9 @@ async def ask(one: Asking, backends: BackendRegistry, weather: Weather) -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.floats(0, 5)), min_size=1, max_size=60), st.integers(1, 4))
-def test_nobody_waits_longer_than_a_round_of_the_namespaces(asking: list[tuple[str, float]], slots: int) -> None:
+def test_read_waits_at_most_one_round_of_the_namespaces_per_own_request(
+    asking: list[tuple[str, float]], slots: int
+) -> None:
     """Each namespace's n-th read waits for n reads of each namespace at most, however many the others want."""
 
     @in_virtual_time
@@ -155,7 +157,7 @@ def test_nobody_waits_longer_than_a_round_of_the_namespaces(asking: list[tuple[s
     play()
 
 
-def test_the_key_of_a_question_tells_every_two_apart() -> None:
+def test_cache_keys_of_different_requests_differ() -> None:
     """A separator inside a text must not make two questions one."""
     reads = [
         GraphqlRequest(text, {"a": value})

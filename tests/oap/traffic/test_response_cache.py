@@ -49,7 +49,7 @@ async def oap_like(read: GraphqlRequest) -> dict[str, Any]:
         (60 * MINUTE, 500, 1),
     ],
 )
-def test_an_answer_serves_long_once_late_data_have_come(ended: timedelta, after: float, asked: int) -> None:
+def test_response_ttl_depends_on_the_age_of_the_window(ended: timedelta, after: float, asked: int) -> None:
     @in_virtual_time
     async def ask_twice() -> None:
         oap = ScriptedClient(oap_like)
@@ -67,7 +67,7 @@ def test_an_answer_serves_long_once_late_data_have_come(ended: timedelta, after:
 
 
 @in_virtual_time
-async def test_an_old_window_of_an_oap_whose_clock_is_not_known_serves_shortly() -> None:
+async def test_old_window_without_a_known_clock_has_the_short_ttl() -> None:
     oap = ScriptedClient(oap_like)
     async with open_scripted_backends({"prod": oap}) as backends:
         backend = backends.select(None, None, "team")
@@ -80,7 +80,7 @@ async def test_an_old_window_of_an_oap_whose_clock_is_not_known_serves_shortly()
 
 
 @in_virtual_time
-async def test_an_authors_query_may_read_any_minute_whatever_its_duration_says() -> None:
+async def test_authors_query_with_an_old_duration_has_the_short_ttl() -> None:
     oap = ScriptedClient(oap_like)
     async with open_scripted_backends({"prod": oap}) as backends:
         backend = backends.select(None, None, "team")
@@ -94,14 +94,14 @@ async def test_an_authors_query_may_read_any_minute_whatever_its_duration_says()
 
 
 @given(st.timedeltas(timedelta(0), timedelta(hours=2)), st.timedeltas(timedelta(0), timedelta(minutes=10)))
-def test_a_window_is_settled_by_the_age_of_its_youngest_bucket(age: timedelta, settle: timedelta) -> None:
+def test_window_is_immutable_by_the_age_of_its_youngest_bucket(age: timedelta, settle: timedelta) -> None:
     end = NOON.replace(second=0)
 
     assert is_immutable(Window(end - MINUTE, end), settle, end + age) == (age >= max(2 * settle, MINUTE))
 
 
 @in_virtual_time
-async def test_what_is_kept_is_bounded_in_number_and_in_size() -> None:
+async def test_cache_is_bounded_in_number_and_size() -> None:
     answers = ResponseCache(lambda: 0.0)
     for at in range(10_000):
         answers.put(str(at).encode(), ResponseData.from_data({}, 10), expires_at=60)
@@ -123,7 +123,7 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(st.text(), JSON, max_size=4))
-def test_what_is_kept_is_given_as_it_came_whatever_the_last_one_did_to_it(data: dict[str, Any]) -> None:
+def test_cached_response_is_not_changed_by_its_readers(data: dict[str, Any]) -> None:
     answers = ResponseCache(lambda: 0.0)
     answers.put(b"q", ResponseData.from_data(data, 10), expires_at=float("inf"))
     given_first = answers.get(b"q")

@@ -12,7 +12,7 @@ chances = st.floats(0, 1)
 
 
 @given(away, st.integers(1, 50), st.floats(0, 30), st.floats(0.1, 10), chances)
-def test_an_attempt_is_over_by_the_deadline_or_not_begun(
+def test_retry_ends_before_the_deadline_or_does_not_start(
     how: FailureKind, attempt: int, remaining: float, timeout: float, chance: float
 ) -> None:
     pause = retry_delay(
@@ -25,7 +25,7 @@ def test_an_attempt_is_over_by_the_deadline_or_not_begun(
 
 
 @given(chances)
-def test_pauses_grow_and_spread(chance: float) -> None:
+def test_backoff_grows_with_jitter(chance: float) -> None:
     error = BackendUnavailableError("", kind=FailureKind.CONNECT)
     pauses = [retry_delay(error, n, remaining=60, timeout=5, jitter=chance) for n in range(1, 8)]
 
@@ -34,7 +34,7 @@ def test_pauses_grow_and_spread(chance: float) -> None:
     assert 1 <= pauses[-1] <= 2
 
 
-def test_what_was_late_needs_its_whole_time_again() -> None:
+def test_retry_after_a_timeout_needs_a_whole_timeout() -> None:
     error = BackendUnavailableError("", kind=FailureKind.TIMEOUT)
 
     assert retry_delay(error, 1, remaining=5.0, timeout=5, jitter=1) is None
@@ -52,7 +52,7 @@ def test_what_was_late_needs_its_whole_time_again() -> None:
         RuntimeError("a bug"),
     ],
 )
-def test_what_was_answered_is_not_asked_again(error: Exception) -> None:
+def test_other_failures_are_not_retried(error: Exception) -> None:
     assert retry_delay(error, 1, remaining=60, timeout=5, jitter=0) is None
 
 

@@ -52,7 +52,7 @@ def soon() -> Deadline:
 
 
 @in_virtual_time
-async def test_a_thousand_identical_questions_are_one_request() -> None:
+async def test_thousand_identical_reads_are_one_request() -> None:
     oap = ScriptedClient(gate := Gate())
     async with open_scripted_backends({"prod": oap}) as backends:
         teams = [backends.select(None, None, f"team-{at}") for at in range(10)]
@@ -66,7 +66,7 @@ async def test_a_thousand_identical_questions_are_one_request() -> None:
 
 
 @in_virtual_time
-async def test_another_window_is_another_question() -> None:
+async def test_reads_of_other_windows_are_not_shared() -> None:
     oap = ScriptedClient(at_once)
     async with open_scripted_backends({"prod": oap}) as backends:
         backend = backends.select(None, None, "team")
@@ -77,7 +77,7 @@ async def test_another_window_is_another_question() -> None:
 
 
 @in_virtual_time
-async def test_an_answer_of_one_backend_is_never_given_for_another() -> None:
+async def test_responses_are_not_shared_between_backends() -> None:
     async def other(_: GraphqlRequest) -> dict[str, Any]:
         return {"a": 2}
 
@@ -88,7 +88,7 @@ async def test_an_answer_of_one_backend_is_never_given_for_another() -> None:
     assert answers == [{"a": 1}, {"a": 2}, {"a": 1}]
 
 
-def test_other_credentials_do_not_get_the_answers_of_those_before(tmp_path: Path) -> None:
+def test_responses_are_not_shared_between_versions_of_the_credentials(tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("one")
 
@@ -115,7 +115,7 @@ def test_other_credentials_do_not_get_the_answers_of_those_before(tmp_path: Path
 
 
 @in_virtual_time
-async def test_a_failure_is_shared_by_those_who_waited_and_never_remembered() -> None:
+async def test_failure_is_shared_by_its_callers_and_not_cached() -> None:
     oap = ScriptedClient(gate := Gate(away))
     async with open_scripted_backends({"prod": oap}) as backends:
         backend = backends.select(None, None, "team")
@@ -132,7 +132,7 @@ async def test_a_failure_is_shared_by_those_who_waited_and_never_remembered() ->
 
 
 @in_virtual_time
-async def test_one_who_leaves_takes_nobody_with_him() -> None:
+async def test_caller_that_leaves_does_not_cancel_the_request_of_others() -> None:
     oap = ScriptedClient(gate := Gate())
     async with open_scripted_backends({"prod": oap}) as backends:
         backend = backends.select(None, None, "team")
@@ -150,7 +150,7 @@ async def test_one_who_leaves_takes_nobody_with_him() -> None:
 
 
 @in_virtual_time
-async def test_nobodys_deadline_shortens_the_time_of_another() -> None:
+async def test_shared_request_lasts_until_the_latest_deadline() -> None:
     async def slow(_: GraphqlRequest) -> dict[str, Any]:
         await asyncio.sleep(3)
         return {"a": 1}
@@ -169,7 +169,7 @@ async def test_nobodys_deadline_shortens_the_time_of_another() -> None:
 
 
 @in_virtual_time
-async def test_what_nobody_waits_for_any_more_is_finished_for_the_next_one() -> None:
+async def test_sent_request_without_callers_is_completed_and_cached() -> None:
     async def slow(_: GraphqlRequest) -> dict[str, Any]:
         await asyncio.sleep(3)
         return {"a": 1}
@@ -186,7 +186,7 @@ async def test_what_nobody_waits_for_any_more_is_finished_for_the_next_one() -> 
 
 
 @in_virtual_time
-async def test_what_nobody_waits_for_any_more_is_not_tried_again() -> None:
+async def test_failed_request_without_callers_is_not_retried() -> None:
     async def down(_: GraphqlRequest) -> dict[str, Any]:
         await asyncio.sleep(0.2)
         raise connection_refused_error()
@@ -203,7 +203,7 @@ async def test_what_nobody_waits_for_any_more_is_not_tried_again() -> None:
 
 
 @in_virtual_time
-async def test_without_a_time_to_live_only_flights_are_shared() -> None:
+async def test_without_a_ttl_only_concurrent_reads_are_shared() -> None:
     oap = ScriptedClient(at_once)
     async with open_scripted_backends({"prod": oap}, cache=NO_CACHE) as backends:
         backend = backends.select(None, None, "team")
@@ -214,7 +214,7 @@ async def test_without_a_time_to_live_only_flights_are_shared() -> None:
 
 
 @in_virtual_time
-async def test_closing_ends_what_flies() -> None:
+async def test_close_cancels_the_requests_in_flight() -> None:
     oap = ScriptedClient(Gate())
     async with open_scripted_backends({"prod": oap}) as backends:
         read = asyncio.create_task(backends.select(None, None, "team").read(FIRST, soon()))
