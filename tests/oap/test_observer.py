@@ -1,4 +1,4 @@
-"""Whoever counts is told of everything that costs an OAP something, and of what did not."""
+"""The observer receives every request to an OAP, and every request that was avoided."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -20,8 +20,8 @@ METRICS = GraphqlRequest("query { metrics: listMetrics { name } }", {})
 
 
 @dataclass
-class Told(Observer):
-    """Keeps what it is told."""
+class EventLog(Observer):
+    """Observer that keeps the events."""
 
     started: int = 0
     done: list[Outcome] = field(default_factory=list)
@@ -43,14 +43,14 @@ class Told(Observer):
 
 
 async def test_identical_reads_are_reported_as_avoided_requests() -> None:
-    told = Told()
-    async with MockOap() as oap, backends(oap, told) as opened:
+    log = EventLog()
+    async with MockOap() as oap, backends(oap, log) as opened:
         backend = opened.select(None, None, "bookinfo")
         await asyncio.gather(*(backend.read(METRICS, Deadline.after(5)) for _ in range(3)))
         await backend.read(METRICS, Deadline.after(5))
 
-    assert (told.started, told.done) == (1, [Outcome.OK])
-    assert told.sources == [Source.SINGLE_FLIGHT, Source.SINGLE_FLIGHT, Source.CACHE]
+    assert (log.started, log.done) == (1, [Outcome.OK])
+    assert log.sources == [Source.SINGLE_FLIGHT, Source.SINGLE_FLIGHT, Source.CACHE]
 
 
 @pytest.mark.parametrize(
@@ -63,34 +63,34 @@ async def test_identical_reads_are_reported_as_avoided_requests() -> None:
     ],
 )
 async def test_request_ends_with_its_outcome(fault: dict[str, Any], outcome: Outcome) -> None:
-    told = Told()
-    async with MockOap() as oap, backends(oap, told) as opened:
+    log = EventLog()
+    async with MockOap() as oap, backends(oap, log) as opened:
         oap.add_fault(**fault)
         with pytest.raises(ProviderError):
             await opened.select(None, None, "bookinfo").read(METRICS, Deadline.after(5))
 
-    assert told.done == [outcome]
+    assert log.done == [outcome]
 
 
 async def test_cancelled_request_is_reported_as_done() -> None:
-    told = Told()
-    async with MockOap() as oap, backends(oap, told) as opened:
+    log = EventLog()
+    async with MockOap() as oap, backends(oap, log) as opened:
         oap.add_fault("hang")
         with pytest.raises(ProviderError):
             await opened.select(None, None, "bookinfo").read(METRICS, Deadline.after(0.1))
 
-    assert (told.started, told.done) == (1, [Outcome.CANCELLED])
+    assert (log.started, log.done) == (1, [Outcome.CANCELLED])
 
 
 async def test_clock_skew_is_reported() -> None:
-    told, clock = Told(), ManualClock(NOON)
+    log, clock = EventLog(), ManualClock(NOON)
     async with (
         MockOap(clock=clock) as oap,
-        open_backends({"prod": config(oap)}, lambda: clock() - timedelta(seconds=90), observer=told) as opened,
+        open_backends({"prod": config(oap)}, lambda: clock() - timedelta(seconds=90), observer=log) as opened,
     ):
         await opened.select(None, None, "bookinfo").time(Deadline.after(5))
 
-    assert told.skews == [90.0]
+    assert log.skews == [90.0]
 
 
 def config(oap: MockOap) -> BackendConfig:

@@ -1,4 +1,4 @@
-"""The series of a measurement travel together, inside the limits of an OAP, and one bad one is found out."""
+"""Batching: series share requests within the limits of an OAP, and a failing series is found."""
 
 import asyncio
 from collections.abc import Callable
@@ -53,10 +53,10 @@ def aliases(read: GraphqlRequest) -> list[str]:
 @pytest.mark.parametrize("labeled", [True, False])
 @pytest.mark.parametrize("fields", [1000, 3000, 100_000])
 def test_largest_batch_is_within_the_limits_of_a_real_oap(mqe: bool, labeled: bool, fields: int) -> None:
-    wanted = series(5000, labeled=labeled)
-    count = max_batch_size(wanted, TEN_MINUTES, BatchLimits(fields=fields, points=10**9), mqe=mqe)
+    requests = series(5000, labeled=labeled)
+    count = max_batch_size(requests, TEN_MINUTES, BatchLimits(fields=fields, points=10**9), mqe=mqe)
 
-    query = build_request(wanted[:count], TEN_MINUTES, mqe=mqe).query
+    query = build_request(requests[:count], TEN_MINUTES, mqe=mqe).query
 
     document = parse(query)
     assert complexity(document, document.definitions[0]) <= fields  # type: ignore[arg-type]
@@ -73,13 +73,13 @@ def test_long_windows_have_smaller_batches() -> None:
 
 @given(st.integers(1, 400), st.integers(1, 100))
 def test_batches_are_few_even_and_in_order(count: int, most: int) -> None:
-    wanted = series(count)
-    parts = split_evenly(wanted, most)
+    requests = series(count)
+    batches = split_evenly(requests, most)
 
-    assert [one for part in parts for one in part] == wanted
-    assert len(parts) == -(-count // most)
-    assert max(map(len, parts)) <= most
-    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+    assert [one for batch in batches for one in batch] == requests
+    assert len(batches) == -(-count // most)
+    assert max(map(len, batches)) <= most
+    assert max(map(len, batches)) - min(map(len, batches)) <= 1
 
 
 @given(st.integers(1, 5000), st.integers(1, 5000), st.booleans())
@@ -99,16 +99,16 @@ async def test_batches_are_read_two_at_a_time() -> None:
 
     oap = ScriptedClient(a_second)
     async with open_scripted_backends({"prod": oap}) as backends:
-        found = await backends.select(None, None, "team").series(series(200), TEN_MINUTES, deadline_after(5), mqe=True)
+        result = await backends.select(None, None, "team").series(series(200), TEN_MINUTES, deadline_after(5), mqe=True)
 
     assert monotonic() == 2.0
     assert oap.max_in_flight == 2
-    assert len(oap.requests) == len(found.requests) == 3
-    assert len(found.data) == 200
+    assert len(oap.requests) == len(result.requests) == 3
+    assert len(result.data) == 200
 
 
 def refusing(bad: Callable[[list[str]], str | None]) -> ScriptedClient:
-    """An OAP that answers all aliases, or none with an error."""
+    """Build an OAP that returns all aliases, or rejects the request with an error."""
 
     async def script(read: GraphqlRequest) -> dict[str, Any]:
         if words := bad(aliases(read)):
@@ -120,17 +120,17 @@ def refusing(bad: Callable[[list[str]], str | None]) -> ScriptedClient:
 
 @given(st.integers(2, 90), st.data())
 def test_failing_series_is_found_with_few_requests_and_named(count: int, data: st.DataObject) -> None:
-    culprit = data.draw(st.integers(0, count - 1))
+    failing = data.draw(st.integers(0, count - 1))
 
     @in_virtual_time
     async def read() -> None:
-        oap = refusing(lambda asked: "mismatched input" if f"e{culprit}" in asked else None)
+        oap = refusing(lambda names: "mismatched input" if f"e{failing}" in names else None)
         async with open_scripted_backends({"prod": oap}) as backends:
             with pytest.raises(ProviderError) as error:
                 await backends.select(None, None, "team").series(
                     series(count), TEN_MINUTES, deadline_after(5), mqe=True
                 )
-        assert str(error.value) == f"service_cpm of pod-{culprit}: graphql: mismatched input"
+        assert str(error.value) == f"service_cpm of pod-{failing}: graphql: mismatched input"
         assert len(oap.requests) <= 1 + 2 * (count - 1).bit_length()
 
     read()
@@ -148,20 +148,20 @@ async def test_first_failing_series_ends_the_bisection() -> None:
 
 @in_virtual_time
 async def test_series_that_fails_only_in_a_large_batch_is_read() -> None:
-    oap = refusing(lambda asked: "too many" if len(asked) > 20 else None)
+    oap = refusing(lambda names: "too many" if len(names) > 20 else None)
     async with open_scripted_backends({"prod": oap}) as backends:
-        found = await backends.select(None, None, "team").series(series(64), TEN_MINUTES, deadline_after(5), mqe=True)
+        result = await backends.select(None, None, "team").series(series(64), TEN_MINUTES, deadline_after(5), mqe=True)
 
-    assert list(found.data) == [f"e{at}" for at in range(64)]
-    assert [len(aliases(read)) for read in found.requests] == [16] * 4
+    assert list(result.data) == [f"e{at}" for at in range(64)]
+    assert [len(aliases(read)) for read in result.requests] == [16] * 4
 
 
 @in_virtual_time
 async def test_unavailable_backend_is_not_bisected() -> None:
-    async def away(_: GraphqlRequest) -> dict[str, Any]:
+    async def fail(_: GraphqlRequest) -> dict[str, Any]:
         raise BackendUnavailableError("the storage of backend prod is down", kind=FailureKind.STORAGE_DOWN)
 
-    oap = ScriptedClient(away)
+    oap = ScriptedClient(fail)
     async with open_scripted_backends({"prod": oap}) as backends:
         with pytest.raises(BackendUnavailableError):
             await backends.select(None, None, "team").series(series(64), TEN_MINUTES, deadline_after(5), mqe=True)
@@ -178,7 +178,7 @@ async def test_complexity_limit_of_an_oap_is_taken_from_one_rejection(version: s
             mqe = (await backend.features(deadline_after(5))).supports_mqe
             before = len(oap.requests)
             for _ in range(2):
-                found = await backend.series(series(40), TEN_MINUTES, deadline_after(5), mqe=mqe)
-                assert len(found.data) == 40
+                result = await backend.series(series(40), TEN_MINUTES, deadline_after(5), mqe=mqe)
+                assert len(result.data) == 40
             fit = 100 // (11 if mqe else 6)
             assert len(oap.requests) - before == 1 + 2 * -(-40 // fit)

@@ -1,4 +1,4 @@
-"""What is no SkyWalking is told so, with the place in its answer."""
+"""Responses of another form than SkyWalking's are rejected, with the place in the response."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""Requests of one backend are bounded, fair between namespaces, and refused where waiting is in vain."""
+"""Concurrency limit: requests are bounded, fair between namespaces, and rejected if they would wait too long."""
 
 import asyncio
 from typing import Any
@@ -18,12 +18,12 @@ async def a_second(_: GraphqlRequest) -> dict[str, Any]:
     return {"a": 1}
 
 
-def question(at: int) -> GraphqlRequest:
+def request(at: int) -> GraphqlRequest:
     return GraphqlRequest("{ a }", {"n": at})
 
 
-def asking(backend: Backend, numbers: range, seconds: float = 60) -> list[asyncio.Task[Any]]:
-    return [asyncio.create_task(backend.read(question(at), deadline_after(seconds))) for at in numbers]
+def start_reads(backend: Backend, numbers: range, seconds: float = 60) -> list[asyncio.Task[Any]]:
+    return [asyncio.create_task(backend.read(request(at), deadline_after(seconds))) for at in numbers]
 
 
 async def cancel(tasks: list[asyncio.Task[Any]]) -> None:
@@ -36,7 +36,7 @@ async def cancel(tasks: list[asyncio.Task[Any]]) -> None:
 async def test_requests_in_flight_are_limited() -> None:
     oap = ScriptedClient(a_second)
     async with open_scripted_backends({"prod": oap}, maxRequests=4) as backends:
-        await asyncio.gather(*asking(backends.select(None, None, "team"), range(40)))
+        await asyncio.gather(*start_reads(backends.select(None, None, "team"), range(40)))
 
     assert oap.max_in_flight == 4
     assert monotonic() == 10.0
@@ -46,12 +46,12 @@ async def test_requests_in_flight_are_limited() -> None:
 async def test_thousand_reads_of_one_namespace_delay_another_by_one_request() -> None:
     oap = ScriptedClient(a_second)
     async with open_scripted_backends({"prod": oap}, maxRequests=4) as backends:
-        greedy = asking(backends.select(None, None, "greedy"), range(1000), seconds=3600)
+        greedy = start_reads(backends.select(None, None, "greedy"), range(1000), seconds=3600)
         await asyncio.sleep(10.5)
 
-        await backends.select(None, None, "modest").read(question(-1), deadline_after(5))
+        await backends.select(None, None, "modest").read(request(-1), deadline_after(5))
 
-        assert monotonic() <= 10.5 + 1 + 1  # the slot that is free next, and its own second
+        assert monotonic() <= 10.5 + 1 + 1  # the next free slot, and its own second
         await cancel(greedy)
 
 
@@ -59,10 +59,10 @@ async def test_thousand_reads_of_one_namespace_delay_another_by_one_request() ->
 async def test_joined_request_is_served_from_the_queue_of_the_joining_namespace() -> None:
     oap = ScriptedClient(a_second)
     async with open_scripted_backends({"prod": oap}, maxRequests=4) as backends:
-        greedy = asking(backends.select(None, None, "greedy"), range(1000), seconds=3600)
+        greedy = start_reads(backends.select(None, None, "greedy"), range(1000), seconds=3600)
         await asyncio.sleep(10.5)
 
-        await backends.select(None, None, "modest").read(question(999), deadline_after(5))
+        await backends.select(None, None, "modest").read(request(999), deadline_after(5))
 
         assert monotonic() <= 10.5 + 1 + 1
         await cancel(greedy)
@@ -73,10 +73,10 @@ async def test_request_of_two_namespaces_is_not_rejected_for_the_longer_queue() 
     oap = ScriptedClient(a_second)
     async with open_scripted_backends({"prod": oap}, maxRequests=4) as backends:
         greedy, modest = (backends.select(None, None, team) for team in ("greedy", "modest"))
-        waiting = asking(greedy, range(1000), seconds=3600)
+        waiting = start_reads(greedy, range(1000), seconds=3600)
         await asyncio.sleep(10.5)
 
-        same = asking(greedy, range(-1, 0), seconds=5) + asking(modest, range(-1, 0), seconds=5)
+        same = start_reads(greedy, range(-1, 0), seconds=5) + start_reads(modest, range(-1, 0), seconds=5)
 
         assert await asyncio.gather(*same) == [{"a": 1}] * 2
         await cancel(waiting)
@@ -94,20 +94,20 @@ async def test_request_with_an_expected_wait_beyond_its_deadline_is_rejected_at_
     oap = ScriptedClient(a_second)
     async with open_scripted_backends({"prod": oap}, Counting(), maxRequests=4) as backends:
         backend = backends.select(None, None, "team")
-        await asyncio.gather(*asking(backend, range(4)))  # a request takes a second, it learns
-        waiting = asking(backend, range(100, 144))
+        await asyncio.gather(*start_reads(backend, range(4)))  # records that a request takes a second
+        waiting = start_reads(backend, range(100, 144))
         await asyncio.sleep(0.5)
         began = monotonic()
 
-        with pytest.raises(BackendUnavailableError) as refused:
-            await backend.read(question(-1), deadline_after(5))
+        with pytest.raises(BackendUnavailableError) as rejected:
+            await backend.read(request(-1), deadline_after(5))
 
         assert monotonic() == began
-        assert refused.value.reason is Reason.PROVIDER_OVERLOADED
-        assert "maxRequests" in str(refused.value)
-        assert "Raise backends.prod.maxRequests" in str(refused.value)
+        assert rejected.value.reason is Reason.PROVIDER_OVERLOADED
+        assert "maxRequests" in str(rejected.value)
+        assert "Raise backends.prod.maxRequests" in str(rejected.value)
         assert shed == 1
-        await backend.read(question(-2), deadline_after(12))  # there is time enough for this one
+        await backend.read(request(-2), deadline_after(12))  # its deadline is late enough
         await asyncio.gather(*waiting)
 
 
@@ -120,14 +120,14 @@ async def test_request_without_a_slot_by_its_deadline_is_provider_overloaded() -
     oap = ScriptedClient(never)
     async with open_scripted_backends({"prod": oap}, maxRequests=1, timeout="60s") as backends:
         backend = backends.select(None, None, "team")
-        first = asking(backend, range(1))
+        first = start_reads(backend, range(1))
         await asyncio.sleep(0)
 
-        with pytest.raises(BackendUnavailableError) as refused:
-            await backend.read(question(1), deadline_after(3))
+        with pytest.raises(BackendUnavailableError) as rejected:
+            await backend.read(request(1), deadline_after(3))
 
         assert monotonic() == 3.0
-        assert refused.value.reason is Reason.PROVIDER_OVERLOADED
+        assert rejected.value.reason is Reason.PROVIDER_OVERLOADED
         await cancel(first)
     assert len(oap.requests) == 1
 
@@ -137,7 +137,7 @@ async def test_cancelled_requests_leave_the_queue() -> None:
     oap = ScriptedClient(a_second)
     async with open_scripted_backends({"prod": oap}, maxRequests=1) as backends:
         backend = backends.select(None, None, "team")
-        tasks = asking(backend, range(10))
+        tasks = start_reads(backend, range(10))
         await asyncio.sleep(0.5)
         await cancel(tasks[1:9])
 
@@ -159,30 +159,30 @@ async def test_durations_of_an_outage_do_not_reject_requests_after_it() -> None:
     oap = ScriptedClient(hang_and_recover)
     async with open_scripted_backends({"prod": oap}, maxRequests=4, retries=0, circuit={"failures": 4}) as backends:
         backend = backends.select(None, None, "team")
-        await asyncio.gather(*asking(backend, range(4)), return_exceptions=True)  # five seconds each, in vain
+        await asyncio.gather(*start_reads(backend, range(4)), return_exceptions=True)  # each times out after 5 s
         hanging = False
         await asyncio.sleep(5)
-        await backend.read(question(4), deadline_after(5))
+        await backend.read(request(4), deadline_after(5))
 
-        burst = await asyncio.gather(*asking(backend, range(100, 200), seconds=2))
+        burst = await asyncio.gather(*start_reads(backend, range(100, 200), seconds=2))
 
     assert burst == [{"a": 1}] * 100
 
 
 @in_virtual_time
 async def test_requests_rejected_by_the_breaker_do_not_lower_the_expected_wait() -> None:
-    """They hold a slot for no time: whoever comes would be let wait, though his turn cannot come by his deadline."""
-    slots = ConcurrencyLimiter("prod", 1, UNOBSERVED)
+    """They hold a slot for no time, and would lower the mean, so that later requests would wait in vain."""
+    limiter = ConcurrencyLimiter("prod", 1, UNOBSERVED)
     for _ in range(3):
-        slots.record_duration(1.0)
+        limiter.record_duration(1.0)
     for _ in range(50):
-        async with slots.slot(SharedRequest(deadline_after(5), ["team"])):
+        async with limiter.slot(SharedRequest(deadline_after(5), ["team"])):
             pass
 
-    async with slots.slot(SharedRequest(deadline_after(5), ["team"])):
+    async with limiter.slot(SharedRequest(deadline_after(5), ["team"])):
         began = monotonic()
-        with pytest.raises(BackendUnavailableError) as refused:
-            async with slots.slot(SharedRequest(deadline_after(0.5), ["team"])):
+        with pytest.raises(BackendUnavailableError) as rejected:
+            async with limiter.slot(SharedRequest(deadline_after(0.5), ["team"])):
                 pass
 
-    assert (refused.value.reason, monotonic()) == (Reason.PROVIDER_OVERLOADED, began)
+    assert (rejected.value.reason, monotonic()) == (Reason.PROVIDER_OVERLOADED, began)

@@ -1,4 +1,4 @@
-"""One request: tried again where that helps, and not made at all while an OAP is away."""
+"""Request pipeline: retries, and the circuit breaker in front of the OAP."""
 
 import asyncio
 import re
@@ -24,7 +24,7 @@ from tests.oap.virtual_time import (
 )
 
 
-class Told(Observer):
+class EventLog(Observer):
     def __init__(self) -> None:
         self.retries = 0
         self.circuits: list[Circuit] = []
@@ -36,8 +36,8 @@ class Told(Observer):
         self.circuits.append(state)
 
 
-class Fate:
-    """Fails in this way until it is mended."""
+class Failing:
+    """Script that fails with an error a number of times, after some seconds."""
 
     def __init__(self, error: Exception, takes: float = 0.0, times: int = 10**9) -> None:
         self.error = error
@@ -52,33 +52,33 @@ class Fate:
         return {"n": read.variables["n"]}
 
 
-def question(number: int) -> GraphqlRequest:
+def request(number: int) -> GraphqlRequest:
     return GraphqlRequest("{ n }", {"n": number})
 
 
-async def failing(backend: Backend, number: int, seconds: float = 10) -> BackendUnavailableError:
+async def fail(backend: Backend, number: int, seconds: float = 10) -> BackendUnavailableError:
     with pytest.raises(BackendUnavailableError) as error:
-        await backend.read(question(number), deadline_after(seconds))
+        await backend.read(request(number), deadline_after(seconds))
     return error.value
 
 
 @in_virtual_time
 async def test_connection_errors_are_retried_after_a_backoff() -> None:
-    told = Told()
-    oap = ScriptedClient(Fate(connection_refused_error(), times=2))
-    async with open_scripted_backends({"prod": oap}, told) as backends:
-        answer = await backends.select(None, None, "team").read(question(1), deadline_after(10))
+    log = EventLog()
+    oap = ScriptedClient(Failing(connection_refused_error(), times=2))
+    async with open_scripted_backends({"prod": oap}, log) as backends:
+        data = await backends.select(None, None, "team").read(request(1), deadline_after(10))
 
-    assert answer == {"n": 1}
-    assert told.retries == 2
+    assert data == {"n": 1}
+    assert log.retries == 2
     assert 0.15 <= monotonic() <= 0.3
 
 
 @in_virtual_time
 async def test_error_after_the_configured_retries_is_raised() -> None:
-    oap = ScriptedClient(Fate(connection_refused_error()))
+    oap = ScriptedClient(Failing(connection_refused_error()))
     async with open_scripted_backends({"prod": oap}, retries=1) as backends:
-        error = await failing(backends.select(None, None, "team"), 1)
+        error = await fail(backends.select(None, None, "team"), 1)
 
     assert str(error) == str(connection_refused_error())
     assert len(oap.requests) == 2
@@ -86,34 +86,34 @@ async def test_error_after_the_configured_retries_is_raised() -> None:
 
 @in_virtual_time
 async def test_timeout_is_retried_only_if_a_whole_timeout_is_left() -> None:
-    oap = ScriptedClient(Fate(timeout_error(), takes=5))
+    oap = ScriptedClient(Failing(timeout_error(), takes=5))
     async with open_scripted_backends({"prod": oap}, timeout="5s") as backends:
         backend = backends.select(None, None, "team")
-        await failing(backend, 1, seconds=9)
+        await fail(backend, 1, seconds=9)
         assert (len(oap.requests), monotonic()) == (1, 5.0)
 
-        await failing(backend, 2, seconds=11)
+        await fail(backend, 2, seconds=11)
         assert len(oap.requests) == 3
 
 
 @in_virtual_time
 async def test_rejected_requests_are_not_retried_and_do_not_open_the_breaker() -> None:
-    oap = ScriptedClient(Fate(ProviderError(Reason.OAP_REJECTED, "401")))
+    oap = ScriptedClient(Failing(ProviderError(Reason.OAP_REJECTED, "401")))
     async with open_scripted_backends({"prod": oap}) as backends:
         for number in range(20):
             with pytest.raises(ProviderError):
-                await backends.select(None, None, "team").read(question(number), deadline_after(10))
+                await backends.select(None, None, "team").read(request(number), deadline_after(10))
 
-    assert len(oap.requests) == 20  # neither tried again, nor a reason to ask no more
+    assert len(oap.requests) == 20  # neither retried nor counted by the breaker
 
 
 @in_virtual_time
 async def test_rate_limited_requests_wait_for_retry_after_and_never_open_the_breaker() -> None:
-    observer = Told()
+    observer = EventLog()
     limited = BackendUnavailableError("429", kind=FailureKind.RATE_LIMITED, retry_after=4.0)
-    oap = ScriptedClient(Fate(limited, times=10))
+    oap = ScriptedClient(Failing(limited, times=10))
     async with open_scripted_backends({"prod": oap}, observer, retries=10, circuit={"failures": 1}) as backends:
-        assert await backends.select(None, None, "team").read(question(1), deadline_after(60)) == {"n": 1}
+        assert await backends.select(None, None, "team").read(request(1), deadline_after(60)) == {"n": 1}
 
     assert monotonic() == 40.0
     assert observer.circuits == []
@@ -121,15 +121,15 @@ async def test_rate_limited_requests_wait_for_retry_after_and_never_open_the_bre
 
 @in_virtual_time
 async def test_local_fault_of_a_probe_leaves_the_breaker_open_for_the_next_probe() -> None:
-    observer, fate = Told(), Fate(connection_refused_error(), times=1)
-    oap = ScriptedClient(fate)
+    observer, script = EventLog(), Failing(connection_refused_error(), times=1)
+    oap = ScriptedClient(script)
     async with open_scripted_backends({"prod": oap}, observer, retries=0, circuit={"failures": 1}) as backends:
         backend = backends.select(None, None, "team")
-        await failing(backend, 1)
+        await fail(backend, 1)
         await asyncio.sleep(5)
-        fate.error, fate.times = BackendUnavailableError("token file", kind=FailureKind.LOCAL_CONFIG), 1
-        await failing(backend, 2)
-        assert await backend.read(question(3), deadline_after(10)) == {"n": 3}
+        script.error, script.times = BackendUnavailableError("token file", kind=FailureKind.LOCAL_CONFIG), 1
+        await fail(backend, 2)
+        assert await backend.read(request(3), deadline_after(10)) == {"n": 3}
 
     opened, half, closed = Circuit.OPEN, Circuit.HALF_OPEN, Circuit.CLOSED
     assert observer.circuits == [opened, half, opened, half, closed]
@@ -137,15 +137,15 @@ async def test_local_fault_of_a_probe_leaves_the_breaker_open_for_the_next_probe
 
 @in_virtual_time
 async def test_open_breaker_sends_nothing_and_names_its_start_and_next_probe() -> None:
-    told, fate = Told(), Fate(connection_refused_error())
-    oap = ScriptedClient(fate)
-    async with open_scripted_backends({"prod": oap}, told, retries=0) as backends:
+    log, script = EventLog(), Failing(connection_refused_error())
+    oap = ScriptedClient(script)
+    async with open_scripted_backends({"prod": oap}, log, retries=0) as backends:
         backend = backends.select(None, None, "team")
         with capture_logs() as logs:
             for number in range(5):
-                await failing(backend, number)
+                await fail(backend, number)
             await asyncio.sleep(2)
-            error = await failing(backends.select(None, None, "others"), 99)
+            error = await fail(backends.select(None, None, "others"), 99)
 
             assert len(oap.requests) == 5
             assert monotonic() == 2.0
@@ -155,20 +155,20 @@ async def test_open_breaker_sends_nothing_and_names_its_start_and_next_probe() -
             )
 
             await asyncio.sleep(3)
-            fate.takes = 1.0
-            probe = asyncio.create_task(failing(backend, 6))
+            script.takes = 1.0
+            probe = asyncio.create_task(fail(backend, 6))
             await asyncio.sleep(0.5)
-            error = await failing(backend, 7)
+            error = await fail(backend, 7)
             assert "circuit breaker open since 12:00:20 +0000, probe in progress" in str(error)
             await probe
             assert len(oap.requests) == 6
 
             await asyncio.sleep(5)
-            fate.times = 0
-            assert await backend.read(question(8), deadline_after(10)) == {"n": 8}
+            script.times = 0
+            assert await backend.read(request(8), deadline_after(10)) == {"n": 8}
 
     opened, half, closed = Circuit.OPEN, Circuit.HALF_OPEN, Circuit.CLOSED
-    assert told.circuits == [opened, half, opened, half, closed]
+    assert log.circuits == [opened, half, opened, half, closed]
     assert [entry["event"] for entry in logs] == [
         "circuit breaker opened",
         "circuit breaker closed",
@@ -177,18 +177,18 @@ async def test_open_breaker_sends_nothing_and_names_its_start_and_next_probe() -
 
 @in_virtual_time
 async def test_outage_of_ten_minutes_sends_one_request_per_cool_down() -> None:
-    oap = ScriptedClient(Fate(connection_refused_error()))
+    oap = ScriptedClient(Failing(connection_refused_error()))
 
     async def measure_on(number: int, backend: Backend) -> None:
         while monotonic() < 600:
-            await failing(backend, number)
+            await fail(backend, number)
             await asyncio.sleep(7)
 
     async with open_scripted_backends({"prod": oap}, retries=0) as backends, asyncio.TaskGroup() as group:
         for number in range(50):
             group.create_task(measure_on(number, backends.select(None, None, f"team-{number % 5}")))
 
-    assert 60 < len(oap.requests) < 50 + 600 / 5  # fifty were on their way when it opened
+    assert 60 < len(oap.requests) < 50 + 600 / 5  # fifty were in flight when it opened
 
 
 @in_virtual_time
@@ -205,12 +205,12 @@ async def test_slow_query_does_not_stop_other_queries() -> None:
             slow = GraphqlRequest("{ n }", {"n": 0, "duration": {"start": f"2026-11-24 12{minute:02}"}})
             with pytest.raises(BackendUnavailableError, match="did not respond within 5 s"):
                 await backend.read(slow, deadline_after(10))
-        assert await backends.select(None, None, "others").read(question(1), deadline_after(1)) == {"n": 1}
+        assert await backends.select(None, None, "others").read(request(1), deadline_after(1)) == {"n": 1}
 
 
 @in_virtual_time
 async def test_slow_query_that_always_comes_first_does_not_keep_the_breaker_open() -> None:
-    """It is asked all the time, so that it is there when a cool-down ends, and others are not."""
+    """It is sent all the time, so that it is always the first one when a cool-down ends."""
     refusing = True
 
     async def slow_for_one(read: GraphqlRequest) -> dict[str, Any]:
@@ -220,28 +220,28 @@ async def test_slow_query_that_always_comes_first_does_not_keep_the_breaker_open
             await asyncio.sleep(3600)
         return {"n": read.variables["n"]}
 
-    async def ask_the_slow_one(backend: Backend) -> None:
+    async def read_the_slow_one(backend: Backend) -> None:
         while True:
-            await failing(backend, 0)
+            await fail(backend, 0)
             await asyncio.sleep(0.1)
 
     async with open_scripted_backends({"prod": ScriptedClient(slow_for_one)}, retries=0, cache=NO_CACHE) as backends:
-        slow = asyncio.create_task(ask_the_slow_one(backends.select(None, None, "team")))
+        slow = asyncio.create_task(read_the_slow_one(backends.select(None, None, "team")))
         await asyncio.sleep(2)
         refusing = False
         for _ in range(20):
             await asyncio.sleep(1.03)
             try:
-                answer = await backends.select(None, None, "others").read(question(1), deadline_after(1))
+                data = await backends.select(None, None, "others").read(request(1), deadline_after(1))
                 break
             except BackendUnavailableError:
                 continue
         else:
-            pytest.fail("the circuit stayed open for an OAP that answers")
+            pytest.fail("the breaker stayed open for an OAP that responds")
         slow.cancel()
 
-    assert answer == {"n": 1}
-    assert monotonic() < 2 + 5 + 5 + 5 + 2  # the first cool-down, the slow probe's time, and its cool-down
+    assert data == {"n": 1}
+    assert monotonic() < 2 + 5 + 5 + 5 + 2  # the first cool-down, the slow probe's timeout, and its cool-down
 
 
 @in_virtual_time
@@ -253,13 +253,13 @@ async def test_deadline_of_one_caller_does_not_end_the_refresh_for_another() -> 
     oap = ScriptedClient(clock)
     async with open_scripted_backends({"prod": oap}) as backends:
         backend = backends.select(None, None, "team")
-        hasty = asyncio.create_task(backend.time(deadline_after(1)))
-        patient = asyncio.create_task(backend.time(deadline_after(5)))
+        short = asyncio.create_task(backend.time(deadline_after(1)))
+        long = asyncio.create_task(backend.time(deadline_after(5)))
 
         with pytest.raises(
             BackendUnavailableError, match=re.escape("the clock of backend prod could not be read in time")
         ):
-            await hasty
-        await patient
+            await short
+        await long
 
     assert (len(oap.requests), monotonic()) == (1, 3.0)

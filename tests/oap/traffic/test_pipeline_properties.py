@@ -1,5 +1,6 @@
-"""Promises as properties: whatever an OAP does and whoever leaves when, every read ends by its deadline, no slot is
-lost, and what is given was answered to that question by that backend.
+"""Properties of the request pipeline, for any behaviour of the OAP and of the callers.
+
+Every read ends by its deadline, no slot is lost, and a response belongs to its request and its backend.
 """
 
 import asyncio
@@ -32,21 +33,21 @@ ERRORS = {
 
 
 @dataclass(frozen=True)
-class Asking:
-    """Somebody who asks at an instant, for so long, and may leave before."""
+class Read:
+    """A read that starts at an instant, has a deadline and may be cancelled."""
 
     at: float
-    question: int
+    number: int
     backend: str
     namespace: str
-    patience: float
-    leaves_after: float | None
+    seconds: float
+    cancelled_after: float | None
 
 
 seconds = st.floats(0, 20).map(lambda number: round(number, 2))
-doings = st.tuples(st.sampled_from(["answer", "answer", "hang", "bug", *ERRORS]), seconds)
-askers = st.builds(
-    Asking,
+actions = st.tuples(st.sampled_from(["answer", "answer", "hang", "bug", *ERRORS]), seconds)
+reads_of_callers = st.builds(
+    Read,
     seconds,
     st.integers(0, 5),
     st.sampled_from(BACKENDS),
@@ -56,44 +57,44 @@ askers = st.builds(
 )
 
 
-class Weather:
-    """What happens to each request in turn, and what was answered when."""
+class Behaviour:
+    """Script of a backend: the behaviour of each request in order, and the responses with their start."""
 
-    def __init__(self, backend: str, doings: list[tuple[str, float]]) -> None:
+    def __init__(self, backend: str, actions: list[tuple[str, float]]) -> None:
         self.backend = backend
-        self.doings = doings
+        self.actions = actions
         self.count = 0
-        self.answered: dict[str, tuple[str, float]] = {}
+        self.responses: dict[str, tuple[str, float]] = {}
 
     async def __call__(self, read: GraphqlRequest) -> dict[str, Any]:
-        doing, takes = self.doings[self.count % len(self.doings)]
+        action, takes = self.actions[self.count % len(self.actions)]
         self.count += 1
         mark = f"{self.backend} {self.count}"
         began = monotonic()
-        if doing == "hang":
+        if action == "hang":
             await asyncio.Event().wait()
         await asyncio.sleep(takes)
-        if doing in ERRORS:
-            raise ERRORS[doing]
-        if doing == "bug":
+        if action in ERRORS:
+            raise ERRORS[action]
+        if action == "bug":
             raise RuntimeError("a bug")
-        self.answered[mark] = (read.cache_key, began)
+        self.responses[mark] = (read.cache_key, began)
         return {"mark": mark}
 
 
-@given(st.lists(askers, max_size=30), st.lists(doings, min_size=1, max_size=8), st.integers(1, 3))
+@given(st.lists(reads_of_callers, max_size=30), st.lists(actions, min_size=1, max_size=8), st.integers(1, 3))
 def test_every_read_ends_by_its_deadline_with_its_own_response_and_no_slot_is_lost(
-    asking: list[Asking], doings: list[tuple[str, float]], slots: int
+    readers: list[Read], actions: list[tuple[str, float]], slots: int
 ) -> None:
     @in_virtual_time
     async def play() -> None:
-        weathers = {name: Weather(name, doings) for name in BACKENDS}
-        clients = {name: ScriptedClient(weather) for name, weather in weathers.items()}
+        behaviours = {name: Behaviour(name, actions) for name in BACKENDS}
+        clients = {name: ScriptedClient(behaviour) for name, behaviour in behaviours.items()}
         async with open_scripted_backends(clients, maxRequests=slots, circuit={"failures": 4}) as backends:
             async with asyncio.TaskGroup() as group:
-                for one in asking:
-                    group.create_task(ask(one, backends, weathers[one.backend]))
-            await asyncio.sleep(60)  # what was on its way has ended
+                for one in readers:
+                    group.create_task(read_one(one, backends, behaviours[one.backend]))
+            await asyncio.sleep(60)  # the requests in flight have ended
             for name in BACKENDS:
                 connected = backends.select(name, None, "a").connection
                 assert repr(connected.limiter) == f"<ConcurrencyLimiter: 0 of {slots} slots taken, 0 queued>"
@@ -104,30 +105,30 @@ def test_every_read_ends_by_its_deadline_with_its_own_response_and_no_slot_is_lo
     play()
 
 
-async def ask(one: Asking, backends: BackendRegistry, weather: Weather) -> None:
+async def read_one(one: Read, backends: BackendRegistry, behaviour: Behaviour) -> None:
     await asyncio.sleep(one.at)
-    read = GraphqlRequest("{ mark }", {"n": one.question})
+    read = GraphqlRequest("{ mark }", {"n": one.number})
     task = asyncio.create_task(
-        backends.select(one.backend, None, one.namespace).read(read, deadline_after(one.patience))
+        backends.select(one.backend, None, one.namespace).read(read, deadline_after(one.seconds))
     )
-    done, _ = await asyncio.wait({task}, timeout=one.leaves_after)
+    done, _ = await asyncio.wait({task}, timeout=one.cancelled_after)
     if not done:
         task.cancel()
         await asyncio.wait({task})
         return
-    assert monotonic() <= one.at + one.patience + 0.001
+    assert monotonic() <= one.at + one.seconds + 0.001
     if isinstance(task.exception(), BackendUnavailableError | ProviderError | RuntimeError):
         return
-    question, began = weather.answered[task.result()["mark"]]
-    assert question == read.cache_key
+    number, began = behaviour.responses[task.result()["mark"]]
+    assert number == read.cache_key
     assert monotonic() - began <= 10 + 20  # younger than responseTtl, counted from the start of the request
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.floats(0, 5)), min_size=1, max_size=60), st.integers(1, 4))
 def test_read_waits_at_most_one_round_of_the_namespaces_per_own_request(
-    asking: list[tuple[str, float]], slots: int
+    readers: list[tuple[str, float]], slots: int
 ) -> None:
-    """Each namespace's n-th read waits for n reads of each namespace at most, however many the others want."""
+    """The n-th read of a namespace waits for n reads of each namespace at most."""
 
     @in_virtual_time
     async def play() -> None:
@@ -144,21 +145,21 @@ def test_read_waits_at_most_one_round_of_the_namespaces_per_own_request(
             )
             waited = monotonic() - at
             ahead[namespace] -= 1
-            assert waited <= 1 + 1 + own * len({name for name, _ in asking}) / slots + 0.001
+            assert waited <= 1 + 1 + own * len({name for name, _ in readers}) / slots + 0.001
 
         ahead = dict.fromkeys("abcd", 0)
         async with (
             open_scripted_backends({"prod": ScriptedClient(a_second)}, maxRequests=slots) as backends,
             asyncio.TaskGroup() as group,
         ):
-            for number, (namespace, at) in enumerate(asking):
+            for number, (namespace, at) in enumerate(readers):
                 group.create_task(one(namespace, at, number))
 
     play()
 
 
 def test_cache_keys_of_different_requests_differ() -> None:
-    """A separator inside a text must not make two questions one."""
+    """A separator inside a text must not give two requests the same key."""
     reads = [
         GraphqlRequest(text, {"a": value})
         for text in ("{ a }", "{ a }\0", '{ a }\0{"a": 1}')

@@ -1,4 +1,4 @@
-"""How long an answer serves: late data must not stick, and what is settled need not be asked again."""
+"""Response cache: late data are not missed, and responses for immutable windows are reused longer."""
 
 import asyncio
 from datetime import timedelta
@@ -27,7 +27,7 @@ SETTLE = timedelta(seconds=60)
 
 
 def window(ended: timedelta) -> Window:
-    """Ten minutes that ended so long before noon."""
+    """Return ten minutes that ended this long before noon."""
     end = NOON.replace(second=0) - ended
     return Window(end - 10 * MINUTE, end)
 
@@ -40,18 +40,18 @@ async def oap_like(read: GraphqlRequest) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("ended", "after", "asked"),
+    ("ended", "after", "requests"),
     [
         (1 * MINUTE, 6, 1),
-        (1 * MINUTE, 8, 2),  # younger than twice the settle delay: seven seconds, and three more as a verdict
+        (1 * MINUTE, 8, 2),  # younger than twice the settle delay: responseTtl
         (2 * MINUTE, 500, 1),
-        (2 * MINUTE, 601, 2),  # nothing serves for ever
+        (2 * MINUTE, 601, 2),  # after IMMUTABLE_TTL_SECONDS
         (60 * MINUTE, 500, 1),
     ],
 )
-def test_response_ttl_depends_on_the_age_of_the_window(ended: timedelta, after: float, asked: int) -> None:
+def test_response_ttl_depends_on_the_age_of_the_window(ended: timedelta, after: float, requests: int) -> None:
     @in_virtual_time
-    async def ask_twice() -> None:
+    async def read_twice() -> None:
         oap = ScriptedClient(oap_like)
         async with open_scripted_backends({"prod": oap}, clockTtl="3600s") as backends:
             backend = backends.select(None, None, "team")
@@ -61,9 +61,9 @@ def test_response_ttl_depends_on_the_age_of_the_window(ended: timedelta, after: 
                 read = build_request([SeriesRequest("e", "service_cpm", Entity("reviews"))], window(ended), mqe=True)
                 await backend.read(read, deadline_after(5))
                 await wait_until(after)
-        assert sum("getTimeInfo" not in read.query for _, read in oap.requests) == asked
+        assert sum("getTimeInfo" not in read.query for _, read in oap.requests) == requests
 
-    ask_twice()
+    read_twice()
 
 
 @in_virtual_time
@@ -102,18 +102,18 @@ def test_window_is_immutable_by_the_age_of_its_youngest_bucket(age: timedelta, s
 
 @in_virtual_time
 async def test_cache_is_bounded_in_number_and_size() -> None:
-    answers = ResponseCache(lambda: 0.0)
+    cache = ResponseCache(lambda: 0.0)
     for at in range(10_000):
-        answers.put(str(at).encode(), ResponseData.from_data({}, 10), expires_at=60)
-    assert 1000 < len(answers) <= 4096
-    assert answers.get(b"9999") == {}
+        cache.put(str(at).encode(), ResponseData.from_data({}, 10), expires_at=60)
+    assert 1000 < len(cache) <= 4096
+    assert cache.get(b"9999") == {}
 
     for at in range(200):
-        answers.put(f"large {at}".encode(), ResponseData.from_data({"text": f"{at:060000}"}, 60_000), expires_at=60)
-    assert len(answers) < 100
+        cache.put(f"large {at}".encode(), ResponseData.from_data({"text": f"{at:060000}"}, 60_000), expires_at=60)
+    assert len(cache) < 100
 
-    answers.put(b"too large", ResponseData.from_data({}, 70_000), expires_at=60)
-    assert answers.get(b"too large") is None
+    cache.put(b"too large", ResponseData.from_data({}, 70_000), expires_at=60)
+    assert cache.get(b"too large") is None
 
 
 JSON = st.recursive(
@@ -124,12 +124,12 @@ JSON = st.recursive(
 
 @given(st.dictionaries(st.text(), JSON, max_size=4))
 def test_cached_response_is_not_changed_by_its_readers(data: dict[str, Any]) -> None:
-    answers = ResponseCache(lambda: 0.0)
-    answers.put(b"q", ResponseData.from_data(data, 10), expires_at=float("inf"))
-    given_first = answers.get(b"q")
-    assert given_first == data
-    given_first["changed"] = True
-    assert answers.get(b"q") == data
+    cache = ResponseCache(lambda: 0.0)
+    cache.put(b"q", ResponseData.from_data(data, 10), expires_at=float("inf"))
+    first = cache.get(b"q")
+    assert first == data
+    first["changed"] = True
+    assert cache.get(b"q") == data
 
 
 async def wait_until(instant: float) -> None:

@@ -1,4 +1,4 @@
-"""What is tried again, when, and what never is."""
+"""Retry decision: which failures are retried, and when."""
 
 import pytest
 from hypothesis import given
@@ -7,31 +7,31 @@ from hypothesis import strategies as st
 from skywalking_provider.errors import BackendUnavailableError, FailureKind, ProviderError, Reason
 from skywalking_provider.oap.traffic.retry import retry_delay
 
-away = st.sampled_from([FailureKind.CONNECT, FailureKind.UNAVAILABLE, FailureKind.TIMEOUT])
-chances = st.floats(0, 1)
+retried_kinds = st.sampled_from([FailureKind.CONNECT, FailureKind.UNAVAILABLE, FailureKind.TIMEOUT])
+jitters = st.floats(0, 1)
 
 
-@given(away, st.integers(1, 50), st.floats(0, 30), st.floats(0.1, 10), chances)
+@given(retried_kinds, st.integers(1, 50), st.floats(0, 30), st.floats(0.1, 10), jitters)
 def test_retry_ends_before_the_deadline_or_does_not_start(
-    how: FailureKind, attempt: int, remaining: float, timeout: float, chance: float
+    kind: FailureKind, attempt: int, remaining: float, timeout: float, jitter: float
 ) -> None:
-    pause = retry_delay(
-        BackendUnavailableError("", kind=how), attempt, remaining=remaining, timeout=timeout, jitter=chance
+    delay = retry_delay(
+        BackendUnavailableError("", kind=kind), attempt, remaining=remaining, timeout=timeout, jitter=jitter
     )
 
-    if pause is not None:
-        assert 0 < pause <= 2
-        assert pause + (timeout if how is FailureKind.TIMEOUT else 0.25) <= remaining
+    if delay is not None:
+        assert 0 < delay <= 2
+        assert delay + (timeout if kind is FailureKind.TIMEOUT else 0.25) <= remaining
 
 
-@given(chances)
-def test_backoff_grows_with_jitter(chance: float) -> None:
+@given(jitters)
+def test_backoff_grows_with_jitter(jitter: float) -> None:
     error = BackendUnavailableError("", kind=FailureKind.CONNECT)
-    pauses = [retry_delay(error, n, remaining=60, timeout=5, jitter=chance) for n in range(1, 8)]
+    delays = [retry_delay(error, n, remaining=60, timeout=5, jitter=jitter) for n in range(1, 8)]
 
-    assert pauses == sorted(pauses)
-    assert 0.05 <= pauses[0] <= 0.1
-    assert 1 <= pauses[-1] <= 2
+    assert delays == sorted(delays)
+    assert 0.05 <= delays[0] <= 0.1
+    assert 1 <= delays[-1] <= 2
 
 
 def test_retry_after_a_timeout_needs_a_whole_timeout() -> None:
@@ -44,7 +44,7 @@ def test_retry_after_a_timeout_needs_a_whole_timeout() -> None:
 @pytest.mark.parametrize(
     "error",
     [
-        BackendUnavailableError("it answered HTML", kind=FailureKind.UNUSABLE_RESPONSE),
+        BackendUnavailableError("HTML", kind=FailureKind.UNUSABLE_RESPONSE),
         BackendUnavailableError("no slot", kind=FailureKind.OVERLOADED),
         ProviderError(Reason.OAP_REJECTED, "401"),
         ProviderError(Reason.QUERY_INVALID, "no such field"),
@@ -56,7 +56,7 @@ def test_other_failures_are_not_retried(error: Exception) -> None:
     assert retry_delay(error, 1, remaining=60, timeout=5, jitter=0) is None
 
 
-@given(st.floats(0, 100), st.floats(0, 100), chances)
+@given(st.floats(0, 100), st.floats(0, 100), jitters)
 def test_retry_after_is_honoured_if_it_fits_the_deadline(retry_after: float, remaining: float, jitter: float) -> None:
     error = BackendUnavailableError("429", kind=FailureKind.RATE_LIMITED, retry_after=retry_after)
 

@@ -1,4 +1,4 @@
-"""Identical questions share one request; nothing else is shared."""
+"""Single flight: identical reads share one request, and nothing else is shared."""
 
 import asyncio
 from collections.abc import Callable
@@ -27,23 +27,23 @@ FIRST, SECOND = (
 
 
 class Gate:
-    """An OAP that answers when it is let."""
+    """Script that responds when the test opens it."""
 
-    def __init__(self, answer: Callable[[], Any] = lambda: {"a": 1}) -> None:
-        self.let = asyncio.Event()
-        self._answer = answer
+    def __init__(self, respond: Callable[[], Any] = lambda: {"a": 1}) -> None:
+        self.opened = asyncio.Event()
+        self._respond = respond
 
     async def __call__(self, _: GraphqlRequest) -> dict[str, Any]:
-        await self.let.wait()
-        answer: dict[str, Any] = self._answer()
-        return answer
+        await self.opened.wait()
+        data: dict[str, Any] = self._respond()
+        return data
 
 
-async def at_once(_: GraphqlRequest) -> dict[str, Any]:
+async def respond_at_once(_: GraphqlRequest) -> dict[str, Any]:
     return {"a": 1}
 
 
-def away() -> Any:
+def fail() -> Any:
     raise BackendUnavailableError("500", kind=FailureKind.SERVER_ERROR)
 
 
@@ -58,7 +58,7 @@ async def test_thousand_identical_reads_are_one_request() -> None:
         teams = [backends.select(None, None, f"team-{at}") for at in range(10)]
         reads = [asyncio.create_task(team.read(FIRST, soon())) for team in teams for _ in range(100)]
         await asyncio.sleep(0.1)
-        gate.let.set()
+        gate.opened.set()
 
         assert await asyncio.gather(*reads) == [{"a": 1}] * 1000
         assert await teams[0].read(FIRST, soon()) == {"a": 1}
@@ -67,7 +67,7 @@ async def test_thousand_identical_reads_are_one_request() -> None:
 
 @in_virtual_time
 async def test_reads_of_other_windows_are_not_shared() -> None:
-    oap = ScriptedClient(at_once)
+    oap = ScriptedClient(respond_at_once)
     async with open_scripted_backends({"prod": oap}) as backends:
         backend = backends.select(None, None, "team")
         await backend.read(FIRST, soon())
@@ -81,11 +81,11 @@ async def test_responses_are_not_shared_between_backends() -> None:
     async def other(_: GraphqlRequest) -> dict[str, Any]:
         return {"a": 2}
 
-    oaps = {"prod": ScriptedClient(at_once), "test": ScriptedClient(other)}
+    oaps = {"prod": ScriptedClient(respond_at_once), "test": ScriptedClient(other)}
     async with open_scripted_backends(oaps) as backends:
-        answers = [await backends.select(name, None, "team").read(FIRST, soon()) for name in ("prod", "test", "prod")]
+        responses = [await backends.select(name, None, "team").read(FIRST, soon()) for name in ("prod", "test", "prod")]
 
-    assert answers == [{"a": 1}, {"a": 2}, {"a": 1}]
+    assert responses == [{"a": 1}, {"a": 2}, {"a": 1}]
 
 
 def test_responses_are_not_shared_between_versions_of_the_credentials(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_responses_are_not_shared_between_versions_of_the_credentials(tmp_path: 
 
     @in_virtual_time
     async def rotate() -> None:
-        oap = ScriptedClient(at_once)
+        oap = ScriptedClient(respond_at_once)
         async with open_scripted_backends({"prod": oap}, bearer={"tokenFile": str(token)}) as backends:
             backend = backends.select(None, None, "team")
             await backend.read(FIRST, soon())
@@ -116,12 +116,12 @@ def test_responses_are_not_shared_between_versions_of_the_credentials(tmp_path: 
 
 @in_virtual_time
 async def test_failure_is_shared_by_its_callers_and_not_cached() -> None:
-    oap = ScriptedClient(gate := Gate(away))
+    oap = ScriptedClient(gate := Gate(fail))
     async with open_scripted_backends({"prod": oap}) as backends:
         backend = backends.select(None, None, "team")
         reads = [asyncio.create_task(backend.read(FIRST, soon())) for _ in range(10)]
         await asyncio.sleep(0.1)
-        gate.let.set()
+        gate.opened.set()
 
         results = await asyncio.gather(*reads, return_exceptions=True)
         with pytest.raises(BackendUnavailableError):
@@ -136,16 +136,16 @@ async def test_caller_that_leaves_does_not_cancel_the_request_of_others() -> Non
     oap = ScriptedClient(gate := Gate())
     async with open_scripted_backends({"prod": oap}) as backends:
         backend = backends.select(None, None, "team")
-        leaver = asyncio.create_task(backend.read(FIRST, soon()))
-        stayer = asyncio.create_task(backend.read(FIRST, soon()))
+        leaving = asyncio.create_task(backend.read(FIRST, soon()))
+        staying = asyncio.create_task(backend.read(FIRST, soon()))
         await asyncio.sleep(0.1)
 
-        leaver.cancel()
-        await asyncio.wait({leaver})
-        gate.let.set()
+        leaving.cancel()
+        await asyncio.wait({leaving})
+        gate.opened.set()
 
-        assert await stayer == {"a": 1}
-    assert leaver.cancelled()
+        assert await staying == {"a": 1}
+    assert leaving.cancelled()
     assert len(oap.requests) == 1
 
 
@@ -158,13 +158,13 @@ async def test_shared_request_lasts_until_the_latest_deadline() -> None:
     oap = ScriptedClient(slow)
     async with open_scripted_backends({"prod": oap}) as backends:
         backend = backends.select(None, None, "team")
-        hasty = asyncio.create_task(backend.read(FIRST, deadline_after(1)))
-        patient = asyncio.create_task(backend.read(FIRST, deadline_after(5)))
+        short = asyncio.create_task(backend.read(FIRST, deadline_after(1)))
+        long = asyncio.create_task(backend.read(FIRST, deadline_after(5)))
 
         with pytest.raises(BackendUnavailableError, match="backend prod did not respond before the deadline"):
-            await hasty
+            await short
         assert monotonic() == 1.0
-        assert await patient == {"a": 1}
+        assert await long == {"a": 1}
     assert len(oap.requests) == 1
 
 
@@ -204,7 +204,7 @@ async def test_failed_request_without_callers_is_not_retried() -> None:
 
 @in_virtual_time
 async def test_without_a_ttl_only_concurrent_reads_are_shared() -> None:
-    oap = ScriptedClient(at_once)
+    oap = ScriptedClient(respond_at_once)
     async with open_scripted_backends({"prod": oap}, cache=NO_CACHE) as backends:
         backend = backends.select(None, None, "team")
         await backend.read(FIRST, soon())
