@@ -137,18 +137,18 @@ class Engine:
         conditions = select_conditions(spec, metric)
         details.success, details.failure = conditions.success, conditions.failure
         backend = self._backends.select(spec.backend, spec.address, run.namespace)
-        details.backend = backend.name
+        details.backend = backend.connection.name
         try:
             frame = await resolve_window(spec, backend, run, previous.started_at, self._now(), deadline)
             details.window = frame.window
-            asked = VerdictKey(metric, backend, backend.credentials_version(), frame.window)
+            asked = VerdictKey(metric, backend, backend.connection.credentials_version(), frame.window)
             if (finished := self._verdict_cache.get(asked)) is not None:
-                backend.count_cache_hit()
+                backend.connection.count_cache_hit()
                 _record_details(details, finished.collected_sample)
                 return finished.verdict, finished.value
             patience = self._wait_budget(spec, run, frame, previous)
             if not frame.window.buckets:
-                what = f"no minute since the run's start has closed yet · backend {backend.name}"
+                what = f"no minute since the run's start has closed yet · backend {backend.connection.name}"
                 return judge.on_missing_data(Reason.NO_DATA, what, spec.on_no_data, patience), ""
             query = query_for(spec)
             answered = await query.collect(backend, frame.window, deadline)
@@ -230,7 +230,7 @@ def _build_verdict(
         return Verdict(evaluation.phase, reason, evaluation.message)
     wanted = message.format_conditions(success, failure)
     because = message.describe_sample(
-        collected_sample.sample, wanted, collected_sample.subject, measurement_window.window, backend.name
+        collected_sample.sample, wanted, collected_sample.subject, measurement_window.window, backend.connection.name
     )
     return Verdict(evaluation.phase, reason, because)
 
@@ -245,10 +245,10 @@ def _missing_data_verdict(
 ) -> Verdict | None:
     sample, of, window = collected_sample.sample, collected_sample.subject, measurement_window.window
     if sample.empty_series:
-        what = message.no_data(sample, of, window, backend.name, diagnosis.text)
+        what = message.no_data(sample, of, window, backend.connection.name, diagnosis.text)
         return judge.on_missing_data(Reason.NO_DATA, what, spec.on_no_data, wait_budget)
     if spec.required_calls > (sample.calls or 0):
-        what = message.too_few_calls(sample, spec.required_calls, of, window, backend.name)
+        what = message.too_few_calls(sample, spec.required_calls, of, window, backend.connection.name)
         return judge.on_missing_data(Reason.TOO_FEW_CALLS, what, spec.on_no_data, wait_budget)
     return None
 

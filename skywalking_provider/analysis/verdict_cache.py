@@ -85,7 +85,7 @@ class VerdictCache:
             cached_verdict: The verdict.
             started_at: When its measurement did, monotonic: before it asked for anything.
         """
-        now, until = time.monotonic(), started_at + key.backend.config.cache.verdict_ttl.total_seconds()
+        now, until = time.monotonic(), started_at + key.backend.connection.config.cache.verdict_ttl.total_seconds()
         self._evict(now)
         if now < until and cached_verdict.cacheable:
             self._entries.pop(key, None)

@@ -113,8 +113,8 @@ async def resolve_window(
         return MeasurementWindow(
             argo_window(spec.window_length, now.astimezone()), now + timedelta(minutes=1), started_at
         )
-    time = await backend.time(deadline)
-    settle = backend.config.settle if spec.settle is None else spec.settle
+    time = await backend.connection.time(deadline)
+    settle = backend.connection.config.settle if spec.settle is None else spec.settle
     since = (run.started_at or run.created_at) if spec.starts_at_run else None
     not_before = time.to_server(min(since, now)) if since else None
     window = closed_window(spec.window_length, settle, time.to_server(started_at), time.to_server(now), not_before)

@@ -64,8 +64,8 @@ async def diagnose_empty_reads(reads: Sequence[EmptyRead], backend: Backend, dea
     Raises:
         ProviderError: QUERY_INVALID, if the cause is permanent.
     """
-    metrics = await fetch_or_default(backend.metrics(deadline), {})
-    services = await fetch_or_default(backend.services(deadline), ServiceInventory())
+    metrics = await fetch_or_default(backend.connection.metrics(deadline), {})
+    services = await fetch_or_default(backend.connection.services(deadline), ServiceInventory())
     for read in reads:
         diagnosis = likely_cause(read, metrics, services)
         if diagnosis.kind is not DiagnosisKind.UNKNOWN:
@@ -79,7 +79,7 @@ async def diagnose_rejected_expression(
     """Return OAP's error for an expression with a hint from its list of metrics, or a more precise error."""
     if error.reason is not Reason.QUERY_INVALID:
         return error
-    metrics = await backend.metrics(deadline)
+    metrics = await backend.connection.metrics(deadline)
     if error.rejection and error.rejection.kind is RejectionKind.METRIC_NOT_FOUND:
         return ProviderError(error.reason, error.message, suggest_metrics(expression, metrics))
     try:

@@ -24,11 +24,11 @@ async def resolve_entities(spec: EntitySpec, backend: Backend, window: Window, d
         EntityNotFoundError: OAP does not list the entity.
         ProviderError: The service name cannot be built, or OAP's response is invalid.
     """
-    name = resolve_service_name(spec, backend.config.service_name)
+    name = resolve_service_name(spec, backend.connection.config.service_name)
     try:
-        service = find_service(name, spec.layer, await backend.services(deadline))
+        service = find_service(name, spec.layer, await backend.connection.services(deadline))
     except EntityNotFoundError:  # the cached list may be older than the service
-        service = find_service(name, spec.layer, await backend.services(deadline, fresh=True))
+        service = find_service(name, spec.layer, await backend.connection.services(deadline, fresh=True))
     if spec.endpoint is not None:
         known = await backend.endpoints(service, spec.endpoint, deadline)
         others = () if spec.endpoint in known else await backend.endpoints(service, "", deadline)
@@ -122,9 +122,11 @@ def describe_selection(spec: EntitySpec, backend: Backend | None) -> QueryDescri
     """Return the description of a spec's entity and window."""
     return QueryDescription(
         window=spec.window,
-        backend=backend.name if backend else "",
-        ui=(backend.config.ui or "") if backend else "",
-        service=resolve_service_name(spec, backend.config.service_name) if backend else _written_service(spec),
+        backend=backend.connection.name if backend else "",
+        ui=(backend.connection.config.ui or "") if backend else "",
+        service=resolve_service_name(spec, backend.connection.config.service_name)
+        if backend
+        else _written_service(spec),
         layer=spec.layer or "",
         endpoint=spec.endpoint or "",
         instances=spec.instances.display if spec.instances else "",

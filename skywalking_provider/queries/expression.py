@@ -36,15 +36,15 @@ class ExpressionQuery:
 
     async def collect(self, backend: Backend, window: Window, deadline: Deadline) -> CollectedSample:
         """See `Query.collect`."""
-        if not (await backend.features(deadline)).supports_mqe:
+        if not (await backend.connection.features(deadline)).supports_mqe:
             raise ProviderError(
                 Reason.QUERY_INVALID,
-                f"expression: backend {backend.name} has an OAP before 9.5, without metrics query expressions",
+                f"expression: backend {backend.connection.name} has an OAP before 9.5, which lacks expressions",
                 "use query or sli",
             )
         entities = await resolve_entities(self.spec, backend, window, deadline)
         if self.spec.scope is not Scope.SERVICE:
-            check_scope(self.spec.expression, self.spec.scope, await backend.metrics(deadline))
+            check_scope(self.spec.expression, self.spec.scope, await backend.connection.metrics(deadline))
         requests = build_expression_requests(self.spec, entities)
         batch = await backend.series(requests, window, deadline, mqe=True)
         try:
@@ -57,7 +57,9 @@ class ExpressionQuery:
 
     async def diagnose(self, sample: Sample, backend: Backend, deadline: Deadline) -> Diagnosis:  # noqa: ARG002
         """See `Query.diagnose`. The entity was found, so only the scope of the metrics can be wrong."""
-        check_scope(self.spec.expression, self.spec.scope, await fetch_or_default(backend.metrics(deadline), {}))
+        check_scope(
+            self.spec.expression, self.spec.scope, await fetch_or_default(backend.connection.metrics(deadline), {})
+        )
         return Diagnosis()
 
     def describe(self, backend: Backend | None) -> QueryDescription:

@@ -88,7 +88,7 @@ async def test_clock_skew_is_reported() -> None:
         MockOap(clock=clock) as oap,
         open_backends({"prod": config(oap)}, lambda: clock() - timedelta(seconds=90), observer=log) as opened,
     ):
-        await opened.select(None, None, "bookinfo").time(Deadline.after(5))
+        await opened.select(None, None, "bookinfo").connection.time(Deadline.after(5))
 
     assert log.skews == [90.0]
 

@@ -66,8 +66,8 @@ async def setup() -> AsyncIterator[Setup]:
 
 @pytest.mark.parametrize("namespace", ["finance", "audit-", "audit-eu", "audit-eu-west"])
 async def test_allowed_namespace_selects_the_backend_by_name_and_address(setup: Setup, namespace: str) -> None:
-    assert setup.backends.select("finance", None, namespace).name == "finance"
-    assert setup.backends.select(None, "http://finance-oap:12800", namespace).name == "finance"
+    assert setup.backends.select("finance", None, namespace).connection.name == "finance"
+    assert setup.backends.select(None, "http://finance-oap:12800", namespace).connection.name == "finance"
 
 
 @pytest.mark.parametrize("namespace", ["team-a", "", "financ", "finance2", "my-audit-eu", "audit", "FINANCE", "*"])
@@ -105,7 +105,7 @@ async def test_forbidden_backend_is_not_suggested(setup: Setup) -> None:
 
 
 async def test_forbidden_backend_does_not_make_the_key_required(setup: Setup) -> None:
-    assert setup.backends.select(None, None, "team-a").name == "shared"
+    assert setup.backends.select(None, None, "team-a").connection.name == "shared"
     with pytest.raises(ProviderError, match="Write one of finance, shared"):
         setup.backends.select(None, None, "finance")
 

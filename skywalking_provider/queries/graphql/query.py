@@ -37,28 +37,28 @@ class GraphqlQuery:
     async def collect(self, backend: Backend, window: Window, deadline: Deadline) -> CollectedSample:
         """See `Query.collect`."""
         # `compatibility: argo` sends the query verbatim, so the OAP's features do not matter.
-        nullable = not self.spec.argo_compatible and (await backend.features(deadline)).supports_nullable
+        nullable = not self.spec.argo_compatible and (await backend.connection.features(deadline)).supports_nullable
         query = rewritten_query(self.spec, nullable=nullable)
         request = build_graphql_request(query, window)
         sample = decode_graphql(self.spec, query, await backend.read(request, deadline))
         for name, metric in all_zero_reads(query, sample):
-            require_known_metric(name, metric, await backend.metrics(deadline))
+            require_known_metric(name, metric, await backend.connection.metrics(deadline))
         return CollectedSample(sample, requests=(request,))
 
     async def diagnose(self, sample: Sample, backend: Backend, deadline: Deadline) -> Diagnosis:
         """See `Query.diagnose`."""
-        query = rewritten_query(self.spec, nullable=(await backend.features(deadline)).supports_nullable)
+        query = rewritten_query(self.spec, nullable=(await backend.connection.features(deadline)).supports_nullable)
         return await diagnose_empty_reads(empty_reads(self.spec.query, query, sample.empty_series), backend, deadline)
 
     def describe(self, backend: Backend | None) -> QueryDescription:
         """See `Query.describe`. Until the OAP's features are known, the newest ones are assumed."""
-        features = backend.known_features if backend else None
+        features = backend.connection.known_features if backend else None
         query = rewritten_query(self.spec, nullable=features is None or features.supports_nullable)
         return QueryDescription(
             window=self.spec.interval,
             open_window=self.spec.argo_compatible,
-            backend=backend.name if backend else "",
-            ui=(backend.config.ui or "") if backend else "",
+            backend=backend.connection.name if backend else "",
+            ui=(backend.connection.config.ui or "") if backend else "",
             query=query.text,
         )
 

@@ -38,9 +38,9 @@ class IndicatorQuery:
     async def collect(self, backend: Backend, window: Window, deadline: Deadline) -> CollectedSample:
         """See `Query.collect`."""
         indicator = self.indicator
-        mqe = (await backend.features(deadline)).supports_mqe
+        mqe = (await backend.connection.features(deadline)).supports_mqe
         entities = await resolve_entities(self.spec, backend, window, deadline)
-        metrics = select_indicator_metrics(indicator, entities, await backend.metrics(deadline))
+        metrics = select_indicator_metrics(indicator, entities, await backend.connection.metrics(deadline))
         requests = build_indicator_requests(metrics, entities)
         batch = await backend.series(requests, window, deadline, mqe=mqe)
         sample = decode_indicator(indicator, metrics, entities, window, batch.data, mqe=mqe)

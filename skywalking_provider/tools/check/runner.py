@@ -124,8 +124,8 @@ async def measure(
         measurement,
         reason,
         seconds,
-        backend.name,
-        backends.urls[backend.name],
+        backend.connection.name,
+        backends.urls[backend.connection.name],
         spec,
         window,
         exchanges,
@@ -167,7 +167,7 @@ async def _window(read: GraphqlRequest, spec: Spec, backend: Backend, deadline: 
             first, last = (datetime.strptime(text, "%Y-%m-%d %H%M") for text in (start, end))  # noqa: DTZ007
     if spec.argo_compatible:
         return Window(first.astimezone(), last.astimezone() + timedelta(minutes=1))
-    zone = (await backend.time(deadline)).zone
+    zone = (await backend.connection.time(deadline)).zone
     return Window(first.replace(tzinfo=zone), last.replace(tzinfo=zone) + timedelta(minutes=1))
 
 

@@ -47,7 +47,7 @@ async def _findings(
     backend: Backend, config: BackendConfig, deadline: Deadline, now: datetime
 ) -> AsyncIterator[Finding]:
     began = time.monotonic()
-    clock = await backend.time(deadline)
+    clock = await backend.connection.time(deadline)
     yield ok(f"it answers ({(time.monotonic() - began) * 1000:.0f} ms){_describe_security(config)}")
     for finding in _clock_findings(clock, config, now):
         yield finding
@@ -83,7 +83,7 @@ def _clock_findings(clock: ServerClock, config: BackendConfig, now: datetime) ->
 
 
 async def _version_finding(backend: Backend, deadline: Deadline) -> Finding:
-    dialect = await backend.features(deadline)
+    dialect = await backend.connection.features(deadline)
     try:
         version = f"version {(await backend.read(_VERSION, deadline)).get('version') or 'unknown'}"
     except ProviderError as error:
@@ -99,7 +99,7 @@ async def _version_finding(backend: Backend, deadline: Deadline) -> Finding:
 
 
 async def _inventory_findings(backend: Backend, deadline: Deadline) -> AsyncIterator[Finding]:
-    metrics = frozenset(await backend.metrics(deadline))
+    metrics = frozenset(await backend.connection.metrics(deadline))
     missing = _missing_metrics(metrics)
     if not metrics:
         yield note("it knows no metric yet", "does anything report to it?")
@@ -107,7 +107,7 @@ async def _inventory_findings(backend: Backend, deadline: Deadline) -> AsyncIter
         yield note(f"{len(metrics)} metrics, but none for {', '.join(missing)}", "an sli of these needs OAL for it")
     else:
         yield ok(f"{len(metrics)} metrics, those of every sli among them")
-    services = await backend.services(deadline)
+    services = await backend.connection.services(deadline)
     layers = Counter(layer for service in services for layer in service.layers)
     if services:
         told = ", ".join(f"{count} {layer}" for layer, count in layers.most_common(5))

@@ -175,7 +175,7 @@ async def test_complexity_limit_of_an_oap_is_taken_from_one_rejection(version: s
         config = BackendConfig.model_validate({"url": oap.url, "cache": {"responseTtl": "0s", "verdictTtl": "0s"}})
         async with open_backends({"prod": config}, lambda: datetime.now(UTC)) as backends:
             backend = backends.select(None, None, "team")
-            mqe = (await backend.features(deadline_after(5))).supports_mqe
+            mqe = (await backend.connection.features(deadline_after(5))).supports_mqe
             before = len(oap.requests)
             for _ in range(2):
                 result = await backend.series(series(40), TEN_MINUTES, deadline_after(5), mqe=mqe)

@@ -253,8 +253,8 @@ async def test_deadline_of_one_caller_does_not_end_the_refresh_for_another() -> 
     oap = ScriptedClient(clock)
     async with open_scripted_backends({"prod": oap}) as backends:
         backend = backends.select(None, None, "team")
-        short = asyncio.create_task(backend.time(deadline_after(1)))
-        long = asyncio.create_task(backend.time(deadline_after(5)))
+        short = asyncio.create_task(backend.connection.time(deadline_after(1)))
+        long = asyncio.create_task(backend.connection.time(deadline_after(5)))
 
         with pytest.raises(
             BackendUnavailableError, match=re.escape("the clock of backend prod could not be read in time")

@@ -55,7 +55,7 @@ def test_response_ttl_depends_on_the_age_of_the_window(ended: timedelta, after: 
         oap = ScriptedClient(oap_like)
         async with open_scripted_backends({"prod": oap}, clockTtl="3600s") as backends:
             backend = backends.select(None, None, "team")
-            await backend.time(deadline_after(5))
+            await backend.connection.time(deadline_after(5))
             for start in (0.0, after):
                 assert monotonic() == start
                 read = build_request([SeriesRequest("e", "service_cpm", Entity("reviews"))], window(ended), mqe=True)
@@ -84,7 +84,7 @@ async def test_authors_query_with_an_old_duration_has_the_short_ttl() -> None:
     oap = ScriptedClient(oap_like)
     async with open_scripted_backends({"prod": oap}) as backends:
         backend = backends.select(None, None, "team")
-        await backend.time(deadline_after(5))
+        await backend.connection.time(deadline_after(5))
         read = GraphqlRequest("query($duration: Duration!) { a }", {"duration": {"start": "2020-01-01 0000"}})
         await backend.read(read, deadline_after(5))
         await wait_until(11)
