@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
-# One image: the service, and the bridges that its init container copies into the controller's pod. Each stage runs a script
-# of image/, and tests/install/test_image.py runs the same scripts and starts what comes out.
+# Image with the service, and with the bridges that an init container copies into the controller's pod. Each stage runs a
+# script of image/. tests/install/test_image.py runs the same scripts and starts the result.
 
 FROM --platform=$BUILDPLATFORM golang:1.26-bookworm AS go
 WORKDIR /src
@@ -26,7 +26,7 @@ FROM scratch
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="skywalking-provider" \
-      org.opencontainers.image.description="Apache SkyWalking as a judge of Argo Rollouts canaries" \
+      org.opencontainers.image.description="Apache SkyWalking metric provider for Argo Rollouts" \
       org.opencontainers.image.source="https://github.com/skywalking-provider/rollouts-plugin-metric-skywalking" \
       org.opencontainers.image.documentation="https://github.com/skywalking-provider/rollouts-plugin-metric-skywalking/blob/main/docs/install.md" \
       org.opencontainers.image.licenses="Apache-2.0" \
@@ -36,7 +36,7 @@ COPY --from=root /image/ /
 ENV PATH=/usr/bin SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
 USER 999:999
 EXPOSE 9464 9500
-# Docker's own; Kubernetes has the probes of the chart.
+# For Docker; Kubernetes uses the probes of the chart.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
     CMD ["skywalking-provider", "health", "--socket", "/run/skywalking/provider.sock"]
 ENTRYPOINT ["skywalking-provider"]

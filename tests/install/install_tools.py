@@ -1,4 +1,4 @@
-"""Helm and kustomize as a user runs them, and what the stock chart does with values."""
+"""Helpers that run Helm and kustomize, and apply values as the stock argo-rollouts chart does."""
 
 import json
 import os
@@ -27,7 +27,7 @@ METRIC: dict[str, Any] = {
         }
     },
 }
-"""A question to the mock OAP's healthy canary."""
+"""A metric that the mock OAP's scenario healthy-canary fulfils."""
 
 CHART = ROOT / "charts" / "skywalking-provider"
 COMPONENT = ROOT / "kustomize" / "beside-the-controller"
@@ -43,12 +43,12 @@ PRINT_VALUES_ARGUMENTS = ("--set=argoRollouts.printValues=true", "--show-only=te
 
 
 class HelmError(Exception):
-    """What Helm says when it refuses."""
+    """Error output of Helm or kustomize."""
 
 
 def run_tool(program: str, *arguments: str, stdin: str | None = None) -> str:
     path = ROOT / ".cache" / "bin" / program
-    assert path.exists(), f"{path} is missing: make chart-tools"
+    assert path.exists(), f"{path} is missing. Run `make chart-tools`."
     done = subprocess.run([path, *arguments], input=stdin, capture_output=True, text=True, timeout=60, check=False)
     if done.returncode:
         raise HelmError(done.stderr)
@@ -63,10 +63,10 @@ def helm_template(
     helm: str = "helm",
     arguments: tuple[str, ...] = (),
 ) -> str:
-    """What `helm template` prints. Dictionaries are values, too (JSON is YAML)."""
+    """Return the output of `helm template`. Dictionaries are passed as values, since JSON is YAML."""
     files = [str(each) for each in values if isinstance(each, Path)]
     texts = [each for each in values if isinstance(each, dict)]
-    assert len(texts) <= 1, "one dictionary comes by standard input"
+    assert len(texts) <= 1, "only one dictionary can be passed, by standard input"
     return run_tool(
         helm,
         "template",
@@ -82,7 +82,7 @@ def helm_template(
 
 
 class RenderedObjects:
-    """Rendered objects, found by kind and name."""
+    """Rendered objects, accessible by kind and name."""
 
     def __init__(self, text: str) -> None:
         self.all: list[dict[str, Any]] = [each for each in yaml.load_all(text, yaml.CSafeLoader) if each]
@@ -100,12 +100,12 @@ class RenderedObjects:
 
 
 def values_id(path: Path) -> str:
-    """What a test is called that takes a file of ci/."""
+    """Return the test ID for a values file of ci/."""
     return path.name.removesuffix("-values.yaml")
 
 
 def pod_specs(objects: RenderedObjects) -> list[dict[str, Any]]:
-    """The pods of the Deployments."""
+    """Return the pod specifications of the Deployments."""
     return [each["spec"]["template"]["spec"] for each in objects.all if each["kind"] == "Deployment"]
 
 
@@ -114,7 +114,7 @@ def render(*values: Path | dict[str, Any], **options: Any) -> RenderedObjects:
 
 
 def values_for_argo(*values: Path | dict[str, Any], **options: Any) -> dict[str, Any]:
-    """What the chart writes for the stock argo-rollouts chart."""
+    """Return the values that the chart writes for the stock argo-rollouts chart."""
     arguments = (*options.pop("arguments", ()), *PRINT_VALUES_ARGUMENTS)
     parsed: dict[str, Any] = yaml.safe_load(helm_template(*values, arguments=arguments, **options))
     return parsed
@@ -122,7 +122,7 @@ def values_for_argo(*values: Path | dict[str, Any], **options: Any) -> dict[str,
 
 @cache
 def argo_manifests() -> Path:
-    """The manifests that Argo Rollouts ships, out of the Go module that the bridge is built with."""
+    """Return the folder of Argo Rollouts' manifests in the Go module that the bridge is built with."""
     module = ["go", "list", "-m", "-f", "{{.Dir}}", "github.com/argoproj/argo-rollouts"]
     environment = os.environ | {"GOTOOLCHAIN": "auto"}
     found = subprocess.run(module, cwd=ROOT / "bridge", env=environment, capture_output=True, text=True, check=True)
@@ -137,7 +137,7 @@ def argo_deployment() -> dict[str, Any]:
 
 
 def apply_stock_chart_values(values: dict[str, Any], deployment: dict[str, Any]) -> dict[str, Any]:
-    """Argo's Deployment with values put where the stock chart's templates put them."""
+    """Return Argo's Deployment with values applied as by the stock chart's templates."""
     patched = deepcopy(deployment)
     pod = patched["spec"]["template"]["spec"]
     controller = values["controller"]
@@ -151,7 +151,7 @@ def apply_stock_chart_values(values: dict[str, Any], deployment: dict[str, Any])
 
 
 def build_overlay(folder: Path, overlay: dict[str, Any]) -> RenderedObjects:
-    """An overlay of our component over Argo's manifests, which come beside it: kustomize takes no absolute paths."""
+    """Build an overlay of the component over Argo's manifests, copied beside it: kustomize rejects absolute paths."""
     shutil.copytree(argo_manifests(), folder / "manifests")
     shutil.copytree(COMPONENT, folder / "component")
     (folder / "overlay").mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""`skywalking-provider bridge`: what the init container runs."""
+"""Command `skywalking-provider bridge`, which the init container runs."""
 
 import hashlib
 import platform
@@ -10,10 +10,10 @@ from typer.testing import CliRunner, Result
 from skywalking_provider import __version__
 from skywalking_provider.cli import app
 
-HERE = {"x86_64": "linux-amd64", "aarch64": "linux-arm64"}[platform.machine()]
+PLATFORM = {"x86_64": "linux-amd64", "aarch64": "linux-arm64"}[platform.machine()]
 
 
-def ask(*arguments: object) -> Result:
+def run_bridge(*arguments: object) -> Result:
     return CliRunner().invoke(app, ["bridge", *map(str, arguments)])
 
 
@@ -27,42 +27,42 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "opt"
 
 
-def test_it_lists_every_bridge_with_its_sha256(folder: Path) -> None:
-    said = ask("--from", folder)
+def test_bridge_lists_every_binary_with_its_sha256(folder: Path) -> None:
+    result = run_bridge("--from", folder)
 
-    assert said.exit_code == 0
-    assert [line.split()[:2] for line in said.stdout.splitlines()] == [
+    assert result.exit_code == 0
+    assert [line.split()[:2] for line in result.stdout.splitlines()] == [
         ["0.0.9", "linux-amd64"],
         ["0.0.9", "linux-arm64"],
         [__version__, "linux-amd64"],
         [__version__, "linux-arm64"],
     ]
-    assert said.stdout.splitlines()[0].endswith("sha256:" + hashlib.sha256(b"0.0.9 for linux-amd64").hexdigest())
+    assert result.stdout.splitlines()[0].endswith("sha256:" + hashlib.sha256(b"0.0.9 for linux-amd64").hexdigest())
 
 
-def test_it_copies_the_one_of_its_own_version_for_this_machine(folder: Path, tmp_path: Path) -> None:
+def test_bridge_to_copies_the_binary_of_its_version_and_platform(folder: Path, tmp_path: Path) -> None:
     target = tmp_path / "plugins" / "skywalking-bridge"
 
-    said = ask("--from", folder, "--to", target)
+    result = run_bridge("--from", folder, "--to", target)
 
-    assert said.exit_code == 0
-    assert said.stdout.split() == [__version__, HERE, "sha256:" + hashlib.sha256(target.read_bytes()).hexdigest()]
-    assert target.read_text() == f"{__version__} for {HERE}"
+    assert result.exit_code == 0
+    assert result.stdout.split() == [__version__, PLATFORM, "sha256:" + hashlib.sha256(target.read_bytes()).hexdigest()]
+    assert target.read_text() == f"{__version__} for {PLATFORM}"
     assert target.stat().st_mode & 0o777 == 0o755
     assert list(target.parent.iterdir()) == [target]
 
 
-def test_who_runs_the_old_one_keeps_it_whole(folder: Path, tmp_path: Path) -> None:
+def test_bridge_to_running_binary_is_replaced_not_overwritten(folder: Path, tmp_path: Path) -> None:
     target = tmp_path / "skywalking-bridge"
     target.write_text("the old one")
 
     with target.open() as running:
-        assert ask("--from", folder, "--to", target).exit_code == 0
+        assert run_bridge("--from", folder, "--to", target).exit_code == 0
         assert running.read() == "the old one"
 
 
-def test_it_copies_all_of_them_to_where_they_are_served(folder: Path, tmp_path: Path) -> None:
-    assert ask("--from", folder, "--all-to", tmp_path / "served").exit_code == 0
+def test_bridge_all_to_copies_every_binary(folder: Path, tmp_path: Path) -> None:
+    assert run_bridge("--from", folder, "--all-to", tmp_path / "served").exit_code == 0
 
     files = [path.relative_to(tmp_path / "served").as_posix() for path in (tmp_path / "served").rglob("*/*/*")]
     assert sorted(files) == [
@@ -73,27 +73,27 @@ def test_it_copies_all_of_them_to_where_they_are_served(folder: Path, tmp_path: 
     ]
 
 
-def test_a_folder_without_bridges_is_named(tmp_path: Path) -> None:
-    said = ask("--from", tmp_path / "none")
+def test_bridge_folder_without_binaries_is_reported(tmp_path: Path) -> None:
+    result = run_bridge("--from", tmp_path / "none")
 
-    assert said.exit_code == 1
-    assert f"no VERSION/OS-ARCH/skywalking-bridge in {tmp_path / 'none'}; name the right folder" in said.stderr
+    assert result.exit_code == 1
+    assert f"no VERSION/OS-ARCH/skywalking-bridge in {tmp_path / 'none'}; name the right folder" in result.stderr
 
 
-def test_a_machine_without_a_bridge_is_told_what_there_is(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bridge_unsupported_platform_lists_the_available_ones(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "riscv64")
 
-    said = ask("--from", folder, "--to", folder / "x")
+    result = run_bridge("--from", folder, "--to", folder / "x")
 
-    assert said.exit_code == 1
-    assert f"no bridge {__version__} linux-riscv64 in" in said.stderr
-    assert "there are: 0.0.9 linux-amd64, 0.0.9 linux-arm64," in said.stderr
+    assert result.exit_code == 1
+    assert f"no bridge {__version__} linux-riscv64 in" in result.stderr
+    assert "there are: 0.0.9 linux-amd64, 0.0.9 linux-arm64," in result.stderr
 
 
-def test_a_place_that_cannot_be_written_leaves_nothing_behind(folder: Path, tmp_path: Path) -> None:
+def test_bridge_target_not_writable_is_reported(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
-    said = ask("--from", folder, "--to", tmp_path / "file" / "skywalking-bridge")
+    result = run_bridge("--from", folder, "--to", tmp_path / "file" / "skywalking-bridge")
 
-    assert said.exit_code == 1
-    assert "file" in said.stderr
+    assert result.exit_code == 1
+    assert "file" in result.stderr

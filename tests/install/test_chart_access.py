@@ -1,4 +1,4 @@
-"""Who may ask the chart's service, and whom it reaches: certificates and the NetworkPolicy."""
+"""Access control of the chart: certificates and the NetworkPolicy."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import yaml
 from tests.install.install_tools import DEPLOYMENT, find_by_name, pod_specs, render
 
 
-def test_only_the_controller_comes_in_and_only_dns_and_the_oaps_are_reached() -> None:
+def test_network_policy_allows_the_controller_dns_and_the_oaps_only() -> None:
     policy = render(DEPLOYMENT).get("NetworkPolicy")["spec"]
 
     assert policy["policyTypes"] == ["Ingress", "Egress"]
@@ -42,7 +42,7 @@ def test_only_the_controller_comes_in_and_only_dns_and_the_oaps_are_reached() ->
     ]
 
 
-def test_cert_manager_gives_the_bridge_the_one_identity_that_may_ask() -> None:
+def test_cert_manager_certificate_of_the_bridge_has_the_allowed_identity() -> None:
     objects = render(DEPLOYMENT)
     config = yaml.safe_load(objects.get("ConfigMap")["data"]["config.yaml"])
     bridge = objects.get("Certificate", "skywalking-provider-bridge")["spec"]
@@ -57,7 +57,7 @@ def test_cert_manager_gives_the_bridge_the_one_identity_that_may_ask() -> None:
     assert mounted == server["secretName"]
 
 
-def test_who_else_may_ask_does_not_lock_the_controller_out() -> None:
+def test_allowed_identities_always_include_the_bridge() -> None:
     def allowed(tls: dict[str, Any]) -> list[str]:
         config = yaml.safe_load(render(DEPLOYMENT, {"tls": tls}).get("ConfigMap")["data"]["config.yaml"])
         identities: list[str] = config["tls"]["allowedIdentities"]
@@ -71,7 +71,7 @@ def test_who_else_may_ask_does_not_lock_the_controller_out() -> None:
     assert allowed(own) == [bridge]
 
 
-def test_own_secrets_take_the_place_of_cert_manager() -> None:
+def test_own_secrets_replace_cert_manager() -> None:
     own = {"tls": {"certManager": {"enabled": False}, "serverSecret": "mine", "clientSecret": "its"}}
     objects = render(DEPLOYMENT, own)
 
@@ -84,7 +84,7 @@ def test_own_secrets_take_the_place_of_cert_manager() -> None:
     )
 
 
-def test_in_another_namespace_the_bridges_certificate_is_made_where_the_controller_is() -> None:
+def test_certificate_of_the_bridge_is_in_the_controllers_namespace() -> None:
     elsewhere = {
         "argoRollouts": {"namespace": "argo-rollouts"},
         "tls": {"certManager": {"issuerRef": {"name": "corporate", "kind": "ClusterIssuer"}}},

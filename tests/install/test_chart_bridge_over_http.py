@@ -1,11 +1,11 @@
-"""The bridge as a download, for controllers that fetch their plugins."""
+"""Bridge delivery by HTTP, for controllers that download their plugins."""
 
 import yaml
 
 from tests.install.install_tools import DEPLOYMENT, SIDECAR, pod_specs, render
 
 
-def test_the_bridge_over_http_comes_with_its_sha256_and_earlier_images_stay_on_offer() -> None:
+def test_http_delivery_sets_sha256_and_serves_earlier_images() -> None:
     digest = "ab" * 32
     over_http = {
         "bridge": {
@@ -33,7 +33,7 @@ def test_the_bridge_over_http_comes_with_its_sha256_and_earlier_images_stay_on_o
     assert "initContainers" not in values["controller"]
 
 
-def test_the_bridge_over_http_is_off_unless_asked_for() -> None:
+def test_http_delivery_is_off_by_default() -> None:
     for values in (SIDECAR, DEPLOYMENT):
         config = yaml.safe_load(render(values).get("ConfigMap")["data"]["config.yaml"])
         assert "bridges" not in config["http"]

@@ -1,4 +1,4 @@
-"""The configuration that the chart writes is one that the service takes."""
+"""The service accepts the configuration that the chart writes."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from tests.install.install_tools import (
 )
 
 
-def test_the_service_takes_the_configuration(tmp_path: Path) -> None:
+def test_sidecar_configuration_is_accepted_by_the_service(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     file.write_text(render(SIDECAR).get("ConfigMap")["data"]["config.yaml"])
 
@@ -31,7 +31,7 @@ def test_the_service_takes_the_configuration(tmp_path: Path) -> None:
     assert config.backends["prod"].basic is not None
 
 
-def test_the_service_of_a_deployment_takes_the_configuration(tmp_path: Path) -> None:
+def test_deployment_configuration_is_accepted_by_the_service(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     file.write_text(render(DEPLOYMENT).get("ConfigMap")["data"]["config.yaml"])
 
@@ -43,7 +43,7 @@ def test_the_service_of_a_deployment_takes_the_configuration(tmp_path: Path) -> 
     assert config.tls.allowed_identities == ("spiffe://cluster.local/ns/argo-rollouts/sa/argo-rollouts",)
 
 
-def test_a_configuration_of_ones_own_is_taken_with_what_the_environment_adds(tmp_path: Path) -> None:
+def test_existing_config_with_environment_is_accepted_by_the_service(tmp_path: Path) -> None:
     [pod] = pod_specs(render(OVER_HTTP))
     file = tmp_path / "config.yaml"
     file.write_text("backends: {prod: {url: http://oap:12800}}\ntls: {allowedIdentities: [bridge.example.org]}\n")
@@ -57,7 +57,7 @@ def test_a_configuration_of_ones_own_is_taken_with_what_the_environment_adds(tmp
     assert str(config.http.bridges) == "/bridges"
 
 
-def test_a_configuration_of_ones_own_gets_the_charts_keys_by_the_environment() -> None:
+def test_existing_config_gets_the_charts_keys_by_environment() -> None:
     own = {"image": {"repository": "r"}, "existingConfig": {"secret": "mine", "key": "c.yaml"}, "mode": "deployment"}
     own["tls"] = {"certManager": {"enabled": True}}
     objects = render(own)
@@ -78,7 +78,7 @@ def test_a_configuration_of_ones_own_gets_the_charts_keys_by_the_environment() -
     }
 
 
-def test_every_key_of_a_backend_reaches_the_service(tmp_path: Path) -> None:
+def test_backend_keys_all_reach_the_service(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     file.write_text(render(EVERYTHING).get("ConfigMap")["data"]["config.yaml"])
     given = yaml.safe_load(EVERYTHING.read_text())["backends"]["prod"]
@@ -93,7 +93,7 @@ def test_every_key_of_a_backend_reaches_the_service(tmp_path: Path) -> None:
     assert config.page is None
 
 
-def test_a_change_of_the_configuration_restarts_the_pods() -> None:
+def test_configuration_change_restarts_the_pods() -> None:
     def environment(**changed: Any) -> list[dict[str, str]]:
         [pod] = pod_specs(render(DEPLOYMENT, changed))
         env: list[dict[str, str]] = pod["containers"][0]["env"]

@@ -1,4 +1,4 @@
-"""The chart's values, its schema, its README and the service agree."""
+"""The chart's values, schema, README and the service's configuration are consistent."""
 
 import json
 import runpy
@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from skywalking_provider import __version__
-from skywalking_provider.config.backend import BackendConfig, Basic, Bearer, CircuitConfig
+from skywalking_provider.config.backend import BackendConfig, Basic, Bearer, CacheConfig, CircuitConfig
 from skywalking_provider.config.tls import ClientTls
 from skywalking_provider.support.validation_messages import yaml_keys
 from tests.install.install_tools import CHART, ROOT
@@ -36,23 +36,23 @@ def has(values: Any, path: str) -> bool:
     return True
 
 
-def test_every_value_has_a_default() -> None:
+def test_values_all_have_a_default() -> None:
     assert [path for path in leaves(SCHEMA) if path != "global" and not has(VALUES, path)] == []
 
 
-def test_every_value_is_documented() -> None:
+def test_values_are_all_documented() -> None:
     documented = {key for key, _, _ in runpy.run_path(str(ROOT / "tools" / "chart-values"))["rows"](SCHEMA, VALUES)}
 
     assert documented == set(leaves(SCHEMA)) - {"global"}
 
 
-def test_the_readme_has_the_current_table() -> None:
+def test_readme_table_is_current() -> None:
     check = subprocess.run([sys.executable, ROOT / "tools" / "chart-values", "--check"], check=False)
 
     assert check.returncode == 0, "run tools/chart-values"
 
 
-def test_no_object_of_the_schema_lets_an_unknown_key_pass() -> None:
+def test_schema_objects_reject_unknown_keys() -> None:
     def open_objects(schema: dict[str, Any], path: str) -> Iterator[str]:
         if "properties" in schema and schema.get("additionalProperties") is not False:
             yield path
@@ -62,7 +62,7 @@ def test_no_object_of_the_schema_lets_an_unknown_key_pass() -> None:
     assert list(open_objects(SCHEMA, "")) == []
 
 
-def test_a_backend_has_the_services_keys_but_secrets_only_as_files() -> None:
+def test_schema_of_a_backend_equals_the_services_without_inline_secrets() -> None:
     backend = SCHEMA["definitions"]["backend"]["properties"]
     sections = {key: set(part["properties"]) for key, part in backend.items() if "properties" in part}
 
@@ -72,12 +72,13 @@ def test_a_backend_has_the_services_keys_but_secrets_only_as_files() -> None:
     assert sections == {
         "basic": set(yaml_keys(Basic)) - {"password"},
         "bearer": set(yaml_keys(Bearer)) - {"token"},
+        "cache": set(yaml_keys(CacheConfig)),
         "circuit": set(yaml_keys(CircuitConfig)),
         "tls": set(yaml_keys(ClientTls)),
     }
 
 
-def test_chart_package_and_bridge_have_one_version() -> None:
+def test_chart_package_and_bridge_have_the_same_version() -> None:
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
 
     assert chart["appVersion"] == __version__

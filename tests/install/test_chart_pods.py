@@ -1,11 +1,11 @@
-"""The chart's own pods: what they may, where they run, how they are found and asked."""
+"""Pods of the chart: security context, scheduling, Services and probes."""
 
 import yaml
 
 from tests.install.install_tools import DEPLOYMENT, EVERYTHING, find_by_name, pod_specs, render
 
 
-def test_its_pods_have_no_token_of_kubernetes_no_root_and_nothing_to_write_to_but_tmp() -> None:
+def test_pods_have_no_token_no_root_and_only_tmp_writable() -> None:
     objects = render(DEPLOYMENT)
     [pod] = pod_specs(objects)
 
@@ -25,7 +25,7 @@ def test_its_pods_have_no_token_of_kubernetes_no_root_and_nothing_to_write_to_bu
     assert [mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly")] == ["/tmp"]  # noqa: S108
 
 
-def test_its_replicas_are_spread_and_survive_a_drain() -> None:
+def test_replicas_are_spread_and_have_a_disruption_budget() -> None:
     objects = render(DEPLOYMENT, arguments=("--set=autoscaling.enabled=false",))
     deployment = objects.get("Deployment")
     [pod] = pod_specs(objects)
@@ -44,14 +44,14 @@ def test_its_replicas_are_spread_and_survive_a_drain() -> None:
     assert budget["selector"]["matchLabels"].items() <= labels.items()
 
 
-def test_an_autoscaler_owns_the_replicas() -> None:
+def test_autoscaler_enabled_removes_the_replica_count() -> None:
     objects = render(DEPLOYMENT)
 
     assert "replicas" not in objects.get("Deployment")["spec"]
     assert objects.get("HorizontalPodAutoscaler")["spec"]["scaleTargetRef"]["name"] == "skywalking-provider"
 
 
-def test_the_service_shows_the_bridge_every_replica() -> None:
+def test_service_is_headless() -> None:
     objects = render(DEPLOYMENT)
     service = objects.get("Service")["spec"]
     labels = objects.get("Deployment")["spec"]["template"]["metadata"]["labels"]
@@ -61,7 +61,7 @@ def test_the_service_shows_the_bridge_every_replica() -> None:
     assert service["selector"].items() <= labels.items()
 
 
-def test_pods_are_asked_over_http_whether_they_are_ready() -> None:
+def test_pods_have_http_probes() -> None:
     [pod] = pod_specs(render(DEPLOYMENT))
     [container] = pod["containers"]
 
@@ -70,7 +70,7 @@ def test_pods_are_asked_over_http_whether_they_are_ready() -> None:
     assert container["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": 9464}
 
 
-def test_what_a_pod_may_get_it_gets() -> None:
+def test_pods_have_all_configured_fields() -> None:
     objects = render(EVERYTHING)
     deployment = objects.get("Deployment")
     pod, values = deployment["spec"]["template"]["spec"], yaml.safe_load(EVERYTHING.read_text())

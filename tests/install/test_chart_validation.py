@@ -1,4 +1,4 @@
-"""What the chart refuses, and that it says where and what to do."""
+"""Validation of the chart's values: every message names the key and the next step."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from tests.install.install_tools import DEPLOYMENT, HELMS, OVER_HTTP, SIDECAR, H
 IMAGE = {"image": {"repository": "r"}}
 
 
-def nested(path: str, value: Any) -> dict[str, Any]:
+def nest(path: str, value: Any) -> dict[str, Any]:
     *parents, last = path.split(".")
     whole: dict[str, Any] = {last: value}
     for key in reversed(parents):
@@ -52,66 +52,69 @@ def nested(path: str, value: Any) -> dict[str, Any]:
         ("extraEnv", {"A": "b"}),
     ],
 )
-def test_the_schema_refuses_what_is_no_value_of_the_chart(path: str, value: Any, helm: str) -> None:
-    with pytest.raises(HelmError) as refusal:
-        helm_template(SIDECAR, nested(path, value), helm=helm)
+def test_schema_invalid_value_is_rejected(path: str, value: Any, helm: str) -> None:
+    with pytest.raises(HelmError) as failure:
+        helm_template(SIDECAR, nest(path, value), helm=helm)
 
-    said = str(refusal.value)
-    assert "values don't meet the specifications of the schema" in said
-    assert any(key in said for key in path.split("."))
+    output = str(failure.value)
+    assert "values don't meet the specifications of the schema" in output
+    assert any(key in output for key in path.split("."))
 
 
 @pytest.mark.parametrize(
-    ("values", "sentence"),
+    ("values", "message"),
     [
-        ({}, "backends: name at least one OAP"),
-        ({"backends": {"a": {"url": "http://oap:12800"}}}, "image.repository: name where you keep the image"),
-        (IMAGE | {"existingConfig": {"secret": "a", "configMap": "b"}}, "name a Secret or a ConfigMap, not both"),
+        ({}, "backends: no OAP is configured"),
+        ({"backends": {"a": {"url": "http://oap:12800"}}}, "image.repository: not set"),
+        (
+            IMAGE | {"existingConfig": {"secret": "a", "configMap": "b"}},
+            "existingConfig: secret and configMap are both set",
+        ),
         (
             IMAGE | {"existingConfig": {"secret": "a"}, "backends": {"a": {"url": "http://oap:12800"}}},
-            "backends: existingConfig has them already",
+            "backends: existingConfig already contains the backends",
         ),
     ],
 )
-def test_what_is_missing_is_named(values: dict[str, Any], sentence: str) -> None:
-    with pytest.raises(HelmError, match=sentence):
+def test_chart_missing_or_duplicate_value_is_rejected(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(HelmError, match=message):
         helm_template(values)
 
 
 @pytest.mark.parametrize(
-    ("changed", "how", "sentence"),
+    ("changed", "options", "message"),
     [
-        ({}, {"kubernetes": "1.28.3"}, r"Kubernetes v1.28.3 has no native sidecars .* set sidecar.native=false"),
+        ({}, {"kubernetes": "1.28.3"}, r"Kubernetes v1.28.3 has no native sidecars, .* Set sidecar.native=false"),
         ({}, {"kubernetes": "1.24.0"}, "incompatible with Kubernetes"),
-        ({"argoRollouts": {"namespace": "argo"}}, {}, "install it into argo"),
-        ({"bridge": {"delivery": "http"}}, {}, "http needs mode=deployment"),
-        ({"mode": "deployment"}, {}, "set tls.certManager.enabled=true, or name your own Secrets"),
-        ({"argoRollouts": {"currentValues": "a: [b", "printValues": True}}, {}, "currentValues: is not YAML"),
+        ({"argoRollouts": {"namespace": "argo"}}, {}, "Install the release into namespace argo"),
+        ({"bridge": {"delivery": "http"}}, {}, "http requires mode=deployment"),
+        ({"mode": "deployment"}, {}, "tls: no certificates are configured. Set tls.certManager.enabled=true"),
+        ({"argoRollouts": {"currentValues": "a: [b", "printValues": True}}, {}, "currentValues: not valid YAML"),
         (
             {"argoRollouts": {"currentValues": "a: b"}},
             {},
-            "currentValues: may hold secrets, which are not for a ConfigMap",
+            "currentValues: may contain secrets, which must not be in a ConfigMap",
         ),
-        ({"plugin": {"runTimeout": "15.1s"}}, {}, "runTimeout: 15.1s is more than 15s, .* set plugin.runTimeout=15s"),
+        ({"plugin": {"runTimeout": "15.1s"}}, {}, "runTimeout: 15.1s is more than 15s, .* Set plugin.runTimeout=15s"),
         ({"plugin": {"runTimeout": "1m"}}, {}, "runTimeout: 1m is more than 15s"),
-        ({"plugin": {"runTimeout": "999ms"}}, {}, "runTimeout: 999ms is less than 1s, .* set plugin.runTimeout=1s"),
+        ({"plugin": {"runTimeout": "999ms"}}, {}, "runTimeout: 999ms is less than 1s, .* Set plugin.runTimeout=1s"),
     ],
 )
-def test_beside_the_controller_what_cannot_work_is_told_before_it_is_tried(
-    changed: dict[str, Any], how: dict[str, str], sentence: str
+def test_sidecar_invalid_combination_is_rejected(
+    changed: dict[str, Any], options: dict[str, str], message: str
 ) -> None:
-    with pytest.raises(HelmError, match=sentence):
-        helm_template(SIDECAR, changed, **how)
+    with pytest.raises(HelmError, match=message):
+        helm_template(SIDECAR, changed, **options)
 
 
 @pytest.mark.parametrize(
-    ("changed", "sentence"),
+    ("changed", "message"),
     [
-        ({"argoRollouts": {"namespace": "other"}}, "name a ClusterIssuer, or install into other"),
-        ({"bridge": {"delivery": "http"}}, "bridge.http: name version and sha256"),
+        ({"argoRollouts": {"namespace": "other"}}, "Set a ClusterIssuer, or install the release into namespace other"),
+        ({"bridge": {"delivery": "http"}}, "bridge.http: version or sha256 is missing"),
         (
             {"autoscaling": {"minReplicas": 7}},
-            "minReplicas 7 is more than maxReplicas 6; lower autoscaling.minReplicas or raise autoscaling.maxReplicas",
+            "minReplicas 7 is more than maxReplicas 6. Lower autoscaling.minReplicas or raise autoscaling.maxReplicas",
         ),
         (
             {"drain": "30s"},
@@ -121,8 +124,8 @@ def test_beside_the_controller_what_cannot_work_is_told_before_it_is_tried(
         ({"plugin": {"runTimeout": "16s"}}, "runTimeout: 16s is more than 15s"),
     ],
 )
-def test_as_a_deployment_what_cannot_work_is_told_before_it_is_tried(changed: dict[str, Any], sentence: str) -> None:
-    with pytest.raises(HelmError, match=sentence):
+def test_deployment_invalid_combination_is_rejected(changed: dict[str, Any], message: str) -> None:
+    with pytest.raises(HelmError, match=message):
         helm_template(DEPLOYMENT, changed)
 
 
@@ -139,7 +142,7 @@ def test_as_a_deployment_what_cannot_work_is_told_before_it_is_tried(changed: di
     ],
     ids=str,
 )
-def test_what_just_works_is_taken(changed: dict[str, Any], helm: str) -> None:
+def test_deployment_value_at_the_limit_is_accepted(changed: dict[str, Any], helm: str) -> None:
     assert helm_template(DEPLOYMENT, changed, helm=helm)
 
 
@@ -149,7 +152,7 @@ def test_what_just_works_is_taken(changed: dict[str, Any], helm: str) -> None:
         (SIDECAR, {"drain": "40s", "autoscaling": {"enabled": True, "minReplicas": 7}}),
         (OVER_HTTP, {"drain": "40s"}),
     ],
-    ids=["beside the controller", "with a configuration of one's own"],
+    ids=["beside the controller", "with existingConfig"],
 )
-def test_values_that_the_chart_does_not_use_refuse_nothing(values: Path, changed: dict[str, Any]) -> None:
+def test_chart_unused_invalid_value_is_accepted(values: Path, changed: dict[str, Any]) -> None:
     assert helm_template(values, changed)

@@ -1,4 +1,4 @@
-"""The examples: what they ask is answered, what they name is there, and what was generated is current."""
+"""Examples: their templates are measurable, their references exist and the generated file is current."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ def bookinfo() -> RenderedObjects:
 
 
 async def checked(scenario: str) -> dict[str, str]:
-    """The verdict of every metric of the example, by `skywalking-provider check`."""
+    """Return the verdict of every metric of the example, measured by `skywalking-provider check`."""
     async with MockOap(scenario) as oap:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "skywalking_provider", "check", "-f", str(BOOKINFO / "analysis.yaml")),
@@ -41,7 +41,7 @@ async def checked(scenario: str) -> dict[str, str]:
     return {metric["metric"]: metric["phase"] for metric in json.loads(out)}
 
 
-async def test_all_three_forms_let_a_healthy_canary_pass() -> None:
+async def test_example_healthy_canary_passes_every_metric() -> None:
     assert await checked("healthy-canary") == {
         "success-rate": "Successful",
         "slowest-pod": "Successful",
@@ -49,15 +49,15 @@ async def test_all_three_forms_let_a_healthy_canary_pass() -> None:
     }
 
 
-async def test_a_failing_canary_is_seen_by_its_pods() -> None:
+async def test_example_failing_canary_fails_by_its_instances() -> None:
     assert (await checked("failing-canary"))["success-rate"] == "Failed"
 
 
-async def test_a_slow_canary_is_seen_by_its_slowest_pod() -> None:
+async def test_example_slow_canary_fails_by_its_slowest_instance() -> None:
     assert (await checked("slow-canary"))["slowest-pod"] == "Failed"
 
 
-def test_everything_is_in_one_namespace_and_nothing_is_missing(bookinfo: RenderedObjects) -> None:
+def test_example_objects_are_complete_and_in_one_namespace(bookinfo: RenderedObjects) -> None:
     assert bookinfo.kinds() == [
         "AnalysisTemplate",
         "DestinationRule",
@@ -70,7 +70,7 @@ def test_everything_is_in_one_namespace_and_nothing_is_missing(bookinfo: Rendere
     assert {each["metadata"].get("namespace", "bookinfo") for each in bookinfo.all} == {"bookinfo"}
 
 
-def test_the_rollout_names_templates_routes_and_subsets_that_are_there(bookinfo: RenderedObjects) -> None:
+def test_example_rollout_references_exist(bookinfo: RenderedObjects) -> None:
     canary = bookinfo.get("Rollout", "reviews")["spec"]["strategy"]["canary"]
     analyses = [canary["analysis"], *(step["analysis"] for step in canary["steps"] if "analysis" in step)]
     named = {each["templateName"] for analysis in analyses for each in analysis["templates"]}
@@ -84,7 +84,7 @@ def test_the_rollout_names_templates_routes_and_subsets_that_are_there(bookinfo:
     assert [each["destination"]["subset"] for each in route["route"]] == subsets
 
 
-def test_every_argument_of_a_template_has_a_value_or_gets_one(bookinfo: RenderedObjects) -> None:
+def test_example_template_arguments_all_have_values(bookinfo: RenderedObjects) -> None:
     canary = bookinfo.get("Rollout", "reviews")["spec"]["strategy"]["canary"]
     for analysis in (canary["analysis"], *(step["analysis"] for step in canary["steps"] if "analysis" in step)):
         given = {argument["name"] for argument in analysis.get("args", [])}
@@ -101,7 +101,7 @@ def applications() -> dict[str, Any]:
 APPLICATIONS = ("skywalking-provider", "argo-rollouts", "bookinfo")
 
 
-def test_argo_cd_finds_the_chart_its_values_and_the_example() -> None:
+def test_argo_cd_applications_reference_existing_paths() -> None:
     chart = applications()["skywalking-provider"]["source"]
     [values] = chart["helm"]["valueFiles"]
 
@@ -111,7 +111,7 @@ def test_argo_cd_finds_the_chart_its_values_and_the_example() -> None:
     assert "Deployment" not in render(ARGO_CD / "values.yaml").kinds()
 
 
-def test_argo_cd_gives_the_stock_chart_the_values_that_ours_writes() -> None:
+def test_argo_cd_stock_chart_uses_the_generated_values() -> None:
     stock, ours = applications()["argo-rollouts"]["sources"]
     [values] = stock["helm"]["valueFiles"]
     file = ARGO_CD / "argo-rollouts-values.yaml"
@@ -120,7 +120,7 @@ def test_argo_cd_gives_the_stock_chart_the_values_that_ours_writes() -> None:
     assert yaml.safe_load(file.read_text()) == values_for_argo(ARGO_CD / "values.yaml")
 
 
-def test_the_generated_file_is_what_the_readmes_command_prints() -> None:
+def test_argo_cd_generated_file_is_current() -> None:
     printed = helm_template(
         ARGO_CD / "values.yaml",
         arguments=("--set=argoRollouts.printValues=true", "--show-only=templates/argo-rollouts-values.yaml"),
@@ -129,7 +129,7 @@ def test_the_generated_file_is_what_the_readmes_command_prints() -> None:
     assert (ARGO_CD / "argo-rollouts-values.yaml").read_text() == printed
 
 
-def test_argo_cd_leaves_the_weights_to_argo_rollouts(bookinfo: RenderedObjects) -> None:
+def test_argo_cd_ignores_the_weights(bookinfo: RenderedObjects) -> None:
     ignored = {each["kind"]: each for each in applications()["bookinfo"]["ignoreDifferences"]}
     pointer = ignored["VirtualService"]["jsonPointers"][0]
     node: Any = bookinfo.get("VirtualService", "reviews")
@@ -140,7 +140,7 @@ def test_argo_cd_leaves_the_weights_to_argo_rollouts(bookinfo: RenderedObjects) 
     assert "DestinationRule" in ignored
 
 
-def test_every_file_that_the_readmes_name_is_there() -> None:
+def test_example_readmes_reference_existing_files() -> None:
     for readme in (BOOKINFO / "README.md", ARGO_CD / "README.md"):
         for word in readme.read_text().split():
             path = word.strip("`.,)").split("=")[-1]

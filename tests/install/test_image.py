@@ -1,4 +1,4 @@
-"""What the Dockerfile's stages make, started as Kubernetes starts it: user 999, read-only, nothing else around.
+"""The image that the Dockerfile's stages build, started as in Kubernetes: user 999, read-only, isolated.
 
 No image is built here: the stages run expr/build, image/bridges and image/root, and so does this test, each in a folder
 with nothing but what its stage copies. It needs root and Debian 12.
@@ -34,14 +34,14 @@ IGNORED = (ROOT / ".dockerignore").read_text().splitlines()
 
 
 def stage(name: str) -> str:
-    """The instructions of one stage, each on a line."""
+    """Return the instructions of one stage, one per line."""
     found = re.search(rf"^FROM [^\n]*(?<= AS ){name}$(.*?)(?=^FROM )", DOCKERFILE, re.MULTILINE | re.DOTALL)
     assert found, name
     return found[1].replace("\\\n", " ")
 
 
 def context(name: str, folder: Path) -> Path:
-    """What a stage copies out of a fresh clone, less what .dockerignore leaves out."""
+    """Return the files that a stage copies from a fresh clone, except those that .dockerignore excludes."""
     anywhere = [line.removeprefix("**/") for line in IGNORED if line.startswith("**/")]
     shutil.rmtree(folder, ignore_errors=True)
     for words in re.findall(r"^COPY (?!--from)(.*)$", stage(name), re.MULTILINE):
@@ -61,7 +61,7 @@ def context(name: str, folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def image() -> Path:
-    """The stages, one after the other, each with nothing but what it copies."""
+    """Run the stages in order, each with only the files that it copies, and return the root of the image."""
     sources, bridges, root = context("go", IMAGE / "go"), IMAGE / "bridges", IMAGE / "root"
     subprocess.run([sources / "expr" / "build"], env=os.environ | {"GOTOOLCHAIN": "auto"}, check=True)
     subprocess.run([sources / "image" / "bridges", bridges], check=True)
@@ -72,7 +72,7 @@ def image() -> Path:
 
 
 def instruction(name: str) -> list[str]:
-    """The arguments of the last stage's instructions of this name."""
+    """Return the arguments of the last stage's instructions with this name."""
     last = DOCKERFILE[DOCKERFILE.rindex("\nFROM") :].replace("\\\n", " ")
     return re.findall(rf"^\s*{name}\s+(.*)$", last, re.MULTILINE)
 
@@ -82,7 +82,7 @@ def environment() -> dict[str, str]:
 
 
 def started(image: Path, mounts: dict[str, Path], *command: str) -> list[str]:
-    """A command line that runs a command of the image as its container would be run.
+    """Return a command line that runs a command of the image as in its container.
 
     A mount namespace of its own; the image read-only; /tmp in memory; user 999 with no capability and no way to one.
     """
@@ -107,7 +107,7 @@ def run(image: Path, *command: str, mounts: dict[str, Path] | None = None) -> su
 
 @pytest.fixture
 def shared(tmp_path: Path) -> Path:
-    """A folder of the pod, such as an emptyDir: user 999 may write."""
+    """Create a folder that user 999 can write, such as an emptyDir."""
     folder = tmp_path / "run"
     folder.mkdir()
     os.chown(folder, 999, 999)
@@ -132,14 +132,14 @@ def service(image: Path, folder: Path, config: dict[str, Any], shared: Path) -> 
         process.stderr.close()
 
 
-def test_the_dockerfile_runs_what_is_tested_here() -> None:
+def test_dockerfile_runs_the_tested_scripts() -> None:
     assert re.search(r"RUN .*expr/build && image/bridges /bridges$", DOCKERFILE, re.DOTALL | re.MULTILINE)
     assert re.search(r"RUN .* image/root /image /bridges$", DOCKERFILE, re.MULTILINE)
     assert instruction("COPY") == ["--from=root /image/ /"]
     assert "FROM scratch\n" in DOCKERFILE
 
 
-def test_the_dockerfile_copies_what_the_scripts_read_and_the_context_has_it() -> None:
+def test_dockerfile_copies_every_file_that_the_scripts_read() -> None:
     allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     copied: list[str] = re.findall(r"^COPY (?!--from)(.*)$", DOCKERFILE, re.MULTILINE)
     sources = {word for line in copied for word in line.split()[:-1]}
@@ -148,7 +148,7 @@ def test_the_dockerfile_copies_what_the_scripts_read_and_the_context_has_it() ->
     assert all((ROOT / source).exists() for source in sources)
 
 
-def test_it_has_labels_and_a_user_that_kubernetes_can_tell_from_root() -> None:
+def test_image_has_labels_and_a_numeric_user() -> None:
     labels = dict(pair.split("=", 1) for pair in shlex.split(instruction("LABEL")[0]))
 
     assert labels["org.opencontainers.image.licenses"] == "Apache-2.0"
@@ -156,7 +156,7 @@ def test_it_has_labels_and_a_user_that_kubernetes_can_tell_from_root() -> None:
     assert f"ARG VERSION={__version__}" in DOCKERFILE
 
 
-def test_there_is_no_shell_no_package_manager_and_no_compiler_in_it(image: Path) -> None:
+def test_image_has_no_shell_package_manager_or_compiler(image: Path) -> None:
     programs = [
         path.name for path in image.rglob("*") if path.is_file() and os.access(path, os.X_OK) and is_program(path)
     ]
@@ -171,7 +171,7 @@ def is_program(path: Path) -> bool:
     return is_elf and ".so" not in path.name
 
 
-def test_nothing_in_it_can_be_written_by_its_user_or_be_anothers_in_disguise(image: Path) -> None:
+def test_image_files_are_not_writable_and_not_setuid(image: Path) -> None:
     open_to_all = [path for path in image.rglob("*") if not path.is_symlink() and path.stat().st_mode & 0o002]
     in_disguise = [path for path in image.rglob("*") if not path.is_symlink() and path.stat().st_mode & 0o6000]
 
@@ -179,11 +179,11 @@ def test_nothing_in_it_can_be_written_by_its_user_or_be_anothers_in_disguise(ima
     assert in_disguise == []
 
 
-def test_the_conditions_are_machine_code_already(image: Path) -> None:
+def test_image_condition_evaluator_is_precompiled(image: Path) -> None:
     assert len(list(image.rglob("skywalking_provider/conditions/expr/expr-*.cwasm"))) == 1
 
 
-def test_the_init_container_installs_the_bridge_for_this_machine(image: Path, shared: Path) -> None:
+def test_image_bridge_command_installs_the_bridge(image: Path, shared: Path) -> None:
     done = run(
         image,
         "skywalking-provider",
@@ -197,11 +197,11 @@ def test_the_init_container_installs_the_bridge_for_this_machine(image: Path, sh
     bridge = shared / "skywalking-bridge"
     assert f"sha256:{hashlib.sha256(bridge.read_bytes()).hexdigest()}" in done.stdout
     assert bridge.stat().st_uid == 999
-    said = subprocess.run([bridge, "--version"], capture_output=True, text=True, check=True).stdout
-    assert said.startswith(f"skywalking-bridge {__version__} (contract 1, argo-rollouts v1.10.2")
+    output = subprocess.run([bridge, "--version"], capture_output=True, text=True, check=True).stdout
+    assert output.startswith(f"skywalking-bridge {__version__} (contract 1, argo-rollouts v1.10.2")
 
 
-def test_both_bridges_are_static_programs_of_their_platform(image: Path) -> None:
+def test_image_bridges_are_static_binaries(image: Path) -> None:
     for arch, machine in (("amd64", 62), ("arm64", 183)):
         header = (image / "opt/bridge" / __version__ / f"linux-{arch}" / "skywalking-bridge").read_bytes()[:0x1000]
         assert int.from_bytes(header[18:20], "little") == machine
@@ -221,7 +221,7 @@ RUN = {"metadata": {"namespace": "bookinfo", "name": "reviews"}, "spec": {}}
 
 
 @pytest.mark.parametrize("metric", [METRIC, CEL], ids=["expr", "cel"])
-async def test_as_user_999_without_a_place_to_write_it_measures_through_its_own_bridge(
+async def test_image_read_only_as_user_999_measures_through_its_bridge(
     image: Path, tmp_path: Path, shared: Path, metric: dict[str, Any]
 ) -> None:
     async with MockOap("healthy-canary") as oap:
@@ -237,8 +237,8 @@ async def test_as_user_999_without_a_place_to_write_it_measures_through_its_own_
             assert first["msg"] == "ready", first
             healthy = json.loads(instruction("HEALTHCHECK")[0].split("CMD ")[1])
             mounts = {"/run/skywalking": shared}
-            asked = run(image, *healthy, mounts=mounts)
-            assert (asked.stdout, asked.stderr) == ("SERVING\n", "")
+            health = run(image, *healthy, mounts=mounts)
+            assert (health.stdout, health.stderr) == ("SERVING\n", "")
             assert (
                 run(image, "skywalking-provider", "bridge", "--to", "/run/skywalking/b", mounts=mounts).returncode == 0
             )
@@ -246,13 +246,13 @@ async def test_as_user_999_without_a_place_to_write_it_measures_through_its_own_
             host = ROOT / ".cache" / "bin" / "argo-host"
             socket = f"--socket={shared / 'provider.sock'}"
             async with run_argo_host(host, shared / "b", tmp_path / "host.log", socket) as argo:
-                answer = await argo.request("loop", run=RUN, metric=metric)
+                response = await argo.request("loop", run=RUN, metric=metric)
 
-    measurement = answer["measurement"]
+    measurement = response["measurement"]
     assert measurement["phase"] == "Successful", measurement
 
 
-def test_the_user_is_nobody_who_can_change_the_image(image: Path) -> None:
+def test_image_user_cannot_change_the_image(image: Path) -> None:
     tries = "import os; print(os.getuid(), os.getgid()); open('/usr/bin/x', 'w')"
     done = subprocess.run(
         started(image, {}, "python3.11", "-c", tries), env=environment(), capture_output=True, text=True, check=False
@@ -262,8 +262,8 @@ def test_the_user_is_nobody_who_can_change_the_image(image: Path) -> None:
     assert "Read-only file system" in done.stderr
 
 
-def test_the_controllers_image_can_start_the_bridge_without_a_libc(image: Path) -> None:
-    """Argo's image has no libc and no shell: a root with nothing but the bridge in it."""
+def test_image_bridge_starts_without_a_libc(image: Path) -> None:
+    """Run the bridge in a root that contains only the bridge, because Argo's image has no libc and no shell."""
     bridge = image / "opt/bridge" / __version__ / "linux-amd64" / "skywalking-bridge"
     done = subprocess.run(
         [str(CHROOT), "--userspec=999:0", bridge.parent, "/skywalking-bridge", "--version"],

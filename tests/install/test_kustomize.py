@@ -1,4 +1,4 @@
-"""The kustomize way: Argo's own manifests with our component, and that it makes what the chart's values make."""
+"""Kustomize component on Argo's manifests; it produces the same pod as the chart's values."""
 
 import shutil
 from pathlib import Path
@@ -51,7 +51,7 @@ def config_map(objects: RenderedObjects) -> dict[str, Any]:
 
 
 def comparable(pod: dict[str, Any]) -> dict[str, Any]:
-    """Less what differs by nature: names of images, and how a change of the configuration is noticed."""
+    """Return a pod without the parts that may differ: image names and the checksum of the configuration."""
     pod = yaml.safe_load(yaml.safe_dump(pod))
     find_by_name(pod["volumes"], "skywalking-provider-config")["configMap"]["name"] = "the one"
     for container in pod["initContainers"]:
@@ -64,21 +64,21 @@ def comparable(pod: dict[str, Any]) -> dict[str, Any]:
     return pod
 
 
-def test_the_component_and_the_charts_values_make_the_same_pod(component: RenderedObjects) -> None:
+def test_component_produces_the_same_pod_as_the_chart(component: RenderedObjects) -> None:
     values = values_for_argo({"image": {"repository": "r"}, "backends": {"default": {"url": "http://oap:12800"}}})
     by_helm = apply_stock_chart_values(values, argo_deployment())["spec"]["template"]["spec"]
 
     assert comparable(pod_of(component)) == comparable(by_helm)
 
 
-def test_the_component_and_the_charts_values_name_the_same_plugin(component: RenderedObjects) -> None:
+def test_component_registers_the_same_plugin_as_the_chart(component: RenderedObjects) -> None:
     values = values_for_argo(SIDECAR)
     plugins = yaml.safe_load(component.get("ConfigMap", "argo-rollouts-config")["data"]["metricProviderPlugins"])
 
     assert plugins == values["controller"]["metricProviderPlugins"]
 
 
-def test_nothing_else_of_argos_manifests_changes(component: RenderedObjects) -> None:
+def test_component_changes_nothing_else_in_argos_manifests(component: RenderedObjects) -> None:
     plain = RenderedObjects(run_tool("kustomize", "build", str(argo_manifests() / "cluster-install")))
     changed = [each for each in component.all if each not in plain.all]
 
@@ -89,7 +89,7 @@ def test_nothing_else_of_argos_manifests_changes(component: RenderedObjects) -> 
     ]
 
 
-def test_the_controller_keeps_what_it_had(component: RenderedObjects) -> None:
+def test_component_keeps_the_controllers_fields(component: RenderedObjects) -> None:
     [theirs] = argo_deployment()["spec"]["template"]["spec"]["containers"]
     [patched] = pod_of(component)["containers"]
 
@@ -100,7 +100,7 @@ def test_the_controller_keeps_what_it_had(component: RenderedObjects) -> None:
     assert pod_of(component)["securityContext"] == {"runAsNonRoot": True, "fsGroup": 999}
 
 
-def test_the_bridge_is_installed_before_the_service_that_starts_before_the_controller(
+def test_component_orders_bridge_service_and_controller(
     component: RenderedObjects,
 ) -> None:
     assert [each["name"] for each in pod_of(component)["initContainers"]] == [
@@ -110,7 +110,7 @@ def test_the_bridge_is_installed_before_the_service_that_starts_before_the_contr
 
 
 @pytest.mark.parametrize("objects", ["component", "example"])
-def test_the_service_takes_the_configuration_that_it_mounts(
+def test_component_configuration_is_accepted_by_the_service(
     objects: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     built: RenderedObjects = request.getfixturevalue(objects)
@@ -121,7 +121,7 @@ def test_the_service_takes_the_configuration_that_it_mounts(
     assert mounted == config_map(built)["metadata"]["name"]
 
 
-def test_the_example_has_its_image_its_backend_and_its_credentials(example: RenderedObjects) -> None:
+def test_kustomize_example_has_image_backend_and_credentials(example: RenderedObjects) -> None:
     pod = pod_of(example)
     service = find_by_name(pod["initContainers"], "skywalking-provider")
 
@@ -133,7 +133,7 @@ def test_the_example_has_its_image_its_backend_and_its_credentials(example: Rend
     assert find_by_name(pod["volumes"], "oap-credentials")["secret"]["secretName"] == "oap-credentials"
 
 
-def test_the_example_names_the_argo_rollouts_that_is_tested_here() -> None:
+def test_kustomize_example_uses_the_tested_argo_rollouts() -> None:
     [resource] = yaml.safe_load((EXAMPLE / "kustomization.yaml").read_text())["resources"]
 
     assert resource.endswith(f"?ref={argo_manifests().parent.name.split('@')[1]}")

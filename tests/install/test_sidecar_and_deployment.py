@@ -1,4 +1,4 @@
-"""Both ways as the chart writes them: its configuration, its certificates and its arguments, with the real parts.
+"""Both modes of the chart with real processes: configuration, certificates and arguments.
 
 Only what a cluster would give is put in their place: folders for mounts, and loopback for addresses.
 """
@@ -27,7 +27,7 @@ RUN: dict[str, Any] = {"metadata": {"namespace": "bookinfo", "name": "reviews"},
 
 @dataclass(frozen=True)
 class Pods:
-    """Where the mounts of both pods are: a folder for each path in them."""
+    """Mounts of both pods: a local folder for each path in them."""
 
     folder: Path
 
@@ -37,7 +37,7 @@ class Pods:
         return place
 
     def text(self, text: str) -> str:
-        """A text of the chart, its paths those of this machine."""
+        """Return a text of the chart with its paths replaced by local ones."""
         for path in ("/etc/skywalking-provider", "/etc/skywalking-bridge", "/run/skywalking"):
             text = text.replace(path, str(self.folder / path.lstrip("/")))
         return text
@@ -45,12 +45,12 @@ class Pods:
 
 @pytest.fixture
 def pods(tmp_path_factory: pytest.TempPathFactory) -> Pods:
-    return Pods(tmp_path_factory.mktemp("p"))  # short: a socket's path ends at 107 bytes
+    return Pods(tmp_path_factory.mktemp("p"))  # short: a socket path has at most 107 bytes
 
 
 @asynccontextmanager
 async def service(pods: Pods, config: dict[str, Any]) -> AsyncIterator[None]:
-    """`serve` with a configuration of the chart, ready."""
+    """Run `serve` with a configuration of the chart, and yield once it is ready."""
     config["http"]["listen"] = "127.0.0.1:0"
     file = pods.at("/etc/skywalking-provider") / "config.yaml"
     file.write_text(pods.text(yaml.safe_dump(config)))
@@ -62,9 +62,9 @@ async def service(pods: Pods, config: dict[str, Any]) -> AsyncIterator[None]:
     assert process.stderr
     try:
         async with asyncio.timeout(60):
-            said = json.loads(await process.stderr.readline())
-            while said["msg"] != "ready":
-                said = json.loads(await process.stderr.readline())
+            line = json.loads(await process.stderr.readline())
+            while line["msg"] != "ready":
+                line = json.loads(await process.stderr.readline())
         yield
     finally:
         process.kill()
@@ -72,7 +72,7 @@ async def service(pods: Pods, config: dict[str, Any]) -> AsyncIterator[None]:
 
 
 def parts(objects: RenderedObjects) -> tuple[dict[str, Any], list[str]]:
-    """The service's configuration, and the bridge's arguments."""
+    """Return the service's configuration and the bridge's arguments."""
     config: dict[str, Any] = yaml.safe_load(objects.get("ConfigMap")["data"]["config.yaml"])
     values = yaml.safe_load(objects.get("ConfigMap", "skywalking-provider-values")["data"]["values.yaml"])
     [plugin] = values["controller"]["metricProviderPlugins"]
@@ -91,7 +91,7 @@ def backend(url: str) -> dict[str, Any]:
     return {"image": {"repository": "r"}, "backends": {"mock": {"url": url}}, "page": {"enabled": False}}
 
 
-async def test_beside_the_controller_the_bridge_finds_the_service_on_the_socket(pods: Pods) -> None:
+async def test_sidecar_bridge_measures_through_the_socket(pods: Pods) -> None:
     async with MockOap("healthy-canary") as oap:
         config, arguments = parts(render(backend(oap.url)))
         pods.at("/run/skywalking")
@@ -103,7 +103,7 @@ async def test_beside_the_controller_the_bridge_finds_the_service_on_the_socket(
 
 
 async def deployed(pods: Pods, oap: MockOap, **certificate: list[str]) -> dict[str, Any]:
-    """A measurement through mTLS, with certificates as the chart's Certificates ask for them."""
+    """Run a measurement through mTLS, with certificates as the chart's Certificate objects specify them."""
     objects = render(backend(oap.url) | {"mode": "deployment", "tls": {"certManager": {"enabled": True}}})
     config, arguments = parts(objects)
     issuer = CertificateAuthority()
@@ -123,14 +123,14 @@ async def deployed(pods: Pods, oap: MockOap, **certificate: list[str]) -> dict[s
         return await measured(pods, arguments)
 
 
-async def test_as_a_deployment_bridge_and_service_know_each_other_by_the_charts_certificates(pods: Pods) -> None:
+async def test_deployment_bridge_measures_with_the_charts_certificates(pods: Pods) -> None:
     async with MockOap("healthy-canary") as oap:
         measurement = await deployed(pods, oap)
 
     assert measurement["phase"] == "Successful", measurement
 
 
-async def test_as_a_deployment_another_workloads_certificate_of_the_same_issuer_gets_no_answer(pods: Pods) -> None:
+async def test_deployment_other_certificate_of_the_same_issuer_is_rejected(pods: Pods) -> None:
     async with MockOap("healthy-canary") as oap:
         other = ["spiffe://cluster.local/ns/bookinfo/sa/bookinfo-reviews"]
         measurement = await deployed(pods, oap, bridge=other)

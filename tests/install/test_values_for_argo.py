@@ -1,4 +1,4 @@
-"""The values that the chart writes for the stock argo-rollouts chart, and Argo's own Deployment with them."""
+"""Values that the chart writes for the stock argo-rollouts chart, applied to Argo's Deployment."""
 
 import subprocess
 from pathlib import Path
@@ -26,7 +26,7 @@ KEYS = {"metricProviderPlugins", "initContainers", "extraContainers", "volumes",
 
 
 @pytest.mark.parametrize("values", CI_VALUES, ids=lambda path: path.stem)
-def test_they_use_only_keys_that_the_stock_chart_has(values: Path) -> None:
+def test_values_use_only_keys_of_the_stock_chart(values: Path) -> None:
     written = values_for_argo(values)
 
     assert written.keys() == {"controller", "podSecurityContext"}
@@ -40,7 +40,7 @@ def patched(values: Path, **changed: Any) -> dict[str, Any]:
     return pod
 
 
-def test_the_plugin_is_a_list_of_one_with_the_bridges_arguments() -> None:
+def test_values_register_one_plugin_with_arguments() -> None:
     assert values_for_argo(SIDECAR)["controller"]["metricProviderPlugins"] == [
         {
             "name": "skywalking/metrics",
@@ -51,16 +51,16 @@ def test_the_plugin_is_a_list_of_one_with_the_bridges_arguments() -> None:
 
 
 @pytest.mark.parametrize("values", CI_VALUES, ids=lambda path: path.stem)
-def test_the_bridge_takes_its_arguments(values: Path) -> None:
+def test_values_plugin_arguments_are_accepted_by_the_bridge(values: Path) -> None:
     [plugin] = values_for_argo(values)["controller"]["metricProviderPlugins"]
     bridge = ROOT / ".cache" / "bin" / "skywalking-bridge"
     done = subprocess.run([bridge, *plugin["args"]], capture_output=True, text=True, timeout=30, check=False)
 
-    # A wrong command line ends it with status 2; a right one with the plugin library's advice not to start it by hand.
+    # Invalid arguments exit with status 2. Valid ones exit with the plugin library's advice not to run it by hand.
     assert "This binary is a plugin" in done.stdout + done.stderr
 
 
-def test_in_argos_pod_the_bridge_is_there_and_the_service_ready_before_the_controller_starts() -> None:
+def test_values_order_bridge_service_and_controller() -> None:
     pod = patched(SIDECAR)
 
     assert [each["name"] for each in pod["containers"]] == ["argo-rollouts"]
@@ -79,7 +79,7 @@ def test_in_argos_pod_the_bridge_is_there_and_the_service_ready_before_the_contr
     assert bridge["image"] == service["image"] == "registry.example.org/skywalking-provider:0.1.0"
 
 
-def test_the_controller_reads_the_bridge_and_opens_the_socket_and_nothing_else() -> None:
+def test_values_controller_mounts_only_bridge_and_socket() -> None:
     pod = patched(SIDECAR)
     [controller] = pod["containers"]
 
@@ -91,7 +91,7 @@ def test_the_controller_reads_the_bridge_and_opens_the_socket_and_nothing_else()
 
 
 @pytest.mark.parametrize("values", [SIDECAR, ORDINARY, DEPLOYMENT], ids=lambda path: path.stem)
-def test_every_mount_has_its_volume_and_every_volume_a_mount(values: Path) -> None:
+def test_values_mounts_and_volumes_match(values: Path) -> None:
     pod = patched(values)
     volumes = [volume["name"] for volume in pod["volumes"]]
     containers = pod["containers"] + pod["initContainers"]
@@ -100,7 +100,7 @@ def test_every_mount_has_its_volume_and_every_volume_a_mount(values: Path) -> No
     assert {mount["name"] for each in containers for mount in each["volumeMounts"]} == set(volumes)
 
 
-def test_the_sockets_folder_is_shared_and_the_token_of_the_controller_is_not() -> None:
+def test_values_share_the_socket_folder_but_not_the_token() -> None:
     pod = patched(SIDECAR)
     service = find_by_name(pod["initContainers"], "skywalking-provider")
 
@@ -114,7 +114,7 @@ def test_the_sockets_folder_is_shared_and_the_token_of_the_controller_is_not() -
     assert service["securityContext"]["runAsUser"] == 999
 
 
-def test_credentials_come_out_of_existing_secrets() -> None:
+def test_values_credentials_come_from_existing_secrets() -> None:
     pod = patched(SIDECAR)
     service = find_by_name(pod["initContainers"], "skywalking-provider")
     [mount] = [each for each in service["volumeMounts"] if each["mountPath"].startswith("/etc/skywalking-provider/sec")]
@@ -126,7 +126,7 @@ def test_credentials_come_out_of_existing_secrets() -> None:
     }
 
 
-def test_on_older_clusters_the_service_is_an_ordinary_container() -> None:
+def test_values_without_native_sidecar_use_an_ordinary_container() -> None:
     pod = patched(ORDINARY)
 
     assert [each["name"] for each in pod["initContainers"]] == ["skywalking-provider-bridge"]
@@ -135,7 +135,7 @@ def test_on_older_clusters_the_service_is_an_ordinary_container() -> None:
     assert "startupProbe" not in service
 
 
-def test_with_a_deployment_the_controllers_pod_gets_the_bridge_and_its_certificate() -> None:
+def test_values_of_a_deployment_mount_bridge_and_certificate() -> None:
     pod = patched(DEPLOYMENT)
     [plugin] = values_for_argo(DEPLOYMENT)["controller"]["metricProviderPlugins"]
 
@@ -154,7 +154,7 @@ def test_with_a_deployment_the_controllers_pod_gets_the_bridge_and_its_certifica
     ]
 
 
-def test_without_tls_the_bridge_says_that_it_accepts_that() -> None:
+def test_values_without_tls_set_insecure() -> None:
     [plugin] = values_for_argo(EVERYTHING)["controller"]["metricProviderPlugins"]
 
     assert plugin["name"] == "acme/skywalking"
@@ -166,7 +166,7 @@ def test_without_tls_the_bridge_says_that_it_accepts_that() -> None:
     ]
 
 
-def test_a_change_of_the_configuration_restarts_the_controllers_pod() -> None:
+def test_values_configuration_change_restarts_the_controller() -> None:
     def of(changed: dict[str, Any]) -> dict[str, Any]:
         return values_for_argo(SIDECAR, changed)
 
@@ -195,7 +195,7 @@ def contained(tmp_path: Path, theirs: dict[str, Any] | None, values: Path = SIDE
     return values_for_argo(values, arguments=(f"--set-file=argoRollouts.currentValues={file}", *more))
 
 
-def test_values_that_are_there_stay(tmp_path: Path) -> None:
+def test_values_current_entries_are_kept(tmp_path: Path) -> None:
     written = contained(tmp_path, THEIRS)
     controller = written["controller"]
 
@@ -208,7 +208,7 @@ def test_values_that_are_there_stay(tmp_path: Path) -> None:
     assert written["podSecurityContext"] == {"fsGroup": 2000, "runAsUser": 1000, "runAsNonRoot": True}
 
 
-def test_what_was_written_before_is_replaced_not_doubled(tmp_path: Path) -> None:
+def test_values_rendered_twice_are_not_duplicated(tmp_path: Path) -> None:
     once = contained(tmp_path, THEIRS)
 
     assert contained(tmp_path, once) == once
@@ -220,7 +220,7 @@ MORE = (
 )
 
 
-def test_further_volumes_are_replaced_too_and_go_with_the_rest(tmp_path: Path) -> None:
+def test_values_extra_volumes_are_replaced_and_removed(tmp_path: Path) -> None:
     once = contained(tmp_path, THEIRS, SIDECAR, *MORE)
 
     assert find_by_name(once["controller"]["volumes"], "cache")
@@ -229,7 +229,7 @@ def test_further_volumes_are_replaced_too_and_go_with_the_rest(tmp_path: Path) -
     assert left["controller"]["volumes"] == THEIRS["controller"]["volumes"]
 
 
-def test_a_change_of_the_way_leaves_nothing_of_the_old_one(tmp_path: Path) -> None:
+def test_values_mode_change_removes_the_old_entries(tmp_path: Path) -> None:
     before = contained(tmp_path, THEIRS)
 
     after = contained(tmp_path, before, DEPLOYMENT)
@@ -238,7 +238,7 @@ def test_a_change_of_the_way_leaves_nothing_of_the_old_one(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("values", [SIDECAR, DEPLOYMENT], ids=lambda path: path.stem)
-def test_uninstalling_leaves_what_was_theirs(tmp_path: Path, values: Path) -> None:
+def test_values_uninstall_keeps_other_entries(tmp_path: Path, values: Path) -> None:
     with_ours = contained(tmp_path, THEIRS, values)
 
     left = contained(tmp_path, with_ours, values, "--set=argoRollouts.uninstall=true")
@@ -248,7 +248,7 @@ def test_uninstalling_leaves_what_was_theirs(tmp_path: Path, values: Path) -> No
     assert left["dashboard"] == THEIRS["dashboard"]
 
 
-def test_uninstalling_leaves_the_fs_group_because_nobody_can_tell_whose_it_is(tmp_path: Path) -> None:
+def test_values_uninstall_keeps_the_fs_group(tmp_path: Path) -> None:
     uninstall = "--set=argoRollouts.uninstall=true"
 
     for theirs in ({}, {"podSecurityContext": {"fsGroup": 999}}):
@@ -256,11 +256,11 @@ def test_uninstalling_leaves_the_fs_group_because_nobody_can_tell_whose_it_is(tm
         assert left["podSecurityContext"] == {"fsGroup": 999, "runAsNonRoot": True}
 
 
-def test_a_release_without_values_has_none(tmp_path: Path) -> None:
+def test_values_uninstall_without_current_values_is_empty(tmp_path: Path) -> None:
     assert contained(tmp_path, None) == values_for_argo(SIDECAR)
 
 
-def test_the_values_are_printed_by_themselves_or_kept_in_a_config_map() -> None:
+def test_values_are_printed_or_written_to_a_config_map() -> None:
     kept = render(SIDECAR).get("ConfigMap", "skywalking-provider-values")["data"]["values.yaml"]
 
     assert yaml.safe_load(kept) == values_for_argo(SIDECAR)

@@ -43,7 +43,7 @@ skywalking_analysis_backend_requests_total{backend="prod", code="ok"} 0+10x10 10
 skywalking_analysis_backend_requests_total{backend="prod", code="unavailable"} 0x10 0+3x10`, "prod"},
 	"SkyWalkingBackendCircuitOpen": {`
 skywalking_analysis_circuit_state{backend="prod", state="open"} 0x10 1x10`, "prod"},
-	"SkyWalkingBackendRefuses": {`
+	"SkyWalkingBackendRejects": {`
 skywalking_analysis_backend_requests_total{backend="prod", code="rejected"} 0x15 1x5`, "prod"},
 	"SkyWalkingMeasurementErrors": {`
 skywalking_analysis_measurements_total{backend="prod", phase="Error", reason="OAP_REJECTED"} 0x10 5x10`, "prod"},

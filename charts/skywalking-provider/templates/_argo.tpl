@@ -1,6 +1,6 @@
 {{/*
-The values for the stock argo-rollouts chart, contained in those that are there already: Helm replaces lists, so theirs
-are kept here, and what an earlier rendering of this chart put into them is replaced.
+Values for the stock argo-rollouts chart, merged into its current values. Helm replaces lists instead of merging them.
+The current entries of a list are therefore kept, and entries of an earlier rendering of this chart are replaced.
 */}}
 
 {{- define "skywalking-provider.plugin" -}}
@@ -69,7 +69,7 @@ extraContainers:
 {{- define "skywalking-provider.argoValues" -}}
 {{- $values := .Values.argoRollouts.currentValues | fromYaml | default dict -}}
 {{- if $values.Error -}}
-{{- fail (printf "argoRollouts.currentValues: is not YAML: %s" $values.Error) -}}
+{{- fail (printf "argoRollouts.currentValues: not valid YAML: %s" $values.Error) -}}
 {{- end -}}
 {{- $controller := $values.controller | default dict -}}
 {{- range $list, $ours := include "skywalking-provider.argoParts" . | fromYaml -}}

@@ -1,4 +1,4 @@
-{{/* Whoever else may ask, the bridge with the certificate that this chart has made may. */}}
+{{/* Allowed identities; the bridge is always allowed if this chart creates its certificate. */}}
 {{- define "skywalking-provider.identities" -}}
 {{- $named := .Values.tls.allowedIdentities -}}
 {{- if or .Values.tls.certManager.enabled (not $named) -}}
@@ -11,7 +11,7 @@
 {{- if contains ":" .Values.bindAddress -}}[{{ .Values.bindAddress }}]{{- else -}}{{ .Values.bindAddress }}{{- end -}}
 {{- end -}}
 
-{{/* The keys that follow from how the chart runs the service; a configuration of yours gets them by the environment. */}}
+{{/* Configuration keys that the chart determines; existingConfig gets them by environment variables. */}}
 {{- define "skywalking-provider.ownKeys" -}}
 {{- $bind := include "skywalking-provider.bind" . -}}
 {{- if eq .Values.mode "sidecar" }}
@@ -52,7 +52,7 @@ backends:
   {{- toYaml .Values.backends | nindent 2 }}
 {{- end -}}
 
-{{/* The same keys as SWP_ variables, for existingConfig. */}}
+{{/* The same keys as SWP_ environment variables, for existingConfig. */}}
 {{- define "skywalking-provider.ownEnvironment" -}}
 {{- range $key, $value := include "skywalking-provider.ownKeys" . | fromYaml }}
 {{- if kindIs "map" $value }}

@@ -18,7 +18,7 @@ app.kubernetes.io/name: {{ include "skywalking-provider.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
-{{/* The pod of `helm test` is none of the service's. */}}
+{{/* Labels of the pod of `helm test`, which no Service may select. */}}
 {{- define "skywalking-provider.testSelector" -}}
 app.kubernetes.io/name: {{ include "skywalking-provider.name" . | trunc 58 | trimSuffix "-" }}-test
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -34,7 +34,7 @@ app.kubernetes.io/part-of: argo-rollouts
 
 {{- define "skywalking-provider.image" -}}
 {{- with .Values.image -}}
-{{- $repository := required "image.repository: name where you keep the image of this repository's Dockerfile (docs/install.md)" .repository -}}
+{{- $repository := required "image.repository: not set. Build the image from this repository's Dockerfile and set its repository (docs/install.md)." .repository -}}
 {{- if .digest -}}
 {{ $repository }}@{{ .digest }}
 {{- else -}}
@@ -55,7 +55,7 @@ app.kubernetes.io/part-of: argo-rollouts
 {{- .Values.argoRollouts.namespace | default .Release.Namespace -}}
 {{- end -}}
 
-{{/* The name under which the controller dials the service, and which stands in the service's certificate. */}}
+{{/* DNS name of the service, which the controller dials and the service's certificate contains. */}}
 {{- define "skywalking-provider.host" -}}
 {{ include "skywalking-provider.fullname" . }}.{{ .Release.Namespace }}.svc
 {{- end -}}
@@ -68,7 +68,7 @@ app.kubernetes.io/part-of: argo-rollouts
 {{- .Values.tls.clientSecret | default (printf "%s-bridge" (include "skywalking-provider.fullname" .)) -}}
 {{- end -}}
 
-{{/* Who the bridge is: it runs in the controller's pod. */}}
+{{/* Identity of the bridge, derived from the controller's ServiceAccount. */}}
 {{- define "skywalking-provider.bridgeIdentity" -}}
 spiffe://{{ .Values.tls.trustDomain }}/ns/{{ include "skywalking-provider.argoNamespace" . }}/sa/{{ .Values.argoRollouts.serviceAccount }}
 {{- end -}}

@@ -1,4 +1,4 @@
-{{/* The containers and volumes of the service: in its own Deployment and in the values for the controller's pod. */}}
+{{/* Containers and volumes of the service, for the Deployment and for the values of the controller's pod. */}}
 
 {{- define "skywalking-provider.installBridge" -}}
 name: skywalking-provider-bridge
@@ -14,7 +14,7 @@ volumeMounts:
   - {name: skywalking-provider-bridge, mountPath: /plugins/skywalking}
 {{- end -}}
 
-{{/* Not empty where the bridges of earlier images stay on offer beside this image's. */}}
+{{/* Not empty if the bridges of earlier images are served beside this image's. */}}
 {{- define "skywalking-provider.keepsBridges" -}}
 {{- if and (eq .Values.bridge.delivery "http") .Values.bridge.http.keepFrom -}}true{{- end -}}
 {{- end -}}
@@ -94,7 +94,7 @@ volumeMounts:
   {{- end }}
 {{- end -}}
 
-{{/* What whoever reads the configuration sees: the service, and the doctor of `helm test`. */}}
+{{/* Volume mounts of the containers that read the configuration: the service, and the doctor of `helm test`. */}}
 {{- define "skywalking-provider.mounts" -}}
 - {name: skywalking-provider-config, mountPath: /etc/skywalking-provider/config.yaml, subPath: config.yaml, readOnly: true}
 {{- range .Values.secrets }}
@@ -109,7 +109,7 @@ volumeMounts:
 {{- end }}
 {{- end -}}
 
-{{/* A change of the configuration is a change of the pod, which is how it takes effect. */}}
+{{/* A checksum of the configuration in the pod's annotations restarts the pods when it changes. */}}
 {{- define "skywalking-provider.environment" -}}
 {{- if or .Values.existingConfig.secret .Values.existingConfig.configMap }}
 {{- include "skywalking-provider.ownEnvironment" . }}

@@ -1,4 +1,4 @@
-{{/* The ports of the backends' urls, each once; a configuration of yours hides them, so it is SkyWalking's own. */}}
+{{/* Distinct ports of the backends' urls; with existingConfig they are unknown, so SkyWalking's default is used. */}}
 {{- define "skywalking-provider.oapPorts" -}}
 {{- $ports := list -}}
 {{- range .Values.backends -}}
