@@ -1,4 +1,4 @@
-"""An OAP that lives in the process: real wire format, scenarios, faults. For tests, demos and template authors."""
+"""Mock OAP server with scripted data: real HTTP and GraphQL, scenarios, faults. For tests, demos and authors."""
 
 from skywalking_provider.mock_oap.clock import ManualClock
 from skywalking_provider.mock_oap.faults import Fault, FaultError, FaultKind

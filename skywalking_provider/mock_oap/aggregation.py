@@ -1,4 +1,4 @@
-"""Metrics from calls, by OAP's own formulas (sums and integer divisions, percentiles in steps of 10 ms)."""
+"""Aggregation of calls by OAP's formulas: sums, integer divisions, and percentiles in steps of 10 ms."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ APDEX_THRESHOLD: Final = 500
 
 @dataclass(slots=True)
 class Tally:
-    """The calls of one entity in one bucket, summed up."""
+    """Counters over the calls of one entity in one bucket."""
 
     threshold: int = APDEX_THRESHOLD
     calls: int = 0
@@ -39,7 +39,7 @@ class Tally:
             self.tolerated += 1
 
     def merge(self, other: "Tally") -> None:
-        """Count another tally's calls too."""
+        """Add the calls of another tally."""
         self.calls += other.calls
         self.successes += other.successes
         self.latency_sum += other.latency_sum
@@ -48,25 +48,25 @@ class Tally:
         self.histogram.update(other.histogram)
 
     def apdex(self) -> int:
-        """Apdex times 10,000: a call that failed satisfies nobody."""
+        """Return Apdex times 10,000. A failed call is neither satisfied nor tolerated."""
         return (self.satisfied * 10_000 + (self.tolerated * 10_000 >> 1)) // self.calls
 
     def percentiles(self) -> tuple[int, ...]:
-        """Milliseconds below which 50, 75, 90, 95 and 99 per cent of the calls stayed, in steps of 10."""
+        """Return the 50th, 75th, 90th, 95th and 99th percentile in milliseconds, in steps of 10."""
         return tuple(self._percentile(java_round(self.calls * rank / 100)) for rank in PERCENTILES)
 
-    def _percentile(self, roof: int) -> int:
+    def _percentile(self, rank: int) -> int:
         count = 0
         for step in sorted(self.histogram):
             count += self.histogram[step]
-            if count >= roof:
+            if count >= rank:
                 return step * PERCENTILE_STEP
         return 0
 
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """The calls of a minute: how many, how they end, and to whom they are dealt in turn."""
+    """The calls of a minute, and the instances and endpoints that they are assigned to round robin."""
 
     count: int
     failures: int
@@ -78,7 +78,7 @@ class Calls:
 
 @dataclass(frozen=True, slots=True)
 class Distributed:
-    """The tallies of the first calls of a minute: of all, and by instance and endpoint."""
+    """Tallies of the first calls of a minute: of all calls, by instance, and by endpoint."""
 
     whole: Tally
     instances: dict[str, Tally]
@@ -87,14 +87,21 @@ class Distributed:
 
 @lru_cache(maxsize=512)
 def distribute(calls: Calls, first: int) -> Distributed:
-    """Deal the first so many calls of a minute. Failures are spread evenly, each at the end of its stretch."""
-    dealt = Distributed(Tally(calls.threshold), {}, {})
+    """Assign the first calls of a minute to instances and endpoints.
+
+    Failures are spread evenly over the minute: of 10 calls with 2 failures, the 5th and the 10th fail.
+
+    Args:
+        calls: Calls of the whole minute.
+        first: Number of calls to assign.
+    """
+    distributed = Distributed(Tally(calls.threshold), {}, {})
     for index in range(first):
         ok = (index + 1) * calls.failures // calls.count == index * calls.failures // calls.count
         latency = calls.latencies[index % len(calls.latencies)]
-        for tally in _receivers(dealt, calls, index):
+        for tally in _receivers(distributed, calls, index):
             tally.add(latency, ok=ok)
-    return dealt
+    return distributed
 
 
 def _receivers(distributed: Distributed, calls: Calls, index: int) -> Iterable[Tally]:

@@ -1,4 +1,4 @@
-"""The mock's own clock and zone: it may run faster than the world, and stand where a test puts it."""
+"""Clock and time zone of the mock: the clock may run faster than real time, or be moved by a test."""
 
 import re
 from collections.abc import Callable
@@ -11,23 +11,27 @@ _OFFSET: Final = re.compile(r"([+-])(\d{2}):?(\d{2})")
 
 
 def utc_now() -> datetime:
-    """The world's time."""
+    """Return the current time."""
     return datetime.now(UTC)
 
 
 def parse_zone(text: str) -> tzinfo:
-    """A zone from `+0800`, `-0330` or an IANA name such as `Asia/Kolkata`; ValueError says what is accepted."""
+    """Parse an offset such as `+0800` or `-0330`, or an IANA name such as `Asia/Kolkata`.
+
+    Raises:
+        ValueError: The zone is unknown.
+    """
     if match := _OFFSET.fullmatch(text):
         sign = -1 if match[1] == "-" else 1
         return timezone(sign * timedelta(hours=int(match[2]), minutes=int(match[3])))
     try:
         return ZoneInfo(text)
     except (ZoneInfoNotFoundError, ValueError) as unknown:
-        raise ValueError(f"unknown zone {text!r}: write an offset such as +0545, or an IANA name") from unknown
+        raise ValueError(f"unknown time zone {text!r}. Write an offset such as +0545, or an IANA name.") from unknown
 
 
 class ManualClock:
-    """A clock that stands still until it is moved; give it to `MockOap(clock=...)`."""
+    """A clock that only moves when a test moves it; pass it as `MockOap(clock=...)`."""
 
     def __init__(self, now: datetime) -> None:
         self._now = now
@@ -36,27 +40,27 @@ class ManualClock:
         return self._now
 
     def advance(self, seconds: float) -> None:
-        """Move forwards."""
+        """Move the clock forwards."""
         self._now += timedelta(seconds=seconds)
 
     def set(self, now: datetime) -> None:
-        """Stand at another instant."""
+        """Move the clock to an instant."""
         self._now = now
 
 
 class MockClock:
-    """Reads a source of time, runs `speed` times as fast from its start on, and shows the OAP's zone."""
+    """Clock of the OAP: runs `speed` times as fast as its source, and has the time zone of the OAP."""
 
     __slots__ = ("_source", "_speed", "_start", "zone")
 
     def __init__(self, source: Callable[[], datetime], zone: tzinfo, speed: float = 1.0) -> None:
         if speed <= 0:
-            raise ValueError(f"the clock's speed must be above 0, not {speed}")
+            raise ValueError(f"the speed of the clock must be above 0: {speed}")
         self._source = source
         self._speed = speed
         self._start = source()
         if self._start.tzinfo is None:
-            raise ValueError("the clock must give aware times (with a zone)")
+            raise ValueError("the clock must return aware times (with a time zone)")
         self.zone = zone
 
     @property
@@ -65,13 +69,13 @@ class MockClock:
         return self._start.astimezone(UTC).replace(second=0, microsecond=0)
 
     def now(self) -> datetime:
-        """The mock's time, in UTC."""
+        """Return the time of the mock, in UTC."""
         return (self._start + (self._source() - self._start) * self._speed).astimezone(UTC)
 
     def offset_text(self) -> str:
-        """The zone as `getTimeInfo` writes it now, e.g. +0545."""
+        """Return the current offset as in `getTimeInfo`, for example +0545."""
         return self.now().astimezone(self.zone).strftime("%z")[:5]
 
     def millis(self) -> int:
-        """Now as milliseconds since 1970."""
+        """Return the time as milliseconds since 1970."""
         return round(self.now().timestamp() * 1000)

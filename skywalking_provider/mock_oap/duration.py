@@ -1,10 +1,8 @@
-"""OAP's durations: text in the OAP's zone becomes buckets, or the error a real OAP gives.
+"""Durations: start and end as text in the time zone of the OAP, and the buckets between them.
 
-Sources: the recorded answers, and DurationUtils of OAP 9.2 to 10.1 (Joda time).
+Sources: the recorded responses, and DurationUtils of OAP 9.2 to 10.1.
 """
 
-import calendar
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -12,15 +10,14 @@ from enum import StrEnum
 from typing import Final
 
 from skywalking_provider.mock_oap.clock import MINUTE
-from skywalking_provider.mock_oap.java_format import ILLEGAL_ARGUMENT, UNEXPECTED, JavaError
+from skywalking_provider.mock_oap.graphql_errors import DataFetchingError
 from skywalking_provider.mock_oap.versions import OapVersion
 
 MAX_STEPS: Final = 500
-_EXCERPT: Final = 32
 
 
 class Step(StrEnum):
-    """The width of a bucket."""
+    """Width of a bucket."""
 
     DAY = "DAY"
     HOUR = "HOUR"
@@ -29,12 +26,12 @@ class Step(StrEnum):
 
     @property
     def width(self) -> timedelta:
-        """The width in time (a day of 24 hours)."""
+        """The width as a time span; a day has 24 hours."""
         return _WIDTH[self]
 
     @property
     def minutes(self) -> int:
-        """How many minutes a bucket has; 0 for a second."""
+        """Number of minutes in a bucket; 0 for a second."""
         return self.width // MINUTE
 
 
@@ -45,17 +42,17 @@ _WIDTH: Final = {
     Step.SECOND: timedelta(seconds=1),
 }
 _LABEL: Final = {Step.DAY: "%Y%m%d", Step.HOUR: "%Y%m%d%H", Step.MINUTE: "%Y%m%d%H%M", Step.SECOND: "%Y%m%d%H%M%S"}
-_PATTERN: Final = {
-    Step.DAY: "y-M-d",
-    Step.HOUR: "y-M-d H",
-    Step.MINUTE: "y-M-d Hm",
-    Step.SECOND: "y-M-d Hms",
+_FORMAT: Final = {
+    Step.DAY: "%Y-%m-%d",
+    Step.HOUR: "%Y-%m-%d %H",
+    Step.MINUTE: "%Y-%m-%d %H%M",
+    Step.SECOND: "%Y-%m-%d %H%M%S",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class TimeBucket:
-    """One point of a duration: its local time, which names it. In a repeated hour two instants share one bucket."""
+    """One bucket of a duration, named by its local time. In a repeated hour two instants share a bucket."""
 
     local: datetime
     step: Step
@@ -63,7 +60,7 @@ class TimeBucket:
 
     @property
     def label(self) -> str:
-        """The time bucket's number, e.g. 202611232345."""
+        """The number of the time bucket, for example 202611232345."""
         return self.local.strftime(_LABEL[self.step])
 
     @property
@@ -72,7 +69,7 @@ class TimeBucket:
         return round(self.local.replace(tzinfo=self.zone).timestamp() * 1000)
 
     def minutes(self) -> Iterator[datetime]:
-        """The starts of the minutes in this bucket, in UTC; none for a second."""
+        """Yield the starts of the minutes in this bucket, in UTC; none for a second."""
         if self.step is Step.SECOND:
             return
         at = self.local.replace(tzinfo=self.zone).astimezone(UTC)
@@ -86,7 +83,7 @@ class TimeBucket:
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """A checked duration: its buckets from start to end, both included."""
+    """A valid duration: its buckets from start to end, inclusive."""
 
     start: datetime
     step: Step
@@ -95,27 +92,30 @@ class Duration:
     oap_version: OapVersion
 
     def with_earlier_start(self, steps: int) -> "Duration":
-        """The same end, with a start so many steps earlier."""
+        """Return a duration with the same end and a start this many steps earlier."""
         start = _shift(self.start, self.step, -steps, self.zone)
         return _build_duration(start, self.buckets[-1].label, self.step, self.zone, self.oap_version)
 
 
 def parse_duration(text: Mapping[str, str], zone: tzinfo, oap_version: OapVersion) -> Duration:
-    """The buckets of a GraphQL `Duration`; JavaError as OAP words it."""
+    """Return the buckets of a GraphQL `Duration`.
+
+    Raises:
+        DataFetchingError: A time is malformed or does not exist, or there are more than 500 buckets.
+    """
     step = Step(text["step"])
-    start, end = (_parse_local_time(text[key], step, zone, oap_version) for key in ("start", "end"))
+    start, end = (_parse_local_time(text[key], step, zone) for key in ("start", "end"))
     return _build_duration(start, end.strftime(_LABEL[step]), step, zone, oap_version)
 
 
 def _build_duration(start: datetime, end: str, step: Step, zone: tzinfo, oap_version: OapVersion) -> Duration:
     buckets = [TimeBucket(start, step, zone)]
-    # OAP walks from the start until it meets the end; where it never does, the limit of steps ends the walk.
+    # OAP steps from the start until it reaches the end. If the end is before the start, the limit ends the loop.
     while buckets[-1].label != end or (len(buckets) == 1 and oap_version.rejects_single_bucket):
         if len(buckets) > MAX_STEPS:
-            raise JavaError(
+            raise DataFetchingError(
                 "Duration data error, the range between the start time and the end time "
-                f"can't exceed {MAX_STEPS} {step.lower()}s",
-                UNEXPECTED,
+                f"can't exceed {MAX_STEPS} {step.lower()}s"
             )
         buckets.append(TimeBucket(_shift(start, step, len(buckets), zone), step, zone))
     return Duration(start, step, tuple(buckets), zone, oap_version)
@@ -124,80 +124,19 @@ def _build_duration(start: datetime, end: str, step: Step, zone: tzinfo, oap_ver
 def _shift(start: datetime, step: Step, count: int, zone: tzinfo) -> datetime:
     if step is Step.DAY:
         return start + count * step.width
-    # Hours and less move on the world's time, days on the calendar's.
+    # Hours and shorter steps are added in UTC, days in local time.
     moved = (start.replace(tzinfo=zone).astimezone(UTC) + count * step.width).astimezone(zone)
     return moved.replace(tzinfo=None, fold=0)
 
 
-def _parse_local_time(text: str, step: Step, zone: tzinfo, oap_version: OapVersion) -> datetime:
-    if oap_version.time_is_parsed_as_number:
-        text = text.replace("-", "").replace(" ", "")
-        if not re.fullmatch(r"\d{1,18}", text):
-            raise JavaError(f'For input string: "{text}"', "java.lang.NumberFormatException")
-        fields = _scan(text, _PATTERN[step].replace("-", "").replace(" ", ""), {"y": 4})
-    else:
-        fields = _scan(text, _PATTERN[step], {"y": 9})
-    local = _build_datetime(text, fields)
+def _parse_local_time(text: str, step: Step, zone: tzinfo) -> datetime:
+    try:
+        local = datetime.strptime(text, _FORMAT[step])  # noqa: DTZ007 -- a local time; the zone is kept apart
+    except ValueError as error:
+        raise DataFetchingError(f'Invalid format: "{text}"') from error
     if _is_in_gap(local, zone):
-        raise JavaError(
-            f'Cannot parse "{text}": Illegal instant due to time zone offset transition '
-            f"(daylight savings time 'gap'): {local.isoformat(timespec='milliseconds')} ({zone})",
-            "org.joda.time.IllegalInstantException",
-        )
+        raise DataFetchingError(f'Cannot parse "{text}": {zone} skips this time when daylight saving time begins')
     return local
-
-
-def _scan(text: str, pattern: str, digits: Mapping[str, int]) -> dict[str, int]:
-    position, fields = 0, dict[str, int]()
-    for part in pattern:
-        if part.isalpha():
-            found = re.match(rf"[0-9]{{1,{digits.get(part, 2)}}}", text[position:])
-            if found is None:
-                raise _malformed(text, position)
-            fields[part] = int(found[0])
-            position += len(found[0])
-        elif text[position : position + 1] != part:
-            raise _malformed(text, position)
-        else:
-            position += 1
-    if position < len(text):
-        raise _malformed(text, position)
-    return fields
-
-
-def _malformed(text: str, position: int) -> JavaError:
-    shown = text if len(text) <= position + _EXCERPT + 3 else text[: position + _EXCERPT] + "..."
-    message = f'Invalid format: "{shown}"'
-    if position >= len(text) > 0:
-        message += " is too short"
-    elif position > 0:
-        message += f' is malformed at "{shown[position:]}"'
-    return JavaError(message, ILLEGAL_ARGUMENT)
-
-
-_RANGES: Final = (
-    ("M", "monthOfYear", 1, 12),
-    ("d", "dayOfMonth", 1, 31),
-    ("H", "hourOfDay", 0, 23),
-    ("m", "minuteOfHour", 0, 59),
-    ("s", "secondOfMinute", 0, 59),
-)
-
-
-def _build_datetime(text: str, fields: Mapping[str, int]) -> datetime:
-    year = min(max(fields["y"], 1), 9999)
-    for key, name, low, high in _RANGES:
-        if key not in fields:
-            continue
-        top = calendar.monthrange(year, fields["M"])[1] if key == "d" else high
-        if not low <= fields[key] <= top:
-            raise JavaError(
-                f'Cannot parse "{text}": Value {fields[key]} for {name} must be in the range [{low},{top}]',
-                "org.joda.time.IllegalFieldValueException",
-            )
-    return datetime(  # noqa: DTZ001 -- local time of the OAP's zone, kept apart from the zone
-        year, fields["M"], fields["d"], fields.get("H", 0), fields.get("m", 0), fields.get("s", 0)
-    )
 
 
 def _is_in_gap(local: datetime, zone: tzinfo) -> bool:

@@ -1,4 +1,4 @@
-"""Names and ids of services, instances and endpoints, as OAP makes them."""
+"""Ids of services, instances and endpoints, as in OAP."""
 
 import base64
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ BLANK: Final = "_blank"
 
 
 class MetricScope(StrEnum):
-    """What a metric belongs to."""
+    """Kinds of entities that a metric belongs to."""
 
     SERVICE = "Service"
     INSTANCE = "ServiceInstance"
@@ -22,7 +22,7 @@ class MetricScope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EntityKey:
-    """One entity: a service, or an instance or endpoint of it."""
+    """A service, or an instance or endpoint of it."""
 
     scope: MetricScope
     service: str
@@ -38,12 +38,12 @@ class EntityKey:
 
 
 def encode(name: str) -> str:
-    """A name as ids carry it."""
+    """Encode a name for an id."""
     return base64.b64encode(name.encode()).decode()
 
 
 def decode(text: str) -> str:
-    """The name in an id; empty if there is none."""
+    """Decode the name in an id; empty if it is malformed."""
     try:
         return base64.b64decode(text, validate=True).decode()
     except ValueError:
@@ -51,18 +51,18 @@ def decode(text: str) -> str:
 
 
 def service_id(name: str, *, normal: bool) -> str:
-    """The id of a service."""
+    """Build the id of a service."""
     return f"{encode(name)}.{int(normal)}"
 
 
 def parse_service_id(text: str) -> tuple[str, bool]:
-    """Name and normality from a service's id; an unreadable id names the empty service."""
+    """Return name and `normal` of a service's id. The name is empty if the id is malformed."""
     name, _, normal = text.partition(".")
     return decode(name), normal == "1"
 
 
 def resolve_entity(entity: Mapping[str, object], scope: MetricScope, oap_version: OapVersion) -> EntityKey | None:
-    """The entity that a GraphQL `Entity` means for a metric of this scope; None if it identifies nothing."""
+    """Return the entity of a GraphQL `Entity` for a metric of this scope; None if required fields are missing."""
     service, normal = entity.get("serviceName"), entity.get("normal")
     if oap_version.checks_scope and entity.get("scope") != scope:
         return None

@@ -1,6 +1,7 @@
-"""One GraphQL request from text to answer, in OAP's order: parse, validate, coerce, count, execute."""
+"""Execution of one GraphQL request in OAP's order: limit tokens, parse, validate, coerce, limit fields, execute."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -11,27 +12,31 @@ from graphql import (
     GraphQLError,
     GraphQLSyntaxError,
     OperationDefinitionNode,
+    Visitor,
     execute_sync,
     get_operation_ast,
+    get_variable_values,
     parse,
+    visit,
 )
 
-from skywalking_provider.mock_oap.coerce import CoercionError, check_variables
-from skywalking_provider.mock_oap.faith import asked_too_often
 from skywalking_provider.mock_oap.graphql_errors import (
+    SYNTAX,
+    VALIDATION,
     Json,
     build_error,
+    complexity_error,
     fetch_error,
     introspection_limit_error,
-    syntax_error,
+    request_error,
     token_error,
     validation_errors,
 )
 from skywalking_provider.mock_oap.request_limits import complexity, token_over_limit
 from skywalking_provider.mock_oap.resolvers import WITHOUT_STORAGE, Resolver, build_root
-from skywalking_provider.mock_oap.schema import load_schema
 from skywalking_provider.mock_oap.store import Store
 from skywalking_provider.mock_oap.versions import OapVersion
+from skywalking_provider.schema import load_schema
 
 TEXT: Final = "text/plain"
 TEXT_UTF8: Final = "text/plain; charset=utf-8"
@@ -43,7 +48,7 @@ SERVER_ERROR: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """What goes back over HTTP; no content type means that none is sent."""
+    """An HTTP response. None as content type omits the header."""
 
     status: int
     body: bytes
@@ -52,13 +57,13 @@ class HttpResponse:
 
     @classmethod
     def from_status(cls, status: int, reason: str) -> "HttpResponse":
-        """The text that OAP's HTTP server gives for a status."""
+        """Build the plain-text response of OAP's HTTP server for a status."""
         return cls(status, f"Status: {status}\nDescription: {reason}\n".encode(), TEXT_UTF8)
 
 
 @dataclass(frozen=True, slots=True)
 class ExecutionInput:
-    """A request as it came in JSON."""
+    """A GraphQL request."""
 
     query: str
     variables: Mapping[str, Any]
@@ -66,50 +71,45 @@ class ExecutionInput:
 
 
 class Executor:
-    """Executes requests against a store in one version's manner."""
+    """Executes requests against a store with the behaviour of one OAP version."""
 
     def __init__(
         self, store: Store, oap_version: OapVersion, *, max_complexity: int | None = None, decimal_comma: bool = False
     ) -> None:
         self.oap_version = oap_version
-        self.schema = load_schema(oap_version.version)
+        self.schema = load_schema(oap_version.sdl)
         self.max_complexity = max_complexity or oap_version.max_complexity
         self.root: dict[str, Resolver] = build_root(store, oap_version, decimal_comma=decimal_comma)
 
     def execute(self, request: ExecutionInput) -> HttpResponse:
-        """Answer one request; wrong requests get OAP's refusals."""
+        """Return the response to one request, also to an invalid one."""
         if token := token_over_limit(request.query):
-            return self._json_response({"errors": [token_error(token, self.oap_version)]})
+            return self._json_response({"errors": [token_error(token)]})
         try:
             document = parse(request.query)
-        except GraphQLSyntaxError as wrong:
-            return self._json_response({"errors": [syntax_error(wrong, self.oap_version)]})
+        except GraphQLSyntaxError as error:
+            return self._json_response({"errors": [request_error(error, SYNTAX)]})
         operation = get_operation_ast(document, request.operation_name)
         if operation is None:
             return self._no_operation(request)
-        if errors := validation_errors(self.schema, document, self.oap_version):
+        if errors := validation_errors(self.schema, document):
             return self._json_response({"errors": errors}, BAD_REQUEST)
-        try:
-            check_variables(self.schema, operation, request.variables)
-        except CoercionError as wrong:
+        values = get_variable_values(self.schema, operation.variable_definitions or (), dict(request.variables))
+        if isinstance(values, list):
             if self.oap_version.coercion_is_http_500:
                 return HttpResponse.from_status(SERVER_ERROR, "Internal Server Error")
-            return self._json_response({"errors": [wrong.answer]})
-        if refusal := self._rejection(document, operation, request):
-            return self._json_response({"errors": [refusal]})
+            return self._json_response({"errors": [request_error(values[0], VALIDATION)]})
+        if exceeded := self._limit_error(document, operation):
+            return self._json_response({"errors": [exceeded]})
         return self._run(document, request)
 
-    def _rejection(
-        self, document: DocumentNode, operation: OperationDefinitionNode, request: ExecutionInput
-    ) -> Json | None:
-        """Why a request that could be executed is not."""
+    def _limit_error(self, document: DocumentNode, operation: OperationDefinitionNode) -> Json | None:
         size = complexity(document, operation)
         if size > self.max_complexity:
-            return build_error(f"maximum query complexity exceeded {size} > {self.max_complexity}", "ExecutionAborted")
-        if not self.oap_version.limits_introspection:
-            return None
-        often = asked_too_often(self.schema, document, operation, request.variables)
-        return introspection_limit_error(often) if often else None
+            return complexity_error(size, self.max_complexity)
+        if self.oap_version.limits_introspection and (name := repeated_introspection(document)):
+            return introspection_limit_error(name)
+        return None
 
     def _run(self, document: DocumentNode, request: ExecutionInput) -> HttpResponse:
         result = execute_sync(
@@ -119,11 +119,11 @@ class Executor:
             variable_values=dict(request.variables),
             operation_name=request.operation_name,
         )
-        answer: Json = {}
+        response: Json = {}
         if result.errors:
-            answer["errors"] = [fetch_error(failed, self.oap_version) for failed in result.errors]
-        answer["data"] = result.data
-        return self._json_response(answer)
+            response["errors"] = [fetch_error(error) for error in result.errors]
+        response["data"] = result.data
+        return self._json_response(response)
 
     def _no_operation(self, request: ExecutionInput) -> HttpResponse:
         if not self.oap_version.ambiguous_operation_is_json:
@@ -131,14 +131,14 @@ class Executor:
         message = "Must provide operation name if query contains multiple operations."
         if request.operation_name is not None:
             message = f"Unknown operation named '{request.operation_name}'."
-        return self._json_response(build_error(message, "ValidationError"), SERVER_ERROR)
+        return self._json_response(build_error(message, VALIDATION), SERVER_ERROR)
 
     def _json_response(self, content: Json, status: int = OK) -> HttpResponse:
         text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
         return HttpResponse(status, text.encode(), self.oap_version.content_type)
 
     def storage_error(self, request: ExecutionInput) -> HttpResponse:
-        """What the first request after the end of the storage gets."""
+        """Return the response to the first read after the storage failed."""
         try:
             fields = list_root_fields(request)
         except GraphQLError:
@@ -155,8 +155,23 @@ class Executor:
         return self._json_response({"errors": errors, "data": None})
 
 
+def repeated_introspection(document: DocumentNode) -> str | None:
+    """Return `__type` or `__schema` if the document selects it more than once.
+
+    graphql-java also counts the fields below them and ignores what directives exclude; clients need neither.
+    """
+    count: Counter[str] = Counter()
+
+    class _FieldCounter(Visitor):
+        def enter_field(self, node: FieldNode, *_: object) -> None:
+            count[node.name.value] += 1
+
+    visit(document, _FieldCounter())
+    return next((name for name in ("__type", "__schema") if count[name] > 1), None)
+
+
 def list_root_fields(request: ExecutionInput) -> list[FieldNode]:
-    """The fields a request selects at the root (those inside fragments excepted)."""
+    """Return the fields that a request selects at the root, without those inside fragments."""
     document = parse(request.query)
     operation = get_operation_ast(document, request.operation_name)
     if not isinstance(operation, OperationDefinitionNode):
@@ -165,7 +180,7 @@ def list_root_fields(request: ExecutionInput) -> list[FieldNode]:
 
 
 def needs_storage(request: ExecutionInput) -> bool:
-    """Whether a request cannot be answered while the storage is down."""
+    """Return whether a request reads the storage."""
     try:
         return any(node.name.value not in WITHOUT_STORAGE for node in list_root_fields(request))
     except GraphQLSyntaxError:

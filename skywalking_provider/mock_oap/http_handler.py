@@ -1,4 +1,4 @@
-"""HTTP as OAP speaks it: which requests are refused how, and what a fault does to an answer."""
+"""HTTP layer of the mock: rejection of invalid requests as by OAP, and the effects of faults."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ _STORAGE_TIMEOUT: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class RecordedRequest:
-    """A request that came in, for tests to look at."""
+    """A received request, for inspection by tests."""
 
     at: datetime
     method: str
@@ -46,7 +46,7 @@ class RecordedRequest:
 
 
 class HttpHandler:
-    """Answers HTTP requests; `closing` ends those that hang."""
+    """Handles HTTP requests. `closing` ends those that hang."""
 
     def __init__(self, executor: Executor, faults: Faults, closing: asyncio.Event) -> None:
         self._executor = executor
@@ -55,7 +55,7 @@ class HttpHandler:
         self._storage_fault: Fault | None = None
 
     async def handle(self, request: web.Request, body: str) -> web.StreamResponse:
-        """The answer to a request, or what a fault makes of it."""
+        """Return the response to a request, changed by the first fault that matches."""
         fault = self._faults.match_request(body)
         if fault is None:
             return _response(self.normal_response(request, body))
@@ -78,11 +78,9 @@ class HttpHandler:
                 return _response(_fixed_response(fault))
 
     def normal_response(self, request: web.Request, body: str) -> HttpResponse:
-        """The answer of an OAP that is well."""
+        """Return the response without any fault."""
         if request.path != PATH:
-            if self._executor.oap_version.not_found_has_text:
-                return HttpResponse.from_status(HTTPStatus.NOT_FOUND, "Not Found")
-            return HttpResponse(HTTPStatus.NOT_FOUND, b"")
+            return HttpResponse.from_status(HTTPStatus.NOT_FOUND, "Not Found")
         if request.method != "POST":
             return HttpResponse(HTTPStatus.METHOD_NOT_ALLOWED, b"405 Method Not Allowed", TEXT_UTF8)
         parsed = self._parse_request(request, body)
@@ -105,7 +103,7 @@ class HttpHandler:
             return HttpResponse(BAD_REQUEST, f"Failed to parse a JSON document: {body}".encode(), TEXT)
         query, variables = content.get("query"), content.get("variables")
         if not query or not isinstance(query, str):
-            return HttpResponse(BAD_REQUEST, self._executor.oap_version.missing_query.encode(), TEXT)
+            return HttpResponse(BAD_REQUEST, b"query is missing", TEXT)
         return ExecutionInput(query, variables if isinstance(variables, dict) else {}, content.get("operationName"))
 
     async def _without_storage(self, request: web.Request, body: str, fault: Fault) -> HttpResponse:
@@ -119,7 +117,7 @@ class HttpHandler:
         return HttpResponse.from_status(HTTPStatus.SERVICE_UNAVAILABLE, "Service Unavailable")
 
     async def _sleep(self, seconds: float | None) -> None:
-        """Wait, but not longer than the server lives."""
+        """Wait until the time is over or the server closes."""
         try:
             async with asyncio.timeout(seconds):
                 await self._closing.wait()

@@ -1,59 +1,57 @@
-"""Services, instances, endpoints and metrics by name."""
+"""Resolvers of the metadata queries: layers, services, instances and endpoints."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from skywalking_provider.mock_oap.duration import parse_duration
 from skywalking_provider.mock_oap.entity_ids import decode, encode, parse_service_id, service_id
+from skywalking_provider.mock_oap.graphql_errors import Json
 from skywalking_provider.mock_oap.scenario import ScenarioInstance, ScenarioService
 from skywalking_provider.mock_oap.store import Store
 from skywalking_provider.mock_oap.versions import OapVersion
 
-Json = dict[str, Any]
-
 
 @dataclass(frozen=True, slots=True)
 class MetadataQueries:
-    """Answers the metadata queries."""
+    """Resolvers of the metadata queries for one OAP version."""
 
     store: Store
     oap_version: OapVersion
 
     def services(self, layer: str | None = None) -> list[Json]:
-        """`listServices`."""
+        """Resolve `listServices`."""
         return [_service_json(service) for service in self.store.services(layer)]
 
     def layers(self) -> list[str]:
-        """`listLayers`."""
+        """Resolve `listLayers`."""
         return sorted({layer for service in self.store.services() for layer in service.layers})
 
     def service_by_id(self, encoded_id: str) -> Json | None:
-        """`getService`."""
-        found = self._find_service(encoded_id)
-        return _service_json(found) if found else None
+        """Resolve `getService`."""
+        service = self._find_service(encoded_id)
+        return _service_json(service) if service else None
 
     def service_by_name(self, name: str) -> Json | None:
-        """`findService`."""
+        """Resolve `findService`."""
         return next((_service_json(service) for service in self.store.services() if service.name == name), None)
 
     def instances(self, duration: Mapping[str, str], encoded_id: str) -> list[Json]:
-        """`listInstances`: those alive in the duration."""
+        """Resolve `listInstances`: those alive in the duration."""
         during = parse_duration(duration, self.store.clock.zone, self.oap_version)
         service = self._find_service(encoded_id)
         return [self._instance_json(service, one) for one in self.store.instances(service, during)] if service else []
 
     def instance(self, encoded_id: str) -> Json | None:
-        """`getInstance`."""
-        of, _, name = encoded_id.partition("_")
-        service = self._find_service(of)
+        """Resolve `getInstance`."""
+        encoded_service, _, name = encoded_id.partition("_")
+        service = self._find_service(encoded_service)
         for one in service.instances if service else ():
             if one.name == decode(name):
                 return self._instance_json(service, one) if service else None
         return None
 
     def endpoints(self, encoded_id: str, keyword: str | None, limit: int) -> list[Json]:
-        """`findEndpoint`."""
+        """Resolve `findEndpoint`."""
         service = self._find_service(encoded_id)
         names = [name for name in (service.endpoints if service else ()) if (keyword or "") in name]
         return [{"id": f"{encoded_id}_{encode(name)}", "name": name} for name in names[:limit]]

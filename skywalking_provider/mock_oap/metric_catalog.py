@@ -1,4 +1,4 @@
-"""The metrics the mock knows: those of OAL's core file that a canary is judged by."""
+"""Metrics of the mock: those of OAP's core.oal that are useful to judge a canary."""
 
 import re
 from collections.abc import Callable
@@ -20,21 +20,21 @@ class MetricType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MetricDefinition:
-    """A metric by name: what it belongs to and how it follows from calls."""
+    """A metric: its name, scope and formula."""
 
     name: str
     scope: MetricScope
     value: Callable[[Tally, int], int] | None
-    """From the calls of a bucket and its minutes; None for percentiles, which have labels."""
+    """Formula over the calls of a bucket and its number of minutes; None for percentiles, which have labels."""
 
     @property
     def type(self) -> MetricType:
-        """OAP's type."""
+        """The type of the metric in OAP."""
         return MetricType.LABELED if self.value is None else MetricType.REGULAR
 
     @property
     def catalog(self) -> str:
-        """OAP's catalog."""
+        """The catalog of the metric in OAP."""
         return _CATALOG[self.scope]
 
 
@@ -65,7 +65,7 @@ def _zero(_tally: Tally, _: int) -> int:
     return 0
 
 
-# In the order in which listMetrics was recorded (a hash map's).
+# In the recorded order of listMetrics, which is that of a hash map.
 METRICS: Final = {
     metric.name: metric
     for metric in (
@@ -87,5 +87,5 @@ METRICS: Final = {
 
 
 def find_metrics(regex: str | None) -> list[MetricDefinition]:
-    """The metrics whose whole name matches; all without a pattern."""
+    """Return the metrics whose whole name matches a pattern; all if it is None."""
     return [metric for metric in METRICS.values() if regex is None or re.fullmatch(regex, metric.name)]

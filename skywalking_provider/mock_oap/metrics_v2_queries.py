@@ -1,4 +1,4 @@
-"""The V2 reads of metrics: values in time, a single value, values by label."""
+"""Resolvers of the V2 metric reads: values per bucket, a single value, values by label."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,24 +6,23 @@ from typing import Any
 
 from skywalking_provider.mock_oap.duration import Duration, parse_duration
 from skywalking_provider.mock_oap.entity_ids import ILLEGAL, EntityKey, MetricScope, resolve_entity
-from skywalking_provider.mock_oap.java_format import JavaError
+from skywalking_provider.mock_oap.graphql_errors import DataFetchingError, Json
 from skywalking_provider.mock_oap.metric_catalog import METRICS, MetricDefinition, MetricType
 from skywalking_provider.mock_oap.store import Store
 from skywalking_provider.mock_oap.versions import PERCENTILES, OapVersion
 
-Json = dict[str, Any]
 UNKNOWN_METRIC = "UNKNOWN_METRIC_NAME"
 
 
 @dataclass(frozen=True, slots=True)
 class MetricsV2Queries:
-    """Answers `readMetricsValue`, `readMetricsValues`, `readNullableMetricsValue`, `readLabeledMetricsValues`."""
+    """Resolvers of the V2 reads for one OAP version."""
 
     store: Store
     oap_version: OapVersion
 
     def values(self, condition: Mapping[str, Any], duration: Mapping[str, str]) -> Json:
-        """One value a bucket; an absent one is 0, and `isEmptyValue` where the version knows it."""
+        """Resolve `readMetricsValues`: one value per bucket. An absent one is 0 with `isEmptyValue`."""
         during = self._duration(duration)
         metric, entity = self._resolve_condition(condition)
         if metric is not None and metric.type is MetricType.LABELED and entity is not None:
@@ -31,17 +30,17 @@ class MetricsV2Queries:
         return {"label": None, "values": {"values": self._points(condition, during, metric, entity)}}
 
     def single(self, condition: Mapping[str, Any], duration: Mapping[str, str]) -> tuple[int, bool]:
-        """The average over the present buckets, and whether there was none."""
+        """Return the average over the present buckets, and whether there are none."""
         during = self._duration(duration)
         metric, entity = self._resolve_condition(condition)
         if metric is None or entity is None:
             return 0, True
-        found = [self.store.value(metric, entity, bucket) for bucket in during.buckets]
-        present = [value for value in found if value is not None]
+        values = [self.store.value(metric, entity, bucket) for bucket in during.buckets]
+        present = [value for value in values if value is not None]
         return (sum(present) // len(present), False) if present else (0, True)
 
     def labeled(self, condition: Mapping[str, Any], labels: Sequence[str], duration: Mapping[str, str]) -> list[Json]:
-        """One series a label, as `readLabeledMetricsValues` gives them."""
+        """Resolve `readLabeledMetricsValues`: one series per label."""
         during = self._duration(duration)
         metric, entity = self._resolve_condition(condition)
         percentiles = self.percentiles(metric, entity, during)
@@ -60,19 +59,19 @@ class MetricsV2Queries:
     def percentiles(
         self, metric: MetricDefinition | None, entity: EntityKey | None, duration: Duration
     ) -> list[tuple[int, ...] | None]:
-        """All percentiles in each bucket; None where the bucket is absent or the metric has none."""
+        """Return all percentiles of each bucket; None where it is absent or the metric has no labels."""
         if metric is None or entity is None or metric.type is not MetricType.LABELED:
             return [None for _ in duration.buckets]
         return [self.store.percentiles(entity, bucket) for bucket in duration.buckets]
 
-    # -- parts
+    # -- helpers
 
     def _duration(self, duration: Mapping[str, str]) -> Duration:
         return parse_duration(duration, self.store.clock.zone, self.oap_version)
 
     def _resolve_condition(self, condition: Mapping[str, Any]) -> tuple[MetricDefinition | None, EntityKey | None]:
         metric = METRICS.get(condition["name"])
-        # An unknown metric has no scope of its own; old versions still make an id from what was given.
+        # An unknown metric has no scope. Old versions build an id from the scope of the request.
         scope = metric.scope if metric else _parse_scope(condition)
         return metric, resolve_entity(condition.get("entity") or {}, scope, self.oap_version)
 
@@ -111,29 +110,29 @@ class MetricsV2Queries:
         if not self.oap_version.labels_by_key:
             known = list(self.oap_version.percentile_labels) if any(percentiles) else []
             return list(requested) or known
-        # Versions with keys answer all labels that they found, and none if any label is asked for by a bare text.
+        # Versions with keys return all labels, and none if any label is requested as plain text.
         if requested or not any(percentiles):
             return []
         return [f"{{{self.oap_version.percentile_key}={label}}}" for label in self.oap_version.percentile_labels]
 
     def _reject_labeled(self, entity: EntityKey, duration: Duration) -> None:
-        """A labeled value read as a number is the storage's error, if there is anything to read."""
+        """Raise the storage's error for a labeled metric that is read as a number, if it has data."""
         for bucket in duration.buckets:
             row = self.store.percentiles(entity, bucket)
             if row is None:
                 continue
             if not self.oap_version.labels_by_key:
-                raise JavaError("null")
+                raise DataFetchingError("null")
             by_rank = dict(zip(PERCENTILES, row, strict=True))
             stored = "|".join(f"{{p={rank}}},{by_rank[rank]}" for rank in (50, 95, 90, 75, 99))
-            raise JavaError(
-                f'Data conversion error converting "{stored}" [22018-212]', "org.h2.jdbc.JdbcSQLDataException"
+            raise DataFetchingError(
+                f'org.h2.jdbc.JdbcSQLDataException: Data conversion error converting "{stored}" [22018-212]'
             )
 
 
 def _parse_scope(condition: Mapping[str, Any]) -> MetricScope:
-    given = (condition.get("entity") or {}).get("scope")
-    return MetricScope(given) if given in tuple(MetricScope) else MetricScope.SERVICE
+    scope = (condition.get("entity") or {}).get("scope")
+    return MetricScope(scope) if scope in tuple(MetricScope) else MetricScope.SERVICE
 
 
 def _label_index(label: str, oap_version: OapVersion) -> int:

@@ -1,4 +1,4 @@
-"""The limits that OAP puts on a GraphQL request: tokens of the text, and selected fields."""
+"""Size of a GraphQL request: tokens of its text, and selected fields, which OAP limits."""
 
 from typing import Final
 
@@ -21,7 +21,7 @@ MAX_TOKENS: Final = 15_000
 
 
 def token_over_limit(query: str) -> Token | None:
-    """The first token past the limit; None if there is none. A text that cannot be read is the parser's matter."""
+    """Return the first token past the limit; None if there is none or the text is malformed."""
     lexer = Lexer(Source(query))
     try:
         for _ in range(MAX_TOKENS + 1):
@@ -33,7 +33,7 @@ def token_over_limit(query: str) -> Token | None:
 
 
 def complexity(document: DocumentNode, operation: OperationDefinitionNode) -> int:
-    """How many fields the operation selects, fragments included; the document must be valid (no cycles)."""
+    """Count the fields that an operation of a valid document selects, including those of fragments."""
     fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
 
     def count(selected: SelectionSetNode | None) -> int:

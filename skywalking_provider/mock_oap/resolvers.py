@@ -1,9 +1,9 @@
-"""The fields of the GraphQL root: each hands its arguments to the room that answers it."""
+"""Resolvers of the root fields of the GraphQL schema."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NoReturn
 
-from skywalking_provider.mock_oap.java_format import JavaError
+from skywalking_provider.mock_oap.graphql_errors import DataFetchingError, Json
 from skywalking_provider.mock_oap.metadata_queries import MetadataQueries
 from skywalking_provider.mock_oap.metric_catalog import METRICS, MetricType, find_metrics
 from skywalking_provider.mock_oap.metrics_v2_queries import MetricsV2Queries
@@ -11,17 +11,16 @@ from skywalking_provider.mock_oap.mqe import ExpressionResolver
 from skywalking_provider.mock_oap.store import Store
 from skywalking_provider.mock_oap.versions import OapVersion
 
-Json = dict[str, Any]
 Resolver = Callable[..., Any]
 
 WITHOUT_STORAGE: Final = frozenset(
     {"version", "checkHealth", "getTimeInfo", "typeOfMetrics", "listMetrics", "__typename", "__schema", "__type"}
 )
-"""The fields that are answered while the storage is down."""
+"""Fields that do not read the storage."""
 
 
 def build_root(store: Store, oap_version: OapVersion, *, decimal_comma: bool) -> dict[str, Resolver]:
-    """The resolvers of the root's fields, by name; called with graphql-core's info first."""
+    """Return the resolvers by field name. graphql-core passes its info as the first argument."""
     metadata, reads = MetadataQueries(store, oap_version), MetricsV2Queries(store, oap_version)
     expressions = ExpressionResolver(store, oap_version, decimal_comma)
 
@@ -29,13 +28,13 @@ def build_root(store: Store, oap_version: OapVersion, *, decimal_comma: bool) ->
         return {"timezone": store.clock.offset_text(), "currentTimestamp": store.clock.millis()}
 
     def health(_: object) -> NoReturn:
-        raise JavaError("health-checker missing.")  # as an OAP without that module was recorded
+        raise DataFetchingError("health-checker missing.")  # recorded from an OAP without that module
 
     def type_of(_: object, name: str) -> MetricType:
         return METRICS[name].type if name in METRICS else MetricType.UNKNOWN
 
     def metrics(_: object, regex: str | None = None) -> list[Json]:
-        return [{"name": found.name, "type": found.type, "catalog": found.catalog} for found in find_metrics(regex)]
+        return [{"name": one.name, "type": one.type, "catalog": one.catalog} for one in find_metrics(regex)]
 
     def nullable(_: object, condition: Mapping[str, Any], duration: Mapping[str, str]) -> Json:
         value, empty = reads.single(condition, duration)

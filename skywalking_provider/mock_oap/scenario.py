@@ -1,4 +1,4 @@
-"""Scenarios: which services there are and what their callers meet, minute by minute. Written in YAML."""
+"""Scenarios: the services and their calls in each minute, written in YAML."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -15,7 +15,7 @@ DAY: Final = 24 * 60
 
 
 class ScenarioError(ValueError):
-    """A scenario that cannot be played; the message names the place and the remedy."""
+    """An invalid scenario. The message names the place and what to do."""
 
 
 class _Part(BaseModel):
@@ -24,7 +24,7 @@ class _Part(BaseModel):
 
 def _unique(names: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(names)) < len(names):
-        raise ValueError("a name is there twice")
+        raise ValueError("a name occurs twice")
     return names
 
 
@@ -33,46 +33,46 @@ def _as_list(layer: object) -> object:
 
 
 class Traffic(_Part):
-    """A stretch of time in which the same calls come every minute."""
+    """A span of minutes with the same calls in each."""
 
     begin: int = Field(default=-DAY, alias="from")
     """First minute, counted from the minute in which the mock's clock started."""
     until: int | None = None
-    """First minute that is no longer in it; without, it never ends."""
+    """First minute after it; None if it never ends."""
     calls: int = Field(ge=0, le=1_000_000)
-    """Calls a minute. A minute without calls is absent in OAP, not 0."""
+    """Calls per minute. A minute without calls is absent in OAP, not 0."""
     failures: int | None = Field(default=None, ge=0)
-    """How many of them fail, spread evenly."""
+    """Number of failing calls, spread evenly."""
     success_ratio: float | None = Field(default=None, ge=0, le=1)
-    """Instead of `failures`: the share that succeeds."""
+    """Share of calls that succeed; an alternative to `failures`."""
     latencies: tuple[Annotated[int, Field(ge=0, le=3_600_000)], ...] = Field(default=(50,), min_length=1)
-    """Milliseconds, dealt to the calls in turn."""
+    """Milliseconds, assigned to the calls round robin."""
     delay: int = Field(default=0, ge=0)
-    """Seconds after which a call can be seen: late data."""
+    """Seconds until a call becomes visible, for late data."""
     idle_every: int | None = Field(default=None, ge=2)
-    """Every so many minutes one has no calls: the last of each group."""
+    """Size of groups of minutes of which the last has no calls."""
     idle_minutes: frozenset[int] = frozenset()
-    """Minutes without calls, counted from the clock's start."""
+    """Minutes without calls, counted from the start of the clock."""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.failures is not None and self.success_ratio is not None:
-            raise ValueError("give failures or successRatio, not both")
+            raise ValueError("failures and successRatio exclude each other. Write one of them.")
         if self.failures is not None and self.failures > self.calls:
             raise ValueError(f"failures ({self.failures}) cannot exceed calls ({self.calls})")
         if self.until is not None and self.until <= self.begin:
-            raise ValueError(f"until ({self.until}) must come after from ({self.begin})")
+            raise ValueError(f"until ({self.until}) must be after from ({self.begin})")
         return self
 
     @property
     def failure_count(self) -> int:
-        """Calls of a minute that fail."""
+        """Number of failing calls per minute."""
         if self.failures is not None:
             return self.failures
         return self.calls - round(self.calls * self.success_ratio) if self.success_ratio is not None else 0
 
     def covers(self, minute: int) -> bool:
-        """Whether there are calls in this minute of the scenario."""
+        """Return whether there are calls in this minute of the scenario."""
         if minute < self.begin or (self.until is not None and minute >= self.until) or not self.calls:
             return False
         if self.idle_every is not None and minute % self.idle_every == self.idle_every - 1:
@@ -81,34 +81,34 @@ class Traffic(_Part):
 
 
 class ScenarioInstance(_Part):
-    """A running instance of a service, e.g. a pod."""
+    """A running instance of a service, such as a pod."""
 
     name: str = Field(min_length=1)
     attributes: dict[str, str] = {}
     traffic: tuple[Traffic, ...] = ()
-    """Its own calls; without, it shares those of the service."""
+    """Its own calls; if empty, it shares those of the service."""
     begin: int | None = Field(default=None, alias="from")
-    """The minute from which OAP lists it; without, always."""
+    """First minute in which OAP lists it; None if always."""
     until: int | None = None
-    """The minute from which OAP no longer lists it; without, never."""
+    """First minute in which OAP no longer lists it; None if never."""
     language: str = "UNKNOWN"
 
     def is_listed(self, first: int, last: int) -> bool:
-        """Whether it was alive in some minute from `first` to `last`."""
+        """Return whether it was alive in any minute from `first` to `last`."""
         return (self.begin is None or self.begin <= last) and (self.until is None or self.until > first)
 
 
 class ScenarioService(_Part):
-    """A service as OAP knows it."""
+    """A service."""
 
     name: str = Field(min_length=1)
     layers: Annotated[tuple[str, ...], BeforeValidator(_as_list), AfterValidator(_unique)] = Field(
         default=("MESH",), min_length=1, alias="layer"
     )
-    """One name, or several: an agent's service behind a mesh is in both layers."""
+    """One or more layers; the service of an agent behind a mesh is in both."""
     normal: bool = True
     begin: int | None = Field(default=None, alias="from")
-    """The minute from which OAP lists it; without, always."""
+    """First minute in which OAP lists it; None if always."""
     apdex_threshold: int = Field(default=500, gt=0)
     """Milliseconds."""
     instances: tuple[ScenarioInstance, ...] = ()
@@ -122,11 +122,11 @@ class ScenarioService(_Part):
 
 
 class Scenario(_Part):
-    """Everything the mock plays."""
+    """The services of a mock OAP, and how it stores their calls."""
 
     description: str = ""
     flush: float = Field(default=25, gt=0)
-    """Seconds between two writes to the storage (OAP's persistentPeriod): only then new calls can be seen."""
+    """Seconds between two writes to the storage (OAP's persistentPeriod), which make new calls visible."""
     services: tuple[ScenarioService, ...]
 
     @model_validator(mode="after")
@@ -136,43 +136,55 @@ class Scenario(_Part):
 
     @property
     def flush_period(self) -> timedelta:
-        """The period as time."""
+        """The time between two writes to the storage."""
         return timedelta(seconds=self.flush)
 
 
 def shipped_scenarios() -> list[str]:
-    """The names of the scenarios that come with the package."""
+    """Return the names of the scenarios in the package."""
     return sorted(file.name.removesuffix(".yaml") for file in FOLDER.iterdir() if file.name.endswith(".yaml"))
 
 
 def load_scenario(name_or_file: str | Path) -> Scenario:
-    """A shipped scenario by name, or one from a file; ScenarioError names the place and the remedy."""
+    """Load a shipped scenario by name, or one from a file.
+
+    Raises:
+        ScenarioError: There is no such scenario, or it is invalid.
+    """
     if str(name_or_file) in shipped_scenarios():
         return parse_scenario((FOLDER / f"{name_or_file}.yaml").read_text(encoding="utf-8"), str(name_or_file))
     path = Path(name_or_file)
     if not path.is_file():
         raise ScenarioError(
-            f"no scenario {str(name_or_file)!r}: give a YAML file, or one of {', '.join(shipped_scenarios())}"
+            f"no scenario {str(name_or_file)!r}. Name a YAML file, or one of {', '.join(shipped_scenarios())}."
         )
     return parse_scenario(path.read_text(encoding="utf-8"), str(path))
 
 
 def parse_scenario(text: str, source: str) -> Scenario:
-    """A scenario from YAML; `source` is named in errors."""
+    """Parse a scenario.
+
+    Args:
+        text: YAML document.
+        source: Name of the document in errors.
+
+    Raises:
+        ScenarioError: With the place of each problem.
+    """
     try:
         content: Any = yaml.safe_load(text)
-    except yaml.YAMLError as broken:
-        raise ScenarioError(f"{source}: not YAML: {broken}") from broken
+    except yaml.YAMLError as error:
+        raise ScenarioError(f"{source}: not YAML: {error}") from error
     try:
         return Scenario.model_validate(content)
-    except ValidationError as wrong:
-        raise ScenarioError("\n".join(f"{source}: {line}" for line in _format_errors(wrong))) from wrong
+    except ValidationError as error:
+        raise ScenarioError("\n".join(f"{source}: {line}" for line in _format_errors(error))) from error
 
 
 def _format_errors(validation_error: ValidationError) -> Iterable[str]:
     for error in validation_error.errors(include_url=False):
         place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"]).lstrip(".")
         if error["type"] == "extra_forbidden":
-            yield f"{place}: unknown key; remove it or correct its spelling"
+            yield f"{place}: unknown key. Remove it or correct its spelling."
         else:
             yield f"{place or 'scenario'}: {error['msg'].removeprefix('Value error, ')}"

@@ -1,4 +1,4 @@
-"""The mock OAP: a real HTTP server in the process, with its own clock, a scenario and faults."""
+"""The mock OAP: an HTTP server in the process, with its own clock, a scenario and faults."""
 
 import asyncio
 import ssl
@@ -23,10 +23,23 @@ _MAX_RECORDED = 10_000
 
 
 class MockOap:
-    """An Apache SkyWalking OAP that lives in this process.
+    """A mock Apache SkyWalking OAP server in this process.
 
-    Use it as `async with MockOap("healthy-canary") as oap: ... oap.url`. Any other path of the server than
-    `/graphql` and `/mock/...` answers 404, as the real one does.
+    Use it as `async with MockOap("healthy-canary") as oap: ... oap.url`. It serves `/graphql` and `/mock/...`; other
+    paths are HTTP 404.
+
+    Args:
+        scenario: Name of a shipped scenario, YAML file, or scenario.
+        version: OAP version to imitate.
+        timezone: Time zone of the server: an offset such as "+0545", or an IANA name.
+        clock: Source of the time.
+        speed: Factor by which the server's clock runs faster than its source.
+        faults: Faults that are enabled from the start.
+        host: Address to listen on.
+        port: Port to listen on; 0 selects a free one.
+        max_complexity: Limit of selected fields; by default that of the version.
+        decimal_comma: Whether numbers of expressions have a decimal comma.
+        tls: TLS context of the listener; None serves plain HTTP.
     """
 
     def __init__(
@@ -49,7 +62,7 @@ class MockOap:
         self.clock = MockClock(clock, parse_zone(timezone) if isinstance(timezone, str) else timezone, speed)
         self.store = Store(self.scenario, self.clock)
         self.requests: list[RecordedRequest] = []
-        """What came in, oldest first (requests to /mock excepted)."""
+        """Received requests, oldest first, without those to `/mock`."""
         self.faults = Faults(faults)
         self._host, self._port, self._tls = host, port, tls
         self._executor = Executor(
@@ -59,7 +72,7 @@ class MockOap:
         self._handler = HttpHandler(self._executor, self.faults, self._closing)
         self._runner: web.AppRunner | None = None
 
-    # -- life
+    # -- start and stop
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -71,7 +84,11 @@ class MockOap:
         await self.stop()
 
     async def start(self) -> None:
-        """Listen. OSError if the address cannot be had."""
+        """Start listening.
+
+        Raises:
+            OSError: The address is not available.
+        """
         app = web.Application(client_max_size=_MAX_BODY)
         app.router.add_get("/mock/faults", self._show_faults)
         app.router.add_post("/mock/faults", self._handle_add_fault)
@@ -84,7 +101,7 @@ class MockOap:
         self._port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
-        """Stop listening and end the requests that hang."""
+        """Stop listening and end the hanging requests."""
         self._closing.set()
         if self._runner is not None:
             await self._runner.cleanup()
@@ -92,7 +109,7 @@ class MockOap:
 
     @property
     def address(self) -> str:
-        """Scheme, host and port: what the built-in provider calls `address`."""
+        """Scheme, host and port: `address` of Argo's built-in provider."""
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"{'https' if self._tls else 'http'}://{host}:{self._port}"
 
@@ -101,32 +118,36 @@ class MockOap:
         """The GraphQL endpoint."""
         return self.address + PATH
 
-    def play(self, scenario: str | Path | Scenario) -> None:
-        """Go on with another scenario; its minutes still count from the clock's start."""
+    def set_scenario(self, scenario: str | Path | Scenario) -> None:
+        """Switch to another scenario. Its minutes still count from the start of the clock."""
         self.scenario = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
-        self.store.play(self.scenario)
+        self.store.set_scenario(self.scenario)
 
     # -- faults
 
     def add_fault(self, kind: FaultKind | str, **details: Any) -> None:
-        """Switch a fault on, e.g. `oap.fault("status", status=503, times=2)`; FaultError if there is no such."""
+        """Enable a fault, for example `oap.add_fault("status", status=503, times=2)`.
+
+        Raises:
+            FaultError: The kind or a detail is invalid.
+        """
         self.faults.add(Fault.from_json({"kind": kind, **details}))
 
     def respond_with(
         self, body: str, status: int = 200, content_type: str = "application/json", **details: Any
     ) -> None:
-        """Give a fixed answer to what comes (`times=`, `match=` as for any fault)."""
+        """Respond to the next requests with a fixed response (`times=`, `match=` as for any fault)."""
         self.add_fault(FaultKind.RESPONSE, body=body, status=status, content_type=content_type, **details)
 
     def clear_faults(self) -> None:
-        """All well again."""
+        """Disable all faults."""
         self.faults.clear()
 
     # -- HTTP
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         body = (await request.read()).decode("utf-8", "replace")
-        seen = RecordedRequest(
+        recorded = RecordedRequest(
             self.clock.now(),
             request.method,
             request.path_qs,
@@ -134,8 +155,8 @@ class MockOap:
             dict(request.headers),
             body,
         )
-        self.requests.append(seen)
-        del self.requests[:-_MAX_RECORDED]  # a mock that runs for days must not eat the memory
+        self.requests.append(recorded)
+        del self.requests[:-_MAX_RECORDED]  # bounds the memory of a mock that runs for days
         return await self._handler.handle(request, body)
 
     async def _show_faults(self, _: web.Request) -> web.Response:
@@ -143,11 +164,11 @@ class MockOap:
 
     async def _handle_add_fault(self, request: web.Request) -> web.Response:
         try:
-            given = await request.json()
-            for one in given if isinstance(given, list) else [given]:
+            content = await request.json()
+            for one in content if isinstance(content, list) else [content]:
                 self.faults.add(Fault.from_json(one))
-        except (FaultError, ValueError) as wrong:
-            return web.json_response({"error": str(wrong)}, status=400)
+        except (FaultError, ValueError) as error:
+            return web.json_response({"error": str(error)}, status=400)
         return await self._show_faults(request)
 
     async def _clear_faults(self, request: web.Request) -> web.Response:
@@ -156,5 +177,5 @@ class MockOap:
 
     async def _show_requests(self, _: web.Request) -> web.Response:
         return web.json_response(
-            [{"at": seen.at.isoformat(), "path": seen.path, "body": seen.body} for seen in self.requests]
+            [{"at": one.at.isoformat(), "path": one.path, "body": one.body} for one in self.requests]
         )

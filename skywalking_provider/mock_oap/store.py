@@ -1,4 +1,4 @@
-"""What OAP's storage would hold now: the scenario's calls, as far as the clock and the flushes have come."""
+"""Contents of OAP's storage: the calls of the scenario up to the last flush before the current time."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -15,21 +15,21 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Store:
-    """Answers from a scenario by the mock's clock. It keeps nothing: the same instant gives the same answer."""
+    """Computes values from a scenario and the clock. Stateless: equal instants give equal values."""
 
     def __init__(self, scenario: Scenario, clock: MockClock) -> None:
         self.clock = clock
-        self.play(scenario)
+        self.set_scenario(scenario)
 
-    def play(self, scenario: Scenario) -> None:
-        """Answer from this scenario from now on."""
+    def set_scenario(self, scenario: Scenario) -> None:
+        """Switch to a scenario."""
         self.scenario = scenario
         self._services = {(service.name, service.normal): service for service in scenario.services}
 
     # -- metadata
 
     def services(self, layer: str | None = None) -> list[ScenarioService]:
-        """The services that are known by now, of one layer or of all."""
+        """Return the services that are known at the current time, of one layer or of all."""
         now = self._minute(self.clock.now())
         return [
             service
@@ -38,12 +38,12 @@ class Store:
         ]
 
     def service(self, name: str, *, normal: bool) -> ScenarioService | None:
-        """One service, if it is known by now."""
+        """Return a service if it is known at the current time."""
         service = self._services.get((name, normal))
         return service if service in self.services() else None
 
     def instances(self, service: ScenarioService, duration: Duration) -> list[ScenarioInstance]:
-        """The instances that were alive in the duration."""
+        """Return the instances that were alive in the duration."""
         first = self._minute(_instant(duration.buckets[0]))
         last = self._minute(_instant(duration.buckets[-1]) + duration.step.width - timedelta(microseconds=1))
         last = min(last, self._minute(self.clock.now()))
@@ -52,19 +52,19 @@ class Store:
     # -- metrics
 
     def value(self, metric: MetricDefinition, entity: EntityKey, bucket: TimeBucket) -> int | None:
-        """A metric of an entity in a bucket; None if the bucket is absent."""
+        """Return a metric of an entity in a bucket; None if the bucket is absent."""
         tally = self.tally(entity, bucket)
         if tally is None or metric.value is None:
             return None
         return metric.value(tally, bucket.step.minutes)
 
     def percentiles(self, entity: EntityKey, bucket: TimeBucket) -> tuple[int, ...] | None:
-        """All percentiles of an entity in a bucket; None if the bucket is absent."""
+        """Return all percentiles of an entity in a bucket; None if the bucket is absent."""
         tally = self.tally(entity, bucket)
         return None if tally is None else tally.percentiles()
 
     def tally(self, entity: EntityKey, bucket: TimeBucket) -> Tally | None:
-        """The calls of an entity in a bucket, as far as they can be seen; None if there are none."""
+        """Return the visible calls of an entity in a bucket; None if there are none."""
         service = self._services.get((entity.service, entity.normal))
         if service is None:
             return None
@@ -95,12 +95,12 @@ class Store:
         return self.clock.start + min(begins) * MINUTE if begins else None
 
     def _streams(self, service: ScenarioService, minute: datetime, now: datetime) -> list[tuple[Calls, int]]:
-        """The calls of a minute by who shares them, each with the number that can be seen."""
+        """Return the calls of a minute for each group of instances, with the number of visible calls."""
         index = self._minute(minute)
         sharing = tuple(instance.name for instance in service.instances if not instance.traffic)
         streams = [(service.traffic, sharing)]
         streams += [(instance.traffic, (instance.name,)) for instance in service.instances if instance.traffic]
-        found = []
+        shares = []
         for phases, instances in streams:
             for traffic in phases:
                 if traffic.covers(index):
@@ -112,11 +112,11 @@ class Store:
                         service.endpoints,
                         service.apdex_threshold,
                     )
-                    found.append((calls, self._visible(traffic, minute, now)))
-        return found
+                    shares.append((calls, self._visible(traffic, minute, now)))
+        return shares
 
     def _visible(self, traffic: Traffic, minute: datetime, now: datetime) -> int:
-        """How many calls of a minute can be seen: those that came before the last flush, less the delay."""
+        """Return the number of visible calls of a minute: those before the last flush, minus the delay."""
         flushed = now - (now - _EPOCH) % self.scenario.flush_period
         share = (flushed - timedelta(seconds=traffic.delay) - minute) / MINUTE
         return int(traffic.calls * min(max(share, 0.0), 1.0))
@@ -133,8 +133,8 @@ def _all_traffic(service: ScenarioService) -> list[Traffic]:
 def _picker(entity: EntityKey) -> Callable[[Distributed], Tally | None]:
     match entity.scope:
         case MetricScope.SERVICE:
-            return lambda dealt: dealt.whole
+            return lambda distributed: distributed.whole
         case MetricScope.INSTANCE:
-            return lambda dealt: dealt.instances.get(entity.child)
+            return lambda distributed: distributed.instances.get(entity.child)
         case MetricScope.ENDPOINT:
-            return lambda dealt: dealt.endpoints.get(entity.child)
+            return lambda distributed: distributed.endpoints.get(entity.child)

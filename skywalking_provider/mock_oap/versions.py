@@ -1,59 +1,46 @@
-"""How the OAP versions differ on the wire: one record a version, taken from recorded answers of real servers."""
+"""Differences between the OAP versions in the query protocol, taken from recorded responses of real servers."""
 
 from dataclasses import dataclass, replace
 from typing import Final
 
-SDL_BEFORE_9_4: Final = ("common", "before-9.4")
-SDL_SINCE_9_5: Final = ("common", "since-9.5", "mqe")
+from skywalking_provider.schema import BEFORE_9_4, SINCE_9_5
 
 
 @dataclass(frozen=True, slots=True)
 class OapVersion:
-    """What one OAP version does differently from another. Everything else is the same in all of them."""
+    """Behaviour of one OAP version where the versions differ."""
 
     version: str
     build: str
-    """What `query { version }` answers."""
+    """Response to `query { version }`."""
     sdl: tuple[str, ...]
-    """The files of `sdl/` that make its GraphQL schema, in order."""
+    """SDL files of the GraphQL schema."""
     content_type: str
-    """The content type of a GraphQL answer."""
-    legacy_validation_messages: bool
-    """graphql-java before 18: `Validation error of type X: ... @ 'path'`."""
+    """Content type of a GraphQL response."""
     coercion_is_http_500: bool
-    """A variable of a wrong value ends in HTTP 500 text instead of a GraphQL error."""
-    missing_query: str
-    """The body of HTTP 400 for a request without a query."""
-    not_found_has_text: bool
-    """Whether HTTP 404 carries a body and a content type."""
+    """Whether an invalid variable ends in HTTP 500 with a text instead of a GraphQL error."""
     ambiguous_operation_is_json: bool
-    """Whether HTTP 500 for two operations without a name carries a JSON message."""
-    legacy_syntax_messages: bool
-    """How the parser words its limit of tokens."""
+    """Whether HTTP 500 for several operations without `operationName` carries a GraphQL error."""
     max_complexity: int
-    """Default `maxQueryComplexity`; every selected field counts one."""
+    """Default of `maxQueryComplexity`. Every selected field counts one."""
     limits_introspection: bool
-    """Whether a request may ask for the schema, and for what makes a cycle in it, once only (graphql-java 21.5)."""
+    """Whether a request may select `__type` and `__schema` only once each (graphql-java 21.5 and newer)."""
     ids_name_the_metric: bool
-    """Whether the id of a value starts with the metric's name."""
+    """Whether the id of a value starts with the name of the metric."""
     checks_scope: bool
-    """Whether `scope` of an entity must fit; later versions sense it from the metric."""
+    """Whether `scope` of an entity must be that of the metric. Later versions derive it from the metric."""
     blank_names_have_id: bool
     """Whether an empty name is encoded as `_blank`."""
     unknown_metric_has_id: bool
-    """Whether values of an unknown metric carry UNKNOWN_METRIC_NAME."""
+    """Whether the values of an unknown metric have the id UNKNOWN_METRIC_NAME."""
     rejects_single_bucket: bool
-    """Whether a duration whose start is its end is "more than 500 minutes" (a flaw of old versions)."""
-    time_is_parsed_as_number: bool
-    """Whether a wrong time is reported as a number's ("For input string")."""
-    causes_name_their_class: bool
-    """Whether a failed read names the Java class of its cause (reads are asynchronous since 10.0)."""
+    """Whether a duration of one bucket is rejected as longer than 500 steps (a defect of old versions)."""
     percentile_labels: tuple[str, ...]
-    """The labels of a percentile metric, in the order of 50, 75, 90, 95, 99."""
+    """Labels of a percentile metric, in the order of 50, 75, 90, 95, 99."""
     percentile_key: str
-    """The label's key; `_` has no name in V2 answers."""
+    """Key of the percentile label. V2 responses omit the key `_`."""
     mqe: "MqeVersion | None"
-    """None: no metrics query expressions at all."""
+    """Version of the metrics query expression; None if the OAP has none."""
 
     @property
     def labels_by_key(self) -> bool:
@@ -63,26 +50,23 @@ class OapVersion:
 
 @dataclass(frozen=True, slots=True)
 class MqeVersion:
-    """How a generation of the metrics query expression differs."""
+    """Behaviour of one generation of the metrics query expression."""
 
-    functions: tuple[str, ...]
-    """The words that start an expression, in the order in which the parser lists what it expected."""
+    has_trends: bool
+    """Whether `increase`, `rate` and `is_present` exist. Before, these words are names of metrics."""
     free_labels: bool
-    """Whether a label's name is free; the first generation knows `_` alone."""
+    """Whether a label may have any name. The first generation knows only `_`, once."""
     syntax_error_throws: bool
-    """Whether a malformed expression ends the whole request as a GraphQL error."""
+    """Whether a malformed expression ends the whole request with a GraphQL error."""
     unknown_metric_message: str
-    """The words for an unknown metric."""
     computed_has_labels: bool
     """Whether the result of an operation on scalars has `labels: []` instead of `metric: null`."""
     illegal_entity_is_unknown: bool
-    """Whether an entity that does not identify anything gives UNKNOWN instead of absent values."""
+    """Whether an incomplete entity gives the result type UNKNOWN instead of absent values."""
 
-
-_FIRST: Final = ("avg", "count", "latest", "max", "min", "sum", "abs", "ceil", "floor", "round")
 
 _MQE_9 = MqeVersion(
-    functions=(*_FIRST, "top_n", "view_as_seq", "relabels", "aggregate_labels"),
+    has_trends=False,
     free_labels=False,
     syntax_error_throws=True,
     unknown_metric_message="Metric: [{}] dose not exist.",
@@ -91,11 +75,7 @@ _MQE_9 = MqeVersion(
 )
 
 _MQE_10 = MqeVersion(
-    functions=(
-        *_FIRST,
-        *("increase", "rate", "top_n", "view_as_seq", "is_present", "relabels", "aggregate_labels"),
-        *("sort_values", "sort_label_values"),
-    ),
+    has_trends=True,
     free_labels=True,
     syntax_error_throws=False,
     unknown_metric_message="Metric: [{}] does not exist.",
@@ -106,18 +86,14 @@ _MQE_10 = MqeVersion(
 _POSITIONS: Final = ("0", "1", "2", "3", "4")
 PERCENTILES: Final = (50, 75, 90, 95, 99)
 
-# The newest as it is, each older one by what it did differently.
+# The newest version in full; each older one by its differences.
 _10_1: Final = OapVersion(
     version="10.1.0",
     build="10.1.0-d28dfea",
-    sdl=SDL_SINCE_9_5,
+    sdl=SINCE_9_5,
     content_type="application/json",
-    legacy_validation_messages=False,
     coercion_is_http_500=False,
-    missing_query="query is missing",
-    not_found_has_text=True,
     ambiguous_operation_is_json=True,
-    legacy_syntax_messages=False,
     max_complexity=3000,
     limits_introspection=True,
     ids_name_the_metric=True,
@@ -125,8 +101,6 @@ _10_1: Final = OapVersion(
     blank_names_have_id=True,
     unknown_metric_has_id=True,
     rejects_single_bucket=False,
-    time_is_parsed_as_number=False,
-    causes_name_their_class=True,
     percentile_labels=tuple(str(p) for p in PERCENTILES),
     percentile_key="p",
     mqe=_MQE_10,
@@ -135,10 +109,8 @@ _9_6: Final = replace(
     _10_1,
     version="9.6.0",
     build="9.6.0-fb61128",
-    limits_introspection=False,
-    not_found_has_text=False,
     ambiguous_operation_is_json=False,
-    causes_name_their_class=False,
+    limits_introspection=False,
     percentile_labels=_POSITIONS,
     percentile_key="_",
     mqe=_MQE_9,
@@ -147,29 +119,28 @@ _9_2: Final = replace(
     _9_6,
     version="9.2.0",
     build="9.2.0-cb8845a",
-    sdl=SDL_BEFORE_9_4,
+    sdl=BEFORE_9_4,
     content_type="application/graphql+json",
-    legacy_validation_messages=True,
     coercion_is_http_500=True,
-    missing_query="Missing query",
-    not_found_has_text=True,
-    legacy_syntax_messages=True,
     max_complexity=1000,
     ids_name_the_metric=False,
     checks_scope=True,
     blank_names_have_id=False,
     unknown_metric_has_id=False,
     rejects_single_bucket=True,
-    time_is_parsed_as_number=True,
     mqe=None,
 )
-OAP_VERSIONS: Final = {dialect.version: dialect for dialect in (_9_2, _9_6, _10_1)}
+OAP_VERSIONS: Final = {version.version: version for version in (_9_2, _9_6, _10_1)}
 
 
 def select_version(version: str) -> OapVersion:
-    """The dialect of a version; ValueError names the versions that were recorded."""
+    """Return the behaviour of a supported version.
+
+    Raises:
+        ValueError: The version was not recorded. The message lists those that were.
+    """
     try:
         return OAP_VERSIONS[version]
     except KeyError:
         known = ", ".join(OAP_VERSIONS)
-        raise ValueError(f"OAP version {version!r} was not recorded: choose one of {known}") from None
+        raise ValueError(f"OAP version {version!r} was not recorded. Choose one of {known}.") from None

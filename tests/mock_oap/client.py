@@ -1,4 +1,4 @@
-"""Short ways to ask a mock OAP over HTTP."""
+"""Requests to a mock OAP over HTTP."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,7 +26,7 @@ async def post(oap: MockOap, query: str, **variables: Any) -> Any:
 
 
 def minute_duration(first: datetime, count: int) -> dict[str, str]:
-    """So many minutes; `first` is a local time of the OAP's zone."""
+    """Build a duration of minutes; `first` is a local time in the time zone of the OAP."""
     last = first + timedelta(minutes=count - 1)
     return {"start": f"{first:%Y-%m-%d %H%M}", "end": f"{last:%Y-%m-%d %H%M}", "step": "MINUTE"}
 
@@ -34,16 +34,16 @@ def minute_duration(first: datetime, count: int) -> dict[str, str]:
 async def fetch_buckets(
     oap: MockOap, metric: str, duration: dict[str, str], service: str = CANARY, **entity: Any
 ) -> list[int | None]:
-    """The values of a metric; None where the bucket is absent."""
+    """Return the values of a metric; None where the bucket is absent."""
     condition = {"name": metric, "entity": {"serviceName": service, "normal": True, **entity}}
-    answer = await post(oap, VALUES_QUERY, c=condition, d=duration)
-    points = answer["data"]["r"]["values"]["values"]
+    response = await post(oap, VALUES_QUERY, c=condition, d=duration)
+    points = response["data"]["r"]["values"]["values"]
     assert all(point["value"] == 0 for point in points if point["isEmptyValue"])
     return [None if point["isEmptyValue"] else point["value"] for point in points]
 
 
 async def evaluate(oap: MockOap, expression: str, duration: dict[str, str], service: str | None = CANARY) -> Any:
-    """The result of an expression."""
+    """Return the result of an expression."""
     entity = {"serviceName": service, "normal": True}
-    answer = await post(oap, EXPRESSION_QUERY, x=expression, e=entity, d=duration)
-    return answer["data"]["r"]
+    response = await post(oap, EXPRESSION_QUERY, x=expression, e=entity, d=duration)
+    return response["data"]["r"]

@@ -1,4 +1,4 @@
-"""The recorded answers of real OAPs: what was asked, what came back, and what is not replayed and why."""
+"""Recorded exchanges with real OAPs, and those that are not replayed, with the reason."""
 
 import json
 import re
@@ -13,10 +13,11 @@ CAPTURES = Path(__file__).parent.parent / "captures"
 VERSIONS = ("9.2.0", "9.6.0", "10.1.0")
 
 NOT_REPLAYED = {
-    "promql-*": "PromQL has a server of its own; the mock does not play it",
+    "promql-*": "PromQL is served on another port, which the mock does not have",
 }
 
-# Cases of which only status, content type and length were kept: asked as in 10.1.0, their window moved.
+# Other versions have cases of which only status, content type and length were kept. Their requests are those of this
+# version with another window.
 COMPLETE_VERSION = "10.1.0"
 
 
@@ -35,14 +36,14 @@ class RecordedExchange:
     response_content_type_known: bool
     response_length: int | None
     response_body: str | None
-    """None: only the length was kept."""
+    """None if only the length was kept."""
 
     def __str__(self) -> str:
         return f"{self.version}-{self.case}"
 
 
 def list_cases() -> list[tuple[str, str]]:
-    """Version and name of everything that was recorded."""
+    """Return version and name of every recorded case."""
     names = {(version, case) for version in VERSIONS for case in _load_index(version)}
     names |= {
         (version, file.name.removesuffix(".request.json"))
@@ -53,7 +54,7 @@ def list_cases() -> list[tuple[str, str]]:
 
 
 def load_replayable() -> Iterator[RecordedExchange]:
-    """What is replayed against the mock."""
+    """Yield the exchanges that are replayed against the mock."""
     for version, case in list_cases():
         if not _is_excluded(case):
             yield _load(version, case)
@@ -93,17 +94,17 @@ def _load(version: str, case: str) -> RecordedExchange:
 
 
 def _adapt_request(request: dict[str, Any], version: str) -> dict[str, Any]:
-    """The request of 10.1.0 as the other version was asked: 9.6.0 a minute earlier, 9.2.0 without isEmptyValue."""
+    """Adapt a request of 10.1.0: a minute earlier for 9.6.0, without isEmptyValue for 9.2.0."""
     text = json.dumps(request)
     if version == "9.6.0":
-        text = re.sub(r"(2026-11-2\d \d{4})(?=\")", lambda found: _subtract_minute(found[1]), text)
+        text = re.sub(r"(2026-11-2\d \d{4})(?=\")", lambda match: _subtract_minute(match[1]), text)
     if version == "9.2.0":
-        if request["note"] == "below 3000":  # this version refuses a single minute
+        if request["note"] == "below 3000":  # this version rejects a single minute
             text = text.replace('"end": "2026-11-23 2348"', '"end": "2026-11-23 2349"')
         text = text.replace("{ id value isEmptyValue }", "{ id value }")
     return json.loads(text)
 
 
 def _subtract_minute(text: str) -> str:
-    written = "%Y-%m-%d %H%M"
-    return (datetime.strptime(text, written).replace(tzinfo=UTC) - timedelta(minutes=1)).strftime(written)
+    pattern = "%Y-%m-%d %H%M"
+    return (datetime.strptime(text, pattern).replace(tzinfo=UTC) - timedelta(minutes=1)).strftime(pattern)

@@ -1,4 +1,4 @@
-"""`skywalking-provider mock-oap`, as a person starts it."""
+"""The command `skywalking-provider mock-oap`."""
 
 import json
 import os
@@ -28,25 +28,25 @@ def start(*options: str) -> subprocess.Popen[str]:
     )
 
 
-def ask(url: str, query: str) -> dict:
+def send(url: str, query: str) -> dict:
     request = urllib.request.Request(url, json.dumps({"query": query}).encode(), {"Content-Type": "application/json"})  # noqa: S310
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
-        return json.load(answer)
+    with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
+        return json.load(response)
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
-def test_it_says_where_it_listens_answers_and_ends_on_a_signal(end: signal.Signals):
+def test_mock_oap_command_serves_and_ends_on_a_signal(end: signal.Signals):
     running = start("--listen", "127.0.0.1:0", "--oap-version", "9.6.0", "--timezone", "+0545", "--speed", "3600")
     try:
         line = running.stdout.readline()
         assert line.startswith("mock OAP 9.6.0 (healthy-canary) ready at http://127.0.0.1:")
         url = line.split()[-1]
-        told = ask(url, "{ version getTimeInfo { timezone currentTimestamp } }")["data"]
-        assert told["version"].startswith("9.6.0")
-        assert told["getTimeInfo"]["timezone"] == "+0545"
-        later = ask(url, "{ getTimeInfo { currentTimestamp } }")["data"]["getTimeInfo"]["currentTimestamp"]
+        info = send(url, "{ version getTimeInfo { timezone currentTimestamp } }")["data"]
+        assert info["version"].startswith("9.6.0")
+        assert info["getTimeInfo"]["timezone"] == "+0545"
+        later = send(url, "{ getTimeInfo { currentTimestamp } }")["data"]["getTimeInfo"]["currentTimestamp"]
         assert later > datetime.now(UTC).timestamp() * 1000
-        assert later > told["getTimeInfo"]["currentTimestamp"]
+        assert later > info["getTimeInfo"]["currentTimestamp"]
     finally:
         running.send_signal(end)
         _, errors = running.communicate(timeout=20)
@@ -55,32 +55,32 @@ def test_it_says_where_it_listens_answers_and_ends_on_a_signal(end: signal.Signa
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
-        (["--listen", "12800"], "is no HOST:PORT"),
+        (["--listen", "12800"], "is not HOST:PORT"),
         (["--scenario", "helthy"], "no scenario 'helthy'"),
         (["--oap-version", "8.0.0"], "was not recorded"),
-        (["--timezone", "Moon"], "unknown zone 'Moon'"),
+        (["--timezone", "Moon"], "unknown time zone 'Moon'"),
         (["--speed", "0"], "above 0"),
         (["--fault", "earthquake"], "kind: Input should be"),
     ],
 )
-def test_a_wrong_option_is_named_and_nothing_starts(options: list[str], told: str):
+def test_mock_oap_command_invalid_option_is_named(options: list[str], message: str):
     command = typer.Typer(rich_markup_mode=None)
     command.command()(mock_oap_command)
     ended = CliRunner().invoke(command, ["--listen", "127.0.0.1:0", *options])
     assert ended.exit_code == 2
-    assert told in ended.output
+    assert message in ended.output
 
 
-def test_a_taken_port_is_an_error_with_its_remedy():
+def test_mock_oap_command_port_in_use_is_an_error_with_a_hint():
     first = start("--listen", "127.0.0.1:0")
     try:
         port = first.stdout.readline().strip().rsplit(":", 1)[1].removesuffix("/graphql")
         second = start("--listen", f"127.0.0.1:{port}")
         _, errors = second.communicate(timeout=30)
         assert second.returncode == 1
-        assert "Choose another port by --listen" in errors
+        assert "Choose another port with --listen" in errors
     finally:
         first.terminate()
         first.communicate(timeout=20)

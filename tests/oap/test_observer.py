@@ -58,8 +58,8 @@ async def test_identical_reads_are_reported_as_avoided_requests() -> None:
     [
         ({"kind": "status", "status": 401}, Outcome.REJECTED),
         ({"kind": "status", "status": 500}, Outcome.UNAVAILABLE),
-        ({"kind": "answer", "body": '{"errors": [{"message": "no such field"}]}'}, Outcome.QUERY_INVALID),
-        ({"kind": "answer", "body": '{"data": null}'}, Outcome.RESPONSE_INVALID),
+        ({"kind": "response", "body": '{"errors": [{"message": "no such field"}]}'}, Outcome.QUERY_INVALID),
+        ({"kind": "response", "body": '{"data": null}'}, Outcome.RESPONSE_INVALID),
     ],
 )
 async def test_request_ends_with_its_outcome(fault: dict[str, Any], outcome: Outcome) -> None:

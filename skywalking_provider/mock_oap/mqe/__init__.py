@@ -1,4 +1,4 @@
-"""Metrics query expressions: SkyWalking's language for calculating with metrics."""
+"""Metrics query expressions (MQE), SkyWalking's language for calculations on metrics."""
 
 from skywalking_provider.mock_oap.mqe.resolver import ExpressionResolver
 

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from skywalking_provider.mock_oap.mqe.result import EvaluationError, Label, Result, ResultType, Row, Value
+from skywalking_provider.mock_oap.mqe.result import EvaluationError, Label, Result, ResultRow, ResultType, Value
 
 Operation = Callable[[float, float], float]
 _MANY: Final = (ResultType.SERIES, ResultType.SORTED, ResultType.RECORDS)
 
 
 def divide(left: float, right: float) -> float:
-    """Division of doubles: by zero is infinite, 0/0 not a number."""
+    """Divide doubles: by zero is infinite, 0/0 is not a number."""
     if right:
         return left / right
     if left == 0 or math.isnan(left):
@@ -22,7 +22,7 @@ def divide(left: float, right: float) -> float:
 
 
 def remainder(left: float, right: float) -> float:
-    """Java's % of doubles: the sign of the left one; not a number by zero."""
+    """Compute Java's % of doubles: it has the sign of the left operand, and by zero is not a number."""
     return math.fmod(left, right) if right and math.isfinite(left) else math.nan
 
 
@@ -46,7 +46,14 @@ OPERATIONS: Final[dict[str, Operation]] = {
 
 
 def combine(left: Result, right: Result, operation: Operation, computed_labels: tuple[Label, ...] | None) -> Result:
-    """One result out of two; `computed` are the labels of what belongs to no metric any more."""
+    """Combine two results.
+
+    Args:
+        left: Left operand.
+        right: Right operand.
+        operation: Arithmetic or comparison.
+        computed_labels: Labels of a result that belongs to no metric.
+    """
     if left.type is ResultType.SINGLE and right.type is ResultType.SINGLE:
         return _singles(left, right, operation, computed_labels)
     if left.type in _MANY and right.type is ResultType.SINGLE:
@@ -71,7 +78,7 @@ def _singles(left: Result, right: Result, operation: Operation, computed_labels:
 
 
 def _many_one(many: Result, single: Result, operation: Operation) -> Result:
-    # An absent single value counts as 0 here: OAP reads the number without asking whether it is one.
+    # An absent single value counts as 0 here, because OAP does not check whether it is absent.
     one = _single_value(single) or 0.0
     return many.map(lambda value: operation(value, one))
 
@@ -100,15 +107,15 @@ def _by_labels(left: Result, right: Result, operation: Operation) -> Result:
     rows = []
     for row in left.rows:
         other = others.get(frozenset(row.labels or ()))
-        absent = Row(tuple(Value(None, value.id) for value in row.values))
+        absent = ResultRow(tuple(Value(None, value.id) for value in row.values))
         rows.append(_zip(row, other or absent, operation, row.labels))
     return replace(left, rows=tuple(rows))
 
 
-def _zip(left: Row, right: Row, operation: Operation, labels: tuple[Label, ...] | None) -> Row:
+def _zip(left: ResultRow, right: ResultRow, operation: Operation, labels: tuple[Label, ...] | None) -> ResultRow:
     if len(left.values) != len(right.values):
         raise EvaluationError("Series No Labeled, left and right series value size not equal.")
-    return Row(
+    return ResultRow(
         tuple(
             Value(None if one.value is None or other.value is None else operation(one.value, other.value), one.id)
             for one, other in zip(left.values, right.values, strict=True)

@@ -1,4 +1,4 @@
-"""The parts of an expression. `text` is the source without its spaces, as OAP quotes it in errors."""
+"""Nodes of a parsed expression."""
 
 from dataclasses import dataclass
 
@@ -10,16 +10,14 @@ class Scalar:
     """A number."""
 
     value: float
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class MetricNode:
-    """A metric by name, with the labels it is narrowed to."""
+    """A metric by name, with the labels to select."""
 
     name: str
-    labels: tuple[Label, ...]
-    text: str
+    labels: tuple[Label, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,45 +27,40 @@ class Binary:
     sign: str
     left: "Node"
     right: "Node"
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """avg, count, latest, max, min, sum over the values of each row."""
+    """avg, count, latest, max, min or sum over the values of each row."""
 
     function: str
     operand: "Node"
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Mathematics:
-    """abs, ceil, floor, and round with a number of digits."""
+    """abs, ceil, floor, or round with a number of digits."""
 
     function: str
     operand: "Node"
-    digits: int
-    text: str
+    digits: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """increase and rate over so many steps."""
+    """increase or rate over a number of steps."""
 
     function: str
     metric: MetricNode
     steps: int
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class FirstPresent:
-    """view_as_seq and is_present over several expressions."""
+    """view_as_seq or is_present over several expressions."""
 
     function: str
     operands: tuple["Node", ...]
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,60 +70,24 @@ class TopN:
     metric: MetricNode
     count: int
     descending: bool
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Relabel:
-    """Other labels for some; `new` is None in the first generation, which only has one label to give values to."""
-
-    operand: "Node"
-    old: Label
-    new: Label | None
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class AggregateLabels:
-    """One row out of several, by labels to keep."""
+    """One row computed from several, grouped by the labels to keep."""
 
     operand: "Node"
     function: str
     label_names: tuple[str, ...]
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
-class SortValues:
-    """The values of each row in order, the first of them."""
+class Relabel:
+    """A replacement of labels. `new` is None in the first generation, which has a single label key."""
 
     operand: "Node"
-    limit: int | None
-    descending: bool
-    text: str
+    old: Label
+    new: Label | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SortLabels:
-    """The rows in the order of their labels."""
-
-    operand: "Node"
-    descending: bool
-    names: tuple[str, ...]
-    text: str
-
-
-Node = (
-    Scalar
-    | MetricNode
-    | Binary
-    | Aggregate
-    | Mathematics
-    | Trend
-    | FirstPresent
-    | TopN
-    | Relabel
-    | AggregateLabels
-    | SortValues
-    | SortLabels
-)
+Node = Scalar | MetricNode | Binary | Aggregate | Mathematics | Trend | FirstPresent | TopN | AggregateLabels | Relabel

@@ -1,17 +1,19 @@
-"""From an expression and an entity to a result, reading the metrics it names."""
+"""Evaluation of an expression for an entity."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from skywalking_provider.mock_oap.duration import Duration
 from skywalking_provider.mock_oap.entity_ids import EntityKey, MetricScope, resolve_entity
 from skywalking_provider.mock_oap.metric_catalog import METRICS, MetricDefinition, MetricType
 from skywalking_provider.mock_oap.mqe import ast, functions
 from skywalking_provider.mock_oap.mqe.arithmetic import OPERATIONS, combine
-from skywalking_provider.mock_oap.mqe.result import EvaluationError, Label, Result, ResultType, Row, Value
+from skywalking_provider.mock_oap.mqe.result import EvaluationError, Label, Result, ResultRow, ResultType, Value
 from skywalking_provider.mock_oap.store import Store
 from skywalking_provider.mock_oap.versions import MqeVersion, OapVersion
+
+_UNSUPPORTED_FUNCTIONS: Final = frozenset({"sort_values", "sort_label_values"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +27,11 @@ class Evaluator:
     duration: Duration
 
     def evaluate(self, node: ast.Node) -> Result:
-        """The result; what OAP refuses is a result with an error."""
+        """Return the result, which has an `error` if OAP rejects the operation."""
         try:
             return self._evaluate(node)
-        except EvaluationError as refused:
-            return Result.from_error(str(refused))
+        except EvaluationError as error:
+            return Result.from_error(str(error))
 
     def _evaluate(self, node: ast.Node) -> Result:
         match node:
@@ -71,36 +73,32 @@ class Evaluator:
 
     def _apply(
         self,
-        node: ast.Aggregate | ast.Mathematics | ast.Relabel | ast.AggregateLabels | ast.SortValues | ast.SortLabels,
+        node: ast.Aggregate | ast.Mathematics | ast.AggregateLabels | ast.Relabel,
     ) -> Result:
-        of = self.evaluate(node.operand)
-        if of.error:
-            return of
-        if isinstance(node, ast.Relabel | ast.AggregateLabels) and not of.labeled:
-            return replace(of, error=f"The result of expression [{node.operand.text}] is not a labeled result.")
+        operand = self.evaluate(node.operand)
+        if operand.error:
+            return operand
         match node:
             case ast.Aggregate():
-                return functions.aggregate(node.function, of)
+                return functions.aggregate(node.function, operand)
             case ast.Mathematics():
-                return functions.mathematics(node.function, node.digits, of)
+                return functions.mathematics(node.function, node.digits, operand)
+            case ast.AggregateLabels() | ast.Relabel() if not operand.labeled:
+                return replace(operand, error="The operand is not a labeled result.")
             case ast.Relabel():
-                return functions.relabel(node.old, node.new, of)
+                return functions.relabel(node.old, node.new, operand)
             case ast.AggregateLabels():
-                return functions.aggregate_labels(node.function, node.label_names, of)
-            case ast.SortValues():
-                return functions.sort_values(descending=node.descending, limit=node.limit, result=of)
-            case ast.SortLabels():
-                return functions.sort_labels(node.names, descending=node.descending, result=of)
+                return functions.aggregate_labels(node.function, node.label_names, operand)
 
     def _trend(self, node: ast.Trend) -> Result:
         if node.steps < 1:
             raise EvaluationError("The trend range must be greater than 0.")
-        of = self._metric(node.metric, self.duration.with_earlier_start(node.steps))
-        if of.error:
-            return of
-        if of.type is not ResultType.SERIES:
-            return replace(of, error=f"The result of expression [{node.metric.text}] is not a time series result.")
-        return functions.trend(node.function, node.steps, self.duration.step.width.total_seconds(), of)
+        operand = self._metric(node.metric, self.duration.with_earlier_start(node.steps))
+        if operand.error:
+            return operand
+        if operand.type is not ResultType.SERIES:
+            return replace(operand, error=f"The operand of {node.function} is not a time series.")
+        return functions.trend(node.function, node.steps, self.duration.step.width.total_seconds(), operand)
 
     # -- reading metrics
 
@@ -115,26 +113,25 @@ class Evaluator:
             Value(None if key is None else _float(self.store.value(metric, key, bucket)), str(bucket.millis))
             for bucket in duration.buckets
         )
-        return Result(ResultType.SERIES, (Row(values),))
+        return Result(ResultType.SERIES, (ResultRow(values),))
 
     def _labeled(self, node: ast.MetricNode, key: EntityKey | None, duration: Duration) -> Result:
-        found = [None if key is None else self.store.percentiles(key, bucket) for bucket in duration.buckets]
+        percentiles = [None if key is None else self.store.percentiles(key, bucket) for bucket in duration.buckets]
         name, known = self.oap_version.percentile_key, self.oap_version.percentile_labels
-        asked = [value for given, values in node.labels for value in values.split(",") if given == name]
-        narrowed = bool(node.labels)
-        if any(found):
-            chosen = [label for label in known if not narrowed or label in asked]
+        requested = [value for given, values in node.labels for value in values.split(",") if given == name]
+        if any(percentiles):
+            chosen = [label for label in known if not node.labels or label in requested]
         else:
-            # Nothing found: there are no labels but those of the first generation's question.
-            chosen = asked if narrowed and not self.oap_version.labels_by_key else []
+            # Without data, only the first generation responds with labels: those of the request.
+            chosen = requested if node.labels and not self.oap_version.labels_by_key else []
         rows = []
         for label in chosen:
             index = known.index(label) if label in known else -1
             values = tuple(
                 Value(float(row[index]) if row and index >= 0 else None, str(bucket.millis))
-                for bucket, row in zip(duration.buckets, found, strict=True)
+                for bucket, row in zip(duration.buckets, percentiles, strict=True)
             )
-            rows.append(Row(values, ((name, label),)))
+            rows.append(ResultRow(values, ((name, label),)))
         return Result(ResultType.SERIES, tuple(rows), labeled=True)
 
     def _top(self, node: ast.TopN) -> Result:
@@ -150,10 +147,10 @@ class Evaluator:
             if present:
                 ranked.append(Value(float(sum(present) // len(present)), name))
         ranked.sort(key=lambda value: value.value or 0.0, reverse=node.descending)
-        return Result(ResultType.SORTED, (Row(tuple(ranked[: node.count])),))
+        return Result(ResultType.SORTED, (ResultRow(tuple(ranked[: node.count])),))
 
     def _candidates(self, metric: MetricDefinition) -> list[tuple[str, EntityKey]]:
-        """Who is ranked: the children of the given service; services only where none is given."""
+        """Return the entities to rank: the children of the given service, or all services."""
         parent = self.entity.get("serviceName")
         candidates: list[tuple[str, EntityKey]] = []
         for service in self.store.services():
@@ -175,6 +172,8 @@ class Evaluator:
         return candidates
 
     def _metric_definition(self, node: ast.MetricNode) -> MetricDefinition:
+        if node.name in _UNSUPPORTED_FUNCTIONS:
+            raise EvaluationError(f"The mock OAP does not support the function {node.name}.")
         if node.name not in METRICS:
             raise EvaluationError(self.mqe_version.unknown_metric_message.format(node.name))
         return METRICS[node.name]

@@ -1,4 +1,4 @@
-"""The functions of the language on results that are already there."""
+"""Functions of the expression language, applied to evaluated results."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -6,21 +6,21 @@ from dataclasses import replace
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Final
 
-from skywalking_provider.mock_oap.mqe.result import EvaluationError, Label, Result, ResultType, Row, Value
+from skywalking_provider.mock_oap.mqe.result import EvaluationError, Label, Result, ResultRow, ResultType, Value
 
 _MAX_DIGITS: Final = 400
 _WIDE: Final = Context(prec=2 * _MAX_DIGITS, rounding=ROUND_HALF_UP)
 
 
 def aggregate(function: str, result: Result) -> Result:
-    """avg, count, latest, max, min, sum: each row becomes one value."""
+    """Reduce each row to one value by avg, count, latest, max, min or sum."""
     if function == "latest" and result.type is not ResultType.SERIES:
         raise EvaluationError("LATEST can only be used in time series result.")
     rows = tuple(replace(row, values=(_AGGREGATES[function](_present(row)),)) for row in result.rows)
     return replace(result, type=ResultType.SINGLE, rows=rows)
 
 
-def _present(row: Row) -> list[Value]:
+def _present(row: ResultRow) -> list[Value]:
     return [value for value in row.values if value.value is not None]
 
 
@@ -32,7 +32,7 @@ def _sum(values: Sequence[Value]) -> float:
     return sum(_number(value) for value in values)
 
 
-# What is selected keeps its time; what is calculated has none. Of equals the first wins.
+# A selected value keeps its time; a computed one has none. The first of equal values is selected.
 _AGGREGATES: Final[dict[str, Callable[[list[Value]], Value]]] = {
     "avg": lambda values: Value(_sum(values) / len(values) if values else None),
     "sum": lambda values: Value(_sum(values)),
@@ -44,7 +44,7 @@ _AGGREGATES: Final[dict[str, Callable[[list[Value]], Value]]] = {
 
 
 def mathematics(function: str, digits: int, result: Result) -> Result:
-    """abs, ceil, floor, round."""
+    """Apply abs, ceil, floor or round to each value."""
     match function:
         case "abs":
             return result.map(abs)
@@ -61,18 +61,18 @@ def _finite(change: Callable[[float], float]) -> Callable[[float], float]:
 
 
 def _half_up(value: float, digits: int) -> float:
-    if digits > _MAX_DIGITS:  # a double has no more
+    if digits > _MAX_DIGITS:  # a double has fewer digits
         return value
     return float(Decimal(repr(value)).quantize(Decimal(1).scaleb(-digits), context=_WIDE))
 
 
 def trend(function: str, steps: int, step_seconds: float, result: Result) -> Result:
-    """Change (`increase`), or change a second (`rate`), against the value so many steps before.
+    """Compute the change (`increase`), or the change per second (`rate`), over a number of steps.
 
-    The first steps of the result have nothing before them and fall away.
+    The first steps of the result have no predecessor and are removed.
     """
 
-    def change(row: Row) -> Row:
+    def change(row: ResultRow) -> ResultRow:
         pairs = zip(row.values[steps:], row.values, strict=False)
         return replace(
             row,
@@ -87,72 +87,52 @@ def trend(function: str, steps: int, step_seconds: float, result: Result) -> Res
 
 
 def aggregate_labels(function: str, label_names: Sequence[str], result: Result) -> Result:
-    """Rows that agree in the labels to keep become one, bucket by bucket."""
+    """Merge rows with equal values of the labels to keep, bucket by bucket."""
     if not result.rows:
         return result
     label_names = [name for name in label_names if name in dict(result.rows[0].labels or ())]
-    groups: dict[tuple[Label, ...], list[Row]] = {}
+    groups: dict[tuple[Label, ...], list[ResultRow]] = {}
     for row in result.rows:
         labels = dict(row.labels or ())
         groups.setdefault(tuple((name, labels.get(name, "")) for name in label_names), []).append(row)
-    rows = tuple(Row(_merge(function, group), labels) for labels, group in groups.items())
+    rows = tuple(ResultRow(_merge(function, group), labels) for labels, group in groups.items())
     return replace(result, rows=rows, labeled=any(row.labels for row in rows))
 
 
-def _merge(function: str, rows: list[Row]) -> tuple[Value, ...]:
+def _merge(function: str, rows: list[ResultRow]) -> tuple[Value, ...]:
     merged = []
     for index, first in enumerate(rows[0].values):
         present = [value for row in rows if (value := row.values[index]).value is not None]
-        # A sum of nothing is absent here, unlike over time.
+        # A sum without values is absent here; over time it is 0.
         merged.append(Value(_AGGREGATES[function](present).value if present else None, first.id))
     return tuple(merged)
 
 
 def relabel(old: Label, new: Label | None, result: Result) -> Result:
-    """Give labels other names and values, one for one."""
+    """Replace labels by others, value by value.
+
+    Args:
+        old: Key and comma-separated values to replace.
+        new: Key and values to replace them by; None in the first generation, whose rows get the values of `old`.
+        result: Result with labels.
+    """
+    values = _split_values(old)
     if new is None:
-        return _relabel_positions(old, result)
-    before, after = _split(old), _split(new)
-    if not before or not after:
-        return result
-    if len(before) != len(after):
-        error = f"Targrt label [{old[0]}]: the number of relabel values is not equal to the number of replace label."
+        if len(values) != len(result.rows):
+            return replace(result, error="The number of relabels is not equal to the number of labels.")
+        rows = tuple(replace(row, labels=(label,)) for row, label in zip(result.rows, values, strict=True))
+        return replace(result, rows=rows)
+    replacements = _split_values(new)
+    if len(values) != len(replacements):
+        error = f"Target label [{old[0]}]: the number of new values is not equal to the number of old values."
         return replace(result, error=error)
-    names = dict(zip(before, after, strict=True))
+    names = dict(zip(values, replacements, strict=True))
     rows = tuple(
         replace(row, labels=tuple(names.get(label, label) for label in row.labels or ())) for row in result.rows
     )
     return replace(result, rows=rows)
 
 
-def _relabel_positions(label: Label, result: Result) -> Result:
-    """The first generation has one label, `_`: its rows get new values in their order."""
-    values = _split(label)
-    if len(values) != len(result.rows):
-        return replace(result, error="The number of relabels is not equal to the number of labels.")
-    rows = tuple(replace(row, labels=(to,)) for row, to in zip(result.rows, values, strict=True))
-    return replace(result, rows=rows)
-
-
-def _split(label: Label) -> list[Label]:
-    name, values = label
-    return [(name, value) for value in values.split(",")] if values.strip() else []
-
-
-def sort_values(*, descending: bool, limit: int | None, result: Result) -> Result:
-    """The present values of each row in order, the first of them."""
-    rows = tuple(
-        replace(row, values=tuple(sorted(_present(row), key=_number, reverse=descending)[:limit]))
-        for row in result.rows
-    )
-    return replace(result, rows=rows)
-
-
-def sort_labels(names: Sequence[str], *, descending: bool, result: Result) -> Result:
-    """The rows in the order of their labels, by the first name, then the next."""
-
-    def key(row: Row) -> list[str]:
-        labels = dict(row.labels or ())
-        return [labels.get(name, "") for name in names]
-
-    return replace(result, rows=tuple(sorted(result.rows, key=key, reverse=descending)))
+def _split_values(label: Label) -> list[Label]:
+    key, values = label
+    return [(key, value) for value in values.split(",")] if values.strip() else []

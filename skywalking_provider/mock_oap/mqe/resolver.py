@@ -1,47 +1,46 @@
-"""`execExpression`: parse, evaluate, and write the result as GraphQL gives it."""
+"""Resolver of `execExpression`: parses, evaluates and serializes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from skywalking_provider.mock_oap.duration import parse_duration
-from skywalking_provider.mock_oap.java_format import JavaError, decimal_format
+from skywalking_provider.mock_oap.graphql_errors import DataFetchingError, Json
+from skywalking_provider.mock_oap.java_format import decimal_format
 from skywalking_provider.mock_oap.mqe.evaluator import Evaluator
-from skywalking_provider.mock_oap.mqe.parser import MqeSyntaxError, parse
-from skywalking_provider.mock_oap.mqe.result import Result, Row
+from skywalking_provider.mock_oap.mqe.grammar import MqeSyntaxError, parse_expression
+from skywalking_provider.mock_oap.mqe.result import Result, ResultRow
 from skywalking_provider.mock_oap.store import Store
 from skywalking_provider.mock_oap.versions import OapVersion
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class ExpressionResolver:
-    """Answers `execExpression` in one version's manner."""
+    """Resolver of `execExpression` for one OAP version."""
 
     store: Store
     oap_version: OapVersion
     decimal_comma: bool
-    """Whether the OAP's JVM has a locale that writes 8,571."""
+    """Whether numbers have a decimal comma, as from a JVM with a German or French locale."""
 
     def execute(self, expression: str, entity: Mapping[str, Any], duration: Mapping[str, str]) -> Json:
-        """The result of an expression for an entity over a duration."""
-        language = self.oap_version.mqe
-        if language is None:
+        """Return the result of an expression for an entity over a duration."""
+        version = self.oap_version.mqe
+        if version is None:
             raise LookupError(f"OAP {self.oap_version.version} has no execExpression in its schema")
         try:
-            node = parse(expression, language)
-        except MqeSyntaxError as malformed:
-            if language.syntax_error_throws:
-                raise JavaError(str(malformed)) from malformed
-            return self._json(Result.from_error(str(malformed)))
+            node = parse_expression(expression, version)
+        except MqeSyntaxError as error:
+            if version.syntax_error_throws:
+                raise DataFetchingError(str(error)) from error
+            return self._json(Result.from_error(str(error)))
         during = parse_duration(duration, self.store.clock.zone, self.oap_version)
-        return self._json(Evaluator(self.store, self.oap_version, language, entity, during).evaluate(node))
+        return self._json(Evaluator(self.store, self.oap_version, version, entity, during).evaluate(node))
 
     def _json(self, result: Result) -> Json:
         return {"type": result.type, "error": result.error, "results": [self._row(row) for row in result.rows]}
 
-    def _row(self, row: Row) -> Json:
+    def _row(self, row: ResultRow) -> Json:
         labels = row.labels
         return {
             "metric": None if labels is None else {"labels": [{"key": key, "value": value} for key, value in labels]},

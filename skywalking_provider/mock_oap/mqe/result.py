@@ -1,4 +1,4 @@
-"""Results of expressions: rows of values, each row with its labels. An absent value is None, never 0."""
+"""Results of expressions: rows of values with labels. An absent value is None."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,21 +20,21 @@ Label = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One value; `id` is its time in milliseconds or the name it belongs to, None for what was calculated."""
+    """One value. `id` is its time in milliseconds or the name of its entity; None for a computed value."""
 
     value: float | None
     id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """Values under one set of labels. `labels` is None where OAP's first generation gives no metadata."""
+class ResultRow:
+    """Values with one set of labels. `labels` is None where the first generation of MQE returns no metadata."""
 
     values: tuple[Value, ...]
     labels: tuple[Label, ...] | None = ()
 
-    def map(self, change: Callable[[float], float]) -> "Row":
-        """The row with each present value changed."""
+    def map(self, change: Callable[[float], float]) -> "ResultRow":
+        """Return the row with each present value changed."""
         return replace(
             self, values=tuple(one if one.value is None else Value(change(one.value), one.id) for one in self.values)
         )
@@ -42,22 +42,22 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What an expression comes to."""
+    """Result of an expression."""
 
     type: ResultType
-    rows: tuple[Row, ...] = ()
+    rows: tuple[ResultRow, ...] = ()
     labeled: bool = False
     error: str | None = None
 
     @classmethod
     def from_error(cls, error: str) -> "Result":
-        """A result that is only an error."""
+        """Build a result with only an error."""
         return cls(ResultType.UNKNOWN, error=error)
 
     @classmethod
     def single(cls, value: float | None, labels: tuple[Label, ...] | None = ()) -> "Result":
-        """One value."""
-        return cls(ResultType.SINGLE, (Row((Value(value),), labels),))
+        """Build a result of one value."""
+        return cls(ResultType.SINGLE, (ResultRow((Value(value),), labels),))
 
     @property
     def present(self) -> bool:
@@ -65,9 +65,9 @@ class Result:
         return any(value.value is not None for row in self.rows for value in row.values)
 
     def map(self, change: Callable[[float], float]) -> "Result":
-        """The result with each present value changed."""
+        """Return the result with each present value changed."""
         return replace(self, rows=tuple(row.map(change) for row in self.rows))
 
 
 class EvaluationError(Exception):
-    """An operation that OAP refuses; its message becomes the result's error."""
+    """An operation that OAP rejects. The message becomes the error of the result."""

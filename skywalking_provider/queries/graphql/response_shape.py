@@ -11,6 +11,7 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    GraphQLEnumType,
     GraphQLList,
     GraphQLObjectType,
     GraphQLOutputType,
@@ -18,36 +19,16 @@ from graphql import (
     InlineFragmentNode,
     NameNode,
     SelectionSetNode,
-    build_schema,
     get_nullable_type,
     is_non_null_type,
 )
 
 from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.oap.api.responses import describe_json, is_long, raise_invalid_response
+from skywalking_provider.schema import SINCE_9_5, load_schema
 
-# SkyWalking's metrics-v2.graphqls and metrics-v3.graphqls, as far as numbers go; other fields may hold anything.
-_SCHEMA: Final = build_schema(
-    """
-    scalar Long
-    type Query {
-      readMetricsValue: Long!
-      readNullableMetricsValue: NullableValue!
-      readMetricsValues: MetricsValues!
-      readLabeledMetricsValues: [MetricsValues!]!
-      execExpression: ExpressionResult!
-    }
-    type NullableValue { value: Long! isEmptyValue: Boolean! }
-    type MetricsValues { label: String values: IntValues! }
-    type IntValues { values: [KVInt!]! }
-    type KVInt { id: ID! value: Long! isEmptyValue: Boolean! }
-    type ExpressionResult { type: String! error: String results: [MQEValues!]! }
-    type MQEValues { metric: Metadata values: [MQEValue!]! }
-    type Metadata { labels: [KeyValue!]! }
-    type KeyValue { key: String! value: String }
-    type MQEValue { id: ID value: String }
-    """
-)
+_REQUIRED: Final = frozenset({("MetricsValues", "values")})
+"""Fields that the schema declares nullable and OAP always sets."""
 _MAX_FIELDS: Final = 3000  # OAP's own limit of complexity
 _MAX_SELECTIONS: Final = 20_000  # on the way to them: fragments in fragments, and again
 _SCALAR_TYPES: Final[dict[str, type]] = {"Boolean": bool, "String": str, "ID": str, "Long": int}
@@ -125,8 +106,8 @@ class ShapeBuilder:
         Raises:
             ProviderError: QUERY_INVALID, where the reads together select more than any OAP takes.
         """
-        reads = _SCHEMA.query_type
-        assert reads is not None  # noqa: S101 - written above
+        reads = load_schema(SINCE_9_5).query_type
+        assert reads is not None  # noqa: S101 - the SDL defines it
         return self._build_field(read, reads)
 
     def _build_field(self, field: FieldNode, owner: GraphQLObjectType) -> Field:
@@ -134,11 +115,12 @@ class ShapeBuilder:
         if self.fields > _MAX_FIELDS:
             raise _too_large_error(_MAX_FIELDS, "fields")
         known = owner.fields.get(field.name.value)
-        shape = self._build_shape(known.type, field) if known else None
+        required = (owner.name, field.name.value) in _REQUIRED
+        shape = self._build_shape(known.type, field, required=required) if known else None
         return Field((field.alias or field.name).value, bool(field.directives), shape)
 
-    def _build_shape(self, kind: GraphQLOutputType, field: FieldNode) -> Shape:
-        nullable = not is_non_null_type(kind)
+    def _build_shape(self, kind: GraphQLOutputType, field: FieldNode, *, required: bool = False) -> Shape:
+        nullable = not (required or is_non_null_type(kind))
         match get_nullable_type(kind):
             case GraphQLList(of_type=item):
                 return ListShape(self._build_shape(item, field), nullable)
@@ -146,8 +128,10 @@ class ShapeBuilder:
                 return ObjectShape(self._build_fields(field.selection_set, owner), nullable)
             case GraphQLScalarType(name=name):
                 return ScalarShape(_SCALAR_TYPES[name], nullable)
+            case GraphQLEnumType():
+                return ScalarShape(str, nullable)
             case other:
-                raise AssertionError(f"{other} is not written above")
+                raise AssertionError(f"{other} is not a type of the schema")
 
     def _build_fields(self, selections: SelectionSetNode | None, owner: GraphQLObjectType) -> tuple[Field, ...]:
         return tuple(self._build_field(one, owner) for one in self._selected_fields(selections, set()))

@@ -246,7 +246,7 @@ async def test_every_verdict_has_its_exit_code(
         ({"kind": "status", "status": 503}, {"outageGrace": "0"}, Phase.INCONCLUSIVE, Reason.OAP_UNAVAILABLE),
         ({"kind": "html"}, {}, Phase.RUNNING, Reason.OAP_UNAVAILABLE),
         ({"kind": "status", "status": 401}, {}, Phase.ERROR, Reason.OAP_REJECTED),
-        ({"kind": "answer", "body": '{"data": {}}'}, {}, Phase.ERROR, Reason.OAP_RESPONSE_INVALID),
+        ({"kind": "response", "body": '{"data": {}}'}, {}, Phase.ERROR, Reason.OAP_RESPONSE_INVALID),
     ],
 )
 async def test_what_the_oap_does_wrong_ends_with_three_and_the_request_that_did_not_work(

@@ -116,7 +116,7 @@ async def test_an_oap_that_hides_its_version_is_asked_for_the_rest() -> None:
         ({"kind": "html"}, "response is not GraphQL", "Check for a proxy or a login page"),
         ({"kind": "hang"}, "did not respond within", "is it running"),
         ({"kind": "reset"}, "cannot be reached", "is it running"),
-        ({"kind": "answer", "body": '{"data": {"getTimeInfo": 1}}'}, "getTimeInfo", "is the backend a SkyW"),
+        ({"kind": "response", "body": '{"data": {"getTimeInfo": 1}}'}, "getTimeInfo", "is the backend a SkyW"),
     ],
     ids=lambda part: part.get("kind") if isinstance(part, dict) else None,
 )

@@ -1,0 +1,59 @@
+"""The SDL files, and the client's response types against them."""
+
+from dataclasses import fields
+from importlib import resources
+
+import pytest
+from graphql import (
+    GraphQLList,
+    GraphQLObjectType,
+    build_schema,
+    get_nullable_type,
+    validate_schema,
+)
+
+from skywalking_provider import schema
+from skywalking_provider.oap.api import responses
+from skywalking_provider.schema import BEFORE_9_4, SINCE_9_5, load_schema
+
+RESPONSE_TYPES = [
+    (responses.TimeInfo, "TimeInfo"),
+    (responses.NamedItem, "Endpoint"),
+    (responses.ListedMetric, "MetricDefinition"),
+    (responses.ListedService, "Service"),
+    (responses.InstanceAttribute, "Attribute"),
+    (responses.ListedInstance, "ServiceInstance"),
+    (responses.KVInt, "KVInt"),
+    (responses.IntValues, "IntValues"),
+    (responses.MetricsValues, "MetricsValues"),
+    (responses.MqeLabel, "KeyValue"),
+    (responses.MqeMetadata, "Metadata"),
+    (responses.MqeValue, "MQEValue"),
+    (responses.MqeValues, "MQEValues"),
+    (responses.ExpressionResult, "ExpressionResult"),
+]
+
+
+@pytest.mark.parametrize("files", [BEFORE_9_4, SINCE_9_5])
+def test_sdl_files_together_are_a_valid_schema(files: tuple[str, ...]):
+    folder = resources.files(schema)
+    sdl = "\n".join((folder / f"{name}.graphqls").read_text(encoding="utf-8") for name in files)
+    assert validate_schema(build_schema(sdl)) == []
+
+
+def test_sdl_files_are_all_used():
+    names = {file.name for file in resources.files(schema).iterdir() if file.name.endswith(".graphqls")}
+    assert names == {f"{name}.graphqls" for name in (*BEFORE_9_4, *SINCE_9_5)}
+
+
+@pytest.mark.parametrize(("response_type", "name"), RESPONSE_TYPES, ids=[name for _, name in RESPONSE_TYPES])
+def test_response_type_has_only_fields_of_the_schema(response_type: type, name: str):
+    kind = load_schema(SINCE_9_5).get_type(name)
+    assert isinstance(kind, GraphQLObjectType)
+    for field in fields(response_type):
+        alias = getattr(field.default, "alias", None) or next(
+            (one.alias for one in getattr(field.type, "__metadata__", ()) if getattr(one, "alias", None)), field.name
+        )
+        assert alias in kind.fields, f"{name}.{alias}"
+        is_list = isinstance(get_nullable_type(kind.fields[alias].type), GraphQLList)
+        assert is_list == str(field.type).startswith("tuple["), f"{name}.{alias}"
