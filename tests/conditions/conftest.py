@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from skywalking_provider.conditions import open_expr_evaluator
+from skywalking_provider.conditions import Limits, open_expr_evaluator
 from skywalking_provider.conditions.expr.evaluator import ExprLanguage
 
 DATA = Path(__file__).with_name("data")
@@ -15,7 +15,8 @@ DATA = Path(__file__).with_name("data")
 
 @pytest.fixture
 async def conditions() -> AsyncIterator[ExprLanguage]:
-    async with open_expr_evaluator() as opened:
+    # Time limits that a loaded machine meets. Tests of the time limits open an evaluator of their own.
+    async with open_expr_evaluator(Limits(seconds=60, slice_seconds=20)) as opened:
         yield opened
 
 
