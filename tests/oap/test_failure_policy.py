@@ -76,9 +76,9 @@ def test_other_ends_of_a_request_have_an_effect_and_an_outcome(
 
 async def fail_locally(backend: Backend) -> FailureKind:
     with pytest.raises(BackendUnavailableError) as error:
-        await backend.connection.time(Deadline.after(5))  # as the provider itself requests it, without a namespace
+        await backend.connection.time(Deadline.after(60))  # as the provider itself requests it, without a namespace
     with pytest.raises(BackendUnavailableError):
-        await backend.read(REQUEST, Deadline.after(5))
+        await backend.read(REQUEST, Deadline.after(60))
     return error.value.kind
 
 
@@ -108,7 +108,7 @@ async def test_broken_ca_file_never_touches_the_breaker(tmp_path: Path) -> None:
 async def _fail_then_repair(keys: dict[str, Any], repair: Any) -> None:
     log = CircuitLog()
     async with MockOap() as oap:
-        config = BackendConfig.model_validate({"url": oap.url, "circuit": {"failures": 1}} | keys)
+        config = BackendConfig.model_validate({"url": oap.url, "timeout": "60s", "circuit": {"failures": 1}} | keys)
         async with open_backends({"prod": config}, lambda: datetime.now(UTC), observer=log) as backends:
             backend = backends.select(None, None, "team")
             for _ in range(5):
@@ -116,6 +116,6 @@ async def _fail_then_repair(keys: dict[str, Any], repair: Any) -> None:
             assert oap.requests == []
 
             repair()
-            await backend.connection.time(Deadline.after(5))
+            await backend.connection.time(Deadline.after(60))
 
     assert log.states == []

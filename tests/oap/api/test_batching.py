@@ -172,13 +172,15 @@ async def test_unavailable_backend_is_not_bisected() -> None:
 @pytest.mark.parametrize("version", ["9.2.0", "9.6.0", "10.1.0"])
 async def test_complexity_limit_of_an_oap_is_taken_from_one_rejection(version: str) -> None:
     async with MockOap(version=version, max_complexity=100) as oap:
-        config = BackendConfig.model_validate({"url": oap.url, "cache": {"responseTtl": "0s", "verdictTtl": "0s"}})
+        config = BackendConfig.model_validate(
+            {"url": oap.url, "timeout": "60s", "cache": {"responseTtl": "0s", "verdictTtl": "0s"}}
+        )
         async with open_backends({"prod": config}, lambda: datetime.now(UTC)) as backends:
             backend = backends.select(None, None, "team")
-            mqe = (await backend.connection.features(deadline_after(5))).supports_mqe
+            mqe = (await backend.connection.features(deadline_after(60))).supports_mqe
             before = len(oap.requests)
             for _ in range(2):
-                result = await backend.series(series(40), TEN_MINUTES, deadline_after(5), mqe=mqe)
+                result = await backend.series(series(40), TEN_MINUTES, deadline_after(60), mqe=mqe)
                 assert len(result.data) == 40
             fit = 100 // (11 if mqe else 6)
             assert len(oap.requests) - before == 1 + 2 * -(-40 // fit)

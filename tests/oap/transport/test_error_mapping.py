@@ -149,7 +149,7 @@ def limited(status: int, headers: dict[str, str]) -> web.Response:
 
 
 async def read(url: str, seconds: float) -> dict[str, Any]:
-    config = BackendConfig.model_validate({"url": url, "retries": 1})
+    config = BackendConfig.model_validate({"url": url, "retries": 1, "timeout": "50s"})
     async with open_backends({"prod": config}, lambda: datetime.now(UTC)) as backends:
         return await backends.select(None, None, "team").read(REQUEST, Deadline.after(seconds))
 
