@@ -24,12 +24,14 @@ class EventLog(Observer):
     """Observer that keeps the events."""
 
     started: int = 0
+    any_started: asyncio.Event = field(default_factory=asyncio.Event)
     done: list[Outcome] = field(default_factory=list)
     sources: list[Source] = field(default_factory=list)
     skews: list[float] = field(default_factory=list)
 
     def request_started(self, _: str) -> None:
         self.started += 1
+        self.any_started.set()
 
     def request_done(self, _: str, outcome: Outcome, seconds: float) -> None:
         assert seconds >= 0
@@ -77,8 +79,7 @@ async def test_cancelled_request_is_reported_as_done() -> None:
     async with MockOap() as oap, backends(oap, log) as opened:
         oap.add_fault("hang")
         reading = asyncio.create_task(opened.select(None, None, "bookinfo").read(METRICS, Deadline.after(60)))
-        while not log.started:
-            await asyncio.sleep(0.01)
+        await log.any_started.wait()
     assert reading.cancelled()  # when the backends are closed
 
     assert (log.started, log.done) == (1, [Outcome.CANCELLED])
