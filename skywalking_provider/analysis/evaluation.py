@@ -32,7 +32,7 @@ def select_conditions(spec: Spec, metric: Metric) -> MetricConditions:
     if metric.success_condition or metric.failure_condition:
         raise ProviderError(
             Reason.BLOCK_INVALID,
-            "the block under provider.plugin is wrong: conditions: the metric has a successCondition or"
+            "the block under provider.plugin is invalid: conditions: the metric has a successCondition or"
             " failureCondition too",
             "those are always expr; keep either them or the block's",
         )

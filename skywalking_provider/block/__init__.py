@@ -1,4 +1,4 @@
-"""The block of a template: its models, its errors, the addresses that it may name. No I/O."""
+"""The block of a metric: its models, its parser and its JSON Schema. No I/O."""
 
 from skywalking_provider.block.common import OnNoData, OnOutage
 from skywalking_provider.block.entity import EntitySpec, Instances, ServiceParts

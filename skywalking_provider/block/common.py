@@ -1,4 +1,4 @@
-"""What blocks of every form have in common."""
+"""Keys and types that all query types share."""
 
 from datetime import timedelta
 from enum import StrEnum
@@ -11,7 +11,7 @@ from skywalking_provider.support.durations import Duration
 from skywalking_provider.support.strict_model import StrictModel
 
 MINUTE = timedelta(minutes=1)
-MAX_BUCKETS = 500  # OAP refuses more points in one query
+MAX_BUCKETS = 500  # OAP rejects queries for more points
 
 NonEmpty = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
@@ -30,7 +30,7 @@ class InvalidKeyError(ValueError):
 
 
 class OnNoData(StrEnum):
-    """The phase of a measurement that found no data, or too few calls, until maxWait."""
+    """Phase of a measurement without data, or with too few calls, when maxWait is over."""
 
     INCONCLUSIVE = "inconclusive"
     ERROR = "error"
@@ -39,19 +39,19 @@ class OnNoData(StrEnum):
 
 
 class OnOutage(StrEnum):
-    """The phase of a measurement whose backend was away for outageGrace."""
+    """Phase of a measurement whose backend is unavailable when outageGrace is over."""
 
     INCONCLUSIVE = "inconclusive"
     ERROR = "error"
 
 
-class CelConditions(StrictModel):
-    """Conditions in the Common Expression Language instead of the metric's own ones.
+class BlockConditions(StrictModel):
+    """Conditions in the Common Expression Language, instead of the metric's own ones.
 
     Attributes:
-        language: Only "cel"; the metric's own successCondition and failureCondition are always expr.
-        success: As Argo's successCondition.
-        failure: As Argo's failureCondition.
+        language: Always "cel". The metric's own successCondition and failureCondition are always expr.
+        success: Condition of success, as Argo's successCondition.
+        failure: Condition of failure, as Argo's failureCondition.
     """
 
     language: Literal["cel"]
@@ -60,17 +60,17 @@ class CelConditions(StrictModel):
 
 
 class Common(StrictModel):
-    """The keys of all forms.
+    """Keys of all query types.
 
     Attributes:
         backend: Name of a configured backend.
-        address: The built-in provider's key; it only selects the configured backend with this address, or alias.
-        max_wait: How long to wait for data, from the start of the measurement; by default 5m, 2m in a background run.
-        on_no_data: What no data means when max_wait is over.
-        outage_grace: How long the backend may be away, from the start of the measurement.
-        on_outage: What an outage means when outage_grace is over.
-        settle: How long after its end a bucket is read; by default the backend's.
-        conditions: Conditions in another language than Argo's.
+        address: URL or alias of a configured backend, which it selects. The built-in provider's key.
+        max_wait: Maximum time to wait for data, from the start of the measurement. Default 5m, 2m in a background run.
+        on_no_data: Phase of a measurement without data when max_wait is over.
+        outage_grace: Time for which the backend may be unavailable, from the start of the measurement.
+        on_outage: Phase of a measurement whose backend is unavailable when outage_grace is over.
+        settle: Time after the end of a bucket before it is read. Default is the backend's.
+        conditions: Conditions in CEL instead of Argo's expr.
     """
 
     backend: NonEmpty | None = None
@@ -80,7 +80,7 @@ class Common(StrictModel):
     outage_grace: Duration = timedelta(minutes=5)
     on_outage: OnOutage = OnOutage.INCONCLUSIVE
     settle: Duration | None = None
-    conditions: CelConditions | None = None
+    conditions: BlockConditions | None = None
 
     @property
     def argo_compatible(self) -> bool:
@@ -110,22 +110,26 @@ class Common(StrictModel):
 
 def _reject_boolean(value: object) -> object:
     if isinstance(value, bool):
-        raise ValueError("is true or false where a number is meant")
+        raise ValueError("is true or false, but a number is expected")
     return value
 
 
 NotBoolean = BeforeValidator(_reject_boolean)
-"""Pydantic takes `true` for 1; an author never means that."""
+"""Validator against `true`, which pydantic otherwise accepts as 1."""
 
 
 def check_whole_buckets(length: timedelta) -> timedelta:
-    """A window's length, checked: whole minutes, and no more than OAP answers."""
+    """Return the length of a window if it is valid.
+
+    Raises:
+        ValueError: The length is not in whole minutes, or above OAP's limit of 500 buckets.
+    """
     if length > MAX_BUCKETS * MINUTE:
-        raise ValueError("OAP answers at most 500 minutes in one query; write 500m or less")
+        raise ValueError("is longer than 500 minutes, OAP's limit per query; write 500m or less")
     if length < MINUTE or length % MINUTE:
-        raise ValueError("SkyWalking's buckets are whole minutes; write 1m, 2m, ...")
+        raise ValueError("is not in whole minutes, the size of SkyWalking's buckets; write 1m, 2m, ...")
     return length
 
 
 Length = Annotated[Duration, AfterValidator(check_whole_buckets)]
-"""The length of a window."""
+"""Length of a window."""

@@ -1,4 +1,4 @@
-"""Whom a metric belongs to, as an author names it: a service, an endpoint, a set of instances."""
+"""Keys that select the entity of a metric: a service, an endpoint or a set of instances."""
 
 import re
 from datetime import timedelta
@@ -13,14 +13,14 @@ from skywalking_provider.support.strict_model import StrictModel
 
 _HASH = re.compile(r"[A-Za-z0-9]{5,63}")
 
-# RE2 takes time in proportion to the name, whatever the expression; and it is not to write to standard error.
+# RE2 needs time linear in the length of the name, whatever the expression. Its log would go to standard error.
 _RE2_OPTIONS = re2.Options()
 
 _RE2_OPTIONS.log_errors = False
 
 
 class ServiceParts(StrictModel):
-    """The parts of a service's name, put together by the backend's `serviceName` pattern."""
+    """Parts of a service's name, which the backend's `serviceName` pattern joins."""
 
     name: NonEmpty
     subset: NonEmpty | None = None
@@ -33,7 +33,7 @@ def _check_hash(text: str) -> str:
     if not text:
         raise ValueError("is empty; give the canary's hash, valueFrom: {podTemplateHashValue: Latest}")
     if not _HASH.fullmatch(text):
-        raise ValueError(f"{text[:60]!r} is no pod-template-hash: five or more letters and digits")
+        raise ValueError(f"{text[:60]!r} is not a pod-template-hash, which has five or more letters and digits")
     return text
 
 
@@ -41,17 +41,17 @@ def _check_regex(text: str) -> str:
     try:
         re2.compile(text, _RE2_OPTIONS)
     except re2.error as error:
-        words = error.args[0].decode("utf-8", "replace") if isinstance(error.args[0], bytes) else error
-        raise ValueError(f"is no regular expression of RE2: {words}") from error
+        detail = error.args[0].decode("utf-8", "replace") if isinstance(error.args[0], bytes) else error
+        raise ValueError(f"is not a regular expression of RE2: {detail}") from error
     return text
 
 
 class Instances(StrictModel):
-    """A set of instances of the service; exactly one of both.
+    """A set of instances of the service. Exactly one of both keys is set.
 
     Attributes:
-        pod_template_hash: Matches a dash-delimited segment of the name, then of the attributes pod and hostname.
-        name: A regular expression that the whole name matches.
+        pod_template_hash: Hash that is a dash-delimited segment of the name, or of the attributes pod or hostname.
+        name: Regular expression (RE2) that matches the whole name.
     """
 
     pod_template_hash: Annotated[str, AfterValidator(_check_hash)] | None = None
@@ -65,22 +65,22 @@ class Instances(StrictModel):
 
     @property
     def display(self) -> str:
-        """For messages."""
+        """Text of the selector for messages."""
         return self.pod_template_hash or f"/{self.name}/"
 
 
 class EntitySpec(Common):
-    """The keys of the forms that select entities by name.
+    """Keys of the query types that select entities by name.
 
     Attributes:
         window: Length of the window.
-        service: A service's name, or its parts.
-        layer: SkyWalking's layer, such as MESH or GENERAL; only where services of several layers share a name.
-        endpoint: An endpoint of the service.
-        instances: A set of instances of the service.
-        since: "run" never reads what was before the run's start, "window" reads the whole window. By default "run",
-            but "window" where instances are selected by hash: other versions never have it.
-        min_calls: Fewer calls in the window are no data.
+        service: Name of the service, or its parts.
+        layer: SkyWalking layer, such as MESH or GENERAL. Needed only if services of several layers share a name.
+        endpoint: Name of an endpoint of the service.
+        instances: Selector of instances of the service.
+        since: "run" excludes buckets from before the run's start, "window" reads the whole window. Default is "run",
+            but "window" if instances are selected by hash, because other versions have other hashes.
+        min_calls: Number of calls below which the window counts as without data.
     """
 
     window: Length
@@ -96,12 +96,12 @@ class EntitySpec(Common):
     @model_validator(mode="after")
     def _check_one_scope(self) -> "EntitySpec":
         if self.endpoint is not None and self.instances is not None:
-            raise ValueError("endpoint, instances: SkyWalking has no metric of an endpoint per instance; write one")
+            raise ValueError("endpoint, instances: SkyWalking has no metrics of an endpoint per instance; remove one")
         return self
 
     @property
     def scope(self) -> Scope:
-        """The scope of the entities that are selected."""
+        """Scope of the selected entities."""
         if self.instances is not None:
             return Scope.INSTANCE
         return Scope.SERVICE if self.endpoint is None else Scope.ENDPOINT

@@ -10,11 +10,11 @@ from skywalking_provider.block.expression_syntax import check_expression, rankin
 
 
 class ExpressionSpec(EntitySpec):
-    """Form B: MQE, OAP 9.5 and newer.
+    """A metrics query expression (MQE) for OAP 9.5 and newer.
 
     Attributes:
-        expression: OAP rounds results to three decimals: scale with `scale`, not in the expression.
-        scale: Every number of the result is divided by this.
+        expression: Expression. OAP rounds results to three decimals, so scale them with `scale`, not in here.
+        scale: Divisor of every number in the result.
     """
 
     expression: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(check_expression)]
@@ -25,7 +25,7 @@ class ExpressionSpec(EntitySpec):
         chosen = "instances" if self.instances else "endpoint" if self.endpoint else ""
         if chosen and (ranking := ranking_function(self.expression)):
             raise ValueError(
-                f"{chosen}: {ranking} ranks all instances or endpoints of the service, whichever are selected; leave"
-                f" {chosen} out, or read a metric of them"
+                f"{chosen}: {ranking} ranks all instances or endpoints of the service and ignores the selection; remove"
+                f" {chosen}, or read one of their metrics"
             )
         return self

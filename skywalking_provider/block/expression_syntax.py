@@ -1,7 +1,7 @@
-"""Metrics query expressions, checked as far as it can be without an OAP.
+"""Syntax check of metrics query expressions (MQE), without an OAP.
 
-OAP's parser stops where a complete expression ends and ignores the rest: `service_cpm garbage` is `service_cpm`. So the
-order of tokens is checked here. Source: SkyWalking's MQELexer.g4 and MQEParser.g4.
+OAP's parser stops at the end of a complete expression and ignores the rest: it reads `service_cpm garbage` as
+`service_cpm`. This module therefore checks the order of the tokens. Source: SkyWalking's MQELexer.g4 and MQEParser.g4.
 """
 
 import re
@@ -26,48 +26,48 @@ _PAIRS = {"(": ")", "[": "]", "{": "}"}
 
 
 def check_expression(text: str) -> str:
-    """Refuse what OAP would cut off silently.
+    """Return an expression if OAP parses all of it.
 
     Raises:
-        ValueError: What is wrong, with its column.
+        ValueError: OAP would ignore a part. The message has its column.
     """
     if len(text) > MAX_EXPRESSION:
-        raise ValueError(f"has {len(text)} characters; at most {MAX_EXPRESSION} are sent")
+        raise ValueError(f"has {len(text)} characters; at most {MAX_EXPRESSION} are allowed")
     open_brackets: list[str] = []
-    at, before = 0, ""  # the kind of the token before: what may follow depends on it
+    at, previous = 0, ""  # the kind of the previous token decides which may follow
     end = len(text.rstrip())
     while at < end:
         token = _TOKEN.match(text, at)
         if not token or token.lastgroup is None:
             word = text[at:].split(maxsplit=1)[0][:20]
-            raise ValueError(f"column {_column(text, at)}: {word!r} is no part of an expression")
+            raise ValueError(f"column {_column(text, at)}: {word!r} is not part of an expression")
         kind, word, column = token.lastgroup, token.group(token.lastgroup), token.start(token.lastgroup) + 1
-        if trouble := _placement_error(kind, word, before, open_brackets):
-            raise ValueError(f"column {column}: {word!r} {trouble}; OAP would ignore it")
+        if problem := _placement_error(kind, word, previous, open_brackets):
+            raise ValueError(f"column {column}: {word!r} {problem}; OAP would ignore it")
         if kind == "open":
             open_brackets.append(_PAIRS[word])
         elif kind == "close":
             open_brackets.pop()
-        before, at = kind, token.end()
+        previous, at = kind, token.end()
     if open_brackets:
         raise ValueError(f"{open_brackets[-1]!r} is missing at the end")
-    if before not in _COMPLETE:
-        raise ValueError("something is missing at the end")
+    if previous not in _COMPLETE:
+        raise ValueError("the expression is incomplete at its end")
     return text
 
 
 def extract_metric_names(text: str) -> list[str]:
-    """The names in an expression that stand where a metric does; words such as `asc` are among them."""
+    """Return the names in an expression that can be metrics, keywords such as `asc` included."""
     return [name for name, follows, in_labels in _scan_names(text) if follows != "(" and not in_labels]
 
 
 def ranking_function(text: str) -> str:
-    """The function that ranks entities by itself, whatever entity is given; empty where there is none."""
+    """Return the name of the first function that ranks all entities of a service; empty if there is none."""
     return next((name for name, follows, _ in _scan_names(text) if follows == "(" and name in _RANKINGS), "")
 
 
 def _scan_names(text: str) -> Iterator[tuple[str, str, bool]]:
-    """Every name of a checked expression, with the character behind it, and whether it stands between braces."""
+    """Yield every name of a checked expression, the character after it, and whether it is between braces."""
     in_labels = False
     for token in _TOKEN.finditer(text):
         match token.lastgroup:
@@ -78,7 +78,7 @@ def _scan_names(text: str) -> Iterator[tuple[str, str, bool]]:
 
 
 def _placement_error(kind: str, word: str, previous: str, open_brackets: list[str]) -> str:
-    """Why a token cannot stand where it does; empty where it can."""
+    """Return why a token is misplaced; empty if it is not."""
     match kind:
         case "name" | "value" if previous in _COMPLETE:
             return "follows a complete expression"
@@ -87,7 +87,7 @@ def _placement_error(kind: str, word: str, previous: str, open_brackets: list[st
         case "close" if not open_brackets or open_brackets[-1] != word:
             return "closes nothing"
         case "comma" if not open_brackets:
-            return "stands outside brackets"
+            return "is outside brackets"
     return ""
 
 

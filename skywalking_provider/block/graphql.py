@@ -1,4 +1,4 @@
-"""Form A: the built-in provider's own block."""
+"""The query type `query`: GraphQL, as in the block of Argo's built-in provider."""
 
 from datetime import timedelta
 from typing import Annotated, Literal
@@ -23,13 +23,14 @@ def _check_query(text: str) -> str:
 
 
 class GraphqlSpec(Common):
-    """A GraphQL query; `result` is its `data`.
+    """A GraphQL query. `result` is the `data` of its response.
 
     Attributes:
-        interval: Length of the window, the built-in provider's word for it.
-        query: GraphQL; `$duration` is given to it.
-        absent: "drop" leaves buckets without data out of `result`; "zero" keeps OAP's zeros.
-        compatibility: "argo" reads the built-in provider's own window, the unfinished minute included, and its zeros.
+        interval: Length of the window. The built-in provider's key.
+        query: GraphQL with one query, which gets the variable `$duration`.
+        absent: "drop" removes buckets without data from `result`; "zero" keeps OAP's zeros.
+        compatibility: "argo" sends the query verbatim and reads the built-in provider's window, with the unfinished
+            minute and with OAP's zeros.
     """
 
     query: Annotated[NonEmpty, AfterValidator(_check_query)]
@@ -54,5 +55,5 @@ class GraphqlSpec(Common):
             except ValueError as error:
                 raise InvalidKeyError("interval", str(error)) from error
         elif self.interval > MAX_BUCKETS * MINUTE:
-            raise InvalidKeyError("interval", "OAP answers at most 500 minutes in one query; write 500m or less")
+            raise InvalidKeyError("interval", "is longer than 500 minutes, OAP's limit per query; write 500m or less")
         return self

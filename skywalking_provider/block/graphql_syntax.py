@@ -1,4 +1,4 @@
-"""The GraphQL text of a block, checked as far as it can be without an OAP."""
+"""Syntax check of a block's GraphQL query, without an OAP."""
 
 from functools import lru_cache
 
@@ -7,8 +7,8 @@ from graphql import DocumentNode, GraphQLSyntaxError, OperationDefinitionNode, O
 MAX_CHARACTERS = 16 * 1024
 _MAX_TOKENS = 4000  # OAP's complexity limit is 3,000 fields
 
-# A tree with its places takes many times the memory of its text, and is needed twice, by the check of a new block and
-# by its healing right after. Both keep what they made of it.
+# A syntax tree with locations takes many times the memory of its text. It is needed twice in a row: by the check of a
+# new block and by the rewriting of its query. Both cache their own results.
 _CACHE_SIZE = 4
 
 
@@ -33,10 +33,10 @@ def parse_query(text: str) -> DocumentNode:
         text: GraphQL with exactly one operation, a query.
 
     Raises:
-        ValueError: What is wrong, with line and column of the text.
+        ValueError: The text is not one valid query. The message has line and column.
     """
     if len(text) > MAX_CHARACTERS:
-        raise ValueError(f"has {len(text)} characters; at most {MAX_CHARACTERS} are sent")
+        raise ValueError(f"has {len(text)} characters; at most {MAX_CHARACTERS} are allowed")
     try:
         document = parse(text, max_tokens=_MAX_TOKENS)
     except GraphQLSyntaxError as error:
@@ -50,5 +50,5 @@ def parse_query(text: str) -> DocumentNode:
     if len(operations) != 1:
         raise ValueError(f"has {len(operations)} operations; write exactly one query")
     if operations[0].operation is not OperationType.QUERY:
-        raise ValueError(f"is a {operations[0].operation.value}; a measurement only reads, write a query")
+        raise ValueError(f"is a {operations[0].operation.value}, but measurements only read; write a query")
     return document

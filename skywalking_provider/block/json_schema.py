@@ -1,7 +1,7 @@
-"""The JSON Schema of the block, made from the models that parse it. Pure.
+"""JSON Schema of the block, generated from the models that parse it.
 
-It accepts whatever the provider accepts, and more: rules across keys, such as "percentile belongs to latency", stay
-with the provider. It describes the block as it stands in a template: any text may hold `{{args.x}}`.
+The schema accepts every valid block. It does not have the rules across keys, such as "percentile belongs to latency".
+It describes the block as written in a template, so any text may hold `{{args.x}}`.
 """
 
 import inspect
@@ -25,10 +25,10 @@ SCHEMA_ID = "urn:skywalking-provider:block:v1"
 
 _DURATION = r"^\s*([-+]?0|[-+]?([0-9]{1,9}(\.[0-9]{0,9})?(h|ms|m|s|us|µs|ns))+)\s*$"
 _NUMBER = r"^\s*[-+]?[0-9_.]+([eE][-+]?[0-9]+)?\s*$"
-_ARGUMENT = {"type": "string", "pattern": r"\{\{", "description": "An argument of the template, {{args.name}}."}
+_ARGUMENT = {"type": "string", "pattern": r"\{\{", "description": "Argument of the template, {{args.name}}."}
 _LENGTH = {
     "anyOf": [{"type": "string", "pattern": _DURATION}, {"const": 0}, _ARGUMENT],
-    "description": "A duration in Go's notation.",
+    "description": "Duration in Go's notation.",
     "examples": ["3m", "1h30m", "90s"],
 }
 _SHARED: dict[str, dict[str, Any]] = {"Duration": _LENGTH, "Argument": _ARGUMENT}
@@ -36,7 +36,7 @@ _ENTRY = re.compile(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", re.MULTILINE)
 
 
 def build_block_schema() -> dict[str, Any]:
-    """The schema: exactly one of the forms."""
+    """Build the schema: exactly one of the query types."""
     models = list(QUERY_TYPES.values())
     _, generated = models_json_schema([(model, "validation") for model in models], schema_generator=_Generator)
     definitions: dict[str, Any] = generated["$defs"]
@@ -49,8 +49,8 @@ def build_block_schema() -> dict[str, Any]:
     return {
         "$schema": SCHEMA_DIALECT,
         "$id": SCHEMA_ID,
-        "title": "The block of a metric, under provider.plugin",
-        "description": "Exactly one of query, expression and sli says what is measured.",
+        "title": "Block of a metric under provider.plugin",
+        "description": "Exactly one of the keys query, expression and sli selects the query type.",
         "type": "object",
         "oneOf": [{"$ref": f"#/$defs/{model.__name__}"} for model in models],
         "$defs": definitions,
@@ -58,7 +58,7 @@ def build_block_schema() -> dict[str, Any]:
 
 
 class _Generator(GenerateJsonSchema):
-    """What the models accept beyond what pydantic says of them: Go's durations, numbers and words as text."""
+    """Schema generator that adds what the models also accept: Go's durations, and numbers and words as text."""
 
     def timedelta_schema(self, schema: core_schema.TimedeltaSchema) -> JsonSchemaValue:  # noqa: ARG002
         return {"anyOf": [_LENGTH]}
@@ -86,7 +86,7 @@ class _Generator(GenerateJsonSchema):
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
         made = super().default_schema(schema)
         if made.get("default", 0) in (None, ""):
-            del made["default"]  # says no more than that the key may be left out
+            del made["default"]  # the key is optional in any case
         return made
 
     def encode_default(self, dft: Any) -> Any:
@@ -113,30 +113,32 @@ def _subclasses(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
 
 
 def _with_shared_references(node: Any) -> Any:
-    """A part of the schema with what is there many times written once."""
+    """Return a part of the schema with references to the shared definitions."""
     for name, shared in _SHARED.items():
         if node == shared:
             return {"$ref": f"#/$defs/{name}"}
     if isinstance(node, dict):
         match node:
-            case {"anyOf": [dict(only)]}:  # a choice of one: the key's own title and default stay beside the reference
+            case {"anyOf": [dict(only)]}:  # one alternative: keep the key's title and default beside the reference
                 return _with_shared_references(only) | {key: value for key, value in node.items() if key != "anyOf"}
         return {key: _with_shared_references(value) for key, value in node.items()}
     return [_with_shared_references(one) for one in node] if isinstance(node, list) else node
 
 
 def _describe(definition: dict[str, Any], model: type[BaseModel]) -> None:
-    """The docstring's first lines for the model, its `Attributes:` for the keys."""
+    """Add descriptions to a definition: the docstring for the model, its `Attributes:` for the keys."""
     summary, _, _ = inspect.getdoc(model).partition("\n\nAttributes:")  # type: ignore[union-attr]
     definition["description"] = _with_yaml_keys(summary, model)
-    said = {name: text for one in reversed(model.__mro__) for name, text in _ENTRY.findall(inspect.getdoc(one) or "")}
+    described = {
+        name: text for one in reversed(model.__mro__) for name, text in _ENTRY.findall(inspect.getdoc(one) or "")
+    }
     for name, field in model.model_fields.items():
-        if name in said:
-            definition["properties"][field.alias or name]["description"] = _with_yaml_keys(said[name], model)
+        if name in described:
+            definition["properties"][field.alias or name]["description"] = _with_yaml_keys(described[name], model)
 
 
 def _with_yaml_keys(text: str, model: type[BaseModel]) -> str:
-    """One line, with the keys as an author writes them."""
+    """Return a text in one line, with the keys in camelCase."""
     names = "|".join(name for name in model.model_fields if "_" in name)
     line = " ".join(text.split())
     return re.sub(rf"\b({names})\b", lambda found: to_camel(found[1]), line) if names else line

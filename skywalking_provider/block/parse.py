@@ -1,4 +1,4 @@
-"""The block under `provider.plugin.<name>`: parsed and checked once, immutable from then on."""
+"""Parser of the block under `provider.plugin.<name>`. The result is immutable and cached."""
 
 import json
 from functools import lru_cache
@@ -23,7 +23,7 @@ QUERY_TYPES: dict[str, type[GraphqlSpec | ExpressionSpec | IndicatorSpec]] = {
     "expression": ExpressionSpec,
     "sli": IndicatorSpec,
 }
-"""The key that makes a block one of its form."""
+"""Spec class of each query type, by the key that selects the type."""
 
 RESERVED_KEYS = frozenset({"compare", "confidence"})
 
@@ -41,7 +41,7 @@ class BlockError(ProviderError):
         self.problem = problem
         self.key = key
         self.query_line = query_line
-        super().__init__(Reason.BLOCK_INVALID, f"the block under provider.plugin is wrong: {problem}")
+        super().__init__(Reason.BLOCK_INVALID, f"the block under provider.plugin is invalid: {problem}")
 
 
 @lru_cache(maxsize=512)
@@ -52,18 +52,18 @@ def parse_block(block: bytes) -> Spec:
         BlockError: The block is invalid; the message has the path of every invalid key.
     """
     if len(block) > MAX_BLOCK_BYTES:
-        raise BlockError(f"it has {len(block)} bytes; at most {MAX_BLOCK_BYTES} are read")
+        raise BlockError(f"it has {len(block)} bytes; at most {MAX_BLOCK_BYTES} are allowed")
     try:
         content = json.loads(block)
     except (ValueError, RecursionError) as error:
         raise BlockError(f"it is not JSON ({error})") from error
     if not isinstance(content, dict):
         raise BlockError(f"it is a JSON {_json_type(content)}; write an object with one of query, expression and sli")
-    form = _select_query_type(content)
+    model = _select_query_type(content)
     try:
-        return form.model_validate(content)
+        return model.model_validate(content)
     except ValidationError as error:
-        problem = format_validation_error(error, yaml_keys(form), reserved=RESERVED_KEYS)
+        problem = format_validation_error(error, yaml_keys(model), reserved=RESERVED_KEYS)
         key, query_line = _locate(error)
         raise BlockError(problem, key=key, query_line=query_line) from error
 

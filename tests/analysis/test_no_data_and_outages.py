@@ -262,7 +262,7 @@ async def test_no_body_of_a_refusal_is_repeated(harness: HarnessFactory) -> None
             {"address": "http://169.254.169.254"},
             "BACKEND_NOT_FOUND address: no backend configured for namespace bookinfo has",
         ),
-        ({"intervall": "3m"}, "BLOCK_INVALID the block under provider.plugin is wrong: intervall: unknown key"),
+        ({"intervall": "3m"}, "BLOCK_INVALID the block under provider.plugin is invalid: intervall: unknown key"),
     ],
 )
 async def test_a_wrong_block_asks_no_oap(harness: HarnessFactory, keys: dict[str, str], words: str) -> None:

@@ -68,8 +68,8 @@ def test_a_set_of_instances_selected_by_hash_reads_the_whole_window() -> None:
         ({"sli": "errors", "window": "5m", "service": SERVICE}, "; write 'success-rate', 'apdex', 'latency' or"),
         ({"sli": "apdex", "service": SERVICE}, "window: is required"),
         ({"sli": "apdex", "window": "5m"}, "service: is required"),
-        ({"sli": "apdex", "window": "90s", "service": SERVICE}, "window: SkyWalking's buckets are whole minutes"),
-        ({"sli": "apdex", "window": "9h", "service": SERVICE}, "window: OAP answers at most 500 minutes"),
+        ({"sli": "apdex", "window": "90s", "service": SERVICE}, "window: is not in whole minutes"),
+        ({"sli": "apdex", "window": "9h", "service": SERVICE}, "window: is longer than 500 minutes"),
         ({"sli": "apdex", "window": "5m", "service": ""}, "service"),
         ({"sli": "apdex", "window": "5m", "service": {"subset": "canary"}}, "service.name: is required"),
         ({"sli": "apdex", "percentile": 99, "window": "5m", "service": SERVICE}, "percentile: belongs to sli: latency"),
@@ -81,13 +81,16 @@ def test_a_set_of_instances_selected_by_hash_reads_the_whole_window() -> None:
         ),
         (
             {"sli": "apdex", "window": "5m", "service": SERVICE, "instances": {"podTemplateHash": "a-b"}},
-            "instances.podTemplateHash: 'a-b' is no pod-template-hash: five or more letters and digits",
+            "instances.podTemplateHash: 'a-b' is not a pod-template-hash, which has five or more letters and digits",
         ),
-        ({"sli": "apdex", "window": "5m", "service": SERVICE, "instances": {"name": "("}}, "is no regular expression"),
+        (
+            {"sli": "apdex", "window": "5m", "service": SERVICE, "instances": {"name": "("}},
+            "is not a regular expression",
+        ),
         ({"sli": "apdex", "window": "5m", "service": SERVICE, "instances": {}}, "exactly one of podTemplateHash and"),
         (
             {"sli": "apdex", "window": "5m", "service": SERVICE, "endpoint": "/", "instances": {"name": "a"}},
-            "no metric of an endpoint per instance",
+            "no metrics of an endpoint per instance",
         ),
         (
             {"sli": "apdex", "window": "5m", "service": SERVICE, "minCalls": -1},
@@ -133,12 +136,12 @@ def test_expressions_of_skywalkings_documentation_pass(expression: str) -> None:
         ("avg(service_cpm))", "column 17: ')' closes nothing"),
         ("avg(service_cpm", "')' is missing at the end"),
         ("avg(service_cpm]", "']' closes nothing"),
-        ("service_cpm; drop", "';' is no part of an expression"),
-        ("service_cpm, service_sla", "column 12: ',' stands outside brackets"),
+        ("service_cpm; drop", "';' is not part of an expression"),
+        ("service_cpm, service_sla", "column 12: ',' is outside brackets"),
         ("avg(service_cpm)(service_sla)", "'(' follows a complete expression"),
         ("service_cpm [1]", "'[' follows a complete expression"),
         ("5(service_cpm)", "'(' follows a complete expression"),
-        ("service_cpm +", "something is missing at the end"),
+        ("service_cpm +", "the expression is incomplete at its end"),
         ("service_cpm 2", "'2' follows a complete expression"),
         ("x" * 5000, "at most 4096"),
     ],
@@ -163,7 +166,7 @@ def test_no_expression_crashes_the_check(text: str) -> None:
 def test_a_ranking_of_the_whole_service_takes_no_selection(chosen: dict[str, object], expression: str) -> None:
     told = complaint(expression=expression, window="10m", service=SERVICE, **chosen)
 
-    assert f"{next(iter(chosen))}: top_n ranks all instances or endpoints of the service, whichever" in told
+    assert f"{next(iter(chosen))}: top_n ranks all instances or endpoints of the service and ignores" in told
     assert parsed(expression=expression, window="10m", service=SERVICE)
 
 
@@ -183,11 +186,11 @@ def test_the_metrics_of_an_expression_are_found(expression: str, metrics: list[s
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
-        ({"service": 5}, "wrong: service: is 5, and text is meant: quote it (YAML makes numbers of digits"),
-        ({"service": {"name": 5}}, "wrong: service.name: is 5, and text is meant: quote it"),
-        ({"service": {}}, "wrong: service.name: is required"),
-        ({"service": ""}, "wrong: service: is empty"),
-        ({"service": ["a"]}, "wrong: service: is a list, and text is meant"),
+        ({"service": 5}, "invalid: service: is 5, and text is meant: quote it (YAML makes numbers of digits"),
+        ({"service": {"name": 5}}, "invalid: service.name: is 5, and text is meant: quote it"),
+        ({"service": {}}, "invalid: service.name: is required"),
+        ({"service": ""}, "invalid: service: is empty"),
+        ({"service": ["a"]}, "invalid: service: is a list, and text is meant"),
         (
             {"instances": {"podTemplateHash": 12345678}},
             "instances.podTemplateHash: is 12345678, and text is meant: quote it",

@@ -98,7 +98,7 @@ def test_everything_wrong_is_said_at_once() -> None:
 
 @pytest.mark.parametrize("content", [b"", b"null", b"[]", b"3", b'"x"', b"{", b"\xff", b'{"a":' * 20_000])
 def test_what_is_no_object_is_refused_in_words(content: bytes) -> None:
-    assert "the block under provider.plugin is wrong" in complaint(content)
+    assert "the block under provider.plugin is invalid" in complaint(content)
 
 
 def test_a_block_is_bounded() -> None:

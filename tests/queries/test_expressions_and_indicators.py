@@ -116,7 +116,7 @@ async def test_absent_buckets_stay_absent(harness: HarnessFactory) -> None:
     ("block", "words"),
     [
         ({"expression": "service_cmp"}, "service_cmp: Metric: [service_cmp] does not exist. Did you mean service_cpm"),
-        ({"expression": "service_cpm / 0"}, "OAP_RESPONSE_INVALID service_cpm / 0: OAP answered '∞'"),
+        ({"expression": "service_cpm / 0"}, "OAP_RESPONSE_INVALID service_cpm / 0: OAP returned '∞'"),
         ({"expression": "0 / 0 * service_cpm"}, "which is not a number"),
         (
             {"sli": "apdex", "instances": {"podTemplateHash": HASH}},
