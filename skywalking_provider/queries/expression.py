@@ -11,6 +11,7 @@ from skywalking_provider.model import Deadline, Entity, EntitySet, Scope, Window
 from skywalking_provider.oap import Backend
 from skywalking_provider.oap.api.metric_values import (
     LabeledSeries,
+    Role,
     SeriesRequest,
     SeriesResponse,
     decode_calls,
@@ -68,47 +69,52 @@ class ExpressionQuery:
 
 
 def build_expression_requests(spec: ExpressionSpec, entities: EntitySet) -> list[SeriesRequest]:
-    """The expression for every entity, and its calls where `minCalls` asks for them."""
+    """Build the requests for the expression of every entity, and for its calls if `minCalls` is set."""
     values = [SeriesRequest(f"e{at}", spec.expression, entity) for at, entity in enumerate(entities.members)]
     if not spec.min_calls:
         return values
     metric = calls_metric(entities)
-    return values + [SeriesRequest(f"c{at}", metric, entity) for at, entity in enumerate(entities.members)]
+    return values + [
+        SeriesRequest(f"c{at}", metric, entity, role=Role.CALLS) for at, entity in enumerate(entities.members)
+    ]
 
 
 def decode_expression(spec: ExpressionSpec, entities: EntitySet, data: Mapping[str, Any]) -> Sample:
-    """What the answer holds.
+    """Decode the responses for an expression.
 
     Args:
-        spec: The block.
-        entities: As in `wanted_by`.
-        data: The answers to `wanted_by`, together.
+        spec: Block of the metric.
+        entities: Entities that were requested.
+        data: Combined data of the responses to `build_expression_requests`.
 
     Raises:
-        ProviderError: OAP does not accept the expression, its numbers are none, or no condition can judge them.
+        ProviderError: OAP rejects the expression, or its result is not numeric or of an unsupported type.
     """
     results: dict[str, Any] = {}
-    reads: list[Series] = []
+    series: list[Series] = []
     calls: int | None = None
-    for wanted in build_expression_requests(spec, entities):
-        if wanted.alias.startswith("c"):
-            calls = (calls or 0) + sum(count or 0 for count in decode_calls(data, wanted, mqe=True))
+    for request in build_expression_requests(spec, entities):
+        if request.role is Role.CALLS:
+            calls = (calls or 0) + sum(count or 0 for count in decode_calls(data, request, mqe=True))
             continue
-        reply = decode_series(data, wanted, mqe=True)
-        result = _build_result(reply, wanted, spec.scale)
-        silent = not any(_present_values(one) for one in reply.series)
-        reads += _build_series(_series_name(wanted.entity, entities), reply.series)
-        if not (entities.selector and silent):  # a pod without traffic stays absent
-            results[wanted.entity.name] = result
+        response = decode_series(data, request, mqe=True)
+        result = _build_result(response, request, spec.scale)
+        has_data = any(_present_values(one) for one in response.series)
+        series += _build_series(_series_name(request.entity, entities), response.series)
+        if has_data or not entities.selector:  # an instance without traffic is absent from the result
+            results[request.entity.name] = result
     result = results if entities.selector else next(iter(results.values()))
-    shown = tuple(_scale_series(read, spec.scale) for read in reads)
     return Sample(
-        result, f"{spec.expression} {_summary(result)}", _merge_instances(reads, entities), calls, chart_series=shown
+        result,
+        f"{spec.expression} {_format_result(result)}",
+        _merge_instances(series, entities),
+        calls,
+        chart_series=tuple(_scale_series(one, spec.scale) for one in series),
     )
 
 
 def _merge_instances(series: Sequence[Series], entities: EntitySet) -> tuple[Series, ...]:
-    """Of several instances, one with data is enough: a pod without traffic says nothing about the others."""
+    """Join the series of several instances: data of one is enough, as pods without traffic are normal."""
     if not entities.selector:
         return tuple(series)
     buckets = tuple(bucket for read in series for bucket in read.buckets)
@@ -116,7 +122,7 @@ def _merge_instances(series: Sequence[Series], entities: EntitySet) -> tuple[Ser
 
 
 def _build_series(name: str, labeled_series: Sequence[LabeledSeries]) -> list[Series]:
-    """A series for every label; a silent one where nothing was found at all."""
+    """Return a series for every label; an empty one if there is no series."""
     if not labeled_series:
         return [Series(name, ())]
     return [Series(f"{name} {_format_labels(one.labels)}".rstrip(), one.buckets) for one in labeled_series]
@@ -142,8 +148,8 @@ def _build_result(response: SeriesResponse, series_request: SeriesRequest, scale
             return _group_by_label(response.series, series_request, lambda found: _numbers(found, scale), empty=[])
         case "SORTED_LIST" | "RECORD_LIST":
             return [one for found in response.series for one in _ranking_rows(found, scale)]
-    what = f"{series_request.expression}: OAP answers {response.kind[:40]}, which no condition can judge"
-    raise ProviderError(Reason.QUERY_INVALID, what)
+    message = f"{series_request.expression}: result type {response.kind[:40]} is not supported"
+    raise ProviderError(Reason.QUERY_INVALID, message, "use a single value, a series or a ranking")
 
 
 def _group_by_label(
@@ -153,7 +159,7 @@ def _group_by_label(
     *,
     empty: object,
 ) -> Any:
-    """A map by label, or the one result without any. Nothing is ever put in the place of another."""
+    """Return a map by label, or the only result if it has no labels. Equal labels are an error."""
     if not labeled_series:
         return empty
     if len(labeled_series) == 1 and not labeled_series[0].labels:
@@ -165,7 +171,7 @@ def _group_by_label(
             raise ProviderError(
                 Reason.QUERY_INVALID,
                 f"{series_request.expression}: two series have the label {label!r}",
-                "tell them apart with relabels, or make one of them with aggregate_labels",
+                "distinguish them with relabels, or combine them with aggregate_labels",
             )
         by_label[label] = build(one)
     return by_label
@@ -197,19 +203,19 @@ def _present_values(labeled_series: LabeledSeries) -> list[Number]:
 def _scale_number(number: Number, scale: float) -> Number:
     scaled = number if scale == 1.0 else number / scale
     if math.isinf(scaled):
-        what = f"scale: {format_number(number)} divided by {scale:g} is more than a number can be"
-        raise ProviderError(Reason.BLOCK_INVALID, what, "write a greater one")
+        message = f"scale: {format_number(number)} divided by {scale:g} exceeds the range of numbers"
+        raise ProviderError(Reason.BLOCK_INVALID, message, "increase scale")
     return scaled
 
 
 def _format_labels(labels: Mapping[str, str]) -> str:
-    """`99` for the one label of a percentile; `p=99,name=value` where there are several."""
+    """Return the value of a single label (`99`), or all labels (`name=value,p=99`)."""
     if len(labels) == 1:
         return next(iter(labels.values()))
     return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
 
 
-def _summary(result: Any) -> str:
+def _format_result(result: Any) -> str:
     match result:
         case int() | float():
             return format_number(result)
@@ -220,5 +226,5 @@ def _summary(result: Any) -> str:
         case list():
             return ", ".join(f"{one['name']} {format_number(one['value'])}" for one in result[:3])
         case dict():
-            return ", ".join(f"{key}: {_summary(value)}" for key, value in list(result.items())[:3])
+            return ", ".join(f"{key}: {_format_result(value)}" for key, value in list(result.items())[:3])
     return "none"

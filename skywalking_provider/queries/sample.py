@@ -1,4 +1,4 @@
-"""What a measurement read, whatever its form."""
+"""Sample of a measurement, the same for all query types."""
 
 from dataclasses import dataclass
 
@@ -7,15 +7,15 @@ from skywalking_provider.queries.series import Series
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The result that the conditions see, and the facts that the message tells.
+    """The result for the conditions, and facts for the message and the chart.
 
     Attributes:
-        result: JSON.
-        summary: The most useful fact: what was measured, with its value.
-        series: The reads; one without a present bucket makes the measurement NO_DATA.
-        calls: Calls in the window, where they were read.
-        buckets_with_data: In how many buckets of the window there is data, where that is known.
-        chart_series: The series for charts, in the unit of the result; None where a bucket has no calls.
+        result: JSON value that the conditions are evaluated on.
+        summary: Name and value of the measured metric, for the message.
+        series: Series that were read. One without a present bucket makes the measurement NO_DATA.
+        calls: Number of calls in the window; None if they were not read.
+        buckets_with_data: Number of buckets in the window that have data; None if unknown.
+        chart_series: Series for charts, in the unit of the result. A bucket without calls is None.
     """
 
     result: object
@@ -27,5 +27,5 @@ class Sample:
 
     @property
     def empty_series(self) -> tuple[Series, ...]:
-        """The reads without any present bucket."""
+        """Series without any present bucket."""
         return tuple(series for series in self.series if not series.present)

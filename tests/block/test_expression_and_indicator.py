@@ -1,4 +1,4 @@
-"""Forms B and C as an author writes them, and what is said when they are wrong."""
+"""Blocks of the query types `expression` and `sli`, and the messages for invalid ones."""
 
 import json
 
@@ -17,51 +17,51 @@ def parsed(**keys: object) -> object:
     return parse_block(json.dumps(keys).encode())
 
 
-def complaint(**keys: object) -> str:
+def error_message(**keys: object) -> str:
     with pytest.raises(ProviderError) as caught:
         parsed(**keys)
     return str(caught.value)
 
 
-def test_an_indicator_needs_three_keys() -> None:
+def test_indicator_with_three_keys_is_valid() -> None:
     spec = parsed(sli="success-rate", window="10m", service=SERVICE)
 
     assert isinstance(spec, IndicatorSpec)
     assert spec.starts_at_run
 
 
-def test_an_expression_too() -> None:
+def test_expression_with_three_keys_is_valid() -> None:
     assert isinstance(parsed(expression="avg(service_sla)", window="10m", service=SERVICE), ExpressionSpec)
 
 
-def test_numbers_may_be_text_because_arguments_are() -> None:
+def test_number_written_as_text_is_accepted() -> None:
     spec = parsed(sli="latency", percentile="99", minCalls="300", window="10m", service=SERVICE)
 
     assert isinstance(spec, IndicatorSpec)
     assert (spec.percentile, spec.min_calls) == (99, 300)
 
 
-def test_a_service_may_be_given_in_parts() -> None:
+def test_service_in_parts_is_accepted() -> None:
     spec = parsed(sli="apdex", window="5m", service={"subset": "canary", "name": "reviews", "namespace": "bookinfo"})
 
     assert isinstance(spec, IndicatorSpec)
     assert isinstance(spec.service, ServiceParts)
 
 
-def test_a_set_of_instances_selected_by_hash_reads_the_whole_window() -> None:
+def test_window_of_instances_selected_by_hash_does_not_start_at_the_run() -> None:
     by_hash = parsed(sli="success-rate", window="5m", service=SERVICE, instances={"podTemplateHash": "6c85f7bf4"})
     by_name = parsed(sli="success-rate", window="5m", service=SERVICE, instances={"name": "reviews-.*"})
-    cut = parsed(
+    since_run = parsed(
         sli="success-rate", window="5m", service=SERVICE, instances={"podTemplateHash": "6c85f7bf4"}, since="run"
     )
 
     assert isinstance(by_hash, IndicatorSpec) and not by_hash.starts_at_run  # noqa: PT018
     assert isinstance(by_name, IndicatorSpec) and by_name.starts_at_run  # noqa: PT018
-    assert isinstance(cut, IndicatorSpec) and cut.starts_at_run  # noqa: PT018
+    assert isinstance(since_run, IndicatorSpec) and since_run.starts_at_run  # noqa: PT018
 
 
 @pytest.mark.parametrize(
-    ("keys", "words"),
+    ("keys", "expected"),
     [
         ({}, "it has none of query, expression and sli; write exactly one"),
         ({"sli": "apdex", "query": "{ x }"}, "it has query and sli; write exactly one"),
@@ -107,8 +107,8 @@ def test_a_set_of_instances_selected_by_hash_reads_the_whole_window() -> None:
         ({"sli": "apdex", "window": "5m", "service": SERVICE, "intervall": 1}, "intervall: unknown key"),
     ],
 )
-def test_what_is_wrong_is_named(keys: dict[str, object], words: str) -> None:
-    assert words in complaint(**keys)
+def test_invalid_block_is_an_error_that_names_the_key(keys: dict[str, object], expected: str) -> None:
+    assert expected in error_message(**keys)
 
 
 @pytest.mark.parametrize(
@@ -125,12 +125,12 @@ def test_what_is_wrong_is_named(keys: dict[str, object], words: str) -> None:
         "view_as_seq([service_sla, service_cpm])",
     ],
 )
-def test_expressions_of_skywalkings_documentation_pass(expression: str) -> None:
+def test_expression_from_skywalkings_documentation_is_accepted(expression: str) -> None:
     assert check_expression(expression) == expression
 
 
 @pytest.mark.parametrize(
-    ("expression", "words"),
+    ("expression", "expected"),
     [
         ("service_cpm garbage here", "column 13: 'garbage' follows a complete expression"),
         ("avg(service_cpm))", "column 17: ')' closes nothing"),
@@ -146,15 +146,15 @@ def test_expressions_of_skywalkings_documentation_pass(expression: str) -> None:
         ("x" * 5000, "at most 4096"),
     ],
 )
-def test_what_oap_would_cut_off_silently_is_refused(expression: str, words: str) -> None:
-    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the words follow
+def test_expression_that_oap_would_truncate_is_rejected(expression: str, expected: str) -> None:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the text is asserted below
         check_expression(expression)
 
-    assert words in str(caught.value)
+    assert expected in str(caught.value)
 
 
 @given(st.text(max_size=80))
-def test_no_expression_crashes_the_check(text: str) -> None:
+def test_expression_of_any_text_does_not_crash_the_check(text: str) -> None:
     try:
         assert check_expression(text) == text
     except ValueError as error:
@@ -163,10 +163,10 @@ def test_no_expression_crashes_the_check(text: str) -> None:
 
 @pytest.mark.parametrize("chosen", [{"instances": {"name": "reviews-.*"}}, {"endpoint": "GET:/"}])
 @pytest.mark.parametrize("expression", ["top_n(service_instance_cpm,3,des)", "top_n (endpoint_cpm, 3, asc) * 2"])
-def test_a_ranking_of_the_whole_service_takes_no_selection(chosen: dict[str, object], expression: str) -> None:
-    told = complaint(expression=expression, window="10m", service=SERVICE, **chosen)
+def test_ranking_with_a_selection_is_rejected(chosen: dict[str, object], expression: str) -> None:
+    message = error_message(expression=expression, window="10m", service=SERVICE, **chosen)
 
-    assert f"{next(iter(chosen))}: top_n ranks all instances or endpoints of the service and ignores" in told
+    assert f"{next(iter(chosen))}: top_n ranks all instances or endpoints of the service and ignores" in message
     assert parsed(expression=expression, window="10m", service=SERVICE)
 
 
@@ -179,12 +179,12 @@ def test_a_ranking_of_the_whole_service_takes_no_selection(chosen: dict[str, obj
         ("aggregate_labels(service_percentile,sum(p))", ["service_percentile", "p"]),
     ],
 )
-def test_the_metrics_of_an_expression_are_found(expression: str, metrics: list[str]) -> None:
+def test_metric_names_of_an_expression_are_extracted(expression: str, metrics: list[str]) -> None:
     assert extract_metric_names(expression) == metrics
 
 
 @pytest.mark.parametrize(
-    ("keys", "words"),
+    ("keys", "expected"),
     [
         ({"service": 5}, "invalid: service: is 5, and text is meant: quote it (YAML makes numbers of digits"),
         ({"service": {"name": 5}}, "invalid: service.name: is 5, and text is meant: quote it"),
@@ -201,9 +201,9 @@ def test_the_metrics_of_an_expression_are_found(expression: str, metrics: list[s
         ({"layer": True}, "layer: is true, and text is meant: quote it"),
     ],
 )
-def test_a_wrong_type_is_told_in_the_words_of_yaml_once(keys: dict[str, object], words: str) -> None:
-    told = complaint(**({"sli": "apdex", "window": "5m", "service": SERVICE} | keys))
+def test_value_of_a_wrong_type_is_described_once_in_yaml_terms(keys: dict[str, object], expected: str) -> None:
+    message = error_message(**({"sli": "apdex", "window": "5m", "service": SERVICE} | keys))
 
-    assert words in told
-    assert "input should" not in told
-    assert told.count("is meant") <= 1
+    assert expected in message
+    assert "input should" not in message
+    assert message.count("is meant") <= 1

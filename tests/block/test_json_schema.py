@@ -1,4 +1,4 @@
-"""The JSON Schema and the models that it is made of agree."""
+"""Agreement of the JSON Schema with the models that it is generated from."""
 
 import json
 import subprocess
@@ -60,13 +60,13 @@ def accepts(block: object) -> bool:
 
 
 @pytest.mark.parametrize("block", GOOD, ids=str)
-def test_both_accept_a_good_block(block: dict[str, Any]) -> None:
+def test_valid_block_is_accepted_by_parser_and_schema(block: dict[str, Any]) -> None:
     assert accepts(block)
     assert SCHEMA.is_valid(block)
 
 
 @pytest.mark.parametrize("block", BAD, ids=str)
-def test_both_refuse_a_bad_block(block: object) -> None:
+def test_invalid_block_is_rejected_by_parser_and_schema(block: object) -> None:
     assert not accepts(block)
     assert not SCHEMA.is_valid(block)
 
@@ -100,7 +100,7 @@ anything = st.one_of(
 
 
 def keys(required: dict[str, st.SearchStrategy[Any]] | None = None, **optional: st.SearchStrategy[Any]) -> Any:
-    """Some of the keys, nearly always with what belongs to them, else with anything."""
+    """Return a strategy of some of the keys, mostly with valid values, sometimes with any value."""
 
     def mostly(one: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         return st.integers(0, 30).flatmap(lambda number: one if number else anything)
@@ -145,13 +145,13 @@ blocks = st.one_of(
 
 
 @given(blocks)
-def test_whatever_the_provider_accepts_the_schema_accepts(block: dict[str, Any]) -> None:
+def test_block_that_the_parser_accepts_is_valid_in_the_schema(block: dict[str, Any]) -> None:
     assert SCHEMA.is_valid(block) or not accepts(block)
 
 
 @given(st.sampled_from(GOOD), st.text(min_size=1), anything)
-def test_an_unknown_key_is_refused_by_both(block: dict[str, Any], key: str, value: Any) -> None:
-    known = {name for form in SCHEMA.schema["$defs"].values() for name in form.get("properties", ())}
+def test_unknown_key_is_rejected_by_parser_and_schema(block: dict[str, Any], key: str, value: Any) -> None:
+    known = {name for model in SCHEMA.schema["$defs"].values() for name in model.get("properties", ())}
     if key in known:
         return
     assert not accepts(block | {key: value})
@@ -159,28 +159,28 @@ def test_an_unknown_key_is_refused_by_both(block: dict[str, Any], key: str, valu
 
 
 @pytest.mark.parametrize("key", ["window", "maxWait", "minCalls", "percentile", "sli", "onNoData", "since", "layer"])
-def test_an_argument_may_stand_wherever_text_may(key: str) -> None:
+def test_template_argument_as_a_value_is_valid_in_the_schema(key: str) -> None:
     block = NAMED | {"sli": "latency", "percentile": 99, key: "{{args.x}}"}
 
     assert SCHEMA.is_valid(block)
 
 
-def test_it_is_a_schema_and_says_what_the_keys_mean() -> None:
+def test_schema_is_valid_and_describes_every_key() -> None:
     schema = build_block_schema()
 
     Draft202012Validator.check_schema(schema)
-    for form in ("GraphqlSpec", "ExpressionSpec", "IndicatorSpec"):
-        for key, part in schema["$defs"][form]["properties"].items():
-            assert part.get("description"), f"{form}.{key}"
+    for model in ("GraphqlSpec", "ExpressionSpec", "IndicatorSpec"):
+        for key, part in schema["$defs"][model]["properties"].items():
+            assert part.get("description"), f"{model}.{key}"
     assert "onNoData" in schema["$defs"]["IndicatorSpec"]["properties"]
     assert schema["$defs"]["IndicatorSpec"]["properties"]["outageGrace"]["default"] == "5m"
 
 
-def test_the_committed_schema_is_what_the_command_prints() -> None:
+def test_committed_schema_equals_the_output_of_the_command() -> None:
     printed = subprocess.run(
         [sys.executable, "-m", "skywalking_provider", "schema"], capture_output=True, text=True, check=True, timeout=60
     ).stdout
 
     assert COMMITTED.read_text(encoding="utf-8") == printed, (
-        "renew it: skywalking-provider schema > docs/block.schema.json"
+        "Renew it: skywalking-provider schema > docs/block.schema.json"
     )

@@ -1,4 +1,4 @@
-"""What a template's author writes, and what is said when it is wrong."""
+"""Blocks of the query type `query`, keys of all types, and the messages for invalid ones."""
 
 import contextlib
 import json
@@ -20,14 +20,14 @@ def block(**keys: object) -> bytes:
     return json.dumps({"interval": "3m", "query": QUERY} | keys).encode()
 
 
-def complaint(content: bytes) -> str:
+def error_message(content: bytes) -> str:
     with pytest.raises(ProviderError) as caught:
         parse_block(content)
     assert caught.value.reason is Reason.BLOCK_INVALID
     return str(caught.value)
 
 
-def test_the_built_in_providers_own_block_is_understood() -> None:
+def test_block_of_the_built_in_provider_is_accepted() -> None:
     spec = parse_block(block(address="http://oap.istio-system:12800"))
 
     assert spec.interval == timedelta(minutes=3)
@@ -35,7 +35,7 @@ def test_the_built_in_providers_own_block_is_understood() -> None:
     assert spec.address == "http://oap.istio-system:12800"
 
 
-def test_what_is_not_said_has_the_defaults_of_the_docs() -> None:
+def test_omitted_keys_have_the_documented_defaults() -> None:
     spec = parse_block(block())
 
     assert (spec.on_no_data, spec.on_outage) == (OnNoData.INCONCLUSIVE, OnOutage.INCONCLUSIVE)
@@ -44,13 +44,13 @@ def test_what_is_not_said_has_the_defaults_of_the_docs() -> None:
     assert spec.max_wait_for(background=True) == timedelta(minutes=2)
 
 
-def test_max_wait_of_zero_needs_no_unit_and_may_be_a_number() -> None:
+def test_max_wait_of_zero_needs_no_unit() -> None:
     assert parse_block(block(maxWait="0")).max_wait_for(background=True) == timedelta(0)
     assert parse_block(block(maxWait=0)).max_wait_for(background=True) == timedelta(0)
 
 
 @pytest.mark.parametrize(
-    ("keys", "path", "remedy"),
+    ("keys", "path", "hint"),
     [
         ({"intervall": "3m"}, "intervall", "Did you mean interval?"),
         ({"interval": "3"}, "interval", "Go's notation"),
@@ -82,27 +82,27 @@ def test_max_wait_of_zero_needs_no_unit_and_may_be_a_number() -> None:
         ({"compare": {}}, "compare", "not supported yet"),
     ],
 )
-def test_a_wrong_key_is_named_with_its_remedy(keys: dict[str, object], path: str, remedy: str) -> None:
-    text = complaint(block(**keys))
+def test_invalid_key_is_an_error_with_path_and_hint(keys: dict[str, object], path: str, hint: str) -> None:
+    text = error_message(block(**keys))
 
     assert f"{path}: " in text
-    assert remedy in text
+    assert hint in text
     assert "\n" not in text
 
 
-def test_everything_wrong_is_said_at_once() -> None:
-    text = complaint(block(interval="x", onNoData="y", adress="z"))
+def test_error_lists_all_invalid_keys() -> None:
+    text = error_message(block(interval="x", onNoData="y", adress="z"))
 
     assert all(path in text for path in ("interval: ", "onNoData: ", "adress: "))
 
 
 @pytest.mark.parametrize("content", [b"", b"null", b"[]", b"3", b'"x"', b"{", b"\xff", b'{"a":' * 20_000])
-def test_what_is_no_object_is_refused_in_words(content: bytes) -> None:
-    assert "the block under provider.plugin is invalid" in complaint(content)
+def test_content_that_is_not_an_object_is_rejected(content: bytes) -> None:
+    assert "the block under provider.plugin is invalid" in error_message(content)
 
 
-def test_a_block_is_bounded() -> None:
-    assert "at most" in complaint(block(query="# " + "x" * 70_000))
+def test_block_above_the_size_limit_is_rejected() -> None:
+    assert "at most" in error_message(block(query="# " + "x" * 70_000))
 
 
 @given(
@@ -111,7 +111,7 @@ def test_a_block_is_bounded() -> None:
         lambda content: json.dumps(content).encode()
     )
 )
-def test_no_block_crashes_the_parser(content: bytes) -> None:
+def test_block_of_any_content_does_not_crash_the_parser(content: bytes) -> None:
     with contextlib.suppress(ProviderError):
         parse_block(content)
 
@@ -127,7 +127,7 @@ def test_no_block_crashes_the_parser(content: bytes) -> None:
         ("http://[::1]:12800", "http://[::1]:12800"),
     ],
 )
-def test_spellings_of_one_address_are_equal(written: str, means: str) -> None:
+def test_address_in_each_spelling_is_normalised(written: str, means: str) -> None:
     assert parse_block(block(address=written)).address == means
 
 
@@ -135,8 +135,8 @@ def test_spellings_of_one_address_are_equal(written: str, means: str) -> None:
     "address",
     ["http://u:p/w@oap", "u:s3cret@oap:12800", "http://u:s3cret@oap:128000", "http://oap?token=s3cret", "@s3cret"],
 )
-def test_an_address_that_may_hold_a_secret_is_never_repeated(address: str) -> None:
-    text = complaint(block(address=address))
+def test_address_with_credentials_is_not_repeated_in_the_error(address: str) -> None:
+    text = error_message(block(address=address))
 
     assert "s3cret" not in text
     assert "p/w" not in text

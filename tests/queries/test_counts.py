@@ -1,4 +1,4 @@
-"""The counts behind OAP's ratios: back and forth without loss, and honest bounds where OAP rounds."""
+"""Counts behind OAP's ratios: exact up to 10,000 calls per bucket, bounds above."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,25 +6,27 @@ from hypothesis import strategies as st
 from skywalking_provider.queries.indicators.counts import compute_counts, sum_counts, weighted_mean
 
 
-def oaps_own_formula(successes: int, calls: int) -> int:
+def oap_ratio(successes: int, calls: int) -> int:
     """PercentMetrics: integer division."""
     return successes * 10_000 // calls
 
 
 @given(st.integers(1, 10_000).flatmap(lambda calls: st.tuples(st.integers(0, calls), st.just(calls))))
-def test_up_to_ten_thousand_calls_a_bucket_the_counts_come_back_exactly(case: tuple[int, int]) -> None:
+def test_counts_up_to_ten_thousand_calls_per_bucket_are_exact(case: tuple[int, int]) -> None:
     successes, calls = case
 
-    found = compute_counts(oaps_own_formula(successes, calls), calls)
+    found = compute_counts(oap_ratio(successes, calls), calls)
 
     assert (found.low, found.high, found.calls) == (successes, successes, calls)
 
 
 @given(st.integers(10_001, 10**9).flatmap(lambda calls: st.tuples(st.integers(0, calls), st.just(calls))))
-def test_above_the_truth_lies_between_the_bounds_and_the_rate_is_its_pessimistic_end(case: tuple[int, int]) -> None:
+def test_counts_above_ten_thousand_calls_bound_the_successes_and_the_rate_is_the_lower_bound(
+    case: tuple[int, int],
+) -> None:
     successes, calls = case
 
-    found = compute_counts(oaps_own_formula(successes, calls), calls)
+    found = compute_counts(oap_ratio(successes, calls), calls)
 
     assert found.low <= successes <= found.high <= calls
     assert found.success_rate <= successes / calls <= found.success_rate_at_most
@@ -34,11 +36,11 @@ BUCKETS = st.tuples(st.integers(0, 500), st.integers(1, 500)).filter(lambda pair
 
 
 @given(st.lists(BUCKETS, min_size=1))
-def test_a_window_weighs_calls_not_buckets(buckets: list[tuple[int, int]]) -> None:
-    found = sum_counts([compute_counts(oaps_own_formula(good, calls), calls) for good, calls in buckets])
+def test_success_rate_of_several_buckets_is_weighted_by_calls(buckets: list[tuple[int, int]]) -> None:
+    found = sum_counts([compute_counts(oap_ratio(good, calls), calls) for good, calls in buckets])
 
     assert found.success_rate == sum(good for good, _ in buckets) / sum(calls for _, calls in buckets)
 
 
-def test_a_mean_is_weighted_by_calls() -> None:
+def test_weighted_mean_is_weighted_by_calls() -> None:
     assert weighted_mean([(100, 1), (200, 3)]) == 175

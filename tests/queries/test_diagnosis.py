@@ -1,4 +1,4 @@
-"""Nothing was found, and here is why: what OAP does not understand it answers with silence."""
+"""Diagnosis of missing data: OAP returns empty series for much that it does not understand."""
 
 import json
 from datetime import timedelta
@@ -21,7 +21,7 @@ from tests.analysis.harness import (
 )
 
 
-async def ask(b: Harness, **block: Any) -> Measurement:
+async def measure_entity(b: Harness, **block: Any) -> Measurement:
     content = json.dumps({"window": "3m", "service": VANILLA, "maxWait": "0"} | block).encode()
     return await b.engine.run(Metric("m", "true", "", content), RUN, Deadline.after(10))
 
@@ -41,7 +41,7 @@ def expression(text: str, entity: str) -> str:
     }}"""
 
 
-SILENT = [
+LIKELY_CAUSES = [
     (
         labeled('["0", "1", "2", "3", "4"]'),
         "10.1.0",
@@ -56,19 +56,19 @@ SILENT = [
 ]
 
 
-@pytest.mark.parametrize(("query", "version", "words"), SILENT)
-async def test_the_likely_cause_of_silence_is_named(
-    harness: HarnessFactory, query: str, version: str, words: str
+@pytest.mark.parametrize(("query", "version", "expected"), LIKELY_CAUSES)
+async def test_no_data_with_a_likely_cause_names_the_cause(
+    harness: HarnessFactory, query: str, version: str, expected: str
 ) -> None:
     async with harness(version=version) as b:
         measurement = await b.run("true", query=query, maxWait="0")
 
     assert measurement.phase is Phase.INCONCLUSIVE
     assert measurement.message.startswith("NO_DATA ")
-    assert words in measurement.message
+    assert expected in measurement.message
 
 
-HOPELESS = [
+PERMANENT_CAUSES = [
     (
         reference_query(metric="service_apdx"),
         "QUERY_INVALID service_apdx: OAP has no metric 'service_apdx'. Did you mean service_apdex?",
@@ -85,19 +85,19 @@ HOPELESS = [
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize(("query", "words"), HOPELESS)
-async def test_what_waiting_cannot_mend_is_not_waited_for(
-    harness: HarnessFactory, query: str, words: str, version: str
+@pytest.mark.parametrize(("query", "expected"), PERMANENT_CAUSES)
+async def test_empty_read_with_a_permanent_cause_is_an_error_at_once(
+    harness: HarnessFactory, query: str, expected: str, version: str
 ) -> None:
     async with harness(version=version) as b:
         measurement = await b.run("true", query=query)
 
     assert measurement.phase is Phase.ERROR
-    assert measurement.message.startswith(words)
+    assert measurement.message.startswith(expected)
 
 
 @pytest.mark.parametrize("version", ["9.6.0", "10.1.0"])
-async def test_an_expression_in_a_query_is_looked_at_too(harness: HarnessFactory, version: str) -> None:
+async def test_empty_expression_in_a_query_is_diagnosed(harness: HarnessFactory, version: str) -> None:
     async with harness(version=version) as b:
         normal = await b.run("true", query=expression("avg(service_cpm)", f'serviceName: "{CANARY}"'))
         scope = await b.run("true", query=expression("service_instance_cpm", f'serviceName: "{CANARY}", normal: true'))
@@ -118,7 +118,7 @@ RANKING = "top_n(service_instance_cpm,3,des)"
         ("relabels(service_percentile{p='99'},p='99',quantile_of='worst')", "10.1.0"),
     ],
 )
-async def test_an_expression_that_may_have_data_soon_is_waited_for(
+async def test_empty_expression_without_a_permanent_cause_waits_for_data(
     harness: HarnessFactory, text: str, version: str
 ) -> None:
     """A canary's first minute: a ranking needs no instance, and a label is no metric that the OAP lacks."""
@@ -130,23 +130,25 @@ async def test_an_expression_that_may_have_data_soon_is_waited_for(
 
 
 @pytest.mark.parametrize("version", ["9.6.0", "10.1.0"])
-async def test_a_ranking_is_waited_for_until_its_first_calls(harness: HarnessFactory, version: str) -> None:
+async def test_ranking_without_calls_waits_and_then_has_a_result(harness: HarnessFactory, version: str) -> None:
     canary = ScenarioService(
         name=VANILLA, instances=(ScenarioInstance(name="a"),), traffic=(Traffic(calls=60, **{"from": 0}),)
     )
     async with harness(Scenario(services=(canary,)), version=version) as b:
-        early = await ask(b, expression=RANKING, maxWait="5m")
+        early = await measure_entity(b, expression=RANKING, maxWait="5m")
         b.clock.set(NOON + timedelta(minutes=3))
-        later = await ask(b, expression=RANKING, maxWait="5m")
+        later = await measure_entity(b, expression=RANKING, maxWait="5m")
 
     assert early.phase is Phase.RUNNING, early.message
     assert json.loads(later.value) == [{"name": "a", "value": 60}]
 
 
 @pytest.mark.parametrize("version", ["9.6.0", "10.1.0"])
-async def test_a_metric_of_another_scope_is_told_from_silence(harness: HarnessFactory, version: str) -> None:
+async def test_expression_with_a_metric_of_another_scope_is_query_invalid(
+    harness: HarnessFactory, version: str
+) -> None:
     async with harness(version=version) as b:
-        measurement = await ask(b, expression="avg(service_instance_sla)")
+        measurement = await measure_entity(b, expression="avg(service_instance_sla)")
 
     assert measurement.message == (
         "QUERY_INVALID avg(service_instance_sla): service_instance_sla has the scope SERVICE_INSTANCE, but"
@@ -155,18 +157,20 @@ async def test_a_metric_of_another_scope_is_told_from_silence(harness: HarnessFa
 
 
 @pytest.mark.parametrize("chosen", [{"instances": {"name": "reviews-.*"}}, {"endpoint": "POST:/reviews"}])
-async def test_the_whole_service_is_never_taken_for_its_parts(harness: HarnessFactory, chosen: dict[str, Any]) -> None:
-    """OAP answers a metric of the service whatever instance or endpoint it is asked for."""
+async def test_expression_with_service_metrics_only_is_rejected_for_instances_and_endpoints(
+    harness: HarnessFactory, chosen: dict[str, Any]
+) -> None:
+    """OAP returns a metric of the service for every instance and endpoint."""
     async with harness("failing-canary") as b:
-        whole = await ask(b, expression="avg(service_sla)", **chosen)
+        whole = await measure_entity(b, expression="avg(service_sla)", **chosen)
         own = "service_instance_cpm" if "instances" in chosen else "endpoint_cpm"
-        share = await ask(b, expression=f"sum({own}) / sum(service_cpm)", **chosen)
+        share = await measure_entity(b, expression=f"sum({own}) / sum(service_cpm)", **chosen)
 
     assert whole.message.startswith("QUERY_INVALID avg(service_sla): service_sla has the scope SERVICE, ")
     assert share.phase is Phase.SUCCESSFUL, share.message
 
 
-async def test_nobody_is_asked_for_a_cause_where_there_is_data(harness: HarnessFactory) -> None:
+async def test_measurement_with_data_requests_no_lists(harness: HarnessFactory) -> None:
     async with harness() as b:
         await b.run("true", query=reference_query())
 
@@ -174,11 +178,11 @@ async def test_nobody_is_asked_for_a_cause_where_there_is_data(harness: HarnessF
 
 
 @pytest.mark.parametrize("status", [403, 503])
-async def test_an_oap_that_tells_no_lists_leaves_it_at_no_data(harness: HarnessFactory, status: int) -> None:
+async def test_diagnosis_without_the_lists_of_the_oap_reports_no_data(harness: HarnessFactory, status: int) -> None:
     async with harness() as b:
         b.oap.add_fault("status", status=status, match="list")
         measurement = await b.engine.run(
-            build_metric("true", query=reference_query("nobody"), maxWait="0"), RUN, Deadline.after(10)
+            build_metric("true", query=reference_query("unknown-service"), maxWait="0"), RUN, Deadline.after(10)
         )
 
     assert measurement.message.startswith("NO_DATA no value of service_apdex in 3 buckets · 11:56–11:59 +0000")

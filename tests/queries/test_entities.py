@@ -1,4 +1,4 @@
-"""Whom a block names: services, endpoints and sets of instances, found, missed and asked for on every OAP."""
+"""Resolution of services, endpoints and instances, on every OAP version."""
 
 import json
 from typing import Any
@@ -11,7 +11,7 @@ from tests.analysis.harness import HASH, VANILLA, VERSIONS, HarnessFactory, meas
 
 
 @pytest.mark.parametrize(
-    ("block", "words"),
+    ("block", "expected"),
     [
         (
             {"service": "review.bookinfo"},
@@ -26,8 +26,8 @@ from tests.analysis.harness import HASH, VANILLA, VERSIONS, HarnessFactory, meas
     ],
     ids=["service", "layer", "endpoint", "instances"],
 )
-async def test_an_entity_that_oap_does_not_know_is_waited_for_and_then_an_error_with_the_nearest(
-    harness: HarnessFactory, block: dict[str, Any], words: str
+async def test_unknown_entity_waits_and_then_is_an_error_with_similar_names(
+    harness: HarnessFactory, block: dict[str, Any], expected: str
 ) -> None:
     async with harness() as b:
         first = await measure(b, sli="throughput", **block)
@@ -35,12 +35,12 @@ async def test_an_entity_that_oap_does_not_know_is_waited_for_and_then_an_error_
 
     assert first.phase is Phase.RUNNING
     assert at_once.phase is Phase.ERROR
-    assert words in first.message
-    assert words in at_once.message
+    assert expected in first.message
+    assert expected in at_once.message
     assert at_once.message.startswith("ENTITY_NOT_FOUND ")
 
 
-async def test_a_hash_is_found_in_the_attributes_where_an_agent_names_instances_by_uuid(
+async def test_hash_in_the_attributes_of_an_instance_selects_it(
     harness: HarnessFactory,
 ) -> None:
 
@@ -66,7 +66,7 @@ async def test_a_hash_is_found_in_the_attributes_where_an_agent_names_instances_
     assert measurement.value == "1"
 
 
-async def test_several_instances_travel_as_aliases_of_one_request(harness: HarnessFactory) -> None:
+async def test_several_instances_are_read_in_one_request(harness: HarnessFactory) -> None:
     async with harness() as b:
         await measure(b, sli="success-rate", service=VANILLA, instances={"name": "reviews-.*"})
 
@@ -74,7 +74,7 @@ async def test_several_instances_travel_as_aliases_of_one_request(harness: Harne
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-async def test_a_hundred_and_twenty_pods_are_one_canary(harness: HarnessFactory, version: str) -> None:
+async def test_selector_of_120_instances_measures_all_of_them(harness: HarnessFactory, version: str) -> None:
     pods = "\n".join(
         f"              - {{name: reviews-{HASH}-{pod:05}, traffic: [{{calls: 10}}]}}" for pod in range(120)
     )
@@ -94,7 +94,7 @@ async def test_a_hundred_and_twenty_pods_are_one_canary(harness: HarnessFactory,
     assert measurement.value == "1200", measurement.message
 
 
-async def test_the_dialect_and_the_names_are_asked_once(harness: HarnessFactory) -> None:
+async def test_features_and_inventory_are_requested_once(harness: HarnessFactory) -> None:
     async with harness() as b:
         for _ in range(5):
             await measure(b, sli="success-rate", service=VANILLA)
@@ -103,16 +103,16 @@ async def test_the_dialect_and_the_names_are_asked_once(harness: HarnessFactory)
     assert [sum(word in body for body in bodies) for word in ("__type", "listServices", "listMetrics")] == [1, 1, 1]
 
 
-async def test_an_argument_cannot_leave_its_place_in_the_request(harness: HarnessFactory) -> None:
-    evil = 'x") { __schema { types { name } } } #'
+async def test_service_name_with_graphql_syntax_stays_a_variable(harness: HarnessFactory) -> None:
+    injection = 'x") { __schema { types { name } } } #'
     async with harness() as b:
-        measurement = await measure(b, sli="throughput", service=evil, maxWait="0")
+        measurement = await measure(b, sli="throughput", service=injection, maxWait="0")
 
-        assert all(evil not in json.loads(request.body)["query"] for request in b.oap.requests)
+        assert all(injection not in json.loads(request.body)["query"] for request in b.oap.requests)
     assert measurement.phase is Phase.ERROR
 
 
-async def test_an_oap_that_does_not_tell_its_schema_is_taken_for_a_new_one(harness: HarnessFactory) -> None:
+async def test_oap_without_introspection_is_treated_as_the_newest(harness: HarnessFactory) -> None:
     async with harness() as b:
         forbidden = '{"errors": [{"message": "introspection is disabled"}]}'
         b.oap.respond_with(forbidden, match="__type")
@@ -124,7 +124,7 @@ async def test_an_oap_that_does_not_tell_its_schema_is_taken_for_a_new_one(harne
 
 
 @pytest.mark.timeout(20)
-async def test_a_hostile_regular_expression_stops_nobody(harness: HarnessFactory) -> None:
+async def test_regular_expression_with_exponential_backtracking_ends_in_time(harness: HarnessFactory) -> None:
     async with harness() as b:
         measurement = await measure(
             b, sli="throughput", service=VANILLA, instances={"name": "([a-z0-9-]+)+!"}, maxWait="0"
@@ -133,7 +133,7 @@ async def test_a_hostile_regular_expression_stops_nobody(harness: HarnessFactory
     assert measurement.message.startswith("ENTITY_NOT_FOUND ")
 
 
-async def test_a_pod_without_traffic_is_left_out_of_the_result(harness: HarnessFactory) -> None:
+async def test_instance_without_traffic_is_absent_from_the_result(harness: HarnessFactory) -> None:
     scenario = parse_scenario(
         f"""
         services:
@@ -158,7 +158,7 @@ async def test_a_pod_without_traffic_is_left_out_of_the_result(harness: HarnessF
     assert (measurement.phase, measurement.value) == (Phase.SUCCESSFUL, f'{{"reviews-{HASH}-aaaaa":1}}')
 
 
-async def test_an_endpoint_that_oap_does_not_list_among_a_hundred_others_is_asked_for_all_the_same(
+async def test_endpoint_beyond_the_listed_hundred_is_measured(
     harness: HarnessFactory,
 ) -> None:
     endpoints = ", ".join(f'"/api/{number}"' for number in range(120))
@@ -181,7 +181,7 @@ services:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-async def test_a_service_is_found_in_each_of_its_layers_and_read_by_the_metrics_it_has(
+async def test_service_in_several_layers_is_found_in_each_and_read_by_its_metrics(
     harness: HarnessFactory, version: str
 ) -> None:
     async with harness(parse_scenario(LAYERS, "test"), version=version) as b:

@@ -1,4 +1,4 @@
-"""Indicators and expressions by name, on old and new OAPs, and what they are judged by."""
+"""Results of indicators and expressions on every OAP version."""
 
 import json
 from typing import Any
@@ -26,7 +26,7 @@ from tests.analysis.harness import CANARY, HASH, VANILLA, VERSIONS, HarnessFacto
     ],
     ids=lambda case: "-".join(str(part) for part in case.values())[:50] if isinstance(case, dict) else "",
 )
-async def test_an_indicator_is_one_number_on_every_oap(
+async def test_indicator_is_one_number_on_every_oap_version(
     harness: HarnessFactory, version: str, block: dict[str, Any], value: float
 ) -> None:
     async with harness("failing-canary", version=version) as b:
@@ -37,9 +37,7 @@ async def test_an_indicator_is_one_number_on_every_oap(
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-async def test_the_canary_is_told_from_the_stable_version_where_both_are_one_service(
-    harness: HarnessFactory, version: str
-) -> None:
+async def test_canary_instances_of_a_shared_service_are_measured_alone(harness: HarnessFactory, version: str) -> None:
     async with harness("failing-canary", version=version) as b:
         canary = await measure(
             b, "result >= 0.99", sli="success-rate", service=VANILLA, instances={"podTemplateHash": HASH}
@@ -75,7 +73,7 @@ async def test_the_canary_is_told_from_the_stable_version_where_both_are_one_ser
     ],
     ids=lambda case: str(case.get("expression")) if isinstance(case, dict) else "",
 )
-async def test_every_type_of_an_expression_has_its_result(
+async def test_expression_of_each_type_has_the_documented_result(
     harness: HarnessFactory, version: str, block: dict[str, Any], result: object
 ) -> None:
     async with harness("failing-canary", version=version) as b:
@@ -85,7 +83,7 @@ async def test_every_type_of_an_expression_has_its_result(
     assert json.loads(measurement.value) == result
 
 
-async def test_labels_are_the_keys_of_a_map_and_percentiles_have_the_same_ones_on_every_oap(
+async def test_labeled_expression_is_a_map_with_the_same_percentile_labels_on_every_oap_version(
     harness: HarnessFactory,
 ) -> None:
     for version in ("9.6.0", "10.1.0"):
@@ -95,7 +93,7 @@ async def test_labels_are_the_keys_of_a_map_and_percentiles_have_the_same_ones_o
         assert list(json.loads(measurement.value)) == ["50", "75", "90", "95", "99"]
 
 
-async def test_an_old_oap_has_no_expressions_and_is_told_so(harness: HarnessFactory) -> None:
+async def test_expression_on_an_oap_before_9_5_is_query_invalid(harness: HarnessFactory) -> None:
     async with harness(version="9.2.0") as b:
         measurement = await measure(b, service=VANILLA, expression="service_cpm")
 
@@ -103,7 +101,7 @@ async def test_an_old_oap_has_no_expressions_and_is_told_so(harness: HarnessFact
     assert "OAP before 9.5" in measurement.message
 
 
-async def test_absent_buckets_stay_absent(harness: HarnessFactory) -> None:
+async def test_absent_buckets_are_left_out_of_the_result(harness: HarnessFactory) -> None:
     async with harness("idle-minutes") as b:
         cpm = await measure(b, service=CANARY, expression="service_cpm", since="window")
         apdex = await measure(b, service=CANARY, expression="service_apdex", since="window")
@@ -113,7 +111,7 @@ async def test_absent_buckets_stay_absent(harness: HarnessFactory) -> None:
 
 
 @pytest.mark.parametrize(
-    ("block", "words"),
+    ("block", "expected"),
     [
         ({"expression": "service_cmp"}, "service_cmp: Metric: [service_cmp] does not exist. Did you mean service_cpm"),
         ({"expression": "service_cpm / 0"}, "OAP_RESPONSE_INVALID service_cpm / 0: OAP returned '∞'"),
@@ -130,17 +128,17 @@ async def test_absent_buckets_stay_absent(harness: HarnessFactory) -> None:
     ],
     ids=lambda case: str(next(iter(case.values()))) if isinstance(case, dict) else "",
 )
-async def test_what_oap_cannot_answer_is_an_error_with_its_remedy(
-    harness: HarnessFactory, block: dict[str, Any], words: str
+async def test_request_that_oap_cannot_compute_is_an_error_with_a_hint(
+    harness: HarnessFactory, block: dict[str, Any], expected: str
 ) -> None:
     async with harness() as b:
         measurement = await measure(b, service=VANILLA, **block)
 
     assert measurement.phase is Phase.ERROR
-    assert words in measurement.message
+    assert expected in measurement.message
 
 
-async def test_numbers_with_a_decimal_comma_are_an_error_not_another_number(harness: HarnessFactory) -> None:
+async def test_number_with_a_decimal_comma_is_an_error(harness: HarnessFactory) -> None:
     async with harness(decimal_comma=True) as b:
         measurement = await measure(b, service=VANILLA, expression="avg(service_cpm) / 7")
 
@@ -159,7 +157,7 @@ async def test_numbers_with_a_decimal_comma_are_an_error_not_another_number(harn
         ("nope > 1", "", Phase.ERROR),
     ],
 )
-async def test_cel_judges_where_the_block_says_so(
+async def test_block_with_cel_conditions_is_evaluated_by_cel(
     harness: HarnessFactory, success: str, failure: str, phase: Phase
 ) -> None:
     conditions = {"language": "cel", "success": success, "failure": failure}
@@ -170,7 +168,7 @@ async def test_cel_judges_where_the_block_says_so(
     assert measurement.value == ("" if phase is Phase.ERROR else "0.9")
 
 
-async def test_two_languages_at_once_are_an_error(harness: HarnessFactory) -> None:
+async def test_conditions_in_two_languages_are_an_error(harness: HarnessFactory) -> None:
     async with harness() as b:
         measurement = await measure(
             b, "true", sli="success-rate", service=CANARY, conditions={"language": "cel", "success": "true"}
@@ -180,7 +178,7 @@ async def test_two_languages_at_once_are_an_error(harness: HarnessFactory) -> No
     assert "conditions: the metric has a successCondition" in measurement.message
 
 
-async def test_where_oaps_rounding_leaves_the_success_rate_open_both_ends_are_told(harness: HarnessFactory) -> None:
+async def test_success_rate_with_rounded_ratios_reports_both_bounds(harness: HarnessFactory) -> None:
     """30,000 calls a minute, one in 1,250 fails: OAP's 9992 may be 29,976 to 29,978 successes."""
     scenario = parse_scenario(f'services: [{{name: "{CANARY}", traffic: [{{calls: 30000, failures: 24}}]}}]', "test")
     async with harness(scenario) as b:

@@ -1,4 +1,4 @@
-"""Services of some layers have metrics of other names, or of other meanings."""
+"""Metric names by layer."""
 
 import pytest
 
@@ -14,7 +14,7 @@ from skywalking_provider.queries.indicators.metric_names import (
 KNOWN = ("service_cpm", "mq_service_consume_cpm", "mq_service_consume_sla", "mq_service_produce_cpm")
 
 
-def of(*layers: str) -> EntitySet:
+def entities_in(*layers: str) -> EntitySet:
     return EntitySet((Entity("one"),), layers)
 
 
@@ -28,29 +28,32 @@ def of(*layers: str) -> EntitySet:
         (("VIRTUAL_CACHE",), "cache_access_cpm"),
     ],
 )
-def test_calls_are_counted_by_the_metric_of_the_layer(layers: tuple[str, ...], calls: str) -> None:
-    assert calls_metric(of(*layers)) == calls
+def test_calls_metric_depends_on_the_layer(layers: tuple[str, ...], calls: str) -> None:
+    assert calls_metric(entities_in(*layers)) == calls
 
 
-def test_a_cache_has_no_apdex_and_is_told_so() -> None:
+def test_apdex_of_a_virtual_cache_is_metric_unavailable() -> None:
     with pytest.raises(ProviderError, match="OAP has no apdex") as caught:
         available_metric(
-            MetricMeaning.APDEX, resolve_scope_metrics(of("VIRTUAL_CACHE")).apdex, KNOWN, of("VIRTUAL_CACHE")
+            MetricMeaning.APDEX,
+            resolve_scope_metrics(entities_in("VIRTUAL_CACHE")).apdex,
+            KNOWN,
+            entities_in("VIRTUAL_CACHE"),
         )
 
     assert caught.value.reason is Reason.METRIC_UNAVAILABLE
 
 
 @pytest.mark.parametrize(
-    ("layer", "words"),
+    ("layer", "expected"),
     [
         ("VIRTUAL_MQ", "one of mq_service_consume_cpm, mq_service_consume_sla, mq_service_produce_cpm"),
         ("K8S_SERVICE", "an expression with kubernetes_service_*"),
     ],
 )
-def test_where_metrics_mean_something_else_the_error_names_those_there_are(layer: str, words: str) -> None:
+def test_layer_with_metrics_of_other_meanings_is_an_error_that_lists_them(layer: str, expected: str) -> None:
     with pytest.raises(ProviderError, match=f"services of layer {layer} have no metrics of calls") as caught:
-        resolve_scope_metrics(of(layer), KNOWN)
+        resolve_scope_metrics(entities_in(layer), KNOWN)
 
     assert caught.value.reason is Reason.METRIC_UNAVAILABLE
-    assert words in str(caught.value)
+    assert expected in str(caught.value)

@@ -1,6 +1,6 @@
-"""Forms B and C on what real OAPs answered: buckets as recorded, a question, and what is expected.
+"""Expressions and indicators decoded from the recorded responses of real OAP servers.
 
-The canary had 60 calls a minute, every tenth a failure, of 80 to 1,200 ms (see tests/captures).
+The canary had 60 calls per minute with latencies of 80 to 1,200 ms; every tenth failed (see tests/captures).
 """
 
 import json
@@ -28,7 +28,7 @@ def recorded(version: str, case: str) -> Any:
     return json.loads((CAPTURES / version / f"{case}.json").read_text())["data"]["r"]
 
 
-def asked(**keys: object) -> Any:
+def parse_keys(**keys: object) -> Any:
     block = {"window": "5m", "service": CANARY.members[0].service} | keys
     return parse_block(json.dumps(block).encode())
 
@@ -50,10 +50,10 @@ EXPRESSIONS = [
 
 
 @pytest.mark.parametrize(("version", "case", "text", "scale", "expect"), EXPRESSIONS)
-def test_an_expressions_result_is_what_was_recorded(
+def test_recorded_expression_response_has_the_expected_result(
     version: str, case: str, text: str, scale: float, expect: object
 ) -> None:
-    spec = asked(expression="service_cpm", scale=scale)
+    spec = parse_keys(expression="service_cpm", scale=scale)
     assert isinstance(spec, ExpressionSpec)
 
     sample = expression.decode_expression(spec, CANARY, {"e0": recorded(version, case)})
@@ -63,8 +63,8 @@ def test_an_expressions_result_is_what_was_recorded(
 
 
 @pytest.mark.parametrize("version", ["9.6.0", "10.1.0"])
-def test_percentiles_have_the_same_labels_on_every_oap(version: str) -> None:
-    spec = asked(expression="service_percentile")
+def test_recorded_percentiles_have_the_same_labels_on_every_oap_version(version: str) -> None:
+    spec = parse_keys(expression="service_percentile")
 
     result = expression.decode_expression(spec, CANARY, {"e0": recorded(version, "mqe-percentile")}).result
 
@@ -83,25 +83,25 @@ def test_percentiles_have_the_same_labels_on_every_oap(version: str) -> None:
         ("10.1.0", "mqe-unknown-metric", "Metric: [no_such_metric] does not exist."),
     ],
 )
-def test_what_no_condition_can_judge_is_an_error_in_oaps_words(version: str, case: str, words: str) -> None:
+def test_recorded_value_that_is_not_a_number_is_an_error_with_oaps_text(version: str, case: str, words: str) -> None:
     with pytest.raises(ProviderError) as caught:
-        expression.decode_expression(asked(expression="service_cpm"), CANARY, {"e0": recorded(version, case)})
+        expression.decode_expression(parse_keys(expression="service_cpm"), CANARY, {"e0": recorded(version, case)})
 
     assert words in str(caught.value)
 
 
-def test_two_series_of_one_label_are_an_error_and_neither_hides_the_other() -> None:
+def test_two_series_with_one_label_are_an_error() -> None:
     answer = recorded("10.1.0", "mqe-percentile")
     answer["results"][1]["metric"]["labels"] = answer["results"][0]["metric"]["labels"]
 
-    with pytest.raises(ProviderError, match="two series have the label '50'\\. Tell them apart with relabels"):
-        expression.decode_expression(asked(expression="service_percentile"), CANARY, {"e0": answer})
+    with pytest.raises(ProviderError, match="two series have the label '50'\\. Distinguish them with relabels"):
+        expression.decode_expression(parse_keys(expression="service_percentile"), CANARY, {"e0": answer})
 
 
-def test_a_percentile_that_is_answered_twice_is_not_judged() -> None:
+def test_percentile_with_two_series_is_an_invalid_response() -> None:
     data = {"c0": recorded("9.2.0", "v2-values-service_cpm"), "v0": recorded("9.2.0", "v2-labeled-percentile")}
     data["v0"][1]["label"] = data["v0"][0]["label"]
-    spec = asked(sli="latency", percentile=50)
+    spec = parse_keys(sli="latency", percentile=50)
     assert isinstance(spec, IndicatorSpec)
     minutes = len(data["c0"]["values"]["values"])
 
@@ -133,10 +133,10 @@ INDICATORS = [
 
 @pytest.mark.parametrize("version", SOURCES)
 @pytest.mark.parametrize(("block", "metric", "expect"), INDICATORS)
-def test_an_indicator_is_what_was_recorded(
+def test_recorded_indicator_response_has_the_expected_result(
     version: str, block: dict[str, Any], metric: str | None, expect: float
 ) -> None:
-    spec = asked(**block)
+    spec = parse_keys(**block)
     assert isinstance(spec, IndicatorSpec)
     calls, value, percentile = SOURCES[version]
     data = {"c0": recorded(version, calls)}

@@ -1,4 +1,4 @@
-"""A value, a real zero, an absent bucket: three things that never mix."""
+"""Series of unchecked responses: values, zeros and absent buckets stay distinct."""
 
 import pytest
 
@@ -25,16 +25,16 @@ VALUES = {"values": {"values": [{"value": 9000}, {"value": 0}]}}
         ({"results": []}, ()),
     ],
 )
-def test_every_form_of_an_answer_is_read(field: object, buckets: tuple[object, ...]) -> None:
+def test_unchecked_response_of_each_shape_has_its_series(field: object, buckets: tuple[object, ...]) -> None:
     assert extract_series({"read": field}) == [Series("read", buckets)]
 
 
 @pytest.mark.parametrize("field", ["9.7.0", [{"id": "x", "name": "y"}], {"timezone": "+0000"}, True])
-def test_what_is_no_metric_has_no_series(field: object) -> None:
+def test_field_that_is_not_a_metric_has_no_series(field: object) -> None:
     assert extract_series({"version": field}) == []
 
 
-def test_every_label_is_a_series_of_its_own() -> None:
+def test_labeled_response_has_a_series_for_each_label() -> None:
     empty = {"values": {"values": []}}
     labeled = [{"label": "{p=50}", **VALUES}, {"label": "{p=99}", **empty}]
     results = [
@@ -51,9 +51,9 @@ def test_every_label_is_a_series_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("field", [{"results": None}, {"values": None}, {"values": {"values": None}}])
-def test_null_in_the_place_of_a_metric_is_silence(field: object) -> None:
+def test_null_instead_of_a_metric_is_an_empty_series(field: object) -> None:
     assert extract_series({"read": field}) == [Series("read", ())]
 
 
-def test_a_values_list_whose_values_were_not_selected_is_not_called_empty() -> None:
+def test_values_without_selected_value_field_have_no_series() -> None:
     assert extract_series({"read": {"values": {"values": [{"id": "a"}]}}}) == []

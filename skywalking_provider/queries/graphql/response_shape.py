@@ -1,6 +1,6 @@
-"""Whether the answer to an author's own read is one: it mirrors what he selected, under whatever names. Pure.
+"""Expected shapes of the responses to the author's reads, and the check of responses against them.
 
-What he selected is kept as far as an answer is held to it: a tree of GraphQL takes many times as much.
+A shape holds only what the check needs. The syntax tree of the query takes many times the memory.
 """
 
 from collections.abc import Iterator, Mapping
@@ -29,14 +29,14 @@ from skywalking_provider.schema import SINCE_9_5, load_schema
 
 _REQUIRED: Final = frozenset({("MetricsValues", "values")})
 """Fields that the schema declares nullable and OAP always sets."""
-_MAX_FIELDS: Final = 3000  # OAP's own limit of complexity
-_MAX_SELECTIONS: Final = 20_000  # on the way to them: fragments in fragments, and again
+_MAX_FIELDS: Final = 3000  # OAP's default maxQueryComplexity
+_MAX_SELECTIONS: Final = 20_000  # visited ones, fragments in fragments included
 _SCALAR_TYPES: Final[dict[str, type]] = {"Boolean": bool, "String": str, "ID": str, "Long": int}
 
 
 @dataclass(frozen=True, slots=True)
 class ScalarShape:
-    """A scalar."""
+    """Shape of a scalar."""
 
     type: type
     nullable: bool
@@ -44,7 +44,7 @@ class ScalarShape:
 
 @dataclass(frozen=True, slots=True)
 class ListShape:
-    """A list."""
+    """Shape of a list."""
 
     item: "Shape"
     nullable: bool
@@ -52,7 +52,7 @@ class ListShape:
 
 @dataclass(frozen=True, slots=True)
 class ObjectShape:
-    """An object with the fields that are held to something."""
+    """Shape of an object: its selected fields."""
 
     fields: tuple["Field", ...]
     nullable: bool
@@ -60,12 +60,12 @@ class ObjectShape:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field by its response name.
+    """A selected field.
 
     Attributes:
-        name: As it is answered.
-        optional: Whether a directive may leave it out.
-        shape: Its value; None where that may be anything.
+        name: Name in the response.
+        optional: Whether a directive may exclude the field.
+        shape: Shape of the value; None if any value is allowed.
     """
 
     name: str
@@ -77,22 +77,22 @@ Shape = ScalarShape | ListShape | ObjectShape
 
 
 def check_shape(field: Field, data: Mapping[str, Any]) -> None:
-    """Check the answer to one read at the query's root.
+    """Check the response to one read at the query's root.
 
     Raises:
-        ProviderError: OAP_RESPONSE_INVALID, with the place.
+        ProviderError: OAP_RESPONSE_INVALID, with the path of the field.
     """
     _check_field(field, data, "")
 
 
 class ShapeBuilder:
-    """What the answers to the reads of one query must look like.
+    """Builder of the shapes of one query's reads. It counts the fields, because fragments can expand without bound.
 
     Attributes:
-        fields: How many fields the reads select so far, all fragments spread.
+        fields: Number of fields that the reads select so far, fragments expanded.
 
     Args:
-        fragments: Those of the document, by name.
+        fragments: Fragments of the document by name.
     """
 
     def __init__(self, fragments: Mapping[str, FragmentDefinitionNode]) -> None:
@@ -101,10 +101,10 @@ class ShapeBuilder:
         self._selections = 0
 
     def build(self, read: FieldNode) -> Field:
-        """What an answer to a read at the query's root must look like.
+        """Build the shape of the response to a read at the query's root.
 
         Raises:
-            ProviderError: QUERY_INVALID, where the reads together select more than any OAP takes.
+            ProviderError: QUERY_INVALID, if the reads together exceed OAP's limit of fields.
         """
         reads = load_schema(SINCE_9_5).query_type
         assert reads is not None  # noqa: S101 - the SDL defines it
@@ -137,7 +137,7 @@ class ShapeBuilder:
         return tuple(self._build_field(one, owner) for one in self._selected_fields(selections, set()))
 
     def _selected_fields(self, selections: SelectionSetNode | None, seen: set[str]) -> Iterator[FieldNode]:
-        """The fields of a selection, those of its fragments too, where no directive may leave a whole fragment out."""
+        """Yield the fields of a selection and of those fragments that no directive may exclude."""
         for one in selections.selections if selections else ():
             self._selections += 1
             if self._selections > _MAX_SELECTIONS:
@@ -156,11 +156,11 @@ class ShapeBuilder:
 
 
 def _too_large_error(limit: int, unit: str) -> ProviderError:
-    """A small document can spread its fragments to any number."""
+    """Return the error for a query whose expanded fragments exceed a limit."""
     return ProviderError(
         Reason.QUERY_INVALID,
-        f"query: it selects more than {limit} {unit}, its fragments spread",
-        "ask for less; OAP takes no more in one query",
+        f"query: selects more than {limit} {unit} with its fragments expanded",
+        "select less; OAP rejects larger queries",
     )
 
 

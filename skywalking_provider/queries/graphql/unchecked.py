@@ -8,11 +8,11 @@ from skywalking_provider.queries.series import Bucket, Series, format_labels
 
 
 def extract_series(data: Mapping[str, Any]) -> list[Series]:
-    """What looks like series in an answer that nobody checked: of every top-level field, and of every label in it.
+    """Return what looks like series in a response: one for each top-level field and label.
 
     Args:
-        data: The GraphQL data. Known forms: MetricsValues, a list of them (labeled), an MQE result, a nullable value,
-            a bare number, and null.
+        data: Data of the response. Known shapes are MetricsValues, a list of them (labeled), an MQE result, a nullable
+            value, a number and null.
     """
     parts = (
         (f"{name}{label}", _parse_buckets(part)) for name, field in data.items() for label, part in _split_labels(field)
@@ -21,7 +21,7 @@ def extract_series(data: Mapping[str, Any]) -> list[Series]:
 
 
 def _split_labels(field: object) -> Iterator[tuple[str, object]]:
-    """The labels of a field, each with its own part; the whole field where it has none."""
+    """Yield the labels of a field with their parts; the whole field if it has none."""
     match field:
         case [{"values": dict()}, _, *_]:
             for one in field:
@@ -53,7 +53,7 @@ def _parse_buckets(field: object) -> tuple[Bucket, ...] | None:
             return ()
         case [{"values": {"values": list()}}, *_]:
             return _join_buckets(values for one in field for values in _value_lists(one))
-    return tuple(_find_marked_buckets(field)) or None  # under other names: an author may use aliases
+    return tuple(_find_marked_buckets(field)) or None  # the author may have used aliases
 
 
 def _value_lists(metrics_values: object) -> Iterator[list[Any]]:
@@ -63,7 +63,7 @@ def _value_lists(metrics_values: object) -> Iterator[list[Any]]:
 
 
 def _join_buckets(lists: Iterator[Any] | Sequence[Any]) -> tuple[Bucket, ...] | None:
-    """Buckets of all lists; None if nothing in them says whether it is present."""
+    """Return the buckets of all lists; None if an entry is not a bucket."""
     buckets: list[Bucket] = []
     for values in lists:
         for value in values if isinstance(values, list) else ():
@@ -74,7 +74,7 @@ def _join_buckets(lists: Iterator[Any] | Sequence[Any]) -> tuple[Bucket, ...] | 
 
 
 def _find_marked_buckets(node: object) -> Iterator[Bucket]:
-    """Every bucket that says whether it is empty, at any depth."""
+    """Yield the objects with `isEmptyValue` at any depth as buckets."""
     if isinstance(node, dict) and "isEmptyValue" in node:
         yield _parse_bucket(node)
     elif isinstance(node, dict | list):
@@ -83,7 +83,7 @@ def _find_marked_buckets(node: object) -> Iterator[Bucket]:
 
 
 def _parse_bucket(value: Mapping[str, Any]) -> Bucket:
-    """A bucket; its value may stand under an alias."""
+    """Parse a bucket, whose value may have an alias."""
     if value.get("isEmptyValue") is True:
         return None
     if "value" in value:

@@ -1,16 +1,16 @@
-"""Counts from what OAP keeps, and indicators from counts. Pure."""
+"""Counts of successful calls behind OAP's ratios, and indicators computed from them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-FULL = 10_000  # OAP writes ratios times 10,000, cut off
+FULL = 10_000  # OAP stores ratios as integers: times 10,000, rounded down
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Calls, and how many of them succeeded: exactly, or between two bounds.
+    """Number of calls, with bounds of the number of successful ones.
 
-    Up to 10,000 calls a bucket, `low == high`; above, OAP's ratio does not tell single calls apart.
+    Up to 10,000 calls per bucket `low == high`. Above, single calls are lost in OAP's ratio.
     """
 
     calls: int
@@ -22,25 +22,25 @@ class Counts:
 
     @property
     def success_rate(self) -> float:
-        """The pessimistic end, by which is judged: what can be said for certain."""
+        """Lowest possible success rate. The conditions are evaluated on it."""
         return self.low / self.calls
 
     @property
     def success_rate_at_most(self) -> float:
-        """The other end, which is told beside it: a verdict between the two is one of OAP's rounding."""
+        """Highest possible success rate, for the message. A verdict between both depends on OAP's rounding."""
         return self.high / self.calls
 
 
 def compute_counts(sla: int, calls: int) -> Counts:
-    """The counts behind one bucket.
+    """Return the counts behind the ratio of one bucket.
 
-    OAP keeps `sla = successes * 10000 / calls` in integer division, so that
+    OAP stores `sla = successes * 10000 / calls` in integer division, so that
     `sla * calls / 10000 <= successes < (sla + 1) * calls / 10000`.
     Source: oap-server core, PercentMetrics.calculate.
 
     Args:
-        sla: 0 to 10,000.
-        calls: More than none.
+        sla: Ratio from 0 to 10,000.
+        calls: Number of calls, at least one.
     """
     low = -(-sla * calls // FULL)
     high = min(calls, -(-(sla + 1) * calls // FULL) - 1)
@@ -48,10 +48,10 @@ def compute_counts(sla: int, calls: int) -> Counts:
 
 
 def weighted_mean(pairs: Iterable[tuple[float, int]]) -> float:
-    """The mean of values by their calls.
+    """Return the mean of values weighted by calls.
 
     Args:
-        pairs: Values and calls; at least one with calls.
+        pairs: Values with their calls; at least one has calls.
     """
     total, weight = 0.0, 0
     for value, calls in pairs:
@@ -61,5 +61,5 @@ def weighted_mean(pairs: Iterable[tuple[float, int]]) -> float:
 
 
 def sum_counts(all_counts: Sequence[Counts]) -> Counts:
-    """All counts together."""
+    """Return the sum of counts."""
     return sum(all_counts, Counts(0, 0, 0))

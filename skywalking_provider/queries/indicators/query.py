@@ -8,7 +8,7 @@ from skywalking_provider.block import IndicatorSpec
 from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.model import Deadline, Entity, EntitySet, Window
 from skywalking_provider.oap import Backend
-from skywalking_provider.oap.api.metric_values import SeriesRequest, SeriesResponse, decode_calls, decode_series
+from skywalking_provider.oap.api.metric_values import Role, SeriesRequest, SeriesResponse, decode_calls, decode_series
 from skywalking_provider.oap.api.responses import raise_invalid_response
 from skywalking_provider.oap.api.values import Number
 from skywalking_provider.queries.base import CollectedSample, Diagnosis, QueryDescription
@@ -143,7 +143,7 @@ def decode_indicator(
 
 
 def _calls_request(metrics: IndicatorMetrics, at: int, entity: Entity) -> SeriesRequest:
-    return SeriesRequest(f"c{at}", metrics.calls, entity)
+    return SeriesRequest(f"c{at}", metrics.calls, entity, role=Role.CALLS)
 
 
 def _values_request(metric: str, metrics: IndicatorMetrics, at: int, entity: Entity) -> SeriesRequest:
