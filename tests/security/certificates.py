@@ -1,4 +1,4 @@
-"""Certificate authorities and certificates for tests, with the names that SPIFFE and DNS give."""
+"""Certificate authorities and certificates for tests, with SPIFFE and DNS names."""
 
 import datetime as dt
 import ipaddress
@@ -15,13 +15,13 @@ _NOW = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
 
 @dataclass(frozen=True)
 class Certificate:
-    """A certificate with its key, PEM."""
+    """A certificate and its key as PEM."""
 
     certificate: bytes
     key: bytes
 
     def write(self, folder: Path, name: str = "tls") -> tuple[Path, Path]:
-        """Replace the files as a Secret's volume does: whole ones, by renaming."""
+        """Replace the files by renaming, as the volume of a Secret does."""
         paths = folder / f"{name}.crt", folder / f"{name}.key"
         for path, content in zip(paths, (self.certificate, self.key), strict=True):
             replace_file(path, content)
@@ -35,7 +35,7 @@ def replace_file(path: Path, content: bytes) -> None:
 
 
 def encrypt_key(key: bytes) -> bytes:
-    """The same key under a passphrase."""
+    """Return the key encrypted by a passphrase."""
     secret = serialization.BestAvailableEncryption(b"passphrase")
     loaded = serialization.load_pem_private_key(key, None)
     return loaded.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, secret)
@@ -56,7 +56,7 @@ class CertificateAuthority:
         return self._certificate.public_bytes(_PEM)
 
     def issue(self, *names: str, days: int = 36_500) -> Certificate:
-        """A certificate for URIs, IP addresses and DNS names."""
+        """Issue a certificate for URIs, IP addresses and DNS names."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "leaf")])
         basic = x509.BasicConstraints(ca=False, path_length=None)

@@ -1,4 +1,4 @@
-"""The real bridge and the service over mutual TLS: who is refused, and certificates replaced under load."""
+"""The bridge and the service over mutual TLS: rejected certificates, and certificate rotation under load."""
 
 import asyncio
 from collections import Counter
@@ -36,14 +36,14 @@ METRIC = {
 }
 
 
-class Sides:
-    """The files of service and bridge, each in a folder of its own."""
+class CertificateFolders:
+    """Certificate files of service and bridge, in separate folders."""
 
-    def __init__(self, folder: Path, ours: CertificateAuthority) -> None:
-        self.service, self.bridge = folder / "service", folder / "bridge"
-        for side in (self.service, self.bridge):
-            side.mkdir()
-            replace_file(side / "ca.crt", ours.pem)
+    def __init__(self, root: Path, ours: CertificateAuthority) -> None:
+        self.service, self.bridge = root / "service", root / "bridge"
+        for folder in (self.service, self.bridge):
+            folder.mkdir()
+            replace_file(folder / "ca.crt", ours.pem)
         ours.issue(HOST).write(self.service)
         ours.issue(BRIDGE).write(self.bridge)
 
@@ -53,10 +53,10 @@ class Sides:
 
 
 @asynccontextmanager
-async def connected(sides: Sides) -> AsyncIterator[ArgoHost]:
-    """Argo's client before the bridge, the service behind it, a healthy canary in the OAP."""
-    files = {key: str(sides.service / name) for key, name in (("certFile", "tls.crt"), ("keyFile", "tls.key"))}
-    files["clientCaFile"] = str(sides.service / "ca.crt")
+async def connected(folders: CertificateFolders) -> AsyncIterator[ArgoHost]:
+    """Run the service with a mock OAP and the bridge, and yield Argo's client of the bridge."""
+    files = {key: str(folders.service / name) for key, name in (("certFile", "tls.crt"), ("keyFile", "tls.key"))}
+    files["clientCaFile"] = str(folders.service / "ca.crt")
     async with MockOap("healthy-canary") as oap:
         config = Config.model_validate(
             {
@@ -66,76 +66,76 @@ async def connected(sides: Sides) -> AsyncIterator[ArgoHost]:
             }
         )
         async with open_server(config, resolve_endpoint(config)) as server:
-            flags = (f"--tls-{key}={sides.bridge / name}" for key, name in (("ca", "ca.crt"), ("cert", "tls.crt")))
+            flags = (f"--tls-{key}={folders.bridge / name}" for key, name in (("ca", "ca.crt"), ("cert", "tls.crt")))
             host = run_argo_host(
                 BINARIES / "argo-host",
                 BINARIES / "skywalking-bridge",
-                sides.log,
+                folders.log,
                 f"--address=127.0.0.1:{server.port}",
                 *flags,
-                f"--tls-key={sides.bridge / 'tls.key'}",
+                f"--tls-key={folders.bridge / 'tls.key'}",
                 f"--tls-server-name={HOST}",
             )
-            async with host as asked:
-                yield asked
+            async with host as client:
+                yield client
 
 
-async def measured(host: ArgoHost) -> dict[str, Any]:
+async def measure(host: ArgoHost) -> dict[str, Any]:
     measurement: dict[str, Any] = (await host.request("run", metric=METRIC))["measurement"]
     return measurement
 
 
-async def test_both_sides_know_each_other_and_measure(tmp_path: Path) -> None:
-    async with connected(Sides(tmp_path, CertificateAuthority())) as host:
-        assert (await measured(host))["phase"] == "Successful"
+async def test_mutual_tls_valid_certificates_measure(tmp_path: Path) -> None:
+    async with connected(CertificateFolders(tmp_path, CertificateAuthority())) as host:
+        assert (await measure(host))["phase"] == "Successful"
 
 
 @pytest.mark.parametrize("wrong", ["service's authority", "bridge's authority", "bridge's name"])
-async def test_whoever_is_not_known_is_refused_and_the_measurement_waits(tmp_path: Path, wrong: str) -> None:
+async def test_mutual_tls_invalid_certificate_is_rejected_and_measurement_waits(tmp_path: Path, wrong: str) -> None:
     ours, theirs = CertificateAuthority(), CertificateAuthority("another")
-    sides = Sides(tmp_path, ours)
+    folders = CertificateFolders(tmp_path, ours)
     match wrong:
         case "service's authority":
-            replace_file(sides.bridge / "ca.crt", theirs.pem)
-            words = "certificate signed by unknown authority"
+            replace_file(folders.bridge / "ca.crt", theirs.pem)
+            message_part = "certificate signed by unknown authority"
         case "bridge's authority":
-            theirs.issue(BRIDGE).write(sides.bridge)
-            words = "that it accepts --tls-ca, --tls-cert and --tls-key"
+            theirs.issue(BRIDGE).write(folders.bridge)
+            message_part = "that it accepts --tls-ca, --tls-cert and --tls-key"
         case _:
-            ours.issue("spiffe://cluster.local/ns/other/sa/other").write(sides.bridge)
-            words = "contract check failed: PermissionDenied"
+            ours.issue("spiffe://cluster.local/ns/other/sa/other").write(folders.bridge)
+            message_part = "contract check failed: PermissionDenied"
 
-    async with connected(sides) as host:
-        measurement = await measured(host)
+    async with connected(folders) as host:
+        measurement = await measure(host)
 
     assert measurement["phase"] == "Running"
     assert measurement["message"].startswith("PROVIDER_UNAVAILABLE no connection to the sidecar at 127.0.0.1:")
-    assert words in measurement["message"]
+    assert message_part in measurement["message"]
 
 
-async def test_certificates_of_both_sides_are_replaced_under_load_without_a_lost_measurement(
+async def test_mutual_tls_rotation_under_load_loses_no_measurement(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tls, "CONNECTION_SECONDS", 1)
     ours, next_one = CertificateAuthority(), CertificateAuthority("the next")
-    sides = Sides(tmp_path, ours)
-    for side in (sides.service, sides.bridge):  # whoever trusts both can be shown either
-        replace_file(side / "ca.crt", ours.pem + next_one.pem)
+    folders = CertificateFolders(tmp_path, ours)
+    for folder in (folders.service, folders.bridge):  # both folders trust both authorities
+        replace_file(folder / "ca.crt", ours.pem + next_one.pem)
     phases: Counter[str] = Counter()
 
     def in_force() -> bool:
-        return "changed TLS files in use" in sides.log.read_text()
+        return "changed TLS files in use" in folders.log.read_text()
 
     async def measure_until_in_force(host: ArgoHost) -> None:
         while not in_force():
-            phases[(await measured(host))["phase"]] += 1
+            phases[(await measure(host))["phase"]] += 1
 
-    async with connected(sides) as host:
-        assert (await measured(host))["phase"] == "Successful"
-        next_one.issue(HOST).write(sides.service)
-        next_one.issue(BRIDGE).write(sides.bridge)
+    async with connected(folders) as host:
+        assert (await measure(host))["phase"] == "Successful"
+        next_one.issue(HOST).write(folders.service)
+        next_one.issue(BRIDGE).write(folders.bridge)
         async with asyncio.timeout(60):
             await asyncio.gather(*(measure_until_in_force(host) for _ in range(4)))
-        assert (await measured(host))["phase"] == "Successful"
+        assert (await measure(host))["phase"] == "Successful"
 
     assert set(phases) == {"Successful"}

@@ -1,4 +1,4 @@
-"""Neither what is wrong with a configuration nor what a command prints tells a credential."""
+"""Redaction on the command line: configuration errors and command output contain no credentials."""
 
 import asyncio
 import json
@@ -44,7 +44,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_what_is_wrong_is_told_without_the_words_of_the_file(tmp_path: Path, wrong: str) -> None:
+def test_configuration_error_contains_no_text_of_the_file(tmp_path: Path, wrong: str) -> None:
     file = tmp_path / "config.yaml"
     file.write_text(WRONG[wrong].replace("PLANTED", PLANTED), encoding="utf-8")
 
@@ -55,7 +55,7 @@ def test_what_is_wrong_is_told_without_the_words_of_the_file(tmp_path: Path, wro
     assert str(file) in str(caught.value)
 
 
-def test_a_variable_of_the_environment_is_named_but_not_shown() -> None:
+def test_configuration_error_names_the_variable_without_its_value() -> None:
     environment = {
         "SW_OAP_ADDRESS": "http://oap",
         "SWP_BACKENDS__DEFAULT__BASIC__USERNAME": "a:b",
@@ -90,7 +90,7 @@ spec:
 
 @contextmanager
 def echoing() -> Iterator[CredentialEchoServer]:
-    """An echoing OAP on a loop of its own: the commands under test have theirs."""
+    """Run an echoing OAP on a separate event loop, because the commands under test run their own."""
     ready, stop, oaps = threading.Event(), threading.Event(), []
 
     async def serve() -> None:
@@ -110,10 +110,10 @@ def echoing() -> Iterator[CredentialEchoServer]:
 
 
 @pytest.mark.parametrize("output", ["human", "wide", "json"])
-@pytest.mark.parametrize("answer", ["an error", "labels", "names", "a page of 500", "an error in a path"])
-def test_check_prints_no_credentials_that_an_oap_repeats(tmp_path: Path, answer: str, output: str) -> None:
+@pytest.mark.parametrize("response", ["an error", "labels", "names", "a page of 500", "an error in a path"])
+def test_check_credentials_repeated_by_an_oap_are_redacted(tmp_path: Path, response: str, output: str) -> None:
     with echoing() as oap:
-        oap.response, oap.regular_queries = answer, ("getTimeInfo", "__type")
+        oap.response, oap.regular_queries = response, ("getTimeInfo", "__type")
         config = tmp_path / "config.yaml"
         config.write_text(json.dumps({"backends": {"prod": {"url": oap.url, "bearer": {"token": PLANTED}}}}))
         (tmp_path / "template.yaml").write_text(TEMPLATE)
@@ -123,11 +123,11 @@ def test_check_prints_no_credentials_that_an_oap_repeats(tmp_path: Path, answer:
         )
 
     assert PLANTED not in result.output
-    if answer == "an error" or (answer == "labels" and output != "human"):
-        assert "********" in result.output  # the words did arrive
+    if response == "an error" or (response == "labels" and output != "human"):
+        assert "********" in result.output  # the credentials did arrive
 
 
-def test_the_effective_configuration_shows_no_credentials(tmp_path: Path) -> None:
+def test_print_config_redacts_credentials(tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     (tmp_path / "token").write_text(PLANTED)
     config.write_text(

@@ -1,4 +1,4 @@
-"""`make lint` knows the vulnerabilities of what is locked, and says so where it cannot."""
+"""Dependency audit of `make lint`: vulnerabilities of locked packages, and packages that cannot be checked."""
 
 import importlib.util
 import json
@@ -21,19 +21,19 @@ def audit() -> ModuleType:
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
-    sys.modules["audit"] = module  # dataclasses look their module up
+    sys.modules["audit"] = module  # dataclasses need the module in sys.modules
     spec.loader.exec_module(module)
     return module
 
 
 @pytest.fixture
 def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
-    """An index of packages; what is not in it answers 404. `asked` has the paths."""
-    releases: dict[str, Any] = {"asked": []}
+    """Run a package index that returns 404 for unknown packages. `requested` has the paths."""
+    releases: dict[str, Any] = {"requested": []}
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            releases["asked"].append(self.path)
+            releases["requested"].append(self.path)
             found = releases.get(self.path)
             self.send_response(200 if found is not None else 404)
             self.end_headers()
@@ -61,22 +61,22 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_what_is_well_is_green_and_is_not_asked_again(
+def test_audit_without_vulnerabilities_passes_and_is_cached(
     audit: ModuleType, index: dict[str, Any], root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     index |= {"/pypi/ours/1.0/json": [], "/pypi/tool/2.0/json": []}
 
     assert audit.main(root) == 0
-    first, asked = capsys.readouterr().out, len(index["asked"])
+    first, requests = capsys.readouterr().out, len(index["requested"])
     assert audit.main(root) == 0
 
     assert "2 Python packages looked up" in first
     assert "NOT CHECKED: Go modules: no vulnerability database reachable at http://127.0.0.1:9" in first
     assert capsys.readouterr().out == first
-    assert len(index["asked"]) == asked
+    assert len(index["requested"]) == requests
 
 
-def test_a_vulnerable_package_that_ships_is_red_every_time(
+def test_audit_vulnerable_shipped_package_fails_every_time(
     audit: ModuleType, index: dict[str, Any], root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     index |= {"/pypi/ours/1.0/json": [ADVISORY], "/pypi/tool/2.0/json": []}
@@ -85,7 +85,7 @@ def test_a_vulnerable_package_that_ships_is_red_every_time(
     assert "VULNERABLE: ours 1.0: PYSEC-1 (CVE-1), fixed in 1.1: it burns" in capsys.readouterr().out
 
 
-def test_a_vulnerable_tool_is_told_and_stops_nobody(
+def test_audit_vulnerable_tool_is_reported_without_failure(
     audit: ModuleType, index: dict[str, Any], root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     index |= {"/pypi/ours/1.0/json": [], "/pypi/tool/2.0/json": [ADVISORY]}
@@ -95,7 +95,7 @@ def test_a_vulnerable_tool_is_told_and_stops_nobody(
 
 
 @pytest.mark.parametrize("how", ["withdrawn", "accepted"])
-def test_an_advisory_that_does_not_count_is_left_out(
+def test_audit_withdrawn_or_accepted_advisory_is_ignored(
     audit: ModuleType, index: dict[str, Any], root: Path, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     index["/pypi/ours/1.0/json"] = [ADVISORY | ({"withdrawn": "2026-01-01"} if how == "withdrawn" else {})]
@@ -105,7 +105,7 @@ def test_an_advisory_that_does_not_count_is_left_out(
     assert audit.main(root) == 0
 
 
-def test_a_package_that_the_index_does_not_know_is_named(
+def test_audit_unknown_package_is_reported(
     audit: ModuleType, index: dict[str, Any], root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     index["/pypi/ours/1.0/json"] = []
@@ -114,13 +114,13 @@ def test_a_package_that_the_index_does_not_know_is_named(
     assert "NOT CHECKED, the index does not know them: tool" in capsys.readouterr().out
 
 
-def test_without_a_database_it_says_so_and_shows_no_credentials(
+def test_audit_database_unreachable_is_reported_without_credentials(
     audit: ModuleType, root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PIP_INDEX_URL", "http://user:pl4nted@127.0.0.1:9/simple")
     monkeypatch.setenv("GOVULNDB", "http://127.0.0.1:9")
 
     assert audit.main(root) == 0
-    told = capsys.readouterr().out
-    assert "NOT CHECKED: Python packages: no vulnerability database reachable at http://127.0.0.1:9" in told
-    assert "pl4nted" not in told
+    output = capsys.readouterr().out
+    assert "NOT CHECKED: Python packages: no vulnerability database reachable at http://127.0.0.1:9" in output
+    assert "pl4nted" not in output

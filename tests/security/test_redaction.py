@@ -1,4 +1,4 @@
-"""No credential leaves by a value, a message, metadata or a log line, whatever an OAP or a proxy repeats of it."""
+"""Redaction: credentials repeated by an OAP or a proxy never appear in values, messages, metadata, logs or pages."""
 
 import asyncio
 import json
@@ -36,7 +36,7 @@ from tests.security.credential_echo_server import (
 )
 
 PLANTED = 'pl4nted "Pass\\word/ü+%='
-PARTS = ("pl4nted", "Pass\\word", "cGw0bnRlZC")  # the last is how the first begins in base64
+PARTS = ("pl4nted", "Pass\\word", "cGw0bnRlZC")  # the last is the start of the first in base64
 CREDENTIALS: dict[str, dict[str, Any]] = {
     "password and header": {
         "basic": {"username": "argo", "password": PLANTED},
@@ -62,7 +62,7 @@ Log = Callable[[], str]
 
 @pytest.fixture
 def log(capsys: pytest.CaptureFixture[str]) -> Iterator[Log]:
-    """All that the process writes to standard error, at level debug, in the form that the service writes."""
+    """Yield a function that returns the output on standard error, logged at level debug."""
     before = logging.root.handlers[:], logging.root.level
     yield lambda: capsys.readouterr().err
     structlog.reset_defaults()
@@ -79,7 +79,10 @@ async def serving(
         (folder / "secret").write_text(PLANTED if "basic" in backend else "pl4nted.Pass-word_ey==\n", encoding="utf-8")
         keys = json.loads(json.dumps(backend).replace("FILE", str(folder / "secret")))
         plain = {"url": oap.url, "cache": {"responseTtl": "0s", "verdictTtl": "0s"}, "clockTtl": "0s", "timeout": "2s"}
-        plain |= {"retries": 0, "circuit": {"failures": 1000}}  # every answer is met, whatever those before were
+        plain |= {
+            "retries": 0,
+            "circuit": {"failures": 1000},
+        }  # the circuit breaker stays closed, so every response is decoded
         listeners = {"http": {"listen": "127.0.0.1:0"}, "page": {"listen": "127.0.0.1:0"}}
         config = Config.model_validate({"backends": {"prod": plain | keys}} | listeners)
         log_as("json", config.backends["prod"])
@@ -90,10 +93,10 @@ async def serving(
 
 def log_as(style: Any, backend: BackendConfig) -> None:
     configure_logging(LogConfig(level="debug", format=style), redactor_for([backend]))
-    structlog.configure(cache_logger_on_first_use=False)  # other tests come after
+    structlog.configure(cache_logger_on_first_use=False)  # a cached logger would affect later tests
 
 
-def told(measurement: pb.Measurement) -> str:
+def visible_text(measurement: pb.Measurement) -> str:
     return "\n".join((measurement.message, measurement.value, *measurement.metadata.values()))
 
 
@@ -103,38 +106,38 @@ def assert_clean(text: str, context: str) -> None:
 
 
 @pytest.mark.parametrize("kind", CREDENTIALS)
-async def test_whatever_an_oap_repeats_nothing_of_the_credentials_comes_out(
-    kind: str, tmp_path: Path, log: Log
-) -> None:
-    masked = 0
+async def test_credentials_repeated_by_an_oap_are_redacted_everywhere(kind: str, tmp_path: Path, log: Log) -> None:
+    redacted = 0
     async with (
         serving(CREDENTIALS[kind], tmp_path) as (oap, stub, places),
         aiohttp.ClientSession() as browser,
     ):
-        for answer in RESPONSES:
-            for encoding in ENCODINGS if answer in QUOTED_RESPONSES else ("as it is",):
+        for response in RESPONSES:
+            for encoding in ENCODINGS if response in QUOTED_RESPONSES else ("as it is",):
                 for form, block in BLOCKS.items():
-                    oap.response, oap.encoding = answer, encoding
-                    oap.regular_queries = () if answer == "a clock" else ("getTimeInfo", "__type")
+                    oap.response, oap.encoding = response, encoding
+                    oap.regular_queries = () if response == "a clock" else ("getTimeInfo", "__type")
                     metric = pb.Metric(name="apdex", block=json.dumps(block).encode())
                     measurement = await stub.Run(pb.RunRequest(metric=metric), timeout=10)
                     metadata = await stub.GetMetadata(pb.GetMetadataRequest(metric=metric), timeout=30)
-                    assert_clean(told(measurement), f"{answer}, {encoding}, {form}")
-                    assert_clean(str(metadata), f"{answer}, {encoding}, {form}")
-                    masked += "********" in told(measurement)
+                    assert_clean(visible_text(measurement), f"{response}, {encoding}, {form}")
+                    assert_clean(str(metadata), f"{response}, {encoding}, {form}")
+                    redacted += "********" in visible_text(measurement)
             for address in (f"http://{places['page']}/?all=1", f"http://{places['http']}/metrics"):
                 async with browser.get(address) as shown:
                     assert shown.status == 200
-                    assert_clean(await shown.text(), f"{answer}, {address}")
+                    assert_clean(await shown.text(), f"{response}, {address}")
     written = log()
     assert_clean(written, "log")
     assert written.count('"measurement completed"') > 100
-    assert masked > 50  # the words did arrive
+    assert redacted > 50  # the credentials did arrive
 
 
-@pytest.mark.parametrize("fault", ["nobody listens", "hangs", "resets", "speaks no HTTP", "TLS where there is none"])
-async def test_a_connection_that_fails_tells_nothing(fault: str, tmp_path: Path, log: Log) -> None:
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+@pytest.mark.parametrize(
+    "fault", ["connection refused", "hangs", "resets", "speaks no HTTP", "TLS where there is none"]
+)
+async def test_connection_error_contains_no_credentials(fault: str, tmp_path: Path, log: Log) -> None:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         handlers.append(asyncio.current_task())
         sent = await reader.read(4096)
         if fault == "hangs":
@@ -147,26 +150,24 @@ async def test_a_connection_that_fails_tells_nothing(fault: str, tmp_path: Path,
 
     handlers: list[Any] = []
 
-    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+    async with await asyncio.start_server(handle, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        if fault == "nobody listens":
+        if fault == "connection refused":
             server.close()
         url = f"{'https' if fault.startswith('TLS') else 'http'}://127.0.0.1:{port}"
         backend = CREDENTIALS["password and header"] | {"url": url, "timeout": "200ms"}
-        async with serving(backend, tmp_path) as (_, stub, _places):
+        async with serving(backend, tmp_path) as (_, stub, _addresses):
             metric = pb.Metric(name="apdex", block=json.dumps(BLOCKS["query"]).encode())
             measurement = await stub.Run(pb.RunRequest(metric=metric), timeout=10)
         await asyncio.gather(*handlers)
 
     assert measurement.phase == pb.PHASE_RUNNING
     assert measurement.message.startswith("OAP_UNAVAILABLE")
-    assert_clean(told(measurement), fault)
+    assert_clean(visible_text(measurement), fault)
     assert_clean(log(), fault)
 
 
-async def test_a_trace_tells_which_error_it_was_and_not_its_words(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_trace_has_the_error_type_without_its_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def repeat(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         sent = await reader.readuntil(b"\r\n\r\n")
         _, headers = sent.split(b"\r\n", 1)
@@ -183,25 +184,25 @@ async def test_a_trace_tells_which_error_it_was_and_not_its_words(
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
     async with await asyncio.start_server(repeat, "127.0.0.1", 0) as server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        async with serving({"bearer": {"token": "pl4nted-token"}, "url": url}, tmp_path) as (_, stub, _places):
+        async with serving({"bearer": {"token": "pl4nted-token"}, "url": url}, tmp_path) as (_, stub, _addresses):
             await stub.Run(pb.RunRequest(metric=pb.Metric(block=json.dumps(BLOCKS["query"]).encode())), timeout=10)
 
-    told = "".join(span.to_json() for span in spans.get_finished_spans())
-    assert "exception.type" in told
-    assert_clean(told, "trace")
+    text = "".join(span.to_json() for span in spans.get_finished_spans())
+    assert "exception.type" in text
+    assert_clean(text, "trace")
 
 
-async def test_a_rotated_token_is_masked_in_answers_to_the_one_before(tmp_path: Path) -> None:
+async def test_rotated_token_is_redacted_after_rotation(tmp_path: Path) -> None:
     backend = BackendConfig.model_validate({"url": "http://oap", "bearer": {"tokenFile": str(tmp_path / "token")}})
-    mask = redactor_for([backend])
+    redact = redactor_for([backend])
     for version in range(3):
         (tmp_path / "token").write_text(f"token-number-{version}")
-        mask("")
+        redact("")
 
-    assert mask("token-number-0 token-number-1 token-number-2") == "******** ******** ********"
+    assert redact("token-number-0 token-number-1 token-number-2") == "******** ******** ********"
 
 
-async def test_a_bug_is_logged_with_its_traceback_and_without_credentials(log: Log) -> None:
+async def test_exception_is_logged_with_traceback_without_credentials(log: Log) -> None:
     backend = BackendConfig.model_validate({"url": "http://oap", "bearer": {"token": "pl4nted.Pass-word_ey=="}})
     for style in ("json", "console"):
         log_as(style, backend)
@@ -222,13 +223,13 @@ surrounding = st.text(st.characters(exclude_categories=("Cs",)), max_size=60)
 
 @settings(deadline=None)
 @given(secret=printable, before=surrounding, after=surrounding, encoding=st.sampled_from(sorted(ENCODINGS)))
-def test_a_mask_leaves_no_form_of_a_secret(secret: str, before: str, after: str, encoding: str) -> None:
+def test_redactor_removes_every_encoding_of_a_secret(secret: str, before: str, after: str, encoding: str) -> None:
     form = ENCODINGS[encoding](secret)
 
-    masked = Redactor(Secret(secret))(before + form + after)
+    redacted = Redactor(Secret(secret))(before + form + after)
 
     if len(form.strip()) >= MIN_SECRET_LENGTH and form.strip() not in "********":
-        assert form not in masked
+        assert form not in redacted
 
 
 AWKWARD = Redactor(Secret("1000"), Secret('", "'), Secret("true"), Secret("0000"))
@@ -236,5 +237,5 @@ AWKWARD = Redactor(Secret("1000"), Secret('", "'), Secret("true"), Secret("0000"
 
 @settings(deadline=None)
 @given(st.recursive(st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
-def test_masked_json_is_json(value: Any) -> None:
+def test_redacted_json_is_valid_json(value: Any) -> None:
     json.loads(AWKWARD.redact_json_text(json.dumps(value)))

@@ -1,4 +1,4 @@
-"""A socket is open to its group only, from the moment at which it is there."""
+"""Socket permissions: only user and group can connect, from the creation of the socket on."""
 
 import os
 import stat
@@ -22,16 +22,14 @@ def _umask(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.mark.usefixtures("_umask")
 @pytest.mark.parametrize(("text", "mode"), [("0660", 0o660), ("0600", 0o600)])
-async def test_whatever_the_umask_there_is_no_moment_in_which_others_may_connect(
-    tmp_path: Path, text: str, mode: int
-) -> None:
+async def test_socket_with_any_umask_is_never_open_to_others(tmp_path: Path, text: str, mode: int) -> None:
     path = tmp_path / "p.sock"
     config = Config.model_validate({"backends": {"prod": {"url": "http://oap"}}, "socketMode": text})
     server = grpc.aio.server()
     umask = os.umask(0)
     os.umask(umask)
 
-    _bind(server, Endpoint(path, None), config)  # before it is told its mode
+    _bind(server, Endpoint(path, None), config)  # before chmod
 
     assert stat.S_IMODE(path.stat().st_mode) & ~mode == 0
     assert os.umask(umask) == umask
