@@ -119,3 +119,29 @@ async def test_readme_template_for_the_mocks_bad_canary_fails_with_an_explanatio
         'CONDITION_NOT_MET success-rate 0.95, wanted "result >= 0.99" · 600 calls in 10 buckets'
         " · 1 instance of 6c85f7bf4 · 11:49–11:59 +0000 · backend prod"
     )
+
+
+@pytest.mark.parametrize("page", ["docs/glossary.md", "docs/architecture.md", "CONTRIBUTING.md"])
+def test_modules_named_in_glossary_and_architecture_exist(page: str) -> None:
+    named = re.findall(r"`([\w.*/-]+(?:/|\.py|\.go))`", (ROOT / page).read_text())
+    missing = [
+        path
+        for path in named
+        if not any(
+            list(ROOT.glob(f"{root}{path.removesuffix('/')}"))
+            for root in ("", "skywalking_provider/", "bridge/internal/provider/")
+        )
+    ]
+
+    assert not missing
+
+
+def test_package_tree_in_architecture_has_every_layer() -> None:
+    tree = (ROOT / "docs" / "architecture.md").read_text()
+    packages = {
+        path.stem
+        for path in (ROOT / "skywalking_provider").iterdir()
+        if path.stem[0] not in "_." and path.suffix in ("", ".py")
+    }
+
+    assert not {name for name in packages if not re.search(rf"\b{name}\b", tree)}
