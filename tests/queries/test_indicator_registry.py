@@ -1,4 +1,7 @@
-"""Every indicator name has an implementation."""
+"""Every indicator name has an implementation and a row in the documentation."""
+
+import re
+from pathlib import Path
 
 import pytest
 
@@ -6,6 +9,8 @@ from skywalking_provider.block import IndicatorName
 from skywalking_provider.model import Entity, EntitySet
 from skywalking_provider.queries.indicators.metric_names import resolve_scope_metrics
 from skywalking_provider.queries.indicators.registry import INDICATORS, indicator_for
+
+DOCS = Path(__file__).parents[2] / "docs" / "block.md"
 
 
 @pytest.mark.parametrize("name", IndicatorName)
@@ -21,3 +26,10 @@ def test_latency_with_a_percentile_selects_the_series_of_that_percentile() -> No
     indicator = indicator_for(IndicatorName.LATENCY, 99)
 
     assert (indicator.label, indicator.percentile) == ("latency p99", 99)
+
+
+@pytest.mark.parametrize("name", IndicatorName)
+def test_table_of_indicators_has_a_row_with_the_unit_of_each(name: IndicatorName) -> None:
+    rows = dict(re.findall(r"^\| `([a-z-]+)` \| ([^|]+) \|", DOCS.read_text(encoding="utf-8"), re.MULTILINE))
+
+    assert rows.get(name.value) == name.unit

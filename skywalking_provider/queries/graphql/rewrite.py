@@ -2,7 +2,8 @@
 
 Every V2 read of a query gets a presence read beside it, which shows for each bucket whether it has data. OAP 9.5 and
 newer return `isEmptyValue`. For older ones the calls of the same entity are read: a minute without calls has no values.
-The author's text stays verbatim; added reads have aliases that begin with `swp_`. See docs/adr/0004.
+The author's text stays verbatim; added reads have aliases that begin with `swp_`.
+See docs/adr/0004-detect-absent-buckets-by-companion-reads.md.
 """
 
 import json
