@@ -1,8 +1,8 @@
 """CEL's operators. Runs in the worker process only.
 
 Numbers compare by value, whatever their types. Arithmetic on numbers of different types uses doubles. Division of
-doubles follows IEEE 754: 0/0 is NaN, for which every comparison is false. In cel-python it is infinity, which is above
-any threshold. Errors are raised as in `values`.
+doubles follows IEEE 754: 0/0 is NaN, for which <, <=, >, >= and == are false. In cel-python it is infinity, which is
+above any threshold. Errors are raised as in `values`.
 """
 
 import math

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
 
 from skywalking_provider.conditions import ConditionProblem
-from skywalking_provider.conditions.cel.evaluator import CelLanguage
+from skywalking_provider.conditions.cel.evaluator import CEL_LIMITS, CelLanguage
 from skywalking_provider.model import Phase
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -19,7 +20,8 @@ _EXCERPT = re.compile(r" \((‘[^’]*’|at the end)\)(?=: )")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def cel() -> AsyncIterator[CelLanguage]:
-    conditions = CelLanguage()
+    """A language with time limits that are not reached, even on a busy machine."""
+    conditions = CelLanguage(replace(CEL_LIMITS, seconds=30, slice_seconds=10))
     yield conditions
     await conditions.close()
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -31,7 +32,8 @@ _RESULT: dict[str, Any] = {
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def cel() -> AsyncIterator[CelLanguage]:
-    conditions = CelLanguage()
+    """A language with time limits that are not reached, even on a busy machine."""
+    conditions = CelLanguage(replace(CEL_LIMITS, seconds=30, slice_seconds=10))
     yield conditions
     await conditions.close()
 

@@ -14,7 +14,7 @@ _ENDLESS = "let xs = 1..900; all(xs, {all(xs, {all(xs, {# > 0})})})"
 _HUGE = "let a0 = 'xxxxxxxxxxxxxxxx'; " + "".join(f"let a{i + 1} = a{i} + a{i}; " for i in range(30)) + "a30 == ''"
 # Long enough for a busy machine. The assertions are about the messages and the order, not about the speed.
 _TIMEOUT = 60.0
-_SHORT = Limits(seconds=0.4, slice_seconds=0.05)
+_SHORT = Limits(seconds=1, slice_seconds=0.2)
 
 
 async def _timed(conditions: ExprLanguage, success: str, result: bytes = b"1") -> tuple[Evaluation, float]:
@@ -27,8 +27,8 @@ async def test_endless_condition_is_stopped_with_the_time_limit_in_its_message()
     async with open_expr_evaluator(_SHORT) as conditions:
         evaluation, took = await _timed(conditions, _ENDLESS)
         assert evaluation.phase is Phase.ERROR
-        assert evaluation.message.startswith("could not evaluate the conditions: time limit of 0.4 s exceeded")
-        assert took >= 0.4
+        assert evaluation.message.startswith("could not evaluate the conditions: time limit of 1 s exceeded")
+        assert took >= 1
         assert (await _timed(conditions, "result == 1"))[0].phase is Phase.SUCCESSFUL
 
 
@@ -127,17 +127,18 @@ async def test_caller_whose_timeout_ends_gets_an_error() -> None:
         assert (await conditions.evaluate("true", "", b"1", timeout=0)).phase is Phase.ERROR
 
 
-async def test_cancelled_call_is_cancelled_and_the_next_one_is_evaluated(conditions: ExprLanguage) -> None:
-    running = asyncio.create_task(conditions.evaluate(_ENDLESS, "", b"1", timeout=60))
-    waiting = asyncio.create_task(conditions.evaluate("result == 2", "", b"2", timeout=60))
-    await asyncio.sleep(0.05)
-    for task in (running, waiting):
-        task.cancel()
-    assert all(
-        isinstance(end, asyncio.CancelledError)
-        for end in await asyncio.gather(running, waiting, return_exceptions=True)
-    )
-    assert (await _timed(conditions, "result == 1"))[0].phase is Phase.SUCCESSFUL
+async def test_cancelled_call_is_cancelled_and_the_next_one_is_evaluated() -> None:
+    async with open_expr_evaluator(_SHORT) as conditions:
+        running = asyncio.create_task(conditions.evaluate(_ENDLESS, "", b"1", timeout=60))
+        waiting = asyncio.create_task(conditions.evaluate("result == 2", "", b"2", timeout=60))
+        await asyncio.sleep(0.05)
+        for task in (running, waiting):
+            task.cancel()
+        assert all(
+            isinstance(end, asyncio.CancelledError)
+            for end in await asyncio.gather(running, waiting, return_exceptions=True)
+        )
+        assert (await _timed(conditions, "result == 1"))[0].phase is Phase.SUCCESSFUL
 
 
 async def test_close_interrupts_running_calls_and_fails_queued_ones() -> None:

@@ -89,9 +89,9 @@ async def main():
         return (await conditions.evaluate("result > 1", "", b"2", timeout=60)).phase
 print(asyncio.run(main()), time.process_time())
 """
-    begun = time.monotonic()
+    began = time.monotonic()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=60)
     phase, seconds = done.stdout.decode().split()
     assert phase == "Successful"
     # 0.25 s of CPU with machine code; 7 s without.
-    assert float(seconds) < 2, f"{seconds} s of CPU, {time.monotonic() - begun:.1f} s in all"
+    assert float(seconds) < 2, f"{seconds} s of CPU, {time.monotonic() - began:.1f} s in all"

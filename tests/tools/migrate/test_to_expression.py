@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from skywalking_provider.block import ExpressionSpec
-from skywalking_provider.conditions import ConditionLanguage, open_expr_evaluator
+from skywalking_provider.conditions import ConditionLanguage, Limits, open_expr_evaluator
 from skywalking_provider.tools.migrate import migrate
 from tests.tools.migrate.harness import (
     PLUGIN,
@@ -30,7 +30,7 @@ SINGLE = build_query("readMetricsValue")
 
 @pytest.fixture
 async def conditions() -> AsyncIterator[ConditionLanguage]:
-    async with open_expr_evaluator() as opened:
+    async with open_expr_evaluator(Limits(seconds=30, slice_seconds=10)) as opened:
         yield opened
 
 
