@@ -157,7 +157,7 @@ def test_other_keys_of_the_metric_are_unchanged() -> None:
             "must not carry credentials or a query; those belong in a backend",
         ),
         ({"address": "oap:12800"}, 11, "is not an http:// or https:// URL"),
-        ({"query": "mutation m { x }"}, 12, "a measurement only reads"),
+        ({"query": "mutation m { x }"}, 12, "measurements only read"),
         ({"querry": "x"}, 13, "unknown key. Did you mean query?"),
         ({"headers": {"a": "b"}}, 13, "unknown key"),
     ],
