@@ -1,3 +1,3 @@
-"""Apache SkyWalking as a judge of Argo Rollouts canaries."""
+"""Apache SkyWalking metric provider for Argo Rollouts."""
 
 __version__ = "0.1.0"

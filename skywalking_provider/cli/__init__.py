@@ -63,7 +63,7 @@ def _root(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Apache SkyWalking as a judge of Argo Rollouts canaries."""
+    """Apache SkyWalking metric provider for Argo Rollouts."""
 
 
 def main() -> None:

@@ -11,8 +11,8 @@ def test_network_policy_allows_the_controller_dns_and_the_oaps_only() -> None:
     policy = render(DEPLOYMENT).get("NetworkPolicy")["spec"]
 
     assert policy["policyTypes"] == ["Ingress", "Egress"]
-    asking, watching = policy["ingress"]
-    assert asking["from"] == [
+    service_ingress, metrics_ingress = policy["ingress"]
+    assert service_ingress["from"] == [
         {
             "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "argo-rollouts"}},
             "podSelector": {
@@ -31,8 +31,8 @@ def test_network_policy_allows_the_controller_dns_and_the_oaps_only() -> None:
             }
         },
     ]
-    assert [port["port"] for port in asking["ports"]] == [9500]
-    assert [port["port"] for port in watching["ports"]] == [9464]
+    assert [port["port"] for port in service_ingress["ports"]] == [9500]
+    assert [port["port"] for port in metrics_ingress["ports"]] == [9464]
     dns, oap = policy["egress"]
     assert {port["port"] for port in dns["ports"]} == {53}
     assert [port["port"] for port in oap["ports"]] == [12800, 443]

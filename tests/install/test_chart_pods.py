@@ -84,7 +84,7 @@ def test_pods_have_all_configured_fields() -> None:
     assert container["env"][-1:] == values["extraEnv"]
     assert container["volumeMounts"][-1:] == values["extraVolumeMounts"]
     assert find_by_name(pod["volumes"], "cache")
-    asking, watching = objects.get("NetworkPolicy")["spec"]["ingress"]
-    assert asking["from"][0]["podSelector"] == {"matchLabels": {"app.kubernetes.io/name": "argo-rollouts"}}
-    assert watching["from"] == values["networkPolicy"]["monitoring"]
+    service_ingress, metrics_ingress = objects.get("NetworkPolicy")["spec"]["ingress"]
+    assert service_ingress["from"][0]["podSelector"] == {"matchLabels": {"app.kubernetes.io/name": "argo-rollouts"}}
+    assert metrics_ingress["from"] == values["networkPolicy"]["monitoring"]
     assert objects.get("NetworkPolicy")["spec"]["egress"][-1:] == values["networkPolicy"]["extraEgress"]

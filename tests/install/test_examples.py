@@ -112,11 +112,11 @@ def test_argo_cd_applications_reference_existing_paths() -> None:
 
 
 def test_argo_cd_stock_chart_uses_the_generated_values() -> None:
-    stock, ours = applications()["argo-rollouts"]["sources"]
+    stock, values_source = applications()["argo-rollouts"]["sources"]
     [values] = stock["helm"]["valueFiles"]
     file = ARGO_CD / "argo-rollouts-values.yaml"
 
-    assert (ROOT / values.removeprefix(f"${ours['ref']}/")).resolve() == file
+    assert (ROOT / values.removeprefix(f"${values_source['ref']}/")).resolve() == file
     assert yaml.safe_load(file.read_text()) == values_for_argo(ARGO_CD / "values.yaml")
 
 

@@ -44,8 +44,8 @@ def context(name: str, folder: Path) -> Path:
     """Return the files that a stage copies from a fresh clone, except those that .dockerignore excludes."""
     anywhere = [line.removeprefix("**/") for line in IGNORED if line.startswith("**/")]
     shutil.rmtree(folder, ignore_errors=True)
-    for words in re.findall(r"^COPY (?!--from)(.*)$", stage(name), re.MULTILINE):
-        *sources, target = words.split()
+    for arguments in re.findall(r"^COPY (?!--from)(.*)$", stage(name), re.MULTILINE):
+        *sources, target = arguments.split()
         for source in sources:
             to = folder / target
             if (ROOT / source).is_dir():
@@ -84,7 +84,7 @@ def environment() -> dict[str, str]:
 def started(image: Path, mounts: dict[str, Path], *command: str) -> list[str]:
     """Return a command line that runs a command of the image as in its container.
 
-    A mount namespace of its own; the image read-only; /tmp in memory; user 999 with no capability and no way to one.
+    It has a separate mount namespace, a read-only root, /tmp in memory, and user 999 without capabilities.
     """
     root = shlex.quote(str(image))
     steps = [

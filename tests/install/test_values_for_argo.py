@@ -84,8 +84,8 @@ def test_values_controller_mounts_only_bridge_and_socket() -> None:
     [controller] = pod["containers"]
 
     mounts = {mount["mountPath"]: mount for mount in controller["volumeMounts"]}
-    ours = mounts.keys() - {"/home/argo-rollouts/plugin-bin", "/tmp"}  # noqa: S108
-    assert ours == {"/plugins/skywalking", "/run/skywalking"}
+    added_mounts = mounts.keys() - {"/home/argo-rollouts/plugin-bin", "/tmp"}  # noqa: S108
+    assert added_mounts == {"/plugins/skywalking", "/run/skywalking"}
     assert mounts["/plugins/skywalking"]["readOnly"] is True
     assert pod["securityContext"] == {"runAsNonRoot": True, "fsGroup": 999}
 

@@ -39,13 +39,13 @@ METRIC = {
 class CertificateFolders:
     """Certificate files of service and bridge, in separate folders."""
 
-    def __init__(self, root: Path, ours: CertificateAuthority) -> None:
+    def __init__(self, root: Path, authority: CertificateAuthority) -> None:
         self.service, self.bridge = root / "service", root / "bridge"
         for folder in (self.service, self.bridge):
             folder.mkdir()
-            replace_file(folder / "ca.crt", ours.pem)
-        ours.issue(HOST).write(self.service)
-        ours.issue(BRIDGE).write(self.bridge)
+            replace_file(folder / "ca.crt", authority.pem)
+        authority.issue(HOST).write(self.service)
+        authority.issue(BRIDGE).write(self.bridge)
 
     @property
     def log(self) -> Path:
@@ -92,17 +92,17 @@ async def test_mutual_tls_valid_certificates_measure(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("wrong", ["service's authority", "bridge's authority", "bridge's name"])
 async def test_mutual_tls_invalid_certificate_is_rejected_and_measurement_waits(tmp_path: Path, wrong: str) -> None:
-    ours, theirs = CertificateAuthority(), CertificateAuthority("another")
-    folders = CertificateFolders(tmp_path, ours)
+    authority, other_authority = CertificateAuthority(), CertificateAuthority("another")
+    folders = CertificateFolders(tmp_path, authority)
     match wrong:
         case "service's authority":
-            replace_file(folders.bridge / "ca.crt", theirs.pem)
+            replace_file(folders.bridge / "ca.crt", other_authority.pem)
             message_part = "certificate signed by unknown authority"
         case "bridge's authority":
-            theirs.issue(BRIDGE).write(folders.bridge)
+            other_authority.issue(BRIDGE).write(folders.bridge)
             message_part = "that it accepts --tls-ca, --tls-cert and --tls-key"
         case _:
-            ours.issue("spiffe://cluster.local/ns/other/sa/other").write(folders.bridge)
+            authority.issue("spiffe://cluster.local/ns/other/sa/other").write(folders.bridge)
             message_part = "contract check failed: PermissionDenied"
 
     async with connected(folders) as host:
@@ -117,10 +117,10 @@ async def test_mutual_tls_rotation_under_load_loses_no_measurement(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tls, "CONNECTION_SECONDS", 1)
-    ours, next_one = CertificateAuthority(), CertificateAuthority("the next")
-    folders = CertificateFolders(tmp_path, ours)
+    authority, next_authority = CertificateAuthority(), CertificateAuthority("the next")
+    folders = CertificateFolders(tmp_path, authority)
     for folder in (folders.service, folders.bridge):  # both folders trust both authorities
-        replace_file(folder / "ca.crt", ours.pem + next_one.pem)
+        replace_file(folder / "ca.crt", authority.pem + next_authority.pem)
     phases: Counter[str] = Counter()
 
     def in_force() -> bool:
@@ -132,8 +132,8 @@ async def test_mutual_tls_rotation_under_load_loses_no_measurement(
 
     async with connected(folders) as host:
         assert (await measure(host))["phase"] == "Successful"
-        next_one.issue(HOST).write(folders.service)
-        next_one.issue(BRIDGE).write(folders.bridge)
+        next_authority.issue(HOST).write(folders.service)
+        next_authority.issue(BRIDGE).write(folders.bridge)
         async with asyncio.timeout(60):
             await asyncio.gather(*(measure_until_in_force(host) for _ in range(4)))
         assert (await measure(host))["phase"] == "Successful"

@@ -12,7 +12,13 @@ from typing import Any
 
 import pytest
 
-ADVISORY = {"id": "PYSEC-1", "aliases": ["CVE-1"], "fixed_in": ["1.1"], "summary": "it  burns", "withdrawn": None}
+ADVISORY = {
+    "id": "PYSEC-1",
+    "aliases": ["CVE-1"],
+    "fixed_in": ["1.1"],
+    "summary": "remote  execution",
+    "withdrawn": None,
+}
 
 
 @pytest.fixture
@@ -55,7 +61,7 @@ def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     (tmp_path / "requirements").mkdir()
-    lines = "ours==1.0 ; python_version >= '3' \\\n    --hash=sha256:00\n"
+    lines = "shipped==1.0 ; python_version >= '3' \\\n    --hash=sha256:00\n"
     (tmp_path / "requirements/runtime.lock").write_text(lines)
     (tmp_path / "requirements/dev.lock").write_text(lines + "tool==2.0 \\\n    --hash=sha256:00\n")
     return tmp_path
@@ -64,7 +70,7 @@ def root(tmp_path: Path) -> Path:
 def test_audit_without_vulnerabilities_passes_and_is_cached(
     audit: ModuleType, index: dict[str, Any], root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    index |= {"/pypi/ours/1.0/json": [], "/pypi/tool/2.0/json": []}
+    index |= {"/pypi/shipped/1.0/json": [], "/pypi/tool/2.0/json": []}
 
     assert audit.main(root) == 0
     first, requests = capsys.readouterr().out, len(index["requested"])
@@ -79,16 +85,16 @@ def test_audit_without_vulnerabilities_passes_and_is_cached(
 def test_audit_vulnerable_shipped_package_fails_every_time(
     audit: ModuleType, index: dict[str, Any], root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    index |= {"/pypi/ours/1.0/json": [ADVISORY], "/pypi/tool/2.0/json": []}
+    index |= {"/pypi/shipped/1.0/json": [ADVISORY], "/pypi/tool/2.0/json": []}
 
     assert [audit.main(root), audit.main(root)] == [1, 1]
-    assert "VULNERABLE: ours 1.0: PYSEC-1 (CVE-1), fixed in 1.1: it burns" in capsys.readouterr().out
+    assert "VULNERABLE: shipped 1.0: PYSEC-1 (CVE-1), fixed in 1.1: remote execution" in capsys.readouterr().out
 
 
 def test_audit_vulnerable_tool_is_reported_without_failure(
     audit: ModuleType, index: dict[str, Any], root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    index |= {"/pypi/ours/1.0/json": [], "/pypi/tool/2.0/json": [ADVISORY]}
+    index |= {"/pypi/shipped/1.0/json": [], "/pypi/tool/2.0/json": [ADVISORY]}
 
     assert audit.main(root) == 0
     assert "vulnerable, not shipped: tool 2.0: PYSEC-1" in capsys.readouterr().out
@@ -98,7 +104,7 @@ def test_audit_vulnerable_tool_is_reported_without_failure(
 def test_audit_withdrawn_or_accepted_advisory_is_ignored(
     audit: ModuleType, index: dict[str, Any], root: Path, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    index["/pypi/ours/1.0/json"] = [ADVISORY | ({"withdrawn": "2026-01-01"} if how == "withdrawn" else {})]
+    index["/pypi/shipped/1.0/json"] = [ADVISORY | ({"withdrawn": "2026-01-01"} if how == "withdrawn" else {})]
     if how == "accepted":
         monkeypatch.setitem(audit.ACCEPTED, "CVE-1", "we do not call it")
 
@@ -108,7 +114,7 @@ def test_audit_withdrawn_or_accepted_advisory_is_ignored(
 def test_audit_unknown_package_is_reported(
     audit: ModuleType, index: dict[str, Any], root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    index["/pypi/ours/1.0/json"] = []
+    index["/pypi/shipped/1.0/json"] = []
 
     assert audit.main(root) == 0
     assert "NOT CHECKED, the index does not know them: tool" in capsys.readouterr().out

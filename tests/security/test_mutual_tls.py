@@ -256,7 +256,7 @@ async def test_rotation_invalid_files_keep_the_previous_ones(service: TlsService
 
 
 @pytest.mark.parametrize(
-    ("spoil", "words"),
+    ("spoil", "message"),
     [
         ("missing", "tls.crt cannot be read"),
         ("no PEM", "a file is not PEM"),
@@ -264,7 +264,7 @@ async def test_rotation_invalid_files_keep_the_previous_ones(service: TlsService
         ("encrypted", "its key is encrypted"),
     ],
 )
-async def test_start_with_invalid_files_is_rejected(tmp_path: Path, spoil: str, words: str) -> None:
+async def test_start_with_invalid_files_is_rejected(tmp_path: Path, spoil: str, message: str) -> None:
     authority = CertificateAuthority()
     certificate, key = authority.issue(HOST).write(tmp_path)
     replace_file(tmp_path / "ca.crt", authority.pem)
@@ -279,7 +279,7 @@ async def test_start_with_invalid_files_is_rejected(tmp_path: Path, spoil: str, 
             key.write_bytes(encrypt_key(key.read_bytes()))
     config = build_config(tmp_path)
 
-    with pytest.raises(ConfigError, match=words):
+    with pytest.raises(ConfigError, match=message):
         async with open_server(config, resolve_endpoint(config)):
             pass
 

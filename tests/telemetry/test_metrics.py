@@ -132,8 +132,8 @@ def test_metric_names_and_labels_follow_prometheus_conventions() -> None:
     metrics = ServiceMetrics(["prod"], lambda: NOW)
 
     for family in metrics.registry.collect():
-        ours = family.name.startswith("skywalking_analysis_")
-        assert ours or family.name.startswith("process_"), family.name
+        own = family.name.startswith("skywalking_analysis_")
+        assert own or family.name.startswith("process_"), family.name
         assert family.documentation
         for sample in family.samples:
             assert set(sample.labels) <= {"phase", "reason", "backend", "code", "state", "le", "version", "python"}
@@ -181,8 +181,8 @@ async def test_service_metrics_contain_no_query_name_or_secret(tmp_path: Path) -
     assert failed == [1]
     assert requests >= 2
     assert len(families["skywalking_analysis_clock_skew_seconds"].samples) == 1
-    for word in (CREDENTIAL, "bookinfo", "reviews", "readMetricsValues", "6c85f7bf4", "4b9d", oap.url):
-        assert word not in text
+    for text_part in (CREDENTIAL, "bookinfo", "reviews", "readMetricsValues", "6c85f7bf4", "4b9d", oap.url):
+        assert text_part not in text
 
 
 async def test_metrics_openmetrics_requested_is_served(tmp_path: Path) -> None:
