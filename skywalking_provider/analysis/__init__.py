@@ -1,1 +1,1 @@
-"""analysis."""
+"""One measurement, from the request to the verdict."""

@@ -1,19 +1,19 @@
-"""The path of one measurement, in one direction: block, clock, window, reads, conditions, verdict."""
+"""Engine of measurements: the path from a metric to a verdict."""
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 
 import structlog
 
 from skywalking_provider.analysis import message
-from skywalking_provider.analysis import verdict as judge
+from skywalking_provider.analysis import verdict as verdicts
 from skywalking_provider.analysis.evaluation import ConditionEvaluator, MetricConditions, select_conditions
 from skywalking_provider.analysis.events import MeasurementDetails, MeasurementEvent, MeasurementListener
+from skywalking_provider.analysis.rendering import build_measurement, format_value, last_unavailable_at
 from skywalking_provider.analysis.verdict import Verdict, WaitBudget
 from skywalking_provider.analysis.verdict_cache import CachedVerdict, VerdictCache, VerdictKey
 from skywalking_provider.analysis.window import MeasurementWindow, resolve_window
@@ -25,29 +25,40 @@ from skywalking_provider.oap import Backend, BackendRegistry
 from skywalking_provider.queries import CollectedSample, Diagnosis, query_for
 from skywalking_provider.support import go_json
 
-MAX_VALUE = 32 * 1024  # characters of one value: Argo keeps ten measurements of a metric in one object
-_RESERVE_SECONDS = 0.25  # left of a deadline for judging and answering
+_RESERVE_SECONDS = 0.25
+"""Part of a deadline that is left for the verdict and the response after the last request."""
 
-LAST_UNAVAILABLE_KEY = "skywalking/lastAway"
-"""Metadata of a waiting measurement: when the OAP was last away. It is all that any replica needs to know."""
-
-_BUG = "a bug in the provider; its log has the traceback, please report it"
-_UNAVAILABLE_REASONS = (Reason.OAP_UNAVAILABLE, Reason.PROVIDER_OVERLOADED)
-_NEVER = datetime.min.replace(tzinfo=UTC)
+_INTERNAL_ERROR = "The provider has a bug. Report it with the traceback in its log"
 
 _log = structlog.get_logger()
 
 
-class Engine:
-    """Answers for measurements. It holds no state of any: every replica can go on with what another began.
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """Inputs of one attempt to complete a measurement."""
 
-    What it keeps serves others for a moment, and nobody needs it.
+    metric: Metric
+    run: Run
+    previous: Measurement
+    spec: Spec
+    conditions: MetricConditions
+    backend: Backend
+    deadline: Deadline
+    started_at: float  # on the monotonic clock
+
+
+class Engine:
+    """Runs measurements.
+
+    It is stateless: any replica can resume a measurement that another one started. The verdict cache is an
+    optimisation only.
 
     Args:
-        backends: The connected OAPs.
-        evaluator: The condition languages.
-        now: Our clock, aware.
-        listeners: Told of every answer.
+        backends: Connected backends.
+        evaluator: Evaluator of conditions.
+        now: Clock of this process, with its time zone.
+        listeners: Listeners that receive an event for each attempt.
+        monotonic: Monotonic clock in seconds, for durations and the verdict cache.
     """
 
     def __init__(
@@ -56,36 +67,41 @@ class Engine:
         evaluator: ConditionEvaluator,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         listeners: Sequence[MeasurementListener] = (),
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._backends = backends
         self._evaluator = evaluator
         self._now = now
         self._listeners = listeners
-        self._verdict_cache = VerdictCache()
+        self._monotonic = monotonic
+        self._verdict_cache = VerdictCache(monotonic)
 
     async def run(self, metric: Metric, run: Run, deadline: Deadline) -> Measurement:
-        """Begin a measurement."""
+        """Start a measurement."""
         return await self._measure(metric, run, Measurement(Phase.PENDING, self._now()), deadline)
 
     async def resume(self, metric: Metric, run: Run, measurement: Measurement, deadline: Deadline) -> Measurement:
-        """Go on with a measurement: the same path, from the moment at which it began."""
+        """Resume a measurement on the same path. Its window still follows from its start."""
         if measurement.phase.completed:
             return measurement
         return await self._measure(metric, run, measurement, deadline)
 
     def metadata(self, metric: Metric) -> dict[str, str]:
-        """The facts of a metric by its text alone; the key `error` says what is wrong with the block."""
+        """Return the facts that follow from a metric's block alone; the key `error` describes an invalid block."""
         try:
             spec = parse_block(metric.block)
             return query_for(spec).describe(self._backend_for_metadata(spec)).to_metadata()
         except ProviderError as error:
             return {"error": message.truncate_message(f"{error.reason} {error}")}
-        except Exception:  # noqa: BLE001 - as below
+        except Exception:  # noqa: BLE001 - a bug in one metric must not affect others
             _log.exception("metadata failed", metric=metric.name)
-            return {"error": f"{Reason.PROVIDER_INTERNAL} {_BUG}"}
+            return {"error": f"{Reason.PROVIDER_INTERNAL} {_INTERNAL_ERROR}"}
 
     def _backend_for_metadata(self, spec: Spec) -> Backend | None:
-        """A backend that everybody may use. Argo does not say who asks for metadata; nobody learns of the others."""
+        """Return the backend of a block if every namespace may use it.
+
+        Argo requests metadata without a namespace, so a restricted backend must not be disclosed.
+        """
         try:
             return self._backends.select(spec.backend, spec.address, None)
         except ProviderError:
@@ -94,176 +110,157 @@ class Engine:
             raise
 
     async def _measure(self, metric: Metric, run: Run, previous: Measurement, deadline: Deadline) -> Measurement:
-        began, trail, value = time.monotonic(), MeasurementDetails(), ""
+        started_at, details, value = self._monotonic(), MeasurementDetails(), ""
         try:
-            verdict, value = await self._evaluate(metric, run, previous, deadline.minus(_RESERVE_SECONDS), trail)
+            attempt = self._prepare(metric, run, previous, deadline, started_at, details)
+            verdict, value = await self._attempt(attempt, details)
         except ProviderError as error:
-            verdict = judge.on_error(error)
-        except Exception:  # noqa: BLE001 - a bug in one measurement is never another's trouble
+            verdict = verdicts.on_error(error)
+        except Exception:  # noqa: BLE001 - a bug in one measurement must not affect others
             _log.exception("measurement failed", metric=metric.name, namespace=run.namespace, analysisrun=run.name)
-            verdict = Verdict(Phase.ERROR, Reason.PROVIDER_INTERNAL, _BUG)
+            verdict = Verdict(Phase.ERROR, Reason.PROVIDER_INTERNAL, _INTERNAL_ERROR)
         verdict = replace(verdict, detail=self._backends.redact(verdict.detail, run.namespace))
-        measurement = self._render(verdict, value, run, previous)
-        seconds = time.monotonic() - began
+        value = self._backends.redact_json_text(value, run.namespace)
+        measurement = build_measurement(verdict, value, previous, self._now())
         self._notify_listeners(
             MeasurementEvent(
                 metric,
                 run,
                 measurement,
                 verdict.reason,
-                trail,
-                seconds,
-                message.truncate_message(verdict.detail),
-                partial(self.metadata, metric),
+                details,
+                seconds=self._monotonic() - started_at,
+                detail=message.truncate_message(verdict.detail),
+                facts=partial(self.metadata, metric),
             )
         )
         return measurement
 
+    def _prepare(
+        self,
+        metric: Metric,
+        run: Run,
+        previous: Measurement,
+        deadline: Deadline,
+        started_at: float,
+        details: MeasurementDetails,
+    ) -> _Attempt:
+        """Parse the block, and select conditions and backend."""
+        spec = parse_block(metric.block)
+        conditions = select_conditions(spec, metric)
+        details.success, details.failure, details.cel = conditions.success, conditions.failure, conditions.cel
+        backend = self._backends.select(spec.backend, spec.address, run.namespace)
+        details.backend = backend.connection.name
+        return _Attempt(metric, run, previous, spec, conditions, backend, deadline.minus(_RESERVE_SECONDS), started_at)
+
+    async def _attempt(self, attempt: _Attempt, details: MeasurementDetails) -> tuple[Verdict, str]:
+        """Return the verdict and the value of an attempt. An unavailable backend is a verdict, too."""
+        spec, started_at = attempt.spec, attempt.previous.started_at
+        try:
+            window = await resolve_window(spec, attempt.backend, attempt.run, started_at, self._now(), attempt.deadline)
+            details.window = window.window
+            return await self._judge_window(attempt, window, details)
+        except BackendUnavailableError as error:
+            return verdicts.on_backend_unavailable(
+                error, spec.outage_grace, spec.on_outage, started_at, self._now()
+            ), ""
+        except RecursionError as error:
+            raise ProviderError(Reason.OAP_RESPONSE_INVALID, "the response is nested too deeply") from error
+
+    async def _judge_window(
+        self, attempt: _Attempt, window: MeasurementWindow, details: MeasurementDetails
+    ) -> tuple[Verdict, str]:
+        backend = attempt.backend
+        key = VerdictKey(attempt.metric, backend, backend.connection.credentials_version(), window.window)
+        if (cached := self._verdict_cache.get(key)) is not None:
+            backend.connection.count_cache_hit()
+            _record_sample(details, cached.collected_sample)
+            details.evaluated = True
+            return cached.verdict, cached.value
+        wait_budget = self._wait_budget(attempt, window)
+        if not window.window.buckets:
+            detail = f"no bucket since the start of the run has closed yet · backend {backend.connection.name}"
+            return verdicts.on_missing_data(Reason.NO_DATA, detail, attempt.spec.on_no_data, wait_budget), ""
+        try:
+            collected, diagnosis = await _collect_sample(attempt, window, details)
+        except EntityNotFoundError as error:
+            return verdicts.on_entity_not_found(error, wait_budget), ""
+        if verdict := _missing_data_verdict(attempt, window, collected, diagnosis, wait_budget):
+            return verdict, ""
+        result = go_json.dump(collected.sample.result)
+        evaluation = await self._evaluator.evaluate(attempt.conditions, result, attempt.deadline)
+        details.evaluated = True
+        verdict, value = _build_verdict(attempt, window, collected, evaluation), format_value(evaluation, attempt.spec)
+        self._verdict_cache.put(key, CachedVerdict(verdict, value, collected, len(result)), attempt.started_at)
+        return verdict, value
+
+    def _wait_budget(self, attempt: _Attempt, window: MeasurementWindow) -> WaitBudget:
+        """Return the wait budget for data. The time of an outage is not part of it."""
+        return WaitBudget(
+            wait=attempt.spec.max_wait_for(background=attempt.run.background),
+            starts_at=max(window.wait_starts_at, last_unavailable_at(attempt.previous)),
+            now=self._now(),
+            next_bucket=window.next_bucket,
+        )
+
     def _notify_listeners(self, event: MeasurementEvent) -> None:
-        for watch in self._listeners:
+        """Call each listener. A listener that fails affects neither the measurement nor other listeners."""
+        for listener in self._listeners:
             try:
-                watch(event)
-            except Exception:  # noqa: BLE001 - who watches must not change what is seen
-                with suppress(Exception):  # not even where it is the log that fails
+                listener(event)
+            except Exception:  # noqa: BLE001 - see above
+                with suppress(Exception):  # the log itself may fail, too
                     _log.exception(
                         "measurement listener failed", metric=event.metric.name, namespace=event.run.namespace
                     )
 
-    async def _evaluate(
-        self, metric: Metric, run: Run, previous: Measurement, deadline: Deadline, details: MeasurementDetails
-    ) -> tuple[Verdict, str]:
-        began = time.monotonic()
-        spec = parse_block(metric.block)
-        conditions = select_conditions(spec, metric)
-        details.success, details.failure = conditions.success, conditions.failure
-        backend = self._backends.select(spec.backend, spec.address, run.namespace)
-        details.backend = backend.connection.name
-        try:
-            frame = await resolve_window(spec, backend, run, previous.started_at, self._now(), deadline)
-            details.window = frame.window
-            asked = VerdictKey(metric, backend, backend.connection.credentials_version(), frame.window)
-            if (finished := self._verdict_cache.get(asked)) is not None:
-                backend.connection.count_cache_hit()
-                _record_details(details, finished.collected_sample)
-                return finished.verdict, finished.value
-            patience = self._wait_budget(spec, run, frame, previous)
-            if not frame.window.buckets:
-                what = f"no minute since the run's start has closed yet · backend {backend.connection.name}"
-                return judge.on_missing_data(Reason.NO_DATA, what, spec.on_no_data, patience), ""
-            query = query_for(spec)
-            answered = await query.collect(backend, frame.window, deadline)
-            _record_details(details, answered)
-            diagnosis = Diagnosis()
-            if answered.sample.empty_series:
-                diagnosis = await query.diagnose(answered.sample, backend, deadline)
-            if verdict := _missing_data_verdict(spec, backend, frame, answered, patience, diagnosis):
-                return verdict, ""
-            result = go_json.dump(answered.sample.result)
-            judged = await self._evaluator.evaluate(conditions, result, deadline)
-        except BackendUnavailableError as error:
-            return judge.on_backend_unavailable(
-                error, spec.outage_grace, spec.on_outage, previous.started_at, self._now()
-            ), ""
-        except EntityNotFoundError as error:
-            return judge.on_entity_not_found(error, patience), ""
-        except RecursionError as error:
-            raise ProviderError(Reason.OAP_RESPONSE_INVALID, "the answer is nested too deeply") from error
-        verdict = _build_verdict(conditions, judged, answered, frame, backend)
-        self._verdict_cache.put(
-            asked, CachedVerdict(verdict, _measurement_value(judged, spec), answered, len(result)), began
-        )
-        return verdict, _measurement_value(judged, spec)
 
-    def _wait_budget(
-        self, spec: Spec, run: Run, measurement_window: MeasurementWindow, previous: Measurement
-    ) -> WaitBudget:
-        counted_from = max(
-            measurement_window.wait_starts_at, _last_unavailable_at(previous)
-        )  # an outage must not eat what data may take
-        return WaitBudget(
-            spec.max_wait_for(background=run.background), counted_from, self._now(), measurement_window.next_bucket
-        )
-
-    def _render(self, verdict: Verdict, value: str, run: Run, previous: Measurement) -> Measurement:
-        metadata: dict[str, str] = {}
-        if not verdict.phase.completed:  # Argo hides finished measurements that have any
-            away = self._now() if verdict.reason in _UNAVAILABLE_REASONS else _last_unavailable_at(previous)
-            metadata = {LAST_UNAVAILABLE_KEY: away.isoformat()} if away > _NEVER else {}
-        return Measurement(
-            phase=verdict.phase,
-            started_at=previous.started_at,
-            message=message.message_for(verdict),
-            value=self._backends.redact_json_text(value, run.namespace),
-            finished_at=self._now() if verdict.phase.completed else None,
-            resume_at=_ceil_second(verdict.resume_at) if verdict.resume_at else None,
-            metadata=metadata,
-        )
+async def _collect_sample(
+    attempt: _Attempt, window: MeasurementWindow, details: MeasurementDetails
+) -> tuple[CollectedSample, Diagnosis]:
+    """Collect the sample, and diagnose its empty series."""
+    query = query_for(attempt.spec)
+    collected = await query.collect(attempt.backend, window.window, attempt.deadline)
+    _record_sample(details, collected)
+    if not collected.sample.empty_series:
+        return collected, Diagnosis()
+    return collected, await query.diagnose(collected.sample, attempt.backend, attempt.deadline)
 
 
-def _record_details(details: MeasurementDetails, collected_sample: CollectedSample) -> None:
-    details.sample, details.requests, details.subject = (
-        collected_sample.sample,
-        collected_sample.requests,
-        collected_sample.subject,
-    )
-
-
-def _last_unavailable_at(previous: Measurement) -> datetime:
-    """When the measurement last met an OAP that was away, by its own account."""
-    try:
-        away = datetime.fromisoformat(previous.metadata.get(LAST_UNAVAILABLE_KEY, ""))
-    except ValueError:
-        return _NEVER
-    return away if away.tzinfo else _NEVER
-
-
-def _build_verdict(
-    conditions: MetricConditions,
-    evaluation: Evaluation,
-    collected_sample: CollectedSample,
-    measurement_window: MeasurementWindow,
-    backend: Backend,
-) -> Verdict:
-    success, failure = conditions.success, conditions.failure
-    reason = judge.select_reason(evaluation.phase, success=bool(success), failure=bool(failure))
-    if reason in (None, Reason.CONDITION_ERROR):
-        return Verdict(evaluation.phase, reason, evaluation.message)
-    wanted = message.format_conditions(success, failure)
-    because = message.describe_sample(
-        collected_sample.sample, wanted, collected_sample.subject, measurement_window.window, backend.connection.name
-    )
-    return Verdict(evaluation.phase, reason, because)
+def _record_sample(details: MeasurementDetails, collected: CollectedSample) -> None:
+    details.sample, details.requests, details.subject = collected.sample, collected.requests, collected.subject
 
 
 def _missing_data_verdict(
-    spec: Spec,
-    backend: Backend,
-    measurement_window: MeasurementWindow,
-    collected_sample: CollectedSample,
-    wait_budget: WaitBudget,
+    attempt: _Attempt,
+    window: MeasurementWindow,
+    collected: CollectedSample,
     diagnosis: Diagnosis,
+    wait_budget: WaitBudget,
 ) -> Verdict | None:
-    sample, of, window = collected_sample.sample, collected_sample.subject, measurement_window.window
+    """Return the verdict of a sample without data or with too few calls; None for any other sample."""
+    sample, spec, backend = collected.sample, attempt.spec, attempt.backend.connection.name
     if sample.empty_series:
-        what = message.no_data(sample, of, window, backend.connection.name, diagnosis.text)
-        return judge.on_missing_data(Reason.NO_DATA, what, spec.on_no_data, wait_budget)
+        detail = message.no_data(sample, collected.subject, window.window, backend, diagnosis.text)
+        return verdicts.on_missing_data(Reason.NO_DATA, detail, spec.on_no_data, wait_budget)
     if spec.required_calls > (sample.calls or 0):
-        what = message.too_few_calls(sample, spec.required_calls, of, window, backend.connection.name)
-        return judge.on_missing_data(Reason.TOO_FEW_CALLS, what, spec.on_no_data, wait_budget)
+        detail = message.too_few_calls(sample, spec.required_calls, collected.subject, window.window, backend)
+        return verdicts.on_missing_data(Reason.TOO_FEW_CALLS, detail, spec.on_no_data, wait_budget)
     return None
 
 
-def _ceil_second(instant: datetime) -> datetime:
-    """Argo stores whole seconds; rounding down would wake a measurement too early."""
-    floor = instant.replace(microsecond=0)
-    return floor if floor == instant else floor + timedelta(seconds=1)
-
-
-def _measurement_value(evaluation: Evaluation, spec: Spec) -> str:
-    if evaluation.phase is Phase.ERROR:
-        return ""  # as Argo: an Error keeps no value
-    if len(evaluation.value) <= MAX_VALUE or spec.argo_compatible:
-        return evaluation.value
-    return json.dumps(
-        f"omitted: the result has {len(evaluation.value)} characters; at most {MAX_VALUE} are kept in an AnalysisRun"
+def _build_verdict(
+    attempt: _Attempt, window: MeasurementWindow, collected: CollectedSample, evaluation: Evaluation
+) -> Verdict:
+    success, failure = attempt.conditions.success, attempt.conditions.failure
+    reason = verdicts.select_reason(evaluation.phase, success=bool(success), failure=bool(failure))
+    if reason in (None, Reason.CONDITION_ERROR):
+        return Verdict(evaluation.phase, reason, evaluation.message)
+    detail = message.describe_sample(
+        collected.sample,
+        message.format_conditions(success, failure),
+        collected.subject,
+        window.window,
+        attempt.backend.connection.name,
     )
+    return Verdict(evaluation.phase, reason, detail)

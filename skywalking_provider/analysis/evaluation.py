@@ -1,4 +1,4 @@
-"""Whose conditions judge: the metric's own in Argo's language, or the block's in CEL."""
+"""Evaluation of a metric's conditions: Argo's own in expr, or the block's in CEL."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +14,13 @@ from skywalking_provider.model import Deadline, Metric, Phase
 
 @dataclass(frozen=True, slots=True)
 class MetricConditions:
-    """The conditions of one metric."""
+    """Conditions of one metric.
+
+    Attributes:
+        success: Success condition; empty if there is none.
+        failure: Failure condition; empty if there is none.
+        cel: Whether they are CEL expressions.
+    """
 
     success: str
     failure: str
@@ -22,10 +28,10 @@ class MetricConditions:
 
 
 def select_conditions(spec: Spec, metric: Metric) -> MetricConditions:
-    """The conditions that count.
+    """Return the conditions that apply: the block's, or else the metric's.
 
     Raises:
-        ProviderError: BLOCK_INVALID, where both the metric and the block have some.
+        ProviderError: BLOCK_INVALID, if both the metric and the block have conditions.
     """
     if spec.conditions is None:
         return MetricConditions(metric.success_condition, metric.failure_condition)
@@ -33,18 +39,18 @@ def select_conditions(spec: Spec, metric: Metric) -> MetricConditions:
         raise ProviderError(
             Reason.BLOCK_INVALID,
             "the block under provider.plugin is invalid: conditions: the metric has a successCondition or"
-            " failureCondition too",
-            "those are always expr; keep either them or the block's",
+            " failureCondition, too",
+            "Remove the metric's conditions, or those of the block",
         )
     return MetricConditions(spec.conditions.success, spec.conditions.failure, cel=True)
 
 
 class ConditionEvaluator:
-    """Both languages behind one question.
+    """Both condition languages behind one interface.
 
     Args:
-        expr: Argo's; it also writes the value as Argo does.
-        cel: The Common Expression Language.
+        expr: Argo's language. It also encodes the value as Argo does.
+        cel: Common Expression Language.
     """
 
     def __init__(self, expr: ExprLanguage, cel: ConditionLanguage) -> None:
@@ -52,22 +58,28 @@ class ConditionEvaluator:
         self._cel = cel
 
     async def evaluate(self, conditions: MetricConditions, result: bytes, deadline: Deadline) -> Evaluation:
-        """Judge a result, JSON, by the deadline; each language bounds itself within that.
+        """Evaluate conditions on a result.
+
+        Args:
+            conditions: Conditions of the metric.
+            result: Result in JSON.
+            deadline: Deadline of the evaluation. Each language has further limits within it.
 
         Raises:
-            BackendAway: Nobody got to the conditions in time: no fault of theirs.
+            BackendUnavailableError: The evaluation did not start before the deadline, because the provider is
+                overloaded.
         """
         if not conditions.cel:
             return _require_evaluated(
                 await self._expr.evaluate(conditions.success, conditions.failure, result, timeout=deadline.remaining)
             )
-        judged = _require_evaluated(
+        evaluation = _require_evaluated(
             await self._cel.evaluate(conditions.success, conditions.failure, result, timeout=deadline.remaining)
         )
-        if judged.phase is Phase.ERROR:
-            return judged
-        shown = _require_evaluated(await self._expr.encode_value(result, timeout=deadline.remaining))
-        return replace(judged, value=shown.value)
+        if evaluation.phase is Phase.ERROR:
+            return evaluation
+        encoded = _require_evaluated(await self._expr.encode_value(result, timeout=deadline.remaining))
+        return replace(evaluation, value=encoded.value)
 
 
 def _require_evaluated(evaluation: Evaluation) -> Evaluation:
@@ -78,7 +90,7 @@ def _require_evaluated(evaluation: Evaluation) -> Evaluation:
 
 @asynccontextmanager
 async def open_condition_evaluator() -> AsyncIterator[ConditionEvaluator]:
-    """Both languages for as long as the context lasts: expr warm, CEL started with its first question."""
+    """Open both languages: expr is warm, CEL starts its worker with the first evaluation."""
     async with open_expr_evaluator() as expr:
         cel = CelLanguage()
         try:

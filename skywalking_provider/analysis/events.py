@@ -1,4 +1,4 @@
-"""What one answer about a measurement was made of, for those who watch: metrics, logs, the page."""
+"""Measurement events and their listeners: metrics, log, traces, history page and `check`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,16 +11,18 @@ from skywalking_provider.queries.sample import Sample
 
 @dataclass(slots=True)
 class MeasurementDetails:
-    """What is known so far of one answer; it stays where the answer failed.
+    """Facts of one attempt. The engine fills them in on its path, so a failed attempt has those before the failure.
 
     Attributes:
-        backend: Name of the backend; empty where the block selects none.
-        success: The condition that counts.
-        failure: The failure condition that counts.
-        window: What was to be read.
-        requests: The requests for it.
-        sample: What they brought.
-        subject: Whom it is of, where the block does not say it all.
+        backend: Name of the backend; empty if the block selects none.
+        success: Success condition that applies; empty if there is none.
+        failure: Failure condition that applies; empty if there is none.
+        window: Window of the measurement.
+        requests: Requests for the sample.
+        sample: Collected sample.
+        subject: Measured entities; empty if the block names them itself.
+        cel: Whether the conditions are CEL expressions.
+        evaluated: Whether the conditions were evaluated.
     """
 
     backend: str = ""
@@ -30,21 +32,23 @@ class MeasurementDetails:
     requests: tuple[GraphqlRequest, ...] = ()
     sample: Sample | None = None
     subject: str = ""
+    cel: bool = False
+    evaluated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class MeasurementEvent:
-    """One answer to Argo: to a Run or a Resume.
+    """One attempt to complete a measurement: a `Run` or a `Resume`.
 
     Attributes:
-        metric: What was asked.
-        run: For whom.
-        measurement: The answer.
-        reason: Why; None for a plain verdict.
-        details: What it was made of.
-        seconds: How long it took.
+        metric: Metric of the measurement.
+        run: Run of the measurement.
+        measurement: Measurement that Argo receives.
+        reason: Reason code; None for a plain success.
+        details: Facts of the attempt.
+        seconds: Duration of the attempt.
         detail: Message of the measurement without the reason code.
-        facts: Tells what the block alone tells, for where nothing could be read; it takes a moment.
+        facts: Function that returns the facts of the block, for attempts that read nothing. It parses the block.
     """
 
     metric: Metric
@@ -58,4 +62,4 @@ class MeasurementEvent:
 
 
 MeasurementListener = Callable[[MeasurementEvent], None]
-"""Told of every answer, after it was made; it must be quick."""
+"""Function that receives each event before the response is sent. It must not block."""

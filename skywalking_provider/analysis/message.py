@@ -1,4 +1,4 @@
-"""The one line that a measurement says about itself: most useful fact first, a stable reason code before it. Pure."""
+"""Message of a measurement in one line: reason code, then the most useful fact, then its origin. No I/O."""
 
 from datetime import datetime
 
@@ -8,14 +8,16 @@ from skywalking_provider.model import Window
 from skywalking_provider.queries.sample import Sample
 
 MAX_MESSAGE = 1024
+"""Characters of a message. Argo keeps the last ten measurements of a metric in one AnalysisRun."""
+
 _MAX_CONDITION = 240
 _MAX_SERIES = 3
 
 
 def message_for(verdict: Verdict) -> str:
-    """The line of a verdict; empty for a plain success.
+    """Return the message of a verdict; empty for a plain success.
 
-    A condition that cannot be evaluated is told in Argo's own words, to the letter: people search for them.
+    A condition that cannot be evaluated is described in Argo's own words, verbatim: users search for them.
     """
     if verdict.reason in (None, Reason.CONDITION_ERROR):
         return truncate_message(verdict.detail)
@@ -23,13 +25,13 @@ def message_for(verdict: Verdict) -> str:
 
 
 def describe_sample(sample: Sample, conditions: str, subject: str, window: Window, backend: str) -> str:
-    """What was measured, what was wanted of it, and where it comes from.
+    """Return the measured value, the conditions on it, and its origin.
 
     Args:
-        sample: What was read.
-        conditions: The conditions, as `conditions_of` writes them.
-        subject: Whom it is of, where the block does not say it all.
-        window: The window read, in the OAP's zone.
+        sample: Collected sample.
+        conditions: Conditions as `format_conditions` returns them.
+        subject: Measured entities; empty if the block names them itself.
+        window: Window of the sample in the OAP's time zone.
         backend: Name of the backend.
     """
     return _join(
@@ -42,20 +44,20 @@ def describe_sample(sample: Sample, conditions: str, subject: str, window: Windo
 
 
 def no_data(sample: Sample, subject: str, window: Window, backend: str, cause: str = "") -> str:
-    """Which reads have no value at all, where was looked, and the likely cause where one is known."""
+    """Return the names of the series without data, the likely cause if it is known, and the origin."""
     names = ", ".join(one.name for one in sample.empty_series[:_MAX_SERIES])
     what = f"no value of {names} in {_format_buckets(window.buckets)}"
     return _join(what, cause, subject, format_window(window), f"backend {backend}")
 
 
 def too_few_calls(sample: Sample, min_calls: int, subject: str, window: Window, backend: str) -> str:
-    """How many calls there were, and how many are wanted."""
+    """Return the number of calls, the required number, and the origin."""
     calls = f"{_format_count(sample.calls or 0)} calls, wanted {_format_count(min_calls)} (minCalls)"
     return _join(calls, subject, format_window(window), f"backend {backend}")
 
 
 def format_conditions(success: str, failure: str) -> str:
-    """The conditions as a person says them."""
+    """Return the conditions for a message."""
     parts = []
     if success:
         parts.append(f'wanted "{_shorten(success)}"')
@@ -65,12 +67,12 @@ def format_conditions(success: str, failure: str) -> str:
 
 
 def format_window(window: Window) -> str:
-    """A window in the OAP's zone: 09:14–09:26 +0000."""
+    """Return a window in the OAP's time zone: 09:14–09:26 +0000."""
     return f"{_format_time(window.start)}–{_format_time(window.end)} {window.end.strftime('%z')}"
 
 
 def truncate_message(line: str) -> str:
-    """One line of at most MAX_MESSAGE characters."""
+    """Return one printable line of at most MAX_MESSAGE characters."""
     if not line.isprintable():
         line = "".join(character if character.isprintable() else " " for character in line)
     line = " ".join(line.split())

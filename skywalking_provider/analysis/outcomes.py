@@ -1,4 +1,7 @@
-"""Which phases come with which reasons: the closed set of labels, so that every series is there from the start."""
+"""Pairs of phase and reason that a measurement can have: the closed set of metric labels.
+
+Every pair is exported from the start, so that alerts see a counter at 0 before its first increment.
+"""
 
 from collections.abc import Iterator
 
@@ -6,7 +9,7 @@ from skywalking_provider.errors import Reason
 from skywalking_provider.model import Phase
 
 NO_REASON = "NONE"
-"""The reason of a plain success, as a label."""
+"""Label value for the reason of a plain success."""
 
 _NO_DATA = (Reason.NO_DATA, Reason.TOO_FEW_CALLS)
 _UNAVAILABLE = (Reason.OAP_UNAVAILABLE, Reason.PROVIDER_OVERLOADED)
@@ -26,7 +29,7 @@ _REASONS: dict[Phase, tuple[Reason, ...]] = {
 
 
 def phase_reason_pairs() -> Iterator[tuple[str, str]]:
-    """Every pair of phase and reason that a measurement can have."""
+    """Yield every pair of phase and reason."""
     yield Phase.SUCCESSFUL, NO_REASON
     for phase, reasons in _REASONS.items():
         for reason in reasons:

@@ -1,4 +1,4 @@
-"""From facts to a verdict: phases by Argo's matrix, waiting, and what trouble means. Pure: the clock is an argument."""
+"""Decisions: the phase of a measurement, and when it is resumed. No I/O; the clock is an argument."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,8 +8,10 @@ from skywalking_provider.errors import BackendUnavailableError, EntityNotFoundEr
 from skywalking_provider.model import Phase
 from skywalking_provider.support.durations import format_duration
 
-_RETRY_FIRST = timedelta(seconds=5)
-_RETRY_LAST = timedelta(seconds=60)
+_MIN_RETRY_DELAY = timedelta(seconds=5)
+_MAX_RETRY_DELAY = timedelta(seconds=60)
+_RETRY_FRACTION = 4
+"""An outage is retried after a quarter of its duration so far."""
 
 _ON_NO_DATA = {
     OnNoData.INCONCLUSIVE: Phase.INCONCLUSIVE,
@@ -22,13 +24,13 @@ _ON_OUTAGE = {OnOutage.INCONCLUSIVE: Phase.INCONCLUSIVE, OnOutage.ERROR: Phase.E
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Where a measurement stands, and why.
+    """State of a measurement with its reason.
 
     Attributes:
-        phase: Running with `resume_at`, or finished.
-        reason: The stable code; None for a plain success.
-        detail: One line without the code; empty for a plain success.
-        resume_at: On our own clock.
+        phase: Running with `resume_at`, or a completed phase.
+        reason: Reason code; None for a plain success.
+        detail: Description in one line, without the code; empty for a plain success.
+        resume_at: Time of the next attempt on this process's clock; None for a completed measurement.
     """
 
     phase: Phase
@@ -37,26 +39,15 @@ class Verdict:
     resume_at: datetime | None = None
 
 
-def on_backend_unavailable(
-    error: BackendUnavailableError, grace: timedelta, policy: OnOutage, started_at: datetime, now: datetime
-) -> Verdict:
-    """An OAP that is away costs no rollout anything for `grace`; then the policy decides. Never Failed."""
-    end = started_at + grace
-    if now < end:
-        resume_at = min(now + _backoff(now - started_at), end)
-        return Verdict(Phase.RUNNING, error.reason, f"{error}; asking again until {_format_time(end)}", resume_at)
-    return Verdict(_ON_OUTAGE[policy], error.reason, f"{error}; away for {format_duration(grace)} (outageGrace)")
-
-
 @dataclass(frozen=True, slots=True)
 class WaitBudget:
-    """How long data is waited for.
+    """Time during which a measurement waits for data. All times are on this process's clock.
 
     Attributes:
-        wait: maxWait.
-        starts_at: From when, on our clock.
-        now: Our clock.
-        next_bucket: When the answer can change, on our clock.
+        wait: Length of the budget (maxWait).
+        starts_at: Start of the budget.
+        now: Current time.
+        next_bucket: Time at which the next bucket closes. Until then the result cannot change.
     """
 
     wait: timedelta
@@ -66,48 +57,68 @@ class WaitBudget:
 
     @property
     def end(self) -> datetime:
-        """Until when."""
+        """End of the budget."""
         return self.starts_at + self.wait
 
     @property
     def exhausted(self) -> bool:
-        """Whether there is none left."""
+        """Whether the budget has ended."""
         return self.now >= self.end
 
 
+def on_backend_unavailable(
+    error: BackendUnavailableError, grace: timedelta, policy: OnOutage, started_at: datetime, now: datetime
+) -> Verdict:
+    """Decide on an unavailable backend: retry within `outageGrace`, then apply `onOutage`. It is never Failed.
+
+    Args:
+        error: Failure of the backend.
+        grace: `outageGrace` of the block.
+        policy: `onOutage` of the block.
+        started_at: Start of the measurement.
+        now: Clock of this process.
+    """
+    end = started_at + grace
+    if now < end:
+        resume_at = min(now + _retry_delay(now - started_at), end)
+        return Verdict(Phase.RUNNING, error.reason, f"{error} · retrying until {_format_time(end)}", resume_at)
+    detail = f"{error} · unavailable for {format_duration(grace)} (outageGrace)"
+    return Verdict(_ON_OUTAGE[policy], error.reason, detail)
+
+
 def on_missing_data(reason: Reason, message: str, policy: OnNoData, wait_budget: WaitBudget) -> Verdict:
-    """No data, or too few calls: waited for, then the policy decides; no condition is asked.
+    """Decide on missing data or too few calls: wait, then apply `onNoData`. No condition is evaluated.
 
     Args:
         reason: NO_DATA or TOO_FEW_CALLS.
-        message: What was not found, and where.
-        policy: onNoData.
-        wait_budget: How long.
+        message: Description of the missing data.
+        policy: `onNoData` of the block.
+        wait_budget: Time during which data is waited for.
     """
     if not wait_budget.exhausted:
         return _running_verdict(reason, message, wait_budget)
-    return Verdict(_ON_NO_DATA[policy], reason, f"{message}; {_format_wait(wait_budget)}")
+    return Verdict(_ON_NO_DATA[policy], reason, f"{message} · {_format_wait(wait_budget)}")
 
 
 def on_entity_not_found(error: EntityNotFoundError, wait_budget: WaitBudget) -> Verdict:
-    """An entity that OAP does not know may be new: waited for, then an Error with the nearest names."""
+    """Decide on an entity that OAP does not list: wait, because it may be new, then return an Error."""
     if not wait_budget.exhausted:
         return _running_verdict(error.reason, str(error), wait_budget)
-    return Verdict(Phase.ERROR, error.reason, f"{error}; {_format_wait(wait_budget)}")
+    return Verdict(Phase.ERROR, error.reason, f"{error} · {_format_wait(wait_budget)}")
 
 
 def on_error(error: ProviderError) -> Verdict:
-    """What never becomes right by waiting is an Error at once."""
+    """Decide on a permanent error: return an Error without waiting."""
     return Verdict(Phase.ERROR, error.reason, str(error))
 
 
 def select_reason(phase: Phase, *, success: bool, failure: bool) -> Reason | None:
-    """Why Argo's matrix gave a phase.
+    """Return the reason code of evaluated conditions.
 
     Args:
-        phase: The finished phase.
-        success: Whether the metric has a successCondition.
-        failure: Whether it has a failureCondition.
+        phase: Phase that Argo's rules give.
+        success: Whether the metric has a success condition.
+        failure: Whether the metric has a failure condition.
     """
     match phase:
         case Phase.FAILED if failure:
@@ -122,16 +133,16 @@ def select_reason(phase: Phase, *, success: bool, failure: bool) -> Reason | Non
 
 
 def _running_verdict(reason: Reason, message: str, wait_budget: WaitBudget) -> Verdict:
-    until = f"{message}; waiting until {_format_time(wait_budget.end)}"
-    return Verdict(Phase.RUNNING, reason, until, min(wait_budget.next_bucket, wait_budget.end))
+    detail = f"{message} · waiting until {_format_time(wait_budget.end)}"
+    return Verdict(Phase.RUNNING, reason, detail, min(wait_budget.next_bucket, wait_budget.end))
 
 
 def _format_wait(wait_budget: WaitBudget) -> str:
     return f"waited {format_duration(wait_budget.wait)} (maxWait)" if wait_budget.wait else "not waiting (maxWait: 0)"
 
 
-def _backoff(elapsed: timedelta) -> timedelta:
-    return min(_RETRY_LAST, max(_RETRY_FIRST, elapsed / 4))
+def _retry_delay(elapsed: timedelta) -> timedelta:
+    return min(_MAX_RETRY_DELAY, max(_MIN_RETRY_DELAY, elapsed / _RETRY_FRACTION))
 
 
 def _format_time(instant: datetime) -> str:

@@ -1,11 +1,12 @@
-"""Verdicts that serve identical measurements for a moment: runs of one template come in bursts.
+"""Cache of final verdicts for identical measurements: runs of one template come in bursts.
 
-Everything that a verdict hangs on is in its question. Only finished ones are kept: nobody's patience is another's. They
-serve for their backend's `cache.verdictTtl`, from when their measurement began. The answers that they
-are made of, unless their window is settled, serve for the rest of it, from when they were asked for.
+- The key holds every input of a verdict.
+- Pending measurements are not cached, because each has its own wait budget.
+- Entries expire `cache.verdictTtl` after the start of their measurement. Responses have a TTL of their own,
+  `cache.responseTtl`, so a verdict is at most as old as the sum of both.
 """
 
-import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from skywalking_provider.analysis.verdict import Verdict
@@ -14,19 +15,20 @@ from skywalking_provider.oap import Backend
 from skywalking_provider.queries import CollectedSample
 
 _MAX_ENTRIES = 512
-_MAX_RESULT_CHARACTERS = 4096  # characters of a result
-_MAX_NUMBERS = 1024  # of the series behind it
+_MAX_RESULT_CHARACTERS = 4096
+_MAX_NUMBERS = 1024
+"""Buckets of all series of a sample."""
 
 
 @dataclass(frozen=True, slots=True)
 class VerdictKey:
-    """What a verdict hangs on.
+    """Inputs of a verdict.
 
     Attributes:
-        metric: Its block and conditions, as they are written.
-        backend: The OAP, as the run's namespace sees it.
-        credentials_version: With which credentials it is asked.
-        window: What is read.
+        metric: Block and conditions as written.
+        backend: Backend as the run's namespace sees it.
+        credentials_version: Version of the credentials for its requests.
+        window: Window of the measurement.
     """
 
     metric: Metric
@@ -37,13 +39,13 @@ class VerdictKey:
 
 @dataclass(frozen=True, slots=True)
 class CachedVerdict:
-    """A finished verdict, its value, and what it was made of.
+    """A final verdict with its value and sample.
 
     Attributes:
-        verdict: The verdict.
-        value: As it is told.
-        collected_sample: What it was made of.
-        characters: Of the whole result.
+        verdict: Verdict.
+        value: Value as Argo stores it, before redaction.
+        collected_sample: Sample that was evaluated.
+        characters: Length of the whole result in JSON.
     """
 
     verdict: Verdict
@@ -53,7 +55,7 @@ class CachedVerdict:
 
     @property
     def cacheable(self) -> bool:
-        """Whether it takes no more memory than a verdict usually does."""
+        """Whether the entry is small enough to be cached."""
         sample = self.collected_sample.sample
         numbers = sum(len(one.buckets) for one in (*sample.series, *sample.chart_series))
         return self.characters <= _MAX_RESULT_CHARACTERS and numbers <= _MAX_NUMBERS
@@ -66,30 +68,35 @@ class _VerdictEntry:
 
 
 class VerdictCache:
-    """The verdicts of the last moment."""
+    """TTL cache of final verdicts.
 
-    def __init__(self) -> None:
-        # The state: verdicts that serve until their monotonic instant, the oldest first.
-        self._entries: dict[VerdictKey, _VerdictEntry] = {}
+    Args:
+        monotonic: Monotonic clock in seconds.
+    """
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._entries: dict[VerdictKey, _VerdictEntry] = {}  # the oldest first
 
     def get(self, key: VerdictKey) -> CachedVerdict | None:
-        """A verdict that serves still."""
-        kept = self._entries.get(key)
-        return None if kept is None or time.monotonic() >= kept.expires_at else kept.cached_verdict
+        """Return the verdict of a key until it expires."""
+        entry = self._entries.get(key)
+        return None if entry is None or self._monotonic() >= entry.expires_at else entry.cached_verdict
 
     def put(self, key: VerdictKey, cached_verdict: CachedVerdict, started_at: float) -> None:
-        """Let a verdict serve.
+        """Cache a verdict if it has not expired yet and is small enough.
 
         Args:
-            key: What it hangs on.
-            cached_verdict: The verdict.
-            started_at: When its measurement did, monotonic: before it asked for anything.
+            key: Inputs of the verdict.
+            cached_verdict: Verdict to cache.
+            started_at: Start of its measurement, before any request, on the monotonic clock.
         """
-        now, until = time.monotonic(), started_at + key.backend.connection.config.cache.verdict_ttl.total_seconds()
+        ttl = key.backend.connection.config.cache.verdict_ttl
+        now, expires_at = self._monotonic(), started_at + ttl.total_seconds()
         self._evict(now)
-        if now < until and cached_verdict.cacheable:
+        if now < expires_at and cached_verdict.cacheable:
             self._entries.pop(key, None)
-            self._entries[key] = _VerdictEntry(cached_verdict, until)
+            self._entries[key] = _VerdictEntry(cached_verdict, expires_at)
 
     def _evict(self, now: float) -> None:
         while self._entries:

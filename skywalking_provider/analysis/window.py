@@ -1,4 +1,4 @@
-"""Windows and the requests for them. Pure: the clock is an argument."""
+"""Windows of measurements. No I/O but for the OAP's clock; this process's clock is an argument."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,20 +12,23 @@ from skywalking_provider.oap import Backend
 def closed_window(
     length: timedelta, settle: timedelta, started_at: datetime, now: datetime, not_before: datetime | None = None
 ) -> Window:
-    """The window of a measurement: closed buckets only, so that no bucket can still change.
+    """Return the window of a measurement. It has closed buckets only, because open ones can still change.
 
-    It starts `length` before the last bucket that was closed when the measurement started, and ends with the last
-    bucket that is closed now: a measurement that waits reads on.
+    The window starts `length` before the last bucket that was closed at the start of the measurement. It ends with the
+    last bucket that is closed now, so the window of a waiting measurement grows.
 
     Args:
-        length: Whole minutes.
-        settle: How long after its end a bucket counts as closed.
-        started_at: When the measurement began, on the OAP's clock.
-        now: The OAP's clock.
-        not_before: No bucket that began earlier is read; the window is empty until the first later one is closed.
+        length: Length in whole minutes.
+        settle: Delay after its end at which a bucket counts as closed.
+        started_at: Start of the measurement on the OAP's clock.
+        now: Current time on the OAP's clock.
+        not_before: Earliest start of a bucket. The window is empty until the first such bucket is closed.
     """
     zone = now.tzinfo
-    started_at, now = started_at.astimezone(UTC), now.astimezone(UTC)  # Python's arithmetic is right in UTC only
+    started_at, now = (
+        started_at.astimezone(UTC),
+        now.astimezone(UTC),
+    )  # only UTC is right across clock changes
     first_end = _floor(started_at - settle)
     end = max(first_end, _floor(now - settle))
     start = max(first_end - length, end - MAX_BUCKETS * MINUTE)
@@ -36,32 +39,33 @@ def closed_window(
 
 
 def argo_window(length: timedelta, now: datetime) -> Window:
-    """The built-in provider's window: from `now - length` to `now`, the unfinished minute included.
+    """Return the built-in provider's window: from `now - length` to `now`, including the unfinished minute.
 
     Source: argo-rollouts metricproviders/skywalking/skywalking.go, Run.
 
     Args:
         length: Any duration.
-        now: Our own clock in our own zone, as the built-in uses the controller's.
+        now: Clock and time zone of this process. The built-in provider uses the controller's.
     """
     zone, now = now.tzinfo, now.astimezone(UTC)
     return Window(_floor(now - length).astimezone(zone), (_floor(now) + MINUTE).astimezone(zone))
 
 
 def next_bucket_closes_at(settle: timedelta, now: datetime) -> datetime:
-    """When the next bucket will be closed: the first moment at which the same question can have another answer."""
+    """Return when the next bucket closes. Until then, the same request has the same response."""
     return _floor(now.astimezone(UTC) - settle) + MINUTE + settle
 
 
 def first_bucket_closes_at(bucket_start: datetime, settle: timedelta) -> datetime:
-    """When the first bucket that does not begin before an instant will be closed."""
+    """Return when the first bucket closes that starts at an instant or later."""
     return _ceiling(bucket_start.astimezone(UTC)) + MINUTE + settle
 
 
 def _skip_repeated_hour(window: Window) -> Window:
-    """Where a clock was put back inside a window, its end has an earlier name than its start: OAP refuses that.
+    """Move the start of a window to the change if the clock was put back inside it.
 
-    Such a window starts at the change. (OAP itself keeps both hours of that name in the same buckets.)
+    Otherwise the local time of its end would be before that of its start, which OAP rejects. OAP stores both hours
+    of the same local time in the same buckets.
     """
     start, last = window.start, (window.end.astimezone(UTC) - window.step).astimezone(window.end.tzinfo)
     while start.replace(tzinfo=None) > last.replace(tzinfo=None) and window.buckets:
@@ -82,12 +86,12 @@ def _ceiling(instant: datetime) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class MeasurementWindow:
-    """The time of one question.
+    """Window of one attempt.
 
     Attributes:
-        window: What is read, in the OAP's zone; empty where no bucket of the run has closed yet.
-        next_bucket: When the same question can have another answer, on our clock.
-        wait_starts_at: From when waiting for data is counted, on our clock: before, no bucket could be there.
+        window: Window in the OAP's time zone; empty if no bucket since the start of the run has closed yet.
+        next_bucket: Time at which the next bucket closes, on this process's clock.
+        wait_starts_at: Start of the wait budget on this process's clock. Before, no bucket could have closed.
     """
 
     window: Window
@@ -98,18 +102,18 @@ class MeasurementWindow:
 async def resolve_window(
     spec: Spec, backend: Backend, run: Run, started_at: datetime, now: datetime, deadline: Deadline
 ) -> MeasurementWindow:
-    """Find the window of a measurement.
+    """Resolve the window of a measurement on the OAP's clock.
 
     Args:
-        spec: The block.
-        backend: Whose clock and zone count.
-        run: Its start cuts the window, where the spec says so.
-        started_at: When the measurement began, on our clock.
-        now: Our clock.
-        deadline: Until when.
+        spec: Spec of the block.
+        backend: Backend whose clock and time zone apply.
+        run: Run of the measurement. With `since: run`, its start limits the window.
+        started_at: Start of the measurement on this process's clock.
+        now: Clock of this process.
+        deadline: Deadline for requesting the OAP's clock.
     """
     if spec.argo_compatible:
-        # The built-in provider knows neither OAP's clock nor its zone.
+        # The built-in provider uses neither the clock nor the time zone of the OAP.
         return MeasurementWindow(
             argo_window(spec.window_length, now.astimezone()), now + timedelta(minutes=1), started_at
         )

@@ -1,4 +1,4 @@
-"""`skywalking-provider check`: one real measurement of every metric of a template, now."""
+"""`skywalking-provider check`: measure every metric of a template once, now."""
 
 import asyncio
 import json
@@ -18,9 +18,8 @@ from skywalking_provider.config import BackendConfig, ConfigError, load_config
 from skywalking_provider.oap.transport.credentials import redactor_for
 from skywalking_provider.support.redaction import redact_json
 from skywalking_provider.tools.check.json_report import build_check_json
-from skywalking_provider.tools.check.outcome import ERROR, exit_code, worst_exit_code
 from skywalking_provider.tools.check.recording import open_recording_backends
-from skywalking_provider.tools.check.runner import CheckResult, measure
+from skywalking_provider.tools.check.runner import CheckResult, ExitCode, measure, worst_exit_code
 from skywalking_provider.tools.check.selection import MetricToCheck, SkippedMetric, select_metrics
 from skywalking_provider.tools.check.template import Template, TemplateError, parse_templates
 from skywalking_provider.tools.check.template_args import check_names, parse_arg_flags
@@ -32,14 +31,14 @@ from skywalking_provider.tools.check.text_report import (
     format_summary,
 )
 
-_WIDTH = 100  # of a chart where there is no terminal
-_ADDRESS = "default"
-_CONTROLS = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), "\ufffd")  # rich lets some through to the terminal
-_CONTROLS_IN_JSON = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}  # those that JSON itself does not escape
+_WIDTH = 100  # columns of a chart without a terminal
+_ADDRESS_BACKEND = "default"
+_CONTROLS = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), "\ufffd")  # rich passes some on to the terminal
+_CONTROLS_IN_JSON = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}  # JSON does not escape them
 
 
 class CheckOutput(StrEnum):
-    """How the metrics are shown."""
+    """Output format."""
 
     HUMAN = "human"
     WIDE = "wide"
@@ -50,83 +49,88 @@ def check_command(
     context: typer.Context,
     *,
     filenames: Annotated[
-        list[str], typer.Option("--filename", "-f", metavar="FILE", help="Template; - is stdin; may be repeated.")
+        list[str],
+        typer.Option("--filename", "-f", metavar="FILE", help="File with templates; - is stdin. May be repeated."),
     ],
     config: Annotated[
         Path | None, typer.Option("--config", "-c", envvar="SWP_CONFIG_FILE", help="YAML file with the backends.")
     ] = None,
     address: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="Ask this OAP instead, whatever backend or address the metrics name."),
+        typer.Option(metavar="URL", help="Measure this OAP, regardless of the backend or address in the metrics."),
     ] = None,
     arguments: Annotated[
-        list[str] | None, typer.Option("--arg", "-a", metavar="NAME=VALUE", help="An argument; may be repeated.")
+        list[str] | None,
+        typer.Option("--arg", "-a", metavar="NAME=VALUE", help="Value of an argument. May be repeated."),
     ] = None,
     metrics: Annotated[
-        list[str] | None, typer.Option("--metric", "-m", metavar="NAME", help="Only this metric; may be repeated.")
+        list[str] | None,
+        typer.Option("--metric", "-m", metavar="NAME", help="Measure only this metric. May be repeated."),
     ] = None,
     namespace: Annotated[
         str | None,
-        typer.Option("--namespace", "-n", help="Whose run asks; by default the template's, else default."),
+        typer.Option("--namespace", "-n", help="Namespace of the run. Default: the template's, else default."),
     ] = None,
-    output: Annotated[CheckOutput, typer.Option("--output", "-o", help="wide: with raw answers.")] = CheckOutput.HUMAN,
+    output: Annotated[
+        CheckOutput, typer.Option("--output", "-o", help="wide: with raw responses.")
+    ] = CheckOutput.HUMAN,
     plugin_name: Annotated[
-        str, typer.Option(metavar="NAME", help="The plugin's name in Argo's configuration.")
+        str, typer.Option(metavar="NAME", help="Name of the plugin in Argo's configuration.")
     ] = "skywalking/metrics",
 ) -> None:
-    """Measure every metric of a template once, now, and show how the verdict comes about.
+    """Measure every metric of a template once, now, and show how its verdict is decided.
 
-    The service's own engine asks a real OAP; nothing is waited for, and nothing is written anywhere. Backends come
-    from --config and the environment as for serve, or from --address. There is no run: `since: run` cuts nothing off.
+    The service's engine measures a real OAP. It does not wait for data, and changes nothing. Backends come from
+    --config and the environment as for serve, or from --address. There is no run, so `since: run` has no effect.
 
-    Ends with the worst of the metrics: 1 Failed, 2 wrong use or Error, 3 the OAP does not answer as it should,
-    4 no data yet or Inconclusive, 0 Successful.
+    The exit code is that of the worst metric: 1 Failed, 2 Error or wrong usage, 3 OAP unavailable or not usable,
+    4 Inconclusive or no data yet, 0 Successful.
     """
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     source = context.get_parameter_source("config")
     if address and source is not None and source.name == "COMMANDLINE":
-        raise typer.BadParameter("cannot go with --config; write one of them", param_hint="--address")
+        raise typer.BadParameter("cannot be combined with --config. Set one of them", param_hint="--address")
     try:
-        given = parse_arg_flags(arguments or ())
+        arg_values = parse_arg_flags(arguments or ())
         templates = _read_templates(list(dict.fromkeys(filenames)))
-        check_names(given, templates)
-        questions, skipped = select_metrics(templates, given, metrics or (), plugin_name)
-        backends = _load_backends(config, address) if questions else {}
+        check_names(arg_values, templates)
+        targets, skipped = select_metrics(templates, arg_values, metrics or (), plugin_name)
+        backends = _load_backends(config, address) if targets else {}
     except (TemplateError, ConfigError) as error:
         for line in str(error).splitlines():
             typer.echo(f"skywalking-provider: {line}", err=True)
-        raise typer.Exit(ERROR) from error
-    checked = asyncio.run(_measure(questions, backends, namespace, any_name=address is not None))
-    mask = redactor_for(backends.values())
+        raise typer.Exit(ExitCode.ERROR) from error
+    results = asyncio.run(_measure(targets, backends, namespace, any_name=address is not None))
+    redact = redactor_for(backends.values())
     if output is CheckOutput.JSON:
         for one in skipped:
             typer.echo(f"{one.template.location}: {format_skipped(one).plain.removeprefix('- ')}", err=True)
-        text = json.dumps(redact_json([build_check_json(one) for one in checked], mask), indent=2, ensure_ascii=False)
+        text = json.dumps(redact_json([build_check_json(one) for one in results], redact), indent=2, ensure_ascii=False)
         typer.echo(text.translate(_CONTROLS_IN_JSON))
     else:
-        _show(templates, checked, skipped, mask, wide=output is CheckOutput.WIDE)
-    if not checked:
-        typer.echo(f"skywalking-provider: no metric of the plugin {plugin_name} to measure", err=True)
-        raise typer.Exit(ERROR)
-    raise typer.Exit(worst_exit_code(exit_code(one) for one in checked))
+        _show(templates, results, skipped, redact, wide=output is CheckOutput.WIDE)
+    if not results:
+        typer.echo(f"skywalking-provider: no metric uses the plugin {plugin_name}. Set --plugin-name", err=True)
+        raise typer.Exit(ExitCode.ERROR)
+    raise typer.Exit(worst_exit_code(one.exit_code for one in results))
 
 
 def _read_templates(files: list[str]) -> list[Template]:
-    """The templates of all files, or all that is wrong with them."""
+    """Return the templates of all files, or raise all their problems."""
     templates: list[Template] = []
-    wrong: list[str] = []
+    problems: list[str] = []
     for file in files:
         try:
             text = (sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()).decode()
             templates += parse_templates(text, "stdin" if file == "-" else file)
         except OSError as error:
-            wrong.append(f"{file}: cannot be read ({error.strerror})")
+            problems.append(f"{file}: cannot be read ({error.strerror})")
         except UnicodeDecodeError:
-            wrong.append(f"{file}: is not UTF-8")
+            problems.append(f"{file}: is not UTF-8")
         except TemplateError as error:
-            wrong += error.lines
-    if wrong:
-        raise TemplateError(*wrong)
+            problems += error.lines
+    if problems:
+        raise TemplateError(*problems)
     return templates
 
 
@@ -135,23 +139,23 @@ def _load_backends(config: Path | None, address: str | None) -> dict[str, Backen
         try:
             return load_config(config, {}).backends
         except ConfigError as error:
-            raise ConfigError(f"{error}; or name an OAP by --address") from error
-    # The environment may say how that backend is asked (credentials, timeouts), as for serve.
-    loaded = load_config(None, {"backends": {_ADDRESS: {"url": address}}})
-    return {_ADDRESS: loaded.backends[_ADDRESS]}
+            raise ConfigError(f"{error}, or set --address") from error
+    # The environment may set credentials and timeouts of that backend, as for serve.
+    loaded = load_config(None, {"backends": {_ADDRESS_BACKEND: {"url": address}}})
+    return {_ADDRESS_BACKEND: loaded.backends[_ADDRESS_BACKEND]}
 
 
 async def _measure(
     targets: Sequence[MetricToCheck], backends: dict[str, BackendConfig], namespace: str | None, *, any_name: bool
 ) -> list[CheckResult]:
-    """One after another: each is shown with the time that it took."""
+    """Measure one metric after another, so that the duration of each is its own."""
     if not targets:
         return []
     async with (
-        open_condition_evaluator() as languages,
-        open_recording_backends(backends, any_name=any_name) as recorded,
+        open_condition_evaluator() as evaluator,
+        open_recording_backends(backends, any_name=any_name) as recording,
     ):
-        return [await measure(question, recorded, languages, namespace=namespace) for question in targets]
+        return [await measure(target, recording, evaluator, namespace=namespace) for target in targets]
 
 
 def _show(
@@ -168,28 +172,28 @@ def _show(
     console = Console(highlight=False, soft_wrap=True)
     width = (console.width if console.is_terminal else _WIDTH) - LABEL_WIDTH
     for template in templates:
-        ours = [one for one in check_results if one.target.template is template]
-        others = [one for one in skipped if one.template is template]
-        if not ours and not others:
+        measured = [one for one in check_results if one.target.template is template]
+        ignored = [one for one in skipped if one.template is template]
+        if not measured and not ignored:
             continue
         title = (
             Text().append(f"{template.kind} {template.name}", style="bold").append(f"  {template.file}", style="dim")
         )
         show(title)
-        for one in ours:
+        for one in measured:
             show(Text(), format_heading(one))
             for label, lines in build_sections(one, width, wide=wide):
                 for line in lines:
-                    line.plain = redact(line.plain)  # before a terminal's width parts it
+                    line.plain = redact(line.plain)  # before it is wrapped: a secret must not be split
                 show(*_wrap_section(console, label, lines, width))
-        if others:
-            show(Text(), *map(format_skipped, others))
+        if ignored:
+            show(Text(), *map(format_skipped, ignored))
         show(Text())
     show(format_summary(check_results, skipped))
 
 
 def _wrap_section(console: Console, label: str, lines: Sequence[Text], width: int) -> Iterator[Text]:
-    """At a terminal long lines go on below, elsewhere they stay whole: for grep."""
+    """Wrap long lines at a terminal. Elsewhere they stay whole, for grep."""
     left = f"  {label}"
     for line in lines:
         for piece in line.wrap(console, width) if console.is_terminal and len(line) > width else [line]:
@@ -199,7 +203,7 @@ def _wrap_section(console: Console, label: str, lines: Sequence[Text], width: in
 
 
 def _print(console: Console, redact: Callable[[str], str], *lines: Text) -> None:
-    """Nothing that an OAP or a template says moves the cursor, and no credentials that an OAP repeats are shown."""
+    """Print lines without control characters and credentials, which an OAP or a template may contain."""
     for line in lines:
         line.plain = redact(line.plain.translate(_CONTROLS))
         console.print(line)

@@ -27,6 +27,7 @@ from skywalking_provider.queries.sample import Sample
 from skywalking_provider.queries.series import Series, format_number
 
 _MAX_VALUES = 8
+_NO_SERIES = (LabeledSeries({}, ()),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ def decode_expression(spec: ExpressionSpec, entities: EntitySet, data: Mapping[s
     """
     results: dict[str, Any] = {}
     series: list[Series] = []
+    chart_series: list[Series] = []
     calls: int | None = None
     for request in build_expression_requests(spec, entities):
         if request.role is Role.CALLS:
@@ -101,6 +103,7 @@ def decode_expression(spec: ExpressionSpec, entities: EntitySet, data: Mapping[s
         result = _build_result(response, request, spec.scale)
         has_data = any(_present_values(one) for one in response.series)
         series += _build_series(_series_name(request.entity, entities), response.series)
+        chart_series += [_build_chart_series(spec, request.entity, one) for one in response.series or _NO_SERIES]
         if has_data or not entities.selector:  # an instance without traffic is absent from the result
             results[request.entity.name] = result
     result = results if entities.selector else next(iter(results.values()))
@@ -109,7 +112,7 @@ def decode_expression(spec: ExpressionSpec, entities: EntitySet, data: Mapping[s
         f"{spec.expression} {_format_result(result)}",
         _merge_instances(series, entities),
         calls,
-        chart_series=tuple(_scale_series(one, spec.scale) for one in series),
+        chart_series=tuple(chart_series),
     )
 
 
@@ -128,10 +131,11 @@ def _build_series(name: str, labeled_series: Sequence[LabeledSeries]) -> list[Se
     return [Series(f"{name} {_format_labels(one.labels)}".rstrip(), one.buckets) for one in labeled_series]
 
 
-def _scale_series(series: Series, scale: float) -> Series:
-    return Series(
-        series.name, tuple(_scale_number(one, scale) if isinstance(one, int | float) else one for one in series.buckets)
-    )
+def _build_chart_series(spec: ExpressionSpec, entity: Entity, labeled_series: LabeledSeries) -> Series:
+    """Build the chart series of one label, in the unit of the result."""
+    name = f"{spec.expression} {_format_labels(labeled_series.labels)}".rstrip()
+    buckets = tuple(None if one is None else _scale_number(one, spec.scale) for one in labeled_series.buckets)
+    return Series(name, buckets, entity=entity, ids=labeled_series.names)
 
 
 def _series_name(entity: Entity, entities: EntitySet) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from skywalking_provider.model import Entity
 from skywalking_provider.oap.api.values import Number
 
 _MAX_PLAIN = 10**9
@@ -19,12 +20,21 @@ class Series:
         buckets: Values by bucket.
         counts_calls: Whether the values are numbers of calls, to which the conditions do not apply.
         read_name: Name of the read.
+        entity: Entity of the series; None if the query names it itself.
+        ids: Names of the values of a ranking; empty if the values are buckets of time.
     """
 
     name: str
     buckets: tuple[Bucket, ...]
     counts_calls: bool = False
     read_name: str = field(default="", compare=False)
+    entity: Entity | None = None
+    ids: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """Name with the instance, which distinguishes the series of several instances."""
+        return f"{self.name} {self.entity.instance}" if self.entity and self.entity.instance else self.name
 
     @property
     def present(self) -> tuple[Number | str, ...]:

@@ -162,7 +162,7 @@ async def whole_measurement(world: World, block: dict[str, Any], run: Run) -> li
 
 
 @given(weather, forms, policies, st.booleans(), st.integers(0, 59))
-def test_the_promises_hold_in_any_weather(
+def test_measurement_for_any_sequence_of_oap_states_keeps_guarantees(
     runner: asyncio.Runner,
     weather: list[tuple[str, int]],
     form: dict[str, Any],
@@ -203,7 +203,7 @@ def test_the_promises_hold_in_any_weather(
 
 
 @given(weather, forms, policies)
-def test_the_same_weather_gives_the_same_verdict(
+def test_measurement_for_same_oap_states_is_deterministic(
     runner: asyncio.Runner,
     weather: list[tuple[str, int]],
     form: dict[str, Any],

@@ -178,7 +178,9 @@ CASES = [
 
 
 @pytest.mark.parametrize(("version", "form"), CASES)
-def test_junk_is_never_a_bug_of_ours_and_never_a_success(runner: asyncio.Runner, version: str, form: str) -> None:
+def test_fuzzed_response_is_never_internal_error_and_never_success(
+    runner: asyncio.Runner, version: str, form: str
+) -> None:
     block, oap = FORMS[form], oap_of(version)
     sound = JunkClient(oap)
     expected = runner.run(measured(sound, block))

@@ -10,7 +10,7 @@ from skywalking_provider.model import Deadline, Metric, Phase, Run
 from tests.analysis.harness import REFERENCE_CONDITION, HarnessFactory
 
 
-async def test_a_watch_is_told_what_an_answer_was_made_of(harness: HarnessFactory) -> None:
+async def test_listener_receives_details_of_measurement(harness: HarnessFactory) -> None:
     told: list[MeasurementEvent] = []
     async with harness("slow-canary") as b:
         b.engine._listeners = [told.append]
@@ -27,7 +27,7 @@ async def test_a_watch_is_told_what_an_answer_was_made_of(harness: HarnessFactor
     assert record.seconds > 0
 
 
-async def test_what_would_have_been_asked_is_told_where_nothing_was_read(harness: HarnessFactory) -> None:
+async def test_listener_receives_facts_of_block_if_nothing_was_read(harness: HarnessFactory) -> None:
     told: list[MeasurementEvent] = []
     async with harness() as b:
         b.engine._listeners = [told.append]
@@ -42,7 +42,7 @@ async def test_what_would_have_been_asked_is_told_where_nothing_was_read(harness
 
 
 @pytest.mark.parametrize("block", [{}, {"interval": "5"}])
-async def test_a_watch_that_fails_changes_no_answer_and_silences_no_other(
+async def test_listener_failure_affects_neither_measurement_nor_other_listeners(
     harness: HarnessFactory, block: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[MeasurementEvent] = []
@@ -60,7 +60,7 @@ async def test_a_watch_that_fails_changes_no_answer_and_silences_no_other(
     assert [one.measurement for one in told] == [answer]
 
 
-async def test_series_of_an_indicator_are_in_its_own_unit_and_absent_where_nobody_called(
+async def test_listener_chart_series_of_indicator_are_in_its_unit_and_absent_without_calls(
     harness: HarnessFactory,
 ) -> None:
     told: list[MeasurementEvent] = []

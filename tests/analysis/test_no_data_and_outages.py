@@ -21,7 +21,7 @@ NO_SERVICE = MQE % "nobody"
 ALL_GOOD = "all(result.cpm.results, {all(.values, {asFloat(.value) > 0})})"
 
 
-async def test_no_data_is_waited_for_and_then_pauses_the_rollout(harness: HarnessFactory) -> None:
+async def test_no_data_waits_until_max_wait_and_is_then_inconclusive(harness: HarnessFactory) -> None:
     async with harness() as b:
         steps = await b.run_to_completion(ALL_GOOD, query=NO_SERVICE)
 
@@ -41,7 +41,7 @@ async def test_no_data_is_waited_for_and_then_pauses_the_rollout(harness: Harnes
         ("inconclusive", Phase.INCONCLUSIVE),
     ],
 )
-async def test_what_no_data_means_is_said_in_the_block(harness: HarnessFactory, policy: str, phase: Phase) -> None:
+async def test_no_data_ends_with_phase_of_on_no_data(harness: HarnessFactory, policy: str, phase: Phase) -> None:
     async with harness() as b:
         measurement = await b.run(ALL_GOOD, query=NO_SERVICE, maxWait="0", onNoData=policy)
 
@@ -49,14 +49,14 @@ async def test_what_no_data_means_is_said_in_the_block(harness: HarnessFactory, 
     assert measurement.message.startswith("NO_DATA ")
 
 
-async def test_no_data_is_no_success_even_without_a_condition(harness: HarnessFactory) -> None:
+async def test_no_data_without_condition_is_not_successful(harness: HarnessFactory) -> None:
     async with harness() as b:
         measurement = await b.run("", query=NO_SERVICE, maxWait="0")
 
     assert measurement.phase is Phase.INCONCLUSIVE
 
 
-async def test_buckets_that_say_they_are_empty_are_no_data(harness: HarnessFactory) -> None:
+async def test_no_data_empty_buckets_are_not_zero(harness: HarnessFactory) -> None:
     async with harness() as b:
         measurement = await b.run(query=reference_query("nobody", "value isEmptyValue"), maxWait="0")
 
@@ -91,7 +91,7 @@ async def test_buckets_that_say_they_are_empty_are_no_data(harness: HarnessFacto
     ],
     ids=lambda fault: "-".join(str(part) for part in fault.values())[:40],
 )
-async def test_an_oap_that_is_away_costs_nothing_inside_the_grace_and_then_pauses(
+async def test_outage_is_retried_within_grace_and_is_then_inconclusive(
     harness: HarnessFactory, fault: dict[str, object]
 ) -> None:
     async with harness(backend={"timeout": "300ms"} if fault["kind"] == "hang" else None) as b:
@@ -106,14 +106,14 @@ async def test_an_oap_that_is_away_costs_nothing_inside_the_grace_and_then_pause
         assert (await b.resume(steps[0])).phase is Phase.SUCCESSFUL
 
 
-async def test_an_outage_can_be_made_an_error(harness: HarnessFactory) -> None:
+async def test_outage_with_on_outage_error_is_error(harness: HarnessFactory) -> None:
     async with harness() as b:
         b.oap.add_fault("status", status=503)
 
         assert (await b.run(outageGrace="0", onOutage="error")).phase is Phase.ERROR
 
 
-async def test_an_oap_that_comes_back_inside_the_grace_gives_its_verdict(harness: HarnessFactory) -> None:
+async def test_outage_that_ends_within_grace_gives_verdict(harness: HarnessFactory) -> None:
     async with harness("slow-canary") as b:
         b.oap.add_fault("status", status=503, times=3)
         steps = await b.run_to_completion()
@@ -122,7 +122,7 @@ async def test_an_oap_that_comes_back_inside_the_grace_gives_its_verdict(harness
     assert all(step.started_at == NOON for step in steps)
 
 
-async def test_no_answer_takes_longer_than_the_deadline(harness: HarnessFactory) -> None:
+async def test_measurement_ends_before_deadline_if_oap_hangs(harness: HarnessFactory) -> None:
     async with harness(backend={"timeout": "60s"}) as b:
         b.oap.add_fault("hang")
         began = time.monotonic()
@@ -157,7 +157,7 @@ async def test_no_answer_takes_longer_than_the_deadline(harness: HarnessFactory)
     ],
     ids=lambda value: "-".join(str(part) for part in value.values())[:40] if isinstance(value, dict) else "",
 )
-async def test_what_waiting_cannot_mend_is_an_error_at_once(
+async def test_permanent_error_is_error_without_waiting(
     harness: HarnessFactory, fault: dict[str, object], words: str
 ) -> None:
     async with harness() as b:
@@ -177,7 +177,7 @@ async def test_what_waiting_cannot_mend_is_an_error_at_once(
         (MQE % 'x") { x } }#', ""),
     ],
 )
-async def test_a_wrong_query_is_an_error_in_oaps_own_words(harness: HarnessFactory, query: str, words: str) -> None:
+async def test_invalid_query_is_error_with_message_of_oap(harness: HarnessFactory, query: str, words: str) -> None:
     async with harness() as b:
         measurement = await b.run(query=query)
 
@@ -186,7 +186,7 @@ async def test_a_wrong_query_is_an_error_in_oaps_own_words(harness: HarnessFacto
     assert words in measurement.message
 
 
-async def test_an_unknown_metric_is_an_error_in_mqes_own_words(harness: HarnessFactory) -> None:
+async def test_unknown_metric_in_expression_is_error_with_message_of_oap(harness: HarnessFactory) -> None:
     async with harness() as b:
         measurement = await b.run(ALL_GOOD, query=NO_SERVICE.replace("service_cpm", "service_cmp"))
 
@@ -195,7 +195,7 @@ async def test_an_unknown_metric_is_an_error_in_mqes_own_words(harness: HarnessF
 
 
 @pytest.mark.parametrize("block", [{"query": MQE % CANARY}, {"expression": "service_cpm", "service": CANARY}])
-async def test_a_storage_that_fails_under_an_expression_is_away(harness: HarnessFactory, block: dict[str, str]) -> None:
+async def test_storage_failure_in_expression_is_outage(harness: HarnessFactory, block: dict[str, str]) -> None:
     """OAP says it with HTTP 200, beside the data."""
     words = "Internal IO exception, query metrics error."
     field = {"type": "UNKNOWN", "error": words, "results": []}
@@ -209,7 +209,7 @@ async def test_a_storage_that_fails_under_an_expression_is_away(harness: Harness
     assert measurement.message.startswith("OAP_UNAVAILABLE storage of the OAP failed")
 
 
-async def test_an_evaluator_that_is_too_busy_is_no_fault_of_the_condition(
+async def test_overloaded_evaluator_is_provider_overloaded_not_condition_error(
     harness: HarnessFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with harness() as b:
@@ -234,7 +234,7 @@ async def test_an_evaluator_that_is_too_busy_is_no_fault_of_the_condition(
     ],
     ids=["digits", "minutes", "wide", "deep"],
 )
-async def test_a_hostile_block_stops_nobody(harness: HarnessFactory, block: dict[str, str]) -> None:
+async def test_block_with_slow_validation_does_not_delay_others(harness: HarnessFactory, block: dict[str, str]) -> None:
     async with harness() as b:
         began = time.process_time()
         measurement = await b.run(**block)
@@ -244,7 +244,7 @@ async def test_a_hostile_block_stops_nobody(harness: HarnessFactory, block: dict
     assert time.process_time() - began < 5.0  # seconds of CPU; quadratic work would take minutes
 
 
-async def test_no_body_of_a_refusal_is_repeated(harness: HarnessFactory) -> None:
+async def test_rejection_message_does_not_contain_response_body(harness: HarnessFactory) -> None:
     async with harness() as b:
         b.oap.respond_with("token=hunter2 is wrong", status=403, content_type="text/plain")
 
@@ -265,7 +265,7 @@ async def test_no_body_of_a_refusal_is_repeated(harness: HarnessFactory) -> None
         ({"intervall": "3m"}, "BLOCK_INVALID the block under provider.plugin is invalid: intervall: unknown key"),
     ],
 )
-async def test_a_wrong_block_asks_no_oap(harness: HarnessFactory, keys: dict[str, str], words: str) -> None:
+async def test_invalid_block_sends_no_request(harness: HarnessFactory, keys: dict[str, str], words: str) -> None:
     async with harness() as b:
         measurement = await b.run(**keys)
 
@@ -274,16 +274,14 @@ async def test_a_wrong_block_asks_no_oap(harness: HarnessFactory, keys: dict[str
         assert b.oap.requests == []
 
 
-async def test_the_clock_is_asked_once_for_many_measurements(harness: HarnessFactory) -> None:
+async def test_server_clock_is_requested_once_for_several_measurements(harness: HarnessFactory) -> None:
     async with harness(backend={"clockTtl": "60s"}) as b:
         await asyncio.gather(*(b.run() for _ in range(20)))
 
         assert sum("getTimeInfo" in request.body for request in b.oap.requests) == 1
 
 
-async def test_credentials_of_the_backend_reach_the_oap_and_follow_their_file(
-    harness: HarnessFactory, tmp_path: Path
-) -> None:
+async def test_credentials_are_sent_and_reloaded_from_their_file(harness: HarnessFactory, tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text("first\n")
     async with harness(backend={"bearer": {"tokenFile": str(file)}, "headers": {"X-Tenant": "blue"}}) as b:
@@ -301,7 +299,7 @@ async def test_credentials_of_the_backend_reach_the_oap_and_follow_their_file(
         assert "cannot be read" in lost.message
 
 
-async def test_measurements_of_one_moment_share_their_reads(harness: HarnessFactory) -> None:
+async def test_concurrent_measurements_share_requests(harness: HarnessFactory) -> None:
     async with harness(backend={"cache": {"responseTtl": "7s", "verdictTtl": "3s"}, "clockTtl": "60s"}) as b:
         measured = await asyncio.gather(*(b.run() for _ in range(50)))
 

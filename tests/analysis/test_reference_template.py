@@ -9,7 +9,7 @@ from skywalking_provider.model import Phase
 from tests.analysis.harness import NOON, REFERENCE_CONDITION, HarnessFactory, reference_query
 
 
-async def test_a_healthy_canary_is_successful_and_says_nothing_more(harness: HarnessFactory) -> None:
+async def test_healthy_canary_is_successful_without_message(harness: HarnessFactory) -> None:
     async with harness("healthy-canary") as b:
         measurement = await b.run()
 
@@ -20,7 +20,7 @@ async def test_a_healthy_canary_is_successful_and_says_nothing_more(harness: Har
     assert measurement.metadata == {}
 
 
-async def test_a_slow_canary_is_failed_and_says_why(harness: HarnessFactory) -> None:
+async def test_slow_canary_is_failed_with_reason(harness: HarnessFactory) -> None:
     async with harness("slow-canary") as b:
         measurement = await b.run()
 
@@ -32,14 +32,14 @@ async def test_a_slow_canary_is_failed_and_says_why(harness: HarnessFactory) -> 
 
 
 @pytest.mark.parametrize("second", [0, 1, 5, 20, 40, 59])
-async def test_the_unfinished_minute_never_fails_a_healthy_canary(harness: HarnessFactory, second: int) -> None:
+async def test_unfinished_minute_never_fails_healthy_canary(harness: HarnessFactory, second: int) -> None:
     async with harness("healthy-canary") as b:
         b.clock.set(NOON.replace(minute=7, second=second))
 
         assert (await b.run()).phase is Phase.SUCCESSFUL
 
 
-async def test_the_built_in_providers_window_does_fail_it_in_the_first_seconds_of_a_minute(
+async def test_compatibility_argo_fails_healthy_canary_in_first_seconds_of_minute(
     harness: HarnessFactory,
 ) -> None:
     """Why `compatibility: argo` is not the default: the minute that has begun reads 0."""
@@ -53,7 +53,7 @@ async def test_the_built_in_providers_window_does_fail_it_in_the_first_seconds_o
 
 
 @pytest.mark.parametrize("zone", ["+0000", "+0800", "-0330", "+0545", "Asia/Kolkata", "America/St_Johns"])
-async def test_it_reads_the_same_minutes_in_every_zone(harness: HarnessFactory, zone: str) -> None:
+async def test_window_has_same_minutes_in_every_zone(harness: HarnessFactory, zone: str) -> None:
     async with harness("healthy-canary", timezone=zone) as b:
         measurement = await b.run()
 
@@ -61,26 +61,24 @@ async def test_it_reads_the_same_minutes_in_every_zone(harness: HarnessFactory, 
 
 
 @pytest.mark.parametrize("minute", range(-10, 20, 3))
-async def test_it_reads_the_right_minutes_while_the_clocks_are_put_forward(
-    harness: HarnessFactory, minute: int
-) -> None:
+async def test_window_has_right_minutes_while_clocks_are_put_forward(harness: HarnessFactory, minute: int) -> None:
     """02:00 is 03:00 in Berlin on 2026-03-29: without the zone's name the window would begin at a time that is none."""
     at = datetime(2026, 3, 29, 1, 0, 20, tzinfo=UTC) + timedelta(minutes=minute)
     async with harness("healthy-canary", at=at, timezone="Europe/Berlin", backend={"timezone": "Europe/Berlin"}) as b:
         assert (await b.run(interval="8m")).phase is Phase.SUCCESSFUL
 
 
-async def test_a_configured_zone_that_is_not_the_oaps_is_not_believed(harness: HarnessFactory) -> None:
+async def test_configured_zone_that_differs_from_oap_is_ignored(harness: HarnessFactory) -> None:
     async with harness("healthy-canary", timezone="+0545", backend={"timezone": "Europe/Berlin"}) as b:
         assert (await b.run()).phase is Phase.SUCCESSFUL
 
 
-async def test_a_skewed_clock_of_the_oap_is_followed(harness: HarnessFactory) -> None:
+async def test_window_follows_skewed_clock_of_oap(harness: HarnessFactory) -> None:
     async with harness("healthy-canary", skew=timedelta(minutes=30)) as b:
         assert (await b.run()).phase is Phase.SUCCESSFUL
 
 
-async def test_duration_is_given_to_the_query_as_the_built_in_gives_it(harness: HarnessFactory) -> None:
+async def test_duration_variable_has_format_of_built_in_provider(harness: HarnessFactory) -> None:
     async with harness() as b:
         await b.run()
 
@@ -88,7 +86,7 @@ async def test_duration_is_given_to_the_query_as_the_built_in_gives_it(harness: 
     assert asked["variables"] == {"duration": {"start": "2026-11-24 1156", "end": "2026-11-24 1158", "step": "MINUTE"}}
 
 
-async def test_both_conditions_make_argos_matrix(harness: HarnessFactory) -> None:
+async def test_both_conditions_follow_argos_rules(harness: HarnessFactory) -> None:
     async with harness() as b:
         bad = await b.run("true", "true")
         undecided = await b.run("false", "false")
@@ -99,7 +97,7 @@ async def test_both_conditions_make_argos_matrix(harness: HarnessFactory) -> Non
     assert (nothing_wanted.phase, nothing_wanted.message) == (Phase.SUCCESSFUL, "")
 
 
-async def test_a_wrong_condition_is_an_error_in_argos_words_without_a_value(harness: HarnessFactory) -> None:
+async def test_invalid_condition_is_error_with_argos_message_and_no_value(harness: HarnessFactory) -> None:
     async with harness() as b:
         measurement = await b.run("result.service_apdex >")
 
@@ -110,7 +108,7 @@ async def test_a_wrong_condition_is_an_error_in_argos_words_without_a_value(harn
     assert measurement.value == ""
 
 
-async def test_an_argument_with_quotes_reaches_the_oap_as_it_is_written(harness: HarnessFactory) -> None:
+async def test_argument_with_quotes_reaches_oap_verbatim(harness: HarnessFactory) -> None:
     async with harness() as b:
         measurement = await b.run(query=reference_query(service='no \\"such\\" {service} <ü>'))
 
@@ -118,7 +116,7 @@ async def test_an_argument_with_quotes_reaches_the_oap_as_it_is_written(harness:
     assert measurement.phase is Phase.RUNNING  # OAP answers zeros for a service that it does not know: no data
 
 
-async def test_a_value_too_long_for_an_analysis_run_is_left_out_and_says_so(harness: HarnessFactory) -> None:
+async def test_value_too_long_for_analysis_run_is_replaced_by_note(harness: HarnessFactory) -> None:
     async with harness() as b:
         b.clock.set(NOON.replace(hour=23))
         fields = "id value " + " ".join(f"v{i}: value" for i in range(20))
@@ -129,7 +127,7 @@ async def test_a_value_too_long_for_an_analysis_run_is_left_out_and_says_so(harn
     assert json.loads(measurement.value).startswith("omitted: the result has ")
 
 
-async def test_a_bug_in_one_measurement_is_an_error_of_that_one(
+async def test_internal_error_affects_one_measurement_only(
     harness: HarnessFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with harness() as b:
@@ -138,5 +136,5 @@ async def test_a_bug_in_one_measurement_is_an_error_of_that_one(
             broken = await b.run()
 
         assert broken.phase is Phase.ERROR
-        assert broken.message.startswith("PROVIDER_INTERNAL a bug in the provider")
+        assert broken.message.startswith("PROVIDER_INTERNAL The provider has a bug")
         assert (await b.run()).phase is Phase.SUCCESSFUL

@@ -21,7 +21,7 @@ LIMITS = st.integers(0, 3600).map(lambda seconds: timedelta(seconds=seconds))
 
 
 @given(WAITED, LIMITS, st.sampled_from(OnOutage))
-def test_an_outage_is_never_failed_and_ends_with_its_policy(
+def test_on_backend_unavailable_is_never_failed_and_ends_with_policy(
     waited: timedelta, grace: timedelta, policy: OnOutage
 ) -> None:
     now = START + waited
@@ -39,7 +39,7 @@ def test_an_outage_is_never_failed_and_ends_with_its_policy(
 
 
 @given(WAITED, LIMITS, st.sampled_from(OnNoData), st.integers(1, 60))
-def test_silence_is_waited_for_until_the_answer_can_change_and_then_ends_with_its_policy(
+def test_on_missing_data_resumes_at_next_bucket_and_ends_with_policy(
     waited: timedelta, wait: timedelta, policy: OnNoData, seconds: int
 ) -> None:
     now = START + waited
@@ -66,16 +66,14 @@ def test_silence_is_waited_for_until_the_answer_can_change_and_then_ends_with_it
         (Phase.ERROR, True, False, Reason.CONDITION_ERROR),
     ],
 )
-def test_the_reason_says_which_condition_decided(
+def test_select_reason_names_deciding_condition(
     phase: Phase, success: bool, failure: bool, reason: Reason | None
 ) -> None:
     assert judge.select_reason(phase, success=success, failure=failure) is reason
 
 
 @given(WAITED, LIMITS, st.integers(1, 60))
-def test_an_entity_that_may_be_new_is_waited_for_and_then_an_error(
-    waited: timedelta, wait: timedelta, seconds: int
-) -> None:
+def test_on_entity_not_found_waits_and_ends_with_error(waited: timedelta, wait: timedelta, seconds: int) -> None:
     now = START + waited
 
     patience = WaitBudget(wait, START, now, now + timedelta(seconds=seconds))
@@ -85,7 +83,7 @@ def test_an_entity_that_may_be_new_is_waited_for_and_then_an_error(
     assert verdict.reason is Reason.ENTITY_NOT_FOUND
 
 
-def test_the_message_says_the_most_useful_fact_first() -> None:
+def test_message_begins_with_most_useful_fact() -> None:
     window = Window(START, START + timedelta(minutes=12))
     sample = Sample(0.973, "success-rate 0.973", (), calls=1840, buckets_with_data=10)
 
@@ -98,14 +96,14 @@ def test_the_message_says_the_most_useful_fact_first() -> None:
     )
 
 
-def test_a_condition_error_is_told_in_argos_words_alone() -> None:
+def test_message_of_condition_error_is_argos_own() -> None:
     words = 'could not evaluate successCondition "x": unknown name x'
 
     assert explain.message_for(Verdict(Phase.ERROR, Reason.CONDITION_ERROR, words)) == words
 
 
 @given(st.text(max_size=5000))
-def test_a_message_is_one_line_of_bounded_length(text: str) -> None:
+def test_message_is_one_line_of_bounded_length(text: str) -> None:
     message = explain.message_for(judge.on_error(ProviderError(Reason.QUERY_INVALID, text)))
 
     assert len(message) <= explain.MAX_MESSAGE

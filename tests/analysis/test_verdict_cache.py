@@ -1,4 +1,4 @@
-"""A verdict serves whoever asks the very same a moment later, and nobody else."""
+"""Tests of the verdict cache: identical measurements reuse a final verdict for a short time."""
 
 import json
 import time
@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from skywalking_provider.analysis import verdict_cache
 from skywalking_provider.analysis.evaluation import ConditionEvaluator
 from skywalking_provider.analysis.verdict_cache import VerdictCache
 from skywalking_provider.config import BackendConfig
@@ -16,110 +15,115 @@ from skywalking_provider.model import Deadline, Measurement, Metric, Phase, Run
 from skywalking_provider.queries.series import Series
 from tests.analysis.harness import CANARY, RUN, Harness, HarnessFactory, build_metric
 
-SHARING = {"cache": {"responseTtl": "7s", "verdictTtl": "3s"}, "clockTtl": "60s"}
-QUIET = {"sli": "success-rate", "window": "3m", "service": CANARY, "since": "window", "minCalls": 10**9}
+CACHING = {"cache": {"responseTtl": "7s", "verdictTtl": "3s"}, "clockTtl": "60s"}
+TOO_FEW_CALLS = {"sli": "success-rate", "window": "3m", "service": CANARY, "since": "window", "minCalls": 10**9}
 
 
-async def _measured(b: Harness, of: Metric, run: Run = RUN) -> Measurement:
-    return await b.engine.run(of, run, Deadline.after(10))
+async def measure(harness: Harness, metric: Metric, run: Run = RUN) -> Measurement:
+    return await harness.engine.run(metric, run, Deadline.after(10))
 
 
 @pytest.fixture
 def evaluations(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
-    """The conditions that were evaluated."""
-    seen: list[tuple[Any, ...]] = []
+    """Arguments of each evaluation."""
+    recorded: list[tuple[Any, ...]] = []
     evaluate = ConditionEvaluator.evaluate
 
-    async def counting(self: ConditionEvaluator, *question: Any) -> Any:
-        seen.append(question[:2])
-        return await evaluate(self, *question)
+    async def counting(self: ConditionEvaluator, *arguments: Any) -> Any:
+        recorded.append(arguments[:2])
+        return await evaluate(self, *arguments)
 
     monkeypatch.setattr(ConditionEvaluator, "evaluate", counting)
-    return seen
+    return recorded
 
 
-async def test_the_same_metric_of_another_run_is_judged_once(harness: HarnessFactory, evaluations: list[Any]) -> None:
-    async with harness(backend=SHARING) as b:
-        first = await _measured(b, build_metric("result.service_apdex != nil"))
-        second = await _measured(
-            b, build_metric("result.service_apdex != nil"), replace(RUN, name="reviews-2", uid="2")
-        )
+async def test_verdict_cache_same_metric_of_another_run_is_evaluated_once(
+    harness: HarnessFactory, evaluations: list[Any]
+) -> None:
+    async with harness(backend=CACHING) as b:
+        first = await measure(b, build_metric("result.service_apdex != nil"))
+        second = await measure(b, build_metric("result.service_apdex != nil"), replace(RUN, name="reviews-2", uid="2"))
         assert len(evaluations) == 1
         assert second == first
         assert second.phase is Phase.SUCCESSFUL
 
 
-async def test_another_condition_namespace_window_or_name_is_judged_for_itself(
+async def test_verdict_cache_other_condition_namespace_window_or_name_is_evaluated_separately(
     harness: HarnessFactory, evaluations: list[Any]
 ) -> None:
-    async with harness(backend=SHARING) as b:
-        one = build_metric("result.service_apdex != nil")
-        for other in (one, replace(one, failure_condition="false"), replace(one, name="b"), build_metric("true")):
-            await _measured(b, other)
-        await _measured(b, one, replace(RUN, namespace="other"))
+    async with harness(backend=CACHING) as b:
+        metric = build_metric("result.service_apdex != nil")
+        for other in (
+            metric,
+            replace(metric, failure_condition="false"),
+            replace(metric, name="b"),
+            build_metric("true"),
+        ):
+            await measure(b, other)
+        await measure(b, metric, replace(RUN, namespace="other"))
         b.clock.set(b.clock() + timedelta(minutes=1))
-        await _measured(b, one)
+        await measure(b, metric)
         assert len(evaluations) == 6
 
 
-async def test_a_failed_verdict_keeps_its_message_and_value_for_the_next(
+async def test_verdict_cache_failed_verdict_is_returned_with_its_message_and_value(
     harness: HarnessFactory, evaluations: list[Any]
 ) -> None:
-    async with harness("failing-canary", backend=SHARING) as b:
-        first, second = [await _measured(b, build_metric("result == nil")) for _ in range(2)]
+    async with harness("failing-canary", backend=CACHING) as b:
+        first, second = [await measure(b, build_metric("result == nil")) for _ in range(2)]
         assert len(evaluations) == 1
         assert (first.phase, second.phase) == (Phase.FAILED, Phase.FAILED)
         assert first.message
         assert (second.message, second.value) == (first.message, first.value)
 
 
-async def test_nobody_waits_with_anothers_patience(harness: HarnessFactory, evaluations: list[Any]) -> None:
-    async with harness(backend=SHARING) as b:
-        waiting = Metric("calls", "true", "", json.dumps(QUIET).encode())
-        began = [Measurement(Phase.RUNNING, b.clock() - age) for age in (timedelta(0), timedelta(hours=1))]
-        young, old = [await b.engine.resume(waiting, RUN, before, Deadline.after(10)) for before in began]
+async def test_verdict_cache_pending_measurements_keep_their_own_wait_budget(
+    harness: HarnessFactory, evaluations: list[Any]
+) -> None:
+    async with harness(backend=CACHING) as b:
+        metric = Metric("calls", "true", "", json.dumps(TOO_FEW_CALLS).encode())
+        previous = [Measurement(Phase.RUNNING, b.clock() - age) for age in (timedelta(0), timedelta(hours=1))]
+        young, old = [await b.engine.resume(metric, RUN, before, Deadline.after(10)) for before in previous]
         assert young.phase is Phase.RUNNING
         assert old.phase is Phase.INCONCLUSIVE
         assert not evaluations
 
 
-async def test_without_verdict_ttl_every_measurement_is_judged(harness: HarnessFactory, evaluations: list[Any]) -> None:
+async def test_verdict_cache_ttl_zero_evaluates_every_measurement(
+    harness: HarnessFactory, evaluations: list[Any]
+) -> None:
     async with harness() as b:
         for _ in range(2):
-            await _measured(b, build_metric("result.service_apdex != nil"))
+            await measure(b, build_metric("result.service_apdex != nil"))
         assert len(evaluations) == 2
 
 
-async def test_no_verdict_is_made_of_responses_older_than_both_ttls(
-    harness: HarnessFactory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An answer serves for seven seconds, a verdict for three from when its measurement began to look for answers."""
-    cache = BackendConfig.model_validate({"url": "http://oap:12800"}).cache
-    assert (cache.response_ttl, cache.verdict_ttl) == (timedelta(seconds=7), timedelta(seconds=3))
-    async with harness(backend=SHARING) as b:
-        await _measured(b, build_metric("result.service_apdex != nil"))
-        ((asked, kept),) = b.engine._verdict_cache._entries.items()
-    began = now = 100.0
-    monkeypatch.setattr(verdict_cache.time, "monotonic", lambda: now)
-    now = 102.0  # it took two seconds to be judged
-    fresh = VerdictCache()
-    fresh.put(asked, kept.cached_verdict, began)
+async def test_verdict_cache_entry_expires_after_ttl_from_start_of_measurement(harness: HarnessFactory) -> None:
+    ttls = BackendConfig.model_validate({"url": "http://oap:12800"}).cache
+    assert (ttls.response_ttl, ttls.verdict_ttl) == (timedelta(seconds=7), timedelta(seconds=3))
+    async with harness(backend=CACHING) as b:
+        await measure(b, build_metric("result.service_apdex != nil"))
+        ((key, entry),) = b.engine._verdict_cache._entries.items()
+    started_at = now = 100.0
+    cache = VerdictCache(lambda: now)
+    now = 102.0  # the measurement took two seconds
+    cache.put(key, entry.cached_verdict, started_at)
     now = 102.9
-    assert fresh.get(asked) is kept.cached_verdict
+    assert cache.get(key) is entry.cached_verdict
     now = 103.1
-    assert fresh.get(asked) is None
-    fresh.put(asked, kept.cached_verdict, began)  # of one that took longer
-    assert not fresh._entries
-    assert fresh.get(asked) is None
+    assert cache.get(key) is None
+    cache.put(key, entry.cached_verdict, started_at)  # the measurement took longer than the TTL
+    assert not cache._entries
+    assert cache.get(key) is None
 
 
-async def test_large_results_and_long_series_are_not_kept(harness: HarnessFactory) -> None:
-    async with harness(backend=SHARING) as b:
-        await _measured(b, build_metric("result.service_apdex != nil"))
-        ((asked, kept),) = b.engine._verdict_cache._entries.items()
-        crowd = VerdictCache()
-        crowd.put(asked, replace(kept.cached_verdict, characters=5000), time.monotonic())
-        answered = kept.cached_verdict.collected_sample
-        long = replace(answered, sample=replace(answered.sample, chart_series=(Series("calls", (1,) * 2000),)))
-        crowd.put(asked, replace(kept.cached_verdict, collected_sample=long), time.monotonic())
-        assert crowd.get(asked) is None
+async def test_verdict_cache_large_results_and_long_series_are_not_cached(harness: HarnessFactory) -> None:
+    async with harness(backend=CACHING) as b:
+        await measure(b, build_metric("result.service_apdex != nil"))
+        ((key, entry),) = b.engine._verdict_cache._entries.items()
+        cache = VerdictCache(time.monotonic)
+        cache.put(key, replace(entry.cached_verdict, characters=5000), time.monotonic())
+        collected = entry.cached_verdict.collected_sample
+        long = replace(collected, sample=replace(collected.sample, chart_series=(Series("calls", (1,) * 2000),)))
+        cache.put(key, replace(entry.cached_verdict, collected_sample=long), time.monotonic())
+        assert cache.get(key) is None

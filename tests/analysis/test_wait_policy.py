@@ -11,7 +11,7 @@ from skywalking_provider.oap.api.request import GraphqlRequest
 from tests.analysis.harness import CANARY, NOON, RUN, HarnessFactory, measure
 
 
-async def test_what_a_previous_canary_of_the_name_left_behind_is_never_read(harness: HarnessFactory) -> None:
+async def test_since_run_excludes_data_of_previous_canary_with_same_name(harness: HarnessFactory) -> None:
     """Until minute -4 a bad canary had this name; the run of the good one began in minute -4."""
 
     scenario = parse_scenario(
@@ -33,7 +33,7 @@ async def test_what_a_previous_canary_of_the_name_left_behind_is_never_read(harn
     assert whole_window.phase is Phase.FAILED
 
 
-async def test_a_run_that_has_just_begun_waits_for_its_first_closed_minute_however_short_max_wait_is(
+async def test_new_run_waits_for_first_closed_minute_regardless_of_max_wait(
     harness: HarnessFactory,
 ) -> None:
     run = Run(started_at=NOON, labels={"rollout-type": "Background"})
@@ -45,13 +45,13 @@ async def test_a_run_that_has_just_begun_waits_for_its_first_closed_minute_howev
             b.clock.set(steps[-1].resume_at)
             steps.append(await b.engine.resume(content, run, steps[-1], Deadline.after(10)))
 
-    assert steps[0].message.startswith("NO_DATA no minute since the run's start has closed yet")
+    assert steps[0].message.startswith("NO_DATA no bucket since the start of the run has closed yet")
     assert steps[-1].phase is Phase.SUCCESSFUL
     # Begun at 12:00:20: the first whole minute is 12:01, closed and settled at 12:03:00.
     assert steps[-1].finished_at == NOON + timedelta(minutes=2, seconds=40)
 
 
-async def test_too_few_calls_are_waited_for_and_the_window_grows_until_there_are_enough(
+async def test_too_few_calls_window_grows_until_calls_suffice(
     harness: HarnessFactory,
 ) -> None:
     block = {"sli": "success-rate", "service": CANARY, "window": "2m", "minCalls": 300, "since": "window"}
@@ -66,7 +66,7 @@ async def test_too_few_calls_are_waited_for_and_the_window_grows_until_there_are
     assert [step.phase for step in steps] == [Phase.RUNNING] * 3 + [Phase.SUCCESSFUL]
 
 
-async def test_too_few_calls_until_max_wait_end_as_the_block_says(harness: HarnessFactory) -> None:
+async def test_too_few_calls_after_max_wait_end_with_on_no_data(harness: HarnessFactory) -> None:
     async with harness() as b:
         measurement = await measure(
             b, sli="success-rate", service=CANARY, minCalls=10**6, maxWait="0", onNoData="failed"
@@ -77,7 +77,7 @@ async def test_too_few_calls_until_max_wait_end_as_the_block_says(harness: Harne
 
 
 @pytest.mark.parametrize("second", range(0, 60, 7))
-async def test_late_data_within_the_settle_delay_never_flips_a_verdict(harness: HarnessFactory, second: int) -> None:
+async def test_late_data_within_settle_delay_never_changes_verdict(harness: HarnessFactory, second: int) -> None:
     """What was read of a window is what is in it for ever: calls half a minute late, flushed every 25 s."""
     scenario = parse_scenario(
         f"""{{flush: 25, services: [{{name: "{CANARY}", traffic: [{{calls: 60, delay: 30}}]}}]}}""", "test"
@@ -98,7 +98,7 @@ async def test_late_data_within_the_settle_delay_never_flips_a_verdict(harness: 
     assert json.loads(early.value) == later
 
 
-async def test_an_outage_does_not_eat_the_time_that_a_new_name_may_take(harness: HarnessFactory) -> None:
+async def test_outage_time_is_not_part_of_wait_budget_for_new_entity(harness: HarnessFactory) -> None:
     """Away for three of the two minutes that a background run waits for a name; then the service is not listed yet."""
     run = Run(labels={"rollout-type": "Background"})
     block = {"sli": "success-rate", "service": "new.bookinfo", "window": "5m"}

@@ -36,9 +36,7 @@ def clock_was_put_back(window: Window) -> bool:
 
 
 @given(st.integers(-600, 600), st.integers(1, 60), st.sampled_from(["2026-03-29 01:00", "2026-10-25 01:00"]))
-def test_around_a_change_of_the_clock_a_window_has_names_that_oap_accepts(
-    minutes: int, length: int, change: str
-) -> None:
+def test_closed_window_around_clock_change_has_times_that_oap_accepts(minutes: int, length: int, change: str) -> None:
     now = (utc(change) + minutes * MINUTE).astimezone(ZoneInfo("Europe/Berlin"))
 
     window = closed_window(length * MINUTE, timedelta(seconds=60), now, now)
@@ -50,7 +48,7 @@ def test_around_a_change_of_the_clock_a_window_has_names_that_oap_accepts(
     assert exists.replace(tzinfo=None) == window.start.replace(tzinfo=None)
 
 
-def test_the_unfinished_minute_and_the_unsettled_one_are_left_out() -> None:
+def test_closed_window_excludes_unfinished_and_unsettled_minutes() -> None:
     now = utc("2026-11-24 09:26:40")
 
     window = closed_window(3 * MINUTE, timedelta(seconds=60), now, now)
@@ -59,7 +57,7 @@ def test_the_unfinished_minute_and_the_unsettled_one_are_left_out() -> None:
     assert duration_variable(window) == {"start": "2026-11-24 0922", "end": "2026-11-24 0924", "step": "MINUTE"}
 
 
-def test_a_bucket_is_read_in_the_second_in_which_it_has_settled() -> None:
+def test_closed_window_includes_bucket_once_settled() -> None:
     settle = timedelta(seconds=60)
 
     before = closed_window(MINUTE, settle, utc("2026-11-24 09:25:59"), utc("2026-11-24 09:25:59"))
@@ -69,7 +67,7 @@ def test_a_bucket_is_read_in_the_second_in_which_it_has_settled() -> None:
     assert after.end == utc("2026-11-24 09:25")
 
 
-def test_a_measurement_that_waits_reads_on() -> None:
+def test_closed_window_of_waiting_measurement_grows() -> None:
     settle = timedelta(seconds=60)
 
     window = closed_window(3 * MINUTE, settle, utc("2026-11-24 09:26:00"), utc("2026-11-24 09:28:30"))
@@ -78,7 +76,7 @@ def test_a_measurement_that_waits_reads_on() -> None:
 
 
 @given(INSTANTS, ZONES, LENGTHS, SETTLES)
-def test_a_window_has_its_exact_length_and_no_open_bucket_in_any_zone(
+def test_closed_window_has_exact_length_and_no_open_bucket_in_any_zone(
     instant: datetime, zone: timezone, length: timedelta, settle: timedelta
 ) -> None:
     now = instant.astimezone(zone)
@@ -91,7 +89,7 @@ def test_a_window_has_its_exact_length_and_no_open_bucket_in_any_zone(
 
 
 @given(INSTANTS, ZONES, LENGTHS, SETTLES, st.integers(0, 3600))
-def test_a_later_look_never_loses_a_bucket_and_never_reads_an_open_one(
+def test_closed_window_later_never_loses_bucket_and_never_has_open_one(
     instant: datetime, zone: timezone, length: timedelta, settle: timedelta, waited: int
 ) -> None:
     started, now = instant.astimezone(zone), (instant + timedelta(seconds=waited)).astimezone(zone)
@@ -104,7 +102,7 @@ def test_a_later_look_never_loses_a_bucket_and_never_reads_an_open_one(
 
 
 @given(INSTANTS, ZONES, SETTLES)
-def test_the_next_bucket_is_the_first_moment_with_another_window(
+def test_next_bucket_closes_at_first_instant_with_another_window(
     instant: datetime, zone: timezone, settle: timedelta
 ) -> None:
     now = instant.astimezone(zone)
@@ -121,7 +119,7 @@ def test_the_next_bucket_is_the_first_moment_with_another_window(
     )
 
 
-def test_a_window_never_asks_for_more_points_than_oap_gives() -> None:
+def test_closed_window_never_exceeds_bucket_limit_of_oap() -> None:
     start = utc("2026-11-24 00:00")
 
     window = closed_window(499 * MINUTE, timedelta(0), start, start + timedelta(hours=2))
@@ -130,14 +128,14 @@ def test_a_window_never_asks_for_more_points_than_oap_gives() -> None:
     assert window.end == start + timedelta(hours=2)
 
 
-def test_the_built_in_providers_window_has_the_unfinished_minute() -> None:
+def test_argo_window_includes_unfinished_minute() -> None:
     window = argo_window(3 * MINUTE, utc("2026-11-24 09:26:40"))
 
     assert duration_variable(window) == {"start": "2026-11-24 0923", "end": "2026-11-24 0926", "step": "MINUTE"}
 
 
 @pytest.mark.parametrize(("zone", "start"), [("+0545", "2026-11-24 1507"), ("-0330", "2026-11-24 0552")])
-def test_buckets_are_named_in_the_oaps_zone(zone: str, start: str) -> None:
+def test_duration_variable_is_in_oap_zone(zone: str, start: str) -> None:
     now = utc("2026-11-24 09:26:40").astimezone(parse_zone(zone))
 
     assert duration_variable(closed_window(3 * MINUTE, 60 * timedelta(seconds=1), now, now))["start"] == start

@@ -137,7 +137,7 @@ def test_outage_beyond_grace_pauses_rollout_without_rollback(outage: Outage, kin
 
     assert observed_phases(timeline) == {"Running", "Successful", "Inconclusive"}
     assert "OAP_UNAVAILABLE" in timeline.last.last_message
-    assert "away for 10s (outageGrace)" in timeline.last.last_message
+    assert "unavailable for 10s (outageGrace)" in timeline.last.last_message
     assert timeline.last.phase == "Paused"
     assert timeline.pause_reasons() == ["InconclusiveAnalysisRun"]
     assert not any(snapshot.aborted for snapshot in timeline.snapshots)

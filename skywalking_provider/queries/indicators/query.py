@@ -125,8 +125,13 @@ def decode_indicator(
     rows = [row for entity_rows in rows_by_entity.values() for row in entity_rows]
     calls = sum(row.calls for row in rows)
     series = (Series(metrics.value or metrics.calls, tuple(row.calls for row in rows)),)
+    chart_series = tuple(
+        one
+        for entity, entity_rows in rows_by_entity.items()
+        for one in _build_chart_series(indicator, entity, entity_rows, window)
+    )
     if not rows:
-        return Sample(None, indicator.name.value, series, 0)
+        return Sample(None, indicator.name.value, series, 0, chart_series=chart_series)
     result = indicator.compute(rows, window)
     return Sample(
         result,
@@ -134,11 +139,7 @@ def decode_indicator(
         series,
         calls,
         buckets_with_data=len({row.bucket for row in rows}),
-        chart_series=tuple(
-            one
-            for entity, entity_rows in rows_by_entity.items()
-            for one in _build_chart_series(indicator, entity, entity_rows, window)
-        ),
+        chart_series=chart_series,
     )
 
 
@@ -193,12 +194,12 @@ def _build_chart_series(
     indicator: Indicator, entity: Entity, rows: Sequence[BucketValue], window: Window
 ) -> Iterator[Series]:
     """Yield the indicator and the calls of one entity by bucket, in the unit of the result."""
-    suffix = f" {entity.instance}" if entity.instance else ""
     if indicator.needs_values:
         values = {row.bucket: row.value / indicator.scale for row in rows}
-        yield Series(f"{indicator.label}{suffix}", tuple(values.get(at) for at in range(window.buckets)))
+        yield Series(indicator.label, tuple(values.get(at) for at in range(window.buckets)), entity=entity)
     calls = {row.bucket: row.calls for row in rows}
-    yield Series(f"calls{suffix}", tuple(calls.get(at) for at in range(window.buckets)), counts_calls=True)
+    buckets = tuple(calls.get(at) for at in range(window.buckets))
+    yield Series("calls", buckets, counts_calls=True, entity=entity)
 
 
 def _select_series(

@@ -1,5 +1,6 @@
-"""One real measurement of every metric of a template, shown: what `skywalking-provider check` is made of.
+"""Implementation of `skywalking-provider check`: one real measurement of every metric of a template.
 
-`template` and `arguments` read what Argo would read, `measuring` lets the engine measure with every request kept,
-`buckets` finds the series in the answers, `chart`, `text` and `objects` show them to a person and to a program.
+- `template`, `template_args`, `selection`: read what Argo would read, and select the metrics to measure.
+- `recording`, `runner`: measure them by the service's own engine, and record each request.
+- `chart_rows`, `text_chart`, `text_report`, `json_report`: print the results as text or JSON.
 """

@@ -1,18 +1,18 @@
-"""A checked metric as a program reads it; docs/check.md lists the keys, and they do not change. Pure."""
+"""JSON report of `check`. docs/check.md lists its keys, which are stable. No I/O."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from skywalking_provider.tools.check.buckets import Row, rows_of
-from skywalking_provider.tools.check.outcome import exit_code
+from skywalking_provider.tools.check.chart_rows import ChartRow, build_chart_rows
 from skywalking_provider.tools.check.recording import Exchange
 from skywalking_provider.tools.check.runner import CheckResult, Condition
 
 
 def build_check_json(check_result: CheckResult) -> dict[str, Any]:
-    """JSON: every key is always there, null where there is nothing to say."""
+    """Build the JSON object of one metric. Every key is present; its value is null if it is unknown."""
     template, measurement, window = check_result.target.template, check_result.measurement, check_result.window
+    sample = check_result.sample
     return {
         "file": template.file,
         "kind": template.kind,
@@ -27,14 +27,14 @@ def build_check_json(check_result: CheckResult) -> dict[str, Any]:
         "conditions": [_condition_json(one) for one in check_result.conditions],
         "window": window
         and {"start": _format_time(window.start), "end": _format_time(window.end), "buckets": window.buckets},
-        "series": [_series_json(row) for row in rows_of(check_result)],
-        "calls": check_result.collected_sample.sample.calls if check_result.collected_sample else None,
+        "series": [_series_json(row) for row in build_chart_rows(sample, window)],
+        "calls": sample.calls if sample else None,
         "backend": {"name": check_result.backend, "url": check_result.url} if check_result.backend else None,
         "requests": [_exchange_json(one) for one in check_result.exchanges],
         "resumeAt": measurement.resume_at and _format_time(measurement.resume_at),
-        "elapsedMs": round(check_result.seconds * 1000, 1),
+        "elapsedMs": round(check_result.event.seconds * 1000, 1),
         "notes": list(check_result.target.notes),
-        "exitCode": exit_code(check_result),
+        "exitCode": int(check_result.exit_code),
     }
 
 
@@ -48,7 +48,7 @@ def _condition_json(condition: Condition) -> dict[str, Any]:
     }
 
 
-def _series_json(row: Row) -> dict[str, Any]:
+def _series_json(row: ChartRow) -> dict[str, Any]:
     names: Sequence[str | None] = [_format_time(time) for time in row.times] or row.ids or [None] * len(row.buckets)
     key = "time" if row.times else "id"
     buckets = [{key: name, "value": value} for name, value in zip(names, row.buckets, strict=True)]
@@ -59,7 +59,7 @@ def _exchange_json(exchange: Exchange) -> dict[str, Any]:
     return {
         "query": exchange.request.query,
         "variables": dict(exchange.request.variables),
-        "answer": exchange.data,
+        "response": exchange.data,
         "error": str(exchange.error) if exchange.error else None,
         "elapsedMs": round(exchange.seconds * 1000, 1),
     }

@@ -1,4 +1,4 @@
-"""What is to be measured: the metrics of templates that read SkyWalking, with their arguments put in. Pure."""
+"""Selection of the metrics to measure: those of templates that read SkyWalking, with arguments replaced. No I/O."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,13 +14,13 @@ from skywalking_provider.tools.templates import BUILT_IN_PROVIDER
 
 @dataclass(frozen=True, slots=True)
 class MetricToCheck:
-    """One metric to be measured.
+    """One metric to measure.
 
     Attributes:
-        template: Where it stands.
-        metric: As the bridge would hand it on.
-        provider: Whose block it has: the plugin's name, or "skywalking" for Argo's built-in provider.
-        notes: What a person should know.
+        template: Template of the metric.
+        metric: Metric as the bridge sends it.
+        provider: Name of the plugin, or "skywalking" for Argo's built-in provider.
+        notes: Notes for the user.
     """
 
     template: Template
@@ -31,7 +31,7 @@ class MetricToCheck:
 
 @dataclass(frozen=True, slots=True)
 class SkippedMetric:
-    """One metric that is not ours, or was not picked for a reason."""
+    """One metric that is not measured, with the reason."""
 
     template: Template
     metric: str
@@ -41,39 +41,39 @@ class SkippedMetric:
 def select_metrics(
     templates: Sequence[Template], arg_values: Mapping[str, str], metric_names: Sequence[str], plugin: str
 ) -> tuple[list[MetricToCheck], list[SkippedMetric]]:
-    """The questions of templates, in their order, and what is skipped.
+    """Return the metrics to measure in their order, and those that are skipped.
 
     Args:
-        templates: As read.
+        templates: Parsed templates.
         arg_values: Arguments of the command line.
-        metric_names: Names of metrics; none means all.
-        plugin: The name that the administrator gave the plugin.
+        metric_names: Names of the metrics to measure; all if empty.
+        plugin: Name of the plugin in Argo's configuration.
 
     Raises:
-        TemplateError: Everything that is wrong, of all templates.
+        TemplateError: All problems of all templates.
     """
-    questions: list[MetricToCheck] = []
+    selected: list[MetricToCheck] = []
     skipped: list[SkippedMetric] = []
-    wrong = _unknown_metric_errors(metric_names, templates)
+    problems = _unknown_metric_errors(metric_names, templates)
     for template in templates:
-        asked = [metric for metric in template.metrics if not metric_names or metric.get("name") in metric_names]
+        wanted = [metric for metric in template.metrics if not metric_names or metric.get("name") in metric_names]
         if template.references_templates and not metric_names:
-            skipped.append(SkippedMetric(template, "spec.templates", "templates that it refers to are not followed"))
+            skipped.append(SkippedMetric(template, "spec.templates", "referenced templates are not read"))
         try:
-            values = resolve_argument_values(template, arg_values) if asked else {}
+            values = resolve_argument_values(template, arg_values) if wanted else {}
         except TemplateError as error:
-            wrong += error.lines
+            problems += error.lines
             continue
-        for metric in asked:
+        for metric in wanted:
             try:
                 one = _resolve_metric(metric, template, values, plugin)
             except TemplateError as error:
-                wrong += error.lines
+                problems += error.lines
                 continue
-            (questions if isinstance(one, MetricToCheck) else skipped).append(one)  # type: ignore[arg-type]
-    if wrong:
-        raise TemplateError(*wrong)
-    return questions, skipped
+            (selected if isinstance(one, MetricToCheck) else skipped).append(one)  # type: ignore[arg-type]
+    if problems:
+        raise TemplateError(*problems)
+    return selected, skipped
 
 
 def _resolve_metric(
@@ -82,34 +82,34 @@ def _resolve_metric(
     name = metric.get("name")
     if not isinstance(name, str) or not name:
         raise TemplateError(f"{template.location}: a metric has no name")
-    place = f"{template.location}: metric {name}"
-    provider = _single_key(metric.get("provider"), f"{place}: provider")
+    location = f"{template.location}: metric {name}"
+    provider = _single_key(metric.get("provider"), f"{location}: provider")
     if provider not in (BUILT_IN_PROVIDER, "plugin"):
-        return SkippedMetric(template, name, f"is of the provider {provider}")
+        return SkippedMetric(template, name, f"it uses the provider {provider}")
     key = (
         provider
         if provider == BUILT_IN_PROVIDER
-        else _single_key(metric["provider"][provider], f"{place}: provider.plugin")
+        else _single_key(metric["provider"][provider], f"{location}: provider.plugin")
     )
     if provider != BUILT_IN_PROVIDER and key != plugin:
-        return SkippedMetric(template, name, f"is of the plugin {key}, not of {plugin} (--plugin-name)")
+        return SkippedMetric(template, name, f"it uses the plugin {key}, not {plugin} (--plugin-name)")
     secrets = frozenset(argument.name for argument in template.arguments if argument.secret)
     try:
         resolved = resolve_arguments(metric, values, secrets, "")
     except TemplateError as error:
-        raise TemplateError(*(f"{place}: {line}" for line in error.lines)) from error
+        raise TemplateError(*(f"{location}: {line}" for line in error.lines)) from error
     block = (
         resolved["provider"][BUILT_IN_PROVIDER]
         if provider == BUILT_IN_PROVIDER
         else resolved["provider"]["plugin"][key]
     )
-    note = f"Argo's built-in provider, measured as ours: `skywalking-provider migrate -f {template.file}` rewrites it"
+    note = f"block of Argo's built-in provider. `skywalking-provider migrate -f {template.file}` moves it to the plugin"
     return MetricToCheck(
         template,
         Metric(
             name,
-            _read_condition(resolved, "success", place),
-            _read_condition(resolved, "failure", place),
+            _read_condition(resolved, "success", location),
+            _read_condition(resolved, "failure", location),
             _encode_block(block),
         ),
         key,
@@ -122,14 +122,14 @@ def _single_key(value: Any, location: str) -> str:
         case dict() if len(value) == 1:
             return str(next(iter(value)))
         case dict() if value:
-            raise TemplateError(f"{location}: has {' and '.join(map(str, value))}; Argo takes exactly one")
+            raise TemplateError(f"{location}: has {' and '.join(map(str, value))}. Argo accepts exactly one")
     raise TemplateError(f"{location}: is missing")
 
 
 def _read_condition(metric: Mapping[str, Any], kind: str, location: str) -> str:
     condition = metric.get(f"{kind}Condition", "")
     if not isinstance(condition, str):
-        raise TemplateError(f"{location}: {kind}Condition: is no text; quote it")
+        raise TemplateError(f"{location}: {kind}Condition: is not text. Quote it")
     return condition
 
 

@@ -1,4 +1,4 @@
-"""Templates as files hold them: documents, metrics, arguments. Pure; what is no template is looked through."""
+"""Templates in YAML files: documents, metrics and arguments. Other Kubernetes objects are ignored. No I/O."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ from skywalking_provider.tools.templates import TEMPLATE_KINDS, is_list, is_temp
 
 
 class TemplateError(Exception):
-    """What is wrong with a file; every line names the place and the remedy."""
+    """Problems of a file. Each line names the place and the next step."""
 
     def __init__(self, *lines: str) -> None:
         self.lines = lines
@@ -23,9 +23,9 @@ class Argument:
     """An entry of `spec.args`.
 
     Attributes:
-        name: Its name.
-        value: Its own value; None where whoever starts the run gives it.
-        secret: Whether it is read from a Secret.
+        name: Name of the argument.
+        value: Default value; None if the run must set it.
+        secret: Whether the value comes from a Secret.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A template of a file; its metrics are as written, arguments unresolved."""
+    """A template of a file. Arguments in its metrics are not replaced yet."""
 
     file: str
     kind: str
@@ -47,19 +47,19 @@ class Template:
 
     @property
     def location(self) -> str:
-        """For errors."""
+        """Place of the template, for errors."""
         return f"{self.file}: {self.kind} {self.name}"
 
 
 def parse_templates(text: str, file: str) -> list[Template]:
-    """The templates of a YAML text; other objects in it, and lists of objects, are looked through.
+    """Return the templates of a YAML text, also those in a List. Other objects are ignored.
 
     Args:
-        text: One document or several.
-        file: Its name, for errors.
+        text: YAML with one or more documents.
+        file: Name of the file, for errors.
 
     Raises:
-        TemplateError: It is not YAML, has no template, or one that Argo would not take.
+        TemplateError: The text is not YAML, has no template, or has one that Argo rejects.
     """
     found = [
         _parse_template(one, file)
@@ -68,12 +68,12 @@ def parse_templates(text: str, file: str) -> list[Template]:
         if is_template(str(one.get("kind")), str(one.get("apiVersion")))
     ]
     if not found:
-        raise TemplateError(f"{file}: has no {' and no '.join(TEMPLATE_KINDS)}")
+        raise TemplateError(f"{file}: has no {' or '.join(TEMPLATE_KINDS)}")
     return found
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as Kubernetes reads it: a date is text."""
+    """YAML loader that reads dates as text, as Kubernetes does."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -90,8 +90,8 @@ def _load_documents(text: str, file: str) -> list[Any]:
         line = mark.line + 1 if mark else 1
         written = text.splitlines()[line - 1] if mark and line <= len(text.splitlines()) else ""
         quote = re.search(r":\s*\{\{", written) or "unhashable" in str(error.problem)
-        remedy = '; quote text that begins with an argument: "{{args.name}}"' if quote else ""
-        raise TemplateError(f"{file}:{line}: is not YAML: {error.problem}{remedy}") from error
+        hint = '. Quote text that begins with an argument: "{{args.name}}"' if quote else ""
+        raise TemplateError(f"{file}:{line}: is not YAML: {error.problem}{hint}") from error
     except (yaml.YAMLError, RecursionError) as error:
         raise TemplateError(f"{file}: is not YAML: {' '.join(str(error).split())}") from error
 
@@ -106,18 +106,18 @@ def _iter_objects(document: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _parse_template(document: Mapping[str, Any], file: str) -> Template:
-    about = document.get("metadata")
-    about = about if isinstance(about, dict) else {}
-    name = str(about.get("name") or about.get("generateName") or "without a name")
+    metadata = document.get("metadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
+    name = str(metadata.get("name") or metadata.get("generateName") or "without a name")
     place = f"{file}: {document['kind']} {name}"
     spec = document.get("spec")
     if not isinstance(spec, dict):
         raise TemplateError(f"{place}: spec: is missing")
     metrics = spec.get("metrics") or []
     if not isinstance(metrics, list) or not all(isinstance(metric, dict) for metric in metrics):
-        raise TemplateError(f"{place}: spec.metrics: is no list of metrics")
+        raise TemplateError(f"{place}: spec.metrics: is not a list of metrics")
     arguments = tuple(_parse_argument(argument, f"{place}: spec.args") for argument in spec.get("args") or [])
-    namespace = str(about.get("namespace") or "")
+    namespace = str(metadata.get("namespace") or "")
     return Template(
         file,
         document["kind"],
@@ -134,7 +134,7 @@ def _parse_argument(entry: Any, location: str) -> Argument:
         case {"name": str(name)}:
             value = entry.get("value")
             if value is not None and not isinstance(value, str):
-                raise TemplateError(f'{location}: {name}: Argo takes text only; quote it: value: "{value}"')
+                raise TemplateError(f'{location}: {name}: is not text. Quote it: value: "{value}"')
             source = entry.get("valueFrom")
             return Argument(name, value, secret=isinstance(source, dict) and "secretKeyRef" in source)
-    raise TemplateError(f"{location}: an argument needs a name")
+    raise TemplateError(f"{location}: an argument has no name")

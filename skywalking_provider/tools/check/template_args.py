@@ -1,4 +1,4 @@
-"""Arguments as Argo puts them into a metric: into every text of it, once, as text. Pure.
+"""Replacement of template arguments in a metric, as Argo does it: once, in every text, as text. No I/O.
 
 Source: argo-rollouts utils/template (ResolveArgs) and utils/analysis (ResolveMetricArgs): the whole metric is written
 as JSON, every `{{…}}` in it is replaced, and it is read again.
@@ -12,27 +12,27 @@ from skywalking_provider.support.suggestions import did_you_mean
 from skywalking_provider.tools.check.template import Template, TemplateError
 
 _TAG = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
-# Argo writes a value as Go does (strconv.Quote); these become escapes that JSON does not have, and the run an Error.
+# Argo encodes a value by strconv.Quote. It escapes these characters in a form that JSON rejects, and the run fails.
 _NOT_IN_JSON = re.compile(r"[\x00-\x07\x0b\x0e-\x1f\x7f]")
 
 
 def parse_arg_flags(pairs: Sequence[str]) -> dict[str, str]:
-    """What `-a name=value` gave.
+    """Parse the values of `-a name=value`.
 
     Raises:
-        TemplateError: One is no pair.
+        TemplateError: A value has no `=`.
     """
-    wrong = [f"-a {pair}: is no name=value" for pair in pairs if "=" not in pair]
-    if wrong:
-        raise TemplateError(*wrong)
+    problems = [f"-a {pair}: is not name=value" for pair in pairs if "=" not in pair]
+    if problems:
+        raise TemplateError(*problems)
     return dict(pair.split("=", 1) for pair in pairs)
 
 
 def check_names(names: Iterable[str], templates: Sequence[Template]) -> None:
-    """Refuse what no template declares: Argo would ignore it without a word.
+    """Reject arguments that no template declares. Argo would ignore them.
 
     Raises:
-        TemplateError: With the nearest name.
+        TemplateError: An argument is not declared; the message suggests similar names.
     """
     known = sorted({argument.name for template in templates for argument in template.arguments})
     unknown = [name for name in names if name not in known]
@@ -43,10 +43,10 @@ def check_names(names: Iterable[str], templates: Sequence[Template]) -> None:
 
 
 def resolve_argument_values(template: Template, arg_values: Mapping[str, str]) -> dict[str, str]:
-    """The value of every argument but those of secrets.
+    """Return the value of every argument that is not a secret.
 
     Raises:
-        TemplateError: All that have none; Argo asks for all of them, used or not.
+        TemplateError: Arguments without a value. Argo requires all of them, used or not.
     """
     values = {}
     missing = []
@@ -58,25 +58,25 @@ def resolve_argument_values(template: Template, arg_values: Mapping[str, str]) -
             values[argument.name] = value
     if missing:
         flags = " ".join(f"-a {name}=…" for name in missing)
-        raise TemplateError(f"{template.location}: arguments without a value: {', '.join(missing)}; give them: {flags}")
+        raise TemplateError(f"{template.location}: arguments without a value: {', '.join(missing)}. Set them: {flags}")
     return values
 
 
 def resolve_arguments(node: Any, values: Mapping[str, str], secrets: frozenset[str], path: str) -> Any:
-    """A metric with the arguments put in, in keys too.
+    """Return a part of a metric with its arguments replaced, also in keys.
 
     Args:
-        node: Any part of the metric.
-        values: By name.
-        secrets: The names of those that come from a Secret.
-        path: Where the part stands, for errors.
+        node: Part of the metric.
+        values: Values of arguments by name.
+        secrets: Names of the arguments that come from a Secret.
+        path: Path of the part in the metric, for errors.
 
     Raises:
-        TemplateError: Argo could not resolve it, or our bridge refuses it.
+        TemplateError: Argo cannot resolve an argument, or the bridge rejects it.
     """
     match node:
         case str():
-            return _text(node, values, secrets, path)
+            return _replace_arguments(node, values, secrets, path)
         case dict():
             return {
                 resolve_arguments(key, values, secrets, path): resolve_arguments(
@@ -89,23 +89,23 @@ def resolve_arguments(node: Any, values: Mapping[str, str], secrets: frozenset[s
     return node
 
 
-def _text(text: str, values: Mapping[str, str], secrets: frozenset[str], path: str) -> str:
-    def value_of(found: re.Match[str]) -> str:
-        name = found[1].strip().removeprefix("args.")
+def _replace_arguments(text: str, values: Mapping[str, str], secrets: frozenset[str], path: str) -> str:
+    def value_for(match: re.Match[str]) -> str:
+        name = match[1].strip().removeprefix("args.")
         if name in secrets:
             raise TemplateError(
-                f"{path}: the argument {name} is a secret, and the bridge refuses secrets (SECRET_IN_BLOCK);"
-                " credentials belong in a backend of the provider's configuration"
+                f"{path}: the argument {name} is a secret, which the bridge rejects (SECRET_IN_BLOCK)."
+                " Write credentials into a backend of the provider's configuration"
             )
-        if not found[1].strip().startswith("args.") or name not in values:
+        if not match[1].strip().startswith("args.") or name not in values:
             hint = did_you_mean(name, values, "arguments")
-            raise TemplateError(f"{path}: {found[0]} is not an argument of the template. {hint}")
+            raise TemplateError(f"{path}: {match[0]} is not an argument of the template. {hint}")
         value = values[name]
         if _NOT_IN_JSON.search(value):
-            raise TemplateError(f"{path}: the value of {name} has a control character, which Argo cannot put in")
+            raise TemplateError(f"{path}: the value of {name} has a control character, which Argo cannot encode")
         return value
 
-    resolved = _TAG.sub(value_of, text)
+    resolved = _TAG.sub(value_for, text)
     if "{{" in _TAG.sub("", text):
-        raise TemplateError(f"{path}: an argument is not closed; write {{{{args.name}}}}")
+        raise TemplateError(f"{path}: an argument is not closed. Write {{{{args.name}}}}")
     return resolved

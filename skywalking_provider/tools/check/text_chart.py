@@ -1,4 +1,4 @@
-"""Buckets as a chart of text: a cell a minute where they fit, one character a minute where they do not. Pure."""
+"""Chart of buckets in text: a cell for each minute if they fit, else one character for each minute. No I/O."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
@@ -8,17 +8,20 @@ from rich.text import Text
 
 from skywalking_provider.model import Window
 from skywalking_provider.queries.series import Bucket, format_number
-from skywalking_provider.tools.check.buckets import Row
+from skywalking_provider.tools.check.chart_rows import ChartRow
 
 _BARS = "▁▂▃▄▅▆▇█"
 _ABSENT = "·"
 _MAX_NAME = 44
-_MAX_CELLS = 12  # beyond so many minutes, numbers say less than the line that they make
+_MAX_CELLS = 12  # minutes; in longer windows a line shows more than numbers
 _BAR, _GAP = "cyan", "dim"
 
 
-def draw_chart(rows: Sequence[Row], window: Window, width: int) -> list[Text]:
-    """All rows, those of an entity together. Bars go from 0 to the row's highest value; absent minutes have none."""
+def draw_chart(rows: Sequence[ChartRow], window: Window, width: int) -> list[Text]:
+    """Return the lines of all rows, grouped by entity.
+
+    Bars go from 0 to the highest value of their row. An absent minute has no bar.
+    """
     lines: list[Text] = []
     for entity, group in groupby(rows, key=lambda row: row.entity):
         if entity:
@@ -27,8 +30,8 @@ def draw_chart(rows: Sequence[Row], window: Window, width: int) -> list[Text]:
     return lines
 
 
-def _group(rows: Sequence[Row], window: Window, width: int) -> Iterator[Text]:
-    """The rows of one entity; those with numbers under the same times."""
+def _group(rows: Sequence[ChartRow], window: Window, width: int) -> Iterator[Text]:
+    """Yield the rows of one entity. Rows of cells share the line with their times."""
     name_width = min(_MAX_NAME, max(cell_len(row.name) for row in rows)) + 2
     in_cells = [row for row in rows if row.times and window.buckets <= _MAX_CELLS]
     yield from _bands(in_cells, name_width, width)
@@ -40,21 +43,21 @@ def _group(rows: Sequence[Row], window: Window, width: int) -> Iterator[Text]:
             yield from _values(name, row)
 
 
-def _bands(rows: Sequence[Row], name_width: int, width: int) -> Iterator[Text]:
-    """A cell a minute, in as many bands as it takes."""
+def _bands(rows: Sequence[ChartRow], name_width: int, width: int) -> Iterator[Text]:
+    """Yield a cell for each minute, in as many bands as the width requires."""
     if not rows:
         return
     size = max(5, *(3 + cell_len(_number(one)) for row in rows for one in row.buckets)) + 2
-    room = max(1, (width - name_width) // size)
+    cells = max(1, (width - name_width) // size)
     total = len(rows[0].times)
-    each = -(-total // -(-total // room))  # as few bands as possible, of equal length
+    each = -(-total // -(-total // cells))  # as few bands as possible, of equal length
     for start in range(0, total, each):
         times = "".join(f"{time:%H:%M}".rjust(size) for time in rows[0].times[start : start + each])
         yield Text(" " * name_width + times, style="dim")
         for row in rows:
             bars = _bars(row.buckets)  # of the whole row: bands are compared too
-            cells = zip(row.buckets[start : start + each], bars[start : start + each], strict=True)
-            yield _pad_name(row, name_width) + Text("").join(_cell(bucket, bar, size) for bucket, bar in cells)
+            pairs = zip(row.buckets[start : start + each], bars[start : start + each], strict=True)
+            yield _pad_name(row, name_width) + Text("").join(_cell(bucket, bar, size) for bucket, bar in pairs)
 
 
 def _cell(bucket: Bucket, bar: str, size: int) -> Text:
@@ -63,20 +66,20 @@ def _cell(bucket: Bucket, bar: str, size: int) -> Text:
     return text.append(f" {number}", style=_GAP if bucket is None else "")
 
 
-def _line(name: Text, row: Row, width: int) -> Iterator[Text]:
-    """One character a minute; as many lines as it takes, and the numbers in short."""
+def _line(name: Text, row: ChartRow, width: int) -> Iterator[Text]:
+    """Yield one character for each minute in as many lines as the width requires, and the range of the numbers."""
     summary = _summary(row.buckets)
-    room = max(20, width - 14)
+    columns = max(20, width - 14)
     bars = _bars(row.buckets)
     left = len(name)
-    for start in range(0, len(bars), room):
-        part = bars[start : start + room]
+    for start in range(0, len(bars), columns):
+        part = bars[start : start + columns]
         text = name.copy() if start == 0 else Text(" " * left)
         text.append(f"{row.times[start]:%H:%M} ", style="dim")
         for bar, same in groupby(part):
             text.append(bar * len(list(same)), style=_GAP if bar == _ABSENT else _BAR)
         text.append(f" {row.times[start + len(part) - 1]:%H:%M}", style="dim")
-        if start + room >= len(bars) and len(text) + len(summary) + 2 <= left + width:
+        if start + columns >= len(bars) and len(text) + len(summary) + 2 <= left + width:
             text.append(f"  {summary}", style="dim")
             summary = ""
         yield text
@@ -84,8 +87,8 @@ def _line(name: Text, row: Row, width: int) -> Iterator[Text]:
         yield Text(" " * left).append(summary, style="dim")
 
 
-def _values(name: Text, row: Row) -> Iterator[Text]:
-    """What has no minutes: a single number, or a list with names."""
+def _values(name: Text, row: ChartRow) -> Iterator[Text]:
+    """Yield a row without minutes: a single number, or a ranking with names."""
     if not row.ids:
         yield name + Text(" ".join(_number(bucket) for bucket in row.buckets) or "no value")
         return
@@ -125,6 +128,6 @@ def _number(bucket: Bucket) -> str:
     return bucket if isinstance(bucket, str) else format_number(bucket)
 
 
-def _pad_name(row: Row, width: int) -> Text:
+def _pad_name(row: ChartRow, width: int) -> Text:
     name = row.name if len(row.name) <= _MAX_NAME else row.name[: _MAX_NAME - 1] + "…"
     return Text(name.ljust(width))

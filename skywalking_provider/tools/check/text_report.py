@@ -1,4 +1,4 @@
-"""A checked metric as a person reads it: what was asked, what came, what follows. Pure: lines of styled text."""
+"""Text report of `check`: requests, buckets, conditions and verdict of a metric as lines of styled text. No I/O."""
 
 from collections.abc import Iterable, Sequence
 
@@ -6,7 +6,7 @@ from rich.text import Text
 
 from skywalking_provider.analysis.message import format_window
 from skywalking_provider.support.formatting import compact, json_lines, query_lines, truncate_lines
-from skywalking_provider.tools.check.buckets import rows_of
+from skywalking_provider.tools.check.chart_rows import build_chart_rows
 from skywalking_provider.tools.check.recording import Exchange
 from skywalking_provider.tools.check.runner import CheckResult, Condition
 from skywalking_provider.tools.check.selection import SkippedMetric
@@ -22,34 +22,35 @@ ReportSection = tuple[str, list[Text]]
 
 
 def build_sections(check_result: CheckResult, width: int, *, wide: bool) -> list[ReportSection]:
-    """Labels and their lines; the lines may be longer than the width where they must.
+    """Return the sections of a metric. A line that cannot be split may be longer than the width.
 
     Args:
-        check_result: The metric.
+        check_result: Measured metric.
         width: Columns for the lines.
-        wide: Whether everything is shown, raw answers too.
+        wide: Whether to include raw responses and all lines.
     """
-    most = _UNLIMITED if wide else _MAX_LINES
-    shown = [("backend", [_format_backend(check_result)])]
+    max_lines = _UNLIMITED if wide else _MAX_LINES
+    sections = [("backend", [_format_backend(check_result)])]
     for exchange in check_result.sample_exchanges:
-        shown += _request_sections(exchange, width, most)
+        sections += _request_sections(exchange, width, max_lines)
         if wide:
-            shown.append(("answer", [_dim_line(line) for line in _response_lines(exchange, width)]))
-    if check_result.collected_sample and check_result.window:
+            sections.append(("response", [_dim_line(line) for line in _response_lines(exchange, width)]))
+    if check_result.sample and check_result.window:
+        rows = build_chart_rows(check_result.sample, check_result.window)
         title = Text(f"{format_window(check_result.window)} · {check_result.window.buckets} minutes", style="dim")
-        shown.append(("buckets", [title, *draw_chart(rows_of(check_result), check_result.window, width)]))
-        result = truncate_lines(json_lines(check_result.result, width), most, _TRUNCATION_HINT)
-        shown.append(("result", [Text(line) for line in result]))
-    shown += [(one.kind, [_format_condition(one)]) for one in check_result.conditions]
-    shown.append(("verdict", [_format_verdict(check_result)]))
+        sections.append(("buckets", [title, *draw_chart(rows, check_result.window, width)]))
+        result = truncate_lines(json_lines(check_result.result, width), max_lines, _TRUNCATION_HINT)
+        sections.append(("result", [Text(line) for line in result]))
+    sections += [(one.kind, [_format_condition(one)]) for one in check_result.conditions]
+    sections.append(("verdict", [_format_verdict(check_result)]))
     if check_result.measurement.message:
-        shown.append(("message", [Text(check_result.measurement.message)]))
-    shown += [("note", [Text(note, style="yellow")]) for note in check_result.target.notes]
-    return [section for section in shown if section[1]]
+        sections.append(("message", [Text(check_result.measurement.message)]))
+    sections += [("note", [Text(note, style="yellow")]) for note in check_result.target.notes]
+    return [section for section in sections if section[1]]
 
 
 def format_heading(check_result: CheckResult) -> Text:
-    """The metric and its phase."""
+    """Return the heading: icon of the phase, name and provider of the metric."""
     text = format_phase(check_result)
     return text.append(f" {check_result.target.metric.name}", style="bold").append(
         f"  {check_result.target.provider}", style="dim"
@@ -57,18 +58,18 @@ def format_heading(check_result: CheckResult) -> Text:
 
 
 def format_phase(check_result: CheckResult) -> Text:
-    """The icon, coloured."""
+    """Return the icon of the phase in its colour."""
     style = PHASE_STYLES[check_result.measurement.phase]
     return Text().append(style.icon, style=f"bold {style.colour}")
 
 
 def format_skipped(skipped: SkippedMetric) -> Text:
-    """A metric that was not measured."""
+    """Return the line of a metric that was not measured."""
     return Text(f"- {skipped.metric}: skipped, {skipped.reason}", style="dim")
 
 
 def format_summary(check_results: Sequence[CheckResult], skipped: Sequence[SkippedMetric]) -> Text:
-    """How many of each phase."""
+    """Return the number of metrics in each phase."""
     text = Text()
     for phase, style in PHASE_STYLES.items():
         count = sum(one.measurement.phase is phase for one in check_results)
@@ -80,7 +81,7 @@ def format_summary(check_results: Sequence[CheckResult], skipped: Sequence[Skipp
 
 
 def wrap_lines(lines: Iterable[str], width: int) -> list[str]:
-    """Long lines in pieces that fit, later pieces indented; words stay whole where they can."""
+    """Wrap lines at spaces where possible, and indent the continuation lines."""
     pieces = []
     for line in lines:
         rest = line
@@ -96,10 +97,10 @@ def wrap_lines(lines: Iterable[str], width: int) -> list[str]:
 
 def _format_backend(check_result: CheckResult) -> Text:
     if not check_result.backend:
-        return Text("none: no OAP was asked", style="dim")
+        return Text("none: no request was sent", style="dim")
     text = Text(check_result.backend).append(f"  {check_result.url}", style="dim")
     if not check_result.exchanges:
-        return text.append("  no request: what it takes was asked for a metric before", style="dim")
+        return text.append("  no request: the responses of an earlier metric were reused", style="dim")
     count = len(check_result.exchanges)
     return text.append(f"  {count} request{'s' if count > 1 else ''}", style="dim")
 
@@ -117,7 +118,7 @@ def _request_sections(exchange: Exchange, width: int, max_lines: int) -> list[Re
 
 def _response_lines(exchange: Exchange, width: int) -> list[str]:
     if exchange.error is not None:
-        return [f"none: {exchange.error}"]
+        return [f"error: {exchange.error}"]
     return json_lines(exchange.data, width)
 
 
@@ -132,7 +133,7 @@ def _format_condition(condition: Condition) -> Text:
             text = Text().append("⚠ ", style="magenta").append(f"{_on_one_line(condition.text)}{language}")
             return text.append("  cannot be evaluated", style="dim")
         case Condition(holds=None):
-            return Text(f"– {_on_one_line(condition.text)}{language}  not asked", style="dim")
+            return Text(f"– {_on_one_line(condition.text)}{language}  not evaluated", style="dim")
     good = condition.holds is (condition.kind == "success")
     text = (
         Text()
@@ -146,10 +147,10 @@ def _format_verdict(check_result: CheckResult) -> Text:
     measurement = check_result.measurement
     style = PHASE_STYLES[measurement.phase]
     text = Text().append(f"{style.icon} {measurement.phase}", style=f"bold {style.colour}")
-    text.append(f"  in {check_result.seconds * 1000:.0f} ms", style="dim")
+    text.append(f"  in {check_result.event.seconds * 1000:.0f} ms", style="dim")
     if measurement.resume_at:
         text.append(
-            f"; the service would ask again at {measurement.resume_at.strftime('%H:%M:%S %z')}, check does not wait",
+            f"; the service would resume at {measurement.resume_at.strftime('%H:%M:%S %z')}, check does not wait",
             style="dim",
         )
     return text

@@ -1,4 +1,4 @@
-"""`skywalking-provider check` as a person and as a pipeline use it."""
+"""Tests of `skywalking-provider check` at a terminal and in a pipeline."""
 
 import json
 import os
@@ -26,15 +26,15 @@ KEYS = [
 ]  # fmt: skip
 
 
-def golden(name: str, told: str) -> None:
-    """Compare with a file; UPDATE_GOLDEN=1 writes it anew, for a person to read before committing."""
+def golden(name: str, output: str) -> None:
+    """Compare an output with its golden file. UPDATE_GOLDEN=1 writes the file; read it before committing."""
     path = DATA / f"{name}.txt"
     if os.environ.get("UPDATE_GOLDEN"):
-        path.write_text(told, encoding="utf-8")
-    assert told == path.read_text(encoding="utf-8")
+        path.write_text(output, encoding="utf-8")
+    assert output == path.read_text(encoding="utf-8")
 
 
-async def test_a_bad_canary_is_shown_with_request_buckets_condition_and_verdict() -> None:
+async def test_check_failing_canary_prints_request_buckets_condition_and_verdict() -> None:
     async with start_oap_at_noon() as oap:
         done = await run_check(
             "-f", "reviews.yaml", "--address", oap.address, "-a", "canary-hash=6c85f7bf4", folder=DATA
@@ -44,7 +44,7 @@ async def test_a_bad_canary_is_shown_with_request_buckets_condition_and_verdict(
     golden("reviews", done.normalized_stdout)
 
 
-async def test_absent_minutes_of_another_zone_are_seen_and_wide_has_the_raw_answer() -> None:
+async def test_check_wide_output_prints_absent_minutes_in_oap_zone_and_raw_response() -> None:
     async with start_oap_at_noon("idle-minutes", timezone="+0545") as oap:
         text = build_template(build_indicator_metric("result > 0.5", service=CANARY, window="6m"))
         done = await run_check("-f", "-", "-o", "wide", "--address", oap.address, stdin=text)
@@ -53,7 +53,7 @@ async def test_absent_minutes_of_another_zone_are_seen_and_wide_has_the_raw_answ
     golden("idle-wide", done.normalized_stdout)
 
 
-async def test_an_outage_ends_with_three_and_says_when_the_service_would_ask_again() -> None:
+async def test_check_outage_exits_with_three_and_prints_resume_time() -> None:
     async with start_oap_at_noon() as oap:
         oap.add_fault("status", status=503)
         done = await run_check("-f", "-", "--address", oap.address, stdin=build_template(build_indicator_metric()))
@@ -62,7 +62,7 @@ async def test_an_outage_ends_with_three_and_says_when_the_service_would_ask_aga
     golden("outage", done.normalized_stdout)
 
 
-async def test_an_oap_that_is_not_there_ends_with_three() -> None:
+async def test_check_unreachable_oap_exits_with_three() -> None:
     async with start_oap_at_noon() as oap:
         address = oap.address
     done = await run_check("-f", "-", "--address", address, stdin=build_template(build_indicator_metric()))
@@ -71,7 +71,7 @@ async def test_an_oap_that_is_not_there_ends_with_three() -> None:
     assert "cannot be reached" in done.stdout
 
 
-async def test_no_data_yet_ends_with_four_and_is_not_waited_for() -> None:
+async def test_check_pending_measurement_exits_with_four_without_waiting() -> None:
     async with start_oap_at_noon() as oap:
         done = await run_check(
             "-f", "-", "--address", oap.address, stdin=build_template(build_indicator_metric(service="review.bookinfo"))
@@ -81,7 +81,7 @@ async def test_no_data_yet_ends_with_four_and_is_not_waited_for() -> None:
     golden("unknown", done.normalized_stdout)
 
 
-async def test_a_wrong_block_ends_with_two_and_names_the_key() -> None:
+async def test_check_invalid_block_exits_with_two_and_names_key() -> None:
     async with start_oap_at_noon() as oap:
         done = await run_check(
             "-f", "-", "--address", oap.address, stdin=build_template(build_indicator_metric(windo="5m"))
@@ -91,7 +91,7 @@ async def test_a_wrong_block_ends_with_two_and_names_the_key() -> None:
     assert "Did you mean window?" in done.stdout
 
 
-async def test_the_worst_metric_is_the_end_and_metrics_can_be_picked() -> None:
+async def test_check_several_metrics_exits_with_worst_and_metric_option_selects() -> None:
     text = build_template(
         build_indicator_metric("result > 0.5", name="good"), build_indicator_metric("result > 0.99", name="bad")
     )
@@ -103,7 +103,7 @@ async def test_the_worst_metric_is_the_end_and_metrics_can_be_picked() -> None:
     assert both.stdout.splitlines()[-1] == "✔ 1 Successful · ✖ 1 Failed"
 
 
-async def test_json_is_a_list_of_objects_with_the_same_keys_always() -> None:
+async def test_check_json_output_has_same_keys_for_every_metric() -> None:
     metrics = [
         build_indicator_metric(),
         build_indicator_metric(name="typo", windo="5m"),
@@ -120,21 +120,21 @@ async def test_json_is_a_list_of_objects_with_the_same_keys_always() -> None:
     assert measured["window"] == {
         "start": "2026-11-24T11:54:00+00:00", "end": "2026-11-24T11:59:00+00:00", "buckets": 5,
     }  # fmt: skip
-    assert measured["series"][0]["buckets"][0] == {"time": "2026-11-24T11:54:00+00:00", "value": 300}
+    assert measured["series"][0]["buckets"][0] == {"time": "2026-11-24T11:54:00+00:00", "value": 0.98}
     assert (measured["phase"], measured["reason"], measured["exitCode"]) == ("Failed", "CONDITION_NOT_MET", 1)
     assert measured["requests"][-1]["variables"]["duration"]["step"] == "MINUTE"
     assert (typo["backend"], typo["window"], typo["requests"]) == (None, None, [])
-    assert "up: skipped, is of the provider prometheus" in done.stderr
+    assert "up: skipped, it uses the provider prometheus" in done.stderr
 
 
-async def test_documented_keys_are_those_that_are_written() -> None:
+async def test_check_json_keys_match_documentation() -> None:
     text = (Path(__file__).parents[3] / "docs" / "check.md").read_text(encoding="utf-8")
 
     rows = [line.split("|")[1].strip(" `") for line in text.splitlines() if line.startswith("| `")]
     assert [key for key in rows if key in KEYS] == KEYS
 
 
-async def test_backends_come_from_the_configuration_by_name_and_by_address(tmp_path: Path) -> None:
+async def test_check_backends_are_selected_from_configuration_by_name_and_address(tmp_path: Path) -> None:
     text = build_template(
         build_indicator_metric("result > 0.5", backend="prod"),
         build_indicator_metric("result > 0.5", name="b", address="http://oap:12800"),
@@ -154,7 +154,7 @@ async def test_backends_come_from_the_configuration_by_name_and_by_address(tmp_p
         assert done.exit_code == 0
 
 
-async def test_credentials_of_the_environment_go_with_the_address_and_are_never_shown() -> None:
+async def test_check_credentials_from_environment_are_sent_and_never_printed() -> None:
     async with start_oap_at_noon() as oap:
         done = await run_check(
             *("-f", "-", "-o", "json", "--address", oap.address),
@@ -175,14 +175,14 @@ async def test_credentials_of_the_environment_go_with_the_address_and_are_never_
         (
             ["-f", "-"],
             build_template(build_indicator_metric(), args=[{"name": "hash"}]),
-            "arguments without a value: hash; give them: -a hash=…",
+            "arguments without a value: hash. Set them: -a hash=…",
         ),
         (
             ["-f", "-", "-m", "x"],
             build_template(build_indicator_metric()),
             "--metric x: not in any template. Known metrics: success-rate.",
         ),
-        (["-f", "-"], build_template(build_indicator_metric()), "or set SW_OAP_ADDRESS; or name an OAP by --address"),
+        (["-f", "-"], build_template(build_indicator_metric()), ", or set --address"),
         (
             ["-f", "-", "--address", "oap"],
             build_template(build_indicator_metric()),
@@ -191,17 +191,17 @@ async def test_credentials_of_the_environment_go_with_the_address_and_are_never_
         (
             ["-f", "-", "--address", "http://oap", "-c", "x"],
             build_template(build_indicator_metric()),
-            "cannot go with --config",
+            "cannot be combined with --config",
         ),
         (
             ["-f", "-"],
             build_template({"name": "up", "provider": {"web": {}}}),
-            "no metric of the plugin skywalking/metrics",
+            "no metric uses the plugin skywalking/metrics",
         ),
         ([], "", "Missing option"),
     ],
 )
-async def test_a_wrong_use_ends_with_two_before_anything_is_asked(arguments: list[str], text: str, said: str) -> None:
+async def test_check_wrong_usage_exits_with_two_before_any_request(arguments: list[str], text: str, said: str) -> None:
     done = await run_check(*arguments, stdin=text)
 
     assert done.exit_code == 2
@@ -210,7 +210,7 @@ async def test_a_wrong_use_ends_with_two_before_anything_is_asked(arguments: lis
 
 
 def at_a_terminal(*arguments: str, **environment: str) -> str:
-    """What a terminal of 100 columns gets."""
+    """Return the output at a terminal of 100 columns."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(
         [sys.executable, "-m", "skywalking_provider", "check", *arguments],
@@ -235,11 +235,11 @@ def at_a_terminal(*arguments: str, **environment: str) -> str:
     return shown.decode()
 
 
-def test_colours_are_for_terminals_that_want_them() -> None:
-    nobody = ("-f", "reviews.yaml", "--address", "http://127.0.0.1:9", "-a", "canary-hash=6c85f7bf4")
+def test_check_colours_are_printed_at_terminals_unless_disabled() -> None:
+    unreachable = ("-f", "reviews.yaml", "--address", "http://127.0.0.1:9", "-a", "canary-hash=6c85f7bf4")
 
-    coloured = at_a_terminal(*nobody)
-    plain = at_a_terminal(*nobody, NO_COLOR="1")
+    coloured = at_a_terminal(*unreachable)
+    plain = at_a_terminal(*unreachable, NO_COLOR="1")
 
     assert "\x1b[36m" in coloured
     assert "\x1b[36m" not in plain
@@ -252,7 +252,7 @@ def test_colours_are_for_terminals_that_want_them() -> None:
     )
 
 
-async def test_nothing_that_an_oap_says_moves_the_terminal() -> None:
+async def test_check_control_characters_in_response_are_not_printed() -> None:
     evil = {"data": {"services": [{"id": "a", "name": "re\x1b[2Jviews", "layers": ["MESH"], "normal": True}]}}
     async with start_oap_at_noon() as oap:
         oap.respond_with(json.dumps(evil), match="listServices")
@@ -270,9 +270,9 @@ async def test_nothing_that_an_oap_says_moves_the_terminal() -> None:
     assert "\x1b" not in done.stdout
 
 
-def test_the_help_says_what_the_exit_codes_are() -> None:
+def test_check_help_lists_exit_codes() -> None:
     done: Any = subprocess.run(
         [sys.executable, "-m", "skywalking_provider", "check", "--help"], capture_output=True, text=True, check=True
     )
 
-    assert "1 Failed, 2 wrong use or Error, 3 the OAP" in " ".join(done.stdout.split())
+    assert "1 Failed, 2 Error or wrong usage, 3 OAP unavailable" in " ".join(done.stdout.split())
