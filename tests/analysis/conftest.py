@@ -1,4 +1,4 @@
-"""The fixture of `engine_bench`."""
+"""Fixture of the engine's harness."""
 
 from tests.analysis.harness import harness
 

@@ -1,4 +1,4 @@
-"""An engine with real conditions against a mock OAP; one clock for both, moved by the test."""
+"""Engine with real conditions and a mock OAP. Both use one clock, which the test moves."""
 
 import json
 from collections.abc import AsyncIterator, Callable
@@ -37,7 +37,7 @@ def reference_query(service: str = CANARY, fields: str = "value", metric: str = 
 
 @dataclass
 class Harness:
-    """Everything a test turns."""
+    """Mock OAP, clock and engine of one test."""
 
     oap: MockOap
     clock: ManualClock
@@ -49,13 +49,13 @@ class Harness:
         return await self.engine.run(build_metric(success, failure, **block), RUN, Deadline.after(seconds))
 
     async def resume(self, measurement: Measurement, success: str = REFERENCE_CONDITION, **block: Any) -> Measurement:
-        """Go on at the moment that the measurement named, as Argo does."""
+        """Resume a measurement at its resume time, as Argo does."""
         assert measurement.resume_at
         self.clock.set(measurement.resume_at)
         return await self.engine.resume(build_metric(success, "", **block), RUN, measurement, Deadline.after(10))
 
     async def run_to_completion(self, success: str = REFERENCE_CONDITION, **block: Any) -> list[Measurement]:
-        """A measurement from its beginning to its end."""
+        """Return all attempts of a measurement until it is completed."""
         steps = [await self.run(success, **block)]
         while not steps[-1].phase.completed:
             assert len(steps) < 200
@@ -74,7 +74,7 @@ def build_metric(success: str, failure: str = "", **block: Any) -> Metric:
 async def measure(
     harness: Harness, success: str = "true", run: Run = RUN, failure: str = "", **block: Any
 ) -> Measurement:
-    """Measure a block that asks by name."""
+    """Measure a block of an expression or an indicator."""
     content = json.dumps({"window": "5m"} | block).encode()
     return await harness.engine.run(Metric("m", success, failure, content), run, Deadline.after(10))
 
@@ -101,7 +101,7 @@ def harness() -> HarnessFactory:
         async with AsyncExitStack() as stack:
             mock = await stack.enter_async_context(MockOap(scenario, clock=clock, **oap))
             languages = await stack.enter_async_context(open_condition_evaluator())
-            # Every request is one that the test sees: nothing is remembered, repeated or held back.
+            # Each measurement sends its own requests: no cache, no retries and no open circuit breaker.
             plain = {
                 "clockTtl": "0s",
                 "cache": {"responseTtl": "0s", "verdictTtl": "0s"},
@@ -113,7 +113,3 @@ def harness() -> HarnessFactory:
             yield Harness(mock, clock, Engine(backends, languages, now))
 
     return make
-
-
-def test_day_time(text: str) -> datetime:
-    return datetime.fromisoformat(f"2026-11-24 {text}").replace(tzinfo=UTC)

@@ -1,7 +1,7 @@
-"""Design's promises as properties, in virtual time: whatever an OAP does and whenever, over whole measurements.
+"""Properties of whole measurements in virtual time, for any sequence of OAP states.
 
-The weather of the OAP is drawn: away, no such service, silent, or with data, for any stretch of time. Conditions
-always hold, so that a Successful measurement without data would be the engine's own fault.
+Hypothesis draws the states: unavailable, service not found, no data, or data, for any duration. Conditions are always
+true, so a Successful measurement without data would be a fault of the engine.
 """
 
 import asyncio
@@ -32,7 +32,9 @@ METRICS = ("service_sla", "service_cpm", "service_resp_time", "service_apdex", "
 
 seconds = st.integers(0, 900)
 durations = st.integers(0, 600).map(lambda number: f"{number}s")
-weather = st.lists(st.tuples(st.sampled_from(["away", "unknown", "silent", "data"]), seconds), min_size=1, max_size=6)
+states = st.lists(
+    st.tuples(st.sampled_from(["unavailable", "not found", "no data", "data"]), seconds), min_size=1, max_size=6
+)
 policies = st.fixed_dictionaries(
     {},
     optional={
@@ -43,7 +45,7 @@ policies = st.fixed_dictionaries(
         "settle": st.integers(0, 120).map(lambda number: f"{number}s"),
     },
 )
-forms = st.sampled_from(
+blocks = st.sampled_from(
     [
         {"query": reference_query(SERVICE), "interval": "3m"},
         {"sli": "success-rate", "window": "5m", "service": SERVICE},
@@ -55,10 +57,10 @@ forms = st.sampled_from(
 
 @dataclass
 class World:
-    """A clock that is moved, and an OAP with weather."""
+    """A clock that tests move, and an OAP with a schedule of states."""
 
     now: datetime
-    weather: list[tuple[str, int]]
+    states: list[tuple[str, int]]
 
     def clock(self) -> datetime:
         return self.now
@@ -68,15 +70,15 @@ class World:
 
     @property
     def state(self) -> str:
-        waited = (self.now - START).total_seconds()
-        for state, lasts in self.weather:
-            if waited < lasts:
+        elapsed = (self.now - START).total_seconds()
+        for state, duration_seconds in self.states:
+            if elapsed < duration_seconds:
                 return state
-            waited -= lasts
-        return self.weather[-1][0]
+            elapsed -= duration_seconds
+        return self.states[-1][0]
 
-    def answer(self, read: GraphqlRequest) -> dict[str, Any]:
-        if self.state == "away":
+    def respond(self, read: GraphqlRequest) -> dict[str, Any]:
+        if self.state == "unavailable":
             raise BackendUnavailableError(
                 "backend prod responded 503 Service Unavailable", kind=FailureKind.UNAVAILABLE
             )
@@ -89,7 +91,7 @@ class World:
             return {"metrics": [{"name": name} for name in METRICS]}
         if "listServices" in read.query:
             known = {"id": "1", "name": SERVICE, "layers": ["MESH"], "normal": True}
-            return {"services": [] if self.state == "unknown" else [known]}
+            return {"services": [] if self.state == "not found" else [known]}
         return self._values(read)
 
     def _values(self, read: GraphqlRequest) -> dict[str, Any]:
@@ -112,7 +114,7 @@ class World:
 
 
 class Client:
-    """In the place of `OapClient`."""
+    """Fake `OapClient`."""
 
     credentials = Credentials(BackendConfig(url="http://oap:12800"))
 
@@ -126,11 +128,11 @@ class Client:
         pass
 
     async def read(self, read: GraphqlRequest, _: Deadline) -> dict[str, Any]:
-        return self._world.answer(read)
+        return self._world.respond(read)
 
 
-class AlwaysGood:
-    """In the place of `Languages`."""
+class AlwaysTrue:
+    """Fake `ConditionEvaluator`: every condition is true."""
 
     async def evaluate(self, *_: object) -> Evaluation:
         return Evaluation(Phase.SUCCESSFUL, value="1")
@@ -144,14 +146,14 @@ def runner() -> Iterator[asyncio.Runner]:
 
 
 async def whole_measurement(world: World, block: dict[str, Any], run: Run) -> list[tuple[datetime, Measurement]]:
-    """Every answer with its instant, followed as Argo follows them."""
+    """Return every attempt with its time. Attempts are resumed as Argo does."""
     metric = Metric("m", "true", "", json.dumps(block).encode())
     config = BackendConfig.model_validate(
         {"url": "http://oap", "clockTtl": "0s", "cache": {"responseTtl": "0s", "verdictTtl": "0s"}}
     )
     client: Any = Client(world)
     async with open_backends({"prod": config}, world.clock, lambda *_: client, monotonic=world.monotonic) as backends:
-        engine = Engine(backends, AlwaysGood(), world.clock)  # type: ignore[arg-type]
+        engine = Engine(backends, AlwaysTrue(), world.clock, monotonic=world.monotonic)  # type: ignore[arg-type]
         steps = [(world.now, await engine.run(metric, run, Deadline.after(10)))]
         while not steps[-1][1].phase.completed and len(steps) < 500:
             before = steps[-1][1]
@@ -161,34 +163,34 @@ async def whole_measurement(world: World, block: dict[str, Any], run: Run) -> li
     return steps
 
 
-@given(weather, forms, policies, st.booleans(), st.integers(0, 59))
+@given(states, blocks, policies, st.booleans(), st.integers(0, 59))
 def test_measurement_for_any_sequence_of_oap_states_keeps_guarantees(
     runner: asyncio.Runner,
-    weather: list[tuple[str, int]],
-    form: dict[str, Any],
+    states: list[tuple[str, int]],
+    block: dict[str, Any],
     policy: dict[str, str],
     background: bool,
     second: int,
 ) -> None:
-    world = World(START.replace(second=second), weather)
+    world = World(START.replace(second=second), states)
     run = Run(started_at=START, labels={"rollout-type": "Background" if background else "Step"})
 
-    steps = runner.run(whole_measurement(world, form | policy, run))
+    steps = runner.run(whole_measurement(world, block | policy, run))
 
     ended_at, last = steps[-1]
-    told = last.message.split(" ")[0]
-    # 1. No data is never Successful unless the block says so. 2. Backend trouble is never Failed.
-    if last.phase is Phase.SUCCESSFUL and not told:
+    reason = last.message.split(" ")[0]
+    # 1. No data is Successful only if the block says so. 2. An unavailable backend is never Failed.
+    if last.phase is Phase.SUCCESSFUL and not reason:
         assert world.state == "data"
-    if last.phase is Phase.SUCCESSFUL and told:
-        assert (told in ("NO_DATA", "TOO_FEW_CALLS"), policy.get("onNoData")) == (True, "successful")
-    if told == "OAP_UNAVAILABLE":
+    if last.phase is Phase.SUCCESSFUL and reason:
+        assert (reason in ("NO_DATA", "TOO_FEW_CALLS"), policy.get("onNoData")) == (True, "successful")
+    if reason == "OAP_UNAVAILABLE":
         assert last.phase.value.lower() == policy.get("onOutage", "inconclusive")
         assert ended_at - last.started_at >= parse_duration(policy.get("outageGrace", "5m"))
-        assert world.state == "away"
+        assert world.state == "unavailable"
     if last.phase is Phase.FAILED:
-        assert (told in ("NO_DATA", "TOO_FEW_CALLS"), policy.get("onNoData")) == (True, "failed")
-    # Every step names its next one: later, whole, at most a minute away; and the start is kept.
+        assert (reason in ("NO_DATA", "TOO_FEW_CALLS"), policy.get("onNoData")) == (True, "failed")
+    # 3. Every pending attempt has a resume time: later, in whole seconds, within a minute. The start is kept.
     for at, step in steps[:-1]:
         assert step.phase is Phase.RUNNING
         assert step.resume_at is not None
@@ -196,21 +198,21 @@ def test_measurement_for_any_sequence_of_oap_states_keeps_guarantees(
         assert step.resume_at.microsecond == 0
         assert step.finished_at is None
     assert {step.started_at for _, step in steps} == {steps[0][1].started_at}
-    # It ends, and a finished measurement carries no metadata.
+    # 4. The measurement ends, and a completed one has no metadata.
     assert last.phase.completed
     assert last.finished_at == ended_at
     assert last.metadata == {}
 
 
-@given(weather, forms, policies)
+@given(states, blocks, policies)
 def test_measurement_for_same_oap_states_is_deterministic(
     runner: asyncio.Runner,
-    weather: list[tuple[str, int]],
-    form: dict[str, Any],
+    states: list[tuple[str, int]],
+    block: dict[str, Any],
     policy: dict[str, str],
 ) -> None:
     def once() -> list[tuple[datetime, Measurement]]:
-        world = World(START, weather)
-        return runner.run(whole_measurement(world, form | policy, Run(started_at=START)))
+        world = World(START, states)
+        return runner.run(whole_measurement(world, block | policy, Run(started_at=START)))
 
     assert once() == once()

@@ -1,6 +1,6 @@
-"""A backend that is no OAP, or an odd one: what recorded OAPs answer, with one node replaced by junk.
+"""Fuzz tests of the engine: valid responses with one node replaced by junk.
 
-Conditions always hold here: a Successful measurement out of junk would be the engine's own fault.
+Conditions are always true here, so a Successful measurement of junk would be a fault of the engine.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ def condition(metric: str) -> str:
     return f'{{name: "{metric}", entity: {{scope: Service, serviceName: "{CANARY}", normal: true}}}}'
 
 
-FORMS: dict[str, dict[str, Any]] = {
+BLOCKS: dict[str, dict[str, Any]] = {
     "series": {"query": reference_query(fields="id value"), "interval": "3m"},
     "single": {
         "query": f"query q($duration: Duration!) {{ one: readMetricsValue(condition: {condition('service_sla')},"
@@ -57,7 +57,7 @@ FORMS: dict[str, dict[str, Any]] = {
         " { type error results { metric { labels { key value } } values { id value } } } }",
         "interval": "3m",
     },
-    "as the built-in": {"query": reference_query(fields="id value"), "interval": "3m", "compatibility": "argo"},
+    "compatibility argo": {"query": reference_query(fields="id value"), "interval": "3m", "compatibility": "argo"},
     "expression": {"expression": "service_apdex", "window": "3m", "service": CANARY, "minCalls": 10},
     "labels": {"expression": "service_percentile", "window": "3m", "service": CANARY},
     "single value": {"expression": "avg(service_sla)", "window": "3m", "service": CANARY, "scale": 1e-5},
@@ -81,16 +81,16 @@ FORMS: dict[str, dict[str, Any]] = {
 
 
 class JunkClient:
-    """In the place of `OapClient`: the mock's answers, of which the chosen one is spoilt in the chosen node."""
+    """Fake `OapClient`: responses of the mock, of which the selected one has junk in the selected node."""
 
     credentials = Credentials(BackendConfig(url="http://oap:12800"))
 
-    def __init__(self, oap: Executor, spoilt: int | None = None, node: int = 0, junk: Any = None) -> None:
+    def __init__(self, oap: Executor, fuzzed: int | None = None, node: int = 0, junk: Any = None) -> None:
         self._oap = oap
-        self._spoilt = spoilt
+        self._fuzzed = fuzzed
         self._node = node
         self._junk = junk
-        self.asked = 0
+        self.requests = 0
 
     async def __aenter__(self) -> Self:
         return self
@@ -99,14 +99,14 @@ class JunkClient:
         pass
 
     async def read(self, read: GraphqlRequest, _: Deadline) -> dict[str, Any]:
-        answer = json.loads(self._oap.execute(ExecutionInput(read.query, read.variables)).body)
-        self.asked += 1
-        if "errors" in answer:
-            raise error_from_graphql(answer["errors"], "prod", str)
-        data: dict[str, Any] = answer["data"]
-        if self.asked - 1 == self._spoilt:
-            places = list(nodes(data))
-            owner, key = places[self._node % len(places)]
+        response = json.loads(self._oap.execute(ExecutionInput(read.query, read.variables)).body)
+        self.requests += 1
+        if "errors" in response:
+            raise error_from_graphql(response["errors"], "prod", str)
+        data: dict[str, Any] = response["data"]
+        if self.requests - 1 == self._fuzzed:
+            locations = list(nodes(data))
+            owner, key = locations[self._node % len(locations)]
             if self._junk is DELETED:
                 del owner[key]
             else:
@@ -114,15 +114,15 @@ class JunkClient:
         return data
 
 
-class AlwaysGood:
-    """In the place of `Languages`: every condition holds, and the value is the result."""
+class AlwaysTrue:
+    """Fake `ConditionEvaluator`: every condition is true, and the value is the result."""
 
     async def evaluate(self, _: object, result: bytes, *__: object) -> Evaluation:
         return Evaluation(Phase.SUCCESSFUL, value=result.decode())
 
 
 def nodes(tree: Any) -> Iterator[tuple[Any, Any]]:
-    """Every node below the root, as its owner and the key in it."""
+    """Yield every node below the root, as its owner and its key."""
     for key, child in list(tree.items() if isinstance(tree, dict) else enumerate(tree)):
         yield tree, key
         if isinstance(child, dict | list):
@@ -130,7 +130,7 @@ def nodes(tree: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def numbers(tree: Any) -> set[float]:
-    """The numbers of a result, those in texts too; MQE's times and V2's ids are none."""
+    """Return the numbers of a result, also those in texts, without times and ids."""
     if isinstance(tree, dict):
         return set().union(*(numbers(child) for key, child in tree.items() if key not in ("id", "key", "label")))
     if isinstance(tree, list):
@@ -146,7 +146,7 @@ def oap_of(version: str) -> Executor:
     return Executor(Store(load_scenario("failing-canary"), clock), select_version(version))
 
 
-async def measured(client: JunkClient, block: dict[str, Any]) -> Measurement:
+async def measure(client: JunkClient, block: dict[str, Any]) -> Measurement:
     config = BackendConfig.model_validate(
         {"url": "http://oap", "clockTtl": "0s", "cache": {"responseTtl": "0s", "verdictTtl": "0s"}}
     )
@@ -156,7 +156,7 @@ async def measured(client: JunkClient, block: dict[str, Any]) -> Measurement:
         return NOON
 
     async with open_backends({"prod": config}, now, lambda *_: client) as backends:  # type: ignore[arg-type, return-value]
-        engine = Engine(backends, AlwaysGood(), now)  # type: ignore[arg-type]
+        engine = Engine(backends, AlwaysTrue(), now)  # type: ignore[arg-type]
         content = json.dumps({"maxWait": "0"} | block).encode()
         return await engine.run(Metric("m", "true", "", content), run, Deadline.after(10))
 
@@ -170,32 +170,32 @@ def runner() -> Iterator[asyncio.Runner]:
 
 WITH_MQE = {"query of an expression", "expression", "labels", "single value", "ranking", "instances"}
 CASES = [
-    (version, form)
+    (version, name)
     for version in VERSIONS
-    for form in FORMS
-    if version != "9.2.0" or form not in WITH_MQE | {"labeled"}  # 9.2 wants the labels' numbers
+    for name in BLOCKS
+    if version != "9.2.0" or name not in WITH_MQE | {"labeled"}  # 9.2 requires label numbers
 ]
 
 
-@pytest.mark.parametrize(("version", "form"), CASES)
+@pytest.mark.parametrize(("version", "name"), CASES)
 def test_fuzzed_response_is_never_internal_error_and_never_success(
-    runner: asyncio.Runner, version: str, form: str
+    runner: asyncio.Runner, version: str, name: str
 ) -> None:
-    block, oap = FORMS[form], oap_of(version)
-    sound = JunkClient(oap)
-    expected = runner.run(measured(sound, block))
+    block, oap = BLOCKS[name], oap_of(version)
+    valid = JunkClient(oap)
+    expected = runner.run(measure(valid, block))
     assert expected.phase is Phase.SUCCESSFUL, expected.message
 
     @settings(deadline=None, max_examples=25)
-    @given(spoilt=st.integers(0, sound.asked - 1), node=st.integers(0, 500), junk=st.sampled_from(JUNK))
-    def spoil(spoilt: int, node: int, junk: Any) -> None:
-        found = runner.run(measured(JunkClient(oap, spoilt, node, junk), block))
+    @given(fuzzed=st.integers(0, valid.requests - 1), node=st.integers(0, 500), junk=st.sampled_from(JUNK))
+    def check(fuzzed: int, node: int, junk: Any) -> None:
+        measurement = runner.run(measure(JunkClient(oap, fuzzed, node, junk), block))
 
-        assert not found.message.startswith("PROVIDER_INTERNAL"), found.message
-        assert found.phase is not Phase.FAILED
-        if found.phase is Phase.SUCCESSFUL and form != "as the built-in":
-            told = numbers(json.loads(found.value))
-            assert told
-            assert told <= numbers(json.loads(expected.value)) or (junk is None and form == "throughput")
+        assert not measurement.message.startswith("PROVIDER_INTERNAL"), measurement.message
+        assert measurement.phase is not Phase.FAILED
+        if measurement.phase is Phase.SUCCESSFUL and name != "compatibility argo":
+            measured_numbers = numbers(json.loads(measurement.value))
+            assert measured_numbers
+            assert measured_numbers <= numbers(json.loads(expected.value)) or (junk is None and name == "throughput")
 
-    spoil()
+    check()

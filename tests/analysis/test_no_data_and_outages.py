@@ -1,4 +1,4 @@
-"""No data is never good, an OAP that is away is never bad, and nothing waits longer than it was told."""
+"""Tests of missing data and outages: neither decides about the canary, and waiting is bounded."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ MQE = """query q($duration: Duration!) {
     type error results { metric { labels { key value } } values { id value } }
   }
 }"""
-NO_SERVICE = MQE % "nobody"
+NO_SERVICE = MQE % "unknown"
 ALL_GOOD = "all(result.cpm.results, {all(.values, {asFloat(.value) > 0})})"
 
 
@@ -58,7 +58,7 @@ async def test_no_data_without_condition_is_not_successful(harness: HarnessFacto
 
 async def test_no_data_empty_buckets_are_not_zero(harness: HarnessFactory) -> None:
     async with harness() as b:
-        measurement = await b.run(query=reference_query("nobody", "value isEmptyValue"), maxWait="0")
+        measurement = await b.run(query=reference_query("unknown", "value isEmptyValue"), maxWait="0")
 
     assert measurement.phase is Phase.INCONCLUSIVE
     assert measurement.message.startswith("NO_DATA no value of service_apdex in 3 buckets · ")
@@ -125,11 +125,11 @@ async def test_outage_that_ends_within_grace_gives_verdict(harness: HarnessFacto
 async def test_measurement_ends_before_deadline_if_oap_hangs(harness: HarnessFactory) -> None:
     async with harness(backend={"timeout": "60s"}) as b:
         b.oap.add_fault("hang")
-        began = time.monotonic()
+        started_at = time.monotonic()
         measurement = await b.run(seconds=1.0)
 
     assert measurement.phase is Phase.RUNNING
-    assert time.monotonic() - began < 30  # the backend's timeout is 60 s
+    assert time.monotonic() - started_at < 30  # the backend's timeout is 60 s
 
 
 @pytest.mark.parametrize(
@@ -196,14 +196,14 @@ async def test_unknown_metric_in_expression_is_error_with_message_of_oap(harness
 
 @pytest.mark.parametrize("block", [{"query": MQE % CANARY}, {"expression": "service_cpm", "service": CANARY}])
 async def test_storage_failure_in_expression_is_outage(harness: HarnessFactory, block: dict[str, str]) -> None:
-    """OAP says it with HTTP 200, beside the data."""
+    """OAP reports the failure with HTTP 200, beside the data."""
     words = "Internal IO exception, query metrics error."
     field = {"type": "UNKNOWN", "error": words, "results": []}
     async with harness() as b:
         b.oap.respond_with(json.dumps({"data": {"cpm": field, "e0": field}}), match="execExpression")
         content = {"interval": "3m"} | block if "query" in block else {"window": "3m", "since": "window"} | block
-        asked = Metric("m", "true", "", json.dumps(content).encode())
-        measurement = await b.engine.run(asked, RUN, Deadline.after(10))
+        metric = Metric("m", "true", "", json.dumps(content).encode())
+        measurement = await b.engine.run(metric, RUN, Deadline.after(10))
 
     assert measurement.phase is Phase.RUNNING, measurement.message
     assert measurement.message.startswith("OAP_UNAVAILABLE storage of the OAP failed")
@@ -215,13 +215,13 @@ async def test_overloaded_evaluator_is_provider_overloaded_not_condition_error(
     async with harness() as b:
 
         async def busy(*_: object, **__: object) -> Evaluation:
-            return Evaluation(Phase.ERROR, "no answer in time: the machine is busy", not_evaluated=True)
+            return Evaluation(Phase.ERROR, "not started in time: the machine is busy", not_evaluated=True)
 
         monkeypatch.setattr(b.engine._evaluator._expr, "evaluate", busy)
         measurement = await b.run()
 
     assert measurement.phase is Phase.RUNNING
-    assert measurement.message.startswith("PROVIDER_OVERLOADED no answer in time")
+    assert measurement.message.startswith("PROVIDER_OVERLOADED not started in time")
 
 
 @pytest.mark.parametrize(
@@ -236,12 +236,12 @@ async def test_overloaded_evaluator_is_provider_overloaded_not_condition_error(
 )
 async def test_block_with_slow_validation_does_not_delay_others(harness: HarnessFactory, block: dict[str, str]) -> None:
     async with harness() as b:
-        began = time.process_time()
+        started_at = time.process_time()
         measurement = await b.run(**block)
 
     assert measurement.phase is Phase.ERROR
     assert measurement.message.startswith("BLOCK_INVALID ")
-    assert time.process_time() - began < 5.0  # seconds of CPU; quadratic work would take minutes
+    assert time.process_time() - started_at < 5.0  # seconds of CPU; quadratic work would take minutes
 
 
 async def test_rejection_message_does_not_contain_response_body(harness: HarnessFactory) -> None:

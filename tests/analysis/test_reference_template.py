@@ -1,4 +1,4 @@
-"""The talk's own template, on good data, on bad data, and in the first seconds of a minute."""
+"""Tests of the reference template: good data, bad data, and the first seconds of a minute."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -42,7 +42,7 @@ async def test_unfinished_minute_never_fails_healthy_canary(harness: HarnessFact
 async def test_compatibility_argo_fails_healthy_canary_in_first_seconds_of_minute(
     harness: HarnessFactory,
 ) -> None:
-    """Why `compatibility: argo` is not the default: the minute that has begun reads 0."""
+    """Show why `compatibility: argo` is not the default: the unfinished minute reads 0."""
     async with harness("healthy-canary") as b:
         b.clock.set(NOON.replace(minute=7, second=2))
 
@@ -62,7 +62,7 @@ async def test_window_has_same_minutes_in_every_zone(harness: HarnessFactory, zo
 
 @pytest.mark.parametrize("minute", range(-10, 20, 3))
 async def test_window_has_right_minutes_while_clocks_are_put_forward(harness: HarnessFactory, minute: int) -> None:
-    """02:00 is 03:00 in Berlin on 2026-03-29: without the zone's name the window would begin at a time that is none."""
+    """Use Berlin on 2026-03-29, where 02:00 is 03:00: with a fixed offset the window would start at a missing time."""
     at = datetime(2026, 3, 29, 1, 0, 20, tzinfo=UTC) + timedelta(minutes=minute)
     async with harness("healthy-canary", at=at, timezone="Europe/Berlin", backend={"timezone": "Europe/Berlin"}) as b:
         assert (await b.run(interval="8m")).phase is Phase.SUCCESSFUL
@@ -82,19 +82,19 @@ async def test_duration_variable_has_format_of_built_in_provider(harness: Harnes
     async with harness() as b:
         await b.run()
 
-        (asked,) = [json.loads(request.body) for request in b.oap.requests if "readMetricsValues" in request.body]
-    assert asked["variables"] == {"duration": {"start": "2026-11-24 1156", "end": "2026-11-24 1158", "step": "MINUTE"}}
+        (body,) = [json.loads(request.body) for request in b.oap.requests if "readMetricsValues" in request.body]
+    assert body["variables"] == {"duration": {"start": "2026-11-24 1156", "end": "2026-11-24 1158", "step": "MINUTE"}}
 
 
 async def test_both_conditions_follow_argos_rules(harness: HarnessFactory) -> None:
     async with harness() as b:
         bad = await b.run("true", "true")
         undecided = await b.run("false", "false")
-        nothing_wanted = await b.run("", "")
+        no_condition = await b.run("", "")
 
     assert (bad.phase, bad.message.split()[0]) == (Phase.FAILED, "FAILURE_CONDITION_MET")
     assert (undecided.phase, undecided.message.split()[0]) == (Phase.INCONCLUSIVE, "NEITHER_CONDITION_MET")
-    assert (nothing_wanted.phase, nothing_wanted.message) == (Phase.SUCCESSFUL, "")
+    assert (no_condition.phase, no_condition.message) == (Phase.SUCCESSFUL, "")
 
 
 async def test_invalid_condition_is_error_with_argos_message_and_no_value(harness: HarnessFactory) -> None:

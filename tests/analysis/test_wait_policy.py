@@ -1,4 +1,4 @@
-"""Waiting for calls, names and closed minutes, by blocks that ask by name."""
+"""Tests of waiting for calls, entities and closed minutes."""
 
 import json
 from datetime import timedelta
@@ -12,7 +12,7 @@ from tests.analysis.harness import CANARY, NOON, RUN, HarnessFactory, measure
 
 
 async def test_since_run_excludes_data_of_previous_canary_with_same_name(harness: HarnessFactory) -> None:
-    """Until minute -4 a bad canary had this name; the run of the good one began in minute -4."""
+    """Let a failing canary have the name until minute -4, when the run of a good one starts."""
 
     scenario = parse_scenario(
         f"""
@@ -78,28 +78,28 @@ async def test_too_few_calls_after_max_wait_end_with_on_no_data(harness: Harness
 
 @pytest.mark.parametrize("second", range(0, 60, 7))
 async def test_late_data_within_settle_delay_never_changes_verdict(harness: HarnessFactory, second: int) -> None:
-    """What was read of a window is what is in it for ever: calls half a minute late, flushed every 25 s."""
+    """Compare a window with the same window an hour later, with calls that arrive 30 s late and a flush every 25 s."""
     scenario = parse_scenario(
         f"""{{flush: 25, services: [{{name: "{CANARY}", traffic: [{{calls: 60, delay: 30}}]}}]}}""", "test"
     )
     async with harness(scenario) as b:
         b.clock.set(NOON.replace(minute=20, second=second))
         early = await measure(b, service=CANARY, expression="service_cpm", since="window")
-        asked = next(r for r in reversed(b.oap.requests) if "execExpression" in r.body)
+        request = next(r for r in reversed(b.oap.requests) if "execExpression" in r.body)
 
         b.clock.advance(3600)
 
         backend = b.engine._backends.select(None, None, "bookinfo")
-        again = await backend.read(
-            GraphqlRequest(json.loads(asked.body)["query"], json.loads(asked.body)["variables"]), Deadline.after(5)
+        response = await backend.read(
+            GraphqlRequest(json.loads(request.body)["query"], json.loads(request.body)["variables"]), Deadline.after(5)
         )
 
-    later = [int(value["value"]) for value in again["e0"]["results"][0]["values"]]
+    later = [int(value["value"]) for value in response["e0"]["results"][0]["values"]]
     assert json.loads(early.value) == later
 
 
 async def test_outage_time_is_not_part_of_wait_budget_for_new_entity(harness: HarnessFactory) -> None:
-    """Away for three of the two minutes that a background run waits for a name; then the service is not listed yet."""
+    """Let an outage last 3 minutes, longer than the 2 minutes that a background run waits for an entity."""
     run = Run(labels={"rollout-type": "Background"})
     block = {"sli": "success-rate", "service": "new.bookinfo", "window": "5m"}
     content = Metric("m", "result >= 0.99", "", json.dumps(block).encode())
@@ -111,13 +111,13 @@ async def test_outage_time_is_not_part_of_wait_budget_for_new_entity(harness: Ha
         assert step.message.startswith("OAP_UNAVAILABLE ")
         b.oap.clear_faults()
         b.clock.advance(15)
-        back = await b.engine.resume(content, run, step, Deadline.after(10))
-        while not back.phase.completed:
-            last = back
-            b.clock.set(back.resume_at)
-            back = await b.engine.resume(content, run, back, Deadline.after(10))
+        resumed = await b.engine.resume(content, run, step, Deadline.after(10))
+        while not resumed.phase.completed:
+            last = resumed
+            b.clock.set(resumed.resume_at)
+            resumed = await b.engine.resume(content, run, resumed, Deadline.after(10))
 
     assert last.message.startswith("ENTITY_NOT_FOUND ")
-    assert back.phase is Phase.ERROR
-    assert back.finished_at - NOON == timedelta(minutes=5)
-    assert back.metadata == {}
+    assert resumed.phase is Phase.ERROR
+    assert resumed.finished_at - NOON == timedelta(minutes=5)
+    assert resumed.metadata == {}

@@ -1,4 +1,4 @@
-"""Windows are whole closed buckets of exact length, in every zone, also when a clock is changed."""
+"""Tests of windows: whole closed buckets of exact length in every time zone, also across clock changes."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
@@ -30,7 +30,7 @@ def utc(text: str) -> datetime:
 
 
 def clock_was_put_back(window: Window) -> bool:
-    """Between an hour before the window and its end: there OAP cannot tell two hours apart."""
+    """Return whether the clock was put back near the window. There, OAP stores two hours in the same buckets."""
     hour_before = (window.start.astimezone(UTC) - timedelta(hours=3)).astimezone(window.start.tzinfo)
     return hour_before.utcoffset() > window.end.utcoffset()
 

@@ -1,4 +1,4 @@
-"""The command as a person starts it, against a mock OAP that lives in the test; and templates to start it with."""
+"""Runs `check` as a subprocess against a mock OAP in the test, and builds templates for it."""
 
 import asyncio
 import json
@@ -37,7 +37,7 @@ class CommandResult:
 
     @property
     def normalized_stdout(self) -> str:
-        """The output without what differs from run to run: ports, durations, our own clock."""
+        """Output without ports, durations and times, which differ in each run."""
         text = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", self.stdout)
         text = re.sub(r"\d+ ms\b", "N ms", text)
         return re.sub(r"\d\d:\d\d:\d\d \+0000", "HH:MM:SS +0000", text)
@@ -60,20 +60,20 @@ async def run_check(*arguments: str, stdin: str = "", folder: Path | None = None
 
 @asynccontextmanager
 async def start_oap_at_noon(scenario: str = "failing-canary", **oap: Any) -> AsyncIterator[MockOap]:
-    """A mock OAP whose clock stands at noon."""
+    """Start a mock OAP whose clock stands still at noon."""
     async with MockOap(scenario, clock=ManualClock(NOON), **oap) as mock:
         yield mock
 
 
 def build_indicator_metric(condition: str = "result >= 0.99", **block: Any) -> dict[str, Any]:
-    """A metric of the plugin."""
+    """Build a metric of the plugin."""
     name = block.pop("name", "success-rate")
     content = {"sli": "success-rate", "window": "5m", "service": VANILLA} | block
     return {"name": name, "successCondition": condition, "provider": {"plugin": {PLUGIN: content}}}
 
 
 def build_template(*metrics: Mapping[str, Any], **spec: Any) -> str:
-    """A template of metrics."""
+    """Build a template of metrics."""
     return yaml.safe_dump(
         {
             "apiVersion": "argoproj.io/v1alpha1",

@@ -127,7 +127,7 @@ def test_argument_default_must_be_text() -> None:
 
 def test_metrics_of_other_providers_are_skipped_and_listed() -> None:
     others = [
-        {"name": "up", "provider": {"prometheus": {"query": "{{args.nobody-asked}}"}}},
+        {"name": "up", "provider": {"prometheus": {"query": "{{args.unknown-asked}}"}}},
         {"name": "acme", "provider": {"plugin": {"acme/metrics": {}}}},
     ]
 
