@@ -1,4 +1,4 @@
-"""The command line. Each command is a file of its own, imported when it is asked for."""
+"""Command line. Each command has a module, which is imported when the command is called."""
 
 import inspect
 from importlib import import_module
@@ -24,7 +24,7 @@ _COMMANDS = {
 
 
 class _Commands(TyperGroup):
-    """Finds `NAME` in `cli/NAME.py`, so that `eval` need not wait for what `serve` imports."""
+    """Loads the command `NAME` from `cli/NAME.py`, so that `eval` does not import the modules of `serve`."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
         return list(_COMMANDS)
@@ -34,7 +34,7 @@ class _Commands(TyperGroup):
             return super().get_command(ctx, cmd_name)
         module = import_module(f"{__name__}.{cmd_name.replace('-', '_')}")
         command = getattr(module, _COMMANDS[cmd_name])
-        purpose = (inspect.getdoc(command) or "").partition("\n\n")[0]  # whole: what typer takes of it ends in dots
+        purpose = (inspect.getdoc(command) or "").partition("\n\n")[0]  # in full, because typer truncates it
         single = typer.Typer(add_completion=False, rich_markup_mode=None)
         single.command(cmd_name, short_help=purpose)(command)
         return typer.main.get_command(single)
@@ -67,5 +67,5 @@ def _root(
 
 
 def main() -> None:
-    """Entry point of `skywalking-provider`."""
+    """Run `skywalking-provider`."""
     app()

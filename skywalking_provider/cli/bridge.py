@@ -1,4 +1,4 @@
-"""`skywalking-provider bridge`: hands out the bridges that the image carries."""
+"""Command `skywalking-provider bridge`: lists and copies the bridge binaries of the image."""
 
 import hashlib
 import os
@@ -14,7 +14,7 @@ import typer
 from skywalking_provider import __version__
 
 _BINARY = "skywalking-bridge"
-# What Go calls the machines that Python names as the kernel does.
+# Go's names of the machines that Python names as the kernel does.
 _GO_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
@@ -33,23 +33,23 @@ class _Bridge:
 def bridge_command(
     *,
     to: Annotated[
-        Path | None, typer.Option(help="Copy the bridge for this machine to this file, executable, all or nothing.")
+        Path | None, typer.Option(help="Copy the bridge for this machine to this file, atomically and executable.")
     ] = None,
     all_to: Annotated[
         Path | None, typer.Option(help="Copy all bridges into this folder, as VERSION/OS-ARCH/skywalking-bridge.")
     ] = None,
     folder: Annotated[
-        Path, typer.Option("--from", help="Where the bridges are, as VERSION/OS-ARCH/skywalking-bridge.")
+        Path, typer.Option("--from", help="Folder of the bridges, as VERSION/OS-ARCH/skywalking-bridge.")
     ] = Path("/opt/bridge"),
 ) -> None:
-    """List the bridges of this image with their sha256, or copy them to where a controller finds them.
+    """List the bridges of this image with their sha256, or copy them for a controller.
 
-    Without a shell and without a network: for an init container of the controller's pod.
+    Needs no shell and no network, so it can run in an init container of the controller's pod.
     """
     try:
         bridges = sorted(_bridges(folder), key=lambda bridge: (bridge.version, bridge.platform))
         if not bridges:
-            raise FileNotFoundError(f"no VERSION/OS-ARCH/{_BINARY} in {folder}; name the right folder with --from")
+            raise FileNotFoundError(f"no VERSION/OS-ARCH/{_BINARY} in {folder}. Name the folder with --from.")
         if all_to is not None:
             for bridge in bridges:
                 _copy(bridge.path, all_to / bridge.path.relative_to(folder))
@@ -71,16 +71,16 @@ def _bridges(folder: Path) -> Iterator[_Bridge]:
 
 def _select_for_this_machine(bridges: list[_Bridge], folder: Path) -> _Bridge:
     machine = platform.machine()
-    wanted = (__version__, f"{platform.system().lower()}-{_GO_ARCHITECTURES.get(machine, machine)}")
+    required = (__version__, f"{platform.system().lower()}-{_GO_ARCHITECTURES.get(machine, machine)}")
     for bridge in bridges:
-        if (bridge.version, bridge.platform) == wanted:
+        if (bridge.version, bridge.platform) == required:
             return bridge
-    there = ", ".join(f"{bridge.version} {bridge.platform}" for bridge in bridges)
-    raise FileNotFoundError(f"no bridge {' '.join(wanted)} in {folder}; there are: {there}")
+    available = ", ".join(f"{bridge.version} {bridge.platform}" for bridge in bridges)
+    raise FileNotFoundError(f"no bridge {' '.join(required)} in {folder}. Available: {available}")
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy by a new file and a rename: whoever starts the target gets the old one or the new one, whole."""
+    """Copy to a new file and rename it, so that a process that starts the target never reads part of a file."""
     target.parent.mkdir(parents=True, exist_ok=True)
     new = target.with_name(f".{target.name}.{os.getpid()}")
     try:

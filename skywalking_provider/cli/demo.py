@@ -1,4 +1,4 @@
-"""`skywalking-provider demo`: a healthy and a bad canary, judged on this machine."""
+"""Command `skywalking-provider demo`: judges a healthy and a bad canary on this machine."""
 
 import asyncio
 import tempfile
@@ -10,25 +10,23 @@ import typer
 
 def demo_command(
     *,
-    bridge: Annotated[Path, typer.Option(help="The bridge's binary (make build).")] = Path(
-        ".cache/bin/skywalking-bridge"
-    ),
+    bridge: Annotated[Path, typer.Option(help="Bridge binary (make build).")] = Path(".cache/bin/skywalking-bridge"),
     argo_host: Annotated[Path, typer.Option(help="Argo's plugin client (make build).")] = Path(".cache/bin/argo-host"),
 ) -> None:
-    """Judge a healthy and a bad canary with real parts: only the OAP is the mock that ships with the provider.
+    """Judge a healthy and a bad canary with all real parts except the OAP, which is the mock.
 
-    Argo's own plugin client starts the real bridge, the bridge asks the real service, the service reads the mock OAP by
-    GraphQL. The mock's clock runs fast. Ends with 0 if the healthy canary is promoted and the bad one is aborted.
+    Argo's plugin client starts the bridge, the bridge calls the service, and the service reads the mock OAP by
+    GraphQL. The clock of the mock runs fast. Exit code 0: the healthy canary is promoted and the bad one is aborted.
     """
     for program in (bridge, argo_host):
         if not program.is_file():
-            typer.echo(f"skywalking-provider: {program} is missing; run `make build` in a checkout", err=True)
+            typer.echo(f"skywalking-provider: {program} is missing. Run `make build` in a checkout.", err=True)
             raise typer.Exit(2)
     raise typer.Exit(asyncio.run(_demo(bridge.resolve(), argo_host.resolve())))
 
 
 async def _demo(bridge: Path, argo_host: Path) -> int:
-    from rich.console import Console  # noqa: PLC0415 - slow to import, and only this command needs them
+    from rich.console import Console  # noqa: PLC0415 - slow to import, and only needed here
 
     from skywalking_provider.tools.demo.argo_host import HostError  # noqa: PLC0415
     from skywalking_provider.tools.demo.runner import Programs, run_canary, success_condition  # noqa: PLC0415
@@ -39,15 +37,15 @@ async def _demo(bridge: Path, argo_host: Path) -> int:
     outcomes = []
     with tempfile.TemporaryDirectory(prefix="swp-demo-") as folder, DemoView(console, success_condition()) as view:
         for title, scenario in (("healthy canary", "healthy-canary"), ("bad canary", "slow-canary")):
-            place = Path(folder, scenario)
-            place.mkdir()
+            work_folder = Path(folder, scenario)
+            work_folder.mkdir()
             try:
-                canary = await run_canary(title, scenario, Programs(bridge, argo_host), place, view.show)
+                canary = await run_canary(title, scenario, Programs(bridge, argo_host), work_folder, view.show)
             except HostError as error:
                 console.print(f"{title}: {error}", style="red")
                 return 1
             outcomes.append(canary.outcome)
     expected = outcomes[0].startswith("promoted") and outcomes[1].startswith("aborted")
     if not expected:
-        console.print("The verdicts are not those that were expected.", style="red")
+        console.print("Unexpected verdicts: the healthy canary must be promoted and the bad one aborted.", style="red")
     return 0 if expected else 1

@@ -1,4 +1,4 @@
-"""`skywalking-provider doctor`: looks at configuration, service, backends and bridge, and says what to do."""
+"""Command `skywalking-provider doctor`: checks configuration, service, backends and bridge, with hints."""
 
 import asyncio
 import json
@@ -23,14 +23,14 @@ from skywalking_provider.tools.doctor.report import build_doctor_json, format_se
 
 
 class DoctorOutput(StrEnum):
-    """How the findings are shown."""
+    """Output formats."""
 
     TEXT = "text"
     JSON = "json"
 
 
 class Area(StrEnum):
-    """What is looked at."""
+    """Checks that can be skipped."""
 
     SERVICE = "service"
     BACKENDS = "backends"
@@ -39,28 +39,32 @@ class Area(StrEnum):
 def doctor_command(
     *,
     config: Annotated[
-        Path | None, typer.Option("--config", "-c", envvar="SWP_CONFIG_FILE", help="The service's YAML file.")
+        Path | None, typer.Option("--config", "-c", envvar="SWP_CONFIG_FILE", help="YAML file of the service.")
     ] = None,
-    socket: Annotated[Path | None, typer.Option(help="Socket of the service, if not the configuration's.")] = None,
-    address: Annotated[str | None, typer.Option(help="host:port of the service, as the bridge has it.")] = None,
-    tls_ca: Annotated[Path | None, typer.Option(help="As the bridge's --tls-ca, for --address.")] = None,
-    tls_cert: Annotated[Path | None, typer.Option(help="As the bridge's --tls-cert.")] = None,
-    tls_key: Annotated[Path | None, typer.Option(help="As the bridge's --tls-key.")] = None,
-    tls_server_name: Annotated[str | None, typer.Option(help="As the bridge's --tls-server-name.")] = None,
-    bridge_path: Annotated[Path | None, typer.Option("--bridge", help="Binary of the bridge to look at.")] = None,
-    skip: Annotated[list[Area] | None, typer.Option(help="What not to look at; may be repeated.")] = None,
-    output: Annotated[DoctorOutput, typer.Option("--output", "-o", help="How to show it.")] = DoctorOutput.TEXT,
+    socket: Annotated[
+        Path | None, typer.Option(help="Socket of the service; by default that of the configuration.")
+    ] = None,
+    address: Annotated[str | None, typer.Option(help="host:port of the service, as for the bridge.")] = None,
+    tls_ca: Annotated[Path | None, typer.Option(help="CA of the service, as --tls-ca of the bridge.")] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help="Client certificate, as --tls-cert of the bridge.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Key of the certificate, as --tls-key of the bridge.")] = None,
+    tls_server_name: Annotated[
+        str | None, typer.Option(help="Name in the certificate of the service, as --tls-server-name of the bridge.")
+    ] = None,
+    bridge_path: Annotated[Path | None, typer.Option("--bridge", help="Bridge binary to check.")] = None,
+    skip: Annotated[list[Area] | None, typer.Option(help="Checks to skip; repeatable.")] = None,
+    output: Annotated[DoctorOutput, typer.Option("--output", "-o", help="Output format.")] = DoctorOutput.TEXT,
 ) -> None:
-    """Look at everything between a controller and its OAPs, and say what to do about what is wrong.
+    """Check everything between a controller and its OAPs, with a hint for each problem.
 
-    Reads the configuration as serve does, and changes nothing anywhere.
+    Reads the configuration as serve does, and changes nothing.
 
-    Ends with 0 where all is well (notes are fine), 1 with a problem, 2 for wrong use or a configuration that cannot be
-    read, 3 where a backend cannot be reached.
+    Exit codes: 0 no problems (notes are allowed), 1 a problem, 2 wrong usage or an unreadable configuration, 3 a
+    backend is unreachable.
     """
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    given = [tls_ca, tls_cert, tls_key]
-    if any(given) and not all((*given, address)):
+    files = [tls_ca, tls_cert, tls_key]
+    if any(files) and not all((*files, address)):
         raise typer.BadParameter("write --address, --tls-ca, --tls-cert and --tls-key together", param_hint="--tls-ca")
     if socket and address:
         raise typer.BadParameter("write one of --socket and --address", param_hint="--socket")
@@ -69,15 +73,15 @@ def doctor_command(
     try:
         loaded = load_config(config, {"socket": str(socket) if socket else None})
     except ConfigError as error:
-        wrong = problem(str(error), "mend the configuration; nothing else was looked at")
-        _show([Section("configuration", source, (wrong,))], output)
+        finding = problem(str(error), "Correct the configuration; nothing else was checked")
+        _show([Section("configuration", source, (finding,))], output)
         raise typer.Exit(USAGE) from error
-    looks = _section_checks(loaded, address, certificates, bridge_path, skip or [])
-    sections = [check_config(loaded, source), *asyncio.run(_run_all(looks))]
+    checks = _section_checks(loaded, address, certificates, bridge_path, skip or [])
+    sections = [check_config(loaded, source), *asyncio.run(_run_all(checks))]
     if loaded.listen and loaded.tls and not address and Area.SERVICE not in (skip or []):
         sections.insert(1, skipped_section(loaded.listen))
-    mask = redactor_for(loaded.backends.values())
-    sections = [section.redacted(mask) for section in sections]
+    redactor = redactor_for(loaded.backends.values())
+    sections = [section.redacted(redactor) for section in sections]
     _show(sections, output)
     raise typer.Exit(doctor_exit_code(sections))
 
@@ -85,15 +89,15 @@ def doctor_command(
 def _section_checks(
     config: Config, address: str | None, certificates: Certificates | None, bridge_path: Path | None, skip: list[Area]
 ) -> list[Coroutine[Any, Any, Section]]:
-    looks: list[Coroutine[Any, Any, Section]] = []
+    checks: list[Coroutine[Any, Any, Section]] = []
     listens = address or (config.listen if config.tls is None else None)
     if Area.SERVICE not in skip and (address or config.socket or listens):
-        looks.append(check_service(None if address else config.socket, listens, certificates))
+        checks.append(check_service(None if address else config.socket, listens, certificates))
     if bridge_path:
-        looks.append(check_bridge(bridge_path))
+        checks.append(check_bridge(bridge_path))
     if Area.BACKENDS not in skip:
-        looks += [check_backend(name, one) for name, one in config.backends.items()]
-    return looks
+        checks += [check_backend(name, one) for name, one in config.backends.items()]
+    return checks
 
 
 async def _run_all(checks: list[Coroutine[Any, Any, Section]]) -> list[Section]:

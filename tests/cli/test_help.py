@@ -1,4 +1,4 @@
-"""What somebody sees who types the command's name."""
+"""The help of the command line."""
 
 import re
 
@@ -9,9 +9,9 @@ from skywalking_provider.cli import app
 
 
 @pytest.mark.parametrize("arguments", [[], ["-h"], ["--help"]])
-def test_the_help_says_to_the_end_what_each_command_does(arguments: list[str]) -> None:
-    said = CliRunner().invoke(app, arguments, terminal_width=79).output
-    purposes = re.split(r"^  [a-z-]+  +", said[said.index("Commands:") :], flags=re.MULTILINE)[1:]
+def test_help_lists_each_command_with_its_whole_purpose(arguments: list[str]) -> None:
+    output = CliRunner().invoke(app, arguments, terminal_width=79).output
+    purposes = re.split(r"^  [a-z-]+  +", output[output.index("Commands:") :], flags=re.MULTILINE)[1:]
 
     assert len(purposes) == 10
     assert all(purpose.rstrip().endswith(".") and "..." not in purpose for purpose in purposes)

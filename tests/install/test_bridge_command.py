@@ -77,7 +77,7 @@ def test_bridge_folder_without_binaries_is_reported(tmp_path: Path) -> None:
     result = run_bridge("--from", tmp_path / "none")
 
     assert result.exit_code == 1
-    assert f"no VERSION/OS-ARCH/skywalking-bridge in {tmp_path / 'none'}; name the right folder" in result.stderr
+    assert f"no VERSION/OS-ARCH/skywalking-bridge in {tmp_path / 'none'}. Name the folder" in result.stderr
 
 
 def test_bridge_unsupported_platform_lists_the_available_ones(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,7 +87,7 @@ def test_bridge_unsupported_platform_lists_the_available_ones(folder: Path, monk
 
     assert result.exit_code == 1
     assert f"no bridge {__version__} linux-riscv64 in" in result.stderr
-    assert "there are: 0.0.9 linux-amd64, 0.0.9 linux-arm64," in result.stderr
+    assert "Available: 0.0.9 linux-amd64, 0.0.9 linux-arm64," in result.stderr
 
 
 def test_bridge_target_not_writable_is_reported(folder: Path, tmp_path: Path) -> None:

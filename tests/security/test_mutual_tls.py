@@ -221,7 +221,7 @@ async def test_rotation_under_load_fails_no_call(tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.parametrize(
-    ("identity", "finding"), [(BRIDGE, "it serves"), ("spiffe://x/y", "client certificate not allowed")]
+    ("identity", "finding"), [(BRIDGE, "it is serving"), ("spiffe://x/y", "client certificate not allowed")]
 )
 async def test_doctor_with_bridge_certificates_reports_the_service(
     service: TlsService, identity: str, finding: str

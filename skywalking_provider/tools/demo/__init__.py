@@ -1,1 +1,1 @@
-"""The main job on one machine: mock OAP, service, bridge and Argo's own plugin client, with a talk-style template."""
+"""Demo of the whole path on one machine: Argo's plugin client, bridge, service and mock OAP."""

@@ -1,4 +1,4 @@
-"""One canary, step by step: the mock's clock runs fast, everything else is real."""
+"""Run of one canary: the clock of the mock OAP runs fast, all other parts are real."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ _START_SECONDS = 30
 
 @dataclass(frozen=True, slots=True)
 class CanaryMeasurement:
-    """One measurement as Argo stores it, and the buckets in it."""
+    """A measurement as Argo stores it, and the buckets of its value."""
 
     at: datetime
     phase: str
@@ -35,7 +35,7 @@ class CanaryMeasurement:
 
 @dataclass(slots=True)
 class Canary:
-    """A canary on its way; the view looks at it at any time."""
+    """State of a canary while it runs. The view reads it."""
 
     title: str
     now: datetime
@@ -47,7 +47,7 @@ class Canary:
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """The binaries that `make build` makes."""
+    """Binaries that `make build` builds."""
 
     bridge: Path
     argo_host: Path
@@ -59,17 +59,17 @@ async def run_canary(
     """Run one canary to its end.
 
     Args:
-        title: For the view.
-        scenario: Of the mock OAP.
-        programs: What to run.
-        folder: A folder of this play, for socket and configuration.
-        on_change: Called with the canary whenever something changed.
+        title: Title for the view.
+        scenario: Scenario of the mock OAP.
+        programs: Binaries to run.
+        folder: Empty folder for socket, configuration and logs.
+        on_change: Function to call with the canary after each change.
 
     Returns:
-        The canary, with its outcome.
+        The canary with its outcome.
 
     Raises:
-        HostError: One of the parts does not work.
+        HostError: One of the processes failed.
     """
     metric = _template_metric()
     pace, failures_allowed = timedelta(minutes=5), metric["failureLimit"]
@@ -105,7 +105,7 @@ def _outcome(canary: Canary) -> str:
 
 
 async def _pass_time(canary: Canary, clock: ManualClock, pace: timedelta, on_change: Callable[[Canary], None]) -> None:
-    """Five minutes of the mock's clock in about a second of ours."""
+    """Advance the clock of the mock by five minutes in about a second."""
     steps = 15
     for step in range(steps):
         clock.advance(pace.total_seconds() / steps)
@@ -119,14 +119,14 @@ async def _measure(host: ArgoHost, metric: dict[str, Any], at: datetime) -> Cana
         "metadata": {"namespace": "bookinfo", "name": "reviews-apdex", "labels": {"rollout-type": "Background"}},
         "spec": {"args": [{"name": "service-name", "value": SERVICE}]},
     }
-    answer = await host.request("run", run=run, metric=metric)
-    measurement = answer["measurement"]
+    response = await host.request("run", run=run, metric=metric)
+    measurement = response["measurement"]
     return CanaryMeasurement(
         at,
         measurement["phase"],
         _buckets(measurement.get("value")),
         measurement.get("message", ""),
-        answer["elapsedMs"],
+        response["elapsedMs"],
     )
 
 
@@ -143,7 +143,7 @@ def _template_metric() -> dict[str, Any]:
 
 
 def success_condition() -> str:
-    """The template's successCondition."""
+    """Return the successCondition of the template."""
     return str(_template_metric()["successCondition"])
 
 

@@ -1,4 +1,4 @@
-"""What the demo shows: a panel for each canary, with its buckets as a chart, the condition and why."""
+"""Terminal output of the demo: a panel for each canary with its buckets, condition and last message."""
 
 from typing import Self
 
@@ -18,13 +18,13 @@ _LOWEST, _HIGHEST = 7000, 10000
 
 
 class DemoView:
-    """Live panels at a terminal; plain lines, one a measurement, elsewhere."""
+    """Live panels in a terminal; otherwise one line for each measurement."""
 
     def __init__(self, console: Console, condition: str) -> None:
         self._console = console
         self._condition = condition
         self._live = Live(console=console, refresh_per_second=12) if console.is_terminal else None
-        # What is on the screen: the canaries by title, and how many measurements of each were printed.
+        # Canaries by title, and the number of their measurements that are printed.
         self._canaries: dict[str, Canary] = {}
         self._printed: dict[str, int] = {}
 
@@ -38,7 +38,7 @@ class DemoView:
             self._live.stop()
 
     def show(self, canary: Canary) -> None:
-        """Bring the screen up to date."""
+        """Update the output."""
         self._canaries[canary.title] = canary
         if self._live:
             self._live.update(Group(*(self._panel(one) for one in self._canaries.values())))
@@ -59,10 +59,10 @@ class DemoView:
         table = Table.grid(padding=(0, 2))
         for one in canary.measurements:
             table.add_row(_measurement_line(one), _chart(one))
-        why = next((one.message for one in reversed(canary.measurements) if one.message), "")
+        last_message = next((one.message for one in reversed(canary.measurements) if one.message), "")
         parts: list[RenderableType] = [_steps(canary), Text(f"successCondition  {self._condition}", style="dim"), table]
-        if why:
-            parts.append(Text(why, style="italic"))
+        if last_message:
+            parts.append(Text(last_message, style="italic"))
         if canary.outcome:
             good = canary.outcome.startswith("promoted")
             parts.append(Text(canary.outcome, style=f"bold {'green' if good else 'red'}"))

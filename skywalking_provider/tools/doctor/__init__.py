@@ -1,1 +1,1 @@
-"""What `doctor` looks at, and what it says to do."""
+"""Checks of the command `doctor`, and its reports."""

@@ -1,4 +1,4 @@
-"""One OAP, asked as the service asks it: is it there, does it know us, what does it understand, and what is in it?"""
+"""Check of one OAP as the service uses it: access, clock, version, metrics and services."""
 
 import time
 from collections import Counter
@@ -16,7 +16,7 @@ from skywalking_provider.queries.indicators.registry import INDICATORS
 from skywalking_provider.tools.doctor.findings import Finding, Section, note, ok, problem, unreachable
 
 TIMEOUT_SECONDS = 10.0
-"""How long one OAP may take for all questions."""
+"""Timeout of all requests to one OAP together."""
 
 _SKEW_NOTE = timedelta(seconds=5)
 _SKEW_PROBLEM = timedelta(seconds=60)
@@ -24,20 +24,20 @@ _VERSION = GraphqlRequest("query { version }", {})
 
 
 async def check_backend(name: str, config: BackendConfig, now: datetime | None = None) -> Section:
-    """Look at one OAP.
+    """Check one OAP.
 
     Args:
-        name: As configured.
-        config: Whom it serves does not matter here.
-        now: Our clock; by default the system's.
+        name: Name of the backend.
+        config: Configuration of the backend. Its `allowedNamespaces` and `retries` are ignored.
+        now: Local time; by default that of the system.
     """
-    everybody = config.model_copy(update={"allowed_namespaces": None, "retries": 0})
+    unrestricted = config.model_copy(update={"allowed_namespaces": None, "retries": 0})
     findings: list[Finding] = []
-    async with open_backends({name: everybody}, lambda: now or datetime.now(UTC)) as backends:
-        asked = backends.select(name, None, None)
+    async with open_backends({name: unrestricted}, lambda: now or datetime.now(UTC)) as backends:
+        backend = backends.select(name, None, None)
         try:
-            async for finding in _findings(asked, config, Deadline.after(TIMEOUT_SECONDS), now or datetime.now(UTC)):
-                findings.append(finding)  # noqa: PERF401 - what was found before a trouble is kept
+            async for finding in _findings(backend, config, Deadline.after(TIMEOUT_SECONDS), now or datetime.now(UTC)):
+                findings.append(finding)  # noqa: PERF401 - findings before an error are kept
         except ProviderError as error:
             findings.append(_error_finding(error, name, config))
     return Section("backend", f"{name} {config.url}", tuple(findings))
@@ -48,7 +48,7 @@ async def _findings(
 ) -> AsyncIterator[Finding]:
     began = time.monotonic()
     clock = await backend.connection.time(deadline)
-    yield ok(f"it answers ({(time.monotonic() - began) * 1000:.0f} ms){_describe_security(config)}")
+    yield ok(f"it responds ({(time.monotonic() - began) * 1000:.0f} ms){_describe_security(config)}")
     for finding in _clock_findings(clock, config, now):
         yield finding
     yield await _version_finding(backend, deadline)
@@ -57,44 +57,47 @@ async def _findings(
 
 
 def _describe_security(config: BackendConfig) -> str:
-    known = [
+    parts = [
         "over TLS" if config.url.startswith("https://") else "",
-        "and takes our credentials" if config.basic or config.bearer or config.headers else "",
+        "and accepts the credentials" if config.basic or config.bearer or config.headers else "",
     ]
-    return "".join(f" {words}" for words in known if words)
+    return "".join(f" {part}" for part in parts if part)
 
 
 def _clock_findings(clock: ServerClock, config: BackendConfig, now: datetime) -> list[Finding]:
-    theirs = clock.to_server(now)
+    server_time = clock.to_server(now)
     seconds = clock.offset.total_seconds()
-    away = f"its clock is {abs(seconds):.1f} s {'ahead of' if seconds > 0 else 'behind'} ours, zone {theirs:%z}"
+    message = (
+        f"its clock is {abs(seconds):.1f} s {'ahead of' if seconds > 0 else 'behind'} the local clock, "
+        f"time zone {server_time:%z}"
+    )
     if abs(clock.offset) >= _SKEW_PROBLEM:
-        found = [problem(away, "set the clocks by NTP: windows follow the OAP's, the runs' starts follow ours")]
+        findings = [problem(message, "Synchronize the clocks by NTP: windows use both")]
     elif abs(clock.offset) >= _SKEW_NOTE:
-        found = [note(away, "set the clocks by NTP")]
+        findings = [note(message, "Synchronize the clocks by NTP")]
     else:
-        found = [ok(away)]
+        findings = [ok(message)]
     zone = config.timezone
-    if zone and theirs.astimezone(zone).utcoffset() != theirs.utcoffset():
-        found.append(
-            problem(f"timezone: {zone} is not the OAP's, and is not used", "name the OAP's zone, or take the key out")
+    if zone and server_time.astimezone(zone).utcoffset() != server_time.utcoffset():
+        findings.append(
+            problem(f"timezone: {zone} is not that of the OAP, and is not used", "Correct the key, or remove it")
         )
-    return found
+    return findings
 
 
 async def _version_finding(backend: Backend, deadline: Deadline) -> Finding:
-    dialect = await backend.connection.features(deadline)
+    features = await backend.connection.features(deadline)
     try:
         version = f"version {(await backend.read(_VERSION, deadline)).get('version') or 'unknown'}"
     except ProviderError as error:
         if isinstance(error, BackendUnavailableError):
             raise
         version = "version unknown"
-    if dialect.supports_mqe and dialect.supports_nullable:
-        return ok(f"{version}: metrics query expressions, absent minutes can be told from zeros")
+    if features.supports_mqe and features.supports_nullable:
+        return ok(f"{version}: supports expressions and absent minutes")
     return note(
-        f"{version}: no metrics query expressions, absent minutes are told by companion reads (before 9.5)",
-        "blocks with `expression` need OAP 9.5 or newer",
+        f"{version}: before 9.5, no expressions; absent minutes are detected by additional reads",
+        "Blocks with `expression` need OAP 9.5 or newer",
     )
 
 
@@ -102,18 +105,18 @@ async def _inventory_findings(backend: Backend, deadline: Deadline) -> AsyncIter
     metrics = frozenset(await backend.connection.metrics(deadline))
     missing = _missing_metrics(metrics)
     if not metrics:
-        yield note("it knows no metric yet", "does anything report to it?")
+        yield note("it has no metrics yet", "Check that agents or Istio report to it")
     elif missing:
-        yield note(f"{len(metrics)} metrics, but none for {', '.join(missing)}", "an sli of these needs OAL for it")
+        yield note(f"{len(metrics)} metrics, but none for {', '.join(missing)}", "Define them in OAL to use this sli")
     else:
-        yield ok(f"{len(metrics)} metrics, those of every sli among them")
+        yield ok(f"{len(metrics)} metrics, including those of every sli")
     services = await backend.connection.services(deadline)
     layers = Counter(layer for service in services for layer in service.layers)
     if services:
-        told = ", ".join(f"{count} {layer}" for layer, count in layers.most_common(5))
-        yield ok(f"{len(services)} services ({told})")
+        by_layer = ", ".join(f"{count} {layer}" for layer, count in layers.most_common(5))
+        yield ok(f"{len(services)} services ({by_layer})")
     else:
-        yield note("it knows no service yet", "does anything report to it?")
+        yield note("it has no services yet", "Check that agents or Istio report to it")
 
 
 def _missing_metrics(known: frozenset[str]) -> list[str]:
@@ -125,12 +128,14 @@ def _error_finding(error: ProviderError, name: str, config: BackendConfig) -> Fi
     match error:
         case BackendUnavailableError():
             if error.kind is FailureKind.DNS:
-                remedy = "is the name right? A Service of another namespace is NAME.NAMESPACE"
+                hint = "Check the name; a Service of another namespace is NAME.NAMESPACE"
             elif error.kind is FailureKind.UNTRUSTED_CERTIFICATE:
-                remedy = error.hint or f"name the authority of its certificate in backends.{name}.tls.caFile"
+                hint = error.hint or f"Name the CA of its certificate in backends.{name}.tls.caFile"
             else:
-                remedy = error.hint or f"is it running, is {config.url} right, may this pod reach it (NetworkPolicy)?"
-            return unreachable(error.message, remedy)
+                hint = (
+                    error.hint or f"Check that it runs, that {config.url} is right, and that no NetworkPolicy blocks it"
+                )
+            return unreachable(error.message, hint)
         case ProviderError(reason=Reason.OAP_REJECTED | Reason.OAP_RESPONSE_INVALID):
-            return unreachable(error.message, error.hint or "is it the REST port (12800) of an OAP?")
-    return problem(error.message, error.hint or "is it an OAP?")
+            return unreachable(error.message, error.hint or "Check that it is the REST port (12800) of an OAP")
+    return problem(error.message, error.hint or "Check that it is an OAP")

@@ -1,4 +1,4 @@
-"""The files that a configuration names: are they there, readable, and what they should be?"""
+"""Check of a configuration and of the files that it names."""
 
 import ssl
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _SHORT_SECRET = 12
 
 
 def check_config(config: Config, source: str) -> Section:
-    """Look at what can be seen without connecting anywhere."""
+    """Check everything that needs no connection."""
     return Section("configuration", source, tuple(_findings(config)))
 
 
@@ -33,35 +33,35 @@ def _findings(config: Config) -> Iterator[Finding]:
 
 def _endpoint_findings(config: Config) -> Iterator[Finding]:
     if config.socket is None and config.listen is None:
-        yield note("it names no place to serve on", "say it by --socket or --listen when the service starts")
+        yield note("it has neither socket nor listen", "Start the service with --socket or --listen")
         return
     try:
         endpoint = resolve_endpoint(config)
     except ConfigError as error:
-        yield problem(str(error), "mend the configuration; the service does not start with it")
+        yield problem(str(error), "Correct the configuration; the service does not start with it")
         return
     if endpoint.tls:
         try:
             build_server_credentials(endpoint.tls)
         except ConfigError as error:
-            yield problem(str(error), "check the files and their mount; the service does not start without them")
+            yield problem(str(error), "Check the files and their mount; the service does not start without them")
         else:
-            yield ok(f"tls of {endpoint.target}: certificate, key and client CA fit together")
+            yield ok(f"tls of {endpoint.target}: certificate, key and client CA match")
     elif endpoint.exposed:
         yield note(
-            f"{endpoint.target} serves everybody who reaches it (insecure)",
-            "write tls, or see to it that nobody else reaches the port",
+            f"{endpoint.target} serves every client that reaches it (insecure)",
+            "Configure tls, or restrict access to the port",
         )
 
 
 def _bridge_findings(folder: Path) -> Iterator[Finding]:
-    found = sorted(folder.glob("*/*/skywalking-bridge"))
-    if found:
-        yield ok(f"{len(found)} {'bridges' if len(found) > 1 else 'bridge'} in {folder} for download")
+    bridges = sorted(folder.glob("*/*/skywalking-bridge"))
+    if bridges:
+        yield ok(f"{len(bridges)} {'bridges' if len(bridges) > 1 else 'bridge'} in {folder} for download")
     else:
         yield problem(
             f"http.bridges: there is no <version>/<os>-<arch>/skywalking-bridge in {folder}",
-            "mount the folder of the bridges there, or take the key out",
+            "Mount the folder of the bridges there, or remove the key",
         )
 
 
@@ -79,11 +79,11 @@ def _credential_findings(name: str, backend: BackendConfig) -> Iterator[Finding]
             yield problem(f"backends.{name}.{key}: {error.message}", error.hint)
             continue
         if not secret:
-            yield problem(f"backends.{name}.{key}: {path} is empty", "write the credentials into it")
+            yield problem(f"backends.{name}.{key}: {path} is empty", "Write the credentials into it")
         elif len(secret) < _SHORT_SECRET:
             yield note(
-                f"backends.{name}.{key}: {path} holds less than {_SHORT_SECRET} characters",
-                "choose a longer one: authors of templates can try guesses, and under four nothing is masked",
+                f"backends.{name}.{key}: {path} has less than {_SHORT_SECRET} characters",
+                "Choose a longer one: authors of templates can guess it, and fewer than 4 are not redacted",
             )
         else:
             yield ok(f"backends.{name}.{key}: {path} is readable")
@@ -92,14 +92,12 @@ def _credential_findings(name: str, backend: BackendConfig) -> Iterator[Finding]
 def _tls_findings(name: str, backend: BackendConfig) -> Iterator[Finding]:
     if backend.tls is None:
         if backend.url.startswith("http://") and (backend.basic or backend.bearer):
-            yield note(
-                f"backends.{name}: its credentials travel in the clear to {backend.url}", "use https:// if OAP has it"
-            )
+            yield note(f"backends.{name}: credentials are sent in plain text to {backend.url}", "Use https://")
         return
     if backend.tls.insecure_skip_verify:
         yield note(
-            f"backends.{name}.tls.insecureSkipVerify: whoever is between may read credentials and invent answers",
-            "name the OAP's authority in tls.caFile instead",
+            f"backends.{name}.tls.insecureSkipVerify: a proxy in between can read credentials and forge responses",
+            "Name the CA of the OAP in tls.caFile instead",
         )
     try:
         context = TlsContext(name, backend.tls).current()
@@ -107,4 +105,4 @@ def _tls_findings(name: str, backend: BackendConfig) -> Iterator[Finding]:
         yield problem(f"backends.{name}.{error.message}", error.hint)
         return
     if context.verify_mode is not ssl.CERT_NONE:
-        yield ok(f"backends.{name}.tls: its files fit together")
+        yield ok(f"backends.{name}.tls: its files match")

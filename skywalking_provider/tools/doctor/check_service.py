@@ -1,4 +1,4 @@
-"""A running service, asked as the bridge asks it: may we connect, does it serve, do we speak the same contract?"""
+"""Check of a running service as the bridge calls it: access, health and contract version."""
 
 import asyncio
 import os
@@ -19,12 +19,12 @@ from skywalking_provider.contract.v1 import metric_provider_pb2_grpc as rpc
 from skywalking_provider.tools.doctor.findings import Finding, Section, note, ok, problem
 
 _TIMEOUT_SECONDS = 3.0
-_START_HINT = "start it: skywalking-provider serve --config FILE"
+_START_HINT = "Start it: skywalking-provider serve --config FILE"
 
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """What the bridge would show and believe; the flags have the bridge's names."""
+    """TLS files of the bridge: its certificate and key, and the CA that it trusts."""
 
     ca: Path
     cert: Path
@@ -33,7 +33,13 @@ class Certificates:
 
 
 async def check_service(path: Path | None, address: str | None, certificates: Certificates | None) -> Section:
-    """Look at the service on a socket or on an address, exactly one of both."""
+    """Check the service on a socket or at an address.
+
+    Args:
+        path: Unix socket; None for an address.
+        address: host:port; None for a socket.
+        certificates: TLS files for an address; None connects without TLS.
+    """
     subject = str(path or address)
     if path is not None:
         findings = _check_socket(path)
@@ -45,21 +51,21 @@ async def check_service(path: Path | None, address: str | None, certificates: Ce
         async with _channel(path, address, certificates) as channel:
             findings += await _check_health_and_version(channel)
     except OSError as error:
-        findings.append(problem(f"{error.filename} cannot be read ({error.strerror})", "check its mount and its mode"))
+        findings.append(problem(f"{error.filename} cannot be read ({error.strerror})", "Check its mount and its mode"))
     except grpc.aio.AioRpcError as error:
         findings.append(_rpc_error_finding(error, address, certificates))
     return Section("service", subject, tuple(findings))
 
 
 def skipped_section(listen: str) -> Section:
-    """Where only certificates of the bridge's are served, and none was given."""
+    """Return the section of a service that requires a client certificate where none was given."""
     return Section(
         "service",
         listen,
         (
             note(
-                "it was not asked: it serves only clients with a certificate",
-                "show the bridge's: --address HOST:PORT, --tls-ca, --tls-cert, --tls-key",
+                "not checked: it serves only clients with a certificate",
+                "Use that of the bridge: --address HOST:PORT, --tls-ca, --tls-cert, --tls-key",
             ),
         ),
     )
@@ -67,35 +73,35 @@ def skipped_section(listen: str) -> Section:
 
 def _check_socket(path: Path) -> list[Finding]:
     try:
-        found = path.stat()
+        status = path.stat()
     except FileNotFoundError:
         if not path.parent.is_dir():
-            return [problem(f"the folder {path.parent} does not exist", "mount the volume that both share there")]
-        return [problem("there is no socket", _START_HINT)]
+            return [problem(f"the folder {path.parent} does not exist", "Mount the shared volume")]
+        return [problem("the socket does not exist", _START_HINT)]
     except OSError as error:
-        return [problem(f"it cannot be seen ({error.strerror})", _permission_hint())]
-    if not stat.S_ISSOCK(found.st_mode):
-        return [problem("it is no socket", "remove it, or name another path; the service makes its socket itself")]
-    mode = stat.S_IMODE(found.st_mode)
+        return [problem(f"the socket cannot be read ({error.strerror})", _permission_hint())]
+    if not stat.S_ISSOCK(status.st_mode):
+        return [problem("it is not a socket", "Remove it, or name another path; the service creates its socket")]
+    mode = stat.S_IMODE(status.st_mode)
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(_TIMEOUT_SECONDS)
         try:
             probe.connect(str(path))
         except PermissionError:
-            who = f"user {os.getuid()} may not connect (mode {mode:04o}, group {found.st_gid})"
-            return [problem(who, _permission_hint())]
+            message = f"user {os.getuid()} may not connect (mode {mode:04o}, group {status.st_gid})"
+            return [problem(message, _permission_hint())]
         except ConnectionRefusedError:
-            return [problem("nobody listens on it any more", _START_HINT)]
+            return [problem("no process listens on it", _START_HINT)]
         except OSError as error:
-            return [problem(f"it cannot be connected to ({error.strerror or error})", _START_HINT)]
-    told = f"mode {mode:04o}, user {found.st_uid}, group {found.st_gid}"
+            return [problem(f"the connection failed ({error.strerror or error})", _START_HINT)]
+    access = f"mode {mode:04o}, user {status.st_uid}, group {status.st_gid}"
     if mode & 0o007:
-        return [problem(f"everybody on this machine may connect ({told})", 'set socketMode to "0660" or "0600"')]
-    return [ok(f"it takes connections ({told})")]
+        return [problem(f"every user on this machine may connect ({access})", 'Set socketMode to "0660" or "0600"')]
+    return [ok(f"it accepts connections ({access})")]
 
 
 def _permission_hint() -> str:
-    return "run both as one user, or share a group (fsGroup in Kubernetes) and keep socketMode at 0660"
+    return "Run bridge and service as one user, or share a group (fsGroup in Kubernetes) and keep socketMode at 0660"
 
 
 def _channel(path: Path | None, address: str | None, certificates: Certificates | None) -> grpc.aio.Channel:
@@ -116,8 +122,8 @@ async def _request_health(channel: grpc.aio.Channel) -> HealthCheckResponse:
     call: Any = channel.unary_unary(
         "/grpc.health.v1.Health/Check", HealthCheckRequest.SerializeToString, HealthCheckResponse.FromString
     )
-    answer: HealthCheckResponse = await call(HealthCheckRequest(), timeout=_TIMEOUT_SECONDS)
-    return answer
+    response: HealthCheckResponse = await call(HealthCheckRequest(), timeout=_TIMEOUT_SECONDS)
+    return response
 
 
 async def _check_health_and_version(channel: grpc.aio.Channel) -> list[Finding]:
@@ -127,39 +133,39 @@ async def _check_health_and_version(channel: grpc.aio.Channel) -> list[Finding]:
             pb.DescribeRequest(client_version=f"doctor {__version__}"), timeout=_TIMEOUT_SECONDS
         ),
     )
-    found = []
+    findings = []
     if checked.status == HealthCheckResponse.SERVING:
-        found.append(ok("it serves"))
+        findings.append(ok("it is serving"))
     else:
         status = HealthCheckResponse.ServingStatus.Name(checked.status)
-        found.append(problem(f"it says {status}", "it starts or stops; its log says which"))
-    speaks = f"{described.provider} {described.version}, contract {described.contract_version}"
+        findings.append(problem(f"its health status is {status}", "Read its log: it is starting or stopping"))
+    version = f"{described.provider} {described.version}, contract {described.contract_version}"
     if described.contract_version.split(".")[0] != CONTRACT_VERSION.split(".")[0]:
-        words = f"{speaks}; this program speaks {CONTRACT_VERSION}"
-        found.append(problem(words, "upgrade bridge and service together"))
+        message = f"{version}; this program has contract {CONTRACT_VERSION}"
+        findings.append(problem(message, "Upgrade bridge and service together"))
     elif described.version != __version__:
-        found.append(note(f"{speaks}; this program is {__version__}", "restart the service if it was to be upgraded"))
+        findings.append(note(f"{version}; this program is {__version__}", "Restart the service if it was upgraded"))
     else:
-        found.append(ok(speaks))
-    return found
+        findings.append(ok(version))
+    return findings
 
 
 def _rpc_error_finding(error: grpc.aio.AioRpcError, address: str | None, certificates: Certificates | None) -> Finding:
     match error.code():
         case grpc.StatusCode.PERMISSION_DENIED:
-            return problem(str(error.details()), "add the identity, or show the certificate that the bridge has")
+            return problem(str(error.details()), "Allow the identity, or use the certificate of the bridge")
         case grpc.StatusCode.DEADLINE_EXCEEDED:
             return problem(
-                f"it did not answer within {_TIMEOUT_SECONDS:.0f} s", "it hangs: look at its log, restart it"
+                f"no response within {_TIMEOUT_SECONDS:.0f} s", "Read the log of the service, and restart it"
             )
         case grpc.StatusCode.UNAVAILABLE if address and certificates:
             return problem(
-                f"no connection, or the certificates do not fit ({error.details()})",
-                "is it running there, did its CA issue --tls-cert, and is --tls-ca the one that issued its own?",
+                f"no connection, or the certificates do not match ({error.details()})",
+                "Check that it runs, that its client CA issued --tls-cert, and that --tls-ca issued its certificate",
             )
         case grpc.StatusCode.UNAVAILABLE if address:
             return problem(
                 f"no connection ({error.details()})",
-                f"{_START_HINT}; where it speaks TLS, show a certificate: --tls-ca, --tls-cert, --tls-key",
+                f"{_START_HINT}; if it uses TLS, add --tls-ca, --tls-cert, --tls-key",
             )
-    return problem(f"{error.code().name} {error.details()}", "is it this service that listens there?")
+    return problem(f"{error.code().name} {error.details()}", "Check that this service listens there")

@@ -1,4 +1,4 @@
-"""What was found: in order, worth knowing, a problem with its remedy, or not looked at. Pure."""
+"""Findings of the checks, and the exit code. No I/O."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -9,23 +9,23 @@ OK, PROBLEM, USAGE, UNREACHABLE = range(4)
 
 
 class Level(StrEnum):
-    """How bad it is."""
+    """Severity of a finding, in ascending order."""
 
     OK = "ok"
     NOTE = "note"
     PROBLEM = "problem"
     UNREACHABLE = "unreachable"
-    """A problem that stands before all others of the same backend."""
+    """A backend that does not respond, or not as an OAP."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at.
+    """Result of one check.
 
     Attributes:
-        level: How bad it is.
+        level: Severity.
         message: One line.
-        hint: What to do about it; empty where there is nothing to do.
+        hint: What to do next; empty if there is nothing to do.
     """
 
     level: Level
@@ -35,12 +35,12 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """What was looked at together.
+    """Findings about one subject.
 
     Attributes:
-        area: configuration, service, backend or bridge.
-        subject: Which one, such as a name, a path or an address.
-        findings: In the order in which they were looked at.
+        area: One of configuration, service, backend, bridge.
+        subject: Name, path or address of what was checked.
+        findings: Findings in the order of the checks.
     """
 
     area: str
@@ -49,37 +49,37 @@ class Section:
 
     @property
     def level(self) -> Level:
-        """The worst of its findings."""
+        """The highest severity of its findings."""
         return max((one.level for one in self.findings), key=list(Level).index, default=Level.OK)
 
     def redacted(self, redact: Callable[[str], str]) -> "Section":
-        """The same without credentials."""
+        """Return the section with credentials redacted."""
         findings = (replace(one, message=redact(one.message), hint=redact(one.hint)) for one in self.findings)
         return replace(self, subject=redact(self.subject), findings=tuple(findings))
 
 
 def ok(message: str) -> Finding:
-    """It is as it should be."""
+    """Build a finding without a problem."""
     return Finding(Level.OK, message)
 
 
 def note(message: str, hint: str = "") -> Finding:
-    """It may be meant so."""
+    """Build a finding that may be intended."""
     return Finding(Level.NOTE, message, hint)
 
 
 def problem(message: str, hint: str) -> Finding:
-    """It does not work so."""
+    """Build a finding about something that does not work."""
     return Finding(Level.PROBLEM, message, hint)
 
 
 def unreachable(message: str, hint: str) -> Finding:
-    """There is no backend to look at."""
+    """Build a finding about a backend that does not respond as an OAP."""
     return Finding(Level.UNREACHABLE, message, hint)
 
 
 def doctor_exit_code(sections: Iterable[Section]) -> int:
-    """The exit code: a backend that cannot be reached goes before other problems, and notes are none."""
+    """Return the exit code: 3 if a backend is unreachable, else 1 if there is a problem, else 0."""
     levels = {section.level for section in sections}
     if Level.UNREACHABLE in levels:
         return UNREACHABLE

@@ -1,4 +1,4 @@
-"""What was found, for a person and for a script. Pure."""
+"""Report of the findings as text and as JSON. No I/O."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ _STYLES = {Level.OK: "green", Level.NOTE: "yellow", Level.PROBLEM: "red", Level.
 
 
 def format_sections(sections: Sequence[Section]) -> Iterator[Text]:
-    """A tree: what was looked at, each finding of it, and what to do about it."""
+    """Format the sections as a tree of findings and hints, and a summary."""
     for section in sections:
         head = Text().append(_ICONS[section.level], _STYLES[section.level])
         yield head.append(" ").append(section.area, "bold").append(f" {section.subject}", "dim")
@@ -28,7 +28,7 @@ def format_sections(sections: Sequence[Section]) -> Iterator[Text]:
 
 
 def build_doctor_json(sections: Sequence[Section]) -> dict[str, Any]:
-    """The same as JSON; field names do not change."""
+    """Build the JSON report. Its field names are stable."""
     return {
         "version": __version__,
         "exitCode": doctor_exit_code(sections),
@@ -38,7 +38,7 @@ def build_doctor_json(sections: Sequence[Section]) -> dict[str, Any]:
                 "subject": section.subject,
                 "level": section.level.value,
                 "findings": [
-                    {"level": one.level.value, "what": one.message, "remedy": one.hint} for one in section.findings
+                    {"level": one.level.value, "message": one.message, "hint": one.hint} for one in section.findings
                 ],
             }
             for section in sections
@@ -50,7 +50,7 @@ def _summary(sections: Sequence[Section]) -> Text:
     levels = [one.level for section in sections for one in section.findings]
     problems = sum(level in (Level.PROBLEM, Level.UNREACHABLE) for level in levels)
     parts = [_format_count(problems, "problem"), _format_count(levels.count(Level.NOTE), "note")]
-    text = ", ".join(part for part in parts if part) or "all is well"
+    text = ", ".join(part for part in parts if part) or "no problems"
     return Text(text, "red" if problems else "green")
 
 

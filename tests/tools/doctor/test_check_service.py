@@ -1,4 +1,4 @@
-"""Each thing that can be wrong between the bridge and the service is found, and comes with what to do."""
+"""Checks of the service and of the bridge: each problem is found and has a hint."""
 
 import asyncio
 import os
@@ -26,15 +26,15 @@ from skywalking_provider.tools.doctor.findings import Level, Section
 CONFIG = Config(backends={"prod": BackendConfig.model_validate({"url": "http://127.0.0.1:9"})})
 
 
-def words(section: Section) -> str:
+def text_of(section: Section) -> str:
     return "\n".join(f"{one.level} {one.message} -> {one.hint}" for one in section.findings)
 
 
 @asynccontextmanager
-async def described(path: Path, answer: pb.DescribeResponse, *, serving: bool = True) -> AsyncIterator[None]:
+async def fake_service(path: Path, response: pb.DescribeResponse, *, serving: bool = True) -> AsyncIterator[None]:
     class Service(rpc.MetricProviderServicer):
         async def Describe(self, *_: Any) -> pb.DescribeResponse:  # noqa: N802
-            return answer
+            return response
 
     server = grpc.aio.server()
     rpc.add_MetricProviderServicer_to_server(Service(), server)
@@ -44,14 +44,14 @@ async def described(path: Path, answer: pb.DescribeResponse, *, serving: bool = 
     await healthy.set("", states.SERVING if serving else states.NOT_SERVING)
     server.add_insecure_port(f"unix:{path}")
     await server.start()
-    os.chmod(path, 0o600)  # noqa: PTH101 - one call of a test, nobody waits
+    os.chmod(path, 0o600)  # noqa: PTH101 - one call in a test
     try:
         yield
     finally:
         await server.stop(None)
 
 
-async def test_a_service_that_serves_is_well_on_a_socket_and_on_a_port(tmp_path: Path) -> None:
+async def test_check_service_serving_on_socket_or_port_is_ok(tmp_path: Path) -> None:
     path = tmp_path / "p.sock"
     async with open_server(CONFIG, Endpoint(path, None)):
         on_socket = await check_service(path, None, None)
@@ -59,64 +59,66 @@ async def test_a_service_that_serves_is_well_on_a_socket_and_on_a_port(tmp_path:
         on_port = await check_service(None, f"127.0.0.1:{server.port}", None)
 
     assert [one.message for one in on_socket.findings] == [
-        f"it takes connections (mode 0660, user {os.getuid()}, group {os.getgid()})",
-        "it serves",
+        f"it accepts connections (mode 0660, user {os.getuid()}, group {os.getgid()})",
+        "it is serving",
         "skywalking 0.1.0, contract 1.0",
     ]
     assert on_socket.level is on_port.level is Level.OK
 
 
-@pytest.mark.parametrize("there", ["nothing", "no folder", "a file", "a socket left behind"])
-async def test_a_socket_that_is_none_is_a_problem(tmp_path: Path, there: str) -> None:
+@pytest.mark.parametrize("existing", ["nothing", "no folder", "a file", "a stale socket"])
+async def test_check_service_unusable_socket_is_a_problem(tmp_path: Path, existing: str) -> None:
     path = tmp_path / "p.sock"
-    match there:
+    match existing:
         case "no folder":
             path = tmp_path / "none" / "p.sock"
         case "a file":
             path.touch()
-        case "a socket left behind":
-            with socket.socket(socket.AF_UNIX) as left:
-                left.bind(str(path))
+        case "a stale socket":
+            with socket.socket(socket.AF_UNIX) as stale:
+                stale.bind(str(path))
 
     section = await check_service(path, None, None)
 
     assert section.level is Level.PROBLEM
     assert {
-        "nothing": "there is no socket -> start it: skywalking-provider serve",
-        "no folder": "does not exist -> mount the volume",
-        "a file": "it is no socket -> remove it",
-        "a socket left behind": "nobody listens on it any more -> start it",
-    }[there] in words(section)
+        "nothing": "the socket does not exist -> Start it: skywalking-provider serve",
+        "no folder": "does not exist -> Mount the shared volume",
+        "a file": "it is not a socket -> Remove it",
+        "a stale socket": "no process listens on it -> Start it",
+    }[existing] in text_of(section)
 
 
-async def test_a_socket_for_everybody_is_a_problem(tmp_path: Path) -> None:
+async def test_check_service_socket_open_to_all_users_is_a_problem(tmp_path: Path) -> None:
     path = tmp_path / "p.sock"
     async with open_server(CONFIG, Endpoint(path, None)):
         path.chmod(0o666)
         section = await check_service(path, None, None)
 
-    assert "everybody on this machine may connect (mode 0666" in words(section)
-    assert 'set socketMode to "0660"' in words(section)
+    assert "every user on this machine may connect (mode 0666" in text_of(section)
+    assert 'Set socketMode to "0660"' in text_of(section)
 
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """pytest's own folders are closed to other users."""
+    """Folder for other users, who cannot enter those of pytest."""
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o755)
         yield Path(name)
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can change its user")
 @pytest.mark.parametrize(
     ("mode", "group", "expected"),
     [
-        (0o660, 4711, "it serves"),
+        (0o660, 4711, "it is serving"),
         (0o660, 4712, "user 4710 may not connect"),
         (0o600, 4711, "user 4710 may not connect"),
     ],
 )
-async def test_another_user_connects_by_the_group_only(open_folder: Path, mode: int, group: int, expected: str) -> None:
+async def test_check_service_other_user_connects_only_by_the_group(
+    open_folder: Path, mode: int, group: int, expected: str
+) -> None:
     path = open_folder / "p.sock"
     script = """
 import asyncio, os, pathlib, sys
@@ -134,35 +136,37 @@ print(*(f"{one.message} -> {one.hint}" for one in section.findings), sep="\\n")
         output, _ = await process.communicate()
 
     assert expected in output.decode()
-    if expected != "it serves":
+    if expected != "it is serving":
         assert "share a group" in output.decode()
 
 
-async def test_a_service_that_stops_is_a_problem(tmp_path: Path) -> None:
-    answer = pb.DescribeResponse(contract_version="1.0", provider="skywalking", version="0.1.0")
-    async with described(tmp_path / "p.sock", answer, serving=False):
+async def test_check_service_not_serving_is_a_problem(tmp_path: Path) -> None:
+    response = pb.DescribeResponse(contract_version="1.0", provider="skywalking", version="0.1.0")
+    async with fake_service(tmp_path / "p.sock", response, serving=False):
         section = await check_service(tmp_path / "p.sock", None, None)
 
-    assert "it says NOT_SERVING -> it starts or stops; its log says which" in words(section)
+    assert "its health status is NOT_SERVING -> Read its log: it is starting or stopping" in text_of(section)
 
 
 @pytest.mark.parametrize(
-    ("contract", "version", "level", "told"),
+    ("contract", "version", "level", "message"),
     [
-        ("2.0", "0.1.0", Level.PROBLEM, "this program speaks 1.0 -> upgrade bridge and service together"),
-        ("1.7", "9.9.9", Level.NOTE, "this program is 0.1.0 -> restart the service if it was to be upgraded"),
+        ("2.0", "0.1.0", Level.PROBLEM, "this program has contract 1.0 -> Upgrade bridge and service together"),
+        ("1.7", "9.9.9", Level.NOTE, "this program is 0.1.0 -> Restart the service if it was upgraded"),
     ],
 )
-async def test_another_version_is_told(tmp_path: Path, contract: str, version: str, level: Level, told: str) -> None:
-    answer = pb.DescribeResponse(contract_version=contract, provider="skywalking", version=version)
-    async with described(tmp_path / "p.sock", answer):
+async def test_check_service_other_version_is_reported(
+    tmp_path: Path, contract: str, version: str, level: Level, message: str
+) -> None:
+    response = pb.DescribeResponse(contract_version=contract, provider="skywalking", version=version)
+    async with fake_service(tmp_path / "p.sock", response):
         section = await check_service(tmp_path / "p.sock", None, None)
 
     assert section.level is level
-    assert told in words(section)
+    assert message in text_of(section)
 
 
-async def test_something_else_that_listens_is_told(tmp_path: Path) -> None:
+async def test_check_service_other_server_is_a_problem(tmp_path: Path) -> None:
     server = grpc.aio.server()
     server.add_insecure_port(f"unix:{tmp_path / 'p.sock'}")
     await server.start()
@@ -170,15 +174,15 @@ async def test_something_else_that_listens_is_told(tmp_path: Path) -> None:
     section = await check_service(tmp_path / "p.sock", None, None)
     await server.stop(None)
 
-    assert "UNIMPLEMENTED" in words(section)
-    assert "is it this service that listens there?" in words(section)
+    assert "UNIMPLEMENTED" in text_of(section)
+    assert "Check that this service listens there" in text_of(section)
 
 
-async def test_a_port_without_a_service_is_told() -> None:
+async def test_check_service_closed_port_is_a_problem() -> None:
     section = await check_service(None, "127.0.0.1:9", None)
 
-    assert "no connection" in words(section)
-    assert "--tls-ca, --tls-cert, --tls-key" in words(section)
+    assert "no connection" in text_of(section)
+    assert "--tls-ca, --tls-cert, --tls-key" in text_of(section)
 
 
 def program(path: Path, text: str, mode: int = 0o755) -> Path:
@@ -188,7 +192,7 @@ def program(path: Path, text: str, mode: int = 0o755) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("text", "level", "told"),
+    ("text", "level", "message"),
     [
         (
             "#!/bin/sh\necho 'skywalking-bridge 0.1.0 (contract 1, argo-rollouts v1.10.2, go1.26)'",
@@ -199,33 +203,33 @@ def program(path: Path, text: str, mode: int = 0o755) -> Path:
         (
             "#!/bin/sh\necho 'skywalking-bridge 3.0.0 (contract 2, x)'",
             Level.PROBLEM,
-            "this service speaks contract",
+            "this service has contract",
         ),
-        ("#!/bin/sh\necho hello", Level.PROBLEM, "it is no skywalking-bridge: it answered 'hello'"),
+        ("#!/bin/sh\necho hello", Level.PROBLEM, "it is not a skywalking-bridge: it printed 'hello'"),
         ("#!/bin/sh\nexit 3", Level.PROBLEM, "exit code 3"),
-        ("\x7fELF nonsense", Level.PROBLEM, "it is no program for this machine"),
+        ("\x7fELF nonsense", Level.PROBLEM, "it is not a program for this machine"),
     ],
 )
-async def test_a_bridge_is_started_to_tell_its_version(tmp_path: Path, text: str, level: Level, told: str) -> None:
+async def test_check_bridge_started_reports_its_version(tmp_path: Path, text: str, level: Level, message: str) -> None:
     section = await check_bridge(program(tmp_path / "bridge", text))
 
-    assert section.level is level, words(section)
-    assert told in words(section)
+    assert section.level is level, text_of(section)
+    assert message in text_of(section)
 
 
-async def test_a_bridge_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_check_bridge_hanging_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("skywalking_provider.tools.doctor.check_bridge._TIMEOUT_SECONDS", 0.2)
 
     section = await check_bridge(program(tmp_path / "bridge", "#!/bin/sh\nexec sleep 600"))
 
-    assert "did not tell its version" in words(section)
+    assert "did not print its version" in text_of(section)
 
 
-async def test_a_bridge_that_is_not_there_or_may_not_be_executed_is_told(tmp_path: Path) -> None:
-    assert "there is no such file" in words(await check_bridge(tmp_path / "none"))
-    assert "it is no file" in words(await check_bridge(tmp_path))
-    assert "chmod 0755" in words(await check_bridge(program(tmp_path / "bridge", "#!/bin/sh", 0o644)))
+async def test_check_bridge_missing_or_not_executable_is_a_problem(tmp_path: Path) -> None:
+    assert "the file does not exist" in text_of(await check_bridge(tmp_path / "none"))
+    assert "it is not a file" in text_of(await check_bridge(tmp_path))
+    assert "chmod 0755" in text_of(await check_bridge(program(tmp_path / "bridge", "#!/bin/sh", 0o644)))
 
 
-async def test_the_real_bridge_is_well() -> None:
+async def test_check_bridge_built_binary_is_ok() -> None:
     assert (await check_bridge(Path(__file__).parents[3] / ".cache/bin/skywalking-bridge")).level is Level.OK

@@ -1,4 +1,4 @@
-"""`skywalking-provider doctor`: what a person reads, what a script gets."""
+"""The command `skywalking-provider doctor`, its text and its JSON."""
 
 import json
 from pathlib import Path
@@ -22,7 +22,7 @@ def doctor(folder: Path, content: object, *arguments: str) -> Result:
     return CliRunner().invoke(app, ["doctor", "--config", str(file), *arguments])
 
 
-def told(**keys: Any) -> str:
+def config_findings(**keys: Any) -> str:
     config = Config.model_validate({"backends": {"prod": {"url": NOWHERE}}} | keys)
     section = check_config(config, "config.yaml")
     return "\n".join(f"{one.level} {one.message} -> {one.hint}" for one in section.findings)
@@ -32,7 +32,7 @@ def backend(**keys: Any) -> dict[str, Any]:
     return {"backends": {"prod": {"url": NOWHERE} | keys}}
 
 
-def test_what_cannot_be_read_is_wrong_use_with_all_findings(tmp_path: Path) -> None:
+def test_doctor_unreadable_configuration_exits_2_with_all_findings(tmp_path: Path) -> None:
     result = doctor(tmp_path, {"backends": {"prod": {"urll": "x"}}, "sockett": 1})
 
     assert result.exit_code == 2
@@ -40,46 +40,46 @@ def test_what_cannot_be_read_is_wrong_use_with_all_findings(tmp_path: Path) -> N
     assert "sockett: unknown key. Did you mean socket?" in result.output
 
 
-def test_a_backend_that_is_away_goes_before_other_problems(tmp_path: Path) -> None:
+def test_doctor_unreachable_backend_determines_the_exit_code(tmp_path: Path) -> None:
     content = {"socket": str(tmp_path / "p.sock"), "backends": {"prod": {"url": NOWHERE}}}
 
-    away = doctor(tmp_path, content)
+    unreachable = doctor(tmp_path, content)
     skipped = doctor(tmp_path, content, "--skip", "backends")
     nothing = doctor(tmp_path, content, "--skip", "backends", "--skip", "service")
 
-    assert [away.exit_code, skipped.exit_code, nothing.exit_code] == [3, 1, 0]
-    assert "✖ backend prod http://127.0.0.1:9" in away.output
-    assert "2 problems" in away.output
-    assert nothing.output.endswith("all is well\n")
+    assert [unreachable.exit_code, skipped.exit_code, nothing.exit_code] == [3, 1, 0]
+    assert "✖ backend prod http://127.0.0.1:9" in unreachable.output
+    assert "2 problems" in unreachable.output
+    assert nothing.output.endswith("no problems\n")
 
 
-def test_a_service_that_wants_a_certificate_is_not_passed_over_in_silence(tmp_path: Path) -> None:
+def test_doctor_service_requiring_a_certificate_is_reported_as_not_checked(tmp_path: Path) -> None:
     tls = {"certFile": "/no/crt", "keyFile": "/no/key", "clientCaFile": "/no/ca", "allowedIdentities": ["bridge"]}
     content = {"listen": "127.0.0.1:9500", "tls": tls} | backend()
 
-    passed_over = doctor(tmp_path, content, "--skip", "backends")
+    checked = doctor(tmp_path, content, "--skip", "backends")
     skipped = doctor(tmp_path, content, "--skip", "backends", "--skip", "service")
 
-    assert "it was not asked: it serves only clients with a certificate" in passed_over.output
-    assert "not asked" not in skipped.output
+    assert "not checked: it serves only clients with a certificate" in checked.output
+    assert "not checked" not in skipped.output
 
 
-def test_json_has_every_finding_and_the_exit_code(tmp_path: Path) -> None:
+def test_doctor_json_has_all_findings_and_the_exit_code(tmp_path: Path) -> None:
     result = doctor(tmp_path, {"socket": str(tmp_path / "p.sock")} | backend(), "-o", "json")
 
-    answer = json.loads(result.output)
-    assert answer["exitCode"] == result.exit_code == 3
-    assert [section["area"] for section in answer["sections"]] == ["configuration", "service", "backend"]
-    assert answer["sections"][1]["findings"] == [
+    report = json.loads(result.output)
+    assert report["exitCode"] == result.exit_code == 3
+    assert [section["area"] for section in report["sections"]] == ["configuration", "service", "backend"]
+    assert report["sections"][1]["findings"] == [
         {
             "level": "problem",
-            "what": "there is no socket",
-            "remedy": "start it: skywalking-provider serve --config FILE",
+            "message": "the socket does not exist",
+            "hint": "Start it: skywalking-provider serve --config FILE",
         }
     ]
 
 
-def test_without_a_terminal_there_are_no_colours(tmp_path: Path) -> None:
+def test_doctor_without_a_terminal_prints_no_colours(tmp_path: Path) -> None:
     assert "\x1b[" not in doctor(tmp_path, backend()).output
 
 
@@ -87,11 +87,11 @@ def test_without_a_terminal_there_are_no_colours(tmp_path: Path) -> None:
     "arguments",
     [["--tls-ca", "a"], ["--tls-ca", "a", "--tls-cert", "b", "--tls-key", "c"], ["--socket", "/a", "--address", "b:1"]],
 )
-def test_flags_that_cannot_go_together_are_wrong_use(tmp_path: Path, arguments: list[str]) -> None:
+def test_doctor_conflicting_flags_exit_2(tmp_path: Path, arguments: list[str]) -> None:
     assert doctor(tmp_path, backend(), *arguments).exit_code == 2
 
 
-def test_credentials_are_not_printed(tmp_path: Path) -> None:
+def test_doctor_credentials_are_redacted(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("pl4nted-token")
     content = backend(bearer={"tokenFile": str(tmp_path / "token")}, url="http://pl4nted-token.example.org")
 
@@ -102,18 +102,21 @@ def test_credentials_are_not_printed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("keys", "words"),
+    ("keys", "message"),
     [
-        ({}, "note it names no place to serve on"),
+        ({}, "note it has neither socket nor listen"),
         ({"socket": "/no/such/folder/p.sock"}, "problem socket: folder /no/such/folder does not exist"),
         ({"listen": "0.0.0.0:1"}, "problem listen: '0.0.0.0:1' is open to other machines"),
-        ({"listen": "0.0.0.0:1", "insecure": True}, "note 0.0.0.0:1 serves everybody who reaches it"),
+        ({"listen": "0.0.0.0:1", "insecure": True}, "note 0.0.0.0:1 serves every client that reaches it"),
         (
             {"http": {"bridges": "/no/such"}},
             "problem http.bridges: there is no <version>/<os>-<arch>/",
         ),
         (backend(bearer={"tokenFile": "/no/such"}), "problem backends.prod.bearer.tokenFile: credentials file"),
-        (backend(basic={"username": "a", "password": "long enough"}), "note backends.prod: its credentials travel in"),
+        (
+            backend(basic={"username": "a", "password": "long enough"}),
+            "note backends.prod: credentials are sent in plain text",
+        ),
         (
             backend(url="https://oap", tls={"caFile": "/no/such"}),
             "problem backends.prod.tls of backend prod cannot be used: ",
@@ -124,21 +127,21 @@ def test_credentials_are_not_printed(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_a_configuration_gets_wrong_is_told(keys: dict[str, Any], words: str) -> None:
-    assert words in told(**keys)
+def test_check_config_invalid_value_is_reported(keys: dict[str, Any], message: str) -> None:
+    assert message in config_findings(**keys)
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
+    ("content", "message"),
     [("", "problem backends.prod.bearer.tokenFile: "), ("abc", "note backends.prod"), ("a\nb", "more than one line")],
 )
-def test_what_is_wrong_with_a_file_of_secrets_is_told(tmp_path: Path, content: str, words: str) -> None:
+def test_check_config_invalid_secret_file_is_reported(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "token").write_text(content)
 
-    assert words in told(**backend(bearer={"tokenFile": str(tmp_path / "token")}))
+    assert message in config_findings(**backend(bearer={"tokenFile": str(tmp_path / "token")}))
 
 
-def test_a_configuration_that_is_well_says_so(tmp_path: Path) -> None:
+def test_check_config_valid_configuration_is_ok(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("long-enough-by-far")
     bridge = tmp_path / "0.1.0" / "linux-amd64" / "skywalking-bridge"
     bridge.parent.mkdir(parents=True)
