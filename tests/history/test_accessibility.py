@@ -21,7 +21,7 @@ async def test_page_on_a_phone_fits_the_width(
         await history_page.page.tap("details.failed > summary")
         await history_page.take_screenshot(f"narrow-{scheme}")
 
-        assert "expected ≥ 0.99" in await history_page.visible_text()
+        assert "wanted ≥ 0.99" in await history_page.visible_text()
         assert await history_page.page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
         assert history_page.browser_errors == []
 

@@ -62,7 +62,7 @@ async def test_failed_entry_shows_reason_window_query_and_threshold(
         text = await history_page.visible_text()
         assert 'CONDITION_NOT_MET success-rate 0.95, wanted "result >= 0.99" · 600 calls in 10 buckets' in text
         assert "12:10–12:20 +0000" in text
-        assert "success-rate reviews-6c85f7bf4-9zr8t expected ≥ 0.99" in text
+        assert "success-rate reviews-6c85f7bf4-9zr8t wanted ≥ 0.99" in text
         assert "service_apdex: readMetricsValues(" in text
         assert "BLOCK_INVALID the block under provider.plugin is invalid: interval: '5' is not a duration" in text
         bars = history_page.page.locator("details.failed .chart").first
