@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from skywalking_provider.block.common import NotBoolean
+from skywalking_provider.block.common import InvalidKeyError, NotBoolean
 from skywalking_provider.block.entity import EntitySpec
 from skywalking_provider.block.expression_syntax import check_expression, ranking_function
 
@@ -24,8 +24,9 @@ class ExpressionSpec(EntitySpec):
     def _check_ranking(self) -> "ExpressionSpec":
         chosen = "instances" if self.instances else "endpoint" if self.endpoint else ""
         if chosen and (ranking := ranking_function(self.expression)):
-            raise ValueError(
-                f"{chosen}: {ranking} ranks all instances or endpoints of the service and ignores the selection; remove"
-                f" {chosen}, or read one of their metrics"
+            raise InvalidKeyError(
+                chosen,
+                f"{ranking} ranks all instances or endpoints of the service and ignores the selection; remove"
+                f" {chosen}, or read one of their metrics",
             )
         return self

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from skywalking_provider.block.common import NotBoolean
+from skywalking_provider.block.common import InvalidKeyError, NotBoolean
 from skywalking_provider.block.entity import EntitySpec
 
 PERCENTILES = (50, 75, 90, 95, 99)
@@ -54,7 +54,7 @@ class IndicatorSpec(EntitySpec):
     @model_validator(mode="after")
     def _check_percentile_keys(self) -> "IndicatorSpec":
         if self.percentile is not None and self.sli is not IndicatorName.LATENCY:
-            raise ValueError(f"percentile: belongs to sli: latency, not to {self.sli}")
+            raise InvalidKeyError("percentile", f"belongs to sli: latency, not to {self.sli}")
         if self.aggregate is not None and self.percentile is None:
-            raise ValueError("aggregate: belongs to a percentile")
+            raise InvalidKeyError("aggregate", "belongs to a percentile")
         return self

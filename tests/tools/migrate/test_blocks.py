@@ -171,6 +171,26 @@ def test_invalid_block_is_rejected_with_its_line_and_a_hint(block: dict[str, obj
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        (["sli: apdex", "percentile: 99"], "percentile: belongs to sli: latency"),
+        (["sli: latency", "aggregate: highest"], "aggregate: belongs to a percentile"),
+        (['expression: "top_n(a,1,des)"', "endpoint: x"], "endpoint: top_n ranks"),
+    ],
+)
+def test_invalid_key_of_a_migrated_block_is_rejected_with_its_line(keys: list[str], expected: str) -> None:
+    before = build_template().split("    provider:")[0]
+    block = "".join(f"          {key}\n" for key in ["window: 3m", "service: a", *keys])
+    source = f"{before}    provider:\n      plugin:\n        {PLUGIN}:\n{block}"
+
+    with pytest.raises(MigrationError) as caught:
+        migrate(source, PLUGIN)
+
+    assert caught.value.message.startswith(expected)
+    assert caught.value.line == source.count("\n")  # the last line
+
+
 def test_syntax_error_in_a_query_has_its_own_line(reference_template: str) -> None:
     source = reference_template.replace("duration: $duration) {", "duration: $duration {")
 
