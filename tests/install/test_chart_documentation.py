@@ -19,16 +19,16 @@ SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
 VALUES: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
 
 
-def leaves(schema: dict[str, Any], path: str = "") -> Iterator[str]:
+def iterate_leaves(schema: dict[str, Any], path: str = "") -> Iterator[str]:
     for key, part in schema["properties"].items():
         here = f"{path}.{key}" if path else key
         if "properties" in part and "description" not in part:
-            yield from leaves(part, here)
+            yield from iterate_leaves(part, here)
         else:
             yield here
 
 
-def has(values: Any, path: str) -> bool:
+def has_path(values: Any, path: str) -> bool:
     for key in path.split("."):
         if not isinstance(values, dict) or key not in values:
             return False
@@ -37,13 +37,13 @@ def has(values: Any, path: str) -> bool:
 
 
 def test_values_all_have_a_default() -> None:
-    assert [path for path in leaves(SCHEMA) if path != "global" and not has(VALUES, path)] == []
+    assert [path for path in iterate_leaves(SCHEMA) if path != "global" and not has_path(VALUES, path)] == []
 
 
 def test_values_are_all_documented() -> None:
     documented = {key for key, _, _ in runpy.run_path(str(ROOT / "tools" / "chart-values"))["rows"](SCHEMA, VALUES)}
 
-    assert documented == set(leaves(SCHEMA)) - {"global"}
+    assert documented == set(iterate_leaves(SCHEMA)) - {"global"}
 
 
 def test_readme_table_is_current() -> None:

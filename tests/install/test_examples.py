@@ -29,7 +29,7 @@ def bookinfo() -> RenderedObjects:
     return RenderedObjects(run_tool("kustomize", "build", str(BOOKINFO)))
 
 
-async def checked(scenario: str) -> dict[str, str]:
+async def run_check(scenario: str) -> dict[str, str]:
     """Return the verdict of every metric of the example, measured by `skywalking-provider check`."""
     async with MockOap(scenario) as oap:
         process = await asyncio.create_subprocess_exec(
@@ -42,7 +42,7 @@ async def checked(scenario: str) -> dict[str, str]:
 
 
 async def test_example_healthy_canary_passes_every_metric() -> None:
-    assert await checked("healthy-canary") == {
+    assert await run_check("healthy-canary") == {
         "success-rate": "Successful",
         "slowest-pod": "Successful",
         "apdex": "Successful",
@@ -50,11 +50,11 @@ async def test_example_healthy_canary_passes_every_metric() -> None:
 
 
 async def test_example_failing_canary_fails_by_its_instances() -> None:
-    assert (await checked("failing-canary"))["success-rate"] == "Failed"
+    assert (await run_check("failing-canary"))["success-rate"] == "Failed"
 
 
 async def test_example_slow_canary_fails_by_its_slowest_instance() -> None:
-    assert (await checked("slow-canary"))["slowest-pod"] == "Failed"
+    assert (await run_check("slow-canary"))["slowest-pod"] == "Failed"
 
 
 def test_example_objects_are_complete_and_in_one_namespace(bookinfo: RenderedObjects) -> None:

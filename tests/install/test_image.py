@@ -1,7 +1,7 @@
 """The image that the Dockerfile's stages build, started as in Kubernetes: user 999, read-only, isolated.
 
-No image is built here: the stages run expr/build, image/bridges and image/root, and so does this test, each in a folder
-with nothing but what its stage copies. It needs root and Debian 12.
+No container image is built. The test runs the scripts of the stages (expr/build, image/bridges and image/root). Each
+script runs in a folder with only the files that its stage copies. The test needs root and Debian 12.
 """
 
 import hashlib
@@ -81,7 +81,7 @@ def environment() -> dict[str, str]:
     return dict(pair.split("=", 1) for line in instruction("ENV") for pair in shlex.split(line))
 
 
-def started(image: Path, mounts: dict[str, Path], *command: str) -> list[str]:
+def container_command(image: Path, mounts: dict[str, Path], *command: str) -> list[str]:
     """Return a command line that runs a command of the image as in its container.
 
     It has a separate mount namespace, a read-only root, /tmp in memory, and user 999 without capabilities.
@@ -101,7 +101,7 @@ def started(image: Path, mounts: dict[str, Path], *command: str) -> list[str]:
 
 
 def run(image: Path, *command: str, mounts: dict[str, Path] | None = None) -> subprocess.CompletedProcess[str]:
-    line = started(image, mounts or {}, *command)
+    line = container_command(image, mounts or {}, *command)
     return subprocess.run(line, env=environment(), capture_output=True, text=True, timeout=120, check=False)
 
 
@@ -121,13 +121,17 @@ def service(image: Path, folder: Path, config: dict[str, Any], shared: Path) -> 
     mounts = {"/etc/skywalking-provider": folder / "config", "/run/skywalking": shared}
     command = [*json.loads(instruction("ENTRYPOINT")[0]), *json.loads(instruction("CMD")[0])]
     process = subprocess.Popen(
-        started(image, mounts, *command), env=environment(), stderr=subprocess.PIPE, text=True, start_new_session=True
+        container_command(image, mounts, *command),
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     assert process.stderr
     try:
         yield process
     finally:
-        os.killpg(process.pid, signal.SIGKILL)  # unshare's --kill-child ends where its child becomes another user
+        os.killpg(process.pid, signal.SIGKILL)  # unshare's --kill-child has no effect after the child changes its user
         process.wait()
         process.stderr.close()
 
@@ -255,7 +259,11 @@ async def test_image_read_only_as_user_999_measures_through_its_bridge(
 def test_image_user_cannot_change_the_image(image: Path) -> None:
     tries = "import os; print(os.getuid(), os.getgid()); open('/usr/bin/x', 'w')"
     done = subprocess.run(
-        started(image, {}, "python3.11", "-c", tries), env=environment(), capture_output=True, text=True, check=False
+        container_command(image, {}, "python3.11", "-c", tries),
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
     assert done.stdout == "999 999\n"

@@ -40,7 +40,7 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> RenderedObjects:
     return build_overlay(folder, yaml.safe_load((EXAMPLE / "kustomization.yaml").read_text()))
 
 
-def pod_of(objects: RenderedObjects) -> dict[str, Any]:
+def get_pod(objects: RenderedObjects) -> dict[str, Any]:
     pod: dict[str, Any] = objects.get("Deployment", "argo-rollouts")["spec"]["template"]["spec"]
     return pod
 
@@ -50,7 +50,7 @@ def config_map(objects: RenderedObjects) -> dict[str, Any]:
     return objects.get("ConfigMap", name)
 
 
-def comparable(pod: dict[str, Any]) -> dict[str, Any]:
+def comparable_pod(pod: dict[str, Any]) -> dict[str, Any]:
     """Return a pod without the parts that may differ: image names and the checksum of the configuration."""
     pod = yaml.safe_load(yaml.safe_dump(pod))
     find_by_name(pod["volumes"], "skywalking-provider-config")["configMap"]["name"] = "the one"
@@ -68,7 +68,7 @@ def test_component_produces_the_same_pod_as_the_chart(component: RenderedObjects
     values = values_for_argo({"image": {"repository": "r"}, "backends": {"default": {"url": "http://oap:12800"}}})
     by_helm = apply_stock_chart_values(values, argo_deployment())["spec"]["template"]["spec"]
 
-    assert comparable(pod_of(component)) == comparable(by_helm)
+    assert comparable_pod(get_pod(component)) == comparable_pod(by_helm)
 
 
 def test_component_registers_the_same_plugin_as_the_chart(component: RenderedObjects) -> None:
@@ -91,19 +91,19 @@ def test_component_changes_nothing_else_in_argos_manifests(component: RenderedOb
 
 def test_component_keeps_the_controllers_fields(component: RenderedObjects) -> None:
     [theirs] = argo_deployment()["spec"]["template"]["spec"]["containers"]
-    [patched] = pod_of(component)["containers"]
+    [patched] = get_pod(component)["containers"]
 
     assert all(mount in patched["volumeMounts"] for mount in theirs["volumeMounts"])
     assert {key: value for key, value in patched.items() if key != "volumeMounts"} == {
         key: value for key, value in theirs.items() if key != "volumeMounts"
     }
-    assert pod_of(component)["securityContext"] == {"runAsNonRoot": True, "fsGroup": 999}
+    assert get_pod(component)["securityContext"] == {"runAsNonRoot": True, "fsGroup": 999}
 
 
 def test_component_orders_bridge_service_and_controller(
     component: RenderedObjects,
 ) -> None:
-    assert [each["name"] for each in pod_of(component)["initContainers"]] == [
+    assert [each["name"] for each in get_pod(component)["initContainers"]] == [
         "skywalking-provider-bridge",
         "skywalking-provider",
     ]
@@ -117,12 +117,12 @@ def test_component_configuration_is_accepted_by_the_service(
     (tmp_path / "config.yaml").write_text(config_map(built)["data"]["config.yaml"])
 
     assert str(load_config(tmp_path / "config.yaml", {}, {}).socket) == "/run/skywalking/provider.sock"
-    mounted = find_by_name(pod_of(built)["volumes"], "skywalking-provider-config")["configMap"]["name"]
+    mounted = find_by_name(get_pod(built)["volumes"], "skywalking-provider-config")["configMap"]["name"]
     assert mounted == config_map(built)["metadata"]["name"]
 
 
 def test_kustomize_example_has_image_backend_and_credentials(example: RenderedObjects) -> None:
-    pod = pod_of(example)
+    pod = get_pod(example)
     service = find_by_name(pod["initContainers"], "skywalking-provider")
 
     assert {each["image"] for each in pod["initContainers"]} == {"registry.example.org/skywalking-provider:0.1.0"}

@@ -1,6 +1,6 @@
 """Both modes of the chart with real processes: configuration, certificates and arguments.
 
-Only what a cluster would give is put in their place: folders for mounts, and loopback for addresses.
+Local folders replace mounts, and loopback addresses replace those of the cluster.
 """
 
 import asyncio
@@ -71,7 +71,7 @@ async def service(pods: Pods, config: dict[str, Any]) -> AsyncIterator[None]:
         await process.wait()
 
 
-def parts(objects: RenderedObjects) -> tuple[dict[str, Any], list[str]]:
+def read_chart_output(objects: RenderedObjects) -> tuple[dict[str, Any], list[str]]:
     """Return the service's configuration and the bridge's arguments."""
     config: dict[str, Any] = yaml.safe_load(objects.get("ConfigMap")["data"]["config.yaml"])
     values = yaml.safe_load(objects.get("ConfigMap", "skywalking-provider-values")["data"]["values.yaml"])
@@ -79,7 +79,7 @@ def parts(objects: RenderedObjects) -> tuple[dict[str, Any], list[str]]:
     return config, plugin["args"]
 
 
-async def measured(pods: Pods, arguments: list[str]) -> dict[str, Any]:
+async def measure(pods: Pods, arguments: list[str]) -> dict[str, Any]:
     programs = ROOT / ".cache" / "bin"
     log = pods.folder / "host.log"
     async with run_argo_host(programs / "argo-host", programs / "skywalking-bridge", log, *arguments) as argo:
@@ -93,19 +93,19 @@ def backend(url: str) -> dict[str, Any]:
 
 async def test_sidecar_bridge_measures_through_the_socket(pods: Pods) -> None:
     async with MockOap("healthy-canary") as oap:
-        config, arguments = parts(render(backend(oap.url)))
+        config, arguments = read_chart_output(render(backend(oap.url)))
         pods.at("/run/skywalking")
 
         async with service(pods, config):
-            measurement = await measured(pods, [pods.text(each) for each in arguments])
+            measurement = await measure(pods, [pods.text(each) for each in arguments])
 
     assert measurement["phase"] == "Successful", measurement
 
 
-async def deployed(pods: Pods, oap: MockOap, **certificate: list[str]) -> dict[str, Any]:
+async def measure_deployment(pods: Pods, oap: MockOap, **certificate: list[str]) -> dict[str, Any]:
     """Run a measurement through mTLS, with certificates as the chart's Certificate objects specify them."""
     objects = render(backend(oap.url) | {"mode": "deployment", "tls": {"certManager": {"enabled": True}}})
-    config, arguments = parts(objects)
+    config, arguments = read_chart_output(objects)
     issuer = CertificateAuthority()
     for name, path in (("server", "/etc/skywalking-provider/tls"), ("bridge", "/etc/skywalking-bridge/tls")):
         wanted = objects.get("Certificate", f"skywalking-provider-{name}")["spec"]
@@ -120,12 +120,12 @@ async def deployed(pods: Pods, oap: MockOap, **certificate: list[str]) -> dict[s
     async with service(pods, config):
         here = f"--address={config['listen']}"
         arguments = [here if each.startswith("--address=") else pods.text(each) for each in arguments]
-        return await measured(pods, arguments)
+        return await measure(pods, arguments)
 
 
 async def test_deployment_bridge_measures_with_the_charts_certificates(pods: Pods) -> None:
     async with MockOap("healthy-canary") as oap:
-        measurement = await deployed(pods, oap)
+        measurement = await measure_deployment(pods, oap)
 
     assert measurement["phase"] == "Successful", measurement
 
@@ -133,7 +133,7 @@ async def test_deployment_bridge_measures_with_the_charts_certificates(pods: Pod
 async def test_deployment_other_certificate_of_the_same_issuer_is_rejected(pods: Pods) -> None:
     async with MockOap("healthy-canary") as oap:
         other = ["spiffe://cluster.local/ns/bookinfo/sa/bookinfo-reviews"]
-        measurement = await deployed(pods, oap, bridge=other)
+        measurement = await measure_deployment(pods, oap, bridge=other)
         assert oap.requests == []
 
     assert measurement["phase"] != "Successful", measurement

@@ -21,7 +21,7 @@ from tests.install.install_tools import (
     values_for_argo,
 )
 
-# The keys of the stock chart that carry the plugin; every other one is its user's.
+# Keys of the stock chart that this chart sets; all other keys belong to the user.
 KEYS = {"metricProviderPlugins", "initContainers", "extraContainers", "volumes", "volumeMounts"}
 
 
@@ -33,7 +33,7 @@ def test_values_use_only_keys_of_the_stock_chart(values: Path) -> None:
     assert written["controller"].keys() <= KEYS
 
 
-def patched(values: Path, **changed: Any) -> dict[str, Any]:
+def apply_values(values: Path, **changed: Any) -> dict[str, Any]:
     pod: dict[str, Any] = apply_stock_chart_values(values_for_argo(values, changed), argo_deployment())["spec"][
         "template"
     ]["spec"]
@@ -61,7 +61,7 @@ def test_values_plugin_arguments_are_accepted_by_the_bridge(values: Path) -> Non
 
 
 def test_values_order_bridge_service_and_controller() -> None:
-    pod = patched(SIDECAR)
+    pod = apply_values(SIDECAR)
 
     assert [each["name"] for each in pod["containers"]] == ["argo-rollouts"]
     bridge, service = pod["initContainers"]
@@ -80,7 +80,7 @@ def test_values_order_bridge_service_and_controller() -> None:
 
 
 def test_values_controller_mounts_only_bridge_and_socket() -> None:
-    pod = patched(SIDECAR)
+    pod = apply_values(SIDECAR)
     [controller] = pod["containers"]
 
     mounts = {mount["mountPath"]: mount for mount in controller["volumeMounts"]}
@@ -92,7 +92,7 @@ def test_values_controller_mounts_only_bridge_and_socket() -> None:
 
 @pytest.mark.parametrize("values", [SIDECAR, ORDINARY, DEPLOYMENT], ids=lambda path: path.stem)
 def test_values_mounts_and_volumes_match(values: Path) -> None:
-    pod = patched(values)
+    pod = apply_values(values)
     volumes = [volume["name"] for volume in pod["volumes"]]
     containers = pod["containers"] + pod["initContainers"]
 
@@ -101,7 +101,7 @@ def test_values_mounts_and_volumes_match(values: Path) -> None:
 
 
 def test_values_share_the_socket_folder_but_not_the_token() -> None:
-    pod = patched(SIDECAR)
+    pod = apply_values(SIDECAR)
     service = find_by_name(pod["initContainers"], "skywalking-provider")
 
     assert find_by_name(pod["volumes"], "skywalking-provider-run")["emptyDir"] == {
@@ -115,7 +115,7 @@ def test_values_share_the_socket_folder_but_not_the_token() -> None:
 
 
 def test_values_credentials_come_from_existing_secrets() -> None:
-    pod = patched(SIDECAR)
+    pod = apply_values(SIDECAR)
     service = find_by_name(pod["initContainers"], "skywalking-provider")
     [mount] = [each for each in service["volumeMounts"] if each["mountPath"].startswith("/etc/skywalking-provider/sec")]
 
@@ -127,7 +127,7 @@ def test_values_credentials_come_from_existing_secrets() -> None:
 
 
 def test_values_without_native_sidecar_use_an_ordinary_container() -> None:
-    pod = patched(ORDINARY)
+    pod = apply_values(ORDINARY)
 
     assert [each["name"] for each in pod["initContainers"]] == ["skywalking-provider-bridge"]
     service = find_by_name(pod["containers"], "skywalking-provider")
@@ -136,7 +136,7 @@ def test_values_without_native_sidecar_use_an_ordinary_container() -> None:
 
 
 def test_values_of_a_deployment_mount_bridge_and_certificate() -> None:
-    pod = patched(DEPLOYMENT)
+    pod = apply_values(DEPLOYMENT)
     [plugin] = values_for_argo(DEPLOYMENT)["controller"]["metricProviderPlugins"]
 
     assert [each["name"] for each in pod["initContainers"]] == ["skywalking-provider-bridge"]
@@ -174,7 +174,7 @@ def test_values_configuration_change_restarts_the_controller() -> None:
     assert of({}) != of({"backends": {"prod": {"timeout": "3s"}}})
 
 
-# -- values that are there already ----------------------------------------------------------------------------------
+# -- merging into current values -------------------------------------------------------------------------------------
 
 THEIRS = {
     "dashboard": {"enabled": True},
@@ -189,14 +189,14 @@ THEIRS = {
 }
 
 
-def contained(tmp_path: Path, theirs: dict[str, Any] | None, values: Path = SIDECAR, *more: str) -> dict[str, Any]:
+def is_contained(tmp_path: Path, theirs: dict[str, Any] | None, values: Path = SIDECAR, *more: str) -> dict[str, Any]:
     file = tmp_path / "current.yaml"
     file.write_text(yaml.safe_dump(theirs))
     return values_for_argo(values, arguments=(f"--set-file=argoRollouts.currentValues={file}", *more))
 
 
 def test_values_current_entries_are_kept(tmp_path: Path) -> None:
-    written = contained(tmp_path, THEIRS)
+    written = is_contained(tmp_path, THEIRS)
     controller = written["controller"]
 
     assert written["dashboard"] == {"enabled": True}
@@ -209,9 +209,9 @@ def test_values_current_entries_are_kept(tmp_path: Path) -> None:
 
 
 def test_values_rendered_twice_are_not_duplicated(tmp_path: Path) -> None:
-    once = contained(tmp_path, THEIRS)
+    once = is_contained(tmp_path, THEIRS)
 
-    assert contained(tmp_path, once) == once
+    assert is_contained(tmp_path, once) == once
 
 
 MORE = (
@@ -221,27 +221,27 @@ MORE = (
 
 
 def test_values_extra_volumes_are_replaced_and_removed(tmp_path: Path) -> None:
-    once = contained(tmp_path, THEIRS, SIDECAR, *MORE)
+    once = is_contained(tmp_path, THEIRS, SIDECAR, *MORE)
 
     assert find_by_name(once["controller"]["volumes"], "cache")
-    assert contained(tmp_path, once, SIDECAR, *MORE) == once
-    left = contained(tmp_path, once, SIDECAR, *MORE, "--set=argoRollouts.uninstall=true")
+    assert is_contained(tmp_path, once, SIDECAR, *MORE) == once
+    left = is_contained(tmp_path, once, SIDECAR, *MORE, "--set=argoRollouts.uninstall=true")
     assert left["controller"]["volumes"] == THEIRS["controller"]["volumes"]
 
 
 def test_values_mode_change_removes_the_old_entries(tmp_path: Path) -> None:
-    before = contained(tmp_path, THEIRS)
+    before = is_contained(tmp_path, THEIRS)
 
-    after = contained(tmp_path, before, DEPLOYMENT)
+    after = is_contained(tmp_path, before, DEPLOYMENT)
 
-    assert after == contained(tmp_path, THEIRS, DEPLOYMENT)
+    assert after == is_contained(tmp_path, THEIRS, DEPLOYMENT)
 
 
 @pytest.mark.parametrize("values", [SIDECAR, DEPLOYMENT], ids=lambda path: path.stem)
 def test_values_uninstall_keeps_other_entries(tmp_path: Path, values: Path) -> None:
-    with_ours = contained(tmp_path, THEIRS, values)
+    with_ours = is_contained(tmp_path, THEIRS, values)
 
-    left = contained(tmp_path, with_ours, values, "--set=argoRollouts.uninstall=true")
+    left = is_contained(tmp_path, with_ours, values, "--set=argoRollouts.uninstall=true")
 
     assert left["controller"].pop("extraContainers", []) == []
     assert left["controller"] == THEIRS["controller"]
@@ -252,12 +252,12 @@ def test_values_uninstall_keeps_the_fs_group(tmp_path: Path) -> None:
     uninstall = "--set=argoRollouts.uninstall=true"
 
     for theirs in ({}, {"podSecurityContext": {"fsGroup": 999}}):
-        left = contained(tmp_path, contained(tmp_path, theirs), SIDECAR, uninstall)
+        left = is_contained(tmp_path, is_contained(tmp_path, theirs), SIDECAR, uninstall)
         assert left["podSecurityContext"] == {"fsGroup": 999, "runAsNonRoot": True}
 
 
 def test_values_uninstall_without_current_values_is_empty(tmp_path: Path) -> None:
-    assert contained(tmp_path, None) == values_for_argo(SIDECAR)
+    assert is_contained(tmp_path, None) == values_for_argo(SIDECAR)
 
 
 def test_values_are_printed_or_written_to_a_config_map() -> None:
