@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bench.soak.fault_effects import Effect, Observations, ProcessReplaced, ReturnedRunning, SlowedDown
 from bench.soak.processes import SoakProcesses
 from bench.soak.workload import BACKEND_TOKEN
+from skywalking_provider.mock_oap import FaultKind
 
 FAULT_SECONDS = 4.0
 QUIET_SECONDS = 8.0
@@ -37,7 +38,9 @@ class FaultWindow:
 _OAP_UNAVAILABLE, _PROVIDER_UNAVAILABLE = ReturnedRunning("OAP_UNAVAILABLE"), ReturnedRunning("PROVIDER_UNAVAILABLE")
 
 
-def _oap_fault(name: str, kind: str, *, expected_effect: Effect = _OAP_UNAVAILABLE, **details: object) -> FaultWindow:
+def _oap_fault(
+    name: str, kind: FaultKind, *, expected_effect: Effect = _OAP_UNAVAILABLE, **details: object
+) -> FaultWindow:
     async def begin(processes: SoakProcesses) -> None:
         processes.oap.add_fault(kind, **details)
 
@@ -72,18 +75,18 @@ async def _do_nothing(_: SoakProcesses) -> None:
 
 
 FAULT_WINDOWS = (
-    _oap_fault("OAP slow", "latency", seconds=_SLOW_SECONDS, expected_effect=SlowedDown(_SLOW_SECONDS)),
+    _oap_fault("OAP slow", FaultKind.LATENCY, seconds=_SLOW_SECONDS, expected_effect=SlowedDown(_SLOW_SECONDS)),
     FaultWindow("service killed", _PROVIDER_UNAVAILABLE, _kill_service, _start_service, kills_process=True),
-    _oap_fault("OAP resets connections", "reset"),
+    _oap_fault("OAP resets connections", FaultKind.RESET),
     FaultWindow("service suspended", _PROVIDER_UNAVAILABLE, _suspend_service, _resume_service),
-    _oap_fault("OAP 503 with the credential", "answer", status=503, body=f"not for {BACKEND_TOKEN}"),
+    _oap_fault("OAP 503 with the credential", FaultKind.RESPONSE, status=503, body=f"not for {BACKEND_TOKEN}"),
     FaultWindow("bridge killed", ProcessReplaced("bridge"), _kill_bridge, _do_nothing, kills_process=True),
-    _oap_fault("OAP sends no response", "hang"),
+    _oap_fault("OAP sends no response", FaultKind.HANG),
     FaultWindow("OAP restarts", _OAP_UNAVAILABLE, SoakProcesses.stop_oap, SoakProcesses.start_oap),
-    _oap_fault("OAP 500", "status", status=500),
-    _oap_fault("OAP response truncated", "truncated"),
-    _oap_fault("proxy error page", "html", status=502),
-    _oap_fault("OAP storage down", "storage-down", seconds=0.5),
+    _oap_fault("OAP 500", FaultKind.STATUS, status=500),
+    _oap_fault("OAP response truncated", FaultKind.TRUNCATED),
+    _oap_fault("proxy error page", FaultKind.HTML, status=502),
+    _oap_fault("OAP storage down", FaultKind.STORAGE_DOWN, seconds=0.5),
 )
 
 
