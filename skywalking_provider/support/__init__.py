@@ -1,1 +1,1 @@
-"""support."""
+"""Helpers that know neither Argo nor SkyWalking."""

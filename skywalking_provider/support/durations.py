@@ -1,4 +1,4 @@
-"""Durations as Argo writes them: Go's notation ("3m", "1h30m", "90s")."""
+"""Durations in Go's notation, as Argo writes them: "3m", "1h30m", "90s"."""
 
 import re
 from datetime import timedelta
@@ -14,18 +14,18 @@ _MAX_CHARACTERS = 32
 
 
 def parse_duration(text: object) -> timedelta:
-    """Read a duration in Go's notation.
+    """Parse a duration in Go's notation.
 
     Args:
         text: For example "3m"; a bare 0 needs no unit, as in Go.
 
     Raises:
-        ValueError: What is wrong, with the notation that is meant.
+        ValueError: The text is not a duration, is negative, or is longer than 7 days.
     """
     if isinstance(text, timedelta):
         return text
     if isinstance(text, bool) or not isinstance(text, str | int | float):
-        raise ValueError('is not a duration; write it in Go\'s notation, such as "3m" or "1h30m"')
+        raise ValueError('is not a duration. Write it in Go\'s notation, such as "3m" or "1h30m"')
     text = str(text).strip()
     if text == "0":
         return timedelta(0)
@@ -33,7 +33,7 @@ def parse_duration(text: object) -> timedelta:
         duration = _parse_go(text)
     except (durationpy.DurationError, OverflowError) as error:
         raise ValueError(
-            f'{text[:40]!r} is not a duration; write it in Go\'s notation, such as "3m" or "1h30m"'
+            f'{text[:40]!r} is not a duration. Write it in Go\'s notation, such as "3m" or "1h30m"'
         ) from error
     if duration < timedelta(0):
         raise ValueError(f"{text!r} is negative")
@@ -44,14 +44,14 @@ def parse_duration(text: object) -> timedelta:
 
 @lru_cache(256)
 def _parse_go(text: str) -> timedelta:
-    # The library takes more than Go does ("1d", "3m-2m"), and its time grows with the square of the length.
+    # The library accepts more than Go ("1d", "3m-2m"), and its run time is quadratic in the length.
     if len(text) > _MAX_CHARACTERS or not _GO.fullmatch(text):
         raise durationpy.DurationError
     return durationpy.from_str(text)
 
 
 def format_duration(duration: timedelta) -> str:
-    """Write a duration in Go's notation, the shortest way: "3m", "1h30m", "90s" as "1m30s"."""
+    """Format a duration in Go's notation in its shortest form: "3m", "1h30m"; "90s" becomes "1m30s"."""
     seconds = duration.total_seconds()
     hours, rest = divmod(int(seconds), 3600)
     minutes, whole = divmod(rest, 60)
@@ -63,4 +63,4 @@ def format_duration(duration: timedelta) -> str:
 
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
-"""A pydantic field that is written as "3m"."""
+"""Type of a pydantic field that is written as "3m"."""

@@ -1,4 +1,4 @@
-"""JSON and GraphQL as a person reads them: on one line what fits, indented what does not, never endless. Pure."""
+"""Layout of JSON and GraphQL for people: short values on one line, long ones indented and truncated. No I/O."""
 
 import json
 import textwrap
@@ -9,12 +9,15 @@ from graphql import FieldNode, OperationDefinitionNode, parse, print_ast
 
 
 def json_lines(value: Any, width: int) -> list[str]:
-    """JSON, parts that fit into the width on one line."""
+    """Return the lines of a JSON value. Parts that fit into the width stay on one line."""
     return list(_json(value, width, "", ""))
 
 
 def query_lines(text: str) -> list[str]:
-    """A request's GraphQL: an author's as it is sent, one that was put together with a line a field."""
+    """Return the lines of a GraphQL request.
+
+    An author's query keeps its layout. A generated query, which is one line, gets a line for each field.
+    """
     if "\n" in text.strip():
         lines = text.strip("\n").splitlines()
         margin = min(len(line) - len(line.lstrip()) for line in lines if line.strip())
@@ -28,14 +31,14 @@ def query_lines(text: str) -> list[str]:
 
 
 def truncate_lines(lines: list[str], max_lines: int, hint: str) -> list[str]:
-    """At most so many lines, and how to see the rest."""
+    """Return at most `max_lines` lines; the last one has the hint if lines were removed."""
     if len(lines) <= max_lines:
         return lines
     return [*lines[: max_lines - 1], f"… {len(lines) - max_lines + 1} more lines; {hint}"]
 
 
 def compact(value: Any) -> str:
-    """JSON on one line."""
+    """Return a JSON value on one line."""
     return json.dumps(value, ensure_ascii=False)
 
 

@@ -1,8 +1,8 @@
-"""JSON as Go's encoding/json reads it, for results that pass through Python.
+"""JSON with the rules of Go's encoding/json, for results that pass through Python.
 
-A result is best handed on as the bytes that came. Where it has to be taken apart, these two keep what the controller
-would see: Python's own reader takes NaN and 1e400, and makes 0 of -0. (Lone surrogates survive as escapes; Go makes
-U+FFFD of them.)
+The best way to pass on a result is its bytes. If it must be decoded, these functions keep the values that the
+controller would see. Python's own decoder accepts NaN and 1e400, and decodes -0 as 0. Lone surrogates stay escapes; Go
+replaces them with U+FFFD.
 """
 
 import json
@@ -10,10 +10,10 @@ import math
 
 
 def load(text: bytes | str) -> object:
-    """Read one JSON document.
+    """Decode one JSON document.
 
     Raises:
-        ValueError: It is none, or Go would not read it: NaN, Infinity, a number beyond float64, nested too deep.
+        ValueError: The text is not JSON for Go: NaN, Infinity, a number beyond float64, or nested too deeply.
     """
     if isinstance(text, bytes):
         text = text.decode("utf-8", "replace")
@@ -24,11 +24,11 @@ def load(text: bytes | str) -> object:
 
 
 def dump(value: object) -> bytes:
-    """Write a result for `Conditions.evaluate`: every number with all its digits.
+    """Encode a result for `ConditionLanguage.evaluate`, with all digits of each number.
 
     Raises:
-        ValueError: It holds NaN or an infinity, or is nested too deep.
-        TypeError: It holds what JSON has no word for.
+        ValueError: The value contains NaN or an infinity, or is nested too deeply.
+        TypeError: The value contains a type that JSON does not have.
     """
     try:
         return json.dumps(value, allow_nan=False, separators=(",", ":")).encode("ascii")
@@ -43,12 +43,12 @@ def _reject_constant(text: str) -> object:
 def _parse_float(text: str) -> float:
     number = float(text)
     if math.isinf(number):
-        raise ValueError(f"the number {text[:40]} is beyond what a 64-bit float holds")
+        raise ValueError(f"the number {text[:40]} exceeds the range of a 64-bit float")
     return number
 
 
 def _parse_int(text: str) -> float | int:
-    # Python's int would lose the sign of -0, and refuses more than 4300 digits in words of its own.
+    # Python's int loses the sign of -0, and rejects more than 4300 digits with a message of its own.
     if text == "-0":
         return -0.0
     if len(text) > 300:  # the largest float has 309 digits

@@ -1,4 +1,4 @@
-"""Takes credentials out of words that are not ours: an OAP, or a proxy before it, may repeat what it was sent."""
+"""Redaction of credentials in foreign texts: an OAP, or a proxy in front of it, may repeat what it received."""
 
 import json
 import re
@@ -11,16 +11,16 @@ from skywalking_provider.model import Secret
 
 REDACTED = "********"
 MIN_SECRET_LENGTH = 4
-"""Shorter texts are part of ordinary words; no mask can tell which."""
+"""Characters. Shorter secrets are parts of ordinary words, so they are not redacted."""
 
-_MAX_ADDED_SECRETS = 8  # of rotated files: an answer may still repeat the one before
+_MAX_ADDED_SECRETS = 8  # of rotated files: a response may still repeat the previous one
 
 
 class Redactor:
-    """What must not be told, in every way in which a program may print it.
+    """Replaces secrets in texts, in every encoding in which a program may print them.
 
     Args:
-        secrets: Those that never change.
+        secrets: Secrets that never change.
     """
 
     def __init__(self, *secrets: Secret) -> None:
@@ -29,31 +29,31 @@ class Redactor:
         self._pattern = _compile_pattern(secrets)
 
     def add_secrets(self, *secrets: Secret) -> None:
-        """Mask these as well; the oldest learned ones are forgotten."""
+        """Redact these secrets, too. Beyond eight added secrets, the oldest is dropped."""
         new = [secret for secret in secrets if secret not in self._added_secrets]
         if new:
             self._added_secrets.extend(new)
             self._pattern = _compile_pattern((*self._fixed_secrets, *self._added_secrets))
 
     def __call__(self, text: str) -> str:
-        """The text without the secrets."""
+        """Return the text with its secrets redacted."""
         return self._pattern.sub(REDACTED, text) if self._pattern else text
 
     def redact_json_text(self, text: str) -> str:
-        """A JSON text without the secrets, JSON still."""
-        masked = self(text)
-        if masked == text:
+        """Return a JSON text with its secrets redacted. The result is JSON, too."""
+        redacted = self(text)
+        if redacted == text:
             return text
         try:
-            json.loads(masked)
-        except ValueError:  # a number, or more than one string
+            json.loads(redacted)
+        except ValueError:  # the secret was a number, or part of the syntax
             return f'"{REDACTED}"'
-        return masked
+        return redacted
 
 
 def redact_json(value: Any, redact: Callable[[str], str]) -> Any:
-    """A JSON value with every text of it masked; numbers stay numbers."""
-    texts = "\0".join(_iterate_texts(value))  # no credential has a NUL: nothing is found that is not in one of them
+    """Return a JSON value with each of its texts redacted. Numbers stay numbers."""
+    texts = "\0".join(_iterate_texts(value))  # no credential contains NUL, so a match is within one text
     return value if redact(texts) == texts else _redact_value(value, redact)
 
 
@@ -82,16 +82,18 @@ def _redact_value(value: Any, redact: Callable[[str], str]) -> Any:
 
 
 def _compile_pattern(secrets: tuple[Secret, ...]) -> re.Pattern[str] | None:
-    forms = {form for secret in secrets for form in _encodings(secret.reveal()) if len(form) >= MIN_SECRET_LENGTH}
-    return re.compile("|".join(map(re.escape, sorted(forms, key=len, reverse=True)))) if forms else None
+    encodings = {
+        encoding for secret in secrets for encoding in _encodings(secret.reveal()) if len(encoding) >= MIN_SECRET_LENGTH
+    }
+    return re.compile("|".join(map(re.escape, sorted(encodings, key=len, reverse=True)))) if encodings else None
 
 
 def _encodings(text: str) -> set[str]:
-    """In every way, and in every way of that: a program shows as JSON what another showed as Python."""
-    forms = {text, text.strip(), " ".join(text.split())}
+    """Return all encodings of a text, up to three nested ones: a program may print as JSON what another printed."""
+    encodings = {text, text.strip(), " ".join(text.split())}
     for _ in range(_MAX_NESTING):
-        forms |= {encode(form) for form in forms for encode in _ENCODERS}
-    return forms
+        encodings |= {encode(encoding) for encoding in encodings for encode in _ENCODERS}
+    return encodings
 
 
 _MAX_NESTING = 3

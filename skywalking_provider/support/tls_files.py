@@ -1,4 +1,4 @@
-"""Certificate files that rotate: their version, and what is wrong with one."""
+"""Certificate files: their version, for rotation, and descriptions of their errors."""
 
 import ssl
 from pathlib import Path
@@ -7,21 +7,21 @@ Version = tuple[tuple[int, int, int], ...]
 
 
 def file_version(*paths: Path) -> Version:
-    """What differs once one of the files was written or replaced, a link on its way to it included.
+    """Return a version that changes when one of the files, or a link to it, is written or replaced.
 
     Raises:
-        OSError: One of them is not there.
+        OSError: A file does not exist.
     """
     return tuple((stat.st_mtime_ns, stat.st_ino, stat.st_size) for stat in (path.stat() for path in paths))
 
 
 def describe_tls_error(error: Exception) -> str:
-    """What is wrong with a file of certificates."""
+    """Return a description of an error that a certificate file caused."""
     match error:
         case ssl.SSLError(reason="KEY_VALUES_MISMATCH"):
             return "keyFile is not the key of certFile"
         case ssl.SSLError():
-            return f"a file is not PEM as it should be, or its key is encrypted ({error.reason or error})"
+            return f"a file is not PEM, or its key is encrypted ({error.reason or error})"
         case OSError(filename=path) if path is not None:
             return f"{path} cannot be read ({error.strerror})"
     return str(error)

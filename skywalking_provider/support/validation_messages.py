@@ -1,4 +1,4 @@
-"""Pydantic's findings in the words of a person who wrote YAML: the path first, then what is wrong and the remedy."""
+"""Messages for pydantic's validation errors: the path in YAML, the problem and the next step."""
 
 from collections.abc import Iterable
 
@@ -8,34 +8,34 @@ from pydantic_core import ErrorDetails
 from skywalking_provider.support.suggestions import did_you_mean
 
 _TEXT, _PARTS = "constrained-str", "ServiceParts"
-_BRANCHES = frozenset({_TEXT, _PARTS})  # pydantic names the branch of a union; an author does not
-# By pydantic's names of what is wrong, with the limits that it tells.
+_BRANCHES = frozenset({_TEXT, _PARTS})  # pydantic adds the branch of a union to the path; the YAML does not have it
+# Keys are pydantic's error types; placeholders are the limits of their context.
 _MESSAGES = {
-    "string_type": "is {found}, and text is meant{quote}",
+    "string_type": "is {found} instead of text{quote}",
     "string_too_short": "is empty",
-    "string_too_long": "has {size} characters; at most {max_length} are read",
-    "string_pattern_mismatch": "is {found}; letters, digits and _ are meant",
-    "int_parsing": "is {found}, and a whole number is meant",
-    "int_type": "is {found}, and a whole number is meant",
-    "int_from_float": "is {found}, and a whole number is meant",
-    "float_parsing": "is {found}, and a number is meant",
-    "float_type": "is {found}, and a number is meant",
-    "finite_number": "is {found}, and a number is meant",
-    "greater_than": "is {found}, and must be more than {gt:g}",
-    "greater_than_equal": "is {found}, and must be at least {ge:g}",
-    "enum": "is {found}; write {expected}",
-    "literal_error": "is {found}; write {expected}",
-    "model_type": "has no keys, and some of its own are meant",  # what it is instead may be a secret
+    "string_too_long": "has {size} characters, the limit is {max_length}",
+    "string_pattern_mismatch": "is {found}. Use letters, digits and _",
+    "int_parsing": "is {found} instead of a whole number",
+    "int_type": "is {found} instead of a whole number",
+    "int_from_float": "is {found} instead of a whole number",
+    "float_parsing": "is {found} instead of a number",
+    "float_type": "is {found} instead of a number",
+    "finite_number": "is {found} instead of a number",
+    "greater_than": "is {found}, must be more than {gt:g}",
+    "greater_than_equal": "is {found}, must be at least {ge:g}",
+    "enum": "is {found}. Write {expected}",
+    "literal_error": "is {found}. Write {expected}",
+    "model_type": "is not a map",  # the value may be a secret
 }
 
 
 def format_validation_error(error: ValidationError, known: Iterable[str], *, reserved: Iterable[str] = ()) -> str:
-    """Put all findings into one line.
+    """Format all errors as one line.
 
     Args:
-        error: What pydantic found.
-        known: The keys that exist, for the nearest one to an unknown key.
-        reserved: Keys that a later version will know.
+        error: Error of pydantic.
+        known: Valid keys, for suggestions.
+        reserved: Keys that a later version will support.
     """
     known, reserved = tuple(known), frozenset(reserved)
     details = [detail for detail in error.errors(include_url=False) if not _is_other_branch(detail)]
@@ -43,7 +43,7 @@ def format_validation_error(error: ValidationError, known: Iterable[str], *, res
 
 
 def yaml_keys(model: type[BaseModel]) -> list[str]:
-    """The keys of a model as they are written."""
+    """Return the keys of a model as they are written in YAML."""
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
@@ -58,32 +58,32 @@ def _format_detail(detail: ErrorDetails, known: tuple[str, ...], reserved: froze
         case "missing":
             return f"{path}: is required"
         case "value_error":
-            message = detail["msg"].removeprefix("Value error, ")
+            message = str(detail["ctx"]["error"])  # `msg` has a prefix of pydantic
         case _:
             message = _describe_problem(detail)
     return f"{path}: {message}" if path else message
 
 
 def _is_other_branch(detail: ErrorDetails) -> bool:
-    """Whether it is about what the author did not write: a name and its parts are tried both."""
+    """Return whether an error belongs to the branch of a union that the author did not use."""
     if detail["loc"][-1:] == (_TEXT,):
         return isinstance(detail["input"], dict)
     return detail["loc"][-1:] == (_PARTS,) and detail["type"] == "model_type"
 
 
 def _describe_problem(detail: ErrorDetails) -> str:
-    """What is wrong with a value, and what is meant."""
-    words = _MESSAGES.get(detail["type"])
-    if words is None:
+    """Return the problem of a value, and the expected form."""
+    template = _MESSAGES.get(detail["type"])
+    if template is None:
         return detail["msg"][:1].lower() + detail["msg"][1:]
     found = detail["input"]
-    return words.format(
+    return template.format(
         **detail.get("ctx", {}), found=_format_value(found), size=len(str(found)), quote=_quote_hint(found)
     )
 
 
 def _format_value(value: object) -> str:
-    """A value as it stands in YAML."""
+    """Return a value as it is written in YAML."""
     match value:
         case None:
             return "null"
@@ -100,8 +100,8 @@ def _format_value(value: object) -> str:
 
 def _quote_hint(value: object) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return ": quote it (YAML makes numbers of digits: it drops leading zeros, and 1e5 is 100000)"
-    return ": quote it" if isinstance(value, bool) else ""
+        return ". Quote it: YAML parses digits as a number, drops leading zeros, and reads 1e5 as 100000"
+    return ". Quote it" if isinstance(value, bool) else ""
 
 
 def _shorten(value: object) -> str:

@@ -65,7 +65,7 @@ def test_window_of_instances_selected_by_hash_does_not_start_at_the_run() -> Non
     [
         ({}, "it has none of query, expression and sli; write exactly one"),
         ({"sli": "apdex", "query": "{ x }"}, "it has query and sli; write exactly one"),
-        ({"sli": "errors", "window": "5m", "service": SERVICE}, "; write 'success-rate', 'apdex', 'latency' or"),
+        ({"sli": "errors", "window": "5m", "service": SERVICE}, ". Write 'success-rate', 'apdex', 'latency' or"),
         ({"sli": "apdex", "service": SERVICE}, "window: is required"),
         ({"sli": "apdex", "window": "5m"}, "service: is required"),
         ({"sli": "apdex", "window": "90s", "service": SERVICE}, "window: is not in whole minutes"),
@@ -94,14 +94,14 @@ def test_window_of_instances_selected_by_hash_does_not_start_at_the_run() -> Non
         ),
         (
             {"sli": "apdex", "window": "5m", "service": SERVICE, "minCalls": -1},
-            "minCalls: is -1, and must be at least 0",
+            "minCalls: is -1, must be at least 0",
         ),
         ({"expression": "service_cpm extra", "window": "5m", "service": SERVICE}, "OAP would ignore it"),
-        ({"expression": "x", "scale": 0, "window": "5m", "service": SERVICE}, "scale: is 0, and must be more than 0"),
+        ({"expression": "x", "scale": 0, "window": "5m", "service": SERVICE}, "scale: is 0, must be more than 0"),
         ({"expression": "x", "scale": "NaN", "window": "5m", "service": SERVICE}, "scale"),
         (
             {"sli": "apdex", "window": "5m", "service": SERVICE, "conditions": {"language": "js"}},
-            "conditions.language: is 'js'; write 'cel'",
+            "conditions.language: is 'js'. Write 'cel'",
         ),
         ({"sli": "apdex", "window": "5m", "service": SERVICE, "confidence": 0.95}, "confidence: not supported yet"),
         ({"sli": "apdex", "window": "5m", "service": SERVICE, "intervall": 1}, "intervall: unknown key"),
@@ -186,19 +186,19 @@ def test_metric_names_of_an_expression_are_extracted(expression: str, metrics: l
 @pytest.mark.parametrize(
     ("keys", "expected"),
     [
-        ({"service": 5}, "invalid: service: is 5, and text is meant: quote it (YAML makes numbers of digits"),
-        ({"service": {"name": 5}}, "invalid: service.name: is 5, and text is meant: quote it"),
+        ({"service": 5}, "invalid: service: is 5 instead of text. Quote it: YAML parses digits as a number"),
+        ({"service": {"name": 5}}, "invalid: service.name: is 5 instead of text. Quote it"),
         ({"service": {}}, "invalid: service.name: is required"),
         ({"service": ""}, "invalid: service: is empty"),
-        ({"service": ["a"]}, "invalid: service: is a list, and text is meant"),
+        ({"service": ["a"]}, "invalid: service: is a list instead of text"),
         (
             {"instances": {"podTemplateHash": 12345678}},
-            "instances.podTemplateHash: is 12345678, and text is meant: quote it",
+            "instances.podTemplateHash: is 12345678 instead of text. Quote it",
         ),
-        ({"instances": {"podTemplateHash": 1e5}}, "it drops leading zeros, and 1e5 is 100000"),
-        ({"instances": "6c85f7bf4"}, "instances: has no keys, and some of its own are meant"),
-        ({"minCalls": "many"}, "minCalls: is 'many', and a whole number is meant"),
-        ({"layer": True}, "layer: is true, and text is meant: quote it"),
+        ({"instances": {"podTemplateHash": 1e5}}, "drops leading zeros, and reads 1e5 as 100000"),
+        ({"instances": "6c85f7bf4"}, "instances: is not a map"),
+        ({"minCalls": "many"}, "minCalls: is 'many' instead of a whole number"),
+        ({"layer": True}, "layer: is true instead of text. Quote it"),
     ],
 )
 def test_value_of_a_wrong_type_is_described_once_in_yaml_terms(keys: dict[str, object], expected: str) -> None:
@@ -206,4 +206,4 @@ def test_value_of_a_wrong_type_is_described_once_in_yaml_terms(keys: dict[str, o
 
     assert expected in message
     assert "input should" not in message
-    assert message.count("is meant") <= 1
+    assert message.count("instead of") <= 1

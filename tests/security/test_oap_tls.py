@@ -172,7 +172,7 @@ async def test_unusable_new_files_leave_the_previous_ones_in_use(open_setup: Set
     ("broken", "words"),
     [
         ("missing", "client.crt cannot be read (No such file or directory)"),
-        ("no PEM", "a file is not PEM as it should be"),
+        ("no PEM", "a file is not PEM"),
         ("the key of another", "keyFile is not the key of certFile"),
         ("encrypted", "its key is encrypted"),
     ],

@@ -154,7 +154,7 @@ def test_other_keys_of_the_metric_are_unchanged() -> None:
         (
             {"address": "http://me:hunter2@oap:1"},
             11,
-            "must not carry credentials or a query; those belong in a backend",
+            "must not contain credentials or a query. Write them into a backend",
         ),
         ({"address": "oap:12800"}, 11, "is not an http:// or https:// URL"),
         ({"query": "mutation m { x }"}, 12, "measurements only read"),

@@ -103,7 +103,7 @@ def test_invalid_file_is_reported_by_line_and_no_file_is_written(file: Path, ref
     done = run("-f", file, "-f", invalid, "-w")
 
     assert done.returncode == 2
-    assert done.stderr.startswith(f"{invalid}:15: interval: 'soon' is not a duration; write it in Go's notation")
+    assert done.stderr.startswith(f"{invalid}:15: interval: 'soon' is not a duration. Write it in Go's notation")
     assert "no file was migrated" in done.stderr
     assert file.read_text() == reference_template
 
