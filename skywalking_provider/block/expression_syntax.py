@@ -85,7 +85,7 @@ def _placement_error(kind: str, word: str, previous: str, open_brackets: list[st
         case "open" if previous in _COMPLETE and not (previous == "name" and word in "({"):
             return "follows a complete expression"
         case "close" if not open_brackets or open_brackets[-1] != word:
-            return "closes nothing"
+            return "has no opening bracket"
         case "comma" if not open_brackets:
             return "is outside brackets"
     return ""

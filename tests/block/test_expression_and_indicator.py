@@ -133,9 +133,9 @@ def test_expression_from_skywalkings_documentation_is_accepted(expression: str) 
     ("expression", "expected"),
     [
         ("service_cpm garbage here", "column 13: 'garbage' follows a complete expression"),
-        ("avg(service_cpm))", "column 17: ')' closes nothing"),
+        ("avg(service_cpm))", "column 17: ')' has no opening bracket"),
         ("avg(service_cpm", "')' is missing at the end"),
-        ("avg(service_cpm]", "']' closes nothing"),
+        ("avg(service_cpm]", "']' has no opening bracket"),
         ("service_cpm; drop", "';' is not part of an expression"),
         ("service_cpm, service_sla", "column 12: ',' is outside brackets"),
         ("avg(service_cpm)(service_sla)", "'(' follows a complete expression"),

@@ -121,7 +121,7 @@ RANKING = "top_n(service_instance_cpm,3,des)"
 async def test_empty_expression_without_a_permanent_cause_waits_for_data(
     harness: HarnessFactory, text: str, version: str
 ) -> None:
-    """A canary's first minute: a ranking needs no instance, and a label is no metric that the OAP lacks."""
+    """A canary's first minute: a ranking needs no instance, and a label is not an unknown metric."""
     async with harness(version=version) as b:
         measurement = await b.run("true", query=expression(text, 'serviceName: "not-yet-there", normal: true'))
 

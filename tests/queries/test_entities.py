@@ -20,7 +20,7 @@ from tests.analysis.harness import HASH, VANILLA, VERSIONS, HarnessFactory, meas
         ({"service": VANILLA, "layer": "GENERAL"}, "OAP knows 'reviews.bookinfo' in MESH, not in layer GENERAL"),
         ({"service": VANILLA, "endpoint": "/none"}, "endpoint: OAP does not know '/none' of 'reviews.bookinfo'"),
         (
-            {"service": VANILLA, "instances": {"podTemplateHash": "85f7bf4"}},  # a substring is no segment
+            {"service": VANILLA, "instances": {"podTemplateHash": "85f7bf4"}},  # a substring is not a segment
             "instances: no instance of 'reviews.bookinfo' matches 85f7bf4. The 3 instances include reviews-6c85f7bf4",
         ),
     ],

@@ -58,7 +58,7 @@ async def test_absent_zero_keeps_the_zeros_of_idle_minutes(harness: HarnessFacto
 
     assert values(kept.value) == [{"value": 10000}, {"value": 0}, {"value": 10000}]
     assert kept.phase is Phase.FAILED
-    assert without_data.phase is Phase.INCONCLUSIVE  # without data, whatever `absent` says
+    assert without_data.phase is Phase.INCONCLUSIVE  # `absent` does not affect missing data
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -91,11 +91,11 @@ def test_recorded_value_that_is_not_a_number_is_an_error_with_oaps_text(version:
 
 
 def test_two_series_with_one_label_are_an_error() -> None:
-    answer = recorded("10.1.0", "mqe-percentile")
-    answer["results"][1]["metric"]["labels"] = answer["results"][0]["metric"]["labels"]
+    response = recorded("10.1.0", "mqe-percentile")
+    response["results"][1]["metric"]["labels"] = response["results"][0]["metric"]["labels"]
 
     with pytest.raises(ProviderError, match="two series have the label '50'\\. Distinguish them with relabels"):
-        expression.decode_expression(parse_keys(expression="service_percentile"), CANARY, {"e0": answer})
+        expression.decode_expression(parse_keys(expression="service_percentile"), CANARY, {"e0": response})
 
 
 def test_percentile_with_two_series_is_an_invalid_response() -> None:
