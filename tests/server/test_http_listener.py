@@ -112,5 +112,5 @@ def test_serve_command_logs_the_bound_address(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("listen", ["9464", ":9464", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:70000", "[::1]"])
 def test_listen_malformed_address_is_rejected(listen: str) -> None:
-    with pytest.raises(ValueError, match=r"is not host:port, such as 127\.0\.0\.1:9464"):
+    with pytest.raises(ValueError, match=r"is not host:port\. Write one such as 127\.0\.0\.1:9464"):
         build_config(http={"listen": listen})
