@@ -94,7 +94,7 @@ def _select_backend(
             )
         if name not in (None, owner):
             raise ProviderError(
-                Reason.BACKEND_NOT_FOUND, f"address: {address!r} is backend {owner}, not {name}", "write one of them"
+                Reason.BACKEND_NOT_FOUND, f"address: {address!r} is backend {owner}, not {name}", "Remove one of them"
             )
         name = owner
     if name is not None:
@@ -102,8 +102,8 @@ def _select_backend(
     if len(allowed) > 1:
         raise ProviderError(
             Reason.BACKEND_NOT_FOUND,
-            f"backend: is required where several are configured{for_namespace}",
-            f"write one of {', '.join(sorted(allowed))}",
+            f"backend: required, because several backends are configured{for_namespace}",
+            f"Write one of {', '.join(sorted(allowed))}",
         )
     return next(iter(allowed.values()))
 
