@@ -26,6 +26,7 @@ from skywalking_provider.tools.check.template_args import check_names, parse_arg
 from skywalking_provider.tools.check.text_report import (
     LABEL_WIDTH,
     build_sections,
+    describe_skipped,
     format_heading,
     format_skipped,
     format_summary,
@@ -104,7 +105,7 @@ def check_command(
     redact = redactor_for(backends.values())
     if output is CheckOutput.JSON:
         for one in skipped:
-            typer.echo(f"{one.template.location}: {format_skipped(one).plain.removeprefix('- ')}", err=True)
+            typer.echo(f"{one.template.location}: {describe_skipped(one)}", err=True)
         text = json.dumps(redact_json([build_check_json(one) for one in results], redact), indent=2, ensure_ascii=False)
         typer.echo(text.translate(_CONTROLS_IN_JSON))
     else:

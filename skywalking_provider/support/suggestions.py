@@ -25,7 +25,7 @@ def did_you_mean(name: str, known: Iterable[str], what: str = "names") -> str:
         return f"No {what} are known."
     similar = _similar_names(name, names)
     if not similar:
-        return f"Known {what}: {_join_within_limit(names)}."
+        return f"Known {what}: {_join_within_limit(names)}"
     return f"Did you mean {' or '.join(filter(None, (', '.join(similar[:-1]), similar[-1])))}?"
 
 
@@ -42,4 +42,4 @@ def _join_within_limit(names: list[str]) -> str:
         if listed and len(", ".join([*listed, name])) > _MAX_LISTED_CHARACTERS:
             return f"{', '.join(listed)}, …"
         listed.append(name)
-    return ", ".join(listed)
+    return f"{', '.join(listed)}."

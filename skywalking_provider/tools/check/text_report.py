@@ -65,7 +65,12 @@ def format_phase(check_result: CheckResult) -> Text:
 
 def format_skipped(skipped: SkippedMetric) -> Text:
     """Return the line of a metric that was not measured."""
-    return Text(f"- {skipped.metric}: skipped, {skipped.reason}", style="dim")
+    return Text(f"- {describe_skipped(skipped)}", style="dim")
+
+
+def describe_skipped(skipped: SkippedMetric) -> str:
+    """Return the name of a metric that was not measured, and the reason."""
+    return f"{skipped.metric}: skipped, {skipped.reason}"
 
 
 def format_summary(check_results: Sequence[CheckResult], skipped: Sequence[SkippedMetric]) -> Text:
