@@ -167,9 +167,11 @@ bench-live: build ## compare the verdicts of Argo's built-in provider and this o
 	@$(BIN)/python -m bench.live_comparison --json bench/results/live_comparison.json
 
 .PHONY: lint
-lint: $(VENV)/.installed ## check style, types, import layers, Go code, the contract and known vulnerabilities
+lint: $(VENV)/.installed ## check style, words, types, import layers, Go code, the contract and known vulnerabilities
 	$(call say,Run ruff)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check --quiet .
+	$(call say,Check for words that docs/glossary.md replaces)
+	@$(BIN)/python tools/plain_words.py
 	$(call say,Run mypy)
 	@$(BIN)/mypy
 	$(call say,Check the import contracts)
@@ -182,11 +184,6 @@ lint: $(VENV)/.installed ## check style, types, import layers, Go code, the cont
 	@cd proto && ../$(BIN)/buf lint
 	$(call say,Check for known vulnerabilities)
 	@$(BIN)/python tools/audit.py
-
-.PHONY: words
-words: $(VENV)/.installed ## check for words that docs/glossary.md replaces
-	$(call say,Check for replaced words)
-	@$(BIN)/python tools/plain_words.py
 
 .PHONY: clean
 clean: ## remove everything that was built here
