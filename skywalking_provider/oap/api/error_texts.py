@@ -8,7 +8,7 @@ from typing import Final
 
 from skywalking_provider.errors import Rejection, RejectionKind
 
-_COMPLEXITY: Final = re.compile(r"complexity exceeded \d+ > (\d+)")
+_COMPLEXITY: Final = re.compile(r"complexity exceeded \d+ > (\d{1,9})(?!\d)")  # Java's int; a longer one is not OAP's
 _TOKENS: Final = re.compile(r"tokens have been presented")
 _METRIC_NOT_FOUND: Final = re.compile(r"not exist")  # 9.6 writes "dose not exist"
 _EXPRESSION_STORAGE_DOWN: Final = re.compile(r"Internal IO exception")

@@ -11,7 +11,6 @@ from skywalking_provider.oap.api.error_texts import classify_graphql_error, is_f
 from skywalking_provider.support.redaction import redact_json
 
 _MAX_LENGTH = 300
-_MAX_RETRY_AFTER_DIGITS = 9  # more seconds than any deadline has
 
 
 def error_from_status(status: int, backend: str, retry_after: float | None = None) -> ProviderError:
@@ -73,8 +72,8 @@ def parse_retry_after(value: str | None, date: str | None, now: Callable[[], dat
         now: Local clock, used where the response has no Date.
     """
     value = (value or "").strip()
-    if value.isascii() and value.isdigit() and len(value) <= _MAX_RETRY_AFTER_DIGITS:
-        return float(value)
+    if value.isascii() and value.isdigit():
+        return float(value)  # infinite beyond 308 digits: no deadline has that much time
     until = _parse_http_date(value)
     if until is None:
         return None
@@ -84,7 +83,7 @@ def parse_retry_after(value: str | None, date: str | None, now: Callable[[], dat
 def _parse_http_date(text: str) -> datetime | None:
     try:
         parsed = parsedate_to_datetime(text)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):  # the last one for a number beyond C's integers
         return None
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 

@@ -76,7 +76,11 @@ def test_other_statuses_are_rejections(status: int) -> None:
         ("-1", None, None),
         ("1.5", None, None),
         ("²", None, None),
-        ("9" * 400, None, None),
+        ("9" * 12, None, 999_999_999_999.0),
+        ("9" * 400, None, float("inf")),
+        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None, None),
+        ("Mon, 01 Jan 2024 00:00:00 +99999999999999999999", None, None),
+        ("Tue, 24 Nov 2026 12:00:30 GMT", "Mon, 01 Jan 99999999999999999999 00:00:00 GMT", 30.0),
         ("soon", "Tue, 24 Nov 2026 12:00:20 GMT", None),
     ],
 )
@@ -103,6 +107,13 @@ def test_graphql_error_carries_the_cause_that_is_acted_on(message: str, rejectio
     error = error_from_graphql([{"message": message}], "prod", str)
 
     assert (error.reason, error.rejection) == (Reason.QUERY_INVALID, rejection)
+
+
+@pytest.mark.parametrize("digits", ["9" * 10, "9" * 5_000])
+def test_graphql_error_with_a_limit_beyond_any_server_is_a_plain_rejection(digits: str) -> None:
+    error = error_from_graphql([{"message": f"complexity exceeded 1100 > {digits}"}], "prod", str)
+
+    assert (error.reason, error.rejection) == (Reason.QUERY_INVALID, None)
 
 
 def test_graphql_error_of_a_failed_storage_is_unavailable() -> None:
@@ -174,7 +185,15 @@ async def test_retry_after_as_a_date_is_relative_to_the_date_of_the_response() -
     assert len(sent) == 2
 
 
-@pytest.mark.parametrize("headers", [{}, {"Retry-After": "61"}])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Retry-After": "61"},
+        {"Retry-After": "9" * 20},
+        {"Retry-After": "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"},
+    ],
+)
 async def test_rate_limit_without_a_retry_that_fits_the_deadline_is_not_retried(headers: dict[str, str]) -> None:
     async with serve(limited(429, headers)) as (url, sent):
         with pytest.raises(BackendUnavailableError, match="429") as error:
@@ -182,3 +201,19 @@ async def test_rate_limit_without_a_retry_that_fits_the_deadline_is_not_retried(
 
     assert error.value.kind is FailureKind.RATE_LIMITED
     assert len(sent) == 1
+
+
+async def test_unavailable_backend_with_a_huge_retry_after_is_not_retried() -> None:
+    async with serve(limited(503, {"Retry-After": "9" * 20})) as (url, sent):
+        with pytest.raises(BackendUnavailableError, match="503"):
+            await read(url, 60)
+
+    assert len(sent) == 1
+
+
+async def test_unavailable_backend_with_an_invalid_retry_after_is_retried_after_the_backoff() -> None:
+    headers = {"Retry-After": "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"}
+    async with serve(limited(503, headers), web.json_response({"data": {"metrics": []}})) as (url, sent):
+        assert await read(url, 60) == {"metrics": []}
+
+    assert len(sent) == 2
