@@ -192,13 +192,13 @@ func TestBalancerIncompatibleAndDeadReplicaReportsIncompatible(t *testing.T) {
 func TestContractCheckRejectedReportsReason(t *testing.T) {
 	s := fakesidecar.New(t)
 	s.OnDescribe = func(*contractv1.DescribeResponse) error {
-		return fakesidecar.StatusError(codes.PermissionDenied, "spiffe://x is not in allowedIdentities")
+		return fakesidecar.StatusError(codes.PermissionDenied, "spiffe://x is not allowed. Add it to allowedIdentities.")
 	}
 	p, _ := newTestPlugin(t, s.Start(t))
 	m := p.Run(nil, metric)
 	require.Equal(t, v1alpha1.AnalysisPhaseRunning, m.Phase)
 	require.Contains(t, m.Message, "PROVIDER_UNAVAILABLE no connection to the sidecar at "+p.options.Target+
-		": contract check failed: PermissionDenied: spiffe://x is not in allowedIdentities")
+		": contract check failed: PermissionDenied: spiffe://x is not allowed. Add it to allowedIdentities. Check that it is running")
 }
 
 // startLoad makes measurements without pause until end is called. Every measurement must be Successful.

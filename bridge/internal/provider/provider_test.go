@@ -73,7 +73,7 @@ func TestRunSidecarUnavailableReturnsRunning(t *testing.T) {
 			s.OnRun = failWith(codes.Canceled)
 			s.Start(t)
 		}},
-		"rejecting this bridge": {"PROVIDER_UNAVAILABLE", "rejected this bridge: because of the test", func(t *testing.T, s *fakesidecar.Sidecar) {
+		"rejecting this bridge": {"PROVIDER_UNAVAILABLE", "rejected this bridge: because of the test. Check", func(t *testing.T, s *fakesidecar.Sidecar) {
 			s.OnRun = failWith(codes.PermissionDenied)
 			s.Start(t)
 		}},
@@ -376,7 +376,7 @@ func TestPanicEndsOnlyTheMeasurement(t *testing.T) {
 // failWith returns a Run that fails with the code.
 func failWith(code codes.Code) func(context.Context, *contractv1.RunRequest) (*contractv1.Measurement, error) {
 	return func(context.Context, *contractv1.RunRequest) (*contractv1.Measurement, error) {
-		return nil, fakesidecar.StatusError(code, "because of the test")
+		return nil, fakesidecar.StatusError(code, "because of the test.")
 	}
 }
 

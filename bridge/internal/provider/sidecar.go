@@ -92,7 +92,7 @@ func newSidecar(options Options, log hclog.Logger) (*sidecar, error) {
 // call.
 func (s *sidecar) classifyError(err error, elapsed time.Duration) (code, cause string) {
 	rpcStatus := status.Convert(err)
-	text := rpcStatus.Message()
+	text := strings.TrimRight(rpcStatus.Message(), ".") // the next sentence follows
 	switch rpcStatus.Code() {
 	case codes.Unavailable:
 		return "PROVIDER_UNAVAILABLE", fmt.Sprintf("no connection to the sidecar at %s: %s. %s", s.target, trimGRPCPrefix(text), s.hint)
@@ -122,5 +122,5 @@ func trimGRPCPrefix(text string) string {
 			text = after
 		}
 	}
-	return strings.TrimRight(text, `"`)
+	return strings.TrimRight(text, `".`)
 }
