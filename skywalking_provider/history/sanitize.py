@@ -61,7 +61,7 @@ class TextSanitizer:
     def sanitize_series(self, series: Series) -> Series:
         """Sanitize the name of a series, and the texts that an OAP returned instead of numbers."""
         buckets = tuple(self._sanitize_bucket(bucket) for bucket in series.buckets)
-        return replace(series, name=self.sanitize_name(series.title), buckets=buckets, entity=None, ids=())
+        return Series(self.sanitize_name(series.title), buckets, series.counts_calls)
 
     def _sanitize_bucket(self, bucket: Bucket) -> Bucket:
         return self.sanitize_text(bucket, _MAX_BUCKET) if isinstance(bucket, str) else bucket

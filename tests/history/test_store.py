@@ -14,7 +14,7 @@ from skywalking_provider.mock_oap import ManualClock
 from skywalking_provider.model import Phase, Run, Window
 from skywalking_provider.oap.api.request import GraphqlRequest
 from skywalking_provider.queries.sample import Sample
-from skywalking_provider.queries.series import Series
+from skywalking_provider.queries.series import named_series
 from tests.history.harness import NOON, build_event, build_run
 
 ALL = HistoryFilter()
@@ -66,7 +66,10 @@ HUGE = MeasurementDetails(
     window=Window(NOON, NOON + minutes(500)),
     requests=tuple(GraphqlRequest("q" * 100_000, {"v": ["v" * 100_000]}) for _ in range(50)),
     sample=Sample(
-        {}, "t" * 100_000, (), chart_series=tuple(Series("s" * 9999, (1.5, "x" * 9999) * 250) for _ in range(100))
+        {},
+        "t" * 100_000,
+        (),
+        chart_series=tuple(named_series("s" * 9999, "", (1.5, "x" * 9999) * 250) for _ in range(100)),
     ),
 )
 
@@ -80,13 +83,13 @@ def test_entry_of_a_huge_event_is_bounded() -> None:
     assert (len(entry.series), entry.more_series) == (12, 88)
     assert (len(entry.requests), entry.more_requests) == (3, 47)
     assert entry.value.endswith("…")
-    assert max(len(str(bucket)) for one in entry.series for bucket in (one.name, *one.buckets)) < 300
+    assert max(len(str(bucket)) for one in entry.series for bucket in (one.name, one.read_name, *one.buckets)) < 300
     assert entry.size < 300_000
 
 
 def test_history_credentials_repeated_by_an_oap_are_redacted() -> None:
     history = History(10, ManualClock(NOON), lambda text: text.replace(CREDENTIAL, "********"))
-    sample = Sample({}, f"{CREDENTIAL} 1", (), chart_series=(Series(f"label {CREDENTIAL}", (1, CREDENTIAL)),))
+    sample = Sample({}, f"{CREDENTIAL} 1", (), chart_series=(named_series(f"label {CREDENTIAL}", "", (1, CREDENTIAL)),))
     details = MeasurementDetails(
         "prod",
         CREDENTIAL,
