@@ -61,10 +61,10 @@ def cpu_seconds(pid: int) -> float:
 def resident_mib(pid: int, *, peak: bool = False) -> float:
     """Return the resident memory of a process in MiB, or its peak since `reset_peak`."""
     status = Path(f"/proc/{pid}/status").read_text()
-    found = re.search(rf"^{'VmHWM' if peak else 'VmRSS'}:\s+(\d+) kB", status, re.MULTILINE)
-    if not found:
+    match = re.search(rf"^{'VmHWM' if peak else 'VmRSS'}:\s+(\d+) kB", status, re.MULTILINE)
+    if not match:
         raise ProcessLookupError(pid)
-    return int(found[1]) / 1024
+    return int(match[1]) / 1024
 
 
 def reset_peak(pid: int) -> None:

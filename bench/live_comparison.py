@@ -28,7 +28,7 @@ SERVICES = {
     "failing": ("bad", "canary|reviews|failing|cluster-1|-"),
 }
 CONDITION = "all(result.service_apdex.values.values, {asFloat(.value) >= 9900})"
-PROVIDERS = ("built-in", "ours")
+PROVIDERS = ("built-in", "plugin")
 PHASES = ("Successful", "Failed", "Running", "Inconclusive", "Error")
 
 
@@ -169,8 +169,8 @@ async def main() -> int:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         results = about | {"intervalSeconds": options.interval, "samples": rows}
         options.json.write_text(json.dumps(results, indent=1) + "\n")
-    wrong = {("healthy", "Failed"), ("failing", "Successful")}
-    return int(any(row["provider"] == "ours" and (row["service"], row["phase"]) in wrong for row in rows))
+    wrong_verdicts = {("healthy", "Failed"), ("failing", "Successful")}
+    return int(any(row["provider"] == "plugin" and (row["service"], row["phase"]) in wrong_verdicts for row in rows))
 
 
 async def measure_with_host(

@@ -39,7 +39,7 @@ class StaticOap:
             services: Number of services in the inventory.
         """
         body = json.dumps({"delayMs": delay_ms, "workers": workers, "services": services})
-        self._send(urllib.request.Request(f"{self.url}/settings", body.encode(), method="PUT"))  # noqa: S310 - ours
+        self._send(urllib.request.Request(f"{self.url}/settings", body.encode(), method="PUT"))  # noqa: S310 - a local server
 
     def fetch_statistics(self) -> dict[str, Any]:
         """Return the number of requests by kind and the OAP's own service time in milliseconds."""
@@ -140,8 +140,8 @@ class Caller:
 
 @contextmanager
 def start_caller(cores: Cores, system: str, *, url: str, socket: Path) -> Iterator[Caller]:
-    """Start a caller of a system: ours, service, echo, built-in or bare."""
-    caller_cores = cores.provider_caller if system in ("ours", "service") else cores.peers
+    """Start a caller of a system: provider, service, echo, built-in or bare."""
+    caller_cores = cores.provider_caller if system in ("provider", "service") else cores.peers
     command = _pinned_command(
         caller_cores,
         *(_BINARIES / "argo-bench", "load", "--system", system, "--oap", url, "--socket", socket),

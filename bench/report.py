@@ -12,7 +12,7 @@ from bench.statistics import LEVELS, Raw, select
 
 _BEGIN, _END = "<!-- bench: begin -->", "<!-- bench: end -->"
 _SYSTEM_LABELS = {
-    "ours": "this provider",
+    "provider": "this provider",
     "built-in": "built-in provider, in process",
     "echo": "Go echo plugin",
     "bare": "bare client",
@@ -53,7 +53,7 @@ def _latency_table(raw: Raw) -> ReportTable:
             *(f"{statistics.added_latency_ms(raw, system, level, quantile):.2f}" for quantile in ("p50", "p99")),
         )
         for level in LEVELS
-        for system in ("ours", "built-in", "echo", "bare")
+        for system in ("provider", "built-in", "echo", "bare")
     ]
     header = ("(a) system", "in flight", "p50, ms", "p99, ms", "added p50, ms", "added p99, ms")
     return ReportTable("Latency of uncached measurements, OAP with 20 ms and 16 workers", header, rows)
@@ -64,10 +64,12 @@ def _rate_table(raw: Raw) -> ReportTable:
         (
             *(name, workload),
             f"{statistics.measurements_per_second(raw, system, workload):,.0f}",
-            f"{statistics.cpu_ms_per_measurement(raw, system, workload):.3f}" if system in ("service", "ours") else "",
+            f"{statistics.cpu_ms_per_measurement(raw, system, workload):.3f}"
+            if system in ("service", "provider")
+            else "",
             f"{statistics.requests_per_measurement(select(raw['rates'], system=system, workload=workload)):.3f}",
             f"{100 * statistics.cached_share(select(raw['rates'], system=system, workload=workload)):.1f} %"
-            if system in ("service", "ours")
+            if system in ("service", "provider")
             else "",
         )
         for system, name in (("service", "the service alone, through its contract"), *_SYSTEM_LABELS.items())
@@ -87,7 +89,7 @@ def _burst_table(raw: Raw) -> ReportTable:
             f"{statistics.requests_per_measurement(select(raw['burst'], system=system)):.4f}",
             f"{statistics.burst_p99_ms(raw, system):.0f}",
         )
-        for system in ("ours", "built-in", "echo")
+        for system in ("provider", "built-in", "echo")
     ]
     header = ("(c, d) system", "wall time, s", "relative to built-in", "OAP requests per measurement", "p99, ms")
     return ReportTable("Burst: 1,000 runs × 5 metrics on 50 services, OAP with 20 ms and 16 workers", header, rows)

@@ -86,7 +86,10 @@ def measure_latency(bench: Bench) -> list[Row]:
     """(a) Measure the latency of uncached measurements with 1, 30 and 200 in flight."""
     rows = []
     bench.oap.configure()
-    with bench.start_service() as service, bench.start_callers(service, "bare", "built-in", "echo", "ours") as callers:
+    with (
+        bench.start_service() as service,
+        bench.start_callers(service, "bare", "built-in", "echo", "provider") as callers,
+    ):
         _warm_up(bench, callers)
         for repetition in bench.repeat("latency"):
             for in_flight, seconds in ((1, 2 * bench.seconds), (30, bench.seconds), (200, bench.seconds)):
@@ -105,7 +108,7 @@ def measure_rates(bench: Bench) -> list[Row]:
         for kind in ("uncached", "shared"):
             with (
                 bench.start_service() as service,
-                bench.start_callers(service, "service", "ours", "built-in", "echo") as callers,
+                bench.start_callers(service, "service", "provider", "built-in", "echo") as callers,
             ):
                 bench.oap.configure(delay_ms=0, workers=0)
                 _warm_up(bench, callers)
@@ -131,7 +134,7 @@ def measure_burst(bench: Bench) -> list[Row]:
     """(c, d) Measure 1,000 runs at once on 50 services; the caches of the service are empty each time."""
     rows = []
     for repetition in bench.repeat("burst"):
-        for system in ("built-in", "ours", "echo"):
+        for system in ("built-in", "provider", "echo"):
             with bench.start_service() as service, bench.start_callers(service, system) as callers:
                 bench.oap.configure(services=SHARED_SERVICES)
                 # Argo starts the plugin before any measurement, so the requests of its start are not counted.
@@ -160,13 +163,13 @@ def measure_memory(bench: Bench) -> list[Row]:
         for loaded in (False, True):
             bench.report_progress(f"memory, {name}{', after a load' if loaded else ''}")
             bench.oap.configure(delay_ms=0, workers=0)
-            with bench.start_service(**backend) as service, bench.start_callers(service, "ours") as callers:
+            with bench.start_service(**backend) as service, bench.start_callers(service, "provider") as callers:
                 few = {"workers": 1, "metrics": METRICS, "runs": 1}  # fills the caches of clock, schema and metric list
-                bench.run_uncached_load(callers["ours"], {**ARGO_LOAD, "seconds": bench.seconds} if loaded else few)
+                bench.run_uncached_load(callers["provider"], {**ARGO_LOAD, "seconds": bench.seconds} if loaded else few)
                 row: Row = {"backend": name, "loaded": loaded, "initialMiB": resident_mib(service.pid)}
                 bench.oap.configure(delay_ms=5000, workers=0)
                 reset_peak(service.pid)
-                result = bench.run_uncached_load(callers["ours"], {"workers": 1000, "metrics": 1, "runs": 1000})
+                result = bench.run_uncached_load(callers["provider"], {"workers": 1000, "metrics": 1, "runs": 1000})
                 row["peakMiB"] = resident_mib(service.pid, peak=True)
                 rows.append(row | {"parallelLoad": result, "oap": bench.oap.fetch_statistics()})
     return rows

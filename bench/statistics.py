@@ -32,13 +32,13 @@ class Target:
 
 def evaluate_targets(raw: Raw) -> list[Target]:
     """Compare all measured figures with their targets."""
-    p50, p99 = added_latency_ms(raw, "ours", 1, "p50"), added_latency_ms(raw, "ours", 1, "p99")
+    p50, p99 = added_latency_ms(raw, "provider", 1, "p50"), added_latency_ms(raw, "provider", 1, "p99")
     uncached, shared = (
         measurements_per_second(raw, "service", "uncached"),
         measurements_per_second(raw, "service", "shared"),
     )
-    ratio = burst_seconds(raw, "ours") / burst_seconds(raw, "built-in")
-    requests = requests_per_measurement(select(raw["burst"], system="ours"))
+    ratio = burst_seconds(raw, "provider") / burst_seconds(raw, "built-in")
+    requests = requests_per_measurement(select(raw["burst"], system="provider"))
     peak = max(row["peakMiB"] for row in select(raw["memory"], backend="default configuration"))
     lost = sum(count_lost(row) for row in raw["memory"])
     ready = median_of_rows(raw["startup"], lambda row: row["seconds"])

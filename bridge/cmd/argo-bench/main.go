@@ -2,7 +2,7 @@
 //
 //	argo-bench oap --listen 127.0.0.1:0     serves an OAP with a constant response time; prints its address
 //	argo-bench echo                         serves a metric plugin that responds immediately; Argo starts it
-//	argo-bench load --system ours ...       reads loads from stdin, one JSON line each, and writes their results
+//	argo-bench load --system provider ...   reads loads from stdin, one JSON line each, and writes their results
 package main
 
 import (
@@ -81,9 +81,9 @@ func echo() {
 // load runs the loads from stdin on one system.
 func load(args []string) error {
 	flags := flag.NewFlagSet("load", flag.ExitOnError)
-	systemName := flags.String("system", "", "`name` of the system: ours, echo, built-in, bare or service")
-	bridge := flags.String("bridge", "", "`path` of the bridge's binary (ours)")
-	socket := flags.String("socket", "", "`path` of the service's socket (ours, service)")
+	systemName := flags.String("system", "", "`name` of the system: provider, echo, built-in, bare or service")
+	bridge := flags.String("bridge", "", "`path` of the bridge's binary (provider)")
+	socket := flags.String("socket", "", "`path` of the service's socket (provider, service)")
 	address := flags.String("oap", "", "`url` of the OAP (built-in, bare)")
 	_ = flags.Parse(args)
 	log.SetOutput(os.Stderr)
@@ -96,7 +96,7 @@ func load(args []string) error {
 	defer os.RemoveAll(home)
 	var system bench.System
 	switch *systemName {
-	case "ours":
+	case "provider":
 		binary, err := filepath.Abs(*bridge)
 		if err != nil {
 			return err
@@ -127,7 +127,7 @@ func load(args []string) error {
 		}
 		system = service
 	default:
-		return fmt.Errorf("--system %q unknown: use ours, echo, built-in, bare or service", *systemName)
+		return fmt.Errorf("--system %q unknown: use provider, echo, built-in, bare or service", *systemName)
 	}
 	lines, results := bufio.NewScanner(os.Stdin), json.NewEncoder(os.Stdout)
 	for lines.Scan() {
