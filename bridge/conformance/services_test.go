@@ -219,7 +219,7 @@ func (o *scriptedOAP) setResponse(status int, contentType, text string) {
 }
 
 // addPresenceReads adds the results of the presence reads (docs/block.md) to a response. They repeat the reads of the
-// author, with data in every bucket unless the read says otherwise.
+// author, with data in every bucket unless the read specifies otherwise.
 func addPresenceReads(text, query string) string {
 	var response struct {
 		Data   map[string]any `json:"data"`

@@ -158,10 +158,10 @@ func TestRecordedResponsesGetVerdictOfBuiltInProvider(t *testing.T) {
 			{"len(result.r.values.values) > 3", "result.r.label != nil"},
 			{"", ""},
 		} {
-			ours := scriptedMetric(conditions[0], conditions[1], `, "compatibility": "argo"`)
-			builtIn := runBuiltIn(t, ours, response)
+			pluginMetric := scriptedMetric(conditions[0], conditions[1], `, "compatibility": "argo"`)
+			builtIn := runBuiltIn(t, pluginMetric, response)
 			s.scripted.setResponse(200, "application/json", string(response))
-			m := p.Run(nil, ours)
+			m := p.Run(nil, pluginMetric)
 			if m.Phase == v1alpha1.AnalysisPhaseRunning && builtIn.Phase == v1alpha1.AnalysisPhaseError {
 				require.Contains(t, m.Message, "OAP_UNAVAILABLE", "%s: where the built-in provider returns Error, this one waits", file)
 				continue

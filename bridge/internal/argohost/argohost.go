@@ -161,7 +161,7 @@ func resolveArgs(run *v1alpha1.AnalysisRun, metric v1alpha1.Metric) (v1alpha1.Me
 	}
 	resolved, err := analysisutil.ResolveMetricArgs(metric, run.Spec.Args)
 	if err != nil {
-		return metric, fmt.Errorf("Unable to resolve metric arguments: %w", err) //nolint:staticcheck // upstream's words
+		return metric, fmt.Errorf("Unable to resolve metric arguments: %w", err) //nolint:staticcheck // upstream's text
 	}
 	return *resolved, nil
 }

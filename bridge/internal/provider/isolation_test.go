@@ -39,18 +39,18 @@ func TestSecretsDoNotAffectOtherNamespaces(t *testing.T) {
 	}
 	p, _ := newTestPlugin(t, sidecar.Start(t))
 	const block = `{"query":"readMetricsValues"}`
-	ours, theirs := &v1alpha1.AnalysisRun{}, runWithSecretArg("readMetricsValues", "", block)
-	ours.Namespace, theirs.Namespace = "b", "a"
-	theirs.Spec.Args = append(theirs.Spec.Args, runWithSecretArg("10000", "", "").Spec.Args[0])
+	run, otherRun := &v1alpha1.AnalysisRun{}, runWithSecretArg("readMetricsValues", "", block)
+	run.Namespace, otherRun.Namespace = "b", "a"
+	otherRun.Spec.Args = append(otherRun.Spec.Args, runWithSecretArg("10000", "", "").Spec.Args[0])
 	for range 2 {
-		m := p.Run(theirs, metricWithBlock("{}"))
+		m := p.Run(otherRun, metricWithBlock("{}"))
 		require.Equal(t, `"********"`, m.Value)
 		require.Equal(t, "******** returned ********", m.Message)
 		require.Equal(t, map[string]string{"sent": placeholder}, m.Metadata)
-		require.Contains(t, p.Run(theirs, metricWithBlock(block)).Message, "SECRET_IN_BLOCK")
+		require.Contains(t, p.Run(otherRun, metricWithBlock(block)).Message, "SECRET_IN_BLOCK")
 		require.Contains(t, p.GetMetadata(metricWithBlock(block))["error"], "SECRET_IN_BLOCK")
 
-		m = p.Run(ours, metricWithBlock(block))
+		m = p.Run(run, metricWithBlock(block))
 		require.Equal(t, v1alpha1.AnalysisPhaseRunning, m.Phase)
 		require.Equal(t, `{"value":10000}`, m.Value)
 		require.Equal(t, "readMetricsValues returned 10000", m.Message)

@@ -126,22 +126,22 @@ func newTLSPlugin(t *testing.T, sidecar *fakesidecar.Sidecar, files TLSFiles) (*
 }
 
 func TestMutualTLSValidCertificatesConnect(t *testing.T) {
-	ours := newAuthority(t)
-	p, log := newTLSPlugin(t, startTLSSidecar(t, ours), newTLSFiles(t, ours, ours, "bridge"))
+	ca := newAuthority(t)
+	p, log := newTLSPlugin(t, startTLSSidecar(t, ca), newTLSFiles(t, ca, ca, "bridge"))
 	m := p.Run(nil, metric)
 	require.Equal(t, v1alpha1.AnalysisPhaseSuccessful, m.Phase, m.Message)
 	require.Equal(t, "bridge", m.Value)
 	require.Empty(t, log.String())
 
-	named := newTLSFiles(t, ours, ours, "bridge")
+	named := newTLSFiles(t, ca, ca, "bridge")
 	named.ServerName = "provider.shop"
-	p, _ = newTLSPlugin(t, startTLSSidecar(t, ours), named)
+	p, _ = newTLSPlugin(t, startTLSSidecar(t, ca), named)
 	require.Equal(t, v1alpha1.AnalysisPhaseSuccessful, p.Run(nil, metric).Phase)
 }
 
 func TestMutualTLSUntrustedPeerReportsReason(t *testing.T) {
-	ours, theirs := newAuthority(t), newAuthority(t)
-	misnamed := newTLSFiles(t, ours, ours, "bridge")
+	ca, otherCA := newAuthority(t), newAuthority(t)
+	misnamed := newTLSFiles(t, ca, ca, "bridge")
 	misnamed.ServerName = "provider.elsewhere"
 	old := func(config *tls.Config) { config.MaxVersion = tls.VersionTLS12 }
 	for name, row := range map[string]struct {
@@ -149,11 +149,11 @@ func TestMutualTLSUntrustedPeerReportsReason(t *testing.T) {
 		files   TLSFiles
 		cause   string
 	}{
-		"sidecar of another CA":     {startTLSSidecar(t, theirs), newTLSFiles(t, ours, theirs, "bridge"), "certificate signed by unknown authority"},
-		"bridge of another CA":      {startTLSSidecar(t, ours), newTLSFiles(t, ours, theirs, "bridge"), "Check that it is running"}, // the sidecar's alert may arrive or not
-		"sidecar with another name": {startTLSSidecar(t, ours), misnamed, "not provider.elsewhere"},
-		"sidecar with TLS 1.2":      {startTLSSidecar(t, ours, old), newTLSFiles(t, ours, ours, "bridge"), "protocol version not supported"},
-		"sidecar without TLS":       {startReplica(t, "plain"), newTLSFiles(t, ours, ours, "bridge"), "first record does not look like a TLS handshake"},
+		"sidecar of another CA":     {startTLSSidecar(t, otherCA), newTLSFiles(t, ca, otherCA, "bridge"), "certificate signed by unknown authority"},
+		"bridge of another CA":      {startTLSSidecar(t, ca), newTLSFiles(t, ca, otherCA, "bridge"), "Check that it is running"}, // the sidecar's alert may arrive or not
+		"sidecar with another name": {startTLSSidecar(t, ca), misnamed, "not provider.elsewhere"},
+		"sidecar with TLS 1.2":      {startTLSSidecar(t, ca, old), newTLSFiles(t, ca, ca, "bridge"), "protocol version not supported"},
+		"sidecar without TLS":       {startReplica(t, "plain"), newTLSFiles(t, ca, ca, "bridge"), "first record does not look like a TLS handshake"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, _ := newTLSPlugin(t, row.sidecar, row.files)
@@ -168,8 +168,8 @@ func TestMutualTLSUntrustedPeerReportsReason(t *testing.T) {
 }
 
 func TestTLSFileUnusableIsReportedWithFlagAndRetried(t *testing.T) {
-	ours := newAuthority(t)
-	sidecar := startTLSSidecar(t, ours)
+	ca := newAuthority(t)
+	sidecar := startTLSSidecar(t, ca)
 	for name, row := range map[string]struct {
 		spoil func(TLSFiles) error
 		want  func(TLSFiles) string
@@ -184,7 +184,7 @@ func TestTLSFileUnusableIsReportedWithFlagAndRetried(t *testing.T) {
 		},
 		"half replaced": {
 			func(f TLSFiles) error {
-				_, key := ours.issue(t, "another")
+				_, key := ca.issue(t, "another")
 				return os.WriteFile(f.Key, key, 0o600)
 			},
 			func(f TLSFiles) string {
@@ -193,21 +193,21 @@ func TestTLSFileUnusableIsReportedWithFlagAndRetried(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			files := newTLSFiles(t, ours, ours, "bridge")
+			files := newTLSFiles(t, ca, ca, "bridge")
 			require.NoError(t, row.spoil(files))
 			p, log := newTLSPlugin(t, sidecar, files)
 			require.Contains(t, log.String(), row.want(files), "before the first measurement")
 			require.Contains(t, p.Run(nil, metric).Message, row.want(files))
-			files.write(t, ours, ours, "bridge")
+			files.write(t, ca, ca, "bridge")
 			require.Eventually(t, func() bool { return p.Run(nil, metric).Value == "bridge" }, 30*time.Second, 50*time.Millisecond)
 		})
 	}
 }
 
 func TestTLSFilesRotatedLosesNoCall(t *testing.T) {
-	ours := newAuthority(t)
-	sidecar := startTLSSidecar(t, ours)
-	files := newTLSFiles(t, ours, ours, "before")
+	ca := newAuthority(t)
+	sidecar := startTLSSidecar(t, ca)
+	files := newTLSFiles(t, ca, ca, "before")
 	p, log := newTLSPlugin(t, sidecar, files)
 	slow := p.sidecar.conn.(*reloadingConn)
 	slow.stop()
@@ -217,10 +217,10 @@ func TestTLSFilesRotatedLosesNoCall(t *testing.T) {
 
 	end := startLoad(t, p)
 	require.Eventually(t, func() bool { return p.Run(nil, metric).Value == "before" }, 30*time.Second, time.Millisecond)
-	files.write(t, newAuthority(t), ours, "with-another-ca")
+	files.write(t, newAuthority(t), ca, "with-another-ca")
 	require.Eventually(t, func() bool { return strings.Contains(log.String(), "changed TLS files not in use yet") }, 30*time.Second, time.Millisecond)
 	require.Equal(t, "before", p.Run(nil, metric).Value)
-	files.write(t, ours, ours, "after")
+	files.write(t, ca, ca, "after")
 	require.Eventually(t, func() bool { return p.Run(nil, metric).Value == "after" }, 30*time.Second, time.Millisecond)
 	require.Eventually(t, func() bool { return sidecar.Connections() == 1 }, 30*time.Second, time.Millisecond, "the old connection is closed")
 	end()

@@ -15,7 +15,7 @@ const (
 	handOffs = 20
 )
 
-// Meter measures how late the timers of this machine fire.
+// Meter measures the delay of the timers of this machine.
 type Meter struct{ maxDelay atomic.Int64 }
 
 // NewMeter returns a Meter that measures until the test ends.

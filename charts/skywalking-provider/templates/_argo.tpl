@@ -72,10 +72,10 @@ extraContainers:
 {{- fail (printf "argoRollouts.currentValues: not valid YAML: %s" $values.Error) -}}
 {{- end -}}
 {{- $controller := $values.controller | default dict -}}
-{{- range $list, $ours := include "skywalking-provider.argoParts" . | fromYaml -}}
+{{- range $list, $added := include "skywalking-provider.argoParts" . | fromYaml -}}
 {{- $kept := list -}}
 {{- $names := list -}}
-{{- range $ours | default list -}}
+{{- range $added | default list -}}
 {{- $names = append $names (toString .name) -}}
 {{- end -}}
 {{- range index $controller $list | default list -}}
@@ -83,7 +83,7 @@ extraContainers:
 {{- $kept = append $kept . -}}
 {{- end -}}
 {{- end -}}
-{{- $all := ternary $kept (concat $kept ($ours | default list)) $.Values.argoRollouts.uninstall -}}
+{{- $all := ternary $kept (concat $kept ($added | default list)) $.Values.argoRollouts.uninstall -}}
 {{- if or $all (hasKey $controller $list) -}}
 {{- $_ := set $controller $list $all -}}
 {{- end -}}
