@@ -26,7 +26,7 @@ class Reason(StrEnum):
 
 
 class FailureKind(StrEnum):
-    """Causes of a `BackendUnavailableError`. `oap/failure_policy.py` says for each how it is handled."""
+    """Causes of a `BackendUnavailableError`. `oap/failure_policy.py` defines how each is handled."""
 
     CONNECT = "connect"
     """No connection, or the connection closed before the response was complete."""
@@ -99,13 +99,13 @@ class ProviderError(Exception):
 
 
 class BackendUnavailableError(ProviderError):
-    """No usable response now, and perhaps one later. The measurement waits as its block says.
+    """No usable response now, and perhaps one later. The measurement waits as its block specifies.
 
     Args:
         message: Problem and its place, in one line, without secrets.
         hint: Next step for the reader; may be empty.
         kind: Cause of the failure.
-        retry_after: Seconds that the response asks the client to wait (Retry-After); None if it does not.
+        retry_after: Seconds to wait before a retry, from the header Retry-After; None if the response has none.
     """
 
     def __init__(self, message: str, hint: str = "", *, kind: FailureKind, retry_after: float | None = None) -> None:

@@ -34,10 +34,10 @@ def find(path: Path) -> list[str]:
     except UnicodeDecodeError:
         return []
     return [
-        f"{path}:{number}: {found[0]!r} has a standard term; see docs/glossary.md"
+        f"{path}:{number}: {match[0]!r} has a standard term; see docs/glossary.md"
         for number, line in enumerate(lines, 1)
         for pattern in (PLAIN, OLD)
-        for found in pattern.finditer(line)
+        for match in pattern.finditer(line)
     ]
 
 

@@ -159,7 +159,7 @@ class Engine:
         try:
             window = await resolve_window(spec, attempt.backend, attempt.run, started_at, self._now(), attempt.deadline)
             details.window = window.window
-            return await self._judge_window(attempt, window, details)
+            return await self._evaluate_window(attempt, window, details)
         except BackendUnavailableError as error:
             return verdicts.on_backend_unavailable(
                 error, spec.outage_grace, spec.on_outage, started_at, self._now()
@@ -167,7 +167,7 @@ class Engine:
         except RecursionError as error:
             raise ProviderError(Reason.OAP_RESPONSE_INVALID, "the response is nested too deeply") from error
 
-    async def _judge_window(
+    async def _evaluate_window(
         self, attempt: _Attempt, window: MeasurementWindow, details: MeasurementDetails
     ) -> tuple[Verdict, str]:
         backend = attempt.backend

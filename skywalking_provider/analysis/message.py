@@ -17,7 +17,7 @@ _MAX_SERIES = 3
 def message_for(verdict: Verdict) -> str:
     """Return the message of a verdict; empty for a plain success.
 
-    A condition that cannot be evaluated is described in Argo's own words, verbatim: users search for them.
+    A condition that cannot be evaluated is described by Argo's own error text, verbatim: users search for it.
     """
     if verdict.reason in (None, Reason.CONDITION_ERROR):
         return truncate_message(verdict.detail)
@@ -46,8 +46,8 @@ def describe_sample(sample: Sample, conditions: str, subject: str, window: Windo
 def no_data(sample: Sample, subject: str, window: Window, backend: str, cause: str = "") -> str:
     """Return the names of the series without data, the likely cause if it is known, and the origin."""
     names = ", ".join(one.name for one in sample.empty_series[:_MAX_SERIES])
-    what = f"no value of {names} in {_format_buckets(window.buckets)}"
-    return _join(what, cause, subject, format_window(window), f"backend {backend}")
+    missing = f"no value of {names} in {_format_buckets(window.buckets)}"
+    return _join(missing, cause, subject, format_window(window), f"backend {backend}")
 
 
 def too_few_calls(sample: Sample, min_calls: int, subject: str, window: Window, backend: str) -> str:

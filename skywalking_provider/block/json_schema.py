@@ -141,4 +141,4 @@ def _with_yaml_keys(text: str, model: type[BaseModel]) -> str:
     """Return a text in one line, with the keys in camelCase."""
     names = "|".join(name for name in model.model_fields if "_" in name)
     line = " ".join(text.split())
-    return re.sub(rf"\b({names})\b", lambda found: to_camel(found[1]), line) if names else line
+    return re.sub(rf"\b({names})\b", lambda match: to_camel(match[1]), line) if names else line

@@ -71,8 +71,8 @@ def parse_block(block: bytes) -> Spec:
 def _select_query_type(content: dict[str, Any]) -> type[GraphqlSpec | ExpressionSpec | IndicatorSpec]:
     written = [key for key in QUERY_TYPES if key in content]
     if len(written) != 1:
-        found = f"it has {' and '.join(written)}" if written else "it has none of query, expression and sli"
-        raise BlockError(f"{found}; write exactly one")
+        problem = f"it has {' and '.join(written)}" if written else "it has none of query, expression and sli"
+        raise BlockError(f"{problem}; write exactly one")
     return QUERY_TYPES[written[0]]
 
 

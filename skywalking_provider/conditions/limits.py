@@ -24,7 +24,7 @@ class Limits:
 
 
 class StopReason(StrEnum):
-    """Why an evaluation ended without a result. The values are part of the CEL worker's protocol."""
+    """Reasons for which an evaluation ends without a result. The values are part of the CEL worker's protocol."""
 
     TIME = "time"
     MEMORY = "memory"

@@ -1,4 +1,4 @@
-"""Failure policy: one table that says for each failure kind whether it is retried, counted and how it is labelled."""
+"""Failure policy: one table that defines for each failure kind whether it is retried and counted, and its label."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -89,7 +89,7 @@ def classify_outcome(error: BaseException | None) -> Outcome:
 def classify_breaker_effect(error: BaseException | None) -> BreakerEffect:
     """Return the effect on the circuit breaker of a request that ended with this error, or with None.
 
-    A rejected query is a response. A cancelled request says nothing about the backend.
+    A rejected query is a response. A cancelled request counts neither way.
     """
     match error:
         case BackendUnavailableError():

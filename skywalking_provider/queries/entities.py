@@ -66,9 +66,9 @@ def find_service(name: str, layer: str | None, known: ServiceInventory) -> Inven
         EntityNotFoundError: No service matches. The hint lists similar names.
     """
     same_name = known.by_name.get(name, ())
-    found = [service for service in same_name if layer is None or layer in service.layers]
-    if found:
-        return next((service for service in found if service.normal), found[0])
+    matching = [service for service in same_name if layer is None or layer in service.layers]
+    if matching:
+        return next((service for service in matching if service.normal), matching[0])
     if same_name:
         layers = ", ".join(sorted({one for service in same_name for one in service.layers}))
         raise EntityNotFoundError(f"service: OAP knows {name!r} in {layers}, not in layer {layer}")
@@ -81,9 +81,9 @@ def select_instances(selector: Instances, service: str, known: Sequence[Inventor
     Raises:
         EntityNotFoundError: No instance matches. The hint lists existing ones.
     """
-    found = sorted({instance.name for instance in known if _matches(selector, instance)})
-    if found:
-        return found
+    matching = sorted({instance.name for instance in known if _matches(selector, instance)})
+    if matching:
+        return matching
     names = ", ".join(sorted(instance.name for instance in known)[:5])
     raise EntityNotFoundError(
         f"instances: no instance of {service!r} matches {selector.display}",

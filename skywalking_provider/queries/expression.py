@@ -146,12 +146,12 @@ def _build_result(response: SeriesResponse, series_request: SeriesRequest, scale
     match response.kind:
         case "SINGLE_VALUE":
             return _group_by_label(
-                response.series, series_request, lambda found: _single_value(found, series_request, scale), empty=None
+                response.series, series_request, lambda series: _single_value(series, series_request, scale), empty=None
             )
         case "TIME_SERIES_VALUES":
-            return _group_by_label(response.series, series_request, lambda found: _numbers(found, scale), empty=[])
+            return _group_by_label(response.series, series_request, lambda series: _numbers(series, scale), empty=[])
         case "SORTED_LIST" | "RECORD_LIST":
-            return [one for found in response.series for one in _ranking_rows(found, scale)]
+            return [one for series in response.series for one in _ranking_rows(series, scale)]
     message = f"{series_request.expression}: result type {response.kind[:40]} is not supported"
     raise ProviderError(Reason.QUERY_INVALID, message, "use a single value, a series or a ranking")
 

@@ -12,20 +12,20 @@ _MAX_LISTED_CHARACTERS = 200
 """Length of a list of known names: a message has at most 1024 characters."""
 
 
-def did_you_mean(name: str, known: Iterable[str], what: str = "names") -> str:
+def did_you_mean(name: str, known: Iterable[str], noun: str = "names") -> str:
     """Return a hint for an unknown name, as one sentence.
 
     Args:
         name: The unknown name.
         known: The valid names.
-        what: Plural noun for the valid names: "keys", "metrics".
+        noun: Plural noun for the valid names: "keys", "metrics".
     """
     names = sorted(set(known))
     if not names:
-        return f"No {what} are known."
+        return f"No {noun} are known."
     similar = _similar_names(name, names)
     if not similar:
-        return f"Known {what}: {_join_within_limit(names)}"
+        return f"Known {noun}: {_join_within_limit(names)}"
     return f"Did you mean {' or '.join(filter(None, (', '.join(similar[:-1]), similar[-1])))}?"
 
 

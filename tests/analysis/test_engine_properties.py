@@ -179,7 +179,7 @@ def test_measurement_for_any_sequence_of_oap_states_keeps_guarantees(
 
     ended_at, last = steps[-1]
     reason = last.message.split(" ")[0]
-    # 1. No data is Successful only if the block says so. 2. An unavailable backend is never Failed.
+    # 1. No data is Successful only if the block specifies it. 2. An unavailable backend is never Failed.
     if last.phase is Phase.SUCCESSFUL and not reason:
         assert world.state == "data"
     if last.phase is Phase.SUCCESSFUL and reason:

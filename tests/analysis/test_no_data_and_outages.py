@@ -133,7 +133,7 @@ async def test_measurement_ends_before_deadline_if_oap_hangs(harness: HarnessFac
 
 
 @pytest.mark.parametrize(
-    ("fault", "words"),
+    ("fault", "message_part"),
     [
         (
             {"kind": "status", "status": 401},
@@ -158,7 +158,7 @@ async def test_measurement_ends_before_deadline_if_oap_hangs(harness: HarnessFac
     ids=lambda value: "-".join(str(part) for part in value.values())[:40] if isinstance(value, dict) else "",
 )
 async def test_permanent_error_is_error_without_waiting(
-    harness: HarnessFactory, fault: dict[str, object], words: str
+    harness: HarnessFactory, fault: dict[str, object], message_part: str
 ) -> None:
     async with harness() as b:
         b.oap.add_fault(**fault)
@@ -166,24 +166,26 @@ async def test_permanent_error_is_error_without_waiting(
         measurement = await b.run()
 
     assert measurement.phase is Phase.ERROR
-    assert measurement.message.startswith(words)
+    assert measurement.message.startswith(message_part)
 
 
 @pytest.mark.parametrize(
-    ("query", "words"),
+    ("query", "message_part"),
     [
         ("query q($duration: Duration!) { nope(duration: $duration) }", "Cannot query field 'nope' on type 'Query'"),
         ("query q($other: Duration!) { getTimeInfo { timezone } }", "'$other'"),
         (MQE % 'x") { x } }#', ""),
     ],
 )
-async def test_invalid_query_is_error_with_message_of_oap(harness: HarnessFactory, query: str, words: str) -> None:
+async def test_invalid_query_is_error_with_message_of_oap(
+    harness: HarnessFactory, query: str, message_part: str
+) -> None:
     async with harness() as b:
         measurement = await b.run(query=query)
 
     assert measurement.phase is Phase.ERROR
     assert measurement.message.startswith(("QUERY_INVALID graphql: ", "BLOCK_INVALID "))
-    assert words in measurement.message
+    assert message_part in measurement.message
 
 
 async def test_unknown_metric_in_expression_is_error_with_message_of_oap(harness: HarnessFactory) -> None:
@@ -197,8 +199,8 @@ async def test_unknown_metric_in_expression_is_error_with_message_of_oap(harness
 @pytest.mark.parametrize("block", [{"query": MQE % CANARY}, {"expression": "service_cpm", "service": CANARY}])
 async def test_storage_failure_in_expression_is_outage(harness: HarnessFactory, block: dict[str, str]) -> None:
     """OAP reports the failure with HTTP 200, beside the data."""
-    words = "Internal IO exception, query metrics error."
-    field = {"type": "UNKNOWN", "error": words, "results": []}
+    message_part = "Internal IO exception, query metrics error."
+    field = {"type": "UNKNOWN", "error": message_part, "results": []}
     async with harness() as b:
         b.oap.respond_with(json.dumps({"data": {"cpm": field, "e0": field}}), match="execExpression")
         content = {"interval": "3m"} | block if "query" in block else {"window": "3m", "since": "window"} | block
@@ -252,7 +254,7 @@ async def test_rejection_message_does_not_contain_response_body(harness: Harness
 
 
 @pytest.mark.parametrize(
-    ("keys", "words"),
+    ("keys", "message_part"),
     [
         (
             {"backend": "staging"},
@@ -265,12 +267,12 @@ async def test_rejection_message_does_not_contain_response_body(harness: Harness
         ({"intervall": "3m"}, "BLOCK_INVALID the block under provider.plugin is invalid: intervall: unknown key"),
     ],
 )
-async def test_invalid_block_sends_no_request(harness: HarnessFactory, keys: dict[str, str], words: str) -> None:
+async def test_invalid_block_sends_no_request(harness: HarnessFactory, keys: dict[str, str], message_part: str) -> None:
     async with harness() as b:
         measurement = await b.run(**keys)
 
         assert measurement.phase is Phase.ERROR
-        assert measurement.message.startswith(words)
+        assert measurement.message.startswith(message_part)
         assert b.oap.requests == []
 
 

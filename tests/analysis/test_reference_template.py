@@ -113,7 +113,7 @@ async def test_argument_with_quotes_reaches_oap_verbatim(harness: HarnessFactory
         measurement = await b.run(query=reference_query(service='no \\"such\\" {service} <ü>'))
 
         assert any('no \\\\\\"such\\\\\\" {service} <\\u00fc>' in request.body for request in b.oap.requests)
-    assert measurement.phase is Phase.RUNNING  # OAP answers zeros for a service that it does not know: no data
+    assert measurement.phase is Phase.RUNNING  # OAP returns zeros for a service that it does not know: no data
 
 
 async def test_value_too_long_for_analysis_run_is_replaced_by_note(harness: HarnessFactory) -> None:

@@ -87,8 +87,8 @@ def test_message_begins_with_most_useful_fact() -> None:
     window = Window(START, START + timedelta(minutes=12))
     sample = Sample(0.973, "success-rate 0.973", (), calls=1840, buckets_with_data=10)
 
-    wanted = message.format_conditions("result >= 0.99", "")
-    detail = message.describe_sample(sample, wanted, "3 instances of 6c85f7bf4", window, "prod")
+    expected = message.format_conditions("result >= 0.99", "")
+    detail = message.describe_sample(sample, expected, "3 instances of 6c85f7bf4", window, "prod")
 
     assert message.message_for(Verdict(Phase.FAILED, Reason.CONDITION_NOT_MET, detail)) == (
         'CONDITION_NOT_MET success-rate 0.973, wanted "result >= 0.99" · 1 840 calls in 10 of 12 buckets'
@@ -97,9 +97,9 @@ def test_message_begins_with_most_useful_fact() -> None:
 
 
 def test_message_of_condition_error_is_argos_own() -> None:
-    words = 'could not evaluate successCondition "x": unknown name x'
+    explanation = 'could not evaluate successCondition "x": unknown name x'
 
-    assert message.message_for(Verdict(Phase.ERROR, Reason.CONDITION_ERROR, words)) == words
+    assert message.message_for(Verdict(Phase.ERROR, Reason.CONDITION_ERROR, explanation)) == explanation
 
 
 @given(st.text(max_size=5000))

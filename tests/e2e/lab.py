@@ -173,7 +173,7 @@ class Lab:
             "step": "MINUTE",
         }
         body = json.dumps({"query": query, "variables": {"service": service, "duration": duration}}).encode()
-        request = urllib.request.Request(self.graphql_url, body, {"content-type": "application/json"})  # noqa: S310 - ours
+        request = urllib.request.Request(self.graphql_url, body, {"content-type": "application/json"})  # noqa: S310 - a local server
         with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310 - the lab's own OAP
             values = json.load(response)["data"]["calls"]["values"]["values"]
         return sum(one["value"] > 0 for one in values)

@@ -97,7 +97,7 @@ def bad_canary(environment: Environment) -> RolloutScenario:
     return timeline
 
 
-def late_traffic(environment: Environment) -> RolloutScenario:
+def delayed_traffic(environment: Environment) -> RolloutScenario:
     timeline = yield from start_by_hash(environment)
     yield WaitCondition(
         timeline,
@@ -128,7 +128,7 @@ def no_data(environment: Environment) -> RolloutScenario:
     return timeline
 
 
-SCENARIOS: tuple[Callable[[Environment], RolloutScenario], ...] = (healthy_canary, bad_canary, late_traffic, no_data)
+SCENARIOS: tuple[Callable[[Environment], RolloutScenario], ...] = (healthy_canary, bad_canary, delayed_traffic, no_data)
 
 
 @pytest.fixture(scope="module")
@@ -174,8 +174,8 @@ def test_bad_canary_selected_by_hash_is_rolled_back(results: ScenarioResults, ve
     assert f" of {end.canary} · " in end.last_message
 
 
-def test_canary_with_late_traffic_waits_and_is_promoted(results: ScenarioResults, version: str) -> None:
-    timeline = results.timeline(f"{version} late_traffic")
+def test_canary_with_delayed_traffic_waits_and_is_promoted(results: ScenarioResults, version: str) -> None:
+    timeline = results.timeline(f"{version} delayed_traffic")
 
     assert timeline.last.promoted
     assert timeline.last.phases == ["Successful"] * 2

@@ -59,19 +59,19 @@ def test_chart_objects_are_stored_as_rendered_and_pods_are_admitted(cluster: Kub
 
 def test_argo_deployment_keeps_everything_that_the_values_add(cluster: Kubectl, values: Path) -> None:
     kubectl = create_namespace(cluster, f"argo-{values_id(values)}")
-    ours = values_for_argo(values, namespace=kubectl.namespace)
-    patched = apply_stock_chart_values(ours, argo_deployment())
+    argo_values = values_for_argo(values, namespace=kubectl.namespace)
+    patched = apply_stock_chart_values(argo_values, argo_deployment())
 
     kubectl.apply([patched])
 
     stored = kubectl.get("Deployment", "argo-rollouts")
     assert find_differences(patched, stored) == []
-    pod, controller = stored["spec"]["template"]["spec"], ours["controller"]
+    pod, controller = stored["spec"]["template"]["spec"], argo_values["controller"]
     [argo, *others] = pod["containers"]
     assert argo["name"] == "argo-rollouts"
     assert arguments(pod.get("initContainers", [])) == arguments(controller.get("initContainers", []))
     assert arguments(others) == arguments(controller.get("extraContainers", []))
     assert mounts(argo) >= mounts({"volumeMounts": controller["volumeMounts"]})
     assert {each["name"] for each in pod["volumes"]} >= {each["name"] for each in controller["volumes"]}
-    assert pod["securityContext"].items() >= ours["podSecurityContext"].items()
+    assert pod["securityContext"].items() >= argo_values["podSecurityContext"].items()
     wait_until_available(kubectl, "argo-rollouts")

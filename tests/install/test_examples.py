@@ -89,8 +89,8 @@ def test_example_template_arguments_all_have_values(bookinfo: RenderedObjects) -
     for analysis in (canary["analysis"], *(step["analysis"] for step in canary["steps"] if "analysis" in step)):
         given = {argument["name"] for argument in analysis.get("args", [])}
         for each in analysis["templates"]:
-            wanted = bookinfo.get("AnalysisTemplate", each["templateName"])["spec"]["args"]
-            assert {argument["name"] for argument in wanted if "value" not in argument} <= given
+            expected = bookinfo.get("AnalysisTemplate", each["templateName"])["spec"]["args"]
+            assert {argument["name"] for argument in expected if "value" not in argument} <= given
 
 
 def applications() -> dict[str, Any]:

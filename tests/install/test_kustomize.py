@@ -90,12 +90,12 @@ def test_component_changes_nothing_else_in_argos_manifests(component: RenderedOb
 
 
 def test_component_keeps_the_controllers_fields(component: RenderedObjects) -> None:
-    [theirs] = argo_deployment()["spec"]["template"]["spec"]["containers"]
+    [container] = argo_deployment()["spec"]["template"]["spec"]["containers"]
     [patched] = get_pod(component)["containers"]
 
-    assert all(mount in patched["volumeMounts"] for mount in theirs["volumeMounts"])
+    assert all(mount in patched["volumeMounts"] for mount in container["volumeMounts"])
     assert {key: value for key, value in patched.items() if key != "volumeMounts"} == {
-        key: value for key, value in theirs.items() if key != "volumeMounts"
+        key: value for key, value in container.items() if key != "volumeMounts"
     }
     assert get_pod(component)["securityContext"] == {"runAsNonRoot": True, "fsGroup": 999}
 

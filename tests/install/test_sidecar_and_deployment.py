@@ -108,8 +108,8 @@ async def measure_deployment(pods: Pods, oap: MockOap, **certificate: list[str])
     config, arguments = read_chart_output(objects)
     issuer = CertificateAuthority()
     for name, path in (("server", "/etc/skywalking-provider/tls"), ("bridge", "/etc/skywalking-bridge/tls")):
-        wanted = objects.get("Certificate", f"skywalking-provider-{name}")["spec"]
-        names = certificate.get(name) or [*wanted.get("uris", []), *wanted.get("dnsNames", [])]
+        spec = objects.get("Certificate", f"skywalking-provider-{name}")["spec"]
+        names = certificate.get(name) or [*spec.get("uris", []), *spec.get("dnsNames", [])]
         issuer.issue(*names).write(pods.at(path))
         (pods.at(path) / "ca.crt").write_bytes(issuer.pem)
     mounts = objects.get("Deployment")["spec"]["template"]["spec"]["containers"][0]["volumeMounts"]

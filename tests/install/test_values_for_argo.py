@@ -167,16 +167,16 @@ def test_values_without_tls_set_insecure() -> None:
 
 
 def test_values_configuration_change_restarts_the_controller() -> None:
-    def of(changed: dict[str, Any]) -> dict[str, Any]:
+    def render_changed(changed: dict[str, Any]) -> dict[str, Any]:
         return values_for_argo(SIDECAR, changed)
 
-    assert of({}) == of({"replicaCount": 7})
-    assert of({}) != of({"backends": {"prod": {"timeout": "3s"}}})
+    assert render_changed({}) == render_changed({"replicaCount": 7})
+    assert render_changed({}) != render_changed({"backends": {"prod": {"timeout": "3s"}}})
 
 
 # -- merging into current values -------------------------------------------------------------------------------------
 
-THEIRS = {
+CURRENT_VALUES = {
     "dashboard": {"enabled": True},
     "podSecurityContext": {"fsGroup": 2000, "runAsUser": 1000},
     "controller": {
@@ -189,14 +189,16 @@ THEIRS = {
 }
 
 
-def is_contained(tmp_path: Path, theirs: dict[str, Any] | None, values: Path = SIDECAR, *more: str) -> dict[str, Any]:
+def merge_into_current(
+    tmp_path: Path, current: dict[str, Any] | None, values: Path = SIDECAR, *more: str
+) -> dict[str, Any]:
     file = tmp_path / "current.yaml"
-    file.write_text(yaml.safe_dump(theirs))
+    file.write_text(yaml.safe_dump(current))
     return values_for_argo(values, arguments=(f"--set-file=argoRollouts.currentValues={file}", *more))
 
 
 def test_values_current_entries_are_kept(tmp_path: Path) -> None:
-    written = is_contained(tmp_path, THEIRS)
+    written = merge_into_current(tmp_path, CURRENT_VALUES)
     controller = written["controller"]
 
     assert written["dashboard"] == {"enabled": True}
@@ -209,9 +211,9 @@ def test_values_current_entries_are_kept(tmp_path: Path) -> None:
 
 
 def test_values_rendered_twice_are_not_duplicated(tmp_path: Path) -> None:
-    once = is_contained(tmp_path, THEIRS)
+    once = merge_into_current(tmp_path, CURRENT_VALUES)
 
-    assert is_contained(tmp_path, once) == once
+    assert merge_into_current(tmp_path, once) == once
 
 
 MORE = (
@@ -221,43 +223,43 @@ MORE = (
 
 
 def test_values_extra_volumes_are_replaced_and_removed(tmp_path: Path) -> None:
-    once = is_contained(tmp_path, THEIRS, SIDECAR, *MORE)
+    once = merge_into_current(tmp_path, CURRENT_VALUES, SIDECAR, *MORE)
 
     assert find_by_name(once["controller"]["volumes"], "cache")
-    assert is_contained(tmp_path, once, SIDECAR, *MORE) == once
-    left = is_contained(tmp_path, once, SIDECAR, *MORE, "--set=argoRollouts.uninstall=true")
-    assert left["controller"]["volumes"] == THEIRS["controller"]["volumes"]
+    assert merge_into_current(tmp_path, once, SIDECAR, *MORE) == once
+    left = merge_into_current(tmp_path, once, SIDECAR, *MORE, "--set=argoRollouts.uninstall=true")
+    assert left["controller"]["volumes"] == CURRENT_VALUES["controller"]["volumes"]
 
 
 def test_values_mode_change_removes_the_old_entries(tmp_path: Path) -> None:
-    before = is_contained(tmp_path, THEIRS)
+    before = merge_into_current(tmp_path, CURRENT_VALUES)
 
-    after = is_contained(tmp_path, before, DEPLOYMENT)
+    after = merge_into_current(tmp_path, before, DEPLOYMENT)
 
-    assert after == is_contained(tmp_path, THEIRS, DEPLOYMENT)
+    assert after == merge_into_current(tmp_path, CURRENT_VALUES, DEPLOYMENT)
 
 
 @pytest.mark.parametrize("values", [SIDECAR, DEPLOYMENT], ids=lambda path: path.stem)
 def test_values_uninstall_keeps_other_entries(tmp_path: Path, values: Path) -> None:
-    with_ours = is_contained(tmp_path, THEIRS, values)
+    merged = merge_into_current(tmp_path, CURRENT_VALUES, values)
 
-    left = is_contained(tmp_path, with_ours, values, "--set=argoRollouts.uninstall=true")
+    left = merge_into_current(tmp_path, merged, values, "--set=argoRollouts.uninstall=true")
 
     assert left["controller"].pop("extraContainers", []) == []
-    assert left["controller"] == THEIRS["controller"]
-    assert left["dashboard"] == THEIRS["dashboard"]
+    assert left["controller"] == CURRENT_VALUES["controller"]
+    assert left["dashboard"] == CURRENT_VALUES["dashboard"]
 
 
 def test_values_uninstall_keeps_the_fs_group(tmp_path: Path) -> None:
     uninstall = "--set=argoRollouts.uninstall=true"
 
-    for theirs in ({}, {"podSecurityContext": {"fsGroup": 999}}):
-        left = is_contained(tmp_path, is_contained(tmp_path, theirs), SIDECAR, uninstall)
+    for current in ({}, {"podSecurityContext": {"fsGroup": 999}}):
+        left = merge_into_current(tmp_path, merge_into_current(tmp_path, current), SIDECAR, uninstall)
         assert left["podSecurityContext"] == {"fsGroup": 999, "runAsNonRoot": True}
 
 
 def test_values_uninstall_without_current_values_is_empty(tmp_path: Path) -> None:
-    assert is_contained(tmp_path, None) == values_for_argo(SIDECAR)
+    assert merge_into_current(tmp_path, None) == values_for_argo(SIDECAR)
 
 
 def test_values_are_printed_or_written_to_a_config_map() -> None:

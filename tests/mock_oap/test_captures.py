@@ -147,8 +147,8 @@ def without_wording(content: object, *, placed: bool) -> object:
     if not isinstance(content, dict):
         return content
     if content.get("extensions", {}).get("classification"):
-        kept = ("locations", "path", "extensions") if placed else ("path", "extensions")
-        return {key: content[key] for key in kept if key in content}
+        compared = ("locations", "path", "extensions") if placed else ("path", "extensions")
+        return {key: content[key] for key in compared if key in content}
     if content.get("error"):
         return content | {"error": "an error"}
     return {key: without_wording(one, placed=placed) for key, one in content.items()}

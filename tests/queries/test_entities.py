@@ -166,11 +166,11 @@ async def test_endpoint_beyond_the_listed_hundred_is_measured(
         f"services: [{{name: {VANILLA}, endpoints: [{endpoints}, /api], traffic: [{{calls: 1210}}]}}]", "test"
     )
     async with harness(scenario) as b:
-        found = await measure(b, sli="throughput", service=VANILLA, endpoint="/api")
-        wrong = await measure(b, sli="throughput", service=VANILLA, endpoint="/apj/1", maxWait="0")
+        listed = await measure(b, sli="throughput", service=VANILLA, endpoint="/api")
+        misspelled = await measure(b, sli="throughput", service=VANILLA, endpoint="/apj/1", maxWait="0")
 
-    assert float(found.value) > 0, found.message
-    assert "Did you mean /api" in wrong.message
+    assert float(listed.value) > 0, listed.message
+    assert "Did you mean /api" in misspelled.message
 
 
 LAYERS = f"""
@@ -185,11 +185,13 @@ async def test_service_in_several_layers_is_found_in_each_and_read_by_its_metric
     harness: HarnessFactory, version: str
 ) -> None:
     async with harness(parse_scenario(LAYERS, "test"), version=version) as b:
-        found = [await measure(b, sli="throughput", service=VANILLA, **of) for of in ({}, {"layer": "K8S_SERVICE"})]
+        measured = [
+            await measure(b, sli="throughput", service=VANILLA, **layer) for layer in ({}, {"layer": "K8S_SERVICE"})
+        ]
         unknown = await measure(b, sli="throughput", service=VANILLA, layer="GENERAL", maxWait="0")
         queue = await measure(b, sli="success-rate", service="orders")
 
-    assert [one.value for one in found] == ["60", "60"]
+    assert [one.value for one in measured] == ["60", "60"]
     assert "OAP knows 'reviews.bookinfo' in K8S_SERVICE, MESH, not in layer GENERAL" in unknown.message
     assert queue.phase is Phase.ERROR
     assert queue.message.startswith("METRIC_UNAVAILABLE services of layer VIRTUAL_MQ have no metrics of calls")

@@ -53,11 +53,11 @@ async def test_idle_minute_is_absent_from_the_result(harness: HarnessFactory, ve
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_absent_zero_keeps_the_zeros_of_idle_minutes(harness: HarnessFactory, version: str) -> None:
     async with harness(IDLE, version=version) as b:
-        kept = await b.run(absent="zero")
+        zeros = await b.run(absent="zero")
         without_data = await b.run(absent="zero", query=reference_query("unknown-service"), maxWait="0")
 
-    assert values(kept.value) == [{"value": 10000}, {"value": 0}, {"value": 10000}]
-    assert kept.phase is Phase.FAILED
+    assert values(zeros.value) == [{"value": 10000}, {"value": 0}, {"value": 10000}]
+    assert zeros.phase is Phase.FAILED
     assert without_data.phase is Phase.INCONCLUSIVE  # `absent` does not affect missing data
 
 
@@ -180,11 +180,11 @@ async def test_error_of_an_expression_is_selected_and_absent_from_the_result(har
         }}"""
 
     async with harness() as b:
-        wrong = await b.run("true", query=query("service_cmp"))
+        unknown = await b.run("true", query=query("service_cmp"))
         right = await b.run("true", query=query("service_cpm"))
 
-    assert wrong.phase is Phase.ERROR
-    assert "does not exist" in wrong.message
+    assert unknown.phase is Phase.ERROR
+    assert "does not exist" in unknown.message
     assert list(json.loads(right.value)["r"]) == ["results"]
 
 

@@ -74,7 +74,7 @@ def test_recorded_percentiles_have_the_same_labels_on_every_oap_version(version:
 
 
 @pytest.mark.parametrize(
-    ("version", "case", "words"),
+    ("version", "case", "expected"),
     [
         ("9.6.0", "mqe-div0", "'∞', which is not a number"),
         ("10.1.0", "mqe-div0", "'∞', which is not a number"),
@@ -83,11 +83,11 @@ def test_recorded_percentiles_have_the_same_labels_on_every_oap_version(version:
         ("10.1.0", "mqe-unknown-metric", "Metric: [no_such_metric] does not exist."),
     ],
 )
-def test_recorded_value_that_is_not_a_number_is_an_error_with_oaps_text(version: str, case: str, words: str) -> None:
+def test_recorded_value_that_is_not_a_number_is_an_error_with_oaps_text(version: str, case: str, expected: str) -> None:
     with pytest.raises(ProviderError) as caught:
         expression.decode_expression(parse_keys(expression="service_cpm"), CANARY, {"e0": recorded(version, case)})
 
-    assert words in str(caught.value)
+    assert expected in str(caught.value)
 
 
 def test_two_series_with_one_label_are_an_error() -> None:

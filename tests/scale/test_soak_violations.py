@@ -90,7 +90,7 @@ def test_terminated_measurement_with_another_phase_is_a_violation(phase: str) ->
 
 
 @pytest.mark.parametrize(
-    ("measurement", "words"),
+    ("measurement", "expected"),
     [
         ({"finishedAt": None}, "is not finished"),
         ({"resumeAt": "2026-11-24T12:00:10Z"}, "is not finished"),
@@ -98,8 +98,10 @@ def test_terminated_measurement_with_another_phase_is_a_violation(phase: str) ->
         ({"value": "0.5"}, "is another measurement"),
     ],
 )
-def test_terminated_measurement_unfinished_or_replaced_is_a_violation(measurement: dict[str, Any], words: str) -> None:
-    assert [words in violation for violation in terminate_violations(**measurement)] == [True]
+def test_terminated_measurement_unfinished_or_replaced_is_a_violation(
+    measurement: dict[str, Any], expected: str
+) -> None:
+    assert [expected in violation for violation in terminate_violations(**measurement)] == [True]
 
 
 def test_terminate_error_is_excused_only_by_a_killed_bridge_with_argos_message() -> None:

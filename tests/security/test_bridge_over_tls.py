@@ -90,11 +90,13 @@ async def test_mutual_tls_valid_certificates_measure(tmp_path: Path) -> None:
         assert (await measure(host))["phase"] == "Successful"
 
 
-@pytest.mark.parametrize("wrong", ["service's authority", "bridge's authority", "bridge's name"])
-async def test_mutual_tls_invalid_certificate_is_rejected_and_measurement_waits(tmp_path: Path, wrong: str) -> None:
+@pytest.mark.parametrize("invalid_file", ["service's authority", "bridge's authority", "bridge's name"])
+async def test_mutual_tls_invalid_certificate_is_rejected_and_measurement_waits(
+    tmp_path: Path, invalid_file: str
+) -> None:
     authority, other_authority = CertificateAuthority(), CertificateAuthority("another")
     folders = CertificateFolders(tmp_path, authority)
-    match wrong:
+    match invalid_file:
         case "service's authority":
             replace_file(folders.bridge / "ca.crt", other_authority.pem)
             message_part = "certificate signed by unknown authority"

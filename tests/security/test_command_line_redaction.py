@@ -16,7 +16,7 @@ from tests.security.credential_echo_server import CredentialEchoServer, start_ec
 
 PLANTED = "pl4nted-secret"
 
-WRONG = {
+INVALID_CONFIGS = {
     "an alias of YAML": "backends: {prod: {url: http://oap, basic: {username: a, password: *PLANTED}}}",
     "a tag of YAML": "backends: {prod: {url: http://oap, basic: {username: a, password: !PLANTED x}}}",
     "a quote too many": "backends: {prod: {url: http://oap, basic: {username: a, password: 'PLANTED''}}}",
@@ -43,10 +43,10 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("wrong", WRONG)
-def test_configuration_error_contains_no_text_of_the_file(tmp_path: Path, wrong: str) -> None:
+@pytest.mark.parametrize("kind", INVALID_CONFIGS)
+def test_configuration_error_contains_no_text_of_the_file(tmp_path: Path, kind: str) -> None:
     file = tmp_path / "config.yaml"
-    file.write_text(WRONG[wrong].replace("PLANTED", PLANTED), encoding="utf-8")
+    file.write_text(INVALID_CONFIGS[kind].replace("PLANTED", PLANTED), encoding="utf-8")
 
     with pytest.raises(ConfigError) as caught:
         load_config(file, {}, {})

@@ -100,12 +100,12 @@ def test_audit_vulnerable_tool_is_reported_without_failure(
     assert "vulnerable, not shipped: tool 2.0: PYSEC-1" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("how", ["withdrawn", "accepted"])
+@pytest.mark.parametrize("exemption", ["withdrawn", "accepted"])
 def test_audit_withdrawn_or_accepted_advisory_is_ignored(
-    audit: ModuleType, index: dict[str, Any], root: Path, how: str, monkeypatch: pytest.MonkeyPatch
+    audit: ModuleType, index: dict[str, Any], root: Path, exemption: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    index["/pypi/shipped/1.0/json"] = [ADVISORY | ({"withdrawn": "2026-01-01"} if how == "withdrawn" else {})]
-    if how == "accepted":
+    index["/pypi/shipped/1.0/json"] = [ADVISORY | ({"withdrawn": "2026-01-01"} if exemption == "withdrawn" else {})]
+    if exemption == "accepted":
         monkeypatch.setitem(audit.ACCEPTED, "CVE-1", "we do not call it")
 
     assert audit.main(root) == 0

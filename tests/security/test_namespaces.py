@@ -197,14 +197,16 @@ spec:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "words"),
+    ("arguments", "code", "expected"),
     [
         ([], 2, "BACKEND_NOT_FOUND no backend is configured for namespace default"),
         (["-n", "team-a"], 3, "OAP_UNAVAILABLE"),
         (["--namespace", "team-b"], 2, "BACKEND_NOT_FOUND no backend is configured for namespace team-b"),
     ],
 )
-def test_check_uses_the_backends_of_its_namespace(tmp_path: Path, arguments: list[str], code: int, words: str) -> None:
+def test_check_uses_the_backends_of_its_namespace(
+    tmp_path: Path, arguments: list[str], code: int, expected: str
+) -> None:
     (tmp_path / "template.yaml").write_text(TEMPLATE)
     (tmp_path / "config.yaml").write_text(
         "backends: {prod: {url: 'http://127.0.0.1:9', allowedNamespaces: [team-a], retries: 0}}"
@@ -214,4 +216,4 @@ def test_check_uses_the_backends_of_its_namespace(tmp_path: Path, arguments: lis
     result = CliRunner().invoke(app, ["check", *files, *arguments])
 
     assert result.exit_code == code
-    assert words in result.output
+    assert expected in result.output

@@ -169,7 +169,7 @@ async def test_unusable_new_files_leave_the_previous_ones_in_use(open_setup: Set
 
 
 @pytest.mark.parametrize(
-    ("broken", "words"),
+    ("broken", "expected"),
     [
         ("missing", "client.crt cannot be read (No such file or directory)"),
         ("no PEM", "a file is not PEM"),
@@ -178,7 +178,7 @@ async def test_unusable_new_files_leave_the_previous_ones_in_use(open_setup: Set
     ],
 )
 async def test_unusable_files_are_read_again_until_they_are_valid(
-    open_setup: SetupFactory, broken: str, words: str
+    open_setup: SetupFactory, broken: str, expected: str
 ) -> None:
     setup = await open_setup()
     spoil(setup, broken)
@@ -186,7 +186,7 @@ async def test_unusable_files_are_read_again_until_they_are_valid(
     message = await setup.read()
 
     assert message.startswith("tls of backend prod cannot be used: ")
-    assert words in message
+    assert expected in message
     setup.authority.issue("provider.example.org").write(setup.folder, "client")
     replace_file(setup.folder / "ca.crt", setup.authority.pem)
     assert await setup.read() == "ok"
@@ -205,7 +205,7 @@ def spoil(setup: Setup, broken: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "keys", "words"),
+    ("url", "keys", "expected"),
     [
         ("http://oap", "{caFile: /ca}", "tls: needs an https:// url"),
         ("https://oap", "{certFile: /c}", "needs both certFile and keyFile"),
@@ -214,9 +214,9 @@ def spoil(setup: Setup, broken: str) -> None:
         ("https://oap", "{ca: /ca}", "unknown key. Did you mean"),
     ],
 )
-def test_contradicting_tls_keys_are_rejected(tmp_path: Path, url: str, keys: str, words: str) -> None:
+def test_contradicting_tls_keys_are_rejected(tmp_path: Path, url: str, keys: str, expected: str) -> None:
     file = tmp_path / "config.yaml"
     file.write_text(f"backends: {{prod: {{url: '{url}', tls: {keys}}}}}")
 
-    with pytest.raises(ConfigError, match=words):
+    with pytest.raises(ConfigError, match=expected):
         load_config(file, {}, {})

@@ -109,21 +109,21 @@ def assert_clean(text: str, context: str) -> None:
 async def test_credentials_repeated_by_an_oap_are_redacted_everywhere(kind: str, tmp_path: Path, log: Log) -> None:
     redacted = 0
     async with (
-        serving(CREDENTIALS[kind], tmp_path) as (oap, stub, places),
+        serving(CREDENTIALS[kind], tmp_path) as (oap, stub, addresses),
         aiohttp.ClientSession() as browser,
     ):
         for response in RESPONSES:
             for encoding in ENCODINGS if response in QUOTED_RESPONSES else ("as it is",):
-                for form, block in BLOCKS.items():
+                for query_type, block in BLOCKS.items():
                     oap.response, oap.encoding = response, encoding
                     oap.regular_queries = () if response == "a clock" else ("getTimeInfo", "__type")
                     metric = pb.Metric(name="apdex", block=json.dumps(block).encode())
                     measurement = await stub.Run(pb.RunRequest(metric=metric), timeout=10)
                     metadata = await stub.GetMetadata(pb.GetMetadataRequest(metric=metric), timeout=30)
-                    assert_clean(visible_text(measurement), f"{response}, {encoding}, {form}")
-                    assert_clean(str(metadata), f"{response}, {encoding}, {form}")
+                    assert_clean(visible_text(measurement), f"{response}, {encoding}, {query_type}")
+                    assert_clean(str(metadata), f"{response}, {encoding}, {query_type}")
                     redacted += "********" in visible_text(measurement)
-            for address in (f"http://{places['page']}/?all=1", f"http://{places['http']}/metrics"):
+            for address in (f"http://{addresses['page']}/?all=1", f"http://{addresses['http']}/metrics"):
                 async with browser.get(address) as shown:
                     assert shown.status == 200
                     assert_clean(await shown.text(), f"{response}, {address}")
@@ -222,12 +222,12 @@ surrounding = st.text(st.characters(exclude_categories=("Cs",)), max_size=60)
 @settings(deadline=None)
 @given(secret=printable, before=surrounding, after=surrounding, encoding=st.sampled_from(sorted(ENCODINGS)))
 def test_redactor_removes_every_encoding_of_a_secret(secret: str, before: str, after: str, encoding: str) -> None:
-    form = ENCODINGS[encoding](secret)
+    encoded = ENCODINGS[encoding](secret)
 
-    redacted = Redactor(Secret(secret))(before + form + after)
+    redacted = Redactor(Secret(secret))(before + encoded + after)
 
-    if len(form.strip()) >= MIN_SECRET_LENGTH and form.strip() not in "********":
-        assert form not in redacted
+    if len(encoded.strip()) >= MIN_SECRET_LENGTH and encoded.strip() not in "********":
+        assert encoded not in redacted
 
 
 AWKWARD = Redactor(Secret("1000"), Secret('", "'), Secret("true"), Secret("0000"))

@@ -100,10 +100,10 @@ def _parse_error(text: str, error: CELParseError) -> Location:
     line, column = error.line or 1, error.column or 1
     rest = lines[line - 1][column - 1 :] if line <= len(lines) else ""
     if isinstance(cause, lark.UnexpectedToken):
-        found = str(cause.token)
-        hint = {"and": ". Write &&.", "or": ". Write ||.", "not": ". Write !."}.get(found, "")
+        unexpected_text = str(cause.token)
+        hint = {"and": ". Write &&.", "or": ". Write ||.", "not": ". Write !."}.get(unexpected_text, "")
     else:
-        found = rest[:1]
+        unexpected_text = rest[:1]
         hint = {
             "=": ". Write ==.",
             "&": ". Write &&.",
@@ -111,5 +111,5 @@ def _parse_error(text: str, error: CELParseError) -> Location:
             "#": ". Name the item: all(v, v > 0).",
             '"': ". Close the string.",
             "'": ". Close the string.",
-        }.get(found, "")
-    return Location(f"unexpected {found[:40]!r}{hint}", line, column)
+        }.get(unexpected_text, "")
+    return Location(f"unexpected {unexpected_text[:40]!r}{hint}", line, column)

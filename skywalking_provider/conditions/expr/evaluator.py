@@ -91,7 +91,7 @@ class ExprLanguage:
 
 
 def _build_error(reason: str, *, not_evaluated: bool = False) -> Evaluation:
-    # Argo's own errors begin with the same words.
+    # Argo's own errors begin with the same text.
     return Evaluation(Phase.ERROR, f"could not evaluate the conditions: {reason}", not_evaluated=not_evaluated)
 
 

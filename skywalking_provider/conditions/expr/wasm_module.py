@@ -106,7 +106,7 @@ def precompile(wasm: bytes, directory: Path = WASM.parent) -> Path:
     return path
 
 
-def main() -> int:
+def precompile_if_missing() -> int:
     """Write the machine code unless it exists; return 0 if it exists afterwards."""
     try:
         wasm = read_wasm()
@@ -147,8 +147,8 @@ def _deserialize(engine: Engine, path: Path) -> Module:
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode) or found.st_uid not in (0, os.geteuid()) or found.st_mode & 0o022:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_uid not in (0, os.geteuid()) or status.st_mode & 0o022:
             raise PermissionError(f"{path} is not a file that only root or the current user can write")
         # By the descriptor, so that the checked file is the loaded one. It is mapped, not copied.
         by_descriptor = Path(f"/proc/self/fd/{descriptor}")
@@ -161,4 +161,4 @@ def _deserialize(engine: Engine, path: Path) -> Module:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(precompile_if_missing())

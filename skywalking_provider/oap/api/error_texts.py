@@ -1,4 +1,4 @@
-"""Classification of OAP's own error texts: the only place where the words of a message decide anything.
+"""Classification of OAP's own error texts: the only place where the text of a message decides anything.
 
 OAP reports these errors without codes, so its texts are matched here and become enums and fields.
 """
@@ -30,8 +30,8 @@ _FETCH_STORAGE_DOWN: Final = re.compile(
 
 def classify_graphql_error(message: str) -> Rejection | None:
     """Return the cause of a GraphQL error that the provider acts on, or None."""
-    if found := _COMPLEXITY.search(message):
-        return Rejection(RejectionKind.COMPLEXITY, int(found[1]))
+    if match := _COMPLEXITY.search(message):
+        return Rejection(RejectionKind.COMPLEXITY, int(match[1]))
     return Rejection(RejectionKind.TOKENS) if _TOKENS.search(message) else None
 
 

@@ -92,10 +92,10 @@ def parse_zone(text: str) -> timezone:
     Raises:
         ProviderError: The text is not an offset.
     """
-    found = re.fullmatch(r"([+-])(\d{2}):?(\d{2})", text)
-    if not found or int(found[3]) >= 60:
+    match = re.fullmatch(r"([+-])(\d{2}):?(\d{2})", text)
+    if not match or int(match[3]) >= 60:
         raise ProviderError(Reason.OAP_RESPONSE_INVALID, f"getTimeInfo.timezone is not an offset: {text[:20]!r}")
-    offset = timedelta(hours=int(found[2]), minutes=int(found[3]))
+    offset = timedelta(hours=int(match[2]), minutes=int(match[3]))
     if offset >= timedelta(hours=24):
         raise ProviderError(Reason.OAP_RESPONSE_INVALID, f"getTimeInfo.timezone is out of range: {text!r}")
-    return timezone(-offset if found[1] == "-" else offset)
+    return timezone(-offset if match[1] == "-" else offset)

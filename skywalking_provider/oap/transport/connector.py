@@ -1,7 +1,7 @@
 """Connections to an OAP with bounded memory, also before the body of a response.
 
-The event loop may pass on megabytes at once, and a server may send any number of responses to one request
-(informational responses, RFC 9110, 15.2). aiohttp would build an object for each before one is read.
+The event loop may pass on megabytes at once. A server may send any number of informational responses to one request
+(RFC 9110, 15.2). aiohttp would build an object for each before one is read.
 """
 
 from functools import partial

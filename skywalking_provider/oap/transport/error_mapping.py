@@ -64,7 +64,7 @@ def error_from_graphql(errors: Sequence[Any], backend: str, redact: Callable[[st
 
 
 def parse_retry_after(value: str | None, date: str | None, now: Callable[[], datetime]) -> float | None:
-    """Return the seconds that a Retry-After header asks for, or None if there is none that is valid (RFC 9110, 10.2.3).
+    """Return the seconds of a Retry-After header (RFC 9110, 10.2.3), or None if it is absent or invalid.
 
     Args:
         value: The header: seconds, or an HTTP date.

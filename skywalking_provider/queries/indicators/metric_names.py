@@ -13,7 +13,7 @@ _MAX_NAMES = 8
 
 
 class MetricMeaning(StrEnum):
-    """What a metric measures, whatever its name in a scope or layer."""
+    """Quantity that a metric measures. Its name depends on scope and layer."""
 
     CALLS = "calls"
     SUCCESS_RATE = "success-rate"
@@ -151,9 +151,9 @@ def available_metric(
     Raises:
         ProviderError: METRIC_UNAVAILABLE, with the OAL line that adds the metric.
     """
-    found = [name for name in candidates if name in known]
-    if found:
-        return found[0]
+    existing = [name for name in candidates if name in known]
+    if existing:
+        return existing[0]
     example = _oal_example(meaning, entities.scope)
     added = example.split(" = ")[0]
     if not candidates and added in known:  # the OAP's administrator has added the line

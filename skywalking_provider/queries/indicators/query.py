@@ -206,7 +206,7 @@ def _select_series(
     response: SeriesResponse, series_request: SeriesRequest, percentile: int | None
 ) -> Sequence[Number | None]:
     """Return the buckets of the only series, or of the series with a percentile's label."""
-    found = [one for one in response.series if percentile is None or one.labels.get("p") == str(percentile)]
-    if len(found) > 1:
-        raise_invalid_response(series_request.alias, f"{len(found)} series of {series_request.expression}")
-    return found[0].buckets if found else ()
+    matching = [one for one in response.series if percentile is None or one.labels.get("p") == str(percentile)]
+    if len(matching) > 1:
+        raise_invalid_response(series_request.alias, f"{len(matching)} series of {series_request.expression}")
+    return matching[0].buckets if matching else ()

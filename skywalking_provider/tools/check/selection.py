@@ -56,15 +56,15 @@ def select_metrics(
     skipped: list[SkippedMetric] = []
     problems = _unknown_metric_errors(metric_names, templates)
     for template in templates:
-        wanted = [metric for metric in template.metrics if not metric_names or metric.get("name") in metric_names]
+        requested = [metric for metric in template.metrics if not metric_names or metric.get("name") in metric_names]
         if template.references_templates and not metric_names:
             skipped.append(SkippedMetric(template, "spec.templates", "referenced templates are not read"))
         try:
-            values = resolve_argument_values(template, arg_values) if wanted else {}
+            values = resolve_argument_values(template, arg_values) if requested else {}
         except TemplateError as error:
             problems += error.lines
             continue
-        for metric in wanted:
+        for metric in requested:
             try:
                 one = _resolve_metric(metric, template, values, plugin)
             except TemplateError as error:

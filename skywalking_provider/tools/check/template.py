@@ -61,15 +61,15 @@ def parse_templates(text: str, file: str) -> list[Template]:
     Raises:
         TemplateError: The text is not YAML, has no template, or has one that Argo rejects.
     """
-    found = [
+    templates = [
         _parse_template(one, file)
         for document in _load_documents(text, file)
         for one in _iter_objects(document)
         if is_template(str(one.get("kind")), str(one.get("apiVersion")))
     ]
-    if not found:
+    if not templates:
         raise TemplateError(f"{file}: has no {' or '.join(TEMPLATE_KINDS)}")
-    return found
+    return templates
 
 
 class _Loader(yaml.SafeLoader):

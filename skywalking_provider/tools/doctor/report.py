@@ -54,5 +54,5 @@ def _summary(sections: Sequence[Section]) -> Text:
     return Text(text, "red" if problems else "green")
 
 
-def _format_count(count: int, word: str) -> str:
-    return f"{count} {word}{'s' if count > 1 else ''}" if count else ""
+def _format_count(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' if count > 1 else ''}" if count else ""

@@ -65,11 +65,11 @@ def migrate(source: str, plugin: str, *, expressions: bool = False) -> Migration
         MigrationError: The text cannot be migrated; the error has the first line and a hint.
     """
     roots = parse_documents(source)
-    found = find_blocks(roots, plugin)
+    blocks = find_blocks(roots, plugin)
     editor = Editor(source, roots)
-    uses = Counter(id(location.block) for location in found.locations)
+    uses = Counter(id(location.block) for location in blocks.locations)
     metrics = []
-    for location in found.locations:
+    for location in blocks.locations:
         metric_notes = move_block(location, plugin, editor) if location.built_in else []
         changed = location.built_in
         if expressions and child(location.block, "query"):
@@ -89,10 +89,10 @@ def migrate(source: str, plugin: str, *, expressions: bool = False) -> Migration
     after = editor.finish()
     for location in find_blocks(parse_documents(after), plugin).locations:
         validate_block(location)
-    return Migration(source, after, tuple(metrics), tuple(found.skipped))
+    return Migration(source, after, tuple(metrics), tuple(blocks.skipped))
 
 
 def _notes_for_expression(query_notes: list[Note]) -> list[Note]:
     """Return the notes that still apply once the query is an expression."""
-    kept = (note for note in query_notes if not note.query_only)
-    return [notes.ABSENT_IN_EXPRESSION if note == notes.ABSENT else note for note in kept]
+    remaining = (note for note in query_notes if not note.query_only)
+    return [notes.ABSENT_IN_EXPRESSION if note == notes.ABSENT else note for note in remaining]

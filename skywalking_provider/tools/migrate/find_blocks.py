@@ -57,7 +57,7 @@ def find_blocks(roots: list[Node], plugin: str) -> BlockLocations:
     Raises:
         MigrationError: A metric has several providers, or its provider is a YAML merge.
     """
-    found = BlockLocations()
+    blocks = BlockLocations()
     seen: set[int] = set()
     for root in roots:
         for document in _iter_documents(root):
@@ -68,11 +68,11 @@ def find_blocks(roots: list[Node], plugin: str) -> BlockLocations:
                         message = (
                             f"metric {location.metric} of {kind} {location.template} not rewritten: not a template"
                         )
-                        found.skipped.append((location.line, message))
+                        blocks.skipped.append((location.line, message))
                 elif id(location.key) not in seen:  # the provider may be shared by a YAML alias
                     seen.add(id(location.key))
-                    found.locations.append(location)
-    return found
+                    blocks.locations.append(location)
+    return blocks
 
 
 def _iter_documents(root: Node) -> Iterator[Node]:

@@ -119,11 +119,11 @@ def moving_index(condition: str, index: str) -> Note:
     )
 
 
-def secret_in_block(names: str, where: str) -> Note:
+def secret_in_block(names: str, part: str) -> Note:
     """Return the note for a secret argument in a block or a condition."""
     return Note(
         Topic.SECRET,
-        f"{where} uses the secret argument {names}, which is an Error (SECRET_IN_BLOCK). Move the credentials to the"
+        f"{part} uses the secret argument {names}, which is an Error (SECRET_IN_BLOCK). Move the credentials to the"
         " configuration of the backend.",
         action_required=True,
     )

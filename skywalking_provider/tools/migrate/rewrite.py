@@ -47,12 +47,12 @@ def move_block(location: BlockLocation, plugin: str, editor: Editor) -> list[Not
         MigrationError: The block is invalid for the built-in provider or for this one.
     """
     editor.nest(location.key, location.block, "plugin", plugin, flow=location.flow)
-    found = _rewrite_interval(location, editor)
-    found += _query_notes(location)
-    found.append(_address_note(location))
+    added = _rewrite_interval(location, editor)
+    added += _query_notes(location)
+    added.append(_address_note(location))
     validate_block(location)
-    found += _secret_notes(location)
-    return found
+    added += _secret_notes(location)
+    return added
 
 
 def validate_block(location: BlockLocation) -> None:
@@ -113,15 +113,15 @@ def _error_at_key(location: BlockLocation, error: BlockError) -> MigrationError:
 
 
 def _rewrite_interval(location: BlockLocation, editor: Editor) -> list[Note]:
-    found = [notes.WINDOW, notes.ZONE]
+    added = [notes.WINDOW, notes.ZONE]
     key, value = entries(location.block).get("interval", (None, None))
     written = text(value)
     if is_templated(written):
-        found.append(notes.templated_interval(written))
+        added.append(notes.templated_interval(written))
     elif key and isinstance(value, ScalarNode) and (whole := _round_up_to_minute(written)):
         editor.set_text(key, value, whole)
-        found.append(notes.rounded_interval(written, whole))
-    return found
+        added.append(notes.rounded_interval(written, whole))
+    return added
 
 
 def _round_up_to_minute(text: str) -> str:
@@ -136,22 +136,22 @@ def _round_up_to_minute(text: str) -> str:
 
 def _query_notes(location: BlockLocation) -> list[Note]:
     query = text(child(location.block, "query"))
-    found = [notes.NO_DATA, notes.OUTAGE]
+    added = [notes.NO_DATA, notes.OUTAGE]
     reason = _syntax_error(query)
     if reason:
-        return [notes.ABSENT, *found, *([notes.unchecked_query(reason)] if is_templated(query) else [])]
+        return [notes.ABSENT, *added, *([notes.unchecked_query(reason)] if is_templated(query) else [])]
     reads = _metric_reads(query)
     lists = [read.metric.endswith("_cpm") for read in reads if not read.single]
     if any(lists):
-        found.insert(0, notes.COUNTS)
+        added.insert(0, notes.COUNTS)
     if not all(lists):
-        found.insert(0, notes.ABSENT)
+        added.insert(0, notes.ABSENT)
         for name, (_, condition) in location.conditions.items():
             if index := re.search(r"values\s*\[\s*-?\d+\s*\]", TAG.sub("", condition.value)):
-                found.append(notes.moving_index(name, index.group()))
-    found += [notes.missing_normal(read.alias) for read in reads if not read.normal]
-    found += [notes.old_labels(read.alias) for read in reads if read.labels]
-    return found
+                added.append(notes.moving_index(name, index.group()))
+    added += [notes.missing_normal(read.alias) for read in reads if not read.normal]
+    added += [notes.old_labels(read.alias) for read in reads if read.labels]
+    return added
 
 
 def _metric_reads(query: str) -> list[_MetricField]:
@@ -197,11 +197,11 @@ def _address_note(location: BlockLocation) -> Note:
 
 
 def _secret_notes(location: BlockLocation) -> list[Note]:
-    found = []
+    added = []
     parts = {"the block": list(texts(location.block))}
     parts |= {name: [condition.value] for name, (_, condition) in location.conditions.items()}
-    for where, values in parts.items():
+    for part, values in parts.items():
         tags = {tag.strip("{} ").removeprefix("args.") for value in values for tag in TAG.findall(value)}
         if used := sorted(tags & location.secrets):
-            found.append(notes.secret_in_block(" and ".join(used), where))
-    return found
+            added.append(notes.secret_in_block(" and ".join(used), part))
+    return added

@@ -95,7 +95,7 @@ class Editor:
         start, end = content_start(self.source, value), value_end(self.source, key, value)
         if value.style in ("|", ">"):
             start = self.source.index("\n", start) + 1
-            kept = len(value.value) - len(value.value.rstrip("\n"))
+            trailing_breaks = len(value.value) - len(value.value.rstrip("\n"))
             lines = text.rstrip("\n").split("\n")
             if value.style == ">" and len(lines) > 1:
                 raise MigrationError(
@@ -104,7 +104,7 @@ class Editor:
             margin = re.match(r"\n* *", self.source[start:end].replace("\r", ""))
             indent = (margin.group() if margin else "").replace("\n", "")
             self._edit(start, end, self._newline.join(indent + line if line else "" for line in lines))
-            text = "\n".join(lines) + "\n" * kept
+            text = "\n".join(lines) + "\n" * trailing_breaks
         else:
             self._edit(start, end, format_scalar(text, style=value.style))
         self._scalars[id(value)] = text
@@ -145,10 +145,10 @@ class Editor:
         for edit in sorted([*replaced, *inserted], key=lambda edit: (edit.start, edit.end), reverse=True):
             done = done[: edit.start] + edit.text + done[edit.end :]
         try:
-            found = [_node_tree(node) for node in parse_documents(done)]
+            actual = [_node_tree(node) for node in parse_documents(done)]
         except MigrationError as error:
             raise MigrationError(1, f"unsupported layout: the file cannot be rewritten safely ({error}).") from error
-        for before, after in zip(self._roots, found, strict=True):
+        for before, after in zip(self._roots, actual, strict=True):
             if self._expected_tree(before) != after:
                 raise MigrationError(
                     line_number(before), "unsupported layout: the document cannot be rewritten safely."

@@ -102,15 +102,15 @@ def is_alias(key: Node, value: Node) -> bool:
 
 def content_start(source: str, node: Node) -> int:
     """Return the position of a node after its anchor and tag."""
-    found = _PROPERTIES.match(source, node.start_mark.index)
-    return found.end() if found else int(node.start_mark.index)
+    match = _PROPERTIES.match(source, node.start_mark.index)
+    return match.end() if match else int(node.start_mark.index)
 
 
 def value_end(source: str, key: Node, value: Node) -> int:
     """Return the end of a value, without the comments and empty lines after it."""
     if is_alias(key, value):
-        found = _ALIAS.match(source, source.index(":", key.end_mark.index) + 1)
-        return found.end() if found else int(key.end_mark.index)
+        match = _ALIAS.match(source, source.index(":", key.end_mark.index) + 1)
+        return match.end() if match else int(key.end_mark.index)
     if isinstance(value, MappingNode) and value.value and not value.flow_style:
         return max(value_end(source, *pair) for pair in value.value)
     written = source[value.start_mark.index : value.end_mark.index]

@@ -111,8 +111,8 @@ def refusing(bad: Callable[[list[str]], str | None]) -> ScriptedClient:
     """Build an OAP that returns all aliases, or rejects the request with an error."""
 
     async def script(read: GraphqlRequest) -> dict[str, Any]:
-        if words := bad(aliases(read)):
-            raise ProviderError(Reason.QUERY_INVALID, f"graphql: {words}")
+        if error_text := bad(aliases(read)):
+            raise ProviderError(Reason.QUERY_INVALID, f"graphql: {error_text}")
         return dict.fromkeys(aliases(read), 1)
 
     return ScriptedClient(script)

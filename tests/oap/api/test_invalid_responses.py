@@ -33,7 +33,7 @@ def clock(data: dict[str, Any]) -> object:
 
 
 @pytest.mark.parametrize(
-    ("parse", "data", "words"),
+    ("parse", "data", "expected"),
     [
         (clock, {"getTimeInfo": {"timezone": "+0000", "currentTimestamp": 10**18}}, "currentTimestamp is 10000000"),
         (clock, {"getTimeInfo": {"timezone": "+0000", "currentTimestamp": True}}, "currentTimestamp is true"),
@@ -48,12 +48,12 @@ def clock(data: dict[str, Any]) -> object:
         (parse_features, {"query": {"fields": [{"name": ["x"]}]}}, "query.fields.0.name is a list"),
     ],
 )
-def test_invalid_response_is_an_error_with_its_place(parse: Any, data: dict[str, Any], words: str) -> None:
+def test_invalid_response_is_an_error_with_its_place(parse: Any, data: dict[str, Any], expected: str) -> None:
     with pytest.raises(ProviderError, match=r"Check that the backend is a SkyWalking OAP") as caught:
         parse(data)
 
     assert caught.value.reason is Reason.OAP_RESPONSE_INVALID
-    assert words in str(caught.value)
+    assert expected in str(caught.value)
 
 
 PARSERS = {
@@ -68,10 +68,10 @@ PARSERS = {
 
 
 @given(st.sampled_from(sorted(PARSERS)), json_values)
-def test_any_response_is_parsed_or_rejected(field: str, answer: Any) -> None:
+def test_any_response_is_parsed_or_rejected(field: str, value: Any) -> None:
     reasons = set()
     try:
-        PARSERS[field]({field: answer})
+        PARSERS[field]({field: value})
     except ProviderError as error:
         reasons.add(error.reason)
 

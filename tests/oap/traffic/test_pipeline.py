@@ -39,9 +39,9 @@ class EventLog(Observer):
 class Failing:
     """Script that fails with an error a number of times, after some seconds."""
 
-    def __init__(self, error: Exception, takes: float = 0.0, times: int = 10**9) -> None:
+    def __init__(self, error: Exception, seconds: float = 0.0, times: int = 10**9) -> None:
         self.error = error
-        self.takes = takes
+        self.takes = seconds
         self.times = times
 
     async def __call__(self, read: GraphqlRequest) -> dict[str, Any]:
@@ -86,7 +86,7 @@ async def test_error_after_the_configured_retries_is_raised() -> None:
 
 @in_virtual_time
 async def test_timeout_is_retried_only_if_a_whole_timeout_is_left() -> None:
-    oap = ScriptedClient(Failing(timeout_error(), takes=5))
+    oap = ScriptedClient(Failing(timeout_error(), seconds=5))
     async with open_scripted_backends({"prod": oap}, timeout="5s") as backends:
         backend = backends.select(None, None, "team")
         await fail(backend, 1, seconds=9)

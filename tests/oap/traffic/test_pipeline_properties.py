@@ -45,7 +45,7 @@ class Read:
 
 
 seconds = st.floats(0, 20).map(lambda number: round(number, 2))
-actions = st.tuples(st.sampled_from(["answer", "answer", "hang", "bug", *ERRORS]), seconds)
+actions = st.tuples(st.sampled_from(["respond", "respond", "hang", "bug", *ERRORS]), seconds)
 reads_of_callers = st.builds(
     Read,
     seconds,
@@ -67,13 +67,13 @@ class Behaviour:
         self.responses: dict[str, tuple[str, float]] = {}
 
     async def __call__(self, read: GraphqlRequest) -> dict[str, Any]:
-        action, takes = self.actions[self.count % len(self.actions)]
+        action, seconds = self.actions[self.count % len(self.actions)]
         self.count += 1
         mark = f"{self.backend} {self.count}"
         began = monotonic()
         if action == "hang":
             await asyncio.Event().wait()
-        await asyncio.sleep(takes)
+        await asyncio.sleep(seconds)
         if action in ERRORS:
             raise ERRORS[action]
         if action == "bug":
@@ -87,7 +87,7 @@ def test_every_read_ends_by_its_deadline_with_its_own_response_and_no_slot_is_lo
     readers: list[Read], actions: list[tuple[str, float]], slots: int
 ) -> None:
     @in_virtual_time
-    async def play() -> None:
+    async def run_readers() -> None:
         behaviours = {name: Behaviour(name, actions) for name in BACKENDS}
         clients = {name: ScriptedClient(behaviour) for name, behaviour in behaviours.items()}
         async with open_scripted_backends(clients, maxRequests=slots, circuit={"failures": 4}) as backends:
@@ -102,7 +102,7 @@ def test_every_read_ends_by_its_deadline_with_its_own_response_and_no_slot_is_lo
                 assert clients[name].max_in_flight <= slots
                 assert asyncio.all_tasks() == {asyncio.current_task()}
 
-    play()
+    run_readers()
 
 
 async def read_one(one: Read, backends: BackendRegistry, behaviour: Behaviour) -> None:
@@ -131,7 +131,7 @@ def test_read_waits_at_most_one_round_of_the_namespaces_per_own_request(
     """The n-th read of a namespace waits for n reads of each namespace at most."""
 
     @in_virtual_time
-    async def play() -> None:
+    async def run_readers() -> None:
         async def a_second(_: GraphqlRequest) -> dict[str, Any]:
             await asyncio.sleep(1)
             return {}
@@ -155,7 +155,7 @@ def test_read_waits_at_most_one_round_of_the_namespaces_per_own_request(
             for number, (namespace, at) in enumerate(readers):
                 group.create_task(one(namespace, at, number))
 
-    play()
+    run_readers()
 
 
 def test_cache_keys_of_different_requests_differ() -> None:

@@ -145,11 +145,11 @@ async def test_check_backends_are_selected_from_configuration_by_name_and_addres
         file.write_text(yaml.safe_dump({"backends": backends}))
         by_flag = await run_check("-f", "-", "-o", "json", "--config", str(file), stdin=text)
         by_environment = await run_check("-f", "-", "-o", "json", stdin=text, SWP_CONFIG_FILE=str(file))
-        quick = await run_check(
+        by_address = await run_check(
             "-f", "-", "-o", "json", "--address", oap.address, stdin=text, SWP_CONFIG_FILE=str(file)
         )
 
-    for done, name in ((by_flag, "prod"), (by_environment, "prod"), (quick, "default")):
+    for done, name in ((by_flag, "prod"), (by_environment, "prod"), (by_address, "default")):
         assert [one["backend"]["name"] for one in done.json_objects] == [name] * 2
         assert done.exit_code == 0
 
@@ -168,7 +168,7 @@ async def test_check_credentials_from_environment_are_sent_and_never_printed() -
 
 
 @pytest.mark.parametrize(
-    ("arguments", "text", "said"),
+    ("arguments", "text", "expected"),
     [
         (["-f", "no/such.yaml"], "", "no/such.yaml: cannot be read (No such file or directory)"),
         (["-f", "-"], "a: [", "stdin:1: is not YAML"),
@@ -201,36 +201,38 @@ async def test_check_credentials_from_environment_are_sent_and_never_printed() -
         ([], "", "Missing option"),
     ],
 )
-async def test_check_wrong_usage_exits_with_two_before_any_request(arguments: list[str], text: str, said: str) -> None:
+async def test_check_wrong_usage_exits_with_two_before_any_request(
+    arguments: list[str], text: str, expected: str
+) -> None:
     done = await run_check(*arguments, stdin=text)
 
     assert done.exit_code == 2
-    assert said in done.stderr
+    assert expected in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def at_a_terminal(*arguments: str, **environment: str) -> str:
     """Return the output at a terminal of 100 columns."""
-    ours, theirs = pty.openpty()
+    controller, terminal = pty.openpty()
     with subprocess.Popen(
         [sys.executable, "-m", "skywalking_provider", "check", *arguments],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
         cwd=DATA,
         env=os.environ | {"COLUMNS": "100", "TERM": "xterm-256color"} | environment,
     ) as process:
-        os.close(theirs)
+        os.close(terminal)
         shown = bytearray()
         while True:
             try:
-                part = os.read(ours, 65536)
+                part = os.read(controller, 65536)
             except OSError:  # the other end is closed
                 break
             if not part:
                 break
             shown += part
-    os.close(ours)
+    os.close(controller)
     assert process.returncode == 3
     return shown.decode()
 

@@ -85,17 +85,17 @@ def test_secret_argument_needs_no_value_and_is_rejected_in_block() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "said"),
+    ("written", "expected"),
     [
         ("{{args.hsh}}", "{{args.hsh}} is not an argument of the template. Did you mean hash?"),
         ("{{ inputs.x }}", "{{ inputs.x }} is not an argument of the template. Known arguments: hash, threshold."),
         ("{{args.hash", "an argument is not closed. Write {{args.name}}"),
     ],
 )
-def test_unresolvable_argument_is_named_with_its_key(written: str, said: str) -> None:
+def test_unresolvable_argument_is_named_with_its_key(written: str, expected: str) -> None:
     (line,) = lines_of(build_template(build_indicator_metric(endpoint=written), args=ARGS), "hash=a")
 
-    assert line.endswith(f"metric success-rate: provider.plugin.{PLUGIN}.endpoint: {said}")
+    assert line.endswith(f"metric success-rate: provider.plugin.{PLUGIN}.endpoint: {expected}")
 
 
 def test_argument_value_with_control_character_is_rejected() -> None:
@@ -157,7 +157,7 @@ def test_select_metrics_by_name_ignores_other_metrics() -> None:
 
 
 @pytest.mark.parametrize(
-    ("provider", "said"),
+    ("provider", "expected"),
     [
         ({}, "provider: is missing"),
         ({"plugin": {}, "web": {}}, "provider: has plugin and web. Argo accepts exactly one"),
@@ -165,10 +165,10 @@ def test_select_metrics_by_name_ignores_other_metrics() -> None:
         ({"plugin": {"a/b": {}, "c/d": {}}}, "provider.plugin: has a/b and c/d. Argo accepts exactly one"),
     ],
 )
-def test_metric_must_have_exactly_one_provider(provider: dict[str, Any], said: str) -> None:
+def test_metric_must_have_exactly_one_provider(provider: dict[str, Any], expected: str) -> None:
     (line,) = lines_of(build_template({"name": "m", "provider": provider}))
 
-    assert line == f"reviews.yaml: AnalysisTemplate reviews: metric m: {said}"
+    assert line == f"reviews.yaml: AnalysisTemplate reviews: metric m: {expected}"
 
 
 def test_templates_are_found_in_lists_and_among_other_objects() -> None:
@@ -188,7 +188,7 @@ def test_date_in_yaml_is_text_as_in_kubernetes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("a: [", "f:1: is not YAML"),
         (
@@ -204,10 +204,10 @@ def test_date_in_yaml_is_text_as_in_kubernetes() -> None:
         ),
     ],
 )
-def test_invalid_template_is_reported_with_its_place(text: str, said: str) -> None:
+def test_invalid_template_is_reported_with_its_place(text: str, expected: str) -> None:
     with pytest.raises(TemplateError) as raised:
         parse_templates(text, "f")
-    assert raised.value.lines[0].startswith(said)
+    assert raised.value.lines[0].startswith(expected)
 
 
 def test_referenced_templates_are_reported_as_skipped() -> None:

@@ -59,7 +59,7 @@ def files(draw: st.DrawFn) -> tuple[str, list[str]]:
     return bom + "".join(lines).replace("\n", newline), [line.replace("\n", newline) for line in outside]
 
 
-def plugin_form(source: str) -> list[object]:
+def plugin_block(source: str) -> list[object]:
     """Return the expected documents, built from the parsed file."""
     documents = list(yaml.safe_load_all(source))
     for document in documents:
@@ -85,7 +85,7 @@ def test_lines_outside_of_blocks_are_unchanged_and_in_order(file: tuple[str, lis
 def test_result_has_the_same_content_one_level_deeper(file: tuple[str, list[str]]) -> None:
     source, _ = file
 
-    assert list(yaml.safe_load_all(migrate(source, PLUGIN).after)) == plugin_form(source)
+    assert list(yaml.safe_load_all(migrate(source, PLUGIN).after)) == plugin_block(source)
 
 
 @given(files())
@@ -114,7 +114,7 @@ def test_json_stays_json() -> None:
 
     after = migrate(source, PLUGIN).after
 
-    assert json.loads(after) == plugin_form(source)[0]
+    assert json.loads(after) == plugin_block(source)[0]
 
 
 def test_list_of_kubectl_is_migrated_item_by_item() -> None:

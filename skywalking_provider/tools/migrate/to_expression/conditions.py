@@ -33,12 +33,12 @@ def rewrite_condition(condition: str, read: QueryRead, quote: str) -> str:
     tags: list[str] = []
     subjects: list[str] = []
 
-    def tag(found: re.Match[str]) -> str:
-        tags.append(found.group())
+    def tag(match: re.Match[str]) -> str:
+        tags.append(match.group())
         return f"\x01{len(tags) - 1}\x01"
 
-    def subject(found: re.Match[str]) -> str:
-        subjects.append(_subject(read, quote, found.groupdict().get("index")))
+    def subject(match: re.Match[str]) -> str:
+        subjects.append(_subject(read, quote, match.groupdict().get("index")))
         return f"\x00{len(subjects) - 1}\x00"
 
     text = re.sub(_result_pattern(read), subject, _TAG.sub(tag, condition))
@@ -47,8 +47,8 @@ def rewrite_condition(condition: str, read: QueryRead, quote: str) -> str:
         raise NotExpressibleError(
             f"`{condition.strip()}` must be rewritten by hand for result, which is {describe_result(read)}"
         )
-    text = re.sub(r"\x02(\d+)\x02", lambda found: subjects[int(found.group(1))], text)
-    return re.sub(r"\x01(\d+)\x01", lambda found: tags[int(found.group(1))], text)
+    text = re.sub(r"\x02(\d+)\x02", lambda match: subjects[int(match.group(1))], text)
+    return re.sub(r"\x01(\d+)\x01", lambda match: tags[int(match.group(1))], text)
 
 
 def describe_result(read: QueryRead) -> str:
@@ -103,8 +103,8 @@ def _rewrite_series(text: str) -> str:
         if re.search(r"\x00|[{}]|#[.\[\w]", body) or _FOREIGN.search(body):
             raise NotExpressibleError(f"the loop body `{body}` has an unsupported pattern")
         text = f"{text[: loop.start()]}{loop.group(1)}(\x02{loop.group(3)}\x02, {body}){text[end + 1 :]}"
-    text = _LENGTH.sub(lambda found: f"len(\x02{found.group(1)}\x02)", text)
-    return _FIRST.sub(lambda found: f"\x02{found.group(1)}\x02{found.group(2)}", text)
+    text = _LENGTH.sub(lambda match: f"len(\x02{match.group(1)}\x02)", text)
+    return _FIRST.sub(lambda match: f"\x02{match.group(1)}\x02{match.group(2)}", text)
 
 
 def _closing_bracket(text: str, start: int) -> int:

@@ -33,8 +33,8 @@ def to_expression(location: BlockLocation, editor: Editor, *, shared: bool) -> l
     if shared:
         raise NotExpressibleError("the block is shared by a YAML anchor (&)")
     block = entries(location.block)
-    if kept := [key for key in _QUERY_ONLY_KEYS if key in block]:
-        raise NotExpressibleError(f"`{kept[0]}` is valid for queries only")
+    if query_keys := [key for key in _QUERY_ONLY_KEYS if key in block]:
+        raise NotExpressibleError(f"`{query_keys[0]}` is valid for queries only")
     key, query = block["query"]
     if is_alias(key, query) or editor.source[query.start_mark.index] in "&!":
         raise NotExpressibleError("its text is shared by a YAML anchor (&)")
