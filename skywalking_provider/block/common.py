@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from skywalking_provider.support.addresses import normalise_address
-from skywalking_provider.support.durations import Duration
+from skywalking_provider.support.durations import Duration, format_duration
 from skywalking_provider.support.strict_model import StrictModel
 
 MINUTE = timedelta(minutes=1)
@@ -127,7 +127,9 @@ def check_whole_buckets(length: timedelta) -> timedelta:
     if length > MAX_BUCKETS * MINUTE:
         raise ValueError("is longer than 500 minutes, OAP's limit per query; write 500m or less")
     if length < MINUTE or length % MINUTE:
-        raise ValueError("is not in whole minutes, the size of SkyWalking's buckets; write 1m, 2m, ...")
+        raise ValueError(
+            f"{format_duration(length)} is not in whole minutes, the size of SkyWalking's buckets; write 1m, 2m, ..."
+        )
     return length
 
 

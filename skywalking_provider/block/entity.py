@@ -33,7 +33,10 @@ def _check_hash(text: str) -> str:
     if not text:
         raise ValueError("is empty; give the canary's hash, valueFrom: {podTemplateHashValue: Latest}")
     if not _HASH.fullmatch(text):
-        raise ValueError(f"{text[:60]!r} is not a pod-template-hash, which has five or more letters and digits")
+        raise ValueError(
+            f"{text[:60]!r} is not a pod-template-hash, which has five or more letters and digits; give the canary's"
+            " hash, valueFrom: {podTemplateHashValue: Latest}"
+        )
     return text
 
 

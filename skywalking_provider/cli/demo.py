@@ -13,7 +13,7 @@ def demo_command(
     bridge: Annotated[Path, typer.Option(help="Bridge binary (make build).")] = Path(".cache/bin/skywalking-bridge"),
     argo_host: Annotated[Path, typer.Option(help="Argo's plugin client (make build).")] = Path(".cache/bin/argo-host"),
 ) -> None:
-    """Judge a healthy and a bad canary with all real parts except the OAP, which is the mock.
+    """Judge a healthy and a bad canary with the real bridge and service, Argo's plugin client and a mock OAP.
 
     Argo's plugin client starts the bridge, the bridge calls the service, and the service reads the mock OAP by
     GraphQL. The clock of the mock runs fast. Exit code 0: the healthy canary is promoted and the bad one is aborted.

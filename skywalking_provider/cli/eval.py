@@ -53,7 +53,7 @@ def eval_command(
         ),
     ] = False,
 ) -> None:
-    """Evaluate conditions for a result, by Argo's own library and rules.
+    """Evaluate conditions on a result with the library and the rules of Argo Rollouts.
 
     Exit codes: 0 Successful, 1 Failed, 2 Error or wrong usage, 4 Inconclusive.
     With --jsonl, each line has its own outcome and the exit code is 0. An invalid line is an Error with its number.

@@ -56,7 +56,7 @@ class Config(StrictModel):
     def _unambiguous(self) -> "Config":
         if not self.backends:
             raise ValueError(
-                f"backends: no OAP is configured. Name at least one, such as "
+                f"backends: no OAP is configured. Configure at least one, for example "
                 f"backends: {{default: {{url: http://oap:12800}}}}, or set {OAP_ADDRESS}"
             )
         owners: dict[str, str] = {}

@@ -156,7 +156,7 @@ def load_scenario(name_or_file: str | Path) -> Scenario:
     path = Path(name_or_file)
     if not path.is_file():
         raise ScenarioError(
-            f"no scenario {str(name_or_file)!r}. Name a YAML file, or one of {', '.join(shipped_scenarios())}."
+            f"no scenario {str(name_or_file)!r}. Give a YAML file, or one of {', '.join(shipped_scenarios())}."
         )
     return parse_scenario(path.read_text(encoding="utf-8"), str(path))
 

@@ -68,7 +68,7 @@ def test_window_of_instances_selected_by_hash_does_not_start_at_the_run() -> Non
         ({"sli": "errors", "window": "5m", "service": SERVICE}, ". Write 'success-rate', 'apdex', 'latency' or"),
         ({"sli": "apdex", "service": SERVICE}, "window: is required"),
         ({"sli": "apdex", "window": "5m"}, "service: is required"),
-        ({"sli": "apdex", "window": "90s", "service": SERVICE}, "window: is not in whole minutes"),
+        ({"sli": "apdex", "window": "90s", "service": SERVICE}, "window: 1m30s is not in whole minutes"),
         ({"sli": "apdex", "window": "9h", "service": SERVICE}, "window: is longer than 500 minutes"),
         ({"sli": "apdex", "window": "5m", "service": ""}, "service"),
         ({"sli": "apdex", "window": "5m", "service": {"subset": "canary"}}, "service.name: is required"),
@@ -81,7 +81,7 @@ def test_window_of_instances_selected_by_hash_does_not_start_at_the_run() -> Non
         ),
         (
             {"sli": "apdex", "window": "5m", "service": SERVICE, "instances": {"podTemplateHash": "a-b"}},
-            "instances.podTemplateHash: 'a-b' is not a pod-template-hash, which has five or more letters and digits",
+            "instances.podTemplateHash: 'a-b' is not a pod-template-hash, which has five or more letters and digits;",
         ),
         (
             {"sli": "apdex", "window": "5m", "service": SERVICE, "instances": {"name": "("}},

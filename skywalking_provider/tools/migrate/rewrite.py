@@ -3,8 +3,10 @@
 import json
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 
 from graphql import FieldNode, ObjectValueNode, OperationDefinitionNode
 from yaml.nodes import MappingNode, Node, ScalarNode
@@ -22,6 +24,28 @@ TAG = re.compile(r"{{.*?}}", re.DOTALL)
 _STRING = re.compile(r'"""(?:[^"]|"(?!""))*"""|"(?:[^"\\\n]|\\.)*"')
 _MINUTE = timedelta(minutes=1)
 _ANY_QUERY = "{ version }"
+_SAMPLES: Final[Mapping[str, str]] = {
+    "absent": "drop",
+    "address": "http://oap:12800",
+    "aggregate": "highest",
+    "compatibility": "argo",
+    "interval": "1m",
+    "language": "cel",
+    "layer": "MESH",
+    "maxWait": "1m",
+    "minCalls": "1",
+    "onNoData": "inconclusive",
+    "onOutage": "inconclusive",
+    "outageGrace": "1m",
+    "percentile": "99",
+    "podTemplateHash": "6c85f7bf4",
+    "scale": "1",
+    "settle": "1m",
+    "since": "run",
+    "sli": "latency",
+    "window": "1m",
+}
+"""A valid value of each key that does not accept every text, for values that contain arguments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +115,11 @@ def _sample_text(key: str, text: str) -> str:
     """Return a text as it may be once Argo has replaced its arguments."""
     if not is_templated(text):
         return _round_up_to_minute(text) or text if key == "interval" else text
-    match key:
-        case "interval" | "window":
-            return "1m"
-        case "address":
-            return "http://oap:12800"
-        case "query":
-            return _ANY_QUERY if "{{" in _STRING.sub("", text) else text
-    return text
+    if key == "query":
+        return _ANY_QUERY if "{{" in _STRING.sub("", text) else text
+    if key == "expression":
+        return TAG.sub("sample", text)
+    return _SAMPLES.get(key, text)
 
 
 def _error_at_key(location: BlockLocation, error: BlockError) -> MigrationError:

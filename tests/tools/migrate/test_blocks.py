@@ -20,6 +20,7 @@ from tests.tools.migrate.harness import (
     notes_by_topic,
 )
 
+ARGUMENT = "{{ args.a }}"
 DEMO_TEMPLATE = Path(skywalking_provider.tools.demo.__file__).with_name("template.yaml")
 
 
@@ -189,6 +190,28 @@ def test_invalid_key_of_a_migrated_block_is_rejected_with_its_line(keys: list[st
 
     assert caught.value.message.startswith(expected)
     assert caught.value.line == source.count("\n")  # the last line
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"sli": "success-rate", "window": "10m", "service": "a", "instances": {"podTemplateHash": ARGUMENT}},
+        {"sli": ARGUMENT, "percentile": ARGUMENT, "aggregate": ARGUMENT, "window": ARGUMENT}
+        | {"service": ARGUMENT, "instances": {"name": ARGUMENT}},
+        {"expression": "avg({{ args.a }})", "scale": ARGUMENT, "service": ARGUMENT, "window": ARGUMENT}
+        | {"layer": ARGUMENT, "since": ARGUMENT, "minCalls": ARGUMENT, "maxWait": ARGUMENT, "settle": ARGUMENT}
+        | {"onNoData": ARGUMENT, "onOutage": ARGUMENT, "outageGrace": ARGUMENT, "backend": ARGUMENT},
+        {"query": build_query(), "interval": ARGUMENT, "absent": ARGUMENT, "address": ARGUMENT},
+        {"query": build_query(), "interval": ARGUMENT, "compatibility": ARGUMENT},
+    ],
+)
+def test_arguments_in_a_block_of_this_provider_are_accepted(block: dict[str, object]) -> None:
+    document = yaml.safe_load(build_template())
+    document["spec"]["metrics"][0]["provider"] = {"plugin": {PLUGIN: block}}
+
+    migration = migrate(yaml.safe_dump(document), PLUGIN)
+
+    assert migration.after == migration.before
 
 
 def test_syntax_error_in_a_query_has_its_own_line(reference_template: str) -> None:
