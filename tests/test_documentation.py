@@ -72,8 +72,8 @@ def test_every_yaml_snippet_is_what_the_provider_takes(text: str) -> None:
             parse_block(json.dumps(content).encode())
         case {"conditions": dict()}:
             parse_block(json.dumps({"sli": "apdex", "window": "5m", "service": "a.b"} | content).encode())
-        case {"args": [{"name": str(), "valueFrom": dict()}]}:
-            pass  # Argo's own
+        case {"args": [{"name": str(), "valueFrom": dict()}]} | [{"analysis": {"args": list()}}]:
+            pass  # the analysis in a Rollout
         case {"provider": {"skywalking": dict()}} | {"spec": {"metrics": [{"provider": {"skywalking": _}}]}}:
             pass  # the built-in provider's: what migrate begins with
         case _:
@@ -81,6 +81,14 @@ def test_every_yaml_snippet_is_what_the_provider_takes(text: str) -> None:
             assert found, "a snippet of a kind that no test reads"
             for block in found:
                 parse_block(json.dumps(block).encode())
+
+
+@pytest.mark.parametrize("text", list(snippets()))
+def test_template_snippet_has_only_sources_of_arguments_that_argo_accepts(text: str) -> None:
+    content = resolved(text)
+    if isinstance(content, dict) and content.get("kind") in ("AnalysisTemplate", "ClusterAnalysisTemplate"):
+        for argument in content["spec"].get("args", []):
+            assert argument.get("valueFrom", {}).keys() <= {"secretKeyRef", "fieldRef"}
 
 
 def anchors(page: str) -> set[str]:

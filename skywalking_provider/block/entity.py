@@ -12,6 +12,7 @@ from skywalking_provider.model import Scope
 from skywalking_provider.support.strict_model import StrictModel
 
 _HASH = re.compile(r"[A-Za-z0-9]{5,63}")
+_HASH_HINT = "set the argument in the Rollout's analysis to valueFrom: {podTemplateHashValue: Latest}"
 
 # RE2 needs time linear in the length of the name, whatever the expression. Its log would go to standard error.
 _RE2_OPTIONS = re2.Options()
@@ -31,11 +32,10 @@ class ServiceParts(StrictModel):
 def _check_hash(text: str) -> str:
     text = text.strip()
     if not text:
-        raise ValueError("is empty; give the canary's hash, valueFrom: {podTemplateHashValue: Latest}")
+        raise ValueError(f"is empty; {_HASH_HINT}")
     if not _HASH.fullmatch(text):
         raise ValueError(
-            f"{text[:60]!r} is not a pod-template-hash, which has five or more letters and digits; give the canary's"
-            " hash, valueFrom: {podTemplateHashValue: Latest}"
+            f"{text[:60]!r} is not a pod-template-hash, which has five or more letters and digits; {_HASH_HINT}"
         )
     return text
 

@@ -77,7 +77,7 @@ def test_window_of_instances_selected_by_hash_does_not_start_at_the_run() -> Non
         ({"sli": "latency", "aggregate": "weighted", "window": "5m", "service": SERVICE}, "belongs to a percentile"),
         (
             {"sli": "apdex", "window": "5m", "service": SERVICE, "instances": {"podTemplateHash": ""}},
-            "instances.podTemplateHash: is empty; give the canary's hash",
+            "instances.podTemplateHash: is empty; set the argument in the Rollout's analysis",
         ),
         (
             {"sli": "apdex", "window": "5m", "service": SERVICE, "instances": {"podTemplateHash": "a-b"}},

@@ -88,7 +88,7 @@ def test_caches_have_two_ttls_with_defaults() -> None:
     ("text", "path", "hint"),
     [
         ("backend: {}", "backend", "Did you mean backends?"),
-        ("", "backends", "Name at least one"),
+        ("", "backends", "Configure at least one"),
         ("backends: {prod: {}}", "backends.prod.url", "is required"),
         ("backends: {prod: {url: oap}}", "backends.prod.url", "http://"),
         ("backends: {prod: {url: 'http://a:b@oap'}}", "backends.prod.url", "credentials"),
