@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 # Argo Rollouts 1.10.2 needs a newer Go than some machines have; Go downloads it as a module.
 export GOTOOLCHAIN := auto
 
-say = @printf '\033[1m==> %s\033[0m\n' "$(1)"
+report = @printf '\033[1m==> %s\033[0m\n' "$(1)"
 
 .PHONY: help
 help: ## list the targets
@@ -19,7 +19,7 @@ help: ## list the targets
 # -- dependencies of other targets -------------------------------------------------------------------------------------------
 
 $(VENV)/.installed: requirements/dev.lock pyproject.toml
-	$(call say,Install the Python packages of requirements/dev.lock into $(VENV))
+	$(call report,Install the Python packages of requirements/dev.lock into $(VENV))
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
@@ -27,7 +27,7 @@ $(VENV)/.installed: requirements/dev.lock pyproject.toml
 
 .PHONY: generate
 generate: $(VENV)/.installed ## generate the Python and Go code of the contract from proto/
-	$(call say,Generate the code of proto/)
+	$(call report,Generate the code of proto/)
 	@tools/generate
 
 .PHONY: lock
@@ -55,25 +55,25 @@ go:
 	@command -v go >/dev/null || { echo "make: Go not found. Install Go 1.26 or newer (https://go.dev/dl)." >&2; exit 1; }
 
 $(BRIDGE): $(BRIDGE_SOURCES) | go
-	$(call say,Build the bridge: $@ (the first build takes some minutes))
+	$(call report,Build the bridge: $@ (the first build takes some minutes))
 	@cd bridge && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o ../$@ .
 
 $(HOST): $(BRIDGE_SOURCES) | go
-	$(call say,Build argo-host (Argo's own plugin client) for tests and demo: $@)
+	$(call report,Build argo-host (Argo's own plugin client) for tests and demo: $@)
 	@cd bridge && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o ../$@ ./cmd/argo-host
 
 $(BENCH): $(BRIDGE_SOURCES) | go
-	$(call say,Build the static OAP and the callers of the benchmark: $@)
+	$(call report,Build the static OAP and the callers of the benchmark: $@)
 	@cd bridge && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o ../$@ ./cmd/argo-bench
 
 $(WASM): $(EXPR_SOURCES) | go
-	$(call say,Build Argo's condition language as WebAssembly: $@)
+	$(call report,Build Argo's condition language as WebAssembly: $@)
 	@expr/build
 
 # The image's runtime: Debian's Python interpreter and the packages of requirements/runtime.lock.
 SHIPPED := .cache/shipped
 $(SHIPPED)/.installed: requirements/runtime.lock
-	$(call say,Install the image's runtime: $(SHIPPED))
+	$(call report,Install the image's runtime: $(SHIPPED))
 	@test -x /usr/bin/python3.11 || { echo "make: /usr/bin/python3.11 (the image's Python) not found. Run apt-get install python3.11-venv." >&2; exit 1; }
 	@/usr/bin/python3.11 -c 'import ensurepip' 2> /dev/null || { echo "==> Install Debian's python3.11-venv"; \
 	  apt-get install -y -qq --no-install-recommends python3.11-venv > /dev/null; }
@@ -91,11 +91,11 @@ $(HELM_3): PACKAGE := helm.sh/helm/v3/cmd/helm
 $(KUSTOMIZE): PACKAGE := sigs.k8s.io/kustomize/kustomize/v5
 
 $(CHART_TOOLS): tools/charts/go.mod tools/charts/go.sum | go
-	$(call say,Build $(PACKAGE): $@ (the first build takes some minutes))
+	$(call report,Build $(PACKAGE): $@ (the first build takes some minutes))
 	@cd tools/charts && CGO_ENABLED=0 go build -buildvcs=false -ldflags "-s -w" -o ../../$@ $(PACKAGE)
 
 .cache/precompiled: $(WASM) $(VENV)/.installed
-	$(call say,Compile $(WASM) for this machine)
+	$(call report,Compile $(WASM) for this machine)
 	@$(BIN)/python -m skywalking_provider.conditions.expr.wasm_module
 	@mkdir -p .cache && touch $@
 
@@ -122,13 +122,13 @@ demo: build ## analyse a healthy and a bad canary on this machine (under a minut
 
 .PHONY: test
 test: build cc chromium $(CHART_TOOLS) ## run the unit, property, capture, contract and conformance tests
-	$(call say,Run the Python tests)
+	$(call report,Run the Python tests)
 	@$(BIN)/pytest -q -m "not e2e"
-	$(call say,Run the Go tests of the condition language)
+	$(call report,Run the Go tests of the condition language)
 	@cd expr && go test ./...
-	$(call say,Test the chart's alerts and dashboard with Prometheus's own engine)
+	$(call report,Test the chart's alerts and dashboard with Prometheus's own engine)
 	@cd tools/promql && go test -count=1 ./...
-	$(call say,Run the Go tests of the bridge, including the conformance with Argo's own plugin client)
+	$(call report,Run the Go tests of the bridge, including the conformance with Argo's own plugin client)
 	@cd bridge && go test -race -count=1 ./...
 
 # No test may depend on the speed of the machine. The load ends with each command, also when a test fails.
@@ -136,53 +136,53 @@ LOADED = tools/run_loaded.py 4
 
 .PHONY: test-loaded
 test-loaded: build cc chromium $(CHART_TOOLS) ## run the Python tests and the bridge's Go tests beside four busy processes
-	$(call say,Run the Python tests beside four busy processes)
+	$(call report,Run the Python tests beside four busy processes)
 	@$(BIN)/python $(LOADED) $(BIN)/pytest -q -m "not e2e" -o timeout=600
-	$(call say,Run the Go tests of the bridge beside four busy processes)
+	$(call report,Run the Go tests of the bridge beside four busy processes)
 	@cd bridge && ../$(BIN)/python ../$(LOADED) go test -race -count=1 -timeout 30m ./...
 
 .PHONY: e2e
 e2e: build $(CHART_TOOLS) ## run the end-to-end tests: stock controller, real API server, real OAP
-	$(call say,Build the parts of the lab)
+	$(call report,Build the parts of the lab)
 	@lab/build.sh
-	$(call say,Run the end-to-end tests)
+	$(call report,Run the end-to-end tests)
 	@$(BIN)/pytest -v -m e2e tests/e2e tests/install
 
 .PHONY: bench
 bench: build $(BENCH) $(SHIPPED)/.installed ## measure latency, throughput, memory and OAP load beside Argo's built-in provider (ten minutes)
-	$(call say,Measure this provider, the built-in provider and an echo plugin on a static OAP)
+	$(call report,Measure this provider, the built-in provider and an echo plugin on a static OAP)
 	@$(BIN)/python -m bench.performance --json bench/results/performance.json --page docs/performance.md
 
 SOAK_MINUTES ?= 10
 
 .PHONY: soak
 soak: build $(BENCH) $(SHIPPED)/.installed ## run 100 measurements a second through injected faults (SOAK_MINUTES, 10 by default)
-	$(call say,Run the soak test with injected faults for $(SOAK_MINUTES) minutes)
+	$(call report,Run the soak test with injected faults for $(SOAK_MINUTES) minutes)
 	@$(BIN)/python -m bench.soak --minutes $(SOAK_MINUTES) --json bench/results/soak.json
 
 .PHONY: bench-live
 bench-live: build ## compare the verdicts of Argo's built-in provider and this one on a live OAP (eight minutes)
 	@lab/build.sh oap
-	$(call say,Compare both providers on a live OAP with its default flush period)
+	$(call report,Compare both providers on a live OAP with its default flush period)
 	@$(BIN)/python -m bench.live_comparison --json bench/results/live_comparison.json
 
 .PHONY: lint
 lint: $(VENV)/.installed ## check style, words, types, import layers, Go code, the contract and known vulnerabilities
-	$(call say,Run ruff)
+	$(call report,Run ruff)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check --quiet .
-	$(call say,Check for words that docs/glossary.md replaces)
+	$(call report,Check for words that docs/glossary.md replaces)
 	@$(BIN)/python tools/plain_words.py
-	$(call say,Run mypy)
+	$(call report,Run mypy)
 	@$(BIN)/mypy
-	$(call say,Check the import contracts)
+	$(call report,Check the import contracts)
 	@$(BIN)/lint-imports
-	$(call say,Run go vet and gofmt)
+	$(call report,Run go vet and gofmt)
 	@cd expr && go vet ./... && GOOS=wasip1 GOARCH=wasm go vet .
 	@cd tools/promql && go vet ./...
 	@cd bridge && go vet ./... && test -z "$$(gofmt -l . ../expr ../tools/promql | tee /dev/stderr)"
-	$(call say,Check the contract)
+	$(call report,Check the contract)
 	@cd proto && ../$(BIN)/buf lint
-	$(call say,Check for known vulnerabilities)
+	$(call report,Check for known vulnerabilities)
 	@$(BIN)/python tools/audit.py
 
 .PHONY: clean

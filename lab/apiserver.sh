@@ -13,7 +13,7 @@ chmod 700 "$pki"
 [ -s "$pki/token" ] || (umask 077; openssl rand -hex 24 > "$pki/token")
 (umask 077; echo "$(cat "$pki/token"),lab-admin,lab-admin,system:masters" > "$pki/tokens.csv")
 
-say "kube-apiserver on https://127.0.0.1:$LAB_API_PORT, etcd on 127.0.0.1:$LAB_ETCD_PORT"
+report "kube-apiserver on https://127.0.0.1:$LAB_API_PORT, etcd on 127.0.0.1:$LAB_ETCD_PORT"
 # Admission adds no taint to a new node, because the node lifecycle controller that removes it does not run here.
 # Debian's etcd 3.4 does not report the progress of a watch, so the two features that need it are off.
 # The advertised address must not be a loopback address. No client connects to it; it is from a documentation range.
@@ -47,4 +47,4 @@ YAML
 }
 is_ready() { write_kubeconfig && kubectl get --raw /readyz; }
 await apiserver 90 is_ready
-say "kubeconfig $KUBECONFIG_FILE"
+report "kubeconfig $KUBECONFIG_FILE"

@@ -12,7 +12,7 @@ mkdir -p "$LAB_BIN" "$LAB_HOME/manifests" "$LAB_HOME/stamps"
 # debian PROGRAM PACKAGE: installs the package if the program is missing.
 debian() {
   command -v "$1" > /dev/null && return
-  say "install Debian package $2 for $1"
+  report "install Debian package $2 for $1"
   command -v apt-get > /dev/null || fail "$1 not found and apt-get is not available. Install $1."
   local root=()
   [ "$(id -u)" = 0 ] || root=(sudo)
@@ -28,7 +28,7 @@ progress() {
   while IFS= read -r line; do
     case $line in
       *[\ :]*) printf '%s\n' "$line" >&2 ;; # a message, not the path of a package
-      *) count=$((count + 1)); [ $((count % 100)) -ne 0 ] || say "  $count packages compiled, $SECONDS s" ;;
+      *) count=$((count + 1)); [ $((count % 100)) -ne 0 ] || report "  $count packages compiled, $SECONDS s" ;;
     esac
   done
 }
@@ -43,10 +43,10 @@ go_part() {
   shift
   stamp=$(fingerprint "$LAB/$module/go.mod" "$LAB/$module/go.sum" <(go env GOARCH))
   for item in "$@"; do [ -x "$LAB_BIN/${item%%=*}" ] || missing=1; done
-  if [ -z "$missing" ] && fresh "$module" "$stamp"; then say "$module is up to date"; return; fi
+  if [ -z "$missing" ] && fresh "$module" "$stamp"; then report "$module is up to date"; return; fi
   for item in "$@"; do
     name=${item%%=*}
-    say "$module: build $name (the first build takes some minutes)"
+    report "$module: build $name (the first build takes some minutes)"
     (cd "$LAB/$module" && nice go build -v -ldflags '-s -w' -o "$LAB_BIN/$name" "${item#*=}") 2>&1 | progress
   done
   echo "$stamp" > "$LAB_HOME/stamps/$module"
@@ -59,7 +59,7 @@ module_dir() {
 
 join_yaml() { local file; for file in "$@"; do echo ---; cat "$file"; done; }
 
-build_etcd() { debian etcd etcd-server; debian openssl openssl; say "etcd is $(command -v etcd)"; }
+build_etcd() { debian etcd etcd-server; debian openssl openssl; report "etcd is $(command -v etcd)"; }
 
 build_kubernetes() {
   go_part kubernetes kube-apiserver=k8s.io/kubernetes/cmd/kube-apiserver \
@@ -78,7 +78,7 @@ build_istio() {
   local crds
   crds=$(module_dir istio istio.io/api)/kubernetes/customresourcedefinitions.gen.yaml
   cat "$crds" > "$LAB_HOME/manifests/istio-crds.yaml" # not cp: the copy would be read-only, as the module cache is
-  say "istio: $(grep -c '^kind: CustomResourceDefinition' "$crds") CRDs"
+  report "istio: $(grep -c '^kind: CustomResourceDefinition' "$crds") CRDs"
 }
 
 # CRDs of the Prometheus operator and cert-manager, whose objects the chart can render.
@@ -88,7 +88,7 @@ build_others() {
   certificates=$(module_dir others github.com/cert-manager/cert-manager)/deploy/crds
   join_yaml "$monitoring"/*_{servicemonitors,prometheusrules}.yaml "$certificates"/cert-manager.io_{certificates,issuers}.yaml \
     > "$LAB_HOME/manifests/others-crds.yaml"
-  say "others: $(grep -c '^kind: CustomResourceDefinition' "$LAB_HOME/manifests/others-crds.yaml") CRDs"
+  report "others: $(grep -c '^kind: CustomResourceDefinition' "$LAB_HOME/manifests/others-crds.yaml") CRDs"
 }
 
 build_argo() { # 1.10 or 1.9
@@ -105,9 +105,9 @@ build_oap() {
   case $OAP_VERSION in 9.2.*) wire=9.2 ;; esac
   stamp=$(fingerprint "$LAB/oap/pom.xml")
   if [ -d "$home/libs" ] && fresh "oap-$OAP_VERSION" "$stamp"; then
-    say "OAP $OAP_VERSION is up to date"
+    report "OAP $OAP_VERSION is up to date"
   else
-    say "OAP $OAP_VERSION: download its jars from Maven Central (90 MB)"
+    report "OAP $OAP_VERSION: download its jars from Maven Central (90 MB)"
     rm -rf "$home/libs"
     mvn -B -q -f "$LAB/oap/pom.xml" -Doap.version="$OAP_VERSION" dependency:copy-dependencies \
       -DincludeScope=runtime -DoutputDirectory="$home/libs" > "$LAB_DIR/mvn.log" 2>&1 ||
@@ -124,7 +124,7 @@ build_oap() {
     javac -d "$home/feed" -cp "$home/libs/*" "${sources[@]}"
     echo "$stamp" > "$LAB_HOME/stamps/feed-$OAP_VERSION"
   fi
-  say "OAP $OAP_VERSION: $(find "$home/libs" -name "*.jar" | wc -l) jars, $(du -sm "$home/libs" | cut -f 1) MB, feeder compiled"
+  report "OAP $OAP_VERSION: $(find "$home/libs" -name "*.jar" | wc -l) jars, $(du -sm "$home/libs" | cut -f 1) MB, feeder compiled"
 }
 
 [ $# -gt 0 ] || set -- etcd oap kubernetes kwok istio others argo-1.10 argo-1.9
@@ -135,4 +135,4 @@ for part in "$@"; do
     *) fail "part $part unknown. Use etcd, oap, kubernetes, kwok, istio, others, argo-1.10 or argo-1.9." ;;
   esac
 done
-say "done in $SECONDS s"
+report "done in $SECONDS s"

@@ -6,7 +6,7 @@ setting LAB_CONTROLLER_MANAGER_PORT 10257
 need "$LAB_BIN/kube-controller-manager" kubernetes
 need "$KUBECONFIG_FILE" "kubernetes, then lab/apiserver.sh"
 
-say "kube-controller-manager, health on 127.0.0.1:$LAB_CONTROLLER_MANAGER_PORT"
+report "kube-controller-manager, health on 127.0.0.1:$LAB_CONTROLLER_MANAGER_PORT"
 # No kubelet sends node heartbeats here, so the node lifecycle controller is off: it would mark the node as not ready.
 launch controller-manager "$LAB_BIN/kube-controller-manager" --kubeconfig "$KUBECONFIG_FILE" \
   --bind-address 127.0.0.1 --secure-port "$LAB_CONTROLLER_MANAGER_PORT" --cert-dir "$LAB_DIR/pki/controller-manager" \

@@ -15,7 +15,7 @@ need "$program" "argo-$LAB_ARGO"
 need "$KUBECONFIG_FILE" "kubernetes, then lab/apiserver.sh"
 need "$LAB_HOME/manifests/istio-crds.yaml" istio
 
-say "apply the CRDs of Argo Rollouts $LAB_ARGO and Istio"
+report "apply the CRDs of Argo Rollouts $LAB_ARGO and Istio"
 for crds in "argo-$LAB_ARGO" istio; do
   kubectl apply --server-side --force-conflicts -f "$LAB_HOME/manifests/$crds-crds.yaml" > /dev/null
 done
@@ -48,7 +48,7 @@ data:
     $plugins
 YAML
 
-say "controller $LAB_ARGO, plugins $plugins"
+report "controller $LAB_ARGO, plugins $plugins"
 mkdir -p "$LAB_DIR/controller" # the controller copies the plugin to plugin-bin in its working directory
 cd "$LAB_DIR/controller"
 POD_NAMESPACE=argo-rollouts launch controller "$program" --kubeconfig "$KUBECONFIG_FILE" --leader-elect=false \

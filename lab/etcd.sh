@@ -6,7 +6,7 @@ setting LAB_ETCD_PORT 2379
 setting LAB_ETCD_PEER_PORT 2380
 command -v etcd > /dev/null || fail "etcd not found. Run lab/build.sh etcd."
 
-say "etcd on 127.0.0.1:$LAB_ETCD_PORT, data in $LAB_DIR/etcd"
+report "etcd on 127.0.0.1:$LAB_ETCD_PORT, data in $LAB_DIR/etcd"
 pid_of etcd > /dev/null || rm -rf "$LAB_DIR/etcd"
 # The lab's data need not survive a crash of the machine, so fsync is off.
 launch etcd etcd --name lab --data-dir "$LAB_DIR/etcd" --unsafe-no-fsync --logger zap \

@@ -11,7 +11,7 @@ home=$LAB_HOME/oap/$OAP_VERSION
 need "$home/feed" "oap (OAP_VERSION=$OAP_VERSION)"
 [ -e "$LAB_FEED_TABLE" ] || cp "$LAB/oap/services.table" "$LAB_FEED_TABLE"
 
-say "services of $LAB_FEED_TABLE to 127.0.0.1:$OAP_GRPC_PORT, from $LAB_BACKFILL_MINUTES minutes ago"
+report "services of $LAB_FEED_TABLE to 127.0.0.1:$OAP_GRPC_PORT, from $LAB_BACKFILL_MINUTES minutes ago"
 launch feed java -Xmx64m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
   -cp "$home/feed:$home/libs/*" Feed 127.0.0.1 "$OAP_GRPC_PORT" "$LAB_FEED_TABLE" "$LAB_BACKFILL_MINUTES"
 services=$(grep -cvE '^[[:space:]]*(#|$)' "$LAB_FEED_TABLE" || true)

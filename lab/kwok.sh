@@ -17,7 +17,7 @@ YAML
 capacity='{"cpu": "1k", "memory": "1Ti", "pods": "1M", "ephemeral-storage": "1Ti"}'
 kubectl patch node lab-node --subresource status --type merge \
   --patch "{\"status\": {\"capacity\": $capacity, \"allocatable\": $capacity}}" > /dev/null
-say "kwok manages node lab-node, pod addresses from 10.244.0.0/24, server on 127.0.0.1:$LAB_KWOK_PORT"
+report "kwok manages node lab-node, pod addresses from 10.244.0.0/24, server on 127.0.0.1:$LAB_KWOK_PORT"
 launch kwok "$LAB_BIN/kwok" --kubeconfig "$KUBECONFIG_FILE" --config "$LAB_HOME/manifests/kwok-stages.yaml" \
   --manage-single-node lab-node --node-name lab-node --node-ip 192.0.2.2 --cidr 10.244.0.1/24 \
   --server-address "127.0.0.1:$LAB_KWOK_PORT"

@@ -13,7 +13,7 @@ LAB_BIN=$LAB_HOME/bin
 KUBECONFIG_FILE=$LAB_DIR/kubeconfig
 mkdir -p "$LAB_DIR/settings"
 
-say() { printf '%s: %s\n' "$(basename "$0" .sh)" "$*"; }
+report() { printf '%s: %s\n' "$(basename "$0" .sh)" "$*"; }
 fail() { printf '%s: %s\n' "$(basename "$0" .sh)" "$*" >&2; exit 1; }
 
 # setting NAME DEFAULT: sets NAME from the environment, else from the value stored in LAB_DIR, else to the default.
@@ -70,7 +70,7 @@ await() {
     fi
     sleep 0.2
   done
-  say "ready (pid $(pid_of "$part"), log $LAB_DIR/$part.log)"
+  report "ready (pid $(pid_of "$part"), log $LAB_DIR/$part.log)"
 }
 
 # stop_part PART SECONDS: sends SIGTERM, waits, and sends SIGKILL to the part and its children if it still runs. The
@@ -85,11 +85,11 @@ stop_part() {
       sleep 0.1
     done
     if pid_of "$part" > /dev/null; then
-      say "$part did not stop in $seconds s and was killed"
+      report "$part did not stop in $seconds s and was killed"
       # shellcheck disable=SC2086 # several pids
       kill -KILL "$pid" $children 2>/dev/null || true
     else
-      say "$part stopped"
+      report "$part stopped"
     fi
   fi
   rm -f "$LAB_DIR/$part.pid"

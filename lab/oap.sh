@@ -21,7 +21,7 @@ case $OAP_VERSION in
   9.*) config=$LAB/oap/config-9.6:$config ;;
 esac
 
-say "OAP $OAP_VERSION, GraphQL on http://127.0.0.1:$OAP_REST_PORT/graphql, telemetry on 127.0.0.1:$OAP_GRPC_PORT"
+report "OAP $OAP_VERSION, GraphQL on http://127.0.0.1:$OAP_REST_PORT/graphql, telemetry on 127.0.0.1:$OAP_GRPC_PORT"
 launch oap java -Xms128m -Xmx512m -XX:TieredStopAtLevel=1 -Duser.timezone="$OAP_ZONE" \
   -cp "$config:$libs/*" org.apache.skywalking.oap.server.starter.OAPServerStartUp
 query_succeeds() {

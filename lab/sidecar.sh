@@ -17,7 +17,7 @@ backends:
     aliases: [http://oap.istio-system:12800]
     settle: 5s
 YAML
-say "skywalking-provider serve on $LAB_SOCKET, configuration $LAB_SIDECAR_CONFIG"
+report "skywalking-provider serve on $LAB_SOCKET, configuration $LAB_SIDECAR_CONFIG"
 launch sidecar "$LAB_PROVIDER" serve --config "$LAB_SIDECAR_CONFIG" --socket "$LAB_SOCKET"
 # A killed service leaves its socket file, so the health check decides.
 is_serving() {
