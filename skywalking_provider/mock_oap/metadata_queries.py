@@ -31,7 +31,7 @@ class MetadataQueries:
         service = self._find_service(encoded_id)
         return _service_json(service) if service else None
 
-    def service_by_name(self, name: str) -> Json | None:
+    def find_service_by_name(self, name: str) -> Json | None:
         """Resolve `findService`."""
         return next((_service_json(service) for service in self.store.services() if service.name == name), None)
 

@@ -30,7 +30,7 @@ def build_root(store: Store, oap_version: OapVersion, *, decimal_comma: bool) ->
     def health(_: object) -> NoReturn:
         raise DataFetchingError("health-checker missing.")  # recorded from an OAP without that module
 
-    def type_of(_: object, name: str) -> MetricType:
+    def metric_type(_: object, name: str) -> MetricType:
         return METRICS[name].type if name in METRICS else MetricType.UNKNOWN
 
     def metrics(_: object, regex: str | None = None) -> list[Json]:
@@ -62,13 +62,13 @@ def build_root(store: Store, oap_version: OapVersion, *, decimal_comma: bool) ->
         "listServices": lambda _, layer=None: metadata.services(layer),
         "listInstances": instances,
         "getService": lambda _, serviceId: metadata.service_by_id(serviceId),  # noqa: N803
-        "findService": lambda _, serviceName: metadata.service_by_name(serviceName),  # noqa: N803
+        "findService": lambda _, serviceName: metadata.find_service_by_name(serviceName),  # noqa: N803
         "getInstance": lambda _, instanceId: metadata.instance(instanceId),  # noqa: N803
         "findEndpoint": endpoints,
         "getAllServices": lambda _, **__: metadata.services(),
         "searchServices": search,
         "getServiceInstances": instances,
-        "typeOfMetrics": type_of,
+        "typeOfMetrics": metric_type,
         "listMetrics": metrics,
         "readMetricsValue": lambda _, condition, duration: reads.single(condition, duration)[0],
         "readMetricsValues": lambda _, condition, duration: reads.values(condition, duration),

@@ -141,7 +141,7 @@ def numbers(tree: Any) -> set[float]:
         return set()
 
 
-def oap_of(version: str) -> Executor:
+def start_executor(version: str) -> Executor:
     clock = MockClock(lambda: NOON, UTC)
     return Executor(Store(load_scenario("failing-canary"), clock), select_version(version))
 
@@ -181,7 +181,7 @@ CASES = [
 def test_fuzzed_response_is_never_internal_error_and_never_success(
     runner: asyncio.Runner, version: str, name: str
 ) -> None:
-    block, oap = BLOCKS[name], oap_of(version)
+    block, oap = BLOCKS[name], start_executor(version)
     valid = JunkClient(oap)
     expected = runner.run(measure(valid, block))
     assert expected.phase is Phase.SUCCESSFUL, expected.message

@@ -46,7 +46,7 @@ async def run(expression: str, *, version: str = "10.1.0", service: str | None =
         return await evaluate(oap, expression, FIVE, service)
 
 
-def values_of(result: Any) -> list[list[str | None]]:
+def list_values(result: Any) -> list[list[str | None]]:
     return [[value["value"] for value in row["values"]] for row in result["results"]]
 
 
@@ -85,7 +85,7 @@ def values_of(result: Any) -> list[list[str | None]]:
 async def test_expression_evaluated_has_expected_values(expression: str, expected: list[str | None]):
     result = await run(expression)
     assert result["error"] is None
-    assert values_of(result) == [expected]
+    assert list_values(result) == [expected]
 
 
 async def test_aggregate_selected_value_keeps_its_time_and_computed_value_has_none():
@@ -99,12 +99,12 @@ async def test_percentiles_selected_are_rows_with_labels():
         [{"key": "p", "value": "50"}],
         [{"key": "p", "value": "99"}],
     ]
-    assert values_of(result) == [["100", "100", None, "100", "100"], ["200", "200", None, "200", "200"]]
+    assert list_values(result) == [["100", "100", None, "100", "100"], ["200", "200", None, "200", "200"]]
 
 
 async def test_operation_on_labeled_rows_combines_rows_with_equal_labels():
     result = await run("service_percentile{p='50,99'} - service_percentile{p='99'}")
-    assert values_of(result) == [[None] * 5, ["0", "0", None, "0", "0"]]
+    assert list_values(result) == [[None] * 5, ["0", "0", None, "0", "0"]]
 
 
 async def test_relabels_replaces_key_and_values_of_labels():
@@ -176,7 +176,7 @@ async def test_expression_rejected_reports_the_reason(expression: str, error: st
 
 
 async def test_decimal_comma_enabled_formats_numbers_with_a_comma():
-    assert values_of(await run("avg(service_cpm)/7", decimal_comma=True)) == [["4,286"]]
+    assert list_values(await run("avg(service_cpm)/7", decimal_comma=True)) == [["4,286"]]
 
 
 async def test_top_n_of_the_vanilla_service_ranks_its_instances():
@@ -219,8 +219,8 @@ async def test_parse_expression_too_long_is_rejected(text: str):
 
 
 async def test_expression_as_deep_as_allowed_is_evaluated():
-    assert values_of(await run("abs(" * 132 + "1" + ")" * 132)) == [["1"]]
-    assert values_of(await run("1" + " + 1" * 199)) == [["200"]]
+    assert list_values(await run("abs(" * 132 + "1" + ")" * 132)) == [["1"]]
+    assert list_values(await run("1" + " + 1" * 199)) == [["200"]]
 
 
 @given(calls=st.integers(1, 300), failed=st.data())

@@ -84,11 +84,11 @@ def parse_expression(text: str, version: MqeVersion) -> ast.Node:
     try:
         node: ast.Node = parser.feed_eof(last)  # type: ignore[no-untyped-call]
     except UnexpectedToken as error:
-        raise MqeSyntaxError(f"{_end_of(text)} unexpected '<EOF>'") from error
+        raise MqeSyntaxError(f"{_format_end(text)} unexpected '<EOF>'") from error
     return node
 
 
-def _end_of(text: str) -> str:
+def _format_end(text: str) -> str:
     before, _, last = text.rpartition("\n")
     return f"line {text.count(chr(10)) + 1}:{len(last)}" if before or last else "line 1:0"
 

@@ -43,7 +43,7 @@ def now() -> datetime:
     return NOON
 
 
-def rows_of(check_result: CheckResult) -> list[ChartRow]:
+def build_rows(check_result: CheckResult) -> list[ChartRow]:
     return build_chart_rows(check_result.sample, check_result.window)
 
 
@@ -78,7 +78,7 @@ async def test_chart_rows_of_instances_have_times_in_oap_zone() -> None:
     async with start_oap_at_noon(timezone="+0545") as oap:
         (one,) = await check(oap, build_indicator_metric(window="3m", instances={"podTemplateHash": "7d4f9c8b65"}))
 
-    rows = rows_of(one)
+    rows = build_rows(one)
     assert [(row.name, row.entity.split(" ")[0]) for row in rows] == [
         (metric, instance)
         for instance in ("reviews-7d4f9c8b65-2xkqz", "reviews-7d4f9c8b65-h6pnw")
@@ -93,7 +93,7 @@ async def test_chart_rows_absent_minutes_are_none_on_every_oap_version(version: 
     async with start_oap_at_noon("idle-minutes", version=version) as oap:
         (one,) = await check(oap, build_indicator_metric(service=CANARY, window="10m", minCalls=0))
 
-    values = {row.name: row.buckets for row in rows_of(one)}["success-rate"]
+    values = {row.name: row.buckets for row in build_rows(one)}["success-rate"]
     assert 0 < values.count(None) < 10
     assert one.sample
     assert one.sample.buckets_with_data == 10 - values.count(None)
@@ -113,7 +113,7 @@ async def test_chart_rows_of_graphql_query_include_every_label(version: str, lab
     async with start_oap_at_noon("idle-minutes", version=version) as oap:
         (one,) = await check(oap, metric)
 
-    rows = rows_of(one)
+    rows = build_rows(one)
     assert [row.name for row in rows] == ["apdex", *(f"percentiles {name}" for name in names)]
     assert all(len(row.times) == 5 for row in rows)
     assert any(None in row.buckets for row in rows)
@@ -126,7 +126,7 @@ async def test_measure_compatibility_argo_reports_window_of_built_in_provider() 
 
     assert one.window
     assert (one.window.start.astimezone(UTC), one.window.buckets) == (datetime(2026, 11, 24, 11, 57, tzinfo=UTC), 4)
-    assert len(rows_of(one)[0].buckets) == 4
+    assert len(build_rows(one)[0].buckets) == 4
 
 
 async def test_chart_rows_of_rankings_and_single_values_have_no_times() -> None:
@@ -139,9 +139,9 @@ async def test_chart_rows_of_rankings_and_single_values_have_no_times() -> None:
             oap, metric("top_n(service_instance_cpm,2,des)"), metric("avg(service_sla)"), metric("service_percentile")
         )
 
-    assert [(row.times, len(row.ids), row.buckets) for row in rows_of(top)] == [((), 2, (120, 120))]
-    assert [(row.times, row.ids, row.buckets) for row in rows_of(single)] == [((), (), (9800,))]
-    assert [row.name for row in rows_of(labelled)][::4] == ["service_percentile 50", "service_percentile 99"]
+    assert [(row.times, len(row.ids), row.buckets) for row in build_rows(top)] == [((), 2, (120, 120))]
+    assert [(row.times, row.ids, row.buckets) for row in build_rows(single)] == [((), (), (9800,))]
+    assert [row.name for row in build_rows(labelled)][::4] == ["service_percentile 50", "service_percentile 99"]
 
 
 async def test_measure_conditions_are_evaluated_separately() -> None:

@@ -27,7 +27,7 @@ def select(text: str, *pairs: str, names: tuple[str, ...] = ()) -> tuple[list[Me
     return select_metrics(templates, arguments, names, PLUGIN)
 
 
-def lines_of(text: str, *pairs: str, names: tuple[str, ...] = ()) -> tuple[str, ...]:
+def error_lines(text: str, *pairs: str, names: tuple[str, ...] = ()) -> tuple[str, ...]:
     with pytest.raises(TemplateError) as raised:
         select(text, *pairs, names=names)
     return raised.value.lines
@@ -65,7 +65,7 @@ def test_argument_value_is_inserted_verbatim_and_once(value: str) -> None:
 
 
 def test_missing_arguments_are_all_named_used_or_not() -> None:
-    assert lines_of(build_template(build_indicator_metric(), args=[{"name": "hash"}, {"name": "unused"}])) == (
+    assert error_lines(build_template(build_indicator_metric(), args=[{"name": "hash"}, {"name": "unused"}])) == (
         (
             "reviews.yaml: AnalysisTemplate reviews: arguments without a value: hash, unused."
             " Set them: -a hash=… -a unused=…"
@@ -77,7 +77,7 @@ def test_secret_argument_needs_no_value_and_is_rejected_in_block() -> None:
     secret = [{"name": "token", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]
 
     assert len(select(build_template(build_indicator_metric(), args=secret))[0]) == 1
-    (line,) = lines_of(build_template(build_indicator_metric(service="{{args.token}}"), args=secret))
+    (line,) = error_lines(build_template(build_indicator_metric(service="{{args.token}}"), args=secret))
     assert line.startswith(
         f"reviews.yaml: AnalysisTemplate reviews: metric success-rate: provider.plugin.{PLUGIN}.service:"
     )
@@ -93,19 +93,19 @@ def test_secret_argument_needs_no_value_and_is_rejected_in_block() -> None:
     ],
 )
 def test_unresolvable_argument_is_named_with_its_key(written: str, expected: str) -> None:
-    (line,) = lines_of(build_template(build_indicator_metric(endpoint=written), args=ARGS), "hash=a")
+    (line,) = error_lines(build_template(build_indicator_metric(endpoint=written), args=ARGS), "hash=a")
 
     assert line.endswith(f"metric success-rate: provider.plugin.{PLUGIN}.endpoint: {expected}")
 
 
 def test_argument_value_with_control_character_is_rejected() -> None:
-    (line,) = lines_of(build_template(build_indicator_metric(service="{{args.hash}}"), args=ARGS), "hash=\x1b[31m")
+    (line,) = error_lines(build_template(build_indicator_metric(service="{{args.hash}}"), args=ARGS), "hash=\x1b[31m")
 
     assert "control character" in line
 
 
 def test_problems_of_all_metrics_are_reported_together() -> None:
-    lines = lines_of(
+    lines = error_lines(
         build_template(
             build_indicator_metric(service="{{args.a}}"), build_indicator_metric(name="b", service="{{args.b}}")
         )
@@ -115,14 +115,16 @@ def test_problems_of_all_metrics_are_reported_together() -> None:
 
 
 def test_undeclared_argument_is_rejected_with_suggestion() -> None:
-    assert lines_of(build_template(build_indicator_metric(), args=ARGS), "hsah=1") == (
+    assert error_lines(build_template(build_indicator_metric(), args=ARGS), "hsah=1") == (
         "-a hsah: not declared in spec.args. Did you mean hash?",
     )
-    assert lines_of(build_template(build_indicator_metric()), "hash") == ("-a hash: is not name=value",)
+    assert error_lines(build_template(build_indicator_metric()), "hash") == ("-a hash: is not name=value",)
 
 
 def test_argument_default_must_be_text() -> None:
-    assert "Quote it" in lines_of(build_template(build_indicator_metric(), args=[{"name": "threshold", "value": 1}]))[0]
+    assert (
+        "Quote it" in error_lines(build_template(build_indicator_metric(), args=[{"name": "threshold", "value": 1}]))[0]
+    )
 
 
 def test_metrics_of_other_providers_are_skipped_and_listed() -> None:
@@ -153,7 +155,7 @@ def test_select_metrics_by_name_ignores_other_metrics() -> None:
     text = build_template(build_indicator_metric(name="a"), build_indicator_metric(name="b"))
 
     assert [one.metric.name for one in select(text, names=("b",))[0]] == ["b"]
-    assert lines_of(text, names=("c",)) == ("--metric c: not in any template. Known metrics: a, b.",)
+    assert error_lines(text, names=("c",)) == ("--metric c: not in any template. Known metrics: a, b.",)
 
 
 @pytest.mark.parametrize(
@@ -166,7 +168,7 @@ def test_select_metrics_by_name_ignores_other_metrics() -> None:
     ],
 )
 def test_metric_must_have_exactly_one_provider(provider: dict[str, Any], expected: str) -> None:
-    (line,) = lines_of(build_template({"name": "m", "provider": provider}))
+    (line,) = error_lines(build_template({"name": "m", "provider": provider}))
 
     assert line == f"reviews.yaml: AnalysisTemplate reviews: metric m: {expected}"
 

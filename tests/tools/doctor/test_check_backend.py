@@ -18,7 +18,7 @@ async def check(oap: MockOap, **keys: Any) -> Section:
     return await check_backend("prod", config, NOON)
 
 
-def text_of(section: Section) -> str:
+def format_section(section: Section) -> str:
     return "\n".join(f"{one.level} {one.message} -> {one.hint}" for one in section.findings)
 
 
@@ -26,9 +26,9 @@ async def test_check_backend_healthy_oap_reports_clock_version_metrics_and_servi
     async with MockOap(clock=ManualClock(NOON), timezone="+0545") as oap:
         section = await check(oap, basic={"username": "argo", "password": "password"})
 
-    assert section.level is Level.OK, text_of(section)
+    assert section.level is Level.OK, format_section(section)
     assert doctor_exit_code([section]) == 0
-    text = text_of(section)
+    text = format_section(section)
     for part in (
         "it responds (",
         "and accepts the credentials",
@@ -46,8 +46,8 @@ async def test_check_backend_oap_before_9_5_is_a_note_about_missing_features() -
         section = await check(oap)
 
     assert section.level is Level.NOTE
-    assert "before 9.5, no expressions" in text_of(section)
-    assert "need OAP 9.5 or newer" in text_of(section)
+    assert "before 9.5, no expressions" in format_section(section)
+    assert "need OAP 9.5 or newer" in format_section(section)
 
 
 async def test_check_backend_restricted_to_namespaces_is_checked() -> None:
@@ -63,8 +63,8 @@ async def test_check_backend_clock_offset_is_reported_with_its_size(seconds: int
         section = await check(oap)
 
     assert section.level is level
-    assert f"{abs(seconds):.1f} s {'ahead of' if seconds > 0 else 'behind'} the local clock" in text_of(section)
-    assert ("NTP" in text_of(section)) == (level is not Level.OK)
+    assert f"{abs(seconds):.1f} s {'ahead of' if seconds > 0 else 'behind'} the local clock" in format_section(section)
+    assert ("NTP" in format_section(section)) == (level is not Level.OK)
 
 
 async def test_check_backend_other_time_zone_than_configured_is_a_problem() -> None:
@@ -72,7 +72,7 @@ async def test_check_backend_other_time_zone_than_configured_is_a_problem() -> N
         section = await check(oap, timezone="Europe/Berlin")
 
     assert section.level is Level.PROBLEM
-    assert "timezone: Europe/Berlin is not that of the OAP" in text_of(section)
+    assert "timezone: Europe/Berlin is not that of the OAP" in format_section(section)
 
 
 async def test_check_backend_empty_oap_is_a_note() -> None:
@@ -82,8 +82,8 @@ async def test_check_backend_empty_oap_is_a_note() -> None:
         section = await check(oap)
 
     assert (section.level, doctor_exit_code([section])) == (Level.NOTE, 0)
-    assert "it has no metrics yet" in text_of(section)
-    assert "it has no services yet -> Check that agents or Istio report to it" in text_of(section)
+    assert "it has no metrics yet" in format_section(section)
+    assert "it has no services yet -> Check that agents or Istio report to it" in format_section(section)
 
 
 async def test_check_backend_missing_metrics_names_the_indicators() -> None:
@@ -93,7 +93,7 @@ async def test_check_backend_missing_metrics_names_the_indicators() -> None:
         )
         section = await check(oap)
 
-    assert "2 metrics, but none for apdex, latency" in text_of(section)
+    assert "2 metrics, but none for apdex, latency" in format_section(section)
 
 
 async def test_check_backend_unknown_version_continues_with_the_other_checks() -> None:
@@ -101,8 +101,8 @@ async def test_check_backend_unknown_version_continues_with_the_other_checks() -
         oap.respond_with('{"errors": [{"message": "no"}]}', match="version")
         section = await check(oap)
 
-    assert "version unknown: supports expressions" in text_of(section)
-    assert "3 services" in text_of(section)
+    assert "version unknown: supports expressions" in format_section(section)
+    assert "3 services" in format_section(section)
 
 
 @pytest.mark.parametrize(
@@ -132,8 +132,8 @@ async def test_check_backend_other_response_than_of_an_oap_is_unreachable(
         section = await check(oap, **({"timeout": "500ms"} if fault["kind"] == "hang" else {}))
 
     assert (section.level, doctor_exit_code([section])) == (Level.UNREACHABLE, 3)
-    assert message in text_of(section)
-    assert hint in text_of(section)
+    assert message in format_section(section)
+    assert hint in format_section(section)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ async def test_check_backend_without_connection_is_unreachable_with_a_hint(url: 
     section = await check_backend("prod", BackendConfig.model_validate({"url": url}))
 
     assert doctor_exit_code([section]) == 3
-    assert hint in text_of(section)
+    assert hint in format_section(section)
 
 
 async def test_check_backend_error_keeps_earlier_findings() -> None:

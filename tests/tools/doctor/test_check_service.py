@@ -26,7 +26,7 @@ from skywalking_provider.tools.doctor.findings import Level, Section
 CONFIG = Config(backends={"prod": BackendConfig.model_validate({"url": "http://127.0.0.1:9"})})
 
 
-def text_of(section: Section) -> str:
+def format_section(section: Section) -> str:
     return "\n".join(f"{one.level} {one.message} -> {one.hint}" for one in section.findings)
 
 
@@ -86,7 +86,7 @@ async def test_check_service_unusable_socket_is_a_problem(tmp_path: Path, existi
         "no folder": "does not exist -> Mount the shared volume",
         "a file": "it is not a socket -> Remove it",
         "a stale socket": "no process listens on it -> Start it",
-    }[existing] in text_of(section)
+    }[existing] in format_section(section)
 
 
 async def test_check_service_socket_open_to_all_users_is_a_problem(tmp_path: Path) -> None:
@@ -95,8 +95,8 @@ async def test_check_service_socket_open_to_all_users_is_a_problem(tmp_path: Pat
         path.chmod(0o666)
         section = await check_service(path, None, None)
 
-    assert "every user on this machine may connect (mode 0666" in text_of(section)
-    assert 'Set socketMode to "0660"' in text_of(section)
+    assert "every user on this machine may connect (mode 0666" in format_section(section)
+    assert 'Set socketMode to "0660"' in format_section(section)
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ async def test_check_service_not_serving_is_a_problem(tmp_path: Path) -> None:
     async with fake_service(tmp_path / "p.sock", response, serving=False):
         section = await check_service(tmp_path / "p.sock", None, None)
 
-    assert "its health status is NOT_SERVING -> Read its log: it is starting or stopping" in text_of(section)
+    assert "its health status is NOT_SERVING -> Read its log: it is starting or stopping" in format_section(section)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ async def test_check_service_other_version_is_reported(
         section = await check_service(tmp_path / "p.sock", None, None)
 
     assert section.level is level
-    assert message in text_of(section)
+    assert message in format_section(section)
 
 
 async def test_check_service_other_server_is_a_problem(tmp_path: Path) -> None:
@@ -174,15 +174,15 @@ async def test_check_service_other_server_is_a_problem(tmp_path: Path) -> None:
     section = await check_service(tmp_path / "p.sock", None, None)
     await server.stop(None)
 
-    assert "UNIMPLEMENTED" in text_of(section)
-    assert "Check that this service listens there" in text_of(section)
+    assert "UNIMPLEMENTED" in format_section(section)
+    assert "Check that this service listens there" in format_section(section)
 
 
 async def test_check_service_closed_port_is_a_problem() -> None:
     section = await check_service(None, "127.0.0.1:9", None)
 
-    assert "no connection" in text_of(section)
-    assert "--tls-ca, --tls-cert, --tls-key" in text_of(section)
+    assert "no connection" in format_section(section)
+    assert "--tls-ca, --tls-cert, --tls-key" in format_section(section)
 
 
 def program(path: Path, text: str, mode: int = 0o755) -> Path:
@@ -213,8 +213,8 @@ def program(path: Path, text: str, mode: int = 0o755) -> Path:
 async def test_check_bridge_started_reports_its_version(tmp_path: Path, text: str, level: Level, message: str) -> None:
     section = await check_bridge(program(tmp_path / "bridge", text))
 
-    assert section.level is level, text_of(section)
-    assert message in text_of(section)
+    assert section.level is level, format_section(section)
+    assert message in format_section(section)
 
 
 async def test_check_bridge_hanging_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,13 +222,13 @@ async def test_check_bridge_hanging_is_killed(tmp_path: Path, monkeypatch: pytes
 
     section = await check_bridge(program(tmp_path / "bridge", "#!/bin/sh\nexec sleep 600"))
 
-    assert "did not print its version" in text_of(section)
+    assert "did not print its version" in format_section(section)
 
 
 async def test_check_bridge_missing_or_not_executable_is_a_problem(tmp_path: Path) -> None:
-    assert "the file does not exist" in text_of(await check_bridge(tmp_path / "none"))
-    assert "it is not a file" in text_of(await check_bridge(tmp_path))
-    assert "chmod 0755" in text_of(await check_bridge(program(tmp_path / "bridge", "#!/bin/sh", 0o644)))
+    assert "the file does not exist" in format_section(await check_bridge(tmp_path / "none"))
+    assert "it is not a file" in format_section(await check_bridge(tmp_path))
+    assert "chmod 0755" in format_section(await check_bridge(program(tmp_path / "bridge", "#!/bin/sh", 0o644)))
 
 
 async def test_check_bridge_built_binary_is_ok() -> None:
