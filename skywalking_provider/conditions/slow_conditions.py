@@ -1,8 +1,8 @@
 """The rule by which both condition languages choose between the fast tier and the isolated tier.
 
 Every condition starts in the fast tier, where the evaluator is shared and the time limit is short. A condition that
-exceeds its time or memory limit there is evaluated again in the isolated tier with the full limits. It starts there the
-next time, so it delays the other conditions only once.
+exceeds one of the tier's limits there is evaluated again in the isolated tier with the full limits. It starts there
+the next time, so it delays the other conditions only once.
 """
 
 from collections import OrderedDict
@@ -13,7 +13,7 @@ from skywalking_provider.conditions.limits import StoppedError, StopReason
 
 _MAX_ENTRIES = 256
 # The limits that differ between the tiers: time by the slice, memory by what earlier evaluations left behind.
-_TIER_LIMITS = frozenset({StopReason.TIME, StopReason.MEMORY})
+TIER_LIMITS = frozenset({StopReason.TIME, StopReason.MEMORY})
 
 Response = TypeVar("Response")
 Key = tuple[str | bytes, ...]
@@ -24,10 +24,12 @@ class SlowConditions:
 
     Args:
         slice_seconds: Time limit of the fast tier. A condition that takes less in the isolated tier is forgotten.
+        tier_limits: Limits that an evaluation may exceed in the fast tier, but not in the isolated tier.
     """
 
-    def __init__(self, slice_seconds: float) -> None:
+    def __init__(self, slice_seconds: float, tier_limits: frozenset[StopReason] = TIER_LIMITS) -> None:
         self._slice_seconds = slice_seconds
+        self._tier_limits = tier_limits
         self._keys: OrderedDict[Key, None] = OrderedDict()
 
     def __contains__(self, key: Key) -> bool:
@@ -64,7 +66,7 @@ class SlowConditions:
             try:
                 return await fast()
             except StoppedError as error:
-                if error.reason not in _TIER_LIMITS:
+                if error.reason not in self._tier_limits:
                     raise
                 self.add(key)
         response, seconds = await isolated()

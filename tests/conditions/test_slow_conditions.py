@@ -57,6 +57,12 @@ async def test_reason_that_is_the_same_in_both_tiers_is_raised_at_once(reason: S
     assert _KEY not in slow_conditions
 
 
+async def test_limits_of_the_fast_tier_are_configurable() -> None:
+    slow_conditions, tiers = SlowConditions(0.1, frozenset({StopReason.DEPTH})), Tiers(stop=StopReason.DEPTH)
+    assert await run(slow_conditions, tiers) == "isolated response"
+    assert _KEY in slow_conditions
+
+
 async def test_condition_faster_than_the_slice_in_the_isolated_tier_is_forgotten() -> None:
     slow_conditions = SlowConditions(0.1)
     slow_conditions.add(_KEY)

@@ -12,7 +12,7 @@ import lark
 
 from skywalking_provider.conditions.cel.functions import FUNCTIONS
 from skywalking_provider.conditions.cel.interpreter import MACROS
-from skywalking_provider.conditions.cel.values import INTEGER_OVERFLOW, TYPES
+from skywalking_provider.conditions.cel.values import TYPES
 from skywalking_provider.support.suggestions import did_you_mean
 
 _FUNCTIONS: Final = frozenset({*FUNCTIONS, "has", "dyn"})
@@ -63,7 +63,7 @@ class ExpressionError(Exception):
 
 
 def check_names(tree: lark.Tree[Any]) -> None:
-    """Check every name, every integer and the arguments of every macro.
+    """Check every name and the arguments of every macro.
 
     Args:
         tree: Parsed expression, flattened by `program.compile_expression`.
@@ -97,26 +97,11 @@ def _check(tree: lark.Tree[Any], names: frozenset[str]) -> None:
             return
         case "member_dot_arg":
             _require_known(_require_token(tree.children[1]), _METHODS, "method")
-        case "literal":
-            _check_integer(_require_token(tree.children[0]))
         case _:
             pass
     for child in tree.children:
         if isinstance(child, lark.Tree):
             _check(child, names)
-
-
-def _check_integer(token: lark.Token) -> None:
-    digits = token.lower().rstrip("u")
-    match token.type:
-        case "INT_LIT":
-            smallest, largest = -(2**63), 2**63 - 1
-        case "UINT_LIT":
-            smallest, largest = 0, 2**64 - 1
-        case _:
-            return
-    if not smallest <= int(digits, 16 if "x" in digits else 10) <= largest:
-        raise _build_error(token, INTEGER_OVERFLOW)
 
 
 def _check_name(token: lark.Token, names: frozenset[str]) -> None:

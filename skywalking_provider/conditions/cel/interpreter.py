@@ -16,10 +16,11 @@ import lark
 from celpy import celtypes
 from celpy.evaluation import Activation, CELEvalError, Context, Evaluator
 
-from skywalking_provider.conditions.cel.values import TYPES, cel_type_name
+from skywalking_provider.conditions.cel.values import INTEGER_OVERFLOW, TYPES, cel_type_name
 from skywalking_provider.support.suggestions import did_you_mean
 
 MACROS = frozenset({"all", "exists", "exists_one", "filter", "map"})
+_INTEGER_TOKENS = frozenset({"INT_LIT", "UINT_LIT"})
 
 
 class CelRunner(celpy.InterpretedRunner):
@@ -46,6 +47,13 @@ class CelInterpreter(Evaluator):
         if name in self._macro_variables:
             return self._macro_variables[name]
         return TYPES[name] if name in TYPES else super().ident_value(name, root_scope)
+
+    def literal(self, tree: lark.Tree[Any]) -> Any:
+        """Evaluate a literal. An integer beyond 64 bits is an error only if it is evaluated, as any overflow."""
+        value, token = super().literal(tree), tree.children[0]
+        if isinstance(value, CELEvalError) and isinstance(token, lark.Token) and token.type in _INTEGER_TOKENS:
+            return _build_error(INTEGER_OVERFLOW, tree)
+        return value
 
     def expr(self, tree: lark.Tree[Any]) -> Any:
         """Evaluate `a ? b : c`."""

@@ -18,11 +18,13 @@ from cachetools import LRUCache
 
 from skywalking_provider.conditions.expr.instance import TICK_SECONDS, InstancePool, Sandbox, WasmCall
 from skywalking_provider.conditions.limits import Limits, StoppedError, StopReason
-from skywalking_provider.conditions.slow_conditions import SlowConditions
+from skywalking_provider.conditions.slow_conditions import TIER_LIMITS, SlowConditions
 from skywalking_provider.model import Deadline
 
 _FAST_PATH_SECONDS = 0.002
 _MAX_FAST_PATH_ENTRIES = 4096
+# How deep a result may be nested depends on what an instance evaluated before, too: a new one has more stack left.
+_TIER_LIMITS = TIER_LIMITS | {StopReason.DEPTH}
 
 
 class FastPathCache:
@@ -132,7 +134,7 @@ class TwoTierScheduler:
         isolated_pool = InstancePool(new_instance, seconds=limits.seconds, reuse=False)
         self._fast = WorkerThread("fast", fast_pool, self._fast_path, thread_time)
         self._isolated = WorkerThread("isolated", isolated_pool)
-        self._slow_conditions = SlowConditions(limits.slice_seconds)
+        self._slow_conditions = SlowConditions(limits.slice_seconds, _TIER_LIMITS)
         self._closed = False
 
     async def execute(self, call: WasmCall, deadline: Deadline) -> list[bytes]:

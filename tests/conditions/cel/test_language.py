@@ -183,6 +183,22 @@ async def test_integer_literals_keep_all_their_digits(cel: CelLanguage, left: in
         assert await _evaluate(cel, f"({left}) {operator} {_literal(right)}") == Evaluation(expected)
 
 
+@pytest.mark.parametrize(
+    ("condition", "phase"),
+    [
+        ("result == 1.0 || result > 99999999999999999999", Phase.SUCCESSFUL),
+        ("99999999999999999999 > 1 || result == 1.0", Phase.SUCCESSFUL),
+        ("false && result > 99999999999999999999u", Phase.FAILED),
+        ("result == 1.0 ? true : 0xFFFFFFFFFFFFFFFFF > 1", Phase.SUCCESSFUL),
+    ],
+)
+async def test_integer_literal_beyond_64_bits_is_no_error_where_its_value_does_not_count(
+    cel: CelLanguage, condition: str, phase: Phase
+) -> None:
+    assert await _evaluate(cel, condition, result=1) == Evaluation(phase)
+    assert await cel.check(condition, timeout=60) is None
+
+
 async def test_condition_beyond_2_kib_is_rejected(cel: CelLanguage) -> None:
     fits = "true" + " " * (CEL_LIMITS.condition_bytes - 4)
     assert (await _evaluate(cel, fits)).phase is Phase.SUCCESSFUL

@@ -155,3 +155,12 @@ async def test_close_interrupts_running_calls_and_fails_queued_ones() -> None:
         )
     assert "stopping" in (await conditions.evaluate("true", "", b"1", timeout=1)).message
     await conditions.close()  # a second time does nothing
+
+
+async def test_deeply_nested_result_is_evaluated_whatever_the_instance_evaluated_before(
+    conditions: ExprLanguage,
+) -> None:
+    # A used instance has less stack left than a new one, so every second evaluation needs the isolated tier.
+    for _ in range(4):
+        evaluation, _ = await _timed(conditions, "len(result) == 1", b"[" * 5000 + b"]" * 5000)
+        assert evaluation.phase is Phase.SUCCESSFUL
