@@ -1,4 +1,4 @@
-"""What README and docs show is what the provider takes: every YAML snippet is read, and the examples are run."""
+"""README and docs: the provider parses every YAML snippet, and the examples run."""
 
 import json
 import re
@@ -57,7 +57,7 @@ def blocks(node: Any) -> Iterator[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("text", list(snippets()))
-def test_every_yaml_snippet_is_what_the_provider_takes(text: str) -> None:
+def test_every_yaml_snippet_is_accepted_by_the_provider(text: str) -> None:
     content = resolved(text)
     match content:
         case {"image": dict()} | {"bridge": dict()}:
@@ -98,7 +98,7 @@ def anchors(page: str) -> set[str]:
 
 
 @pytest.mark.parametrize("page", LINKED, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_link_within_the_repository_leads_somewhere(page: Path) -> None:
+def test_every_link_within_the_repository_has_a_target(page: Path) -> None:
     for link in LINK.findall(FENCED.sub("", page.read_text())):
         path, _, anchor = link.partition("#")
         target = page.parent / path if path else page

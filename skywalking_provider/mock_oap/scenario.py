@@ -149,7 +149,7 @@ def load_scenario(name_or_file: str | Path) -> Scenario:
     """Load a shipped scenario by name, or one from a file.
 
     Raises:
-        ScenarioError: There is no such scenario, or it is invalid.
+        ScenarioError: The scenario does not exist or is invalid.
     """
     if str(name_or_file) in shipped_scenarios():
         return parse_scenario((FOLDER / f"{name_or_file}.yaml").read_text(encoding="utf-8"), str(name_or_file))

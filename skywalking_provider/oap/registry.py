@@ -31,7 +31,7 @@ class BackendRegistry:
         self._redactors = lru_cache(_CACHE_SIZE)(self._select_redactors)
 
     def select(self, name: str | None, address: str | None, namespace: str | None) -> Backend:
-        """Return the backend that a block names. There is no other way to a backend, its caches or its requests.
+        """Return the backend that a block names. This is the only access to a backend, its caches and its requests.
 
         A backend that a namespace may not use does not exist for it: the message is the same in both cases.
 

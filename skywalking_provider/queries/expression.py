@@ -125,7 +125,7 @@ def _merge_instances(series: Sequence[Series], entities: EntitySet) -> tuple[Ser
 
 
 def _build_series(name: str, labeled_series: Sequence[LabeledSeries]) -> list[Series]:
-    """Return a series for every label; an empty one if there is no series."""
+    """Return a series for every label, or one empty series."""
     if not labeled_series:
         return [Series(name, ())]
     return [Series(f"{name} {_format_labels(one.labels)}".rstrip(), one.buckets) for one in labeled_series]

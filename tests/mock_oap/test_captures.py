@@ -27,7 +27,7 @@ RECORDED_AT = {
 }
 ALL = list(load_replayable())
 
-# What is compared by status, location, path and classification, and why. Patterns match "VERSION-CASE".
+# Exchanges compared by status, location, path and classification only, with the reason. Patterns match "VERSION-CASE".
 _VALIDATION = "graphql-core words validation errors differently from graphql-java"
 _COERCION = "graphql-core words errors of variables differently from graphql-java"
 _TIME = "the mock words malformed times in one way; OAP's texts are those of Joda time and of Java's number parser"

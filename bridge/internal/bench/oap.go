@@ -1,5 +1,5 @@
-// Package bench measures metric providers as Argo Rollouts uses them. Its parts are an OAP with a constant response
-// time, a plugin that does nothing, a load like that of Argo's analysis workers, and the measured systems.
+// Package bench measures metric providers as Argo Rollouts uses them. It has an OAP with a constant response time, a
+// plugin that does nothing, a load like that of Argo's analysis workers, and the measured systems.
 package bench
 
 import (

@@ -69,7 +69,7 @@ def look_up(container: Any, key: Any) -> Any:
     """Return an item of a list by its index, or of a map by its key.
 
     Raises:
-        TypeError, IndexError, KeyError: There is no such item.
+        TypeError, IndexError, KeyError: The item does not exist.
     """
     if isinstance(container, list):
         if not isinstance(key, NUMBERS) or to_python_number(key) != math.floor(to_python_number(key)):

@@ -1,4 +1,4 @@
-"""Retry decision: whether and when a failed request is sent again. No I/O: time and jitter are arguments."""
+"""Retry with backoff and jitter: whether and when a failed request is sent again. No I/O: its inputs are arguments."""
 
 from typing import Final
 

@@ -47,7 +47,7 @@ class IndicatorQuery:
         return CollectedSample(sample, describe_subject(entities), batch.requests)
 
     async def diagnose(self, sample: Sample, backend: Backend, deadline: Deadline) -> Diagnosis:  # noqa: ARG002
-        """See `Query.diagnose`. The entity and the metrics were found, so there is no cause but missing calls."""
+        """See `Query.diagnose`. The entity and the metrics exist, so missing calls are the only cause."""
         return Diagnosis()
 
     def describe(self, backend: Backend | None) -> QueryDescription:
