@@ -58,7 +58,9 @@ def check_command(
     ] = None,
     address: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="Measure this OAP, regardless of the backend or address in the metrics."),
+        typer.Option(
+            metavar="URL", help="Measure this OAP, regardless of backend and address in the metrics. Excludes --config."
+        ),
     ] = None,
     arguments: Annotated[
         list[str] | None,
@@ -73,7 +75,7 @@ def check_command(
         typer.Option("--namespace", "-n", help="Namespace of the run. Default: the template's, else default."),
     ] = None,
     output: Annotated[
-        CheckOutput, typer.Option("--output", "-o", help="wide: with raw responses.")
+        CheckOutput, typer.Option("--output", "-o", help="wide adds the responses; json is for programs.")
     ] = CheckOutput.HUMAN,
     plugin_name: Annotated[
         str, typer.Option(metavar="NAME", help="Name of the plugin in Argo's configuration.")

@@ -33,7 +33,7 @@ def _findings(config: Config) -> Iterator[Finding]:
 
 def _endpoint_findings(config: Config) -> Iterator[Finding]:
     if config.socket is None and config.listen is None:
-        yield note("it has neither socket nor listen", "Start the service with --socket or --listen")
+        yield note("neither socket nor listen is set", "Start the service with --socket or --listen")
         return
     try:
         endpoint = resolve_endpoint(config)

@@ -104,7 +104,7 @@ def test_doctor_credentials_are_redacted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({}, "note it has neither socket nor listen"),
+        ({}, "note neither socket nor listen is set"),
         ({"socket": "/no/such/folder/p.sock"}, "problem socket: folder /no/such/folder does not exist"),
         ({"listen": "0.0.0.0:1"}, "problem listen: '0.0.0.0:1' is open to other machines"),
         ({"listen": "0.0.0.0:1", "insecure": True}, "note 0.0.0.0:1 serves every client that reaches it"),
