@@ -93,17 +93,21 @@ def decode_expression(spec: ExpressionSpec, entities: EntitySet, data: Mapping[s
     """
     results: dict[str, Any] = {}
     series: list[Series] = []
-    chart_series: list[Series] = []
+    charts: dict[Entity, list[Series]] = {entity: [] for entity in entities.members}
     calls: int | None = None
     for request in build_expression_requests(spec, entities):
         if request.role is Role.CALLS:
-            calls = (calls or 0) + sum(count or 0 for count in decode_calls(data, request, mqe=True))
+            counts = decode_calls(data, request, mqe=True)
+            calls = (calls or 0) + sum(count or 0 for count in counts)
+            charts[request.entity].append(Series("calls", counts, counts_calls=True, entity=request.entity))
             continue
         response = decode_series(data, request, mqe=True)
         result = _build_result(response, request, spec.scale)
         has_data = any(_present_values(one) for one in response.series)
         series += _build_series(_series_name(request.entity, entities), response.series)
-        chart_series += [_build_chart_series(spec, request.entity, one) for one in response.series or _NO_SERIES]
+        charts[request.entity] += [
+            _build_chart_series(spec, request.entity, one) for one in response.series or _NO_SERIES
+        ]
         if has_data or not entities.selector:  # an instance without traffic is absent from the result
             results[request.entity.name] = result
     result = results if entities.selector else next(iter(results.values()))
@@ -112,7 +116,7 @@ def decode_expression(spec: ExpressionSpec, entities: EntitySet, data: Mapping[s
         f"{spec.expression} {_format_result(result)}",
         _merge_instances(series, entities),
         calls,
-        chart_series=tuple(chart_series),
+        chart_series=tuple(one for series_of_entity in charts.values() for one in series_of_entity),
     )
 
 

@@ -99,6 +99,20 @@ async def test_chart_rows_absent_minutes_are_none_on_every_oap_version(version: 
     assert one.sample.buckets_with_data == 10 - values.count(None)
 
 
+async def test_chart_rows_of_expression_with_min_calls_include_the_calls_of_each_minute() -> None:
+    block = {"expression": "service_instance_resp_time", "window": "3m", "service": VANILLA, "minCalls": 10**6}
+    metric = {"name": "m", "provider": {"plugin": {PLUGIN: block | {"instances": {"name": "reviews-.*"}}}}}
+    async with start_oap_at_noon() as oap:
+        (one,) = await check(oap, metric)
+
+    rows = build_rows(one)
+    assert one.reason is Reason.TOO_FEW_CALLS
+    assert [row.name for row in rows] == ["service_instance_resp_time", "calls"] * (len(rows) // 2)
+    assert [row.entity for row in rows[::2]] == [row.entity for row in rows[1::2]]
+    assert one.sample
+    assert sum(sum(row.buckets) for row in rows[1::2]) == one.sample.calls
+
+
 @pytest.mark.parametrize(
     ("version", "labels", "names"),
     [
