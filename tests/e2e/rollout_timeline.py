@@ -45,7 +45,8 @@ class RolloutSnapshot:
 
     @property
     def promoted(self) -> bool:
-        return self.phase == "Healthy" and self.stable == self.canary
+        """Return whether the update is stable. The controller resets the weights after it reports Healthy."""
+        return self.phase == "Healthy" and self.stable == self.canary and self.weights == (100, 0)
 
     @property
     def rolled_back(self) -> bool:
