@@ -123,7 +123,7 @@ demo: build ## analyse a healthy and a bad canary on this machine (under a minut
 .PHONY: test
 test: build cc chromium $(CHART_TOOLS) ## run the unit, property, capture, contract and conformance tests
 	$(call report,Run the Python tests)
-	@$(BIN)/pytest -q -m "not e2e"
+	@$(BIN)/pytest -q -m "not e2e and not slow"
 	$(call report,Run the Go tests of the condition language)
 	@cd expr && go test ./...
 	$(call report,Test the chart's alerts and dashboard with Prometheus's own engine)
@@ -137,9 +137,14 @@ LOADED = tools/run_loaded.py 4
 .PHONY: test-loaded
 test-loaded: build cc chromium $(CHART_TOOLS) ## run the Python tests and the bridge's Go tests beside four busy processes
 	$(call report,Run the Python tests beside four busy processes)
-	@$(BIN)/python $(LOADED) $(BIN)/pytest -q -m "not e2e" -o timeout=600
+	@$(BIN)/python $(LOADED) $(BIN)/pytest -q -m "not e2e and not slow" -o timeout=600
 	$(call report,Run the Go tests of the bridge beside four busy processes)
 	@cd bridge && ../$(BIN)/python ../$(LOADED) go test -race -count=1 -timeout 30m ./...
+
+.PHONY: adversary
+adversary: build ## run all adversarial cases and print one line for each (ten minutes)
+	$(call report,Run the adversarial cases of docs/security.md)
+	@$(BIN)/pytest -q --all-cases -p no:randomly -o timeout=600 tests/adversary
 
 .PHONY: e2e
 e2e: build $(CHART_TOOLS) ## run the end-to-end tests: stock controller, real API server, real OAP
