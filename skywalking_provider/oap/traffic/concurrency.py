@@ -7,8 +7,8 @@ from typing import Final
 
 from skywalking_provider.errors import BackendUnavailableError, FailureKind
 from skywalking_provider.oap.observer import Observer
-from skywalking_provider.oap.traffic.fair_queue import FairQueue
 from skywalking_provider.oap.traffic.shared_request import SharedRequest
+from skywalking_provider.support.fair_queue import FairQueue
 
 _MAX_QUEUE_LENGTH: Final = 10_000  # bounds memory; far more than any deadline lets through
 _WEIGHT: Final = 0.2  # of the latest request in the running mean of the durations
@@ -40,7 +40,7 @@ class ConcurrencyLimiter:
         self._observer = observer
         # State: free slots, requests that wait while there is none, and the running mean of the durations.
         self._free = size
-        self._queue = FairQueue()
+        self._queue = FairQueue[SharedRequest]()
         self._mean_duration = 0.0
 
     def __repr__(self) -> str:
@@ -72,7 +72,7 @@ class ConcurrencyLimiter:
         if namespace not in shared_request.namespaces:
             shared_request.namespaces.append(namespace)
             if shared_request in self._queue:
-                self._queue.add(shared_request)
+                self._queue.add(shared_request, shared_request.namespaces)
 
     def overload_error(self, detail: str) -> BackendUnavailableError:
         """Return the error of a request that gets no slot before its deadline, and report it to the observer."""
@@ -92,7 +92,7 @@ class ConcurrencyLimiter:
         if wait > shared_request.deadline.remaining or len(self._queue) >= _MAX_QUEUE_LENGTH:
             raise self.overload_error(f"{len(self._queue)} queued, estimated wait {wait:.3g} s exceeds the deadline")
         granted = shared_request.slot_granted = asyncio.get_running_loop().create_future()
-        self._queue.add(shared_request)
+        self._queue.add(shared_request, shared_request.namespaces)
         try:
             while not granted.done() and shared_request.deadline.remaining:  # a caller that joins may extend it
                 await asyncio.wait({granted}, timeout=shared_request.deadline.remaining)

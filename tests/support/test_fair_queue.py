@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skywalking_provider.model import Deadline
-from skywalking_provider.oap.traffic.fair_queue import FairQueue
 from skywalking_provider.oap.traffic.shared_request import SharedRequest
+from skywalking_provider.support.fair_queue import FairQueue
 
 namespaces = st.sampled_from("abcd")
 
@@ -16,7 +16,7 @@ def request(*names: str) -> SharedRequest:
     return SharedRequest(Deadline(0), list(names))
 
 
-def drain(queue: FairQueue) -> list[SharedRequest]:
+def drain(queue: FairQueue[SharedRequest]) -> list[SharedRequest]:
     order: list[SharedRequest] = []
     while following := queue.next():
         order.append(following)
@@ -24,21 +24,21 @@ def drain(queue: FairQueue) -> list[SharedRequest]:
 
 
 def test_request_waits_for_one_of_a_namespace_with_a_thousand() -> None:
-    queue = FairQueue()
+    queue = FairQueue[SharedRequest]()
     for _ in range(1000):
-        queue.add(request("greedy"))
+        queue.add(request("greedy"), ["greedy"])
     modest = request("modest")
-    queue.add(modest)
+    queue.add(modest, modest.namespaces)
 
     assert drain(queue).index(modest) == 1
 
 
 @given(st.lists(namespaces))
 def test_every_request_is_served_once_and_in_order_within_its_namespace(names: list[str]) -> None:
-    queue = FairQueue()
+    queue = FairQueue[SharedRequest]()
     requests = [request(name) for name in names]
     for one in requests:
-        queue.add(one)
+        queue.add(one, one.namespaces)
 
     order = drain(queue)
 
@@ -51,9 +51,9 @@ def test_every_request_is_served_once_and_in_order_within_its_namespace(names: l
 
 @given(st.lists(namespaces))
 def test_namespaces_are_served_round_robin(names: list[str]) -> None:
-    queue = FairQueue()
+    queue = FairQueue[SharedRequest]()
     for name in names:
-        queue.add(request(name))
+        queue.add(request(name), [name])
 
     left, since = Counter(names), Counter[str]()
     for one in drain(queue):
@@ -68,13 +68,13 @@ def test_namespaces_are_served_round_robin(names: list[str]) -> None:
 
 @given(st.lists(namespaces), namespaces)
 def test_position_is_an_upper_bound(names: list[str], name: str) -> None:
-    queue = FairQueue()
+    queue = FairQueue[SharedRequest]()
     for one in names:
-        queue.add(request(one))
+        queue.add(request(one), [one])
 
     before = queue.position(name)
     new = request(name)
-    queue.add(new)
+    queue.add(new, new.namespaces)
 
     assert drain(queue).index(new) <= before
 
@@ -83,10 +83,10 @@ def test_position_is_an_upper_bound(names: list[str], name: str) -> None:
 def test_request_of_several_namespaces_is_served_once_and_can_be_removed(
     names: list[list[str]], random: object
 ) -> None:
-    queue = FairQueue()
+    queue = FairQueue[SharedRequest]()
     requests = [request(*names) for names in names]
     for one in requests:
-        queue.add(one)
+        queue.add(one, one.namespaces)
     leaving = [one for one in requests if random.random() < 0.3]  # type: ignore[attr-defined]
     for one in leaving:
         queue.remove(one)
@@ -96,3 +96,44 @@ def test_request_of_several_namespaces_is_served_once_and_can_be_removed(
     assert len(queue) == 0
     assert set(map(id, order)) == {id(one) for one in requests} - {id(one) for one in leaving}
     assert len(order) == len(requests) - len(leaving)
+
+
+def test_tenant_with_cheap_items_is_served_before_one_with_expensive_items() -> None:
+    queue = FairQueue[str](cost=0.001)
+    for number in range(3):
+        queue.add(f"expensive {number}", ["greedy"])
+    order = []
+    while following := queue.next():
+        order.append(following)
+        queue.charge(*(("greedy", 1.0) if following.startswith("expensive") else ("modest", 0.01)))
+        if len(order) < 8:
+            queue.add(f"cheap {len(order)}", ["modest"])
+
+    assert order == ["expensive 0", *(f"cheap {number}" for number in range(1, 8)), "expensive 1", "expensive 2"]
+
+
+def test_tenant_that_returns_does_not_escape_what_it_has_used() -> None:
+    queue = FairQueue[str](cost=0.001)
+    queue.add("greedy 1", ["greedy"])
+    queue.add("modest 1", ["modest"])
+    assert queue.next() == "greedy 1"
+    queue.charge("greedy", 1.0)
+    queue.add("modest 2", ["modest"])
+    queue.add("greedy 2", ["greedy"])
+
+    assert [queue.next() for _ in range(4)] == ["modest 1", "modest 2", "greedy 2", None]
+
+
+def test_memory_of_tenants_without_items_is_released() -> None:
+    queue = FairQueue[int]()
+    for number in range(1000):
+        queue.add(number, [str(number)])
+        queue.add(-number - 1, ["constant"])
+        queue.next()
+    for _ in range(1000):
+        queue.next()
+    assert len(queue._used) < 10
+    while queue.next() is not None:
+        pass
+    assert not queue._used
+    assert not queue._order
