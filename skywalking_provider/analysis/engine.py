@@ -86,6 +86,10 @@ class Engine:
             return measurement
         return await self._measure(metric, run, measurement, deadline)
 
+    async def reject(self, metric: Metric, run: Run, error: ProviderError) -> Measurement:
+        """Return the Error of a request that cannot be measured, and report it as any other measurement."""
+        return await self._measure(metric, run, Measurement(Phase.PENDING, self._now()), Deadline.after(0), error)
+
     def metadata(self, metric: Metric) -> dict[str, str]:
         """Return the facts that follow from a metric's block alone; the key `error` describes an invalid block."""
         try:
@@ -109,10 +113,17 @@ class Engine:
                 return None
             raise
 
-    async def _measure(self, metric: Metric, run: Run, previous: Measurement, deadline: Deadline) -> Measurement:
+    async def _measure(
+        self,
+        metric: Metric,
+        run: Run,
+        previous: Measurement,
+        deadline: Deadline,
+        rejection: ProviderError | None = None,
+    ) -> Measurement:
         started_at, details, value = self._monotonic(), MeasurementDetails(), ""
         try:
-            attempt = self._prepare(metric, run, previous, deadline, started_at, details)
+            attempt = self._prepare(metric, run, previous, deadline, started_at, details, rejection)
             verdict, value = await self._attempt(attempt, details)
         except ProviderError as error:
             verdict = verdicts.on_error(error)
@@ -144,8 +155,11 @@ class Engine:
         deadline: Deadline,
         started_at: float,
         details: MeasurementDetails,
+        rejection: ProviderError | None,
     ) -> _Attempt:
         """Parse the block, and select conditions and backend."""
+        if rejection is not None:
+            raise rejection
         spec = parse_block(metric.block)
         conditions = select_conditions(spec, metric)
         details.success, details.failure, details.cel = conditions.success, conditions.failure, conditions.cel
@@ -196,10 +210,11 @@ class Engine:
 
     def _wait_budget(self, attempt: _Attempt, window: MeasurementWindow) -> WaitBudget:
         """Return the wait budget for data. The time of an outage is not part of it."""
+        now = self._now()
         return WaitBudget(
             wait=attempt.spec.max_wait_for(background=attempt.run.background),
-            starts_at=max(window.wait_starts_at, last_unavailable_at(attempt.previous)),
-            now=self._now(),
+            starts_at=max(window.wait_starts_at, last_unavailable_at(attempt.previous, now)),
+            now=now,
             next_bucket=window.next_bucket,
         )
 

@@ -1,14 +1,15 @@
 """Conversion of a verdict into the measurement that Argo stores. No I/O; the clock is an argument."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from skywalking_provider.analysis.message import message_for
 from skywalking_provider.analysis.verdict import Verdict
 from skywalking_provider.block import Spec
 from skywalking_provider.conditions import Evaluation
-from skywalking_provider.errors import Reason
+from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.model import Measurement, Phase
+from skywalking_provider.support.instants import EARLIEST, MAX_AHEAD, parse_instant
 
 MAX_VALUE = 32 * 1024
 """Characters of one value. Argo keeps ten measurements of a metric in one AnalysisRun."""
@@ -20,7 +21,7 @@ It is the only state of a measurement beside Argo's own fields, so any replica c
 """
 
 _UNAVAILABLE_REASONS = (Reason.OAP_UNAVAILABLE, Reason.PROVIDER_OVERLOADED)
-_NEVER = datetime.min.replace(tzinfo=UTC)
+_MAX_QUOTED = 40
 
 
 def build_measurement(verdict: Verdict, value: str, previous: Measurement, now: datetime) -> Measurement:
@@ -43,13 +44,23 @@ def build_measurement(verdict: Verdict, value: str, previous: Measurement, now: 
     )
 
 
-def last_unavailable_at(previous: Measurement) -> datetime:
-    """Return the last time at which the measurement's backend was unavailable; `datetime.min` for never."""
-    try:
-        instant = datetime.fromisoformat(previous.metadata.get(LAST_UNAVAILABLE_KEY, ""))
-    except ValueError:
-        return _NEVER
-    return instant if instant.tzinfo else _NEVER
+def last_unavailable_at(previous: Measurement, now: datetime) -> datetime:
+    """Return the last time at which the measurement's backend was unavailable; `EARLIEST` for never.
+
+    Raises:
+        ProviderError: REQUEST_INVALID, if the metadata holds another text than an instant of the past.
+    """
+    text = previous.metadata.get(LAST_UNAVAILABLE_KEY)
+    if text is None:
+        return EARLIEST
+    instant = parse_instant(text)
+    if instant is None or instant > now + MAX_AHEAD:  # a measurement would wait for data until then
+        raise ProviderError(
+            Reason.REQUEST_INVALID,
+            f"metadata {LAST_UNAVAILABLE_KEY} is not a time of the past: {text[:_MAX_QUOTED]!r}",
+            "Remove the metadata from the measurement in the AnalysisRun",
+        )
+    return instant
 
 
 def format_value(evaluation: Evaluation, spec: Spec) -> str:
@@ -66,8 +77,8 @@ def format_value(evaluation: Evaluation, spec: Spec) -> str:
 def _build_metadata(verdict: Verdict, previous: Measurement, now: datetime) -> dict[str, str]:
     if verdict.phase.completed:  # Argo hides completed measurements that have metadata
         return {}
-    instant = now if verdict.reason in _UNAVAILABLE_REASONS else last_unavailable_at(previous)
-    return {LAST_UNAVAILABLE_KEY: instant.isoformat()} if instant > _NEVER else {}
+    instant = now if verdict.reason in _UNAVAILABLE_REASONS else last_unavailable_at(previous, now)
+    return {LAST_UNAVAILABLE_KEY: instant.isoformat()} if instant > EARLIEST else {}
 
 
 def _ceil_second(instant: datetime) -> datetime:

@@ -1,11 +1,18 @@
-"""Conversion between the contract's protobuf messages and the types of `model`."""
+"""Conversion between the contract's protobuf messages and the types of `model`.
 
-from datetime import UTC, datetime
+A protobuf timestamp can hold instants that do not exist, or that no program can compute with. They are a
+`ProviderError`, so that the caller can return an Error.
+"""
+
+from dataclasses import replace
+from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from skywalking_provider.contract.v1 import metric_provider_pb2 as pb
+from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.model import Measurement, Metric, Phase, Run
+from skywalking_provider.support.instants import MAX_AHEAD, instant_from_epoch
 
 _TO_WIRE = {
     Phase.PENDING: pb.PHASE_PENDING,
@@ -15,6 +22,7 @@ _TO_WIRE = {
     Phase.ERROR: pb.PHASE_ERROR,
     Phase.INCONCLUSIVE: pb.PHASE_INCONCLUSIVE,
 }
+_CLOCK_HINT = "Check the clocks of the Argo Rollouts controller and of the provider's replicas"
 _FROM_WIRE = {wire: phase for phase, wire in _TO_WIRE.items()}
 
 
@@ -24,7 +32,20 @@ def decode_metric(message: pb.Metric) -> Metric:
 
 
 def decode_run(message: pb.Run) -> Run:
-    """Return the AnalysisRun of a request."""
+    """Return the AnalysisRun of a request.
+
+    Raises:
+        ProviderError: REQUEST_INVALID, if one of its times is impossible.
+    """
+    return replace(
+        decode_run_identity(message),
+        created_at=_decode_instant("run.createdAt", message.created_at, is_set=message.HasField("created_at")),
+        started_at=_decode_instant("run.startedAt", message.started_at, is_set=message.HasField("started_at")),
+    )
+
+
+def decode_run_identity(message: pb.Run) -> Run:
+    """Return the AnalysisRun of a request without its times."""
     return Run(
         namespace=message.namespace,
         name=message.name,
@@ -32,20 +53,33 @@ def decode_run(message: pb.Run) -> Run:
         labels=dict(message.labels),
         owner_kind=message.owner.kind,
         owner_name=message.owner.name,
-        created_at=_decode_instant(message.created_at) if message.HasField("created_at") else None,
-        started_at=_decode_instant(message.started_at) if message.HasField("started_at") else None,
     )
 
 
 def decode_measurement(message: pb.Measurement, now: datetime) -> Measurement:
-    """Return the measurement of a Resume request; a missing start is replaced by `now`."""
+    """Return the measurement of a Resume request; a missing start is replaced by `now`.
+
+    Raises:
+        ProviderError: REQUEST_INVALID, if one of its times is impossible, or it starts in the future.
+    """
+    started_at = (
+        _decode_instant("measurement.startedAt", message.started_at, is_set=message.HasField("started_at")) or now
+    )
+    if started_at > now + MAX_AHEAD:  # it would wait for data until then
+        raise ProviderError(
+            Reason.REQUEST_INVALID,
+            f"measurement.startedAt is in the future: {started_at:%Y-%m-%d %H:%M:%S %z}",
+            _CLOCK_HINT,
+        )
     return Measurement(
         phase=_FROM_WIRE.get(message.phase, Phase.RUNNING),
-        started_at=_decode_instant(message.started_at) if message.HasField("started_at") else now,
+        started_at=started_at,
         message=message.message,
         value=message.value,
-        finished_at=_decode_instant(message.finished_at) if message.HasField("finished_at") else None,
-        resume_at=_decode_instant(message.resume_at) if message.HasField("resume_at") else None,
+        finished_at=_decode_instant(
+            "measurement.finishedAt", message.finished_at, is_set=message.HasField("finished_at")
+        ),
+        resume_at=_decode_instant("measurement.resumeAt", message.resume_at, is_set=message.HasField("resume_at")),
         metadata=dict(message.metadata),
     )
 
@@ -63,8 +97,15 @@ def encode_measurement(measurement: Measurement) -> pb.Measurement:
     )
 
 
-def _decode_instant(timestamp: Timestamp) -> datetime:
-    return timestamp.ToDatetime(tzinfo=UTC)
+def _decode_instant(name: str, timestamp: Timestamp, *, is_set: bool) -> datetime | None:
+    """Return the instant of a field; None if the field is not set."""
+    if not is_set:
+        return None
+    instant = instant_from_epoch(timestamp.seconds, timestamp.nanos)
+    if instant is None:
+        detail = f"{timestamp.seconds} s and {timestamp.nanos} ns after 1970"
+        raise ProviderError(Reason.REQUEST_INVALID, f"{name} is not a possible time: {detail}", _CLOCK_HINT)
+    return instant
 
 
 def _encode_instant(instant: datetime | None) -> Timestamp | None:

@@ -12,11 +12,13 @@ from skywalking_provider.analysis.engine import Engine
 from skywalking_provider.contract import CONTRACT_VERSION
 from skywalking_provider.contract.v1 import metric_provider_pb2 as pb
 from skywalking_provider.contract.v1 import metric_provider_pb2_grpc as rpc
-from skywalking_provider.model import Deadline
+from skywalking_provider.errors import ProviderError
+from skywalking_provider.model import Deadline, Metric
 from skywalking_provider.server.conversion import (
     decode_measurement,
     decode_metric,
     decode_run,
+    decode_run_identity,
     encode_measurement,
 )
 
@@ -48,13 +50,20 @@ class MetricProviderService(rpc.MetricProviderServicer):
 
     async def Run(self, request: pb.RunRequest, context: _Context) -> pb.Measurement:  # noqa: N802
         """Start a measurement."""
-        metric, run = decode_metric(request.metric), decode_run(request.run)
+        metric = decode_metric(request.metric)
+        try:
+            run = decode_run(request.run)
+        except ProviderError as error:
+            return await self._reject(metric, request.run, error)
         return encode_measurement(await self._engine.run(metric, run, _build_deadline(context)))
 
     async def Resume(self, request: pb.ResumeRequest, context: _Context) -> pb.Measurement:  # noqa: N802
         """Continue a measurement."""
-        metric, run = decode_metric(request.metric), decode_run(request.run)
-        measurement = decode_measurement(request.measurement, self._now())
+        metric = decode_metric(request.metric)
+        try:
+            run, measurement = decode_run(request.run), decode_measurement(request.measurement, self._now())
+        except ProviderError as error:
+            return await self._reject(metric, request.run, error)
         return encode_measurement(await self._engine.resume(metric, run, measurement, _build_deadline(context)))
 
     async def Terminate(self, request: pb.TerminateRequest, context: _Context) -> pb.Measurement:  # noqa: N802, ARG002
@@ -72,6 +81,10 @@ class MetricProviderService(rpc.MetricProviderServicer):
     async def GetMetadata(self, request: pb.GetMetadataRequest, context: _Context) -> pb.GetMetadataResponse:  # noqa: N802, ARG002
         """Return the metadata of a metric, derived from its block only."""
         return pb.GetMetadataResponse(metadata=self._engine.metadata(decode_metric(request.metric)))
+
+    async def _reject(self, metric: Metric, run: pb.Run, error: ProviderError) -> pb.Measurement:
+        """Return an Error. The measurement starts now, because its own start may be the impossible time."""
+        return encode_measurement(await self._engine.reject(metric, decode_run_identity(run), error))
 
 
 def _build_deadline(context: _Context) -> Deadline:

@@ -1,0 +1,82 @@
+"""Adversarial trials at the edges: impossible times, responses for another window, and texts that change a terminal."""
+
+import grpc
+import pytest
+
+from skywalking_provider.contract.v1 import metric_provider_pb2 as pb
+from tests.adversary.harness import HEALTHY_BLOCK, Trial, phase_of, run_request
+
+SERVICE_NAME = HEALTHY_BLOCK["service"]
+IMPOSSIBLE_TIMES = {
+    "too many seconds": (10**15, 0),
+    "year 1": (-62_135_596_800, 0),
+    "year 9999": (253_402_300_799, 0),
+    "negative nanoseconds": (1_764_000_000, -5),
+    "a second of nanoseconds": (1_764_000_000, 10**9),
+    "the last of int64": (2**63 - 1, 2**31 - 1),
+}
+IMPOSSIBLE_METADATA = (
+    "9999-12-31T23:59:59+00:00",
+    "0001-01-01T00:00:00+14:00",
+    "9999-12-31T23:59:59-14:00",
+    "x" * 1000,
+)
+
+
+@pytest.mark.adversary("W3")
+def test_impossible_times_are_error_measurements_and_never_a_bug(trial: Trial) -> None:
+    service = trial.start_service({"good": trial.start_mock()})
+    stub = service.stub()
+    healthy = run_request(HEALTHY_BLOCK, success="result >= 0.5")
+
+    def resume(**fields: object) -> pb.Measurement:
+        measurement = pb.Measurement(phase=pb.PHASE_RUNNING)
+        for name, (seconds, nanos) in ((name, one) for name, one in fields.items() if isinstance(one, tuple)):
+            getattr(measurement, name).seconds, getattr(measurement, name).nanos = seconds, nanos
+        if "unavailable" in fields:
+            measurement.metadata["skywalking/lastUnavailable"] = str(fields["unavailable"])
+        # An entity that does not exist makes the measurement wait, so that its times are computed with.
+        missing = run_request({**HEALTHY_BLOCK, "service": f"{SERVICE_NAME}-missing"})
+        request = pb.ResumeRequest(metric=missing.metric, run=missing.run, measurement=measurement)
+        response: pb.Measurement = stub.Resume(request, timeout=14.5)
+        return response
+
+    for name, (seconds, nanos) in IMPOSSIBLE_TIMES.items():
+        for field in ("started_at", "created_at"):
+            request = run_request({**HEALTHY_BLOCK, "since": "run"})
+            getattr(request.run, field).seconds, getattr(request.run, field).nanos = seconds, nanos
+            measurement = stub.Run(request, timeout=14.5)
+            assert (phase_of(measurement), measurement.message.split()[0]) == ("Error", "REQUEST_INVALID"), name
+        for field in ("started_at", "finished_at", "resume_at"):
+            measurement = resume(**{field: (seconds, nanos)})
+            assert (phase_of(measurement), measurement.message.split()[0]) == ("Error", "REQUEST_INVALID"), name
+            assert measurement.HasField("finished_at")
+    for text in IMPOSSIBLE_METADATA:
+        measurement = resume(unavailable=text)
+        assert (phase_of(measurement), measurement.message.split()[0]) == ("Error", "REQUEST_INVALID"), text
+
+    assert phase_of(stub.Run(healthy, timeout=14.5)) == "Successful"
+    assert "Traceback" not in service.log.read_text()
+    assert service.metric("skywalking_analysis_measurements_total") > 0
+
+
+@pytest.mark.adversary("W3")
+def test_times_at_the_edges_of_the_bounds_wait_a_bounded_time(trial: Trial) -> None:
+    service = trial.start_service({"away": "http://127.0.0.1:9"})
+    stub = service.stub()
+    block = {**HEALTHY_BLOCK, "backend": "away", "since": "run", "outageGrace": "168h"}
+    for seconds in (0, 1, 7_258_118_399):  # 1970, and the last second of 2199
+        request = run_request(block)
+        request.run.started_at.seconds = seconds
+        measurement = stub.Run(request, timeout=14.5)
+        assert phase_of(measurement) == "Running", measurement.message
+        assert measurement.resume_at.seconds <= measurement.started_at.seconds + 120
+
+        measurement.started_at.seconds = seconds
+        try:
+            phase = phase_of(
+                stub.Resume(pb.ResumeRequest(metric=request.metric, measurement=measurement), timeout=14.5)
+            )
+        except grpc.RpcError as error:
+            pytest.fail(f"start {seconds}: {error}")
+        assert phase == ("Error" if seconds > 1 else "Inconclusive")
