@@ -124,6 +124,7 @@ class BackendConnection:
         await self._reader.close()
         for value in (self._time, self._features, self._services, self._metrics):
             await value.close()
+        await self._pipeline.close()
 
     async def _fetch_time(self, shared_request: SharedRequest) -> ServerClock:
         time = await fetch_server_clock(

@@ -26,8 +26,9 @@ class BreakerEffect(StrEnum):
 
     FAILURE = "failure"
     """Counts as one failure."""
-    FAILURE_PER_QUERY = "failure_per_query"
-    """Counts as one failure per query, so that one slow query cannot open the breaker."""
+    NO_RESPONSE = "no_response"
+    """Counts if the server responded to no request since this one was sent. A health check decides whether the breaker
+    opens, so that slow queries cannot open it."""
     RESPONSE = "response"
     """The server responded: the failures counted so far are cleared and the breaker closes."""
     NONE = "none"
@@ -54,9 +55,7 @@ FAILURE_POLICIES: Final[Mapping[FailureKind, FailurePolicy]] = {
     FailureKind.DNS: FailurePolicy(Retry.BACKOFF, BreakerEffect.FAILURE, Outcome.UNAVAILABLE),
     FailureKind.UNTRUSTED_CERTIFICATE: FailurePolicy(Retry.BACKOFF, BreakerEffect.FAILURE, Outcome.UNAVAILABLE),
     FailureKind.UNAVAILABLE: FailurePolicy(Retry.BACKOFF, BreakerEffect.FAILURE, Outcome.UNAVAILABLE),
-    FailureKind.TIMEOUT: FailurePolicy(
-        Retry.BACKOFF_FULL_TIMEOUT, BreakerEffect.FAILURE_PER_QUERY, Outcome.UNAVAILABLE
-    ),
+    FailureKind.TIMEOUT: FailurePolicy(Retry.BACKOFF_FULL_TIMEOUT, BreakerEffect.NO_RESPONSE, Outcome.UNAVAILABLE),
     FailureKind.RATE_LIMITED: FailurePolicy(Retry.RETRY_AFTER, BreakerEffect.RESPONSE, Outcome.UNAVAILABLE),
     FailureKind.SERVER_ERROR: FailurePolicy(Retry.NEVER, BreakerEffect.RESPONSE, Outcome.UNAVAILABLE),
     FailureKind.UNUSABLE_RESPONSE: FailurePolicy(Retry.NEVER, BreakerEffect.RESPONSE, Outcome.UNAVAILABLE),

@@ -5,7 +5,7 @@ cost the least comes first: start-time fair queueing, as in a CPU scheduler.
 """
 
 import heapq
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from itertools import count
 from typing import Generic, TypeVar
 
@@ -58,23 +58,34 @@ class FairQueue(Generic[Item]):
             if not queue:
                 del self._queues[tenant]
 
-    def next(self) -> Item | None:
-        """Remove and return the first item of the tenant that has used the least; among equals, of the longest ago."""
-        while self._queues:
-            used, _, tenant = heapq.heappop(self._order)
+    def next(self, eligible: Callable[[str], bool] = lambda _: True) -> Item | None:
+        """Remove and return the first item of the tenant that has used the least; among equals, of the longest ago.
+
+        Args:
+            eligible: Returns whether a tenant may be served now. The others keep their places.
+        """
+        skipped: list[tuple[float, int, str]] = []
+        served: Item | None = None
+        while served is None and self._queues and self._order:
+            entry = heapq.heappop(self._order)
+            used, _, tenant = entry
             if used < self._used[tenant]:  # charged meanwhile
                 self._push(tenant, self._used[tenant])
             elif tenant not in self._queues:
                 del self._used[tenant]
+            elif not eligible(tenant):
+                skipped.append(entry)
             else:
                 self._level = used
                 self._push(tenant, used + self._cost)
-                item = next(iter(self._queues[tenant]))
-                self.remove(item)
-                return item
-        self._used.clear()
-        self._order.clear()
-        return None
+                served = next(iter(self._queues[tenant]))
+                self.remove(served)
+        for entry in skipped:
+            heapq.heappush(self._order, entry)
+        if served is None and not self._queues:
+            self._used.clear()
+            self._order.clear()
+        return served
 
     def charge(self, tenant: str, cost: float) -> None:
         """Add what a served item cost beyond the common cost."""

@@ -137,3 +137,21 @@ def test_memory_of_tenants_without_items_is_released() -> None:
         pass
     assert not queue._used
     assert not queue._order
+
+
+@given(st.lists(namespaces), st.sets(namespaces))
+def test_tenants_that_are_not_eligible_keep_their_items_and_their_order(names: list[str], eligible: set[str]) -> None:
+    queue, whole = FairQueue[SharedRequest](), FairQueue[SharedRequest]()
+    requests = [request(name) for name in names]
+    for one in requests:
+        queue.add(one, one.namespaces)
+        if one.namespaces[0] in eligible:
+            whole.add(one, one.namespaces)
+
+    served = []
+    while following := queue.next(eligible.__contains__):
+        served.append(following)
+
+    assert served == drain(whole)
+    left = [one.namespaces for one in drain(queue)]
+    assert Counter(map(tuple, left)) == Counter((name,) for name in names if name not in eligible)

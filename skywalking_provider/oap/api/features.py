@@ -10,6 +10,9 @@ from skywalking_provider.oap.api.responses import SCHEMA_TYPE
 FEATURES_REQUEST = GraphqlRequest('{ query: __type(name: "Query") { fields { name } } }', {})
 """One type only: graphql-java 21.5 (OAP 10.1) rejects the introspection of two types in one request."""
 
+HEALTH_REQUEST = GraphqlRequest("{ __typename }", {})
+"""The lightest request: every GraphQL server responds without reading data."""
+
 
 @dataclass(frozen=True, slots=True)
 class ServerFeatures:

@@ -10,9 +10,6 @@ from skywalking_provider.model import Window
 _encode_sorted = json.JSONEncoder(sort_keys=True).encode
 
 
-_DURATION = "duration"
-
-
 _BUCKET_FORMAT = "%Y-%m-%d %H%M"  # SkyWalking's, at MINUTE step
 
 
@@ -34,13 +31,6 @@ class GraphqlRequest:
     def cache_key(self) -> str:
         """Key that only identical requests share."""
         return f"{self.query}\0{_encode_sorted(self.variables)}"
-
-    @property
-    def key_without_window(self) -> str:
-        """Key that a query has in all its windows."""
-        return GraphqlRequest(
-            self.query, {key: value for key, value in self.variables.items() if key != _DURATION}
-        ).cache_key
 
 
 def duration_variable(window: Window) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Concurrency limit with load shedding: a bounded number of requests in flight to one OAP, shared fairly."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -12,6 +13,7 @@ from skywalking_provider.support.fair_queue import FairQueue
 
 _MAX_QUEUE_LENGTH: Final = 10_000  # bounds memory; far more than any deadline lets through
 _WEIGHT: Final = 0.2  # of the latest request in the running mean of the durations
+_HELD_PER_FREE_SLOT: Final = 3
 
 
 def expected_wait(position: int, slots: int, seconds: float) -> float:
@@ -23,6 +25,20 @@ def expected_wait(position: int, slots: int, seconds: float) -> float:
         seconds: Mean duration of a request.
     """
     return (position + 1) * seconds / slots
+
+
+def may_take_slot(held: int, free: int) -> bool:
+    """Return whether a namespace may take one of the free slots.
+
+    A namespace holds at most three slots for each free one, so that alone it holds three quarters. Its slow requests
+    then leave slots for the requests of other namespaces, which would otherwise wait for a whole `timeout`. Sharing
+    what is free is known as dynamic thresholds.
+
+    Args:
+        held: Slots that the namespace holds.
+        free: Free slots.
+    """
+    return free > 0 and held < max(1, _HELD_PER_FREE_SLOT * free)
 
 
 class ConcurrencyLimiter:
@@ -38,8 +54,9 @@ class ConcurrencyLimiter:
         self._name = name
         self._size = size
         self._observer = observer
-        # State: free slots, requests that wait while there is none, and the running mean of the durations.
+        # State: free slots, slots held by namespace, requests that wait, and the running mean of the durations.
         self._free = size
+        self._held: Counter[str] = Counter()
         self._queue = FairQueue[SharedRequest]()
         self._mean_duration = 0.0
 
@@ -57,7 +74,7 @@ class ConcurrencyLimiter:
         try:
             yield
         finally:
-            self._release()
+            self._release(shared_request)
 
     def record_duration(self, seconds: float) -> None:
         """Add the duration of a sent request, however it ended. The expected wait is computed from it."""
@@ -73,6 +90,7 @@ class ConcurrencyLimiter:
             shared_request.namespaces.append(namespace)
             if shared_request in self._queue:
                 self._queue.add(shared_request, shared_request.namespaces)
+                self._grant_slots()  # the namespace may have a free slot
 
     def overload_error(self, detail: str) -> BackendUnavailableError:
         """Return the error of a request that gets no slot before its deadline, and report it to the observer."""
@@ -84,11 +102,10 @@ class ConcurrencyLimiter:
         )
 
     async def _acquire(self, shared_request: SharedRequest) -> None:
-        if self._free:
-            self._free -= 1
+        if self._is_eligible(shared_request):
+            self._take_slot(shared_request)
             return
-        before = min(self._queue.position(namespace) for namespace in shared_request.namespaces)
-        wait = expected_wait(before, self._size, self._mean_duration)
+        wait = min(map(self._expected_wait, shared_request.namespaces))
         if wait > shared_request.deadline.remaining or len(self._queue) >= _MAX_QUEUE_LENGTH:
             raise self.overload_error(f"{len(self._queue)} queued, estimated wait {wait:.3g} s exceeds the deadline")
         granted = shared_request.slot_granted = asyncio.get_running_loop().create_future()
@@ -98,7 +115,7 @@ class ConcurrencyLimiter:
                 await asyncio.wait({granted}, timeout=shared_request.deadline.remaining)
         except asyncio.CancelledError:
             if granted.done():
-                self._release()
+                self._release(shared_request)
             raise
         finally:
             shared_request.slot_granted = None
@@ -107,9 +124,33 @@ class ConcurrencyLimiter:
         if not granted.done():
             raise self.overload_error(f"{len(self._queue)} queued, no slot before the deadline")
 
-    def _release(self) -> None:
-        following = self._queue.next()
-        if following is None:
-            self._free += 1
-        elif following.slot_granted is not None:
-            following.slot_granted.set_result(None)
+    def _expected_wait(self, namespace: str) -> float:
+        # A namespace that has its share while slots are free waits for its own requests only.
+        slots = self._held[namespace] if self._free and self._held[namespace] else self._size
+        return expected_wait(self._queue.position(namespace), slots, self._mean_duration)
+
+    def _may_take_slot(self, namespace: str) -> bool:
+        return may_take_slot(self._held[namespace], self._free)
+
+    def _is_eligible(self, shared_request: SharedRequest) -> bool:
+        return any(map(self._may_take_slot, shared_request.namespaces))
+
+    def _take_slot(self, shared_request: SharedRequest) -> None:
+        """Charge a slot to the first namespace of a request that may take one."""
+        shared_request.slot_holder = next(filter(self._may_take_slot, shared_request.namespaces))
+        self._held[shared_request.slot_holder] += 1
+        self._free -= 1
+
+    def _release(self, shared_request: SharedRequest) -> None:
+        holder = shared_request.slot_holder
+        self._free += 1
+        self._held[holder] -= 1
+        if not self._held[holder]:
+            del self._held[holder]
+        self._grant_slots()
+
+    def _grant_slots(self) -> None:
+        while following := self._queue.next(self._may_take_slot):
+            self._take_slot(following)
+            if following.slot_granted is not None:
+                following.slot_granted.set_result(None)

@@ -1,4 +1,4 @@
-"""Request pipeline of one OAP: circuit breaker, concurrency limit, one attempt, retries."""
+"""Request pipeline of one OAP: circuit breaker with health check, concurrency limit, one attempt, retries."""
 
 import asyncio
 import random
@@ -9,8 +9,9 @@ from typing import Any
 import structlog
 
 from skywalking_provider.config import BackendConfig
-from skywalking_provider.errors import BackendUnavailableError, FailureKind
+from skywalking_provider.errors import BackendUnavailableError, FailureKind, ProviderError
 from skywalking_provider.model import Deadline
+from skywalking_provider.oap.api.features import HEALTH_REQUEST
 from skywalking_provider.oap.api.request import GraphqlRequest
 from skywalking_provider.oap.failure_policy import (
     BreakerEffect,
@@ -58,9 +59,10 @@ class RequestPipeline:
         self._monotonic = monotonic
         self.limiter = ConcurrencyLimiter(name, config.max_requests, observer)
         self._breaker = CircuitBreaker(config.circuit.failures, config.circuit.cool_down.total_seconds())
-        # State: the reported state of the circuit breaker, and the last failure that it counted.
+        # State: the reported state of the circuit breaker, the last failure that it counted, and its health checks.
         self._reported_state = Circuit.CLOSED
         self._last_failure = ""
+        self._checks: set[asyncio.Task[None]] = set()
 
     async def execute(self, request: GraphqlRequest, shared_request: SharedRequest) -> dict[str, Any]:
         """Return the `data` of the response; retry failures within the deadline.
@@ -87,14 +89,22 @@ class RequestPipeline:
             self._observer.retried(self._name)
             await asyncio.sleep(delay)
 
+    async def close(self) -> None:
+        """Cancel the health check in progress."""
+        checks = list(self._checks)
+        for check in checks:
+            check.cancel()
+        if checks:
+            await asyncio.wait(checks)
+
     async def _attempt(self, request: GraphqlRequest, shared_request: SharedRequest) -> dict[str, Any]:
-        if self._breaker.is_open_for(request, self._monotonic()):
-            raise self._circuit_open_error(request)
+        if self._breaker.is_open(self._monotonic()):
+            raise self._circuit_open_error()
         async with self.limiter.slot(shared_request):
-            permit = self._breaker.admit(request, self._monotonic())  # it may have opened while the request queued
+            permit = self._breaker.admit(self._monotonic())  # it may have opened while the request queued
             self._report_circuit_state()
             if permit is None:
-                raise self._circuit_open_error(request)
+                raise self._circuit_open_error()
             shared_request.in_flight = True
             try:
                 return await self._send(request, permit)
@@ -113,20 +123,43 @@ class RequestPipeline:
         finally:
             seconds = self._monotonic() - started_at
             self._observer.request_done(self._name, classify_outcome(failure), seconds)
-            self._update_breaker(request, permit, failure)
+            self._update_breaker(permit, failure)
             self._report_circuit_state()
+            self._begin_health_check()
             if is_contacted(failure):
                 self.limiter.record_duration(seconds)
 
-    def _update_breaker(self, request: GraphqlRequest, permit: Permit, failure: BaseException | None) -> None:
+    def _update_breaker(self, permit: Permit, failure: BaseException | None) -> None:
         match classify_breaker_effect(failure):
             case BreakerEffect.RESPONSE:
-                self._breaker.on_response()
+                self._breaker.on_response(self._monotonic())
             case BreakerEffect.NONE:
                 self._breaker.on_cancelled(permit, self._monotonic())
             case _ if isinstance(failure, BackendUnavailableError):
                 self._last_failure = failure.message
-                self._breaker.on_failure(permit, failure.kind, request, self._monotonic())
+                self._breaker.on_failure(permit, failure.kind, self._monotonic())
+
+    def _begin_health_check(self) -> None:
+        permit = self._breaker.begin_check(self._monotonic())
+        if permit is not None:
+            check = asyncio.create_task(self._check_health(permit))
+            self._checks.add(check)
+            check.add_done_callback(self._checks.discard)
+
+    async def _check_health(self, permit: Permit) -> None:
+        """Send the light request. It needs no slot: the requests that timed out may hold all of them."""
+        try:
+            await self._send(HEALTH_REQUEST, permit)
+        except BackendUnavailableError as error:
+            if is_contacted(error):
+                self._breaker.on_check_failure(permit, self._monotonic())
+        except ProviderError:
+            pass  # a rejected request is a response
+        except Exception:  # noqa: BLE001 - the task has no caller that would report a bug
+            _log.exception("health check failed", backend=self._name)
+        finally:
+            self._breaker.end_check(permit, self._monotonic())
+            self._report_circuit_state()
 
     def _report_circuit_state(self) -> None:
         before, circuit = self._reported_state, self._breaker.circuit
@@ -140,11 +173,11 @@ class RequestPipeline:
         elif before is Circuit.CLOSED:
             _log.warning("circuit breaker opened", backend=self._name, reason=self._last_failure)
 
-    def _circuit_open_error(self, request: GraphqlRequest) -> BackendUnavailableError:
+    def _circuit_open_error(self) -> BackendUnavailableError:
         monotonic, now = self._monotonic(), self._now()
         since, next_probe = (
             f"{now + timedelta(seconds=at - monotonic):%H:%M:%S %z}"
-            for at in (self._breaker.opened_at, self._breaker.earliest_probe_at(request))
+            for at in (self._breaker.opened_at, self._breaker.next_probe_at)
         )
         probe = "probe in progress" if self._breaker.circuit is Circuit.HALF_OPEN else f"next probe at {next_probe}"
         return BackendUnavailableError(

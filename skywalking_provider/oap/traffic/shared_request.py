@@ -18,6 +18,7 @@ class SharedRequest:
         namespaces: Tenants whose queues the request waits in; the first one started it.
         waiters: Number of callers that wait for the response.
         slot_granted: Future that completes when the request gets a slot; None while it does not queue.
+        slot_holder: Namespace that the slot is charged to, while the request has one.
         in_flight: Whether the request is being sent. Otherwise it can be cancelled without a loss.
     """
 
@@ -25,6 +26,7 @@ class SharedRequest:
     namespaces: list[str]
     waiters: int = 0
     slot_granted: asyncio.Future[None] | None = field(default=None, repr=False)
+    slot_holder: str = INTERNAL_TENANT
     in_flight: bool = False
 
     @property

@@ -1,16 +1,17 @@
-"""Circuit breaker: opens after consecutive failures and admits one probe after the cool-down."""
+"""Circuit breaker: opens after consecutive failures, admits one probe after the cool-down, and checks timeouts."""
+
+import heapq
+from itertools import count
 
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from skywalking_provider.errors import FailureKind
-from skywalking_provider.oap.api.request import GraphqlRequest
 from skywalking_provider.oap.observer import Circuit
 from skywalking_provider.oap.traffic.circuit_breaker import CircuitBreaker, Permit
 
-LIMIT, COOL_DOWN = 3, 5.0
-Q, OTHER = GraphqlRequest("q", {}), GraphqlRequest("other", {})
+LIMIT, COOL_DOWN, TIMEOUT = 3, 5.0, 5.0
 
 
 def open_breaker() -> CircuitBreaker:
@@ -20,10 +21,26 @@ def open_breaker() -> CircuitBreaker:
     return breaker
 
 
-def fail(breaker: CircuitBreaker, kind: FailureKind, query: str = "q", now: float = 0.0) -> None:
-    permit = breaker.admit(GraphqlRequest(query, {}), now)
+def admit(breaker: CircuitBreaker, now: float = 0.0) -> Permit:
+    permit = breaker.admit(now)
     assert permit
-    breaker.on_failure(permit, kind, GraphqlRequest(query, {}), now)
+    return permit
+
+
+def fail(breaker: CircuitBreaker, kind: FailureKind, now: float = 0.0) -> None:
+    breaker.on_failure(admit(breaker, now), kind, now)
+
+
+def time_out(breaker: CircuitBreaker, sent_at: float) -> None:
+    breaker.on_failure(admit(breaker, sent_at), FailureKind.TIMEOUT, sent_at + TIMEOUT)
+
+
+def fail_check(breaker: CircuitBreaker, sent_at: float, now: float) -> None:
+    check = breaker.begin_check(sent_at)
+    assert check
+    breaker.on_failure(check, FailureKind.TIMEOUT, now)
+    breaker.on_check_failure(check, now)
+    breaker.end_check(check, now)
 
 
 def test_consecutive_failures_open_the_breaker() -> None:
@@ -35,34 +52,93 @@ def test_response_between_failures_keeps_the_breaker_closed() -> None:
     for _ in range(10 * LIMIT):
         fail(breaker, FailureKind.CONNECT)
         fail(breaker, FailureKind.TIMEOUT)
-        breaker.on_response()
+        breaker.on_response(0.0)
 
     assert breaker.circuit is Circuit.CLOSED
 
 
-def test_timeouts_of_one_query_never_open_the_breaker() -> None:
+def test_timeouts_alone_never_open_the_breaker() -> None:
     breaker = CircuitBreaker(LIMIT, COOL_DOWN)
-    for minute in range(100):
-        fail(breaker, FailureKind.TIMEOUT, "slow", now=60.0 * minute)
+    for second in range(100):
+        time_out(breaker, float(second))
 
     assert breaker.circuit is Circuit.CLOSED
 
 
-def test_timeouts_of_several_queries_open_the_breaker() -> None:
+def test_failed_health_check_is_the_last_of_the_failures_that_open_the_breaker() -> None:
     breaker = CircuitBreaker(LIMIT, COOL_DOWN)
-    for query in ("a", "b", "c"):
-        fail(breaker, FailureKind.TIMEOUT, query)
+    time_out(breaker, 0.0)
+    assert breaker.begin_check(5.0) is None
+    time_out(breaker, 0.0)  # the second of three failures
+
+    fail_check(breaker, 5.0, 10.0)
 
     assert breaker.circuit is Circuit.OPEN
+    assert (breaker.opened_at, breaker.next_probe_at) == (10.0, 10.0 + COOL_DOWN)
+
+
+def test_timeout_and_connection_error_are_checked_together() -> None:
+    breaker = CircuitBreaker(LIMIT, COOL_DOWN)
+    fail(breaker, FailureKind.CONNECT)
+    time_out(breaker, 0.0)
+
+    fail_check(breaker, 5.0, 5.1)
+
+    assert breaker.circuit is Circuit.OPEN
+
+
+def test_requests_are_admitted_during_the_only_health_check() -> None:
+    breaker = CircuitBreaker(LIMIT, COOL_DOWN)
+    for _ in range(10):
+        time_out(breaker, 0.0)
+
+    assert breaker.begin_check(5.0)
+    assert breaker.begin_check(5.0) is None
+    assert breaker.admit(5.0)
+
+
+def test_health_check_without_a_result_decides_nothing() -> None:
+    breaker = CircuitBreaker(LIMIT, COOL_DOWN)
+    for _ in range(LIMIT):
+        time_out(breaker, 0.0)
+    check = breaker.begin_check(5.0)
+    assert check
+    breaker.on_cancelled(check, 6.0)
+    breaker.end_check(check, 6.0)
+
+    assert breaker.circuit is Circuit.CLOSED
+    assert breaker.begin_check(6.0)
+
+
+def test_response_during_the_health_check_keeps_the_breaker_closed() -> None:
+    breaker = CircuitBreaker(LIMIT, COOL_DOWN)
+    for _ in range(LIMIT):
+        time_out(breaker, 0.0)
+    check = breaker.begin_check(5.0)
+    assert check
+    breaker.on_response(9.0)
+    breaker.on_check_failure(check, 10.0)
+
+    assert breaker.circuit is Circuit.CLOSED
+
+
+def test_timeout_does_not_count_if_another_request_got_a_response_since() -> None:
+    breaker = CircuitBreaker(LIMIT, COOL_DOWN)
+    for _ in range(10 * LIMIT):
+        slow = admit(breaker, 0.0)
+        breaker.on_response(4.0)
+        breaker.on_failure(slow, FailureKind.TIMEOUT, 5.0)
+
+    assert breaker.begin_check(5.0) is None
 
 
 def test_after_the_cool_down_only_one_probe_is_admitted() -> None:
     breaker = open_breaker()
 
-    assert breaker.admit(Q, COOL_DOWN - 0.1) is None
-    assert breaker.admit(Q, COOL_DOWN) is not None
+    assert breaker.admit(COOL_DOWN - 0.1) is None
+    assert breaker.admit(COOL_DOWN) is not None
     assert breaker.circuit is Circuit.HALF_OPEN
-    assert breaker.admit(Q, COOL_DOWN + 60) is None
+    assert breaker.admit(COOL_DOWN + 60) is None
 
 
 def test_result_of_the_probe_opens_or_closes_the_breaker() -> None:
@@ -70,82 +146,70 @@ def test_result_of_the_probe_opens_or_closes_the_breaker() -> None:
     fail(breaker, FailureKind.CONNECT, now=COOL_DOWN)
 
     assert breaker.circuit is Circuit.OPEN
-    assert breaker.earliest_probe_at(Q) == 2 * COOL_DOWN
+    assert breaker.next_probe_at == 2 * COOL_DOWN
     assert breaker.opened_at == 0.0  # the start of the outage
 
-    breaker.admit(Q, 2 * COOL_DOWN)
-    breaker.on_response()
+    breaker.admit(2 * COOL_DOWN)
+    breaker.on_response(2 * COOL_DOWN)
 
     assert breaker.circuit is Circuit.CLOSED
 
 
-def test_query_that_timed_out_is_the_probe_one_cool_down_later() -> None:
+def test_probe_that_times_out_leaves_the_decision_to_a_health_check() -> None:
     breaker = open_breaker()
-    fail(breaker, FailureKind.TIMEOUT, now=COOL_DOWN)
+    time_out(breaker, COOL_DOWN)
+    assert breaker.circuit is Circuit.HALF_OPEN
 
-    assert (breaker.earliest_probe_at(OTHER), breaker.earliest_probe_at(Q)) == (2 * COOL_DOWN, 3 * COOL_DOWN)
-    assert breaker.admit(Q, 2.9 * COOL_DOWN) is None
-    assert breaker.admit(OTHER, 2.9 * COOL_DOWN)
+    fail_check(breaker, 2 * COOL_DOWN, 3 * COOL_DOWN)
+    assert (breaker.circuit, breaker.next_probe_at) == (Circuit.OPEN, 4 * COOL_DOWN)
+
+    time_out(breaker, 4 * COOL_DOWN)
+    assert breaker.begin_check(5 * COOL_DOWN)
+    breaker.on_response(5 * COOL_DOWN)
+    assert breaker.circuit is Circuit.CLOSED
 
 
-def test_query_that_timed_out_is_the_probe_without_other_queries() -> None:
+def test_cancelled_health_check_of_a_probe_admits_the_next_probe_at_once() -> None:
     breaker = open_breaker()
-    fail(breaker, FailureKind.TIMEOUT, now=COOL_DOWN)
+    time_out(breaker, COOL_DOWN)
+    check = breaker.begin_check(2 * COOL_DOWN)
+    assert check
+    breaker.end_check(check, 11.0)
 
-    assert breaker.admit(Q, 3 * COOL_DOWN)
-
-
-def test_response_forgets_the_timeouts_of_queries() -> None:
-    breaker = open_breaker()
-    fail(breaker, FailureKind.TIMEOUT, now=COOL_DOWN)
-    breaker.on_response()
-    for _ in range(LIMIT):
-        fail(breaker, FailureKind.CONNECT, now=60.0)
-
-    assert breaker.earliest_probe_at(Q) == breaker.earliest_probe_at(OTHER)
-
-
-def test_memory_of_timed_out_queries_is_bounded() -> None:
-    breaker = open_breaker()
-    for number in range(2000):
-        fail(breaker, FailureKind.TIMEOUT, f"q{number}", now=COOL_DOWN * (number + 1))
-
-    assert len(breaker._timed_out_queries) < 1000
+    assert breaker.admit(11.0)
 
 
 def test_cancelled_probe_admits_the_next_one_at_once() -> None:
     breaker = open_breaker()
-    probe = breaker.admit(Q, COOL_DOWN)
-    assert probe
+    probe = admit(breaker, COOL_DOWN)
     breaker.on_cancelled(probe, COOL_DOWN + 1)
 
-    assert breaker.admit(Q, COOL_DOWN + 1) is not None
+    assert breaker.admit(COOL_DOWN + 1) is not None
 
 
 def test_results_of_earlier_requests_do_not_affect_the_probe() -> None:
     breaker = CircuitBreaker(LIMIT, COOL_DOWN)
-    earlier = [breaker.admit(Q, 0.0) for _ in range(LIMIT + 2)]
+    earlier = [admit(breaker) for _ in range(LIMIT + 2)]
     for one in earlier[:LIMIT]:
-        assert one
-        breaker.on_failure(one, FailureKind.CONNECT, Q, 0.0)
-    assert breaker.admit(Q, COOL_DOWN)
-    last_earlier = earlier[-1]
-    assert last_earlier
+        breaker.on_failure(one, FailureKind.CONNECT, 0.0)
+    assert breaker.admit(COOL_DOWN)
 
-    breaker.on_failure(last_earlier, FailureKind.TIMEOUT, Q, COOL_DOWN)
-    breaker.on_cancelled(last_earlier, COOL_DOWN)
+    breaker.on_failure(earlier[-1], FailureKind.TIMEOUT, COOL_DOWN)
+    breaker.on_cancelled(earlier[-1], COOL_DOWN)
 
     assert breaker.circuit is Circuit.HALF_OPEN
+    assert breaker.begin_check(COOL_DOWN) is None
 
 
 class AnyOrder(RuleBasedStateMachine):
-    """Requests that are admitted, fail, get a response or are cancelled, in any order."""
+    """Requests and health checks that are admitted, fail, get a response or are cancelled, in any order."""
 
     def __init__(self) -> None:
         super().__init__()
         self.breaker = CircuitBreaker(LIMIT, COOL_DOWN)
         self.now = 0.0
         self.in_flight: list[Permit] = []
+        self.checks: list[Permit] = []
 
     @rule(seconds=st.floats(0, 20))
     def pass_time(self, seconds: float) -> None:
@@ -153,8 +217,8 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule()
     def admit(self) -> None:
-        rejected = self.breaker.is_open_for(Q, self.now)
-        permit = self.breaker.admit(Q, self.now)
+        rejected = self.breaker.is_open(self.now)
+        permit = self.breaker.admit(self.now)
         assert (permit is None) == rejected
         if permit:
             self.in_flight.append(permit)
@@ -167,23 +231,37 @@ class AnyOrder(RuleBasedStateMachine):
         ),
     )
     def end(self, data: st.DataObject, kind: FailureKind | None) -> None:
-        permit = self.in_flight.pop(data.draw(st.integers(0, len(self.in_flight) - 1)))
+        self._end(self.in_flight.pop(data.draw(st.integers(0, len(self.in_flight) - 1))), kind)
+        if check := self.breaker.begin_check(self.now):
+            self.checks.append(check)
+
+    @precondition(lambda self: self.checks)
+    @rule(data=st.data(), kind=st.sampled_from([FailureKind.CONNECT, FailureKind.TIMEOUT, None, "response"]))
+    def end_check(self, data: st.DataObject, kind: FailureKind | None) -> None:
+        check = self.checks.pop(data.draw(st.integers(0, len(self.checks) - 1)))
+        failed = kind in (FailureKind.CONNECT, FailureKind.TIMEOUT)
+        self._end(check, kind)
+        if failed:
+            self.breaker.on_check_failure(check, self.now)
+        self.breaker.end_check(check, self.now)
+
+    def _end(self, permit: Permit, kind: FailureKind | str | None) -> None:
         if kind is None:
             self.breaker.on_cancelled(permit, self.now)
-        elif kind is FailureKind.SERVER_ERROR:
-            self.breaker.on_response()
+        elif kind in ("response", FailureKind.SERVER_ERROR):
+            self.breaker.on_response(self.now)
             assert self.breaker.circuit is Circuit.CLOSED
         else:
-            self.breaker.on_failure(permit, kind, Q, self.now)
+            self.breaker.on_failure(permit, FailureKind(kind), self.now)
 
     @invariant()
     def a_request_is_admitted_again(self) -> None:
-        """The breaker never stays open: open ends by time, half-open by its probe, which is in flight."""
+        """The breaker never stays open: open ends by time, half-open by its probe or its check, one in flight."""
         if self.breaker.circuit is Circuit.OPEN:
-            assert not self.breaker.is_open_for(OTHER, self.now + COOL_DOWN)
-            assert not self.breaker.is_open_for(Q, self.now + 2 * COOL_DOWN)
+            assert not self.breaker.is_open(self.now + COOL_DOWN)
         if self.breaker.circuit is Circuit.HALF_OPEN:
-            assert sum(one.generation == self.breaker._generation for one in self.in_flight) == 1
+            in_flight = [*self.in_flight, *self.checks]
+            assert sum(one.generation == self.breaker._generation for one in in_flight) == 1
 
 
 TestAnyOrder = AnyOrder.TestCase
@@ -199,3 +277,75 @@ def test_breaker_opens_with_the_configured_number_of_failures(limit: int) -> Non
     fail(breaker, FailureKind.UNAVAILABLE)
 
     assert breaker.circuit is Circuit.OPEN
+
+
+instants = st.floats(0, 60)
+
+
+class Simulation:
+    """An OAP in virtual time: requests get a response after some seconds or time out, and health checks as well.
+
+    Args:
+        requests: Time of each request, and the seconds until its response; None for a request that times out.
+        limit: `circuit.failures`.
+        check_responds: Returns whether a health check sent at an instant gets a response.
+    """
+
+    def __init__(self, requests: list[tuple[float, float | None]], limit: int, *, check_responds: bool) -> None:
+        self.breaker = CircuitBreaker(limit, COOL_DOWN)
+        self.failures = 0
+        self.opened: list[float] = []
+        self._check_responds = check_responds
+        self._numbers = count()
+        self._events: list[tuple[float, int, str, object]] = []
+        for sent_at, seconds in requests:
+            self._push(sent_at, "send", seconds)
+        self._run()
+
+    def _push(self, at: float, kind: str, detail: object) -> None:
+        heapq.heappush(self._events, (at, next(self._numbers), kind, detail))
+
+    def _run(self) -> None:
+        while self._events and not self.opened:
+            now, _, kind, detail = heapq.heappop(self._events)
+            if kind == "send":
+                permit = self.breaker.admit(now)
+                assert permit
+                responds = isinstance(detail, float) and detail < TIMEOUT
+                self._push(now + (detail if responds else TIMEOUT), "respond" if responds else "time out", permit)  # type: ignore[operator]
+            elif kind in ("respond", "check responds") and isinstance(detail, Permit):
+                self.breaker.on_response(now)
+                self.failures = 0
+                if kind == "check responds":
+                    self.breaker.end_check(detail, now)
+            elif isinstance(detail, Permit):
+                self.failures += 1
+                self.breaker.on_failure(detail, FailureKind.TIMEOUT, now)
+                if kind == "check times out":
+                    self.breaker.on_check_failure(detail, now)
+                    self.breaker.end_check(detail, now)
+                if check := self.breaker.begin_check(now):
+                    ends = (now + 0.1, "check responds") if self._check_responds else (now + TIMEOUT, "check times out")
+                    self._push(*ends, check)
+            if self.breaker.circuit is Circuit.OPEN:
+                self.opened.append(now)
+
+
+@given(st.lists(st.tuples(instants, st.none() | st.floats(0, 4.9)), max_size=60), st.integers(1, 6))
+def test_timeouts_never_open_the_breaker_while_the_oap_responds(
+    requests: list[tuple[float, float | None]], limit: int
+) -> None:
+    """A response to any request in each `timeout`, or to the health check, is enough."""
+    assert Simulation(requests, limit, check_responds=True).opened == []
+    steady = [(float(second), 0.5) for second in range(0, 70, 4)]
+    assert Simulation([*requests, *steady], limit, check_responds=False).opened == []
+
+
+@given(st.lists(instants, min_size=20, max_size=40), st.integers(1, 6))
+def test_breaker_opens_if_the_oap_responds_to_nothing(instants: list[float], limit: int) -> None:
+    """It opens by a health check, one `timeout` after the failure before the last."""
+    simulation = Simulation([(at, None) for at in instants], limit, check_responds=False)
+
+    timed_out_at = sorted(at + TIMEOUT for at in instants)
+    assert simulation.opened == [timed_out_at[max(1, limit - 1) - 1] + TIMEOUT]
+    assert simulation.failures >= limit

@@ -1,14 +1,18 @@
 """Concurrency limit: requests are bounded, fair between namespaces, and rejected if they would wait too long."""
 
 import asyncio
+from collections import Counter
+from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from skywalking_provider.errors import BackendUnavailableError, Reason
 from skywalking_provider.oap import UNOBSERVED, Backend, Observer
 from skywalking_provider.oap.api.request import GraphqlRequest
-from skywalking_provider.oap.traffic.concurrency import ConcurrencyLimiter
+from skywalking_provider.oap.traffic.concurrency import ConcurrencyLimiter, may_take_slot
 from skywalking_provider.oap.traffic.shared_request import SharedRequest
 from tests.oap.virtual_time import ScriptedClient, deadline_after, in_virtual_time, monotonic, open_scripted_backends
 
@@ -36,10 +40,63 @@ async def cancel(tasks: list[asyncio.Task[Any]]) -> None:
 async def test_requests_in_flight_are_limited() -> None:
     oap = ScriptedClient(a_second)
     async with open_scripted_backends({"prod": oap}, maxRequests=4) as backends:
-        await asyncio.gather(*start_reads(backends.select(None, None, "team"), range(40)))
+        reads = [
+            *start_reads(backends.select(None, None, "a"), range(20)),
+            *start_reads(backends.select(None, None, "b"), range(20, 40)),
+        ]
+        await asyncio.gather(*reads)
 
     assert oap.max_in_flight == 4
     assert monotonic() == 10.0
+
+
+@pytest.mark.parametrize(("slots", "share"), [(1, 1), (2, 2), (3, 3), (4, 3), (8, 6), (32, 24)])
+@in_virtual_time
+async def test_namespace_leaves_a_quarter_of_the_slots_to_others(slots: int, share: int) -> None:
+    oap = ScriptedClient(a_second)
+    async with open_scripted_backends({"prod": oap}, maxRequests=slots) as backends:
+        greedy = start_reads(backends.select(None, None, "greedy"), range(100), seconds=3600)
+        await asyncio.sleep(0.5)
+        assert oap.max_in_flight == share
+
+        await backends.select(None, None, "modest").read(request(-1), deadline_after(5))
+
+        assert monotonic() <= 0.5 + 1 + (2 if share == slots else 0)
+        await cancel(greedy)
+
+
+@in_virtual_time
+async def test_several_greedy_namespaces_leave_a_slot_to_another() -> None:
+    oap = ScriptedClient(a_second)
+    async with open_scripted_backends({"prod": oap}, maxRequests=32) as backends:
+        greedy = [
+            read
+            for team in range(6)
+            for read in start_reads(backends.select(None, None, f"greedy-{team}"), range(100 * team, 100 * team + 99))
+        ]
+        await asyncio.sleep(5.5)
+
+        await backends.select(None, None, "modest").read(request(-1), deadline_after(5))
+
+        assert monotonic() == 5.5 + 1
+        await cancel(greedy)
+
+
+@given(st.lists(st.sampled_from("abcde"), max_size=200), st.integers(1, 40), st.randoms(use_true_random=False))
+def test_namespace_without_a_slot_may_take_a_free_one(tenants: list[str], size: int, random: Random) -> None:
+    held, free = Counter[str](), size
+    for tenant in tenants:
+        if may_take_slot(held[tenant], free):
+            held[tenant] += 1
+            free -= 1
+        elif free:
+            assert held[tenant] >= 3 * free
+        if held.total() and random.random() < 0.3:
+            leaving = random.choice(sorted(held.elements()))
+            held[leaving] -= 1
+            free += 1
+        assert held.total() + free == size
+        assert may_take_slot(0, free) == (free > 0)
 
 
 @in_virtual_time
@@ -95,7 +152,7 @@ async def test_request_with_an_expected_wait_beyond_its_deadline_is_rejected_at_
     async with open_scripted_backends({"prod": oap}, Counting(), maxRequests=4) as backends:
         backend = backends.select(None, None, "team")
         await asyncio.gather(*start_reads(backend, range(4)))  # records that a request takes a second
-        waiting = start_reads(backend, range(100, 144))
+        waiting = start_reads(backend, range(100, 133))  # three in flight
         await asyncio.sleep(0.5)
         began = monotonic()
 

@@ -1,7 +1,10 @@
 """Request pipeline: retries, and the circuit breaker in front of the OAP."""
 
 import asyncio
+import contextlib
+import itertools
 import re
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -9,6 +12,7 @@ from structlog.testing import capture_logs
 
 from skywalking_provider.errors import BackendUnavailableError, FailureKind, ProviderError, Reason
 from skywalking_provider.oap import Backend, Observer
+from skywalking_provider.oap.api.features import HEALTH_REQUEST
 from skywalking_provider.oap.api.request import GraphqlRequest
 from skywalking_provider.oap.observer import Circuit
 from tests.oap.virtual_time import (
@@ -191,44 +195,104 @@ async def test_outage_of_ten_minutes_sends_one_request_per_cool_down() -> None:
     assert 60 < len(oap.requests) < 50 + 600 / 5  # fifty were in flight when it opened
 
 
-@in_virtual_time
-async def test_slow_query_does_not_stop_other_queries() -> None:
-    async def slow_for_one(read: GraphqlRequest) -> dict[str, Any]:
-        if read.variables["n"] == 0:
-            await asyncio.sleep(3600)
-        return {"n": read.variables["n"]}
+class SlowFor:
+    """OAP that responds to the requests of some numbers after a time, and to all others at once.
 
-    oap = ScriptedClient(slow_for_one)
-    async with open_scripted_backends({"prod": oap}, retries=0, cache=NO_CACHE) as backends:
+    Args:
+        numbers: Returns whether the request with a number is slow.
+    """
+
+    def __init__(self, numbers: Callable[[int], bool], seconds: float = 30.0) -> None:
+        self.numbers = numbers
+        self.takes = seconds
+        self.hangs = False
+        self.health_checks = 0
+
+    async def __call__(self, read: GraphqlRequest) -> dict[str, Any]:
+        if read is HEALTH_REQUEST:
+            self.health_checks += 1
+        if self.hangs or (read is not HEALTH_REQUEST and self.numbers(int(str(read.variables["n"])))):
+            await asyncio.sleep(self.takes)
+        return {"n": read.variables.get("n")}
+
+
+async def read_slow_queries(backend: Backend, numbers: Iterable[int]) -> None:
+    for number in numbers:
+        with contextlib.suppress(BackendUnavailableError):
+            await backend.read(request(number), deadline_after(14.5))
+        await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("interval", [0.5, 30.0])
+@in_virtual_time
+async def test_slow_queries_of_one_namespace_do_not_stop_another(interval: float) -> None:
+    """Forty callers request slow queries one after another; the other namespace measures often or rarely."""
+    log, oap = EventLog(), ScriptedClient(SlowFor(lambda number: number >= 1000))
+    async with open_scripted_backends({"prod": oap}, log, cache=NO_CACHE) as backends:
+        slow = [
+            asyncio.create_task(read_slow_queries(backends.select(None, None, "team-a"), itertools.count(start, 1000)))
+            for start in range(1000, 1040)
+        ]
+        began, longest = monotonic(), 0.0
+        while monotonic() < began + 600:
+            await asyncio.sleep(interval)
+            sent_at = monotonic()
+            data = await backends.select(None, None, "team-b").read(request(1), deadline_after(14.5))
+            longest = max(longest, monotonic() - sent_at)
+            assert data == {"n": 1}
+        for task in slow:
+            task.cancel()
+
+    assert log.circuits == []
+    assert longest < 0.5  # a slot is always left
+
+
+@in_virtual_time
+async def test_health_check_is_sent_only_if_nothing_gets_a_response() -> None:
+    script = SlowFor(lambda number: number >= 1000)
+    oap = ScriptedClient(script)
+    async with open_scripted_backends({"prod": oap}, cache=NO_CACHE, retries=0) as backends:
         backend = backends.select(None, None, "team")
-        for minute in range(20):
-            slow = GraphqlRequest("{ n }", {"n": 0, "duration": {"start": f"2026-11-24 12{minute:02}"}})
-            with pytest.raises(BackendUnavailableError, match="did not respond within 5 s"):
-                await backend.read(slow, deadline_after(10))
-        assert await backends.select(None, None, "others").read(request(1), deadline_after(1)) == {"n": 1}
+        reading = asyncio.create_task(read_slow_queries(backend, range(1000, 1010)))
+        while not reading.done():
+            await backend.read(request(1), deadline_after(1))
+            await asyncio.sleep(1)
+        assert script.health_checks == 0
+
+        await read_slow_queries(backend, range(2000, 2010))
+        assert 0 < script.health_checks < 10
+
+
+@in_virtual_time
+async def test_oap_that_responds_to_nothing_opens_the_breaker_and_closes_it_after_recovery() -> None:
+    log, script = EventLog(), SlowFor(lambda number: number >= 1000)
+    script.hangs = True
+    async with open_scripted_backends({"prod": ScriptedClient(script)}, log, cache=NO_CACHE, retries=0) as backends:
+        backend = backends.select(None, None, "team")
+        errors = await asyncio.gather(*(fail(backend, number) for number in range(5)))
+        assert {error.kind for error in errors} == {FailureKind.TIMEOUT}
+        await asyncio.sleep(5)  # the health check
+        assert (await fail(backend, 6)).kind is FailureKind.CIRCUIT_OPEN
+        assert log.circuits == [Circuit.OPEN]
+
+        script.hangs = False
+        await asyncio.sleep(5)
+        assert await backend.read(request(7), deadline_after(1)) == {"n": 7}
+        assert log.circuits[-1] is Circuit.CLOSED
 
 
 @in_virtual_time
 async def test_slow_query_that_always_comes_first_does_not_keep_the_breaker_open() -> None:
     """It is sent all the time, so that it is always the first one when a cool-down ends."""
-    refusing = True
-
-    async def slow_for_one(read: GraphqlRequest) -> dict[str, Any]:
-        if refusing:
-            raise connection_refused_error()
-        if read.variables["n"] == 0:
-            await asyncio.sleep(3600)
-        return {"n": read.variables["n"]}
-
-    async def read_the_slow_one(backend: Backend) -> None:
-        while True:
-            await fail(backend, 0)
-            await asyncio.sleep(0.1)
-
-    async with open_scripted_backends({"prod": ScriptedClient(slow_for_one)}, retries=0, cache=NO_CACHE) as backends:
-        slow = asyncio.create_task(read_the_slow_one(backends.select(None, None, "team")))
-        await asyncio.sleep(2)
-        refusing = False
+    script = SlowFor(lambda number: number >= 1000)
+    script.hangs = True
+    async with open_scripted_backends({"prod": ScriptedClient(script)}, retries=0, cache=NO_CACHE) as backends:
+        backend = backends.select(None, None, "team")
+        await asyncio.gather(*(fail(backend, number) for number in range(5)))
+        slow = asyncio.create_task(read_slow_queries(backends.select(None, None, "slow"), itertools.count(1000)))
+        await asyncio.sleep(6)
+        script.hangs = False
+        recovered_at = monotonic()
         for _ in range(20):
             await asyncio.sleep(1.03)
             try:
@@ -241,7 +305,7 @@ async def test_slow_query_that_always_comes_first_does_not_keep_the_breaker_open
         slow.cancel()
 
     assert data == {"n": 1}
-    assert monotonic() < 2 + 5 + 5 + 5 + 2  # the first cool-down, the slow probe's timeout, and its cool-down
+    assert monotonic() < recovered_at + 5 + 5 + 2  # the cool-down, and the probe's timeout with its health check
 
 
 @in_virtual_time
