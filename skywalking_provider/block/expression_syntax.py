@@ -9,17 +9,19 @@ from collections.abc import Iterator
 
 MAX_EXPRESSION = 4096
 
+# The pattern does not begin with blanks: a search for it in a long run of them would take quadratic time.
 _TOKEN = re.compile(
-    r"""\s*(?:
+    r"""
       (?P<name>[A-Za-z_][A-Za-z0-9_]*)
     | (?P<value>\d+(?:\.\d+)? | '[^']*' | "[^"]*")
     | (?P<open>[(\[{])
     | (?P<close>[)\]}])
     | (?P<comma>,)
     | (?P<operator>==|!=|>=|<=|&&|\|\||[-+*/%<>=])
-    )""",
+    """,
     re.VERBOSE,
 )
+_BLANKS = re.compile(r"\s*")
 _RANKINGS = frozenset({"top_n", "top_n_of"})
 _COMPLETE = ("name", "value", "close")
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
@@ -34,9 +36,8 @@ def check_expression(text: str) -> str:
     if len(text) > MAX_EXPRESSION:
         raise ValueError(f"has {len(text)} characters; at most {MAX_EXPRESSION} are allowed")
     open_brackets: list[str] = []
-    at, previous = 0, ""  # the kind of the previous token decides which may follow
-    end = len(text.rstrip())
-    while at < end:
+    at, previous = _skip_blanks(text, 0), ""  # the kind of the previous token decides which may follow
+    while at < len(text):
         token = _TOKEN.match(text, at)
         if not token or token.lastgroup is None:
             word = text[at:].split(maxsplit=1)[0][:20]
@@ -48,7 +49,7 @@ def check_expression(text: str) -> str:
             open_brackets.append(_PAIRS[word])
         elif kind == "close":
             open_brackets.pop()
-        previous, at = kind, token.end()
+        previous, at = kind, _skip_blanks(text, token.end())
     if open_brackets:
         raise ValueError(f"{open_brackets[-1]!r} is missing at the end")
     if previous not in _COMPLETE:
@@ -74,7 +75,13 @@ def _scan_names(text: str) -> Iterator[tuple[str, str, bool]]:
             case "open" | "close":
                 in_labels = token["open"] == "{"
             case "name":
-                yield token["name"], text[token.end() :].lstrip()[:1], in_labels
+                following = _skip_blanks(text, token.end())
+                yield token["name"], text[following : following + 1], in_labels
+
+
+def _skip_blanks(text: str, at: int) -> int:
+    blanks = _BLANKS.match(text, at)
+    return blanks.end() if blanks else at
 
 
 def _placement_error(kind: str, word: str, previous: str, open_brackets: list[str]) -> str:

@@ -35,6 +35,7 @@ from skywalking_provider.oap.traffic.response_cache import IMMUTABLE_TTL_SECONDS
 from skywalking_provider.oap.traffic.shared_request import SharedRequest
 from skywalking_provider.oap.traffic.single_flight import RefreshingValue
 from skywalking_provider.oap.transport.client import OapClient
+from skywalking_provider.support.suggester import ComparisonBudget, Suggester
 
 _FEATURES_TTL_SECONDS: Final = 600.0  # an OAP is rarely upgraded; until then a wrong guess is an error of the query
 _NAMES_TTL_SECONDS: Final = 60.0
@@ -51,6 +52,10 @@ class BackendConnection:
         observer: Receives the requests and their outcomes.
         now: Local clock, aware.
         monotonic: Clock of caches, timeouts and the circuit breaker.
+        comparisons: Budget of comparisons between names, shared by all backends; by default one of its own.
+
+    Attributes:
+        suggest: Returns a hint for a name that the OAP does not have.
     """
 
     def __init__(
@@ -61,8 +66,10 @@ class BackendConnection:
         observer: Observer,
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
+        comparisons: ComparisonBudget | None = None,
     ) -> None:
         self.name = name
+        self.suggest = Suggester(comparisons or ComparisonBudget(monotonic), monotonic)
         self.config = config
         self.redactor = client.credentials.redactor
         self.credentials_version = client.credentials.version

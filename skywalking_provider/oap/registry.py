@@ -15,6 +15,7 @@ from skywalking_provider.oap.observer import UNOBSERVED, Observer
 from skywalking_provider.oap.traffic.shared_request import INTERNAL_TENANT
 from skywalking_provider.oap.transport.client import OapClient
 from skywalking_provider.support.redaction import Redactor
+from skywalking_provider.support.suggester import ComparisonBudget
 from skywalking_provider.support.suggestions import did_you_mean
 
 _CACHE_SIZE: Final = 256
@@ -136,9 +137,10 @@ async def open_backends(
     async with AsyncExitStack() as stack:
         backends: dict[str, BackendConnection] = {}
         addresses: dict[str, str] = {}
+        comparisons = ComparisonBudget(monotonic)
         for name, config in configs.items():
             client = await stack.enter_async_context(new_client(name, config))
-            backends[name] = BackendConnection(name, config, client, observer, now, monotonic)
+            backends[name] = BackendConnection(name, config, client, observer, now, monotonic, comparisons)
             stack.push_async_callback(backends[name].close)
             addresses |= dict.fromkeys((config.url, *config.aliases), name)
         yield BackendRegistry(backends, addresses)

@@ -24,12 +24,14 @@ from skywalking_provider.queries.graphql.rewrite import (
     top_level_fields,
 )
 from skywalking_provider.queries.series import Series
+from skywalking_provider.support.suggester import Suggest
 from skywalking_provider.support.suggestions import did_you_mean
 
 T = TypeVar("T")
 
 CATALOGS: Final = {Scope.SERVICE: "SERVICE", Scope.INSTANCE: "SERVICE_INSTANCE", Scope.ENDPOINT: "ENDPOINT"}
 """OAP's older names of the scopes, as `listMetrics` returns them."""
+_MAX_HINTS: Final = 3  # of one expression, which may have a thousand unknown names
 _REQUIRED_ENTITY_FIELDS: Final = {
     CATALOGS[Scope.INSTANCE]: "serviceInstanceName",
     CATALOGS[Scope.ENDPOINT]: "endpointName",
@@ -67,7 +69,7 @@ async def diagnose_empty_reads(reads: Sequence[EmptyRead], backend: Backend, dea
     metrics = await fetch_or_default(backend.connection.metrics(deadline), {})
     services = await fetch_or_default(backend.connection.services(deadline), ServiceInventory())
     for read in reads:
-        diagnosis = likely_cause(read, metrics, services)
+        diagnosis = likely_cause(read, metrics, services, backend.connection.suggest)
         if diagnosis.kind is not DiagnosisKind.UNKNOWN:
             return diagnosis
     return Diagnosis()
@@ -81,9 +83,11 @@ async def diagnose_rejected_expression(
         return error
     metrics = await backend.connection.metrics(deadline)
     if error.rejection and error.rejection.kind is RejectionKind.METRIC_NOT_FOUND:
-        return ProviderError(error.reason, error.message, suggest_metrics(expression, metrics))
+        return ProviderError(
+            error.reason, error.message, suggest_metrics(expression, metrics, backend.connection.suggest)
+        )
     try:
-        check_scope(expression, scope, metrics)
+        check_scope(expression, scope, metrics, backend.connection.suggest)
     except ProviderError as scope_error:
         return scope_error
     return error
@@ -120,13 +124,19 @@ def empty_reads(text: str, query: RewrittenQuery, empty_series: Sequence[Series]
     ]
 
 
-def likely_cause(empty_read: EmptyRead, metrics: Mapping[str, str], services: ServiceInventory) -> Diagnosis:
+def likely_cause(
+    empty_read: EmptyRead,
+    metrics: Mapping[str, str],
+    services: ServiceInventory,
+    suggest: Suggest = did_you_mean,
+) -> Diagnosis:
     """Return the likely cause of an empty read.
 
     Args:
         empty_read: Read without any value.
         metrics: Metrics of the OAP with their catalogs.
         services: Services of the OAP.
+        suggest: Function for the hint about an unknown name.
 
     Raises:
         ProviderError: QUERY_INVALID, if the cause is permanent.
@@ -140,7 +150,7 @@ def likely_cause(empty_read: EmptyRead, metrics: Mapping[str, str], services: Se
         )
     for metric in empty_read.metrics:
         if not empty_read.expression:
-            require_known_metric(name, metric, metrics)
+            require_known_metric(name, metric, metrics, suggest)
         part = _REQUIRED_ENTITY_FIELDS.get(metrics.get(metric, ""))
         if part and entity and part not in entity:
             raise ProviderError(
@@ -154,10 +164,10 @@ def likely_cause(empty_read: EmptyRead, metrics: Mapping[str, str], services: Se
             (name,),
             f'{name}: OAP 10 returns series only for labels: []; its percentiles are labeled "{{p=50}}" to "{{p=99}}"',
         )
-    return _service_cause(name, entity, services)
+    return _service_cause(name, entity, services, suggest)
 
 
-def require_known_metric(name: str, metric: str, known: Collection[str]) -> None:
+def require_known_metric(name: str, metric: str, known: Collection[str], suggest: Suggest = did_you_mean) -> None:
     """Check that an OAP has the metric of a V2 read. For an unknown one it returns no values, or zeros before 9.5.
 
     Raises:
@@ -165,17 +175,21 @@ def require_known_metric(name: str, metric: str, known: Collection[str]) -> None
     """
     if known and metric not in known:
         raise ProviderError(
-            Reason.QUERY_INVALID, f"{name}: OAP has no metric {metric!r}", did_you_mean(metric, known, "metrics")
+            Reason.QUERY_INVALID, f"{name}: OAP has no metric {metric!r}", suggest(metric, known, "metrics")
         )
 
 
-def suggest_metrics(expression: str, known: Collection[str]) -> str:
-    """Return a hint for every unknown name in an expression that looks like a metric's."""
-    names = [name for name in extract_metric_names(expression) if name not in known and "_" in name]
-    return " ".join(did_you_mean(name, known, "metrics") for name in names)
+def suggest_metrics(expression: str, known: Collection[str], suggest: Suggest = did_you_mean) -> str:
+    """Return a hint for each of the first unknown names in an expression that look like a metric's."""
+    unknown = (name for name in extract_metric_names(expression) if name not in known and "_" in name)
+    names = list(dict.fromkeys(unknown))
+    hints = [suggest(name, known, "metrics") for name in names[:_MAX_HINTS]]
+    if len(names) > _MAX_HINTS:
+        hints.append(f"{len(names) - _MAX_HINTS} more names are unknown.")
+    return " ".join(dict.fromkeys(hints))
 
 
-def check_scope(expression: str, scope: Scope, known: Mapping[str, str]) -> None:
+def check_scope(expression: str, scope: Scope, known: Mapping[str, str], suggest: Suggest = did_you_mean) -> None:
     """Check that an expression has a metric of the selected scope.
 
     Without one, OAP computes the result of the whole service for every instance or endpoint. A metric of the service
@@ -186,6 +200,7 @@ def check_scope(expression: str, scope: Scope, known: Mapping[str, str]) -> None
         expression: Expression of the block.
         scope: Scope of the selected entities.
         known: Metrics of the OAP with their catalogs.
+        suggest: Function for the hint.
 
     Raises:
         ProviderError: QUERY_INVALID.
@@ -194,15 +209,15 @@ def check_scope(expression: str, scope: Scope, known: Mapping[str, str]) -> None
     if not catalogs or CATALOGS[scope] in catalogs.values() or ranking_function(expression):
         return
     name, catalog = next(iter(catalogs.items()))
-    same_scope = [metric for metric, other in known.items() if other == CATALOGS[scope]]
+    same_scope = {metric: other for metric, other in known.items() if other == CATALOGS[scope]}
     raise ProviderError(
         Reason.QUERY_INVALID,
         f"{expression}: {name} has the scope {catalog}, but the block selects {CATALOGS[scope]}",
-        did_you_mean(name, same_scope, "metrics"),
+        suggest(name, same_scope, "metrics"),
     )
 
 
-def _service_cause(name: str, entity: Mapping[str, object], services: ServiceInventory) -> Diagnosis:
+def _service_cause(name: str, entity: Mapping[str, object], services: ServiceInventory, suggest: Suggest) -> Diagnosis:
     service = entity.get("serviceName")
     if not services or not isinstance(service, str):
         return Diagnosis()
@@ -212,7 +227,7 @@ def _service_cause(name: str, entity: Mapping[str, object], services: ServiceInv
     if same_name:
         normal = str(same_name[0].normal).lower()
         return Diagnosis(DiagnosisKind.WRONG_NORMAL, (name,), f"{name}: OAP knows {service!r} with normal: {normal}")
-    hint = did_you_mean(service, services.by_name, "services")
+    hint = suggest(service, services.by_name, "services")
     return Diagnosis(DiagnosisKind.SERVICE_NOT_FOUND, (name,), f"{name}: OAP does not know service {service!r}. {hint}")
 
 

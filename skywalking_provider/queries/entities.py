@@ -3,7 +3,9 @@
 Only `resolve_entities` sends requests. The other functions are pure: OAP's lists are arguments.
 """
 
+import heapq
 from collections.abc import Sequence
+from typing import Final
 
 import re2
 
@@ -14,7 +16,10 @@ from skywalking_provider.oap import Backend
 from skywalking_provider.oap.api.inventory import MAX_ENDPOINTS, InventoryInstance, InventoryService, ServiceInventory
 from skywalking_provider.queries.base import QueryDescription
 from skywalking_provider.support.service_names import format_service_name
+from skywalking_provider.support.suggester import Suggest
 from skywalking_provider.support.suggestions import did_you_mean
+
+_MAX_LISTED_INSTANCES: Final = 5
 
 
 async def resolve_entities(spec: EntitySpec, backend: Backend, window: Window, deadline: Deadline) -> EntitySet:
@@ -24,15 +29,15 @@ async def resolve_entities(spec: EntitySpec, backend: Backend, window: Window, d
         EntityNotFoundError: OAP does not list the entity.
         ProviderError: The service name cannot be built, or OAP's response is invalid.
     """
-    name = resolve_service_name(spec, backend.connection.config.service_name)
-    try:
-        service = find_service(name, spec.layer, await backend.connection.services(deadline))
-    except EntityNotFoundError:  # the cached list may be older than the service
-        service = find_service(name, spec.layer, await backend.connection.services(deadline, fresh=True))
+    name, suggest = resolve_service_name(spec, backend.connection.config.service_name), backend.connection.suggest
+    services = await backend.connection.services(deadline)
+    if _match_service(name, spec.layer, services) is None:  # the cached list may be older than the service
+        services = await backend.connection.services(deadline, fresh=True)
+    service = find_service(name, spec.layer, services, suggest)
     if spec.endpoint is not None:
         known = await backend.endpoints(service, spec.endpoint, deadline)
         others = () if spec.endpoint in known else await backend.endpoints(service, "", deadline)
-        endpoint = find_endpoint(spec.endpoint, service.name, known, others)
+        endpoint = find_endpoint(spec.endpoint, service.name, known, others, suggest)
         return EntitySet((Entity(service.name, service.normal, endpoint=endpoint),), service.layers)
     if spec.instances is None:
         return EntitySet((Entity(service.name, service.normal),), service.layers)
@@ -59,20 +64,21 @@ def resolve_service_name(spec: EntitySpec, pattern: str) -> str:
         raise ProviderError(Reason.BLOCK_INVALID, f"the block under provider.plugin is invalid: {error}") from error
 
 
-def find_service(name: str, layer: str | None, known: ServiceInventory) -> InventoryService:
+def find_service(
+    name: str, layer: str | None, known: ServiceInventory, suggest: Suggest = did_you_mean
+) -> InventoryService:
     """Return the service with a name, in a layer if one is given.
 
     Raises:
         EntityNotFoundError: No service matches. The hint lists similar names.
     """
-    same_name = known.by_name.get(name, ())
-    matching = [service for service in same_name if layer is None or layer in service.layers]
-    if matching:
-        return next((service for service in matching if service.normal), matching[0])
-    if same_name:
+    matching = _match_service(name, layer, known)
+    if matching is not None:
+        return matching
+    if same_name := known.by_name.get(name, ()):
         layers = ", ".join(sorted({one for service in same_name for one in service.layers}))
         raise EntityNotFoundError(f"service: OAP knows {name!r} in {layers}, not in layer {layer}")
-    raise EntityNotFoundError(f"service: OAP does not know {name!r}", did_you_mean(name, known.by_name, "services"))
+    raise EntityNotFoundError(f"service: OAP does not know {name!r}", suggest(name, known.by_name, "services"))
 
 
 def select_instances(selector: Instances, service: str, known: Sequence[InventoryInstance]) -> list[str]:
@@ -84,14 +90,16 @@ def select_instances(selector: Instances, service: str, known: Sequence[Inventor
     matching = sorted({instance.name for instance in known if _matches(selector, instance)})
     if matching:
         return matching
-    names = ", ".join(sorted(instance.name for instance in known)[:5])
+    names = ", ".join(heapq.nsmallest(_MAX_LISTED_INSTANCES, (instance.name for instance in known)))
     raise EntityNotFoundError(
         f"instances: no instance of {service!r} matches {selector.display}",
         f"the {len(known)} instances include {names}" if known else "it has no instances in this window",
     )
 
 
-def find_endpoint(name: str, service: str, known: Sequence[str], others: Sequence[str]) -> str:
+def find_endpoint(
+    name: str, service: str, known: Sequence[str], others: Sequence[str], suggest: Suggest = did_you_mean
+) -> str:
     """Return the name of an endpoint if OAP lists it.
 
     Args:
@@ -99,6 +107,7 @@ def find_endpoint(name: str, service: str, known: Sequence[str], others: Sequenc
         service: Name of the service.
         known: Endpoints whose names contain the name; OAP lists at most MAX_ENDPOINTS.
         others: Other endpoints of the service, for the hint.
+        suggest: Function for the hint.
 
     Raises:
         EntityNotFoundError: OAP does not list it. The hint lists similar names.
@@ -106,7 +115,7 @@ def find_endpoint(name: str, service: str, known: Sequence[str], others: Sequenc
     if name in known or len(known) >= MAX_ENDPOINTS:  # a full list is not complete: the metrics decide
         return name
     raise EntityNotFoundError(
-        f"endpoint: OAP does not know {name!r} of {service!r}", did_you_mean(name, others, "endpoints")
+        f"endpoint: OAP does not know {name!r} of {service!r}", suggest(name, others, "endpoints")
     )
 
 
@@ -132,6 +141,11 @@ def describe_selection(spec: EntitySpec, backend: Backend | None) -> QueryDescri
         instances=spec.instances.display if spec.instances else "",
         starts_at_run=spec.starts_at_run,
     )
+
+
+def _match_service(name: str, layer: str | None, known: ServiceInventory) -> InventoryService | None:
+    matching = [one for one in known.by_name.get(name, ()) if layer is None or layer in one.layers]
+    return next((one for one in matching if one.normal), next(iter(matching), None))
 
 
 def _written_service(spec: EntitySpec) -> str:

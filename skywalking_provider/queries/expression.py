@@ -46,7 +46,12 @@ class ExpressionQuery:
             )
         entities = await resolve_entities(self.spec, backend, window, deadline)
         if self.spec.scope is not Scope.SERVICE:
-            check_scope(self.spec.expression, self.spec.scope, await backend.connection.metrics(deadline))
+            check_scope(
+                self.spec.expression,
+                self.spec.scope,
+                await backend.connection.metrics(deadline),
+                backend.connection.suggest,
+            )
         requests = build_expression_requests(self.spec, entities)
         batch = await backend.series(requests, window, deadline, mqe=True)
         try:
@@ -59,9 +64,8 @@ class ExpressionQuery:
 
     async def diagnose(self, sample: Sample, backend: Backend, deadline: Deadline) -> Diagnosis:  # noqa: ARG002
         """See `Query.diagnose`. The entity was found, so only the scope of the metrics can be wrong."""
-        check_scope(
-            self.spec.expression, self.spec.scope, await fetch_or_default(backend.connection.metrics(deadline), {})
-        )
+        metrics = await fetch_or_default(backend.connection.metrics(deadline), {})
+        check_scope(self.spec.expression, self.spec.scope, metrics, backend.connection.suggest)
         return Diagnosis()
 
     def describe(self, backend: Backend | None) -> QueryDescription:

@@ -9,6 +9,7 @@ from skywalking_provider.support.suggestions import did_you_mean
 
 _TEXT, _PARTS = "constrained-str", "ServiceParts"
 _BRANCHES = frozenset({_TEXT, _PARTS})  # pydantic adds the branch of a union to the path; the YAML does not have it
+_MAX_DETAILS = 10
 # Keys are pydantic's error types; placeholders are the limits of their context.
 _MESSAGES = {
     "string_type": "is {found} instead of text{quote}",
@@ -30,7 +31,7 @@ _MESSAGES = {
 
 
 def format_validation_error(error: ValidationError, known: Iterable[str], *, reserved: Iterable[str] = ()) -> str:
-    """Format all errors as one line.
+    """Format the errors as one line, ten at most: a message has 1024 characters, a block up to 5,000 errors.
 
     Args:
         error: Error of pydantic.
@@ -39,7 +40,10 @@ def format_validation_error(error: ValidationError, known: Iterable[str], *, res
     """
     known, reserved = tuple(known), frozenset(reserved)
     details = [detail for detail in error.errors(include_url=False) if not _is_other_branch(detail)]
-    return "; ".join(_format_detail(detail, known, reserved) for detail in details)
+    messages = [_format_detail(detail, known, reserved) for detail in details[:_MAX_DETAILS]]
+    if len(details) > _MAX_DETAILS:
+        messages.append(f"{len(details) - _MAX_DETAILS} more errors")
+    return "; ".join(messages)
 
 
 def yaml_keys(model: type[BaseModel]) -> list[str]:

@@ -88,6 +88,11 @@ class Process:
                 return int(line.split()[1]) / 1024
         raise ProcessLookupError(self.pid)
 
+    def cpu_seconds(self) -> float:
+        """Return the CPU time of the process in seconds, without its children."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def children(self, name: str = "") -> list[int]:
         """Return the process ids of the children whose command line contains a text."""
         found = []

@@ -1,6 +1,7 @@
 """Blocks of the query types `expression` and `sli`, and the messages for invalid ones."""
 
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -181,6 +182,18 @@ def test_ranking_with_a_selection_is_rejected(chosen: dict[str, object], express
 )
 def test_metric_names_of_an_expression_are_extracted(expression: str, metrics: list[str]) -> None:
     assert extract_metric_names(expression) == metrics
+
+
+@pytest.mark.parametrize(
+    "expression", ["service_cpm" + " " * 16_000, "a\t" * 8_000, "a$" + " " * 16_000, "'" * 16_001, "a" * 16_000]
+)
+def test_metric_names_of_unchecked_text_are_extracted_in_linear_time(expression: str) -> None:
+    """A query's literal is not checked. A scan that tries each blank anew took 24 s."""
+    began = time.thread_time()
+
+    extract_metric_names(expression)
+
+    assert time.thread_time() - began < 1
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import time
 from datetime import timedelta
 
 import pytest
@@ -141,3 +142,17 @@ def test_address_with_credentials_is_not_repeated_in_the_error(address: str) -> 
     assert "s3cret" not in text
     assert "p/w" not in text
     assert "credentials" in text
+
+
+@pytest.mark.parametrize("key", ["", "conditions"])
+def test_thousands_of_unknown_keys_have_ten_messages_and_take_little_cpu_time(key: str) -> None:
+    """Each message compares its key with the known ones: 3,300 of them took 250 ms, and no message shows them."""
+    unknown = {f"k{number}": 1 for number in range(2700)}
+    text = block(**({key: unknown} if key else unknown))
+    began = time.thread_time()
+
+    message = error_message(text)
+
+    assert time.thread_time() - began < 0.15  # 10 ms
+    assert message.count("; ") == 10
+    assert message.endswith(" more errors")

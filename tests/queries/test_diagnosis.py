@@ -1,6 +1,7 @@
 """Diagnosis of missing data: OAP returns empty series for much that it does not understand."""
 
 import json
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from skywalking_provider.mock_oap.scenario import Scenario, ScenarioInstance, ScenarioService, Traffic
 from skywalking_provider.model import Deadline, Measurement, Metric, Phase
+from skywalking_provider.queries.diagnosis import suggest_metrics
 from tests.analysis.harness import (
     CANARY,
     NOON,
@@ -186,3 +188,16 @@ async def test_diagnosis_without_the_lists_of_the_oap_reports_no_data(harness: H
         )
 
     assert measurement.message.startswith("NO_DATA no value of service_apdex in 3 buckets · 11:56–11:59 +0000")
+
+
+def test_expression_of_unknown_metrics_has_hints_for_the_first_ones_only() -> None:
+    names: list[str] = []
+
+    def suggest(name: str, known: Collection[str], noun: str = "names") -> str:
+        names.append(name)
+        return f"{name} of {len(known)} {noun}."
+
+    hint = suggest_metrics(" + ".join(f"service_cp_{at} + service_cp_0" for at in range(300)), {"service_cpm"}, suggest)
+
+    assert names == ["service_cp_0", "service_cp_1", "service_cp_2"]
+    assert hint.endswith("service_cp_2 of 1 metrics. 297 more names are unknown.")

@@ -42,7 +42,7 @@ class GraphqlQuery:
         request = build_graphql_request(query, window)
         sample = decode_graphql(self.spec, query, await backend.read(request, deadline))
         for name, metric in all_zero_reads(query, sample):
-            require_known_metric(name, metric, await backend.connection.metrics(deadline))
+            require_known_metric(name, metric, await backend.connection.metrics(deadline), backend.connection.suggest)
         return CollectedSample(sample, requests=(request,))
 
     async def diagnose(self, sample: Sample, backend: Backend, deadline: Deadline) -> Diagnosis:

@@ -1,5 +1,6 @@
 """Names of OAP's metrics by meaning, scope and layer. Source: OAP's core.oal."""
 
+import heapq
 from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,6 +8,7 @@ from typing import assert_never
 
 from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.model import EntitySet, Scope
+from skywalking_provider.support.suggester import Suggest
 from skywalking_provider.support.suggestions import did_you_mean
 
 _MAX_NAMES = 8
@@ -126,7 +128,7 @@ def resolve_scope_metrics(entities: EntitySet, known: Collection[str] = ()) -> S
 
 
 def _list_examples(prefix: str, known: Collection[str]) -> str:
-    names = sorted(name for name in known if name.startswith(prefix))
+    names = heapq.nsmallest(_MAX_NAMES + 1, (name for name in known if name.startswith(prefix)))
     return (
         f"one of {', '.join(names[:_MAX_NAMES])}{', …' if len(names) > _MAX_NAMES else ''}" if names else f"{prefix}*"
     )
@@ -138,7 +140,11 @@ def calls_metric(entities: EntitySet) -> str:
 
 
 def available_metric(
-    meaning: MetricMeaning, candidates: tuple[str, ...], known: Collection[str], entities: EntitySet
+    meaning: MetricMeaning,
+    candidates: tuple[str, ...],
+    known: Collection[str],
+    entities: EntitySet,
+    suggest: Suggest = did_you_mean,
 ) -> str:
     """Return the metric with a meaning that the OAP has.
 
@@ -147,6 +153,7 @@ def available_metric(
         candidates: Possible names.
         known: Metrics of the OAP.
         entities: Entities of the measurement.
+        suggest: Function for the hint.
 
     Raises:
         ProviderError: METRIC_UNAVAILABLE, with the OAL line that adds the metric.
@@ -158,7 +165,7 @@ def available_metric(
     added = example.split(" = ")[0]
     if not candidates and added in known:  # the OAP's administrator has added the line
         return added
-    suggestion = f"{did_you_mean(candidates[0], known, 'metrics')} " if candidates else ""
+    suggestion = f"{suggest(candidates[0], known, 'metrics')} " if candidates else ""
     raise ProviderError(
         Reason.METRIC_UNAVAILABLE,
         f"OAP has no {meaning} at the scope {entities.scope.value}",

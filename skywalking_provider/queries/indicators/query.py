@@ -22,6 +22,8 @@ from skywalking_provider.queries.indicators.metric_names import (
 from skywalking_provider.queries.indicators.registry import indicator_for
 from skywalking_provider.queries.sample import Sample
 from skywalking_provider.queries.series import Series
+from skywalking_provider.support.suggester import Suggest
+from skywalking_provider.support.suggestions import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,9 @@ class IndicatorQuery:
         indicator = self.indicator
         mqe = (await backend.connection.features(deadline)).supports_mqe
         entities = await resolve_entities(self.spec, backend, window, deadline)
-        metrics = select_indicator_metrics(indicator, entities, await backend.connection.metrics(deadline))
+        metrics = select_indicator_metrics(
+            indicator, entities, await backend.connection.metrics(deadline), backend.connection.suggest
+        )
         requests = build_indicator_requests(metrics, entities)
         batch = await backend.series(requests, window, deadline, mqe=mqe)
         sample = decode_indicator(indicator, metrics, entities, window, batch.data, mqe=mqe)
@@ -74,17 +78,19 @@ class IndicatorMetrics:
     labeled: bool = False
 
 
-def select_indicator_metrics(indicator: Indicator, entities: EntitySet, known: Collection[str]) -> IndicatorMetrics:
+def select_indicator_metrics(
+    indicator: Indicator, entities: EntitySet, known: Collection[str], suggest: Suggest = did_you_mean
+) -> IndicatorMetrics:
     """Select the metrics by the scope and layer of the entities and the metrics of the OAP.
 
     Raises:
         ProviderError: METRIC_UNAVAILABLE, with the OAL line that adds the metric.
     """
     names = resolve_scope_metrics(entities, known)
-    calls = available_metric(MetricMeaning.CALLS, names.calls, known, entities)
+    calls = available_metric(MetricMeaning.CALLS, names.calls, known, entities, suggest)
     if not indicator.needs_values:
         return IndicatorMetrics(None, calls)
-    value = available_metric(indicator.meaning, indicator.metrics(names), known, entities)
+    value = available_metric(indicator.meaning, indicator.metrics(names), known, entities, suggest)
     return IndicatorMetrics(value, calls, labeled=indicator.percentile is not None)
 
 

@@ -1,0 +1,109 @@
+"""Unknown names on an OAP with many services or metrics: the search for similar ones does not hold up others (B5)."""
+
+from collections import Counter
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.adversary.harness import HEALTHY_BLOCK, HostileOap, Service, Trial, phase_of, run_request
+
+# In the service's processes, for all that a trial asks of it. Comparing with difflib takes 58 s for 100 names of 5,000
+# services, 330 s for 40,000 services, and 6 s for one expression.
+MAX_CPU_SECONDS = 40.0
+
+
+def start(trial: Trial) -> tuple[HostileOap, Service]:
+    mock = trial.start_mock()
+    big = trial.start_hostile_oap(mock)
+    return big, trial.start_service({"good": mock, "big": big.url})
+
+
+def list_services(oap: HostileOap, count: int) -> None:
+    unit = '{"id":"i{n}","name":"agent::checkout-service-{n}.team-red","layers":["GENERAL"],"normal":true}'
+    oap.behave(
+        "repeat",
+        prefix='{"data":{"services":[',
+        unit=unit,
+        separator=",",
+        count=count,
+        suffix="]}}",
+        only="listServices",
+    )
+
+
+def measure_together(service: Service, blocks: list[Mapping[str, Any]]) -> list[str]:
+    stub = service.stub()
+    with ThreadPoolExecutor(len(blocks)) as threads:
+        measurements = threads.map(lambda block: stub.Run(run_request(block), timeout=100), blocks)
+        return [f"{phase_of(one)} {one.message}" for one in measurements]
+
+
+@pytest.mark.adversary("B5")
+@pytest.mark.parametrize(
+    ("count", "hint"), [(5_000, "Did you mean agent::checkout-service-"), (40_000, "the 40000 known services")]
+)
+def test_100_unknown_services_at_once_do_not_hold_up_others(trial: Trial, count: int, hint: str) -> None:
+    big, service = start(trial)
+    list_services(big, count)
+    blocks = [
+        {**HEALTHY_BLOCK, "backend": "big", "service": f"agent::checkout-service-{number}.team-blue"}
+        for number in range(100)
+    ]
+    began = service.cpu_seconds()
+
+    probe = trial.probe(service)
+    messages = [message for _ in range(2) for message in measure_together(service, blocks)]
+    outcomes = probe.stop()
+
+    assert service.cpu_seconds() - began < MAX_CPU_SECONDS
+    assert all(message.startswith("Running ENTITY_NOT_FOUND") for message in messages), Counter(messages)
+    assert any(hint in message for message in messages)
+    assert set(outcomes) == {"Successful"}
+
+
+@pytest.mark.adversary("B5")
+def test_expression_of_unknown_metrics_does_not_hold_up_others(trial: Trial) -> None:
+    big, service = start(trial)
+    big.behave(
+        "repeat",
+        prefix='{"data":{"metrics":[',
+        unit='{"name":"service_cpm_{n}","catalog":"SERVICE"}',
+        separator=",",
+        count=1_000,
+        suffix="]}}",
+        only="listMetrics",
+    )
+    names = " + ".join(f"service_cp_{number:03d}" for number in range(1000))[:4096].rsplit(" + ", 1)[0]
+    block = {key: HEALTHY_BLOCK[key] for key in ("window", "service", "since")} | {"backend": "big"}
+    blocks = [{**block, "expression": f"{names} + {number}"[-4096:].lstrip(" +")} for number in range(10)]
+    began = service.cpu_seconds()
+
+    probe = trial.probe(service)
+    messages = measure_together(service, blocks)
+    outcomes = probe.stop()
+
+    assert service.cpu_seconds() - began < MAX_CPU_SECONDS
+    assert all(message.startswith("Error QUERY_INVALID") for message in messages), messages
+    assert set(outcomes) == {"Successful"}
+
+
+@pytest.mark.adversary("B5")
+def test_blank_expression_in_a_query_does_not_hold_up_others(trial: Trial) -> None:
+    """An expression inside a query is not checked as a block's own: 16,000 blanks took 24 s to scan for names."""
+    mock = trial.start_mock()
+    service = trial.start_service({"good": mock})
+    read = 'a: execExpression(expression: "service_cpm{blanks}", entity: {entity}, duration: $duration)'
+    query = (
+        "query q($duration: Duration!) { "
+        + read.replace("{blanks}", " " * 15_000).replace("{entity}", '{serviceName: "absent", normal: true}')
+        + " { error results { metric { labels { key value } } values { id value } } } }"
+    )
+    block = {"query": query, "interval": "3m", "backend": "good"}
+    began = service.cpu_seconds()
+
+    messages = measure_together(service, [block])
+
+    assert service.cpu_seconds() - began < 5, messages
+    assert "a: OAP does not know service 'absent'" in messages[0]
