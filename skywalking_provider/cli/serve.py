@@ -28,6 +28,8 @@ def _import_structlog_without_rich() -> None:
 _import_structlog_without_rich()  # before the first module that imports structlog
 
 from skywalking_provider.config import Config, ConfigError, load_config  # noqa: E402
+from skywalking_provider.telemetry.log_writer import LogWriter  # noqa: E402
+from skywalking_provider.telemetry.stderr import protect_stderr  # noqa: E402
 
 
 def serve_command(
@@ -72,18 +74,19 @@ def serve_command(
         "page": {"listen": page} if page else None,
         "log": log or None,
     }
+    output = protect_stderr()
     try:
         effective = load_config(config, flags)
         if print_config:
             typer.echo(effective.to_yaml_redacted(), nl=False)
             return
-        _serve(effective)
+        _serve(effective, output)
     except ConfigError as error:
-        typer.echo(f"skywalking-provider: {error}", err=True)
+        output.write(f"skywalking-provider: {error}\n")
         raise typer.Exit(2) from error
 
 
-def _serve(config: Config) -> None:
+def _serve(config: Config, output: LogWriter) -> None:
     import uvloop  # noqa: PLC0415 - other commands do not need it
 
     from skywalking_provider.oap.transport.credentials import redactor_for  # noqa: PLC0415 - as configure_logging
@@ -91,6 +94,7 @@ def _serve(config: Config) -> None:
     from skywalking_provider.server.lifecycle import serve  # noqa: PLC0415
     from skywalking_provider.server.logging import configure_logging  # noqa: PLC0415 - imports grpc, which is slow
 
-    configure_logging(config.log, redactor_for(config.backends.values()), select_log_processors())
+    redact = redactor_for(config.backends.values())
+    output.render_loss = configure_logging(config.log, redact, select_log_processors())
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(config))
+        runner.run(serve(config, lambda: output.lost_lines))

@@ -52,7 +52,7 @@ def select_log_processors() -> list[Processor]:
 
 @asynccontextmanager
 async def open_instrumentation(
-    config: Config, readiness: Readiness, now: Callable[[], datetime]
+    config: Config, readiness: Readiness, now: Callable[[], datetime], lost_log_lines: Callable[[], int]
 ) -> AsyncIterator[Instrumentation]:
     """Open the configured instrumentation until the context ends.
 
@@ -62,6 +62,7 @@ async def open_instrumentation(
         config: Configuration of the service.
         readiness: Readiness that /readyz reports.
         now: Wall clock.
+        lost_log_lines: Function that returns the number of log lines lost since the start.
 
     Raises:
         ConfigError: An address cannot be bound.
@@ -71,7 +72,8 @@ async def open_instrumentation(
         if tracing_enabled(os.environ):
             await stack.enter_async_context(_open_tracing(instrumentation))
         if config.http is not None:
-            await stack.enter_async_context(_open_http(config.http, config, readiness, now, instrumentation))
+            opened = _open_http(config.http, config, readiness, now, lost_log_lines, instrumentation)
+            await stack.enter_async_context(opened)
         if config.page is not None:
             await stack.enter_async_context(_open_history(config.page, config, now, instrumentation))
         yield instrumentation
@@ -97,6 +99,7 @@ async def _open_http(
     config: Config,
     readiness: Readiness,
     now: Callable[[], datetime],
+    lost_log_lines: Callable[[], int],
     instrumentation: Instrumentation,
 ) -> AsyncIterator[None]:
     from prometheus_client.aiohttp import make_aiohttp_handler  # noqa: PLC0415
@@ -106,7 +109,7 @@ async def _open_http(
     from skywalking_provider.server.http_listener import http_listener  # noqa: PLC0415
     from skywalking_provider.telemetry.metrics import ServiceMetrics  # noqa: PLC0415
 
-    metrics = ServiceMetrics(config.backends, now)
+    metrics = ServiceMetrics(config.backends, now, lost_log_lines)
     instrumentation.listeners.append(metrics.count_measurement)
     instrumentation.observer = metrics.observer
     bridges = BridgeDownloads(http.bridges) if http.bridges else None

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import os
 import signal
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 
@@ -39,18 +39,22 @@ _OPTIONS = (
 _log = structlog.get_logger()
 
 
-async def serve(config: Config) -> None:
+async def serve(config: Config, lost_log_lines: Callable[[], int] = lambda: 0) -> None:
     """Serve until a signal stops the service.
 
     The first SIGTERM or SIGINT reports NOT_SERVING, rejects new calls and lets calls in flight finish within `drain`.
     The second one cancels them.
+
+    Args:
+        config: Configuration of the service.
+        lost_log_lines: Function that returns the number of log lines lost since the start.
 
     Raises:
         ConfigError: The endpoint cannot be used.
     """
     endpoint = resolve_endpoint(config)
     stop, force_stop = _install_signal_handlers()
-    async with open_server(config, endpoint) as server:
+    async with open_server(config, endpoint, lost_log_lines) as server:
         _freeze_gc()
         backends = sorted(config.backends)
         _log.info("ready", endpoint=endpoint.target, **server.addresses, backends=backends, version=__version__)
@@ -92,13 +96,15 @@ class RunningServer:
 
 
 @asynccontextmanager
-async def open_server(config: Config, endpoint: Endpoint) -> AsyncIterator[RunningServer]:
+async def open_server(
+    config: Config, endpoint: Endpoint, lost_log_lines: Callable[[], int] = lambda: 0
+) -> AsyncIterator[RunningServer]:
     """Serve until the context ends; health is SERVING once the condition evaluator has started."""
     async with AsyncExitStack() as stack:
         if endpoint.socket:
             stack.enter_context(exclusive_socket_path(endpoint.socket))
         readiness = Readiness("", SERVICE)
-        instrumentation = await stack.enter_async_context(open_instrumentation(config, readiness, _now))
+        instrumentation = await stack.enter_async_context(open_instrumentation(config, readiness, _now, lost_log_lines))
         evaluator = await stack.enter_async_context(_open_ready_evaluator())
         backends = await stack.enter_async_context(
             open_backends(config.backends, _now, observer=instrumentation.observer)

@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any, TextIO
 
 import structlog
 from structlog.typing import Processor
@@ -12,16 +13,24 @@ from skywalking_provider.support.redaction import redact_json
 
 
 def configure_logging(
-    config: LogConfig, redact: Callable[[str], str] = str, extra_processors: Sequence[Processor] = ()
-) -> None:
-    """Configure structlog for the process, and route the warnings of libraries through it.
+    config: LogConfig,
+    redact: Callable[[str], str] = str,
+    extra_processors: Sequence[Processor] = (),
+    output: TextIO | None = None,
+) -> Callable[[int], str]:
+    """Configure structlog for the process, and route the log and the warnings of libraries through it.
 
     Args:
         config: Level and format.
         redact: Function that removes the backends' credentials from a line, exception texts included.
         extra_processors: Additional processors for every line.
+        output: Stream for the lines; by default `sys.stderr`.
+
+    Returns:
+        Function that renders the line about a number of lost lines.
     """
-    columns = config.format == "console" or (config.format == "auto" and sys.stderr.isatty())
+    output = output or sys.stderr
+    columns = config.format == "console" or (config.format == "auto" and output.isatty())
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -43,13 +52,14 @@ def configure_logging(
         ]
     )
     level = logging.getLevelNamesMapping()[config.level.upper()]
+    logger = _LineLogger(output)
     structlog.configure(
         processors=shared + last,
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=lambda *_: logger,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(output)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -57,3 +67,24 @@ def configure_logging(
         )
     )
     logging.basicConfig(handlers=[handler], level=max(level, logging.WARNING), force=True)
+    logging.captureWarnings(capture=True)
+
+    def render_loss(lines: int) -> str:
+        event: Any = {"event": "log lines lost: standard error was not read or failed", "lines": lines}
+        for process in shared + last:
+            event = process(logger, "warning", event)
+        return f"{event}\n"
+
+    return render_loss
+
+
+class _LineLogger:
+    """Logger that writes each line at once; one call of `write`, so that lines of several threads do not mix."""
+
+    def __init__(self, output: TextIO) -> None:
+        self._write = output.write
+
+    def msg(self, line: str) -> None:
+        self._write(f"{line}\n")
+
+    debug = info = warning = error = critical = exception = log = msg

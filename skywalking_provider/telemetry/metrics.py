@@ -13,6 +13,8 @@ from prometheus_client import (
     ProcessCollector,
     disable_created_metrics,
 )
+from prometheus_client.metrics_core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from skywalking_provider import __version__
 from skywalking_provider.analysis.events import MeasurementEvent
@@ -34,13 +36,16 @@ class ServiceMetrics:
     Args:
         backends: Names of the configured backends; the closed set of the label `backend`.
         now: Wall clock.
+        lost_log_lines: Function that returns the number of log lines lost since the start.
 
     Attributes:
         registry: Registry with all metrics.
         observer: Observer that counts the requests to the backends.
     """
 
-    def __init__(self, backends: Iterable[str], now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, backends: Iterable[str], now: Callable[[], datetime], lost_log_lines: Callable[[], int] = lambda: 0
+    ) -> None:
         backends = tuple(backends)
         self._now = now
         disable_created_metrics()  # type: ignore[no-untyped-call] # they would double the number of series
@@ -70,6 +75,7 @@ class ServiceMetrics:
             namespace=_NAMESPACE,
             registry=self.registry,
         )
+        self.registry.register(_LostLogLines(lost_log_lines))
         for backend in (*backends, NO_BACKEND):
             self._seconds.labels(backend)
             for phase, reason in phase_reason_pairs():
@@ -152,3 +158,18 @@ class BackendMetrics(Observer):
     def clock_skew(self, backend: str, seconds: float) -> None:
         """Set the offset of the OAP's clock."""
         self._skew.labels(backend).set(seconds)
+
+
+class _LostLogLines(Collector):
+    """Counter that reads the number of lost lines when it is scraped."""
+
+    def __init__(self, lost_lines: Callable[[], int]) -> None:
+        self._lost_lines = lost_lines
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the present number."""
+        yield CounterMetricFamily(
+            f"{_NAMESPACE}_log_lines_lost",
+            "Log lines lost because standard error was not read in time, or failed.",
+            value=self._lost_lines(),
+        )

@@ -57,6 +57,8 @@ skywalking_analysis_shed_total{backend="prod"} 0x15 4x5`, "prod"},
 skywalking_analysis_measurement_duration_seconds_bucket{backend="prod", le="1"} 0+9x20`, "prod"},
 	"SkyWalkingClockSkew": {`
 skywalking_analysis_clock_skew_seconds{backend="prod", instance="a"} -90x20`, "prod"},
+	"SkyWalkingProviderLogLost": {`
+skywalking_analysis_log_lines_lost_total{job="p", instance="a"} 0x15 4x5`, ""},
 	"SkyWalkingProviderMemory": {`
 process_resident_memory_bytes{job="p", instance="a"} 250000000x20`, ""},
 }
