@@ -17,6 +17,7 @@ from skywalking_provider.analysis.events import MeasurementListener
 from skywalking_provider.config import Config, HttpConfig, PageConfig
 from skywalking_provider.oap import Observer
 from skywalking_provider.oap.observer import UNOBSERVED
+from skywalking_provider.server.descriptors import ConnectionShares
 from skywalking_provider.server.readiness import Readiness
 from skywalking_provider.telemetry.measurement_log import log_measurement
 from skywalking_provider.telemetry.tracing_env import EXTRA, tracing_enabled, tracing_installed
@@ -105,6 +106,7 @@ async def _open_http(
     from prometheus_client.aiohttp import make_aiohttp_handler  # noqa: PLC0415
 
     from skywalking_provider.server.bridge_download import BridgeDownloads  # noqa: PLC0415
+    from skywalking_provider.server.connection_limits import ConnectionLimits  # noqa: PLC0415
     from skywalking_provider.server.http_app import build_http_app  # noqa: PLC0415
     from skywalking_provider.server.http_listener import http_listener  # noqa: PLC0415
     from skywalking_provider.telemetry.metrics import ServiceMetrics  # noqa: PLC0415
@@ -114,7 +116,8 @@ async def _open_http(
     instrumentation.observer = metrics.observer
     bridges = BridgeDownloads(http.bridges) if http.bridges else None
     app = build_http_app(lambda: readiness.ready, make_aiohttp_handler(metrics.registry), bridges)
-    async with http_listener(app, "http.listen", http.listen) as instrumentation.addresses["http"]:
+    limits = ConnectionLimits(ConnectionShares.of_process().http)
+    async with http_listener(app, "http.listen", http.listen, limits) as instrumentation.addresses["http"]:
         yield
 
 
@@ -126,10 +129,12 @@ async def _open_history(
     from skywalking_provider.history.store import History  # noqa: PLC0415
     from skywalking_provider.history.view import HistoryView  # noqa: PLC0415
     from skywalking_provider.oap.transport.credentials import redactor_for  # noqa: PLC0415
+    from skywalking_provider.server.connection_limits import ConnectionLimits  # noqa: PLC0415
     from skywalking_provider.server.http_listener import http_listener  # noqa: PLC0415
 
     history = History(page.measurements, now, redactor_for(config.backends.values()))
     instrumentation.listeners.append(history.add)
     app = build_history_app(page, history, HistoryView(tuple(config.backends), page.measurements), now)
-    async with http_listener(app, "page.listen", page.listen) as instrumentation.addresses["page"]:
+    limits = ConnectionLimits(ConnectionShares.of_process().page)
+    async with http_listener(app, "page.listen", page.listen, limits) as instrumentation.addresses["page"]:
         yield

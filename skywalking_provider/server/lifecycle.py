@@ -22,6 +22,7 @@ from skywalking_provider.contract.v1 import metric_provider_pb2_grpc as rpc
 from skywalking_provider.oap import open_backends
 from skywalking_provider.server import tls
 from skywalking_provider.server.client_authorization import ClientIdentityInterceptor
+from skywalking_provider.server.descriptors import ConnectionShares
 from skywalking_provider.server.endpoint import Endpoint, resolve_endpoint
 from skywalking_provider.server.instrumentation import Instrumentation, open_instrumentation
 from skywalking_provider.server.readiness import Readiness
@@ -138,12 +139,22 @@ async def _open_ready_evaluator() -> AsyncIterator[ConditionEvaluator]:
         yield evaluator
 
 
+def _connection_options() -> tuple[tuple[str, int], ...]:
+    """Return limits of connections that send nothing; the arguments of gRPC's core are in milliseconds."""
+    return (
+        ("grpc.max_allowed_incoming_connections", ConnectionShares.of_process().grpc),
+        ("grpc.server_handshake_timeout_ms", 10_000),  # until the client's first HTTP/2 frame
+        ("grpc.max_connection_idle_ms", 300_000),  # without a call; the bridge connects again
+    )
+
+
 def _new_server(endpoint: Endpoint, interceptors: Sequence[grpc.aio.ServerInterceptor]) -> grpc.aio.Server:
+    options = *_OPTIONS, *_connection_options()
     if endpoint.tls is None:
-        return grpc.aio.server(options=_OPTIONS, interceptors=interceptors)
+        return grpc.aio.server(options=options, interceptors=interceptors)
     age = ("grpc.max_connection_age_ms", 1000 * tls.CONNECTION_SECONDS), ("grpc.max_connection_age_grace_ms", 30_000)
     allowed = ClientIdentityInterceptor(endpoint.tls.allowed_identities)
-    return grpc.aio.server(options=(*_OPTIONS, *age), interceptors=[allowed, *interceptors])
+    return grpc.aio.server(options=(*options, *age), interceptors=[allowed, *interceptors])
 
 
 def _bind(server: grpc.aio.Server, endpoint: Endpoint, config: Config) -> int:

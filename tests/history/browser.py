@@ -12,6 +12,7 @@ from skywalking_provider.history.http import build_history_app
 from skywalking_provider.history.store import History
 from skywalking_provider.history.view import HistoryView
 from skywalking_provider.mock_oap import ManualClock
+from skywalking_provider.server.connection_limits import ConnectionLimits
 from skywalking_provider.server.http_listener import http_listener
 
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
@@ -44,7 +45,7 @@ async def open_history_page(
     app = build_history_app(
         PageConfig.model_validate({"listen": "127.0.0.1:0"}), history, HistoryView(["prod"], 500), clock
     )
-    async with http_listener(app, "page.listen", "127.0.0.1:0") as address:
+    async with http_listener(app, "page.listen", "127.0.0.1:0", ConnectionLimits(64)) as address:
         context = await chromium.new_context(**{"viewport": WIDE, "color_scheme": "light"} | options)
         page, browser_errors = await context.new_page(), []
         page.on("console", lambda message: browser_errors.append(message.text))
