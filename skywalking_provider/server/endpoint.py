@@ -7,6 +7,7 @@ from pathlib import Path
 from skywalking_provider.config import Config, ConfigError
 from skywalking_provider.config.listeners import host_and_port
 from skywalking_provider.config.tls import ServerTls
+from skywalking_provider.server.unix_socket import MAX_FOLDER_LENGTH, MAX_PATH_LENGTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +57,10 @@ def _check_socket(path: Path, tls: ServerTls | None) -> None:
         raise ConfigError("tls requires listen: a socket is protected by its mode (socketMode). Remove tls or socket.")
     if not path.parent.is_dir():
         raise ConfigError(f"socket: folder {path.parent} does not exist. Create it or set another path.")
-    if len(str(path)) > 100:
+    if len(str(path)) > MAX_PATH_LENGTH or len(str(path.parent)) > MAX_FOLDER_LENGTH:
         raise ConfigError(
-            f"socket: {path} is longer than 100 characters, the limit of a unix socket. Set a shorter path."
+            f"socket: {path} is longer than {MAX_PATH_LENGTH} characters, or its folder longer than "
+            f"{MAX_FOLDER_LENGTH}: the limit of a unix socket. Set a shorter path."
         )
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import os
-import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
@@ -27,7 +26,8 @@ from skywalking_provider.server.endpoint import Endpoint, resolve_endpoint
 from skywalking_provider.server.instrumentation import Instrumentation, open_instrumentation
 from skywalking_provider.server.readiness import Readiness
 from skywalking_provider.server.service import MetricProviderService
-from skywalking_provider.server.unix_socket import exclusive_socket_path
+from skywalking_provider.server.signals import install_signal_handlers
+from skywalking_provider.server.unix_socket import SocketPath, exclusive_socket_path, find_shared_folder
 
 SERVICE = pb.DESCRIPTOR.services_by_name["MetricProvider"].full_name
 _OPTIONS = (
@@ -43,7 +43,7 @@ _log = structlog.get_logger()
 async def serve(config: Config, lost_log_lines: Callable[[], int] = lambda: 0) -> None:
     """Serve until a signal stops the service.
 
-    The first SIGTERM or SIGINT reports NOT_SERVING, rejects new calls and lets calls in flight finish within `drain`.
+    The first stop signal reports NOT_SERVING, rejects new calls and lets calls in flight finish within `drain`.
     The second one cancels them.
 
     Args:
@@ -54,7 +54,7 @@ async def serve(config: Config, lost_log_lines: Callable[[], int] = lambda: 0) -
         ConfigError: The endpoint cannot be used.
     """
     endpoint = resolve_endpoint(config)
-    stop, force_stop = _install_signal_handlers()
+    stop, force_stop = install_signal_handlers()
     async with open_server(config, endpoint, lost_log_lines) as server:
         _freeze_gc()
         backends = sorted(config.backends)
@@ -102,8 +102,7 @@ async def open_server(
 ) -> AsyncIterator[RunningServer]:
     """Serve until the context ends; health is SERVING once the condition evaluator has started."""
     async with AsyncExitStack() as stack:
-        if endpoint.socket:
-            stack.enter_context(exclusive_socket_path(endpoint.socket))
+        owned = stack.enter_context(exclusive_socket_path(endpoint.socket)) if endpoint.socket else None
         readiness = Readiness("", SERVICE)
         instrumentation = await stack.enter_async_context(open_instrumentation(config, readiness, _now, lost_log_lines))
         evaluator = await stack.enter_async_context(_open_ready_evaluator())
@@ -116,10 +115,10 @@ async def open_server(
         health_pb2_grpc.add_HealthServicer_to_server(readiness.servicer, server)
         if not (endpoint.tls or endpoint.exposed):
             reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
-        port = _bind(server, endpoint, config)
+        port = _bind(server, endpoint, config, owned)
         await server.start()
-        if endpoint.socket:
-            endpoint.socket.chmod(config.socket_mode)
+        if owned:
+            owned.publish(config.socket_mode)
         await readiness.begin()
         try:
             yield RunningServer(server, readiness, port, instrumentation)
@@ -157,35 +156,38 @@ def _new_server(endpoint: Endpoint, interceptors: Sequence[grpc.aio.ServerInterc
     return grpc.aio.server(options=(*options, *age), interceptors=[allowed, *interceptors])
 
 
-def _bind(server: grpc.aio.Server, endpoint: Endpoint, config: Config) -> int:
-    if endpoint.exposed and endpoint.tls is None:
-        _log.warning(
-            "TCP WITHOUT AUTHENTICATION: every client that reaches the port can read the backends (--insecure)",
-            listen=endpoint.address,
-        )
+def _bind(server: grpc.aio.Server, endpoint: Endpoint, config: Config, owned: SocketPath | None) -> int:
+    _warn_of_exposure(endpoint)
+    target = f"unix:{owned.bind_path}" if owned else endpoint.target
     previous_umask = os.umask(0o777 & ~config.socket_mode)  # the socket never has a wider mode, not even briefly
     try:
         if endpoint.tls:
-            return server.add_secure_port(endpoint.target, tls.build_server_credentials(endpoint.tls))
-        return server.add_insecure_port(endpoint.target)
+            return server.add_secure_port(target, tls.build_server_credentials(endpoint.tls))
+        return server.add_insecure_port(target)
     except RuntimeError as error:
         raise ConfigError(f"cannot listen on {endpoint.target}. Set a free address of this machine.") from error
     finally:
         os.umask(previous_umask)
 
 
+def _warn_of_exposure(endpoint: Endpoint) -> None:
+    if endpoint.exposed and endpoint.tls is None:
+        _log.warning(
+            "TCP WITHOUT AUTHENTICATION: every client that reaches the port can read the backends (--insecure)",
+            listen=endpoint.address,
+        )
+    if endpoint.socket and (folder := find_shared_folder(endpoint.socket)):
+        _log.warning(
+            "every user can exchange the socket and answer the bridge. Set a path in a folder that only the service "
+            "can write to, or set the sticky bit of the folder",
+            folder=str(folder),
+        )
+
+
 def _freeze_gc() -> None:
     """Exclude modules and schemas from garbage collection: without that, each full collection takes 70 ms."""
     gc.collect()
     gc.freeze()
-
-
-def _install_signal_handlers() -> tuple[asyncio.Event, asyncio.Event]:
-    first, second = asyncio.Event(), asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, lambda: second.set() if first.is_set() else first.set())
-    return first, second
 
 
 def _now() -> datetime:

@@ -11,6 +11,7 @@ import pytest
 from skywalking_provider.config import Config
 from skywalking_provider.server.endpoint import Endpoint
 from skywalking_provider.server.lifecycle import _bind
+from skywalking_provider.server.unix_socket import exclusive_socket_path
 
 
 @pytest.fixture(params=[0, 0o022, 0o077])
@@ -29,8 +30,12 @@ async def test_socket_with_any_umask_is_never_open_to_others(tmp_path: Path, tex
     umask = os.umask(0)
     os.umask(umask)
 
-    _bind(server, Endpoint(path, None), config)  # before chmod
+    with exclusive_socket_path(path) as owned:
+        _bind(server, Endpoint(path, None), config, owned)
 
-    assert stat.S_IMODE(path.stat().st_mode) & ~mode == 0
-    assert os.umask(umask) == umask
-    await server.stop(None)
+        assert stat.S_IMODE(owned.bind_path.parent.stat().st_mode) == 0o700
+        assert stat.S_IMODE(owned.bind_path.stat().st_mode) == mode
+        assert os.umask(umask) == umask
+        owned.publish(mode)
+        assert stat.S_IMODE(path.stat().st_mode) == mode
+        await server.stop(None)
