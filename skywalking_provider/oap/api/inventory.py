@@ -7,7 +7,7 @@ from typing import Any
 
 from skywalking_provider.model import Window
 from skywalking_provider.oap.api.request import GraphqlRequest, duration_variable
-from skywalking_provider.oap.api.responses import INSTANCES, METRICS, NAMES, SERVICES, TEXTS
+from skywalking_provider.oap.api.responses import INSTANCES, METRICS, NAMES, SERVICES, TEXTS, ListedService
 
 MAX_ENDPOINTS = 100  # of one request: names for a suggestion need no more
 ALL_SERVICES_REQUEST = GraphqlRequest("query { services: listServices { id name layers normal } }", {})
@@ -38,10 +38,10 @@ class ServiceInventory:
     @classmethod
     def build(cls, services: Iterable[InventoryService]) -> "ServiceInventory":
         """Build the inventory of these services."""
-        by_name: dict[str, tuple[InventoryService, ...]] = {}
+        by_name: dict[str, list[InventoryService]] = {}
         for service in services:
-            by_name[service.name] = (*by_name.get(service.name, ()), service)
-        return cls(by_name)
+            by_name.setdefault(service.name, []).append(service)
+        return cls({name: tuple(same_name) for name, same_name in by_name.items()})
 
     def __iter__(self) -> Iterator[InventoryService]:
         return chain.from_iterable(self.by_name.values())
@@ -90,13 +90,15 @@ def endpoints_request(service: InventoryService, keyword: str) -> GraphqlRequest
 
 def parse_services(data: Mapping[str, Any]) -> ServiceInventory:
     """Parse the response to ALL_SERVICES_REQUEST or `services_request`; a service of several layers is listed once."""
-    services: dict[str, InventoryService] = {}
+    listed: dict[str, ListedService] = {}
+    layers: dict[str, dict[str, None]] = {}  # the keys of the inner dict are a set in the order of the response
     for field_name in data:
         for one in SERVICES.parse(data, field_name):
-            before = services[one.id].layers if one.id in services else ()
-            layers = tuple(dict.fromkeys((*before, *one.layers)))
-            services[one.id] = InventoryService(one.id, one.name, layers, one.normal is not False)
-    return ServiceInventory.build(services.values())
+            listed[one.id] = one
+            layers.setdefault(one.id, {}).update(dict.fromkeys(one.layers))
+    return ServiceInventory.build(
+        InventoryService(one.id, one.name, tuple(layers[one.id]), one.normal is not False) for one in listed.values()
+    )
 
 
 def parse_instances(data: Mapping[str, Any]) -> tuple[InventoryInstance, ...]:
