@@ -3,7 +3,11 @@
 import re
 
 from skywalking_provider.errors import BackendUnavailableError, FailureKind, ProviderError, Reason
-from skywalking_provider.oap.api.error_texts import classify_expression_error, is_expression_storage_error
+from skywalking_provider.oap.api.error_texts import (
+    classify_expression_error,
+    cut_error_text,
+    is_expression_storage_error,
+)
 
 DECIMAL = re.compile(r"-?\d{1,300}(\.\d{1,100})?", re.ASCII)
 
@@ -18,6 +22,7 @@ def expression_error(subject: str, message: str) -> ProviderError:
         subject: The expression, or the alias of the field.
         message: OAP's error text.
     """
+    message = cut_error_text(message)
     if is_expression_storage_error(message):
         return BackendUnavailableError(
             f"storage of the OAP failed: {subject}: {message}", kind=FailureKind.STORAGE_DOWN

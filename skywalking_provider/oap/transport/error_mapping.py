@@ -7,7 +7,8 @@ from http import HTTPStatus
 from typing import Any
 
 from skywalking_provider.errors import BackendUnavailableError, FailureKind, ProviderError, Reason
-from skywalking_provider.oap.api.error_texts import classify_graphql_error, is_fetch_storage_error
+from skywalking_provider.oap.api.error_texts import classify_graphql_error, cut_error_text, is_fetch_storage_error
+from skywalking_provider.oap.api.responses import describe_json
 from skywalking_provider.support.redaction import redact_json
 
 _MAX_LENGTH = 300
@@ -51,7 +52,7 @@ def error_from_graphql(errors: Sequence[Any], backend: str, redact: Callable[[st
         redact: Redacts the credentials from a text.
     """
     first = redact_json(errors[0], redact) if errors else {}
-    message = str(first.get("message", first) if isinstance(first, dict) else first)
+    message = _read_message(first)
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     text = shorten(message) + more
     if _is_fetch_failure(first) and is_fetch_storage_error(message):
@@ -61,6 +62,13 @@ def error_from_graphql(errors: Sequence[Any], backend: str, redact: Callable[[st
         f"graphql: {text}{_format_location(first)}",
         rejection=classify_graphql_error(message),
     )
+
+
+def _read_message(error: object) -> str:
+    message = error.get("message", error) if isinstance(error, dict) else error
+    if isinstance(message, dict | list):
+        return describe_json(message)  # its text may take twenty times its memory
+    return cut_error_text(message if isinstance(message, str) else str(message))
 
 
 def parse_retry_after(value: str | None, date: str | None, now: Callable[[], datetime]) -> float | None:
