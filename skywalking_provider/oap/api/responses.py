@@ -3,17 +3,34 @@
 The fields are those of SkyWalking's query protocol (metrics-v2.graphqls, metrics-v3.graphqls, metadata-v2.graphqls);
 fields that the provider does not read are left out. Only `data` is parsed: `transport/error_mapping.py` handles
 `errors`.
+
+A list ends at its first invalid item: pydantic otherwise makes an error of each, 700 bytes for one of two bytes.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Generic, NoReturn, TypeVar
+from typing import Annotated, Any, Final, Generic, NoReturn, TypeVar
 
-from pydantic import Field, StrictBool, StrictInt, StrictStr, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, StrictBool, StrictInt, StrictStr, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from skywalking_provider.errors import ProviderError, Reason
 
 T = TypeVar("T")
+
+_MAX_SHOWN: Final = 24  # characters of a value in a message
+_MAX_PATH: Final = 200  # characters of a path in a message; some of its names are the OAP's
+
+
+def _let_other_threads_run(item: T) -> T:
+    """Return the item. Python switches threads in calls like this one; pydantic otherwise validates a list in one."""
+    return item
+
+
+Item = Annotated[T, AfterValidator(_let_other_threads_run)]
+"""An item of a list that may be long."""
+
+Items = Annotated[tuple[Item[T], ...], Field(fail_fast=True)]
+"""A list that is rejected at its first invalid item."""
 
 Long = Annotated[StrictInt, Field(ge=-(2**63), lt=2**63)]
 """Java's `long`."""
@@ -38,7 +55,7 @@ class NamedItem:
 class SchemaType:
     """`__type`; scalars have no fields."""
 
-    fields: tuple[NamedItem, ...] | None
+    fields: Items[NamedItem] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +72,7 @@ class ListedService:
 
     id: StrictStr
     name: StrictStr
-    layers: tuple[StrictStr, ...] = ()
+    layers: Items[StrictStr] = ()
     normal: StrictBool | None = None
 
 
@@ -72,7 +89,7 @@ class ListedInstance:
     """An instance of `listInstances`."""
 
     name: StrictStr
-    attributes: tuple[InstanceAttribute, ...] = ()
+    attributes: Items[InstanceAttribute] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +104,7 @@ class KVInt:
 class IntValues:
     """`IntValues`."""
 
-    values: tuple[KVInt, ...]
+    values: Items[KVInt]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +127,7 @@ class MqeLabel:
 class MqeMetadata:
     """`Metadata` of a series."""
 
-    labels: tuple[MqeLabel, ...] = ()
+    labels: Items[MqeLabel] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +142,7 @@ class MqeValue:
 class MqeValues:
     """`MQEValues`."""
 
-    values: tuple[MqeValue, ...]
+    values: Items[MqeValue]
     metric: MqeMetadata | None = None
 
 
@@ -134,7 +151,7 @@ class ExpressionResult:
     """`ExpressionResult`; if it has an `error`, the other fields are ignored."""
 
     type: StrictStr
-    results: tuple[MqeValues, ...]
+    results: Items[MqeValues]
     error: StrictStr | None = None
 
 
@@ -162,14 +179,14 @@ class FieldParser(Generic[T]):
 
 TIME_INFO = FieldParser[TimeInfo](TimeInfo)
 SCHEMA_TYPE = FieldParser[SchemaType | None](SchemaType | None)
-NAMES = FieldParser[tuple[NamedItem, ...]](tuple[NamedItem, ...])
-TEXTS = FieldParser[tuple[str, ...]](tuple[StrictStr, ...])
-METRICS = FieldParser[tuple[ListedMetric, ...]](tuple[ListedMetric, ...])
-SERVICES = FieldParser[tuple[ListedService, ...]](tuple[ListedService, ...])
-INSTANCES = FieldParser[tuple[ListedInstance, ...]](tuple[ListedInstance, ...])
+NAMES = FieldParser[tuple[NamedItem, ...]](Items[NamedItem])
+TEXTS = FieldParser[tuple[str, ...]](Items[StrictStr])
+METRICS = FieldParser[tuple[ListedMetric, ...]](Items[ListedMetric])
+SERVICES = FieldParser[tuple[ListedService, ...]](Items[ListedService])
+INSTANCES = FieldParser[tuple[ListedInstance, ...]](Items[ListedInstance])
 KV_INT = FieldParser[KVInt](KVInt)
 METRICS_VALUES = FieldParser[MetricsValues](MetricsValues)
-LABELED_METRICS_VALUES = FieldParser[tuple[MetricsValues, ...]](tuple[MetricsValues, ...])
+LABELED_METRICS_VALUES = FieldParser[tuple[MetricsValues, ...]](Items[MetricsValues])
 EXPRESSION_RESULT = FieldParser[ExpressionResult](ExpressionResult)
 
 
@@ -187,7 +204,7 @@ def raise_invalid_response(path: str, actual: str) -> NoReturn:
     """
     raise ProviderError(
         Reason.OAP_RESPONSE_INVALID,
-        f"response has an unexpected form: {path} is {actual}",
+        f"response has an unexpected form: {path[:_MAX_PATH]} is {actual}",
         "Check that the backend is a SkyWalking OAP",
     )
 
@@ -201,5 +218,5 @@ def describe_json(value: object) -> str:
             return "a list"
         case None:
             return "null"
-    text = repr(value) if isinstance(value, str) else str(value).lower()
-    return text if len(text) <= 24 else f"{text[:23]}…"
+    text = repr(value[:_MAX_SHOWN]) if isinstance(value, str) else str(value).lower()
+    return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 1]}…"
