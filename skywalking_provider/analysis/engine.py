@@ -14,6 +14,7 @@ from skywalking_provider.analysis import verdict as verdicts
 from skywalking_provider.analysis.evaluation import ConditionEvaluator, MetricConditions, select_conditions
 from skywalking_provider.analysis.events import MeasurementDetails, MeasurementEvent, MeasurementListener
 from skywalking_provider.analysis.rendering import build_measurement, format_value, last_unavailable_at
+from skywalking_provider.analysis.result_encoding import encode_result
 from skywalking_provider.analysis.verdict import Verdict, WaitBudget
 from skywalking_provider.analysis.verdict_cache import CachedVerdict, VerdictCache, VerdictKey
 from skywalking_provider.analysis.window import MeasurementWindow, resolve_window
@@ -23,7 +24,6 @@ from skywalking_provider.errors import BackendUnavailableError, EntityNotFoundEr
 from skywalking_provider.model import Deadline, Measurement, Metric, Phase, Run
 from skywalking_provider.oap import Backend, BackendRegistry
 from skywalking_provider.queries import CollectedSample, Diagnosis, query_for
-from skywalking_provider.support import go_json
 
 _RESERVE_SECONDS = 0.25
 """Part of a deadline that is left for the verdict and the response after the last request."""
@@ -201,7 +201,7 @@ class Engine:
             return verdicts.on_entity_not_found(error, wait_budget), ""
         if verdict := _missing_data_verdict(attempt, window, collected, diagnosis, wait_budget):
             return verdict, ""
-        result = go_json.dump(collected.sample.result)
+        result = await encode_result(collected.sample.result, backend.connection.worker)
         evaluation = await self._evaluator.evaluate(attempt.conditions, result, attempt.deadline)
         details.evaluated = True
         verdict, value = _build_verdict(attempt, window, collected, evaluation), format_value(evaluation, attempt.spec)

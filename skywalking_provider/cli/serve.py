@@ -3,9 +3,13 @@
 import asyncio
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
+
+_SWITCH_INTERVAL_SECONDS: Final = 0.001
+"""Time after which a thread that computes leaves Python's global lock to the event loop. Python's default is 5 ms, and
+one measurement waits for the lock several times."""
 
 
 def _import_structlog_without_rich() -> None:
@@ -94,6 +98,7 @@ def _serve(config: Config, output: LogWriter) -> None:
     from skywalking_provider.server.lifecycle import serve  # noqa: PLC0415
     from skywalking_provider.server.logging import configure_logging  # noqa: PLC0415 - imports grpc, which is slow
 
+    sys.setswitchinterval(_SWITCH_INTERVAL_SECONDS)
     redact = redactor_for(config.backends.values())
     output.render_loss = configure_logging(config.log, redact, select_log_processors())
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

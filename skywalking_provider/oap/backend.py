@@ -1,8 +1,8 @@
 """A backend as one namespace uses it: its reads are requests of that namespace."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from skywalking_provider.model import Deadline, Window
 from skywalking_provider.oap.api.batching import BatchResult
@@ -16,7 +16,11 @@ from skywalking_provider.oap.api.inventory import (
 )
 from skywalking_provider.oap.api.metric_values import SeriesRequest
 from skywalking_provider.oap.api.request import GraphqlRequest
+from skywalking_provider.oap.api.response_data import response_size
 from skywalking_provider.oap.connection import BackendConnection
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +51,21 @@ class Backend:
         self, service: InventoryService, window: Window, deadline: Deadline
     ) -> tuple[InventoryInstance, ...]:
         """Return the instances of a service that existed in a window."""
-        return parse_instances(await self.read(instances_request(service, window), deadline))
+        data = await self.read(instances_request(service, window), deadline)
+        return await self.process(response_size(data), parse_instances, data)
 
     async def endpoints(self, service: InventoryService, keyword: str, deadline: Deadline) -> tuple[str, ...]:
         """Return the endpoints of a service whose names contain a keyword, a hundred at most."""
-        return parse_names(await self.read(endpoints_request(service, keyword), deadline), "endpoints")
+        data = await self.read(endpoints_request(service, keyword), deadline)
+        return await self.process(response_size(data), parse_names, data, "endpoints")
+
+    def process(self, size: int, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
+        """Return the result of a function of responses. A large one is processed in the worker thread.
+
+        Args:
+            size: Number of characters of the responses.
+            function: The function; it must not use objects that the event loop changes meanwhile.
+            args: Its positional arguments.
+            kwargs: Its keyword arguments.
+        """
+        return self.connection.worker.run(size, function, *args, **kwargs)

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from skywalking_provider.config import BackendConfig
 from skywalking_provider.errors import ProviderError, Reason
@@ -26,6 +26,7 @@ from skywalking_provider.oap.api.inventory import (
     services_request,
 )
 from skywalking_provider.oap.api.request import GraphqlRequest
+from skywalking_provider.oap.api.response_data import response_size
 from skywalking_provider.oap.api.server_time import ServerClock, fetch_server_clock
 from skywalking_provider.oap.observer import Observer, Source
 from skywalking_provider.oap.traffic.cached_reader import CachedReader
@@ -36,6 +37,8 @@ from skywalking_provider.oap.traffic.shared_request import SharedRequest
 from skywalking_provider.oap.traffic.single_flight import RefreshingValue
 from skywalking_provider.oap.transport.client import OapClient
 from skywalking_provider.support.suggester import ComparisonBudget, Suggester
+
+T = TypeVar("T")
 
 _FEATURES_TTL_SECONDS: Final = 600.0  # an OAP is rarely upgraded; until then a wrong guess is an error of the query
 _NAMES_TTL_SECONDS: Final = 60.0
@@ -71,6 +74,7 @@ class BackendConnection:
         self.name = name
         self.suggest = Suggester(comparisons or ComparisonBudget(monotonic), monotonic)
         self.config = config
+        self.worker = client.worker
         self.redactor = client.credentials.redactor
         self.credentials_version = client.credentials.version
         self.batch_reader = BatchReader(config.max_answer_bytes)
@@ -142,7 +146,7 @@ class BackendConnection:
 
     async def _fetch_features(self, shared_request: SharedRequest) -> ServerFeatures:
         try:
-            return parse_features(await self._pipeline.execute(FEATURES_REQUEST, shared_request))
+            return await self._parse(parse_features, await self._pipeline.execute(FEATURES_REQUEST, shared_request))
         except ProviderError as error:
             if error.reason is not Reason.QUERY_INVALID:
                 raise
@@ -150,14 +154,20 @@ class BackendConnection:
 
     async def _fetch_services(self, shared_request: SharedRequest) -> ServiceInventory:
         if (await self.features(shared_request.deadline)).supports_mqe:
-            return parse_services(await self._pipeline.execute(ALL_SERVICES_REQUEST, shared_request))
-        layers = parse_layers(await self._pipeline.execute(LAYERS_REQUEST, shared_request))
-        if not layers:
-            return ServiceInventory()
-        return parse_services(await self._pipeline.execute(services_request(layers), shared_request))
+            request = ALL_SERVICES_REQUEST
+        else:
+            data = await self._pipeline.execute(LAYERS_REQUEST, shared_request)
+            layers = await self._parse(parse_layers, data)
+            if not layers:
+                return ServiceInventory()
+            request = services_request(layers)
+        return await self._parse(parse_services, await self._pipeline.execute(request, shared_request))
 
     async def _fetch_metrics(self, shared_request: SharedRequest) -> Mapping[str, str]:
-        return parse_metrics(await self._pipeline.execute(METRICS_REQUEST, shared_request))
+        return await self._parse(parse_metrics, await self._pipeline.execute(METRICS_REQUEST, shared_request))
+
+    def _parse(self, parser: Callable[[Mapping[str, Any]], T], data: dict[str, Any]) -> Awaitable[T]:
+        return self.worker.run(response_size(data), parser, data)
 
     def _cache_ttl(self, request: GraphqlRequest) -> float:
         """Return the TTL in seconds of the response to a request that is sent now."""

@@ -55,7 +55,7 @@ class ExpressionQuery:
         requests = build_expression_requests(self.spec, entities)
         batch = await backend.series(requests, window, deadline, mqe=True)
         try:
-            sample = decode_expression(self.spec, entities, batch.data)
+            sample = await backend.process(batch.size, decode_expression, self.spec, entities, batch.data)
         except ProviderError as error:
             raise await diagnose_rejected_expression(
                 error, self.spec.expression, self.spec.scope, backend, deadline

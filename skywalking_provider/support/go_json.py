@@ -7,6 +7,14 @@ replaces them with U+FFFD.
 
 import json
 import math
+from io import BytesIO
+from itertools import islice
+from json.decoder import JSONArray, JSONObject  # type: ignore[attr-defined] # not in typeshed
+from json.scanner import py_make_scanner  # type: ignore[attr-defined] # not in typeshed
+from typing import Final
+
+_MAX_SHARED_KEYS: Final = 1024
+_CHARACTERS_PER_VALUE: Final = 8
 
 
 def load(text: bytes | str) -> object:
@@ -23,6 +31,37 @@ def load(text: bytes | str) -> object:
         raise ValueError("nested too deep") from None
 
 
+def load_interruptibly(text: str) -> object:
+    """Decode one JSON document as `load` does, in Python's own decoder instead of that in C.
+
+    It takes five times as long. Other threads can run between two values, while `load` is one call that they wait for.
+
+    Raises:
+        ValueError: As `load`; documents are nested too deeply from about 300 levels.
+    """
+    try:
+        return _InterruptibleDecoder().decode(text)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
+class _InterruptibleDecoder(json.JSONDecoder):
+    def __init__(self) -> None:
+        super().__init__(parse_constant=_reject_constant, parse_float=_parse_float, parse_int=_parse_ascii_int)
+        self.parse_array = JSONArray
+        self.parse_object = JSONObject
+        self.memo = _BoundedMemo()
+        self.scan_once = py_make_scanner(self)
+
+
+class _BoundedMemo(dict[str, str]):
+    """Keys that objects share. Without a bound, a document of different keys takes twice the memory."""
+
+    def setdefault(self, key: str, default: str) -> str:
+        """Return the same object for equal keys."""
+        return super().setdefault(key, default) if len(self) < _MAX_SHARED_KEYS else self.get(key, default)
+
+
 def dump(value: object) -> bytes:
     """Encode a result for `ConditionLanguage.evaluate`, with all digits of each number.
 
@@ -36,6 +75,45 @@ def dump(value: object) -> bytes:
         raise ValueError("nested too deep") from None
 
 
+def dump_interruptibly(value: object) -> bytes:
+    """Encode a result as `dump` does, in Python's own encoder: other threads can run between two values.
+
+    Raises:
+        ValueError: As `dump`.
+        TypeError: As `dump`.
+    """
+    output = BytesIO()
+    try:
+        for part in json.JSONEncoder(allow_nan=False, separators=(",", ":")).iterencode(value):
+            output.write(part.encode("ascii"))
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+    return output.getvalue()
+
+
+def approximate_size(value: object, at_most: int = 64 * 1024) -> int:
+    """Return the number of characters of a JSON value, roughly. Counting ends at `at_most`.
+
+    Args:
+        value: The value.
+        at_most: Number from which on the value is large enough for the caller.
+    """
+    size, values = 0, [value]
+    while values and size < at_most:
+        match values.pop():
+            case str(text):
+                size += len(text)
+            case dict(fields):
+                size += sum(map(len, islice(fields, at_most)))
+                values += islice(fields.values(), at_most)
+            case list(items) | tuple(items):
+                values += islice(items, at_most)
+            case _:
+                pass
+        size += _CHARACTERS_PER_VALUE
+    return size
+
+
 def _reject_constant(text: str) -> object:
     raise ValueError(f"{text} is not JSON")
 
@@ -45,6 +123,12 @@ def _parse_float(text: str) -> float:
     if math.isinf(number):
         raise ValueError(f"the number {text[:40]} exceeds the range of a 64-bit float")
     return number
+
+
+def _parse_ascii_int(text: str) -> float | int:
+    if not text.isascii():  # Python's own decoder accepts all decimal digits of Unicode
+        raise ValueError(f"{text[:40]} is not JSON")
+    return _parse_int(text)
 
 
 def _parse_int(text: str) -> float | int:

@@ -24,6 +24,7 @@ from skywalking_provider.oap import open_backends
 from skywalking_provider.oap.api.request import GraphqlRequest
 from skywalking_provider.oap.transport.credentials import Credentials
 from skywalking_provider.support.durations import parse_duration
+from skywalking_provider.support.worker_thread import WorkerThread
 from tests.analysis.harness import reference_query
 
 START = datetime(2026, 11, 24, 12, 0, 20, tzinfo=UTC)
@@ -117,6 +118,7 @@ class Client:
     """Fake `OapClient`."""
 
     credentials = Credentials(BackendConfig(url="http://oap:12800"))
+    worker = WorkerThread("responses")
 
     def __init__(self, world: World) -> None:
         self._world = world

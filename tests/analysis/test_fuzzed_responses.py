@@ -28,6 +28,7 @@ from skywalking_provider.oap import open_backends
 from skywalking_provider.oap.api.request import GraphqlRequest
 from skywalking_provider.oap.transport.credentials import Credentials
 from skywalking_provider.oap.transport.error_mapping import error_from_graphql
+from skywalking_provider.support.worker_thread import WorkerThread
 from tests.analysis.harness import CANARY, NOON, VANILLA, VERSIONS, reference_query
 
 DELETED: Any = object()
@@ -84,6 +85,7 @@ class JunkClient:
     """Fake `OapClient`: responses of the mock, of which the selected one has junk in the selected node."""
 
     credentials = Credentials(BackendConfig(url="http://oap:12800"))
+    worker = WorkerThread("responses")
 
     def __init__(self, oap: Executor, fuzzed: int | None = None, node: int = 0, junk: Any = None) -> None:
         self._oap = oap

@@ -15,6 +15,7 @@ from skywalking_provider.model import Deadline
 from skywalking_provider.oap import UNOBSERVED, BackendRegistry, Observer, open_backends
 from skywalking_provider.oap.api.request import GraphqlRequest
 from skywalking_provider.oap.transport.credentials import Credentials
+from skywalking_provider.support.worker_thread import WorkerThread
 
 NO_CACHE = {"responseTtl": "0s", "verdictTtl": "0s"}
 NOON = datetime(2026, 11, 24, 12, 0, 20, tzinfo=UTC)
@@ -86,6 +87,7 @@ async def open_scripted_backends(
     }
     for name, client in clients.items():
         client.credentials = Credentials(configs[name])
+        client.worker = WorkerThread(name)
     new_client: Any = lambda name, _: clients[name]  # noqa: E731
     async with open_backends(configs, now, new_client, observer, monotonic) as opened:
         yield opened

@@ -14,6 +14,7 @@ from skywalking_provider.errors import ProviderError, Reason, Rejection, Rejecti
 from skywalking_provider.model import Window
 from skywalking_provider.oap.api.metric_values import SeriesRequest, build_request
 from skywalking_provider.oap.api.request import GraphqlRequest
+from skywalking_provider.oap.api.response_data import response_size
 
 # Fields and tokens of one series, and tokens of the operation around all.
 _MQE_FIELDS: Final = 11
@@ -55,10 +56,12 @@ class BatchResult:
     Attributes:
         data: Fields by alias.
         requests: Requests that succeeded.
+        size: Number of characters of their responses.
     """
 
     data: dict[str, Any]
     requests: tuple[GraphqlRequest, ...]
+    size: int = 0
 
 
 class BatchReader:
@@ -109,11 +112,13 @@ class BatchReader:
     ) -> BatchResult:
         request = build_request(series_requests, window, mqe=mqe)
         try:
-            return BatchResult(await execute(request), (request,))
+            data = await execute(request)
         except ProviderError as error:
             if len(series_requests) == 1 or error.reason not in _SPLIT_ON:
                 raise
             self._limits = tightened_limits(self._limits, error.rejection, len(series_requests), mqe=mqe)
+        else:
+            return BatchResult(data, (request,), response_size(data))
         if max_batch_size(series_requests, window, self._limits, mqe=mqe) < len(series_requests):
             return await self.read(series_requests, window, execute, mqe=mqe)
         return await self._bisect(series_requests, window, execute, mqe=mqe)
@@ -171,4 +176,5 @@ def _merge_results(results: Sequence[BatchResult]) -> BatchResult:
     data: dict[str, Any] = {}
     for one in results:
         data |= one.data
-    return BatchResult(data, tuple(request for one in results for request in one.requests))
+    requests = tuple(request for one in results for request in one.requests)
+    return BatchResult(data, requests, sum(one.size for one in results))

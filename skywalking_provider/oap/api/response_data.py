@@ -1,5 +1,6 @@
 """The `data` of a GraphQL response with the size of its text."""
 
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -18,3 +19,8 @@ class ResponseData(dict[str, Any]):
         response = cls(data)
         response.size = size
         return response
+
+
+def response_size(data: Mapping[str, Any]) -> int:
+    """Return the number of characters that the data were decoded from; 0 for data that are no response."""
+    return data.size if isinstance(data, ResponseData) else 0

@@ -9,7 +9,7 @@ from typing import Any, Final
 from cachetools import LRUCache
 
 from skywalking_provider.model import Window
-from skywalking_provider.oap.api.response_data import ResponseData
+from skywalking_provider.oap.api.response_data import ResponseData, response_size
 
 _MAX_CACHE_BYTES: Final = 2 * 1024 * 1024  # of all packed responses; unpacked they take about eight times as much
 _MAX_RESPONSE_CHARACTERS: Final = 64 * 1024  # of one response
@@ -35,6 +35,7 @@ def is_immutable(window: Window | None, settle: timedelta, oap_now: datetime | N
 @dataclass(frozen=True, slots=True)
 class _CachedResponse:
     packed: bytes
+    size: int
     expires_at: float
 
 
@@ -61,10 +62,10 @@ class ResponseCache:
         if entry is None or self._monotonic() >= entry.expires_at:
             return None
         data: dict[str, Any] = marshal.loads(entry.packed)  # noqa: S302 - packed by `put`, in this process
-        return data
+        return ResponseData.from_data(data, entry.size)
 
     def put(self, key: bytes, data: dict[str, Any], expires_at: float) -> None:
         """Cache a response until an instant of the clock, unless it is too large or expired."""
-        small = not isinstance(data, ResponseData) or data.size <= _MAX_RESPONSE_CHARACTERS
-        if small and self._monotonic() < expires_at:
-            self._entries[key] = _CachedResponse(marshal.dumps(dict(data)), expires_at)
+        size = response_size(data)
+        if size <= _MAX_RESPONSE_CHARACTERS and self._monotonic() < expires_at:
+            self._entries[key] = _CachedResponse(marshal.dumps(dict(data)), size, expires_at)

@@ -23,21 +23,26 @@ from skywalking_provider.config import BackendConfig
 from skywalking_provider.errors import BackendUnavailableError, FailureKind, ProviderError, Reason
 from skywalking_provider.model import Deadline
 from skywalking_provider.oap.api.request import GraphqlRequest
-from skywalking_provider.oap.api.response_data import ResponseData
+from skywalking_provider.oap.transport.bounded_response import bounded_response_class
 from skywalking_provider.oap.transport.connector import Connector
 from skywalking_provider.oap.transport.credentials import Credentials
 from skywalking_provider.oap.transport.error_mapping import (
     error_from_graphql,
     error_from_status,
-    parse_retry_after,
     shorten,
 )
+from skywalking_provider.oap.transport.response_decoder import ResponseDecoder
 from skywalking_provider.oap.transport.tls import TlsContext
 from skywalking_provider.support import go_json
+from skywalking_provider.support.worker_thread import WorkerThread
 
 
 class OapClient:
     """Client of one OAP, an asynchronous context manager that keeps its connections.
+
+    Attributes:
+        credentials: Credentials of the backend.
+        worker: Thread that processes large responses.
 
     Args:
         name: Name of the backend.
@@ -52,6 +57,7 @@ class OapClient:
         self._name = name
         self._config = config
         self.credentials = Credentials(config)
+        self.worker = WorkerThread(f"responses of {name}")
         self._tls = TlsContext(name, config.tls)
         # Without gql's Client: a response of `data: null` without errors fails an assertion there.
         self._transport = self._new_transport()
@@ -64,6 +70,7 @@ class OapClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._transport.close()
+        self.worker.close()
 
     async def read(self, request: GraphqlRequest, deadline: Deadline) -> dict[str, Any]:
         """Send one request and return the `data` of the response.
@@ -104,7 +111,8 @@ class OapClient:
         except TransportConnectionFailed as error:
             raise self._connection_error(error) from error
         if result.errors:
-            raise error_from_graphql(result.errors, self._name, self.credentials.redactor)
+            size = go_json.approximate_size(result.errors[0])
+            raise await self.worker.run(size, error_from_graphql, result.errors, self._name, self.credentials.redactor)
         if not isinstance(result.data, dict):
             raise ProviderError(Reason.OAP_RESPONSE_INVALID, "no results returned from SkyWalking query")
         return result.data
@@ -125,11 +133,11 @@ class OapClient:
         )
 
     def _new_transport(self) -> AIOHTTPTransport:
+        decoder = ResponseDecoder(self._name, self._config.max_answer_bytes, self.worker)
         return AIOHTTPTransport(
             url=f"{self._config.url}/graphql",
-            json_deserialize=_parse_response,
             client_session_args={
-                "response_class": _build_response_class(self._name, self._config.max_answer_bytes, self._now),
+                "response_class": bounded_response_class(self._name, self._config.max_answer_bytes, decoder, self._now),
                 "cookie_jar": aiohttp.DummyCookieJar(),
                 "connector": Connector(),
                 "timeout": aiohttp.ClientTimeout(total=None),
@@ -152,16 +160,6 @@ class _RawRequest(GraphQLRequest):
 
 
 _EMPTY_DOCUMENT = DocumentNode()
-
-
-def _parse_response(text: str) -> object:
-    """Parse a response of the form that the GraphQL specification defines."""
-    response = go_json.load(text)
-    if isinstance(response, dict) and ("data" in response or "errors" in response):
-        data, errors = response.get("data"), response.get("errors")
-        if isinstance(data, dict | None) and isinstance(errors, list | None):
-            return response if data is None else response | {"data": ResponseData.from_data(data, len(text))}
-    raise ValueError("the response is not GraphQL")
 
 
 def _classify_connection_failure(cause: BaseException | None) -> FailureKind:
@@ -192,40 +190,3 @@ def _closed_after_handshake(cause: BaseException | None) -> bool:
     if isinstance(cause, aiohttp.ClientConnectorError):
         return False
     return isinstance(cause, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError | ssl.SSLError)
-
-
-def _build_response_class(name: str, limit: int, now: Callable[[], datetime]) -> Callable[..., aiohttp.ClientResponse]:
-    class BoundedResponse(aiohttp.ClientResponse):
-        """Response that checks the status before the body, and stops reading a body that is too large."""
-
-        async def start(self, connection: Any) -> aiohttp.ClientResponse:
-            response = await super().start(connection)
-            if not 200 <= self.status < 300 and self.status != 400:  # OAP reports an invalid query with 400
-                self.close()
-                retry_after = parse_retry_after(self.headers.get("Retry-After"), self.headers.get("Date"), now)
-                raise error_from_status(self.status, name, retry_after)
-            return response
-
-        async def read(self) -> bytes:
-            if self._body is None:
-                self._body = await self._read_bounded()
-            return self._body
-
-        async def _read_bounded(self) -> bytes:
-            body = bytearray()
-            async for chunk in self.content.iter_any():
-                body += chunk
-                if len(body) > limit:
-                    self.close()
-                    self.read = self._raise_too_large  # type: ignore[method-assign] # gql reads again for its message
-                    return await self._raise_too_large()
-            return bytes(body)
-
-        async def _raise_too_large(self) -> bytes:
-            raise ProviderError(
-                Reason.OAP_RESPONSE_INVALID,
-                f"backend {name}: response is larger than {limit} bytes (maxAnswerBytes)",
-                "Request less: a shorter interval or fewer fields",
-            )
-
-    return BoundedResponse

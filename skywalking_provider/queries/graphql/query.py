@@ -8,6 +8,7 @@ from skywalking_provider.block import GraphqlSpec
 from skywalking_provider.model import Deadline, Window
 from skywalking_provider.oap import Backend
 from skywalking_provider.oap.api.request import GraphqlRequest, duration_variable
+from skywalking_provider.oap.api.response_data import response_size
 from skywalking_provider.oap.api.responses import raise_invalid_response
 from skywalking_provider.oap.api.values import expression_error, parse_mqe_number
 from skywalking_provider.queries.base import CollectedSample, Diagnosis, QueryDescription
@@ -40,7 +41,8 @@ class GraphqlQuery:
         nullable = not self.spec.argo_compatible and (await backend.connection.features(deadline)).supports_nullable
         query = rewritten_query(self.spec, nullable=nullable)
         request = build_graphql_request(query, window)
-        sample = decode_graphql(self.spec, query, await backend.read(request, deadline))
+        data = await backend.read(request, deadline)
+        sample = await backend.process(response_size(data), decode_graphql, self.spec, query, data)
         for name, metric in all_zero_reads(query, sample):
             require_known_metric(name, metric, await backend.connection.metrics(deadline), backend.connection.suggest)
         return CollectedSample(sample, requests=(request,))

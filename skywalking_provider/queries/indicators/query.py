@@ -47,7 +47,9 @@ class IndicatorQuery:
         )
         requests = build_indicator_requests(metrics, entities)
         batch = await backend.series(requests, window, deadline, mqe=mqe)
-        sample = decode_indicator(indicator, metrics, entities, window, batch.data, mqe=mqe)
+        sample = await backend.process(
+            batch.size, decode_indicator, indicator, metrics, entities, window, batch.data, mqe=mqe
+        )
         return CollectedSample(sample, describe_subject(entities), batch.requests)
 
     async def diagnose(self, sample: Sample, backend: Backend, deadline: Deadline) -> Diagnosis:  # noqa: ARG002
