@@ -202,7 +202,7 @@ class Engine:
         if verdict := _missing_data_verdict(attempt, window, collected, diagnosis, wait_budget):
             return verdict, ""
         result = await encode_result(collected.sample.result, backend.connection.worker)
-        evaluation = await self._evaluator.evaluate(attempt.conditions, result, attempt.deadline)
+        evaluation = await self._evaluator.evaluate(attempt.conditions, result, attempt.deadline, attempt.run.namespace)
         details.evaluated = True
         verdict, value = _build_verdict(attempt, window, collected, evaluation), format_value(evaluation, attempt.spec)
         self._verdict_cache.put(key, CachedVerdict(verdict, value, collected, len(result)), attempt.started_at)

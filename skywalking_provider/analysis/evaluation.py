@@ -57,28 +57,41 @@ class ConditionEvaluator:
         self._expr = expr
         self._cel = cel
 
-    async def evaluate(self, conditions: MetricConditions, result: bytes, deadline: Deadline) -> Evaluation:
+    @property
+    def healthy(self) -> bool:
+        """Whether every language that is in use could start its evaluators the last time."""
+        return self._expr.healthy and self._cel.healthy
+
+    async def recover(self) -> None:
+        """Try to start the evaluators that could not be started."""
+        await self._expr.recover()
+        await self._cel.recover()
+
+    async def evaluate(
+        self, conditions: MetricConditions, result: bytes, deadline: Deadline, namespace: str
+    ) -> Evaluation:
         """Evaluate conditions on a result.
 
         Args:
             conditions: Conditions of the metric.
             result: Result in JSON.
             deadline: Deadline of the evaluation. Each language has further limits within it.
+            namespace: Namespace of the measurement. Namespaces share the evaluators fairly.
 
         Raises:
             BackendUnavailableError: The evaluation did not start before the deadline, because the provider is
                 overloaded.
         """
-        if not conditions.cel:
-            return _require_evaluated(
-                await self._expr.evaluate(conditions.success, conditions.failure, result, timeout=deadline.remaining)
-            )
+        success, failure = conditions.success, conditions.failure
+        language = self._cel if conditions.cel else self._expr
         evaluation = _require_evaluated(
-            await self._cel.evaluate(conditions.success, conditions.failure, result, timeout=deadline.remaining)
+            await language.evaluate(success, failure, result, timeout=deadline.remaining, namespace=namespace)
         )
-        if evaluation.phase is Phase.ERROR:
+        if not conditions.cel or evaluation.phase is Phase.ERROR:
             return evaluation
-        encoded = _require_evaluated(await self._expr.encode_value(result, timeout=deadline.remaining))
+        encoded = _require_evaluated(
+            await self._expr.encode_value(result, timeout=deadline.remaining, namespace=namespace)
+        )
         return replace(evaluation, value=encoded.value)
 
 

@@ -48,8 +48,25 @@ class ConditionProblem:
 class ConditionLanguage(Protocol):
     """A condition language. Its methods are bounded, and never raise because of a condition's or a result's content."""
 
+    @property
+    def healthy(self) -> bool:
+        """Whether all evaluators that are in use could be started the last time. It depends on no condition."""
+        ...
+
+    async def recover(self) -> None:
+        """Try to start the evaluators that could not be started."""
+        ...
+
     # The timeout is a parameter because it is reported as an Evaluation instead of raised.
-    async def evaluate(self, success: str, failure: str, result: bytes, *, timeout: float) -> Evaluation:  # noqa: ASYNC109
+    async def evaluate(
+        self,
+        success: str,
+        failure: str,
+        result: bytes,
+        *,
+        timeout: float,  # noqa: ASYNC109
+        namespace: str = "",
+    ) -> Evaluation:
         """Evaluate the conditions of a metric for a result.
 
         Args:
@@ -57,6 +74,7 @@ class ConditionLanguage(Protocol):
             failure: Failure condition; empty for none. With neither, the phase is Successful.
             result: JSON document in UTF-8, as it was received or from `support.go_json`.
             timeout: Seconds until the caller no longer needs the outcome; it is an Error by then.
+            namespace: Namespace of the measurement. Namespaces share the evaluators fairly.
         """
         ...
 

@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+# Conditions of one namespace that wait for an evaluator. More could not be evaluated before their deadlines, unless
+# they take less than 10 ms each.
+MAX_QUEUED = 1000
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -30,13 +34,17 @@ class StopReason(StrEnum):
     MEMORY = "memory"
     DEPTH = "depth"
     QUEUE_TIMEOUT = "queue timeout"
+    QUEUE_FULL = "queue full"
     CLOSED = "closed"
     UNAVAILABLE = "unavailable"
 
     @property
     def not_evaluated(self) -> bool:
         """Whether the evaluation never started, so that the reason does not depend on the condition."""
-        return self in (StopReason.QUEUE_TIMEOUT, StopReason.CLOSED, StopReason.UNAVAILABLE)
+        return self in _NOT_EVALUATED
+
+
+_NOT_EVALUATED = frozenset({StopReason.QUEUE_TIMEOUT, StopReason.QUEUE_FULL, StopReason.CLOSED, StopReason.UNAVAILABLE})
 
 
 class StoppedError(Exception):
@@ -79,7 +87,12 @@ def describe_stop(reason: StopReason, limits: Limits, *, size: int, timeout: flo
         case StopReason.QUEUE_TIMEOUT:
             return (
                 f"not evaluated within the remaining {timeout:.3g} s: the machine is overloaded, or conditions of "
-                "other measurements exceed their limits. Measure again later."
+                "the same namespace are slow. Measure again later, or simplify the conditions."
+            )
+        case StopReason.QUEUE_FULL:
+            return (
+                f"not evaluated: {MAX_QUEUED:,} conditions of the same namespace are queued, which is the limit. "
+                "Measure less often, or simplify the conditions."
             )
         case StopReason.CLOSED:
             return "the service is stopping. Measure again."

@@ -120,9 +120,12 @@ async def open_server(
         if owned:
             owned.publish(config.socket_mode)
         await readiness.begin()
+        watch = asyncio.create_task(readiness.watch(evaluator))
         try:
             yield RunningServer(server, readiness, port, instrumentation)
         finally:
+            watch.cancel()
+            await asyncio.wait([watch])
             await server.stop(None)
 
 

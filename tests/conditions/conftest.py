@@ -1,3 +1,4 @@
+import asyncio
 import json
 import subprocess
 import sys
@@ -6,11 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
 from skywalking_provider.conditions import Limits, open_expr_evaluator
 from skywalking_provider.conditions.expr.evaluator import ExprLanguage
 
 DATA = Path(__file__).with_name("data")
+# Modules whose tests also run on asyncio's own loop, which the other commands use: the loops differ in their errors.
+_BOTH_LOOPS = ("test_worker_faults", "test_fair_slot", "test_tiers")
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run the tests on the loop of `serve`."""
+    factories: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"uvloop": uvloop.new_event_loop}
+    return factories | {"asyncio": asyncio.new_event_loop} if item.path.stem in _BOTH_LOOPS else factories
 
 
 @pytest.fixture

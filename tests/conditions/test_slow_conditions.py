@@ -1,79 +1,79 @@
-"""The choice between the fast and the isolated tier."""
+"""The memory of slow conditions and their namespaces."""
 
 import pytest
 
-from skywalking_provider.conditions.limits import StoppedError, StopReason
 from skywalking_provider.conditions.slow_conditions import SlowConditions
 
-_KEY = ("result > 1", "")
+_KEY, _OTHER = ("result > 1", ""), ("result > 2", "")
 
 
-class Tiers:
-    """Two tiers that record their use."""
+class Clock:
+    now = 0.0
 
-    def __init__(self, *, stop: StopReason | None = None, seconds: float = 1.0) -> None:
-        self.used: list[str] = []
-        self._stop = stop
-        self._seconds = seconds
-
-    async def fast(self) -> str:
-        self.used.append("fast")
-        if self._stop is not None:
-            raise StoppedError(self._stop)
-        return "fast response"
-
-    async def isolated(self) -> tuple[str, float]:
-        self.used.append("isolated")
-        return "isolated response", self._seconds
+    def __call__(self) -> float:
+        return self.now
 
 
-async def run(slow_conditions: SlowConditions, tiers: Tiers) -> str:
-    return await slow_conditions.run(_KEY, fast=tiers.fast, isolated=tiers.isolated)
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
-async def test_condition_within_the_slice_stays_in_the_fast_tier() -> None:
-    slow_conditions, tiers = SlowConditions(0.1), Tiers()
-    assert await run(slow_conditions, tiers) == "fast response"
-    assert tiers.used == ["fast"]
-    assert _KEY not in slow_conditions
+@pytest.fixture
+def slow_conditions(clock: Clock) -> SlowConditions:
+    return SlowConditions(0.1, clock)
 
 
-@pytest.mark.parametrize("reason", [StopReason.TIME, StopReason.MEMORY])
-async def test_stopped_condition_is_evaluated_in_the_isolated_tier_now_and_next_time(reason: StopReason) -> None:
-    slow_conditions, tiers = SlowConditions(0.1), Tiers(stop=reason)
-    assert await run(slow_conditions, tiers) == "isolated response"
-    assert await run(slow_conditions, tiers) == "isolated response"
-    assert tiers.used == ["fast", "isolated", "isolated"]
+def test_slow_condition_is_suspected_for_as_long_as_it_is_remembered(
+    slow_conditions: SlowConditions, clock: Clock
+) -> None:
+    slow_conditions.add("slow", _KEY)
+    clock.now = 3600
+    assert slow_conditions.suspects("slow", _KEY)
+    assert not slow_conditions.suspects("other", _KEY)
 
 
-@pytest.mark.parametrize(
-    "reason", [StopReason.DEPTH, StopReason.QUEUE_TIMEOUT, StopReason.CLOSED, StopReason.UNAVAILABLE]
-)
-async def test_reason_that_is_the_same_in_both_tiers_is_raised_at_once(reason: StopReason) -> None:
-    slow_conditions, tiers = SlowConditions(0.1), Tiers(stop=reason)
-    with pytest.raises(StoppedError):
-        await run(slow_conditions, tiers)
-    assert tiers.used == ["fast"]
-    assert _KEY not in slow_conditions
+def test_unknown_condition_of_a_slow_namespace_is_suspected_for_a_minute(
+    slow_conditions: SlowConditions, clock: Clock
+) -> None:
+    slow_conditions.add("slow", _KEY)
+    clock.now = 59
+    assert slow_conditions.suspects("slow", _OTHER)
+    assert not slow_conditions.suspects("other", _OTHER)
+    clock.now = 61
+    assert not slow_conditions.suspects("slow", _OTHER)
 
 
-async def test_limits_of_the_fast_tier_are_configurable() -> None:
-    slow_conditions, tiers = SlowConditions(0.1, frozenset({StopReason.DEPTH})), Tiers(stop=StopReason.DEPTH)
-    assert await run(slow_conditions, tiers) == "isolated response"
-    assert _KEY in slow_conditions
+def test_condition_known_as_fast_is_not_suspected_until_it_is_slow(slow_conditions: SlowConditions) -> None:
+    slow_conditions.add_fast("slow", _OTHER)
+    slow_conditions.add("slow", _KEY)
+    assert not slow_conditions.suspects("slow", _OTHER)
+    slow_conditions.add("slow", _OTHER)
+    assert slow_conditions.suspects("slow", _OTHER)
 
 
-async def test_condition_faster_than_the_slice_in_the_isolated_tier_is_forgotten() -> None:
-    slow_conditions = SlowConditions(0.1)
-    slow_conditions.add(_KEY)
-    await run(slow_conditions, Tiers(seconds=0.09))
-    assert _KEY not in slow_conditions
+@pytest.mark.parametrize(("cpu_seconds", "slow"), [(0.09, False), (0.11, True)])
+def test_condition_that_uses_less_cpu_time_than_the_slice_is_forgotten_with_its_namespace(
+    slow_conditions: SlowConditions, cpu_seconds: float, *, slow: bool
+) -> None:
+    slow_conditions.add("slow", _KEY)
+    slow_conditions.record_duration("slow", _KEY, cpu_seconds)
+    assert slow_conditions.suspects("slow", _KEY) is slow
+    assert slow_conditions.suspects("slow", _OTHER) is slow
 
 
-def test_memory_of_slow_conditions_is_bounded_and_drops_the_oldest() -> None:
-    slow_conditions = SlowConditions(0.1)
+def test_fast_condition_of_a_slow_namespace_does_not_clear_it(slow_conditions: SlowConditions) -> None:
+    slow_conditions.add("slow", _KEY)
+    slow_conditions.record_duration("slow", _OTHER, 0.0)
+    assert slow_conditions.suspects("slow", ("result > 3", ""))
+
+
+def test_memory_of_slow_conditions_is_bounded_and_drops_the_oldest(slow_conditions: SlowConditions) -> None:
     for i in range(300):
-        slow_conditions.add((str(i),))
+        slow_conditions.add("slow", (str(i),))
+    assert len(slow_conditions) == 64
+    for i in range(300):
+        slow_conditions.add(str(i), _KEY)
     assert len(slow_conditions) == 256
-    assert ("299",) in slow_conditions
-    assert ("0",) not in slow_conditions
+    assert slow_conditions.suspects("299", _KEY)
+    assert not slow_conditions.suspects("0", _KEY)

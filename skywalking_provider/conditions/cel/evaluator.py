@@ -2,14 +2,16 @@
 
 cel-python has no limits: three nested `all` run for minutes, and nothing stops them from inside the process. Therefore
 the service never imports it. Two workers are started with the first evaluation, one for the fast tier and one for the
-isolated tier (see `slow_conditions`).
+isolated tier (see `tiers`).
 """
+
+import asyncio
 
 import structlog
 
 from skywalking_provider.conditions.base import ConditionProblem, Evaluation
 from skywalking_provider.conditions.cel.protocol import WorkerProblem, WorkerResponse
-from skywalking_provider.conditions.cel.worker_process import CelProcess
+from skywalking_provider.conditions.cel.worker_process import CelProcess, WorkerFaultError
 from skywalking_provider.conditions.limits import (
     Limits,
     StoppedError,
@@ -18,7 +20,7 @@ from skywalking_provider.conditions.limits import (
     describe_too_large,
     describe_too_long,
 )
-from skywalking_provider.conditions.slow_conditions import SlowConditions
+from skywalking_provider.conditions.tiers import Tiers
 from skywalking_provider.model import Deadline, Phase
 
 _log = structlog.get_logger(__name__)
@@ -39,9 +41,26 @@ class CelLanguage:
         self._limits = limits
         self._fast = CelProcess(limits.memory_bytes)
         self._isolated = CelProcess(limits.memory_bytes)
-        self._slow_conditions = SlowConditions(limits.slice_seconds)
+        self._tiers = Tiers(limits.slice_seconds)
 
-    async def evaluate(self, success: str, failure: str, result: bytes, *, timeout: float) -> Evaluation:  # noqa: ASYNC109
+    @property
+    def healthy(self) -> bool:
+        """Whether the workers, if they were needed, could be started the last time."""
+        return not (self._fast.start_problem or self._isolated.start_problem)
+
+    async def recover(self) -> None:
+        """Try to start the workers that could not be started."""
+        await asyncio.gather(self._fast.recover(), self._isolated.recover())
+
+    async def evaluate(
+        self,
+        success: str,
+        failure: str,
+        result: bytes,
+        *,
+        timeout: float,  # noqa: ASYNC109
+        namespace: str = "",
+    ) -> Evaluation:
         """Evaluate both conditions; an error in either is an Error, as in Argo. See `ConditionLanguage.evaluate`."""
         conditions = {name: text for name, text in (("success", success), ("failure", failure)) if text}
         if problem := self._describe_size_problem(conditions, result):
@@ -49,7 +68,7 @@ class CelLanguage:
         if not conditions:
             return Evaluation(Phase.SUCCESSFUL)
         try:
-            response = await self._request(conditions, result, Deadline.after(timeout))
+            response = await self._request(conditions, result, namespace, Deadline.after(timeout))
         except StoppedError as error:
             return _build_error(
                 self._report_stop(error, len(result), timeout), not_evaluated=error.reason.not_evaluated
@@ -65,25 +84,35 @@ class CelLanguage:
         if problem := self._describe_size_problem({"": condition}, sample or b""):
             return ConditionProblem(problem)
         try:
-            response = await self._request({"": condition}, sample, Deadline.after(timeout))
+            response = await self._request({"": condition}, sample, "", Deadline.after(timeout))
         except StoppedError as error:
             return ConditionProblem(self._report_stop(error, len(sample or b""), timeout))
         return _build_problem(response.problems[0], condition) if response.problems else None
 
     async def close(self) -> None:
         """Stop running evaluations; pending calls return an Error. May be called twice."""
+        self._tiers.close()
         await self._fast.close()
         await self._isolated.close()
 
-    async def _request(self, conditions: dict[str, str], result: bytes | None, deadline: Deadline) -> WorkerResponse:
+    async def _request(
+        self, conditions: dict[str, str], result: bytes | None, namespace: str, deadline: Deadline
+    ) -> WorkerResponse:
         self._isolated.prepare()  # in parallel to the fast one: a start takes longer than a whole evaluation may
 
         async def request_isolated() -> tuple[WorkerResponse, float]:
-            response = await self._isolated.request(conditions, result, seconds=self._limits.seconds, deadline=deadline)
-            return response, response.seconds
+            seconds = self._limits.seconds
+            try:
+                response = await self._isolated.request(conditions, result, seconds=seconds, deadline=deadline)
+            except WorkerFaultError:  # the next one shows whether the condition caused it
+                response = await self._isolated.request(conditions, result, seconds=seconds, deadline=deadline)
+            return response, response.cpu_seconds
 
-        return await self._slow_conditions.run(
+        # A fault of the fast worker needs no other attempt than the one in the isolated tier.
+        return await self._tiers.run(
             tuple(conditions.values()),
+            namespace,
+            deadline,
             fast=lambda: self._fast.request(conditions, result, seconds=self._limits.slice_seconds, deadline=deadline),
             isolated=request_isolated,
         )

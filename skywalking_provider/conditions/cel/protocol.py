@@ -53,13 +53,13 @@ class WorkerResponse:
         values: Values of the evaluated conditions by name.
         problems: Errors of the others.
         stop_reason: The exceeded limit (TIME, MEMORY or DEPTH); None if none was.
-        seconds: Duration of the evaluation.
+        cpu_seconds: CPU time of the evaluation.
     """
 
     values: dict[str, bool]
     problems: tuple[WorkerProblem, ...] = ()
     stop_reason: StopReason | None = None
-    seconds: float = 0.0
+    cpu_seconds: float = 0.0
 
     def encode(self) -> bytes:
         """Return the response as a line."""

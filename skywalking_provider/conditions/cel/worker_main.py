@@ -75,7 +75,7 @@ def main(memory_bytes: int) -> None:
 
 
 def _evaluate_with_limits(timer: _Timer, request: WorkerRequest, result: bytes) -> WorkerResponse:
-    began = time.monotonic()
+    began = time.process_time()
     try:
         try:
             timer.start(request.seconds)
@@ -83,14 +83,14 @@ def _evaluate_with_limits(timer: _Timer, request: WorkerRequest, result: bytes) 
         finally:
             timer.stop()
     except _TimeUpError:
-        return WorkerResponse({}, stop_reason=StopReason.TIME)
+        return WorkerResponse({}, stop_reason=StopReason.TIME, cpu_seconds=time.process_time() - began)
     except RecursionError:
         return WorkerResponse({}, stop_reason=StopReason.DEPTH)
     except MemoryError:
         return WorkerResponse({}, stop_reason=StopReason.MEMORY)
     except Exception as error:  # noqa: BLE001 — an error inside cel-python concerns one expression only
         values, problems = {}, [_build_problem("", f"CEL evaluator failed: {type(error).__name__}: {error}")]
-    return WorkerResponse(values, tuple(problems), seconds=time.monotonic() - began)
+    return WorkerResponse(values, tuple(problems), cpu_seconds=time.process_time() - began)
 
 
 def _evaluate(request: WorkerRequest, result: bytes) -> tuple[dict[str, bool], list[WorkerProblem]]:

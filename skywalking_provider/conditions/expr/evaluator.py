@@ -33,7 +33,24 @@ class ExprLanguage:
         self._limits = limits or Limits()
         self._scheduler = TwoTierScheduler(self._limits)
 
-    async def evaluate(self, success: str, failure: str, result: bytes, *, timeout: float) -> Evaluation:  # noqa: ASYNC109
+    @property
+    def healthy(self) -> bool:
+        """Whether an instance could be started the last time."""
+        return self._scheduler.healthy
+
+    async def recover(self) -> None:
+        """Try to start an instance, if that failed the last time."""
+        await self._scheduler.recover()
+
+    async def evaluate(
+        self,
+        success: str,
+        failure: str,
+        result: bytes,
+        *,
+        timeout: float,  # noqa: ASYNC109
+        namespace: str = "",
+    ) -> Evaluation:
         """Evaluate the conditions as Argo's `EvaluateResult` does; see `ConditionLanguage.evaluate`."""
         conditions = (_encode_utf8(success), _encode_utf8(failure))
         for name, text in zip(("successCondition", "failureCondition"), conditions, strict=True):
@@ -43,20 +60,20 @@ class ExprLanguage:
             return _build_error(describe_too_large(len(result), self._limits))
         call = WasmCall("evaluate", (*conditions, result), key=conditions)
         try:
-            phase, message, value = await self._scheduler.execute(call, Deadline.after(timeout))
+            phase, message, value = await self._scheduler.execute(call, namespace, Deadline.after(timeout))
         except StoppedError as error:
             return _build_error(
                 self._report_stop(error, len(result), timeout), not_evaluated=error.reason.not_evaluated
             )
         return Evaluation(Phase(phase.decode()), message.decode("utf-8", "replace"), value.decode("utf-8", "replace"))
 
-    async def encode_value(self, result: bytes, *, timeout: float) -> Evaluation:  # noqa: ASYNC109
+    async def encode_value(self, result: bytes, *, timeout: float, namespace: str = "") -> Evaluation:  # noqa: ASYNC109
         """Return only the measurement's value, for another language's conditions: Successful, or Error without it."""
         if len(result) > self._limits.result_bytes:
             return Evaluation(Phase.ERROR, describe_too_large(len(result), self._limits))
         call = WasmCall("marshal", (result,), key=())
         try:
-            problem, value = await self._scheduler.execute(call, Deadline.after(timeout))
+            problem, value = await self._scheduler.execute(call, namespace, Deadline.after(timeout))
         except StoppedError as error:
             message = self._report_stop(error, len(result), timeout)
             return Evaluation(Phase.ERROR, message, not_evaluated=error.reason.not_evaluated)
@@ -75,7 +92,7 @@ class ExprLanguage:
             return ConditionProblem(describe_too_large(len(sample), self._limits))
         call = WasmCall("check", (text, sample or b""), key=(text,))
         try:
-            (problem,) = await self._scheduler.execute(call, Deadline.after(timeout))
+            (problem,) = await self._scheduler.execute(call, "", Deadline.after(timeout))
         except StoppedError as error:
             return ConditionProblem(self._report_stop(error, len(sample or b""), timeout))
         return _decode_problem(problem) if problem else None

@@ -65,6 +65,8 @@ class Sandbox:
         self._linker = Linker(self._engine)
         self._linker.define_wasi()
         self._closed = threading.Event()
+        self.start_problem = ""
+        """Why an instance could not be started the last time; empty if it could."""
         self._clock = threading.Thread(target=self._tick, name="conditions-clock", daemon=True)
         self._clock.start()
 
@@ -79,9 +81,12 @@ class Sandbox:
             store.set_limits(memory_size=self._memory_bytes)
             store.set_wasi(WasiConfig())  # no arguments, environment, files, standard streams
             store.set_epoch_deadline(_to_ticks(_START_SECONDS))
-            return WasmInstance(store, self._linker.instantiate(store, self._module))
+            instance = WasmInstance(store, self._linker.instantiate(store, self._module))
         except (Trap, WasmtimeError) as error:
+            self.start_problem = str(error)
             raise StoppedError(StopReason.UNAVAILABLE, str(error)) from error
+        self.start_problem = ""
+        return instance
 
     def interrupt(self, seconds: float) -> None:
         """Interrupt every evaluation whose remaining time limit is at most `seconds`."""

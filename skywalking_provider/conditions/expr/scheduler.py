@@ -3,7 +3,8 @@
 - The **fast tier** is a thread with a warm instance. Every condition starts there, with a short time limit
   (`Limits.slice_seconds`).
 - The **isolated tier** is a thread that starts an instance for each evaluation, with the full limits. A condition that
-  exceeds a limit in the fast tier is evaluated again here, so its outcome never depends on earlier evaluations.
+  exceeds a limit in the fast tier is evaluated again here, so its outcome never depends on earlier evaluations
+  (see `tiers`).
 - The **fast path** evaluates a condition in the event loop's thread once it took less than 2 ms in the fast tier. The
   hop to a thread costs more than such an evaluation (docs/adr/0013). The cost may depend on the values, so the time
   limit is one tick of the sandbox's clock. A condition that exceeds it returns to the fast tier.
@@ -13,12 +14,13 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from cachetools import LRUCache
 
 from skywalking_provider.conditions.expr.instance import TICK_SECONDS, InstancePool, Sandbox, WasmCall
 from skywalking_provider.conditions.limits import Limits, StoppedError, StopReason
-from skywalking_provider.conditions.slow_conditions import TIER_LIMITS, SlowConditions
+from skywalking_provider.conditions.tiers import TIER_LIMITS, Tiers
 from skywalking_provider.model import Deadline
 
 _FAST_PATH_SECONDS = 0.002
@@ -52,7 +54,6 @@ class WorkerThread:
     Args:
         name: Suffix of the thread's name.
         pool: Used by this thread only.
-        fast_path: Learns what the calls cost.
         thread_time: Clock of a thread's CPU time, which a busy machine does not distort.
     """
 
@@ -60,18 +61,14 @@ class WorkerThread:
         self,
         name: str,
         pool: InstancePool,
-        fast_path: FastPathCache | None = None,
         thread_time: Callable[[], float] = time.thread_time,
     ) -> None:
         self._pool = pool
-        self._fast_path = fast_path
         self._thread_time = thread_time
         self._executor = ThreadPoolExecutor(1, thread_name_prefix=f"conditions-{name}")
 
-    async def execute(self, call: WasmCall, deadline: Deadline) -> list[bytes]:
-        """Queue a call and wait for its response.
-
-        Cancelling the caller removes a queued call. A running call continues until the pool's time limit.
+    async def execute(self, call: WasmCall, deadline: Deadline) -> tuple[list[bytes], float]:
+        """Execute a call; return its response and its CPU time in seconds.
 
         Raises:
             StoppedError: A limit of the evaluation was exceeded, the deadline passed, or the service stops.
@@ -81,21 +78,15 @@ class WorkerThread:
         except RuntimeError:  # the executor is shut down
             raise StoppedError(StopReason.CLOSED) from None
         try:
-            async with asyncio.timeout(deadline.remaining):
-                response, cpu_seconds = await running
-        except TimeoutError:
-            raise StoppedError(StopReason.QUEUE_TIMEOUT) from None
+            return await running
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
-            raise StoppedError(StopReason.CLOSED) from None  # stop() removed the call from the queue
-        if self._fast_path is not None:
-            self._fast_path.record_duration(call, cpu_seconds)
-        return response
+            raise StoppedError(StopReason.CLOSED) from None  # stop() removed the call before the thread took it
 
     def stop(self) -> None:
-        """Accept no more calls, and cancel the queued ones."""
+        """Accept no more calls, and cancel one that has not begun."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     def join(self) -> None:
@@ -113,7 +104,6 @@ class TwoTierScheduler:
 
     Args:
         limits: Limits of one evaluation.
-        monotonic: Clock in seconds, for the duration in the isolated tier.
         thread_time: Clock of a thread's CPU time in seconds.
     """
 
@@ -121,27 +111,42 @@ class TwoTierScheduler:
         self,
         limits: Limits,
         *,
-        monotonic: Callable[[], float] = time.monotonic,
         thread_time: Callable[[], float] = time.thread_time,
     ) -> None:
         self._limits = limits
-        self._monotonic = monotonic
         self._sandbox = Sandbox(limits.memory_bytes)
         new_instance = self._sandbox.new_instance
         self._fast_path = FastPathCache()
         self._inline_pool = InstancePool(new_instance, seconds=TICK_SECONDS, reuse=True)
         fast_pool = InstancePool(new_instance, seconds=limits.slice_seconds, reuse=True)
         isolated_pool = InstancePool(new_instance, seconds=limits.seconds, reuse=False)
-        self._fast = WorkerThread("fast", fast_pool, self._fast_path, thread_time)
-        self._isolated = WorkerThread("isolated", isolated_pool)
-        self._slow_conditions = SlowConditions(limits.slice_seconds, _TIER_LIMITS)
+        self._fast = WorkerThread("fast", fast_pool, thread_time)
+        self._isolated = WorkerThread("isolated", isolated_pool, thread_time)
+        self._tiers = Tiers(limits.slice_seconds, _TIER_LIMITS)
         self._closed = False
 
-    async def execute(self, call: WasmCall, deadline: Deadline) -> list[bytes]:
+    @property
+    def healthy(self) -> bool:
+        """Whether an instance could be started the last time."""
+        return not self._sandbox.start_problem
+
+    async def recover(self) -> None:
+        """Try to start an instance, if that failed the last time."""
+        if not self.healthy:
+            with suppress(StoppedError):
+                instance = await asyncio.to_thread(self._sandbox.new_instance)
+                instance.close()
+
+    async def execute(self, call: WasmCall, namespace: str, deadline: Deadline) -> list[bytes]:
         """Execute a call and return the fields of its response.
 
+        Args:
+            call: The call.
+            namespace: Namespace of the measurement.
+            deadline: Deadline of the caller.
+
         Raises:
-            StoppedError: See `WorkerThread.execute`.
+            StoppedError: A limit of the evaluation was exceeded, the deadline passed, or the service stops.
         """
         try:
             if call in self._fast_path and not self._closed:
@@ -151,10 +156,12 @@ class TwoTierScheduler:
                     if error.reason.not_evaluated:
                         raise
                     self._fast_path.remove(call)
-            return await self._slow_conditions.run(
+            return await self._tiers.run(
                 call.key,
-                fast=lambda: self._fast.execute(call, deadline),
-                isolated=lambda: self._execute_isolated(call, deadline),
+                namespace,
+                deadline,
+                fast=lambda: self._execute_fast(call, deadline),
+                isolated=lambda: self._isolated.execute(call, deadline),
             )
         except StoppedError:
             if self._closed:  # close() interrupts evaluations, which then report another reason
@@ -166,14 +173,16 @@ class TwoTierScheduler:
         if self._closed:
             return
         self._closed = True
+        self._tiers.close()
         for thread in (self._fast, self._isolated):
             thread.stop()
         self._sandbox.interrupt(self._limits.seconds)
         await asyncio.to_thread(self._join)
 
-    async def _execute_isolated(self, call: WasmCall, deadline: Deadline) -> tuple[list[bytes], float]:
-        began = self._monotonic()
-        return await self._isolated.execute(call, deadline), self._monotonic() - began
+    async def _execute_fast(self, call: WasmCall, deadline: Deadline) -> list[bytes]:
+        response, cpu_seconds = await self._fast.execute(call, deadline)
+        self._fast_path.record_duration(call, cpu_seconds)
+        return response
 
     def _join(self) -> None:
         for thread in (self._fast, self._isolated):

@@ -183,6 +183,7 @@ async def _evaluate_condition(
         MetricConditions(success, failure, details.cel),
         go_json.dump(details.sample.result),
         Deadline.after(_TIMEOUT_SECONDS),
+        namespace="",  # alone in this process
     )
     if evaluation.phase is Phase.ERROR:
         return Condition(kind, text, language, error=evaluation.message)

@@ -39,9 +39,9 @@ async def cel_with_long_limits() -> AsyncIterator[CelLanguage]:
     await conditions.close()
 
 
-async def _timed(cel: CelLanguage, success: str, result: bytes = b"1") -> tuple[Evaluation, float]:
+async def _timed(cel: CelLanguage, success: str, result: bytes = b"1", namespace: str = "") -> tuple[Evaluation, float]:
     began = time.monotonic()
-    evaluation = await cel.evaluate(success, "", result, timeout=_TIMEOUT)
+    evaluation = await cel.evaluate(success, "", result, timeout=_TIMEOUT, namespace=namespace)
     return evaluation, time.monotonic() - began
 
 
@@ -52,7 +52,7 @@ async def _is_healthy(cel: CelLanguage) -> bool:
 async def _start(cel: CelLanguage) -> None:
     """Start both processes."""
     assert await _is_healthy(cel)
-    cel._slow_conditions.add(("result == 2",))
+    cel._tiers.slow_conditions.add("", ("result == 2",))
     assert (await _timed(cel, "result == 2", b"2"))[0].phase is Phase.SUCCESSFUL
 
 
@@ -109,14 +109,17 @@ async def test_twenty_fast_expressions_finish_while_a_slow_one_runs() -> None:
         await _start(cel)
         slow = asyncio.create_task(_timed(cel, _ENDLESS, _LIST))
         await asyncio.sleep(0)
-        fast = await asyncio.gather(*(_timed(cel, f"result == 1 && {i} >= 0") for i in range(20)))
+        fast = await asyncio.gather(*(_timed(cel, f"result == 1 && {i} >= 0", namespace="other") for i in range(20)))
         assert all(evaluation == Evaluation(Phase.SUCCESSFUL) for evaluation, _ in fast)
+        assert not slow.done()
+        # Conditions of its own namespace that are known as fast are not delayed either.
+        assert (await _timed(cel, "result == 1"))[0].phase is Phase.SUCCESSFUL
         assert not slow.done()
         # Now that it is known as slow, it does not delay the others again.
         again = asyncio.create_task(_timed(cel, _ENDLESS, _LIST))
         await asyncio.sleep(0.01)
-        assert cel._fast._exchange_task is None
-        assert (await _timed(cel, "result == 1 && true"))[0].phase is Phase.SUCCESSFUL
+        assert not cel._tiers._fast_slot._taken
+        assert (await _timed(cel, "result == 1 && true", namespace="other"))[0].phase is Phase.SUCCESSFUL
         assert not again.done()
     finally:
         await cel.close()
@@ -180,9 +183,10 @@ async def test_killed_worker_is_replaced_and_the_request_succeeds(cel: CelLangua
         pid = cel._fast.pid
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
+        assert await _is_healthy(cel)  # perhaps in the isolated tier
         assert await _is_healthy(cel)
         assert cel._fast.pid not in (None, pid)
-    assert not len(cel._slow_conditions)  # the expression did not cause it
+    assert not len(cel._tiers.slow_conditions)  # the expression did not cause it
 
 
 async def test_stuck_worker_is_killed_and_the_request_succeeds(cel: CelLanguage) -> None:
@@ -280,9 +284,9 @@ async def test_fast_expression_on_a_busy_machine_returns_to_the_fast_tier(
     cel_with_long_limits: CelLanguage,
 ) -> None:
     cel = cel_with_long_limits
-    cel._slow_conditions.add(("result == 1",))  # as if it had been stopped
+    cel._tiers.slow_conditions.add("", ("result == 1",))  # as if it had been stopped
     assert await _is_healthy(cel)
-    assert not len(cel._slow_conditions)
+    assert not len(cel._tiers.slow_conditions)
 
 
 async def test_result_beyond_1_mib_is_rejected(cel_with_long_limits: CelLanguage) -> None:

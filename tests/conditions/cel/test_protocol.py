@@ -23,7 +23,7 @@ def test_request_is_decoded_as_it_was_encoded() -> None:
 @pytest.mark.parametrize(
     "response",
     [
-        WorkerResponse({"success": True, "failure": False}, seconds=0.1),
+        WorkerResponse({"success": True, "failure": False}, cpu_seconds=0.1),
         WorkerResponse({}, (WorkerProblem("success", "unknown name x", 1, 2),)),
         WorkerResponse({}, stop_reason=StopReason.MEMORY),
     ],
@@ -44,8 +44,8 @@ def test_first_message_is_decoded_as_it_was_encoded() -> None:
         b"[]\n",
         b"{}\n",
         b'{"unknown": 1}\n',
-        b'{"values": {}, "problems": [1], "stop_reason": null, "seconds": 0}\n',
-        b'{"values": {}, "problems": [], "stop_reason": "unknown", "seconds": 0}\n',
+        b'{"values": {}, "problems": [1], "stop_reason": null, "cpu_seconds": 0}\n',
+        b'{"values": {}, "problems": [], "stop_reason": "unknown", "cpu_seconds": 0}\n',
     ],
 )
 def test_invalid_response_is_a_value_error(line: bytes) -> None:

@@ -17,9 +17,11 @@ _TIMEOUT = 60.0
 _SHORT = Limits(seconds=1, slice_seconds=0.2)
 
 
-async def _timed(conditions: ExprLanguage, success: str, result: bytes = b"1") -> tuple[Evaluation, float]:
+async def _timed(
+    conditions: ExprLanguage, success: str, result: bytes = b"1", namespace: str = ""
+) -> tuple[Evaluation, float]:
     began = time.monotonic()
-    evaluation = await conditions.evaluate(success, "", result, timeout=_TIMEOUT)
+    evaluation = await conditions.evaluate(success, "", result, timeout=_TIMEOUT, namespace=namespace)
     return evaluation, time.monotonic() - began
 
 
@@ -95,13 +97,12 @@ async def test_result_beyond_1_mib_is_rejected_with_a_hint(conditions: ExprLangu
     assert "fewer buckets" in evaluation.message
 
 
-async def test_slow_conditions_delay_fast_ones_by_no_more_than_one_slice_each() -> None:
+async def test_slow_conditions_do_not_hold_the_fast_tier_for_other_namespaces() -> None:
     async with open_expr_evaluator(Limits(seconds=60, slice_seconds=0.1)) as conditions:
         slow = [asyncio.create_task(_timed(conditions, f"{_ENDLESS} && {i} > 0")) for i in range(3)]
         await asyncio.sleep(0)
-        fast = [await _timed(conditions, f"result == 1 && {i} >= 0") for i in range(20)]
+        fast = [await _timed(conditions, f"result == 1 && {i} >= 0", namespace="other") for i in range(20)]
         assert all(evaluation.phase is Phase.SUCCESSFUL for evaluation, _ in fast)
-        assert fast[0][1] >= 0.3  # three slices, once
         assert not any(task.done() for task in slow)
     for evaluation, _ in await asyncio.gather(*slow):
         assert evaluation.phase is Phase.ERROR

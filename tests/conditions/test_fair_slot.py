@@ -1,0 +1,115 @@
+"""The slot of an evaluator: bounded, fair between namespaces, and free again however an evaluation ends."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skywalking_provider.conditions.fair_slot import FairSlot
+from skywalking_provider.conditions.limits import StoppedError, StopReason
+from skywalking_provider.model import Deadline
+
+
+def evaluation(seconds: float = 0.0) -> Callable[[], Awaitable[str]]:
+    async def evaluate() -> str:
+        await asyncio.sleep(seconds)
+        return "response"
+
+    return evaluate
+
+
+async def run(slot: FairSlot, namespace: str = "team-a", seconds: float = 0.0, within: float = 60.0) -> str:
+    return await slot.run(namespace, Deadline.after(within), evaluation(seconds))
+
+
+async def test_evaluations_run_one_at_a_time() -> None:
+    slot, running, most = FairSlot(), 0, 0
+
+    async def evaluate() -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0)
+        running -= 1
+
+    await asyncio.gather(*(slot.run(str(number % 3), Deadline.after(60), evaluate) for number in range(30)))
+    assert most == 1
+
+
+async def test_full_queue_of_a_namespace_rejects_only_its_own_evaluations() -> None:
+    slot = FairSlot(max_queued=3)
+    running = [asyncio.create_task(run(slot, seconds=0.01)) for _ in range(4)]
+    await asyncio.sleep(0)
+    with pytest.raises(StoppedError) as caught:
+        await run(slot)
+    assert caught.value.reason is StopReason.QUEUE_FULL
+    assert caught.value.reason.not_evaluated
+    assert await run(slot, "team-b") == "response"
+    assert await asyncio.gather(*running) == ["response"] * 4
+
+
+async def test_evaluation_without_a_slot_before_its_deadline_ends_there() -> None:
+    slot, end = FairSlot(), asyncio.Event()
+    running = asyncio.create_task(slot.run("team-a", Deadline.after(60), end.wait))
+    await asyncio.sleep(0)
+    for within in (0.0, 0.01):
+        with pytest.raises(StoppedError) as caught:
+            await run(slot, within=within)
+        assert caught.value.reason is StopReason.QUEUE_TIMEOUT
+    end.set()
+    assert await running
+    assert await run(slot) == "response"
+
+
+async def test_slot_stays_taken_until_the_evaluation_of_a_caller_that_left_ends() -> None:
+    slot, end = FairSlot(), asyncio.Event()
+    leaving = asyncio.create_task(slot.run("team-a", Deadline.after(60), end.wait))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    waiting = asyncio.create_task(run(slot))
+    await asyncio.wait([leaving])
+    await asyncio.sleep(0.01)
+    assert not waiting.done()
+    end.set()
+    assert await waiting == "response"
+
+
+async def test_close_ends_queued_evaluations() -> None:
+    slot, end = FairSlot(), asyncio.Event()
+    running = asyncio.create_task(slot.run("team-a", Deadline.after(60), end.wait))
+    waiting = [asyncio.create_task(run(slot)) for _ in range(3)]
+    await asyncio.sleep(0)
+    slot.close()
+    for one in [*waiting, asyncio.create_task(run(slot))]:
+        with pytest.raises(StoppedError) as caught:
+            await one
+        assert caught.value.reason is StopReason.CLOSED
+    end.set()
+    assert await running
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["end", "fail", "cancel", "timeout"]))))
+def test_slot_is_free_again_however_evaluations_end(evaluations: list[tuple[str, str]]) -> None:
+    async def check() -> None:
+        slot = FairSlot()
+
+        async def fail() -> str:
+            raise StoppedError(StopReason.TIME)
+
+        tasks = []
+        for namespace, ending in evaluations:
+            evaluate = fail if ending == "fail" else evaluation()
+            deadline = Deadline.after(0.0001 if ending == "timeout" else 60)
+            tasks.append((asyncio.create_task(slot.run(namespace, deadline, evaluate)), ending))
+            await asyncio.sleep(0)
+        for task, ending in tasks:
+            if ending == "cancel":
+                task.cancel()
+        await asyncio.gather(*(task for task, _ in tasks), return_exceptions=True)
+        assert await run(slot) == "response"
+        assert not slot._taken
+        assert not len(slot._queue)
+
+    asyncio.run(check())
