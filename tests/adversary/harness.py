@@ -237,7 +237,7 @@ class Probe:
         service: The service.
         block: Block of the metric.
         namespace: Namespace of the AnalysisRun.
-        condition: Success condition.
+        condition: Success condition, or a function that returns it for the number of a measurement.
         interval: Seconds between two measurements.
         timeout: Deadline of one measurement in seconds.
         vary: Returns the block of a measurement by its number, for blocks that are not cached.
@@ -246,7 +246,7 @@ class Probe:
     service: Service
     block: Mapping[str, Any] = field(default_factory=lambda: HEALTHY_BLOCK)
     namespace: str = "team-b"
-    condition: str = "result >= 0.5"
+    condition: str | Callable[[int], str] = "result >= 0.5"
     interval: float = 0.2
     timeout: float = 14.5
     vary: Callable[[Mapping[str, Any], int], Mapping[str, Any]] = lambda block, number: block  # noqa: ARG005
@@ -279,7 +279,8 @@ class Probe:
         stub, number = self.service.stub(), 0
         while not self._stopped.wait(self.interval if number else 0):
             number += 1
-            request = run_request(self.vary(self.block, number), namespace=self.namespace, success=self.condition)
+            success = self.condition if isinstance(self.condition, str) else self.condition(number)
+            request = run_request(self.vary(self.block, number), namespace=self.namespace, success=success)
             began = time.monotonic()
             self.outcomes[outcome(stub, request, self.timeout)] += 1
             self.seconds.append(time.monotonic() - began)
