@@ -91,6 +91,20 @@ def test_log_that_nothing_reads_stops_neither_calls_nor_the_shutdown(trial: Tria
 
 
 @pytest.mark.adversary("B10")
+def test_log_of_native_code_that_nothing_reads_stops_no_call(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRPC_VERBOSITY", "DEBUG")
+    monkeypatch.setenv("GRPC_TRACE", "http")  # gRPC's core then writes several lines for each call
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    with started_without_log(trial, writer) as (service, _):
+        os.close(writer)
+
+        assert set(measure(service, 20)) == {"Successful"}
+        assert service.stop() == 0
+    os.close(reader)
+
+
+@pytest.mark.adversary("B10")
 def test_log_that_is_read_again_has_every_line_in_order_or_the_number_of_lost_ones(trial: Trial) -> None:
     reader, writer = os.pipe()
     with started_without_log(trial, writer) as (service, url):
