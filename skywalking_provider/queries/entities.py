@@ -157,6 +157,7 @@ def _written_service(spec: EntitySpec) -> str:
 
 def _matches(selector: Instances, instance: InventoryInstance) -> bool:
     if selector.name is not None:
-        return re2.fullmatch(selector.name, instance.name) is not None
+        # OAP's name may contain a lone surrogate, which RE2 cannot encode.
+        return re2.fullmatch(selector.name, instance.name.encode("utf-8", "replace").decode()) is not None
     names = (instance.name, instance.attributes.get("pod", ""), instance.attributes.get("hostname", ""))
     return any(selector.pod_template_hash in name.split("-") for name in names)
