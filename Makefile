@@ -43,7 +43,7 @@ BRIDGE := .cache/bin/skywalking-bridge
 HOST := .cache/bin/argo-host
 BENCH := .cache/bin/argo-bench
 WASM := skywalking_provider/conditions/expr/expr.wasm
-BRIDGE_SOURCES := $(shell find bridge -name '*.go' -not -name '*_test.go' 2>/dev/null) bridge/go.mod bridge/go.sum
+BRIDGE_SOURCES := $(shell find bridge -name '*.go' -not -name '*_test.go' 2>/dev/null) $(wildcard bridge/internal/provider/*.json) bridge/go.mod bridge/go.sum
 EXPR_SOURCES := $(shell find expr -name '*.go' -not -name '*_test.go' 2>/dev/null) expr/go.mod expr/go.sum
 
 .PHONY: cc

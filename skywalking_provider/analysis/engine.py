@@ -1,5 +1,6 @@
 """Engine of measurements: the path from a metric to a verdict."""
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -13,7 +14,7 @@ from skywalking_provider.analysis import message
 from skywalking_provider.analysis import verdict as verdicts
 from skywalking_provider.analysis.evaluation import ConditionEvaluator, MetricConditions, select_conditions
 from skywalking_provider.analysis.events import MeasurementDetails, MeasurementEvent, MeasurementListener
-from skywalking_provider.analysis.rendering import build_measurement, format_value, last_unavailable_at
+from skywalking_provider.analysis.rendering import MAX_VALUE, build_measurement, format_value, last_unavailable_at
 from skywalking_provider.analysis.result_encoding import encode_result
 from skywalking_provider.analysis.verdict import Verdict, WaitBudget
 from skywalking_provider.analysis.verdict_cache import CachedVerdict, VerdictCache, VerdictKey
@@ -131,7 +132,7 @@ class Engine:
             _log.exception("measurement failed", metric=metric.name, namespace=run.namespace, analysisrun=run.name)
             verdict = Verdict(Phase.ERROR, Reason.PROVIDER_INTERNAL, _INTERNAL_ERROR)
         verdict = replace(verdict, detail=self._backends.redact(verdict.detail, run.namespace))
-        value = self._backends.redact_json_text(value, run.namespace)
+        value = await self._redact_value(value, run.namespace)
         measurement = build_measurement(verdict, value, previous, self._now())
         self._notify_listeners(
             MeasurementEvent(
@@ -146,6 +147,12 @@ class Engine:
             )
         )
         return measurement
+
+    async def _redact_value(self, value: str, namespace: str) -> str:
+        if len(value) <= MAX_VALUE:
+            return self._backends.redact_json_text(value, namespace)
+        # The longest values have 1 MiB. If all of it is escapes, they take 300 ms.
+        return await asyncio.to_thread(self._backends.redact_json_text, value, namespace)
 
     def _prepare(
         self,

@@ -215,12 +215,18 @@ async def test_exception_is_logged_with_traceback_without_credentials(log: Log) 
     assert written.count("KeyError") >= 4
 
 
-printable = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), min_size=MIN_SECRET_LENGTH, max_size=40)
+printable = (
+    st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), min_size=MIN_SECRET_LENGTH, max_size=40)
+    .map(str.strip)
+    .filter(lambda text: len(text) >= MIN_SECRET_LENGTH)
+)
 surrounding = st.text(st.characters(exclude_categories=("Cs",)), max_size=60)
+no_escape = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\\%&"), max_size=60)
+"""Text that cannot be the start of an escape: a secret directly behind an incomplete escape is a documented limit."""
 
 
 @settings(deadline=None)
-@given(secret=printable, before=surrounding, after=surrounding, encoding=st.sampled_from(sorted(ENCODINGS)))
+@given(secret=printable, before=no_escape, after=surrounding, encoding=st.sampled_from(sorted(ENCODINGS)))
 def test_redactor_removes_every_encoding_of_a_secret(secret: str, before: str, after: str, encoding: str) -> None:
     encoded = ENCODINGS[encoding](secret)
 

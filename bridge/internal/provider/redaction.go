@@ -1,13 +1,12 @@
 package provider
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/argoproj/argo-rollouts/pkg/apis/rollouts/v1alpha1"
@@ -34,8 +33,18 @@ const (
 // the secrets of one run have no effect on another.
 type redactor struct {
 	templateTags map[string]string // template tag of a secret argument → the argument's name
-	encodings    []string          // every encoding in which a program may print the values, longest first
+	patterns     []secretPattern   // longest first
 }
+
+// secretPattern is a text that belongs to a secret: the secret, one of its decoded levels, or its base64 or hexadecimal form.
+type secretPattern struct {
+	text   []byte
+	isForm bool
+	secret int // length of the secret in bytes
+}
+
+// span is the place of a secret in a text.
+type span struct{ start, end int }
 
 // newRedactor returns the redactor for the secret arguments of a run, and an error if they exceed the limits.
 func newRedactor(run *v1alpha1.AnalysisRun) (r redactor, err error) {
@@ -58,29 +67,38 @@ func newRedactor(run *v1alpha1.AnalysisRun) (r redactor, err error) {
 			" %d bytes. Pass only the secret arguments that this analysis needs.", len(values), size, maxSecrets, maxSecretBytes)
 	}
 	for value := range values {
-		for _, text := range []string{value, strings.TrimSpace(value), strings.Join(strings.Fields(value), " ")} {
-			if len(text) >= minRedactedLength {
-				r.encodings = append(r.encodings, text, escapeJSON(text), escapeJSON(escapeJSON(text)), trimQuotes(strconv.Quote(text)),
-					trimQuotes(strconv.QuoteToASCII(text)), url.QueryEscape(text), url.PathEscape(text))
-			}
+		r.addPatterns(strings.TrimSpace(value))
+	}
+	slices.SortFunc(r.patterns, func(a, b secretPattern) int {
+		return cmp.Or(len(b.text)-len(a.text), bytes.Compare(a.text, b.text), b.secret-a.secret)
+	})
+	r.patterns = slices.CompactFunc(r.patterns, func(a, b secretPattern) bool { return bytes.Equal(a.text, b.text) })
+	return r, nil
+}
+
+func (r *redactor) addPatterns(secret string) {
+	if len(secret) < minRedactedLength {
+		return
+	}
+	for _, level := range decodeLevels(secret) {
+		if text := level.squeeze().text; len(text) >= minRedactedLength {
+			r.patterns = append(r.patterns, secretPattern{text: text, secret: len(secret)})
 		}
 	}
-	slices.SortFunc(r.encodings, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
-	r.encodings = slices.Compact(r.encodings)
-	return r, nil
+	for _, form := range encodeForms(secret) {
+		text := locatedText{text: []byte(form)}.squeeze().text
+		r.patterns = append(r.patterns, secretPattern{text: text, isForm: true, secret: len(secret)})
+	}
 }
 
 // rejectSecrets returns an error if the template of a metric uses a secret argument, or the metric contains a value of one.
 func (r redactor) rejectSecrets(run *v1alpha1.AnalysisRun, metric *contractv1.Metric) error {
 	texts := strings.Join([]string{metric.GetName(), metric.GetSuccessCondition(), metric.GetFailureCondition(),
 		string(metric.GetBlock())}, "\n")
-	holdsSecret := func(encoding string) bool {
-		return len(encoding) >= minRejectedLength && strings.Contains(texts, encoding)
-	}
 	finding := "contains the value of an argument that comes from a Secret"
 	if arg := r.referencedSecretArg(run, metric.GetName()); arg != "" {
 		finding = fmt.Sprintf("argument %s comes from a Secret", arg)
-	} else if !slices.ContainsFunc(r.encodings, holdsSecret) {
+	} else if len(r.find(texts, minRejectedLength)) == 0 {
 		return nil
 	}
 	return fmt.Errorf("SECRET_IN_BLOCK metric %s: %s. Put credentials into a backend of the provider's configuration.",
@@ -111,10 +129,60 @@ func (r redactor) referencedSecretArg(run *v1alpha1.AnalysisRun, name string) (f
 
 // redact replaces the values in a text.
 func (r redactor) redact(text string) string {
-	for _, encoding := range r.encodings {
-		text = strings.ReplaceAll(text, encoding, placeholder)
+	spans := r.find(text, minRedactedLength)
+	if len(spans) == 0 {
+		return text
 	}
-	return text
+	var out strings.Builder
+	position := 0
+	for _, found := range spans {
+		out.WriteString(text[position:found.start] + placeholder)
+		position = found.end
+	}
+	return out.String() + text[position:]
+}
+
+// find returns the places of the secrets of a minimum length in a text, sorted and without overlaps.
+func (r redactor) find(text string, minLength int) (merged []span) {
+	if len(r.patterns) == 0 {
+		return nil
+	}
+	var spans []span
+	for _, level := range decodeLevels(text) {
+		level = level.squeeze()
+		for _, pattern := range r.patterns {
+			if pattern.secret >= minLength {
+				spans = append(spans, level.find(pattern)...)
+			}
+		}
+	}
+	slices.SortFunc(spans, func(a, b span) int { return cmp.Or(a.start-b.start, a.end-b.end) })
+	for _, next := range spans {
+		if last := len(merged) - 1; last >= 0 && next.start < merged[last].end {
+			merged[last].end = max(merged[last].end, next.end)
+		} else {
+			merged = append(merged, next)
+		}
+	}
+	return merged
+}
+
+// find returns the places of a pattern. Those of base64 include the characters around it, which have bits of the secret.
+func (t locatedText) find(pattern secretPattern) (spans []span) {
+	for position := 0; ; {
+		found := bytes.Index(t.text[position:], pattern.text)
+		if found < 0 {
+			return spans
+		}
+		start, end := position+found, position+found+len(pattern.text)
+		for pattern.isForm && start > position && base64Bytes[t.text[start-1]] {
+			start--
+		}
+		for pattern.isForm && end < len(t.text) && base64Bytes[t.text[end]] {
+			end++
+		}
+		spans, position = append(spans, t.origin(start, end)), end
+	}
 }
 
 // redactMeasurement replaces the values in a measurement. The measurement's value stays valid JSON.
@@ -132,12 +200,3 @@ func (r redactor) redactMeasurement(m *v1alpha1.Measurement) {
 	}
 	m.Message, m.Value, m.Metadata = r.redact(m.Message), value, metadata
 }
-
-// escapeJSON returns a text as the inside of a JSON string.
-func escapeJSON(text string) string {
-	out, _ := json.Marshal(text)
-	return trimQuotes(string(out))
-}
-
-// trimQuotes removes the first and the last byte.
-func trimQuotes(text string) string { return text[1 : len(text)-1] }

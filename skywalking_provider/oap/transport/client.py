@@ -133,7 +133,7 @@ class OapClient:
         )
 
     def _new_transport(self) -> AIOHTTPTransport:
-        decoder = ResponseDecoder(self._name, self._config.max_answer_bytes, self.worker)
+        decoder = ResponseDecoder(self._name, self._config.max_answer_bytes, self.worker, self.credentials.redactor)
         return AIOHTTPTransport(
             url=f"{self._config.url}/graphql",
             client_session_args={

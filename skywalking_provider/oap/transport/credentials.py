@@ -1,15 +1,21 @@
 """Credentials of a backend as HTTP headers. Files are read again when they change: rotation needs no restart."""
 
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from skywalking_provider.config import BackendConfig
 from skywalking_provider.config.types import has_controls
 from skywalking_provider.errors import BackendUnavailableError, FailureKind
 from skywalking_provider.model import Secret
 from skywalking_provider.support.redaction import Redactor
+
+_AUTHORIZATION_HEADERS: Final = ("authorization", "proxy-authorization")
+_NAME: Final = re.compile("[a-z]+(?:[-_.][a-z]+)*")
+"""A header's value that is a name, such as that of a tenant. Names of services may contain it."""
 
 
 class SecretFile:
@@ -73,7 +79,14 @@ class Credentials:
             config.bearer.token_file if config.bearer else None
         )
         self._file = SecretFile(path) if path else None
-        self.redactor = Redactor(*(part for header in config.headers.values() for part in _secret_parts(header)))
+        self.redactor = Redactor(
+            *(part for header in config.headers.values() for part in _secret_parts(header)),
+            names=frozenset(
+                value
+                for name, value in config.headers.items()
+                if name.lower() not in _AUTHORIZATION_HEADERS and _NAME.fullmatch(value.reveal())
+            ),
+        )
         # State: the headers and the version of the file that they were made of.
         self._headers: Mapping[str, str] = {}
         self._headers_version: tuple[int, int] | None = None

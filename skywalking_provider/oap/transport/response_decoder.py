@@ -7,6 +7,7 @@ from typing import Any, Final
 from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.oap.api.response_data import ResponseData
 from skywalking_provider.support import go_json
+from skywalking_provider.support.redaction import Redactor
 from skywalking_provider.support.worker_thread import WorkerThread
 
 # Bytes of objects of CPython 3.11, measured. The estimate of a real response is 1.2 to 2 times what it takes.
@@ -69,12 +70,14 @@ class ResponseDecoder:
         backend: Name of the backend, for messages.
         max_answer_bytes: Maximum size of one response.
         worker: Thread that decodes large responses.
+        redactor: Removes the credentials that the OAP repeats from the data.
     """
 
-    def __init__(self, backend: str, max_answer_bytes: int, worker: WorkerThread) -> None:
+    def __init__(self, backend: str, max_answer_bytes: int, worker: WorkerThread, redactor: Redactor) -> None:
         self._backend = backend
         self._max_memory = _MEMORY_FACTOR * max_answer_bytes + _SPARE_BYTES
         self._worker = worker
+        self._redactor = redactor
 
     async def decode(self, body: bytearray) -> dict[str, Any]:
         """Decode a response of the form that the GraphQL specification defines.
@@ -91,6 +94,7 @@ class ResponseDecoder:
     def decode_now(self, body: bytearray) -> dict[str, Any]:
         """Decode a response as `decode` does, in the calling thread."""
         structure = ResponseStructure.count(body)
+        has_secrets = self._redactor.is_in_response(body)
         text = body.decode("utf-8")
         body.clear()
         # The characters are counted twice: as the text, and as the texts in it.
@@ -104,6 +108,8 @@ class ResponseDecoder:
             data, errors = response.get("data"), response.get("errors")
             if isinstance(data, dict | None) and isinstance(errors, list | None):
                 if data is not None:
+                    if has_secrets:
+                        self._redactor.redact_data(data)
                     response["data"] = ResponseData.from_data(data, size)
                 return response
         raise ValueError("the response is not GraphQL")

@@ -1,0 +1,115 @@
+"""Credentials and secret arguments that come back: in values, through conditions, and in other encodings."""
+
+import base64
+import html
+import json
+import urllib.request
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from tests.adversary.harness import HostileOap, Service, Trial, run_request
+
+TOKEN = "abc&LONG<SECRET>-7731"  # noqa: S105 - not a real one
+REDACTED = "********"
+QUERY = "query q($duration: Duration!) { a: getAllTopology(duration: $duration) { nodes { name } } }"
+BLOCK = {"query": QUERY, "interval": "3m"}
+BEARER = {"bearer": {"token": TOKEN}}
+
+
+@pytest.fixture
+def oap(trial: Trial) -> HostileOap:
+    """An OAP that forwards to the mock, so that its clock and schema are regular."""
+    return trial.start_hostile_oap(trial.start_mock())
+
+
+def start_service(trial: Trial, oap: HostileOap, **credentials: dict[str, Any]) -> Service:
+    """Start the service with a backend for each of the credentials by name."""
+    backend = {"url": oap.url, "cache": {"responseTtl": "0s", "verdictTtl": "0s"}}
+    backends = {name: backend | one for name, one in credentials.items()}
+    return trial.start_service(backends, config={"page": {"listen": "127.0.0.1:0"}})
+
+
+def repeat(oap: HostileOap, text: str) -> None:
+    oap.behave("body", text=json.dumps({"data": {"a": [{"name": text}]}}), only="getAllTopology")
+
+
+def measure(service: Service, backend: str = "bearer", success: str = "") -> Any:
+    return service.stub().Run(run_request({**BLOCK, "backend": backend}, success=success), timeout=60)
+
+
+@pytest.mark.adversary("B7")
+def test_credential_with_escaped_characters_is_redacted_in_value_and_page(trial: Trial, oap: HostileOap) -> None:
+    other = trial.start_hostile_oap(oap.url)
+    basic = {"basic": {"username": "argo", "password": TOKEN}, "url": other.url}
+    service = start_service(trial, oap, bearer=BEARER, basic=basic)
+    repeat(oap, f"you are {TOKEN}")
+
+    values = [json.loads(measure(service, backend).value) for backend in ("bearer", "basic")]
+    with urllib.request.urlopen(f"http://{service.address('page')}/?all=1", timeout=30) as response:
+        page = response.read().decode()
+
+    assert values == [{"a": [{"name": f"you are {REDACTED}"}]}] * 2
+    assert "SECRET" not in page
+    assert "SECRET" not in service.log.read_text()
+
+
+CONDITIONS = (
+    "int(toBase64(result.a[0].name)) > 0",
+    "int(upper(result.a[0].name)) > 0",
+    'int(join(split(result.a[0].name, ""), "_")) > 0',
+    'int(reduce(split(result.a[0].name, ""), # + #acc)) > 0',
+    "int(result.a[0].name[8:14]) > 0",
+    'int(toJSON(map(split(result.a[0].name, ""), "x" + #))) > 0',
+)
+
+
+@pytest.mark.adversary("B8")
+def test_condition_cannot_transform_a_repeated_credential(trial: Trial, oap: HostileOap) -> None:
+    service = start_service(trial, oap, bearer=BEARER)
+    messages: dict[str, list[str]] = {}
+    for name in ("harmless", TOKEN, REDACTED):
+        repeat(oap, f"you are {name}")
+        messages[name] = [measure(service, success=condition).message for condition in CONDITIONS]
+
+    assert all("invalid operation: int(" in message for message in messages["harmless"])  # they do quote the data
+    assert messages[TOKEN] == messages[REDACTED]
+
+
+@pytest.mark.adversary("B8")
+def test_condition_cannot_compare_a_repeated_credential(trial: Trial, oap: HostileOap) -> None:
+    service = start_service(trial, oap, bearer=BEARER)
+    repeat(oap, f"Bearer {TOKEN}")
+
+    guesses = [f'result.a[0].name startsWith "Bearer {guess}"' for guess in ("abc", "xyz")]
+    phases = {measure(service, success=guess).phase for guess in guesses}
+
+    assert len(phases) == 1
+
+
+ENCODINGS = {
+    "base64": lambda text: base64.b64encode(text.encode()).decode(),
+    "base64 of the header": lambda text: base64.b64encode(f"Bearer {text}".encode()).decode(),
+    "URL-safe base64 in a text": lambda text: base64.urlsafe_b64encode(f"user:{text}!".encode()).decode().rstrip("="),
+    "HTML": html.escape,
+    "HTML numbers": lambda text: "".join(f"&#{ord(one)};" for one in text),
+    "lower-case percent": lambda text: quote(text).replace("%3C", "%3c").replace("%3E", "%3e"),
+    "hex": lambda text: text.encode().hex(),
+    "unicode escapes in a text": lambda text: "".join(f"\\u{ord(one):04X}" for one in text),
+    "HTML in percent": lambda text: quote(html.escape(text)),
+}
+
+
+@pytest.mark.adversary("W7")
+def test_repeated_credential_is_redacted_in_each_documented_encoding(trial: Trial, oap: HostileOap) -> None:
+    service = start_service(trial, oap, bearer=BEARER)
+
+    for name, encode in ENCODINGS.items():
+        repeat(oap, f"you are {encode(TOKEN)} or not")
+        value = measure(service).value
+        oap.behave("body", text=json.dumps({"errors": [{"message": f"no, {encode(TOKEN)} or"}]}), only="getAllTopology")
+        message = measure(service).message
+
+        assert json.loads(value) == {"a": [{"name": f"you are {REDACTED} or not"}]}, name
+        assert f"no, {REDACTED} or" in message, name
