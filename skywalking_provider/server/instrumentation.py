@@ -109,6 +109,7 @@ async def _open_http(
     from skywalking_provider.server.connection_limits import ConnectionLimits  # noqa: PLC0415
     from skywalking_provider.server.http_app import build_http_app  # noqa: PLC0415
     from skywalking_provider.server.http_listener import http_listener  # noqa: PLC0415
+    from skywalking_provider.telemetry.event_loop_lag import watch_event_loop  # noqa: PLC0415
     from skywalking_provider.telemetry.metrics import ServiceMetrics  # noqa: PLC0415
 
     metrics = ServiceMetrics(config.backends, now, lost_log_lines)
@@ -117,7 +118,10 @@ async def _open_http(
     bridges = BridgeDownloads(http.bridges) if http.bridges else None
     app = build_http_app(lambda: readiness.ready, make_aiohttp_handler(metrics.registry), bridges)
     limits = ConnectionLimits(ConnectionShares.of_process().http)
-    async with http_listener(app, "http.listen", http.listen, limits) as instrumentation.addresses["http"]:
+    async with (
+        watch_event_loop(metrics.observe_event_loop_lag),
+        http_listener(app, "http.listen", http.listen, limits) as instrumentation.addresses["http"],
+    ):
         yield
 
 

@@ -26,6 +26,8 @@ NO_BACKEND = "-"
 """Label value for measurements whose block selects no backend."""
 
 _NAMESPACE = "skywalking_analysis"
+_LAG_BUCKETS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+"""Buckets of the event loop's lag: from usual callbacks (5 ms) to the longest time that a bridge waits."""
 _DURATION_BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15)
 """Buckets of durations: from a cache hit (1 ms) to the longest time that a bridge waits (15 s)."""
 
@@ -76,6 +78,13 @@ class ServiceMetrics:
             registry=self.registry,
         )
         self.registry.register(_LostLogLines(lost_log_lines))
+        self._event_loop_lag = Histogram(
+            "event_loop_lag_seconds",
+            "Lateness of a timer that expires four times in a second. All measurements wait as long.",
+            namespace=_NAMESPACE,
+            registry=self.registry,
+            buckets=_LAG_BUCKETS_SECONDS,
+        )
         for backend in (*backends, NO_BACKEND):
             self._seconds.labels(backend)
             for phase, reason in phase_reason_pairs():
@@ -88,6 +97,10 @@ class ServiceMetrics:
         self._measurements.labels(event.measurement.phase, event.reason or NO_REASON, backend).inc()
         self._seconds.labels(backend).observe(event.seconds)
         self._last_measurement.set(self._now().timestamp())
+
+    def observe_event_loop_lag(self, seconds: float) -> None:
+        """Record how late a timer of the event loop was."""
+        self._event_loop_lag.observe(seconds)
 
 
 class BackendMetrics(Observer):

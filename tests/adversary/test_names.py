@@ -1,5 +1,8 @@
 """Unknown names on an OAP with many services or metrics: the search for similar ones does not hold up others (B5)."""
 
+import os
+import signal
+import time
 from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -108,3 +111,17 @@ def test_blank_expression_in_a_query_does_not_hold_up_others(trial: Trial) -> No
 
     assert service.cpu_seconds() - began < 5, messages
     assert "a: OAP does not know service 'absent'" in messages[0]
+
+
+@pytest.mark.adversary("B5")
+def test_service_that_stands_still_is_seen_in_its_metrics(trial: Trial) -> None:
+    service = trial.start_service({"good": trial.start_mock()})
+
+    os.kill(service.pid, signal.SIGSTOP)
+    time.sleep(3)
+    os.kill(service.pid, signal.SIGCONT)
+
+    end = time.monotonic() + 60
+    while service.metric("skywalking_analysis_event_loop_lag_seconds_sum") < 2.5:
+        assert time.monotonic() < end
+        time.sleep(0.1)

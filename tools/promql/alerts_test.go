@@ -30,6 +30,8 @@ skywalking_analysis_clock_skew_seconds{backend="prod", instance="a"} 2x20
 skywalking_analysis_measurement_duration_seconds_bucket{backend="prod", le="1"} 0+10x20
 skywalking_analysis_measurement_duration_seconds_bucket{backend="prod", le="10"} 0+10x20
 skywalking_analysis_measurement_duration_seconds_bucket{backend="prod", le="+Inf"} 0+10x20
+skywalking_analysis_event_loop_lag_seconds_count{job="p", instance="a"} 0+240x20
+skywalking_analysis_event_loop_lag_seconds_bucket{job="p", instance="a", le="0.5"} 0+240x20
 `
 
 // alertConditions has for each alert the changed series that make it fire, and the backend in its labels.
@@ -59,6 +61,8 @@ skywalking_analysis_measurement_duration_seconds_bucket{backend="prod", le="1"} 
 skywalking_analysis_clock_skew_seconds{backend="prod", instance="a"} -90x20`, "prod"},
 	"SkyWalkingProviderLogLost": {`
 skywalking_analysis_log_lines_lost_total{job="p", instance="a"} 0x15 4x5`, ""},
+	"SkyWalkingProviderEventLoopHeld": {`
+skywalking_analysis_event_loop_lag_seconds_bucket{job="p", instance="a", le="0.5"} 0+238x20`, ""},
 	"SkyWalkingProviderMemory": {`
 process_resident_memory_bytes{job="p", instance="a"} 250000000x20`, ""},
 }

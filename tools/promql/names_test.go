@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
@@ -44,7 +45,7 @@ func loadExposedSeries(t *testing.T) map[string]map[string][]string {
 					values[pair.GetName()] = append(values[pair.GetName()], pair.GetValue())
 				}
 				if suffix == "_bucket" {
-					values["le"] = []string{"+Inf"}
+					values["le"] = bucketBounds(metric)
 				}
 			}
 		}
@@ -53,6 +54,15 @@ func loadExposedSeries(t *testing.T) map[string]map[string][]string {
 		found[name] = map[string][]string{}
 	}
 	return found
+}
+
+// bucketBounds returns the values of the label "le" of a histogram.
+func bucketBounds(metric *dto.Metric) []string {
+	bounds := []string{}
+	for _, bucket := range metric.Histogram.Bucket {
+		bounds = append(bounds, model.SampleValue(bucket.GetUpperBound()).String())
+	}
+	return bounds
 }
 
 // suffixes returns the suffixes of a metric type's series.
