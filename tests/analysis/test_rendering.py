@@ -17,8 +17,9 @@ from skywalking_provider.analysis.rendering import (
 from skywalking_provider.analysis.verdict import Verdict
 from skywalking_provider.block import parse_block
 from skywalking_provider.conditions.base import Evaluation
-from skywalking_provider.errors import Reason
+from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.model import Measurement, Phase
+from skywalking_provider.support.instants import EARLIEST, MAX_AHEAD
 
 START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 PREVIOUS = Measurement(Phase.RUNNING, START)
@@ -70,13 +71,14 @@ def test_measurement_has_the_parts_of_its_verdict_and_ends_only_if_it_is_complet
 
 @given(INSTANTS, INSTANTS, st.sampled_from(UNAVAILABLE), st.sampled_from([Reason.NO_DATA, Reason.ENTITY_NOT_FOUND]))
 def test_last_time_of_unavailability_survives_attempts_with_other_reasons(
-    first: datetime, second: datetime, unavailable: Reason, other: Reason
+    one: datetime, other_time: datetime, unavailable: Reason, other: Reason
 ) -> None:
+    first, second = sorted((one, other_time))
     failed = build_measurement(Verdict(Phase.RUNNING, unavailable, "x", first), "", PREVIOUS, first)
     waiting = build_measurement(Verdict(Phase.RUNNING, other, "x", second), "", failed, second)
     again = build_measurement(Verdict(Phase.RUNNING, unavailable, "x", second), "", waiting, second)
 
-    assert [last_unavailable_at(one) for one in (failed, waiting, again)] == [first, first, second]
+    assert [last_unavailable_at(one, second) for one in (failed, waiting, again)] == [first, first, second]
 
 
 @given(st.sampled_from(COMPLETED), st.sampled_from(UNAVAILABLE))
@@ -90,12 +92,34 @@ def test_measurement_of_a_backend_that_was_never_unavailable_has_no_metadata() -
     assert build_measurement(Verdict(Phase.RUNNING, Reason.NO_DATA, "x", START), "", PREVIOUS, START).metadata == {}
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "2026-11-24T09:00:00"])
-def test_unusable_time_of_unavailability_counts_as_never(text: str) -> None:
+def test_measurement_without_metadata_was_never_unavailable() -> None:
+    assert last_unavailable_at(PREVIOUS, START) == EARLIEST
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "2026-11-24T09:00:00", "1969-12-31T00:00:00Z", "x" * 41])
+def test_unusable_time_of_unavailability_is_an_error_that_quotes_it(text: str) -> None:
     previous = Measurement(Phase.RUNNING, START, metadata={LAST_UNAVAILABLE_KEY: text})
 
-    assert last_unavailable_at(previous) == last_unavailable_at(PREVIOUS) == datetime.min.replace(tzinfo=UTC)
-    assert build_measurement(Verdict(Phase.RUNNING, Reason.NO_DATA, "x", START), "", previous, START).metadata == {}
+    with pytest.raises(ProviderError) as caught:
+        build_measurement(Verdict(Phase.RUNNING, Reason.NO_DATA, "x", START), "", previous, START)
+
+    assert caught.value.reason is Reason.REQUEST_INVALID
+    assert str(caught.value) == (
+        f"metadata {LAST_UNAVAILABLE_KEY} is not a time of the past: {text[:40]!r}."
+        " Remove the metadata from the measurement in the AnalysisRun"
+    )
+
+
+def test_time_of_unavailability_may_be_as_far_ahead_as_a_wrong_clock() -> None:
+    latest = START + MAX_AHEAD
+    possible, impossible = (
+        Measurement(Phase.RUNNING, START, metadata={LAST_UNAVAILABLE_KEY: instant.isoformat()})
+        for instant in (latest, latest + timedelta(microseconds=1))
+    )
+
+    assert last_unavailable_at(possible, START) == latest
+    with pytest.raises(ProviderError, match="is not a time of the past"):
+        last_unavailable_at(impossible, START)
 
 
 OWN = parse_block(json.dumps({"sli": "apdex", "window": "5m", "service": "reviews"}).encode())

@@ -108,3 +108,60 @@ def test_message_is_one_line_of_bounded_length(text: str) -> None:
 
     assert len(line) <= message.MAX_MESSAGE
     assert len(line.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "delay"),
+    [(0, 5), (20, 5), (24, 6), (100, 25), (239.2, 59.8), (240, 60), (1000, 60), (3598, 2)],
+)
+def test_retry_of_an_outage_waits_for_a_quarter_of_its_duration_within_bounds(elapsed: float, delay: float) -> None:
+    now = START + timedelta(seconds=elapsed)
+
+    verdict = verdicts.on_backend_unavailable(UNAVAILABLE, timedelta(hours=1), OnOutage.ERROR, START, now)
+
+    assert verdict.resume_at == now + timedelta(seconds=delay)
+
+
+def test_verdicts_of_an_outage_have_the_error_and_the_grace() -> None:
+    grace = timedelta(minutes=10)
+
+    waiting, over = (
+        verdicts.on_backend_unavailable(UNAVAILABLE, grace, OnOutage.ERROR, START, START + elapsed)
+        for elapsed in (timedelta(0), grace)
+    )
+
+    assert waiting.detail == f"{UNAVAILABLE} · retrying until 09:10:00 +0000"
+    assert over.detail == f"{UNAVAILABLE} · unavailable for 10m (outageGrace)"
+
+
+@pytest.mark.parametrize(
+    ("wait", "elapsed", "detail"),
+    [
+        (timedelta(minutes=2), timedelta(seconds=119), "no value · waiting until 09:02:00 +0000"),
+        (timedelta(minutes=2), timedelta(minutes=2), "no value · waited 2m (maxWait)"),
+        (timedelta(0), timedelta(0), "no value · not waiting (maxWait: 0)"),
+    ],
+)
+def test_verdicts_without_data_have_the_description_and_the_wait(
+    wait: timedelta, elapsed: timedelta, detail: str
+) -> None:
+    budget = WaitBudget(wait, START, START + elapsed, START + timedelta(hours=1))
+    error = EntityNotFoundError("no value")
+
+    missing = verdicts.on_missing_data(Reason.TOO_FEW_CALLS, "no value", OnNoData.SUCCESSFUL, budget)
+    unknown = verdicts.on_entity_not_found(error, budget)
+
+    assert (missing.detail, unknown.detail) == (detail, detail)
+    assert (missing.reason, unknown.reason) == (Reason.TOO_FEW_CALLS, Reason.ENTITY_NOT_FOUND)
+    assert missing.resume_at == unknown.resume_at == (START + wait if elapsed < wait else None)
+
+
+def test_other_error_ends_the_measurement_at_once() -> None:
+    verdict = verdicts.on_error(ProviderError(Reason.QUERY_INVALID, "no such field", "check it"))
+
+    assert verdict == Verdict(Phase.ERROR, Reason.QUERY_INVALID, "no such field. Check it")
+
+
+@pytest.mark.parametrize("phase", [Phase.SUCCESSFUL, Phase.FAILED, Phase.RUNNING, Phase.PENDING])
+def test_select_reason_without_conditions_is_none(phase: Phase) -> None:
+    assert verdicts.select_reason(phase, success=False, failure=False) is None

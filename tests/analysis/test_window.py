@@ -1,18 +1,29 @@
 """Tests of windows: whole closed buckets of exact length in every time zone, also across clock changes."""
 
+import json
 from datetime import UTC, datetime, timedelta, timezone
+from types import SimpleNamespace
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skywalking_provider.analysis.window import argo_window, closed_window, next_bucket_closes_at
-from skywalking_provider.model import Window
+from skywalking_provider.analysis.window import (
+    argo_window,
+    closed_window,
+    first_bucket_closes_at,
+    next_bucket_closes_at,
+    resolve_window,
+)
+from skywalking_provider.block import parse_block
+from skywalking_provider.model import Deadline, Run, Window
 from skywalking_provider.oap.api.request import duration_variable
-from skywalking_provider.oap.api.server_time import parse_zone
+from skywalking_provider.oap.api.server_time import ServerClock, parse_zone
 
 MINUTE = timedelta(minutes=1)
+MICROSECOND = timedelta(microseconds=1)
 ZONES = st.sampled_from(
     [
         UTC,
@@ -139,3 +150,160 @@ def test_duration_variable_is_in_oap_zone(zone: str, start: str) -> None:
     now = utc("2026-11-24 09:26:40").astimezone(parse_zone(zone))
 
     assert duration_variable(closed_window(3 * MINUTE, 60 * timedelta(seconds=1), now, now))["start"] == start
+
+
+@given(INSTANTS, ZONES, LENGTHS, SETTLES, st.integers(-7200, 7200), st.integers(0, 600))
+def test_window_that_starts_at_an_instant_has_only_later_buckets(
+    instant: datetime, zone: timezone, length: timedelta, settle: timedelta, seconds: int, waited: int
+) -> None:
+    started, not_before = instant.astimezone(zone), (instant + timedelta(seconds=seconds)).astimezone(zone)
+    now = (instant + timedelta(seconds=waited)).astimezone(zone)
+
+    window = closed_window(length, settle, started, now, not_before)
+
+    whole = closed_window(length, settle, started, now)
+    if clock_was_put_back(whole) or clock_was_put_back(window):
+        return
+    start, end = window.start.astimezone(UTC), window.end.astimezone(UTC)
+    assert start >= max(whole.start.astimezone(UTC), not_before.astimezone(UTC))
+    assert start - not_before.astimezone(UTC) < MINUTE or start == whole.start.astimezone(UTC)
+    assert end == max(start, whole.end.astimezone(UTC))
+    assert (start.second, start.microsecond, window.start.tzinfo) == (0, 0, zone)
+
+
+@given(INSTANTS, ZONES, SETTLES)
+def test_first_bucket_closes_at_the_first_instant_with_a_bucket(
+    instant: datetime, zone: timezone, settle: timedelta
+) -> None:
+    bucket_start = instant.astimezone(zone)
+
+    closes = first_bucket_closes_at(bucket_start, settle)
+
+    assert closes.tzinfo is UTC
+    assert timedelta(0) <= closes - instant - settle - MINUTE < MINUTE
+    window = closed_window(MINUTE, settle, closes, closes, bucket_start)
+    assert (window.start >= bucket_start, window.buckets) == (True, 1)
+    assert closed_window(MINUTE, settle, closes - MICROSECOND, closes - MICROSECOND, bucket_start).buckets == 0
+
+
+@given(INSTANTS, ZONES, st.timedeltas(timedelta(0), timedelta(hours=9)))
+def test_argo_window_ends_with_the_unfinished_minute_in_any_zone(
+    instant: datetime, zone: timezone, length: timedelta
+) -> None:
+    window = argo_window(length, instant.astimezone(zone))
+
+    assert timedelta(0) < window.end.astimezone(UTC) - instant <= MINUTE
+    assert timedelta(0) <= instant - length - window.start.astimezone(UTC) < MINUTE
+    assert window.start.tzinfo is window.end.tzinfo is zone
+
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("now", "start", "end"),
+    [
+        # At 01:00 UTC Berlin's clock was put back from 03:00 to 02:00.
+        ("2026-10-25 00:50", "2026-10-25 00:30", "2026-10-25 00:50"),
+        ("2026-10-25 01:00", "2026-10-25 00:40", "2026-10-25 01:00"),
+        ("2026-10-25 01:10", "2026-10-25 01:00", "2026-10-25 01:10"),
+        ("2026-10-25 01:20", "2026-10-25 01:00", "2026-10-25 01:20"),
+        ("2026-10-25 01:30", "2026-10-25 01:10", "2026-10-25 01:30"),
+        ("2026-10-25 01:59", "2026-10-25 01:39", "2026-10-25 01:59"),
+    ],
+)
+def test_window_across_the_repeated_hour_starts_at_the_change_if_its_end_would_be_before_its_start(
+    now: str, start: str, end: str
+) -> None:
+    instant = utc(now).astimezone(BERLIN)
+
+    window = closed_window(20 * MINUTE, timedelta(0), instant, instant)
+
+    assert (window.start.astimezone(UTC), window.end.astimezone(UTC)) == (utc(start), utc(end))
+
+
+CLOCK = ServerClock(timedelta(seconds=-90), timezone(timedelta(hours=8)))
+SETTLE = timedelta(seconds=60)
+STARTED = utc("2026-11-24 09:26:40")  # 17:25:10 on the OAP's clock
+
+
+async def resolve(
+    run: Run, now: datetime = STARTED, *, zone_clock: ServerClock = CLOCK, **keys: str
+) -> tuple[str, str, str, str]:
+    """Return the window, and the times of this process's clock, as texts."""
+    block = {"sli": "apdex", "window": "3m", "service": "reviews"} | keys
+    deadlines: list[Deadline] = []
+
+    async def time(deadline: Deadline) -> ServerClock:
+        deadlines.append(deadline)
+        return zone_clock
+
+    connection = SimpleNamespace(time=time, config=SimpleNamespace(settle=SETTLE))
+    backend = cast("Any", SimpleNamespace(connection=connection))
+    deadline = Deadline.after(5)
+    resolved = await resolve_window(parse_block(json.dumps(block).encode()), backend, run, STARTED, now, deadline)
+
+    assert deadlines == [deadline]
+    window = (resolved.window.start, resolved.window.end)
+    assert {one.utcoffset() for one in window} == {timedelta(hours=8)}
+    assert resolved.next_bucket.tzinfo is resolved.wait_starts_at.tzinfo is UTC
+    start, end, next_bucket, wait_starts_at = (
+        one.strftime("%H:%M:%S") for one in (*window, resolved.next_bucket, resolved.wait_starts_at)
+    )
+    return start, end, next_bucket, wait_starts_at
+
+
+async def test_window_is_on_the_clock_of_the_oap_and_waits_on_the_local_one() -> None:
+    # The minute 17:24 closes at 17:26:00 of the OAP, which is 09:27:30 here.
+    assert await resolve(Run()) == ("17:21:00", "17:24:00", "09:27:30", "09:26:40")
+
+
+@pytest.mark.parametrize(
+    ("started_at", "start", "wait_starts_at"),
+    [
+        ("2026-11-24 09:00:00", "17:21:00", "09:26:40"),
+        ("2026-11-24 09:24:30", "17:23:00", "09:26:40"),  # 17:23:00 of the OAP: its minute has closed
+        ("2026-11-24 09:24:31", "17:24:00", "09:27:30"),
+        ("2026-11-24 09:26:00", "17:25:00", "09:28:30"),
+        ("2026-11-24 19:00:00", "17:26:00", "09:29:30"),  # a run cannot start after now: a wrong clock
+    ],
+)
+async def test_window_since_the_run_starts_with_its_first_whole_minute(
+    started_at: str, start: str, wait_starts_at: str
+) -> None:
+    for run in (Run(started_at=utc(started_at)), Run(created_at=utc(started_at))):
+        window = await resolve(run)
+        assert (window[0], window[3]) == (start, wait_starts_at)
+        assert window[1] == max(start, "17:24:00")
+
+
+async def test_start_of_the_run_precedes_its_creation() -> None:
+    run = Run(created_at=utc("2026-11-24 09:00"), started_at=utc("2026-11-24 09:24:30"))
+
+    assert (await resolve(run))[0] == "17:23:00"
+
+
+async def test_settle_delay_of_the_block_replaces_that_of_the_backend() -> None:
+    assert await resolve(Run(), settle="0s") == ("17:22:00", "17:25:00", "09:27:30", "09:26:40")
+    assert await resolve(Run(), settle="2m") == ("17:20:00", "17:23:00", "09:27:30", "09:26:40")
+
+
+async def test_window_of_a_later_attempt_grows() -> None:
+    assert await resolve(Run(), STARTED + 2 * MINUTE) == ("17:21:00", "17:26:00", "09:29:30", "09:26:40")
+
+
+async def test_window_of_the_built_in_provider_needs_neither_clock_nor_zone_of_the_oap() -> None:
+    block = {"query": "query { a }", "interval": "3m", "compatibility": "argo"}
+
+    resolved = await resolve_window(
+        parse_block(json.dumps(block).encode()),
+        cast("Any", None),
+        Run(started_at=STARTED),
+        STARTED,
+        STARTED + MINUTE,
+        Deadline.after(5),
+    )
+
+    assert (resolved.window.start, resolved.window.end) == (utc("2026-11-24 09:24"), utc("2026-11-24 09:28"))
+    assert resolved.window.end.tzinfo is not None
+    assert (resolved.next_bucket, resolved.wait_starts_at) == (STARTED + 2 * MINUTE, STARTED)

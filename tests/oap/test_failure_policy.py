@@ -48,7 +48,7 @@ def test_failure_kind_that_sends_no_request_is_neither_retried_nor_counted(kind:
     error = BackendUnavailableError("", kind=kind)
 
     assert is_contacted(error) == (kind not in NOT_CONTACTED)
-    assert classify_outcome(error) in Outcome
+    assert classify_outcome(error) is Outcome.UNAVAILABLE
     if kind in NOT_CONTACTED:
         assert FAILURE_POLICIES[kind].retry is Retry.NEVER
         assert classify_breaker_effect(error) is BreakerEffect.NONE

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skywalking_provider.queries.indicators.counts import compute_counts, sum_counts, weighted_mean
+from skywalking_provider.queries.indicators.counts import Counts, compute_counts, sum_counts, weighted_mean
 
 
 def oap_ratio(successes: int, calls: int) -> int:
@@ -30,6 +30,41 @@ def test_counts_above_ten_thousand_calls_bound_the_successes_and_the_rate_is_the
 
     assert found.low <= successes <= found.high <= calls
     assert found.success_rate <= successes / calls <= found.success_rate_at_most
+
+
+CASES = st.integers(1, 10**7).flatmap(lambda calls: st.tuples(st.integers(0, calls), st.just(calls)))
+
+
+@given(CASES)
+def test_bounds_are_the_lowest_and_the_highest_number_with_the_same_ratio(case: tuple[int, int]) -> None:
+    successes, calls = case
+    ratio = oap_ratio(successes, calls)
+
+    found = compute_counts(ratio, calls)
+
+    assert oap_ratio(found.low, calls) == oap_ratio(found.high, calls) == ratio
+    assert found.low == 0 or oap_ratio(found.low - 1, calls) < ratio
+    assert found.high == calls or oap_ratio(found.high + 1, calls) > ratio
+
+
+@given(st.lists(CASES))
+def test_sum_of_counts_has_the_sums_of_calls_and_of_both_bounds(cases: list[tuple[int, int]]) -> None:
+    all_counts = [compute_counts(oap_ratio(successes, calls), calls) for successes, calls in cases]
+
+    found = sum_counts(all_counts)
+
+    assert found == Counts(*(sum(column) for column in zip((0, 0, 0), *_rows(all_counts), strict=True)))
+    assert found.low <= sum(successes for successes, _ in cases) <= found.high
+
+
+def _rows(all_counts: list[Counts]) -> list[tuple[int, int, int]]:
+    return [(one.calls, one.low, one.high) for one in all_counts]
+
+
+def test_ratio_of_many_calls_has_whole_bounds() -> None:
+    assert compute_counts(9999, 20_000) == Counts(20_000, 19_998, 19_999)
+    assert compute_counts(9999, 12_345) == Counts(12_345, 12_344, 12_344)
+    assert isinstance(compute_counts(3333, 77_777).high, int)
 
 
 BUCKETS = st.tuples(st.integers(0, 500), st.integers(1, 500)).filter(lambda pair: pair[0] <= pair[1])

@@ -1,9 +1,14 @@
-"""Series of unchecked responses: values, zeros and absent buckets stay distinct."""
+"""Series of unchecked responses: values, zeros and absent buckets stay distinct. Names and numbers for messages."""
+
+import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from skywalking_provider.model import Entity
 from skywalking_provider.queries.graphql.unchecked import extract_series
-from skywalking_provider.queries.series import Series
+from skywalking_provider.queries.series import Series, format_labels, format_number, named_series
 
 VALUES = {"values": {"values": [{"value": 9000}, {"value": 0}]}}
 
@@ -57,3 +62,66 @@ def test_null_instead_of_a_metric_is_an_empty_series(field: object) -> None:
 
 def test_values_without_selected_value_field_have_no_series() -> None:
     assert extract_series({"read": {"values": {"values": [{"id": "a"}]}}}) == []
+
+
+@pytest.mark.parametrize(("label", "name"), [("", "cpm"), ("p=99", "cpm p=99")])
+def test_series_is_named_after_its_read_and_its_label(label: str, name: str) -> None:
+    series = named_series("cpm", label, (1, None, 0))
+
+    assert (series.name, series.read_name, series.buckets) == (name, "cpm", (1, None, 0))
+    assert series.present == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("entity", "title"),
+    [(None, "cpm"), (Entity("reviews"), "cpm"), (Entity("reviews", instance="pod-1"), "cpm pod-1")],
+)
+def test_title_of_series_tells_instances_apart(entity: Entity | None, title: str) -> None:
+    assert Series("cpm", (), entity=entity).title == title
+
+
+@pytest.mark.parametrize(
+    ("result", "text"),
+    [
+        ({"metric": {"labels": [{"key": "p", "value": "99"}]}}, "p=99"),
+        ({"metric": {"labels": [{"key": "p", "value": "99"}, "x", {"key": "code", "value": "200"}]}}, "p=99,code=200"),
+        ({"metric": {"labels": []}}, ""),
+        ({"metric": {"labels": None}}, ""),
+        ({"metric": None}, ""),
+        (None, ""),
+    ],
+)
+def test_labels_of_a_result_are_written_as_pairs(result: object, text: str) -> None:
+    assert format_labels(result) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0, "0"),
+        (5.0, "5"),
+        (2 / 3, "0.666667"),
+        (123456.789, "123457"),
+        (1234567.0, "1234567"),
+        (123_456_789, "123456789"),
+        (-999_999_999, "-999999999"),
+        (1_000_000_000, "1000000000"),
+        (10_000_000_001, "10000000001"),
+        (1e9, "1000000000.0"),
+        (10**23, "1" + "0" * 23),
+        (10**24, "1" + "0" * 23 + "…"),
+        (-(10**23), "-1" + "0" * 22 + "…"),
+    ],
+)
+def test_number_is_written_out_if_it_is_whole_and_rounded_if_it_is_a_fraction(number: float, text: str) -> None:
+    assert format_number(number) == text
+
+
+@given(st.integers(-(10**22), 10**22))
+def test_whole_number_up_to_24_characters_is_written_exactly(number: int) -> None:
+    assert int(format_number(number)) == number
+
+
+@given(st.floats(-1e9, 1e9))
+def test_formatted_fraction_has_six_significant_digits(number: float) -> None:
+    assert math.isclose(float(format_number(number)), number, rel_tol=5e-6)

@@ -1,7 +1,9 @@
 """Fair queue: namespaces are served round robin."""
 
+import itertools
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -155,3 +157,76 @@ def test_tenants_that_are_not_eligible_keep_their_items_and_their_order(names: l
     assert served == drain(whole)
     left = [one.namespaces for one in drain(queue)]
     assert Counter(map(tuple, left)) == Counter((name,) for name in names if name not in eligible)
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.booleans())))
+def test_item_is_in_the_queue_from_its_first_addition_to_its_removal(steps: list[tuple[int, bool]]) -> None:
+    queue, expected = FairQueue[int](), set[int]()
+    for item, is_added in steps:
+        if is_added:
+            queue.add(item, [f"tenant {item % 2}"])
+            expected.add(item)
+        else:
+            queue.remove(item)  # also one that is not in the queue
+            expected.discard(item)
+
+        assert len(queue) == len(expected)
+        assert all((one in queue) == (one in expected) for one in range(6))
+        assert queue.length("tenant 1") == sum(one % 2 for one in expected)
+
+
+@given(st.integers(0, 20))
+def test_tenant_that_comes_later_is_served_alternately_from_then_on(served: int) -> None:
+    queue = FairQueue[str]()
+    for number in range(30):
+        queue.add(f"early {number}", ["early"])
+    for _ in range(served):
+        queue.next()
+    for number in range(30):
+        queue.add(f"late {number}", ["late"])
+
+    order = [(queue.next() or "").split()[0] for _ in range(10)]
+
+    assert abs(order[:9].count("early") - order[:9].count("late")) == 1
+    assert all(one != other for one, other in itertools.pairwise(order))
+
+
+@pytest.mark.parametrize("charges", [[], [1.0], [1.0, 1.0], [0.5, 0.5], [2.0, 1.0, 1.0]])
+def test_charge_of_the_common_cost_is_worth_one_item(charges: list[float]) -> None:
+    queue = FairQueue[str]()  # an item costs 1
+    for number in range(10):
+        queue.add(f"charged {number}", ["charged"])
+        queue.add(f"other {number}", ["other"])
+    assert queue.next() == "charged 0"
+    for cost in charges:
+        queue.charge("charged", cost)
+
+    order = [queue.next() for _ in range(10)]
+
+    # The other tenant has its turn and one more for each item that was charged; a tie may add one.
+    assert order.index("charged 1") - sum(charges) in (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "tenant", "position"),
+    [
+        ({}, "new", 0),
+        ({"a": 3}, "new", 1),
+        ({"a": 3, "b": 3}, "new", 2),
+        ({"a": 3, "b": 1, "own": 1}, "own", 4),
+        ({"a": 3, "b": 1, "own": 2}, "own", 6),
+        ({"own": 2}, "own", 2),
+    ],
+)
+def test_position_counts_one_round_of_the_others_for_each_own_item(
+    lengths: dict[str, int], tenant: str, position: int
+) -> None:
+    queue = FairQueue[str]()
+    for name, length in lengths.items():
+        for number in range(length):
+            queue.add(f"{name} {number}", [name])
+
+    assert queue.position(tenant) == position
+    queue.add("last", [tenant])
+    order = [queue.next() for _ in range(position + 1)]
+    assert order[-1] == "last"

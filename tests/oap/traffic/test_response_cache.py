@@ -116,6 +116,36 @@ async def test_cache_is_bounded_in_number_and_size() -> None:
     assert cache.get(b"too large") is None
 
 
+@given(st.integers(-2, 2), st.integers(-2, 2))
+def test_response_is_cached_until_an_instant_that_is_ahead(expires_in: int, waited: int) -> None:
+    now = 100.0
+    cache = ResponseCache(lambda: now)
+
+    cache.put(b"q", {"a": 1}, expires_at=100.0 + expires_in)
+    now += waited
+
+    assert cache.get(b"q") == ({"a": 1} if expires_in > max(0, waited) else None)
+
+
+def test_response_of_64_ki_characters_is_the_largest_that_is_cached() -> None:
+    cache = ResponseCache(lambda: 0.0)
+
+    cache.put(b"largest", ResponseData.from_data({}, 64 * 1024), expires_at=60)
+    cache.put(b"larger", ResponseData.from_data({}, 64 * 1024 + 1), expires_at=60)
+
+    assert (cache.get(b"largest"), cache.get(b"larger")) == ({}, None)
+
+
+@pytest.mark.parametrize(("settle", "oldest"), [(SETTLE, 2 * SETTLE), (timedelta(0), MINUTE)])
+def test_window_is_immutable_from_twice_the_settle_delay_on(settle: timedelta, oldest: timedelta) -> None:
+    read = window(timedelta(0))
+
+    assert is_immutable(read, settle, read.end + oldest)
+    assert not is_immutable(read, settle, read.end + oldest - timedelta(microseconds=1))
+    assert not is_immutable(read, settle, None)
+    assert not is_immutable(None, settle, read.end + oldest)
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),

@@ -79,3 +79,23 @@ def test_retry_after_of_an_unavailable_backend_replaces_a_shorter_backoff() -> N
 
     assert retry_delay(error, 1, remaining=60, timeout=5, jitter=1) == 3.0
     assert retry_delay(error, 1, remaining=3.2, timeout=5, jitter=1) is None
+
+
+@pytest.mark.parametrize(
+    ("attempt", "longest"), [(1, 0.1), (2, 0.2), (3, 0.4), (4, 0.8), (5, 1.6), (6, 2.0), (7, 2.0), (1000, 2.0)]
+)
+def test_backoff_doubles_up_to_two_seconds_and_jitter_takes_up_to_half_of_it(attempt: int, longest: float) -> None:
+    error = BackendUnavailableError("", kind=FailureKind.CONNECT)
+    delays = [retry_delay(error, attempt, remaining=60, timeout=5, jitter=jitter) for jitter in (0, 0.5, 1)]
+
+    assert delays == pytest.approx([longest / 2, longest * 0.75, longest])
+
+
+@pytest.mark.parametrize(
+    ("kind", "needed"), [(FailureKind.RATE_LIMITED, 0.25), (FailureKind.CONNECT, 0.25), (FailureKind.TIMEOUT, 5.0)]
+)
+def test_retry_starts_if_its_attempt_just_fits_the_deadline(kind: FailureKind, needed: float) -> None:
+    error = BackendUnavailableError("", kind=kind, retry_after=3.0)
+
+    assert retry_delay(error, 1, remaining=3.0 + needed, timeout=5, jitter=1) == 3.0
+    assert retry_delay(error, 1, remaining=2.99 + needed, timeout=5, jitter=1) is None
