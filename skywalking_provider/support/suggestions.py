@@ -27,7 +27,8 @@ _SIMILARITY_MARGIN: Final = 0.1
 """Names that are this much less similar than the best one are not suggested."""
 _MAX_LISTED_CHARACTERS: Final = 200
 """Length of a list of known names: a message has at most 1024 characters."""
-_MAX_LISTED_NAMES: Final = 1 + _MAX_LISTED_CHARACTERS // len("a, ")
+_MAX_LISTED_NAMES: Final = 1 + (_MAX_LISTED_CHARACTERS + len(", ")) // len("a, ")
+"""One more than fit, so that the list ends with an ellipsis."""
 _MAX_SORTED_NAMES: Final = 1_000
 """Names up to this number are sorted, so that equally similar names of a set have one order in every process."""
 _TYPED_CHARACTERS: Final = string.ascii_lowercase + string.digits + "-_.:|/"
