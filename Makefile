@@ -171,6 +171,11 @@ bench-live: build ## compare the verdicts of Argo's built-in provider and this o
 	$(call report,Compare both providers on a live OAP with its default flush period)
 	@$(BIN)/python -m bench.live_comparison --json bench/results/live_comparison.json
 
+.PHONY: mutants
+mutants: $(VENV)/.installed ## test the tests of the pure modules with mutants (an hour; MODULES="queries/series.py" for some)
+	$(call report,Run the tests of the pure modules on mutants)
+	@$(BIN)/python tools/mutants/run.py $(MODULES)
+
 .PHONY: lint
 lint: $(VENV)/.installed ## check style, words, types, import layers, Go code, the contract and known vulnerabilities
 	$(call report,Run ruff)
