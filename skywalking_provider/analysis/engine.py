@@ -24,6 +24,7 @@ from skywalking_provider.conditions import Evaluation
 from skywalking_provider.errors import BackendUnavailableError, EntityNotFoundError, ProviderError, Reason
 from skywalking_provider.model import Deadline, Measurement, Metric, Phase, Run
 from skywalking_provider.oap import Backend, BackendRegistry
+from skywalking_provider.oap.api.server_time import describe_clock_skew
 from skywalking_provider.queries import CollectedSample, Diagnosis, query_for
 
 _RESERVE_SECONDS = 0.25
@@ -179,7 +180,7 @@ class Engine:
         spec, started_at = attempt.spec, attempt.previous.started_at
         try:
             window = await resolve_window(spec, attempt.backend, attempt.run, started_at, self._now(), attempt.deadline)
-            details.window = window.window
+            details.window, details.clock_offset = window.window, window.clock_offset
             return await self._evaluate_window(attempt, window, details)
         except BackendUnavailableError as error:
             return verdicts.on_backend_unavailable(
@@ -200,18 +201,21 @@ class Engine:
             return cached.verdict, cached.value
         wait_budget = self._wait_budget(attempt, window)
         if not window.window.buckets:
-            detail = f"no bucket since the start of the run has closed yet · backend {backend.connection.name}"
+            skew = describe_clock_skew(window.clock_offset)
+            clock = f" · the OAP's clock is {skew}" if skew else ""
+            detail = f"no bucket since the start of the run has closed yet{clock} · backend {backend.connection.name}"
             return verdicts.on_missing_data(Reason.NO_DATA, detail, attempt.spec.on_no_data, wait_budget), ""
         try:
             collected, diagnosis = await _collect_sample(attempt, window, details)
         except EntityNotFoundError as error:
             return verdicts.on_entity_not_found(error, wait_budget), ""
-        if verdict := _missing_data_verdict(attempt, window, collected, diagnosis, wait_budget):
+        origin = message.Origin(window.window, backend.connection.name, self._now(), window.clock_offset)
+        if verdict := _missing_data_verdict(attempt, origin, collected, diagnosis, wait_budget):
             return verdict, ""
         result = await encode_result(collected.sample.result, backend.connection.worker)
         evaluation = await self._evaluator.evaluate(attempt.conditions, result, attempt.deadline, attempt.run.namespace)
         details.evaluated = True
-        verdict, value = _build_verdict(attempt, window, collected, evaluation), format_value(evaluation, attempt.spec)
+        verdict, value = _build_verdict(attempt, origin, collected, evaluation), format_value(evaluation, attempt.spec)
         self._verdict_cache.put(key, CachedVerdict(verdict, value, collected, len(result)), attempt.started_at)
         return verdict, value
 
@@ -255,24 +259,24 @@ def _record_sample(details: MeasurementDetails, collected: CollectedSample) -> N
 
 def _missing_data_verdict(
     attempt: _Attempt,
-    window: MeasurementWindow,
+    origin: message.Origin,
     collected: CollectedSample,
     diagnosis: Diagnosis,
     wait_budget: WaitBudget,
 ) -> Verdict | None:
     """Return the verdict of a sample without data or with too few calls; None for any other sample."""
-    sample, spec, backend = collected.sample, attempt.spec, attempt.backend.connection.name
+    sample, spec = collected.sample, attempt.spec
     if sample.empty_series:
-        detail = message.no_data(sample, collected.subject, window.window, backend, diagnosis.text)
+        detail = message.no_data(sample, collected.subject, origin, diagnosis.text)
         return verdicts.on_missing_data(Reason.NO_DATA, detail, spec.on_no_data, wait_budget)
     if spec.required_calls > (sample.calls or 0):
-        detail = message.too_few_calls(sample, spec.required_calls, collected.subject, window.window, backend)
+        detail = message.too_few_calls(sample, spec.required_calls, collected.subject, origin)
         return verdicts.on_missing_data(Reason.TOO_FEW_CALLS, detail, spec.on_no_data, wait_budget)
     return None
 
 
 def _build_verdict(
-    attempt: _Attempt, window: MeasurementWindow, collected: CollectedSample, evaluation: Evaluation
+    attempt: _Attempt, origin: message.Origin, collected: CollectedSample, evaluation: Evaluation
 ) -> Verdict:
     success, failure = attempt.conditions.success, attempt.conditions.failure
     reason = verdicts.select_reason(evaluation.phase, success=bool(success), failure=bool(failure))
@@ -282,7 +286,6 @@ def _build_verdict(
         collected.sample,
         message.format_conditions(success, failure),
         collected.subject,
-        window.window,
-        attempt.backend.connection.name,
+        origin,
     )
     return Verdict(evaluation.phase, reason, detail)

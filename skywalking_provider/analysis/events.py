@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from skywalking_provider.errors import Reason
 from skywalking_provider.model import Measurement, Metric, Run, Window
@@ -23,6 +24,7 @@ class MeasurementDetails:
         subject: Measured entities; empty if the block names them itself.
         cel: Whether the conditions are CEL expressions.
         evaluated: Whether the conditions were evaluated.
+        clock_offset: Clock of the OAP minus the local clock; zero until it is known.
     """
 
     backend: str = ""
@@ -34,6 +36,7 @@ class MeasurementDetails:
     subject: str = ""
     cel: bool = False
     evaluated: bool = False
+    clock_offset: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,46 @@
 """Message of a measurement in one line: reason code, then the most useful fact, then its origin. No I/O."""
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from skywalking_provider.analysis.verdict import Verdict
 from skywalking_provider.errors import Reason
 from skywalking_provider.model import Window
+from skywalking_provider.oap.api.server_time import describe_clock_skew
 from skywalking_provider.queries.sample import Sample
+from skywalking_provider.support.instants import format_time
 
 MAX_MESSAGE = 1024
 """Characters of a message. Argo keeps the last ten measurements of a metric in one AnalysisRun."""
 
 _MAX_CONDITION = 240
 _MAX_SERIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Origin of a sample.
+
+    Attributes:
+        window: Window of the sample in the OAP's time zone.
+        backend: Name of the backend.
+        now: Local clock. A window of another day is shown with its date.
+        clock_offset: Clock of the OAP minus the local clock.
+    """
+
+    window: Window
+    backend: str
+    now: datetime
+    clock_offset: timedelta = timedelta(0)
+
+    def describe(self) -> tuple[str, ...]:
+        """Return the window, the clock of the OAP if it is wrong, and the backend."""
+        skew = describe_clock_skew(self.clock_offset)
+        return (
+            format_window(self.window, self.now),
+            f"the OAP's clock is {skew}" if skew else "",
+            f"backend {self.backend}",
+        )
 
 
 def message_for(verdict: Verdict) -> str:
@@ -24,36 +53,29 @@ def message_for(verdict: Verdict) -> str:
     return truncate_message(f"{verdict.reason} {verdict.detail}")
 
 
-def describe_sample(sample: Sample, conditions: str, subject: str, window: Window, backend: str) -> str:
+def describe_sample(sample: Sample, conditions: str, subject: str, origin: Origin) -> str:
     """Return the measured value, the conditions on it, and its origin.
 
     Args:
         sample: Collected sample.
         conditions: Conditions as `format_conditions` returns them.
         subject: Measured entities; empty if the block names them itself.
-        window: Window of the sample in the OAP's time zone.
-        backend: Name of the backend.
+        origin: Origin of the sample.
     """
-    return _join(
-        f"{sample.summary}, {conditions}",
-        _coverage(sample, window),
-        subject,
-        format_window(window),
-        f"backend {backend}",
-    )
+    return _join(f"{sample.summary}, {conditions}", _coverage(sample, origin.window), subject, *origin.describe())
 
 
-def no_data(sample: Sample, subject: str, window: Window, backend: str, cause: str = "") -> str:
+def no_data(sample: Sample, subject: str, origin: Origin, cause: str = "") -> str:
     """Return the names of the series without data, the likely cause if it is known, and the origin."""
     names = ", ".join(one.name for one in sample.empty_series[:_MAX_SERIES])
-    missing = f"no value of {names} in {_format_buckets(window.buckets)}"
-    return _join(missing, cause, subject, format_window(window), f"backend {backend}")
+    missing = f"no value of {names} in {_format_buckets(origin.window.buckets)}"
+    return _join(missing, cause, subject, *origin.describe())
 
 
-def too_few_calls(sample: Sample, min_calls: int, subject: str, window: Window, backend: str) -> str:
+def too_few_calls(sample: Sample, min_calls: int, subject: str, origin: Origin) -> str:
     """Return the number of calls, the required number, and the origin."""
     calls = f"{_format_count(sample.calls or 0)} calls, wanted {_format_count(min_calls)} (minCalls)"
-    return _join(calls, subject, format_window(window), f"backend {backend}")
+    return _join(calls, subject, *origin.describe())
 
 
 def format_conditions(success: str, failure: str) -> str:
@@ -66,9 +88,15 @@ def format_conditions(success: str, failure: str) -> str:
     return ", ".join(parts) or "no condition"
 
 
-def format_window(window: Window) -> str:
-    """Return a window in the OAP's time zone: 09:14–09:26 +0000."""
-    return f"{_format_time(window.start)}–{_format_time(window.end)} {window.end.strftime('%z')}"
+def format_window(window: Window, now: datetime) -> str:
+    """Return a window in the OAP's time zone: 09:14–09:26 +0000; with the dates unless both are today's."""
+    times = (window.start, window.end)
+    shown = [format_time(one, now, "%H:%M") for one in times]
+    if len({len(one) for one in shown}) > 1:
+        shown = [f"{one:%Y-%m-%d %H:%M}" for one in times]
+    elif times[0].date() == times[1].date():
+        shown[1] = f"{times[1]:%H:%M}"
+    return f"{shown[0]}–{shown[1]} {window.end:%z}"
 
 
 def truncate_message(line: str) -> str:
@@ -96,10 +124,6 @@ def _join(*parts: str) -> str:
 
 def _format_count(number: int) -> str:
     return f"{number:,}".replace(",", " ")
-
-
-def _format_time(instant: datetime) -> str:
-    return instant.strftime("%H:%M")
 
 
 def _shorten(condition: str) -> str:

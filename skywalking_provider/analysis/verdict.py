@@ -7,6 +7,7 @@ from skywalking_provider.block import OnNoData, OnOutage
 from skywalking_provider.errors import BackendUnavailableError, EntityNotFoundError, ProviderError, Reason
 from skywalking_provider.model import Phase
 from skywalking_provider.support.durations import format_duration
+from skywalking_provider.support.instants import format_time
 
 _MIN_RETRY_DELAY = timedelta(seconds=5)
 _MAX_RETRY_DELAY = timedelta(seconds=60)
@@ -81,7 +82,7 @@ def on_backend_unavailable(
     end = started_at + grace
     if now < end:
         resume_at = min(now + _retry_delay(now - started_at), end)
-        return Verdict(Phase.RUNNING, error.reason, f"{error} · retrying until {_format_time(end)}", resume_at)
+        return Verdict(Phase.RUNNING, error.reason, f"{error} · retrying until {_format_time(end, now)}", resume_at)
     detail = f"{error} · unavailable for {format_duration(grace)} (outageGrace)"
     return Verdict(_ON_OUTAGE[policy], error.reason, detail)
 
@@ -133,7 +134,7 @@ def select_reason(phase: Phase, *, success: bool, failure: bool) -> Reason | Non
 
 
 def _running_verdict(reason: Reason, message: str, wait_budget: WaitBudget) -> Verdict:
-    detail = f"{message} · waiting until {_format_time(wait_budget.end)}"
+    detail = f"{message} · waiting until {_format_time(wait_budget.end, wait_budget.now)}"
     return Verdict(Phase.RUNNING, reason, detail, min(wait_budget.next_bucket, wait_budget.end))
 
 
@@ -145,5 +146,5 @@ def _retry_delay(elapsed: timedelta) -> timedelta:
     return min(_MAX_RETRY_DELAY, max(_MIN_RETRY_DELAY, elapsed / _RETRY_FRACTION))
 
 
-def _format_time(instant: datetime) -> str:
-    return instant.strftime("%H:%M:%S %z")
+def _format_time(instant: datetime, now: datetime) -> str:
+    return format_time(instant, now, "%H:%M:%S %z")

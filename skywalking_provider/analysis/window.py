@@ -92,11 +92,13 @@ class MeasurementWindow:
         window: Window in the OAP's time zone; empty if no bucket since the start of the run has closed yet.
         next_bucket: Time at which the next bucket closes, on this process's clock.
         wait_starts_at: Start of the wait budget on this process's clock. Before, no bucket could have closed.
+        clock_offset: Clock of the OAP minus this process's clock; zero if the OAP's clock does not matter.
     """
 
     window: Window
     next_bucket: datetime
     wait_starts_at: datetime
+    clock_offset: timedelta = timedelta(0)
 
 
 async def resolve_window(
@@ -127,4 +129,5 @@ async def resolve_window(
         window,
         time.to_local(next_bucket_closes_at(settle, time.to_server(now))).astimezone(UTC),
         max(started_at, first.astimezone(UTC)),
+        time.offset,
     )

@@ -55,7 +55,7 @@ class ExpressionQuery:
         requests = build_expression_requests(self.spec, entities)
         batch = await backend.series(requests, window, deadline, mqe=True)
         try:
-            sample = await backend.process(batch.size, decode_expression, self.spec, entities, batch.data)
+            sample = await backend.process(batch.size, decode_expression, self.spec, entities, window, batch.data)
         except ProviderError as error:
             raise await diagnose_rejected_expression(
                 error, self.spec.expression, self.spec.scope, backend, deadline
@@ -84,12 +84,13 @@ def build_expression_requests(spec: ExpressionSpec, entities: EntitySet) -> list
     ]
 
 
-def decode_expression(spec: ExpressionSpec, entities: EntitySet, data: Mapping[str, Any]) -> Sample:
+def decode_expression(spec: ExpressionSpec, entities: EntitySet, window: Window, data: Mapping[str, Any]) -> Sample:
     """Decode the responses for an expression.
 
     Args:
         spec: Block of the metric.
         entities: Entities that were requested.
+        window: Window of the requests.
         data: Combined data of the responses to `build_expression_requests`.
 
     Raises:
@@ -101,11 +102,11 @@ def decode_expression(spec: ExpressionSpec, entities: EntitySet, data: Mapping[s
     calls: int | None = None
     for request in build_expression_requests(spec, entities):
         if request.role is Role.CALLS:
-            counts = decode_calls(data, request, mqe=True)
+            counts = decode_calls(data, request, window, mqe=True)
             calls = (calls or 0) + sum(count or 0 for count in counts)
             charts[request.entity].append(Series("calls", counts, counts_calls=True, entity=request.entity))
             continue
-        response = decode_series(data, request, mqe=True)
+        response = decode_series(data, request, window, mqe=True)
         result = _build_result(response, request, spec.scale)
         has_data = any(_present_values(one) for one in response.series)
         series += _build_series(_series_name(request.entity, entities), response.series)

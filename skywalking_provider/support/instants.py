@@ -1,7 +1,8 @@
-"""Bounds of instants that other programs name, so that date arithmetic on them cannot leave Python's range.
+"""Instants that other programs name: their bounds, and their texts in messages.
 
-Python's dates end in the years 1 and 9999. An instant between the bounds stays far from both, whatever duration (7 days
-at most) and offset of an OAP's clock (from the years 2000 to 2200) is added to it or subtracted from it.
+The bounds exist so that date arithmetic cannot leave Python's range. Python's dates end in the years 1 and 9999. An
+instant between the bounds stays far from both, whatever duration (7 days at most) and offset of an OAP's clock (from
+the years 2000 to 2200) is added to it or subtracted from it.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -33,3 +34,15 @@ def parse_instant(text: str) -> datetime | None:
     except (ValueError, OverflowError):
         return None
     return instant if EARLIEST <= instant < LATEST else None
+
+
+def format_time(instant: datetime, now: datetime, pattern: str = "%H:%M:%S") -> str:
+    """Return the time of an instant in its zone, with the date unless it is today's in that zone.
+
+    Args:
+        instant: Instant to show.
+        now: Local clock.
+        pattern: Format of the time.
+    """
+    today = instant.date() == now.astimezone(instant.tzinfo).date()
+    return instant.strftime(pattern if today else f"%Y-%m-%d {pattern}")

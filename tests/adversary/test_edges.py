@@ -1,5 +1,8 @@
 """Adversarial trials at the edges: impossible times, responses for another window, and texts that change a terminal."""
 
+import json
+from datetime import UTC, datetime, timedelta
+
 import grpc
 import pytest
 
@@ -80,3 +83,66 @@ def test_times_at_the_edges_of_the_bounds_wait_a_bounded_time(trial: Trial) -> N
         except grpc.RpcError as error:
             pytest.fail(f"start {seconds}: {error}")
         assert phase == ("Error" if seconds > 1 else "Inconclusive")
+
+
+INDICATOR = {**HEALTHY_BLOCK, "backend": "evil"}
+EXPRESSION = {
+    "expression": "service_cpm",
+    "window": "3m",
+    "service": SERVICE_NAME,
+    "backend": "evil",
+    "since": "window",
+}
+LATEST = {**EXPRESSION, "expression": "latest(service_cpm)"}
+
+
+def other_window(shift: timedelta) -> list[list[str]]:
+    """Return the replacements that move the ids of the last half an hour."""
+    minute = datetime.now(UTC).replace(second=0, microsecond=0)
+    minutes = [minute + timedelta(minutes=at) for at in range(-40, 10)]
+    milliseconds = [[f'"{int(one.timestamp())}000"', f'"{int((one + shift).timestamp())}000"'] for one in minutes]
+    local = [[f"{one:%Y%m%d%H%M}_", f"{one + shift:%Y%m%d%H%M}_"] for one in minutes]
+    return sorted(milliseconds + local, reverse=shift > timedelta(0))
+
+
+@pytest.mark.adversary("W5")
+@pytest.mark.parametrize(("blocks", "version"), [((INDICATOR, EXPRESSION, LATEST), "10.1.0"), ((INDICATOR,), "9.2.0")])
+def test_buckets_of_another_window_are_an_invalid_response(
+    trial: Trial, blocks: tuple[dict[str, object], ...], version: str
+) -> None:
+    hostile = trial.start_hostile_oap(trial.start_mock("healthy-canary", "--oap-version", version))
+    service = trial.start_service({"evil": {"url": hostile.url, "cache": {"responseTtl": "0s", "verdictTtl": "0s"}}})
+    stub = service.stub()
+    for block in blocks:
+        hostile.behave("honest")
+        assert phase_of(stub.Run(run_request(block), timeout=14.5)) == "Successful"
+        for shift in (timedelta(hours=-1), timedelta(days=1), timedelta(minutes=-30)):
+            hostile.behave("replace", texts=other_window(shift))
+            measurement = stub.Run(run_request(block), timeout=14.5)
+            assert phase_of(measurement) == "Error", measurement
+            assert "OAP_RESPONSE_INVALID response is not for the requested window" in measurement.message
+
+
+@pytest.mark.adversary("W5")
+def test_clock_of_an_oap_that_is_a_day_off_is_named_with_the_date(trial: Trial) -> None:
+    hostile = trial.start_hostile_oap(trial.start_mock())
+    service = trial.start_service({"evil": {"url": hostile.url, "clockTtl": "0s", "cache": {"responseTtl": "0s"}}})
+    stub = service.stub()
+
+    def measure(offset: timedelta) -> str:
+        now = datetime.now(UTC) + offset
+        info = {"timezone": "+0000", "currentTimestamp": int(now.timestamp() * 1000)}
+        hostile.behave("body", text=json.dumps({"data": {"getTimeInfo": info}}), only="getTimeInfo")
+        measurement = stub.Run(run_request(INDICATOR, success="result < 0"), timeout=14.5)
+        assert phase_of(measurement) in ("Running", "Failed"), measurement
+        return str(measurement.message)
+
+    for days, text in ((1, "1d ahead of"), (-1, "1d behind"), (3000, "3000d ahead of"), (1, "1d ahead of"), (0, "")):
+        line = measure(timedelta(days=days, minutes=1 if days > 0 else -1 if days < 0 else 0))
+        if text:
+            assert f"the OAP's clock is {text}".removesuffix(" of") in line.replace("1m ", " ").replace("  ", " "), line
+            day = datetime.now(UTC) + timedelta(days=days)
+            assert f"{day:%Y-%m}" in line, line
+        else:
+            assert "clock" not in line, line
+    assert "Traceback" not in service.log.read_text()

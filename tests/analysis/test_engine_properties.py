@@ -102,11 +102,13 @@ class World:
         )
         buckets = range(round((last - first).total_seconds()) // 60 + 1)
         there = self.state == "data"
+        offset = timedelta(hours=5, minutes=45)
+        ids = [str(round((first - offset + at * timedelta(minutes=1)).timestamp() * 1000)) for at in buckets]
         mqe = {
             "type": "TIME_SERIES_VALUES",
             "error": None,
             "results": [
-                {"metric": {"labels": []}, "values": [{"id": "1", "value": "100" if there else None} for _ in buckets]}
+                {"metric": {"labels": []}, "values": [{"id": one, "value": "100" if there else None} for one in ids]}
             ],
         }
         v2 = {"label": None, "values": {"values": [{"value": 100 * there, "isEmptyValue": not there} for _ in buckets]}}

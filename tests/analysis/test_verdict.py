@@ -88,12 +88,51 @@ def test_message_begins_with_most_useful_fact() -> None:
     sample = Sample(0.973, "success-rate 0.973", (), calls=1840, buckets_with_data=10)
 
     expected = message.format_conditions("result >= 0.99", "")
-    detail = message.describe_sample(sample, expected, "3 instances of 6c85f7bf4", window, "prod")
+    detail = message.describe_sample(
+        sample, expected, "3 instances of 6c85f7bf4", message.Origin(window, "prod", START)
+    )
 
     assert message.message_for(Verdict(Phase.FAILED, Reason.CONDITION_NOT_MET, detail)) == (
         'CONDITION_NOT_MET success-rate 0.973, wanted "result >= 0.99" · 1 840 calls in 10 of 12 buckets'
         " · 3 instances of 6c85f7bf4 · 09:00–09:12 +0000 · backend prod"
     )
+
+
+def test_message_names_the_dates_of_a_window_of_another_day_and_a_wrong_clock() -> None:
+    window = Window(START, START + timedelta(minutes=12))
+    clock = "the OAP's clock is"
+
+    for days, offset, expected in (
+        (0, timedelta(seconds=59), "09:00–09:12 +0000"),
+        (1, timedelta(days=-1), f"2026-11-24 09:00–09:12 +0000 · {clock} 1d behind the provider's"),
+        (0, timedelta(hours=2, seconds=5), f"09:00–09:12 +0000 · {clock} 2h ahead of the provider's"),
+    ):
+        origin = message.Origin(window, "prod", START + timedelta(days=days), offset)
+        assert " · ".join(filter(None, origin.describe())) == f"{expected} · backend prod"
+
+
+@pytest.mark.parametrize(
+    ("start", "now", "expected"),
+    [
+        ("2026-11-24T23:58:00+00:00", "2026-11-25T00:04:00+00:00", "2026-11-24 23:58–2026-11-25 00:03 +0000"),
+        ("2026-11-24T23:50:00+00:00", "2026-11-25T00:04:00+00:00", "2026-11-24 23:50–23:55 +0000"),
+        ("2026-11-25T02:00:00+05:45", "2026-11-24T20:20:00+00:00", "02:00–02:05 +0545"),  # today in the OAP's zone
+        ("2026-11-24T23:58:00+00:00", "2026-11-26T12:00:00+00:00", "2026-11-24 23:58–2026-11-25 00:03 +0000"),
+    ],
+)
+def test_window_has_dates_unless_both_its_ends_are_today_in_its_zone(start: str, now: str, expected: str) -> None:
+    first = datetime.fromisoformat(start)
+
+    assert message.format_window(Window(first, first + timedelta(minutes=5)), datetime.fromisoformat(now)) == expected
+
+
+def test_waiting_over_midnight_names_the_date() -> None:
+    now = datetime(2026, 11, 24, 23, 59, tzinfo=UTC)
+    wait_budget = WaitBudget(timedelta(minutes=5), now, now, now + timedelta(minutes=1))
+
+    verdict = verdicts.on_missing_data(Reason.NO_DATA, "no value", OnNoData.ERROR, wait_budget)
+
+    assert verdict.detail == "no value · waiting until 2026-11-25 00:04:00 +0000"
 
 
 def test_message_of_condition_error_is_argos_own() -> None:

@@ -13,7 +13,6 @@ import pytest
 from skywalking_provider.block import ExpressionSpec, IndicatorSpec, parse_block
 from skywalking_provider.errors import ProviderError
 from skywalking_provider.model import Entity, EntitySet, Window
-from skywalking_provider.oap.api.metric_values import SeriesRequest, decode_calls
 from skywalking_provider.queries import expression
 from skywalking_provider.queries.indicators import query
 from skywalking_provider.queries.indicators.metric_names import resolve_scope_metrics
@@ -21,11 +20,17 @@ from skywalking_provider.queries.indicators.query import IndicatorMetrics, Indic
 
 CAPTURES = Path(__file__).parents[1] / "captures"
 CANARY = EntitySet((Entity("canary|reviews|bookinfo|cluster-1|-"),), ("MESH",))
-START = datetime(2026, 11, 23, 23, 45, tzinfo=UTC)
 
 
 def recorded(version: str, case: str) -> Any:
     return json.loads((CAPTURES / version / f"{case}.json").read_text())["data"]["r"]
+
+
+def recorded_window(version: str, case: str) -> Window:
+    """Return the window that a response was recorded for."""
+    duration = json.loads((CAPTURES / version / f"{case}.request.json").read_text())["body"]["variables"]["duration"]
+    start, end = (datetime.strptime(duration[one], "%Y-%m-%d %H%M").replace(tzinfo=UTC) for one in ("start", "end"))
+    return Window(start, end + timedelta(minutes=1))
 
 
 def parse_keys(**keys: object) -> Any:
@@ -56,7 +61,7 @@ def test_recorded_expression_response_has_the_expected_result(
     spec = parse_keys(expression="service_cpm", scale=scale)
     assert isinstance(spec, ExpressionSpec)
 
-    sample = expression.decode_expression(spec, CANARY, {"e0": recorded(version, case)})
+    sample = expression.decode_expression(spec, CANARY, recorded_window(version, case), {"e0": recorded(version, case)})
 
     assert sample.result == expect, text
     assert bool(sample.empty_series) == (expect in ([], None))
@@ -66,7 +71,8 @@ def test_recorded_expression_response_has_the_expected_result(
 def test_recorded_percentiles_have_the_same_labels_on_every_oap_version(version: str) -> None:
     spec = parse_keys(expression="service_percentile")
 
-    result = expression.decode_expression(spec, CANARY, {"e0": recorded(version, "mqe-percentile")}).result
+    window, data = recorded_window(version, "mqe-percentile"), {"e0": recorded(version, "mqe-percentile")}
+    result = expression.decode_expression(spec, CANARY, window, data).result
 
     assert {label: values[0] for label, values in result.items()} == {
         "50": 180, "75": 450, "90": 700, "95": 1200, "99": 1200,
@@ -84,8 +90,10 @@ def test_recorded_percentiles_have_the_same_labels_on_every_oap_version(version:
     ],
 )
 def test_recorded_value_that_is_not_a_number_is_an_error_with_oaps_text(version: str, case: str, expected: str) -> None:
+    window, data = recorded_window(version, case), {"e0": recorded(version, case)}
+
     with pytest.raises(ProviderError) as caught:
-        expression.decode_expression(parse_keys(expression="service_cpm"), CANARY, {"e0": recorded(version, case)})
+        expression.decode_expression(parse_keys(expression="service_cpm"), CANARY, window, data)
 
     assert expected in str(caught.value)
 
@@ -94,8 +102,10 @@ def test_two_series_with_one_label_are_an_error() -> None:
     response = recorded("10.1.0", "mqe-percentile")
     response["results"][1]["metric"]["labels"] = response["results"][0]["metric"]["labels"]
 
+    window = recorded_window("10.1.0", "mqe-percentile")
+
     with pytest.raises(ProviderError, match="two series have the label '50'\\. Distinguish them with relabels"):
-        expression.decode_expression(parse_keys(expression="service_percentile"), CANARY, {"e0": response})
+        expression.decode_expression(parse_keys(expression="service_percentile"), CANARY, window, {"e0": response})
 
 
 def test_percentile_with_two_series_is_an_invalid_response() -> None:
@@ -103,14 +113,13 @@ def test_percentile_with_two_series_is_an_invalid_response() -> None:
     data["v0"][1]["label"] = data["v0"][0]["label"]
     spec = parse_keys(sli="latency", percentile=50)
     assert isinstance(spec, IndicatorSpec)
-    minutes = len(data["c0"]["values"]["values"])
 
     with pytest.raises(ProviderError, match="v0 is 2 series of service_percentile"):
         query.decode_indicator(
             IndicatorQuery(spec).indicator,
             IndicatorMetrics("service_percentile", "service_cpm", labeled=True),
             CANARY,
-            Window(START, START + timedelta(minutes=minutes)),
+            recorded_window("9.2.0", "v2-values-service_cpm"),
             data,
             mqe=False,
         )
@@ -146,13 +155,12 @@ def test_recorded_indicator_response_has_the_expected_result(
         short = {"service_sla": "sla", "service_resp_time": "resp-time"}[metric]
         data["v0"] = recorded(version, value.format(metric if version == "9.2.0" else short))
     metrics = IndicatorMetrics(metric, resolve_scope_metrics(CANARY).calls[0], labeled=metric == "service_percentile")
-    minutes = len(decode_calls(data, SeriesRequest("c0", metrics.calls, CANARY.members[0]), mqe=version != "9.2.0"))
-    window = Window(START, START + timedelta(minutes=minutes))
+    window = recorded_window(version, calls)
 
     sample = query.decode_indicator(
         IndicatorQuery(spec).indicator, metrics, CANARY, window, data, mqe=version != "9.2.0"
     )
 
     assert sample.result == pytest.approx(expect)
-    assert sample.calls == 60 * minutes
-    assert sample.buckets_with_data == minutes >= 5
+    assert sample.calls == 60 * window.buckets
+    assert sample.buckets_with_data == window.buckets >= 5

@@ -7,6 +7,7 @@ from typing import Any
 
 from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.model import Entity, Window
+from skywalking_provider.oap.api.bucket_ids import check_local_time_ids, check_millisecond_ids
 from skywalking_provider.oap.api.request import GraphqlRequest, duration_variable
 from skywalking_provider.oap.api.responses import (
     EXPRESSION_RESULT,
@@ -76,22 +77,27 @@ class SeriesResponse:
     series: tuple[LabeledSeries, ...]
 
 
-def decode_series(data: Mapping[str, Any], series_request: SeriesRequest, *, mqe: bool) -> SeriesResponse:
+def decode_series(
+    data: Mapping[str, Any], series_request: SeriesRequest, window: Window, *, mqe: bool
+) -> SeriesResponse:
     """Decode the response of one series.
 
     Raises:
-        ProviderError: OAP rejects the expression, a value is not a number, or the response has an unexpected form.
+        ProviderError: OAP rejects the expression, a value is not a number, the response has an unexpected form, or its
+            buckets are not those of the window.
     """
-    return _decode_expression(data, series_request) if mqe else _decode_values(data, series_request)
+    return _decode_expression(data, series_request, window) if mqe else _decode_values(data, series_request, window)
 
 
-def decode_calls(data: Mapping[str, Any], series_request: SeriesRequest, *, mqe: bool) -> tuple[int | None, ...]:
+def decode_calls(
+    data: Mapping[str, Any], series_request: SeriesRequest, window: Window, *, mqe: bool
+) -> tuple[int | None, ...]:
     """Decode the calls of each bucket from the response of a series that counts them.
 
     Raises:
         ProviderError: As `decode_series`; or a number is not a count.
     """
-    series = decode_series(data, series_request, mqe=mqe).series
+    series = decode_series(data, series_request, window, mqe=mqe).series
     if len(series) > 1:
         raise_invalid_response(series_request.alias, f"{len(series)} series of {series_request.expression}")
     calls = series[0].buckets if series else ()
@@ -144,13 +150,16 @@ def _encode_entity(entity: Entity) -> dict[str, object]:
     return encoded
 
 
-def _decode_expression(data: Mapping[str, Any], series_request: SeriesRequest) -> SeriesResponse:
+def _decode_expression(data: Mapping[str, Any], series_request: SeriesRequest, window: Window) -> SeriesResponse:
     result = EXPRESSION_RESULT.parse(data, series_request.alias)
     if result.error:
         raise expression_error(series_request.expression, result.error)
     if result.type == "UNKNOWN":
         raise ProviderError(Reason.QUERY_INVALID, f"{series_request.expression}: OAP returns a result of type UNKNOWN")
     ranking = result.type in RANKINGS
+    if result.type in (TIME_SERIES, SINGLE_VALUE):  # the ids of other types are names
+        for at, one in enumerate(result.results):
+            check_millisecond_ids(f"{series_request.alias}.results.{at}", (value.id for value in one.values), window)
     return SeriesResponse(
         result.type, tuple(_decode_expression_series(one, series_request, ranking=ranking) for one in result.results)
     )
@@ -164,12 +173,14 @@ def _decode_expression_series(mqe_values: MqeValues, series_request: SeriesReque
     return LabeledSeries(labels, numbers, tuple(one.id or "" for one in mqe_values.values) if ranking else ())
 
 
-def _decode_values(data: Mapping[str, Any], series_request: SeriesRequest) -> SeriesResponse:
+def _decode_values(data: Mapping[str, Any], series_request: SeriesRequest, window: Window) -> SeriesResponse:
     all_values = (
         LABELED_METRICS_VALUES.parse(data, series_request.alias)
         if series_request.labeled
         else (METRICS_VALUES.parse(data, series_request.alias),)
     )
+    for one in all_values:
+        check_local_time_ids(series_request.alias, (bucket.id for bucket in one.values.values), window)
     series = (
         LabeledSeries(
             {"p": _normalise_percentile(one.label or "")} if series_request.labeled else {},

@@ -94,9 +94,13 @@ class ListedInstance:
 
 @dataclass(frozen=True, slots=True)
 class KVInt:
-    """`KVInt`: a bucket of a V2 read. `empty` is None if the OAP does not report it (before 9.5)."""
+    """`KVInt`: a bucket of a V2 read. `empty` is None if the OAP does not report it (before 9.5).
+
+    The `id` names the bucket's time; it is None if it was not requested.
+    """
 
     value: Long
+    id: StrictStr | None = None
     empty: Annotated[StrictBool | None, Field(alias="isEmptyValue")] = None
 
 

@@ -11,6 +11,7 @@ import structlog
 from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.oap.api.request import GraphqlRequest
 from skywalking_provider.oap.api.responses import TIME_INFO, raise_invalid_response
+from skywalking_provider.support.durations import format_duration
 
 _log = structlog.get_logger()
 
@@ -18,6 +19,10 @@ _log = structlog.get_logger()
 _EARLIEST, _LATEST = (datetime(year, 1, 1, tzinfo=UTC).timestamp() * 1000 for year in (2000, 2200))
 
 _TIME_INFO_REQUEST = GraphqlRequest("query { getTimeInfo { timezone currentTimestamp } }", {})
+
+
+MAX_CLOCK_SKEW = timedelta(seconds=60)
+"""Difference of clocks from which messages name it: one bucket. Clocks that NTP sets differ by milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,20 @@ class ServerClock:
     def to_local(self, server_time: datetime) -> datetime:
         """Return the instant of the local clock at which the OAP's clock shows `server_time`."""
         return server_time - self.offset
+
+
+def describe_clock_skew(offset: timedelta) -> str:
+    """Return how far an OAP's clock is from the local clock; empty below MAX_CLOCK_SKEW.
+
+    Args:
+        offset: Clock of the OAP minus the local clock.
+    """
+    if abs(offset) < MAX_CLOCK_SKEW:
+        return ""
+    days, rest = divmod(abs(offset), timedelta(days=1))
+    parts = [f"{days}d" if days else "", format_duration(timedelta(minutes=rest // timedelta(minutes=1)))]
+    direction = "ahead of" if offset > timedelta(0) else "behind"
+    return f"{''.join(part for part in parts if part != '0s')} {direction} the provider's"
 
 
 async def fetch_server_clock(

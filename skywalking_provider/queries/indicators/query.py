@@ -171,13 +171,13 @@ def _decode_bucket_values(
 ) -> list[BucketValue]:
     """Return the buckets of one entity that have both calls and a value."""
     calls_request = _calls_request(metrics, at, entity)
-    calls = decode_calls(data, calls_request, mqe=mqe)
+    calls = decode_calls(data, calls_request, window, mqe=mqe)
     if len(calls) not in (0, window.buckets):
         raise_invalid_response(calls_request.alias, f"{len(calls)} buckets of {window.buckets}")
     values: Sequence[Number | None] = calls
     if metrics.value is not None:
         request = _values_request(metrics.value, metrics, at, entity)
-        values = _select_series(decode_series(data, request, mqe=mqe), request, indicator.percentile)
+        values = _select_series(decode_series(data, request, window, mqe=mqe), request, indicator.percentile)
     _check_values(indicator, metrics, values, len(calls))
     return [
         BucketValue(bucket, count, float(value))

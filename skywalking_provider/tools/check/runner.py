@@ -10,6 +10,7 @@ from skywalking_provider.analysis.evaluation import ConditionEvaluator, MetricCo
 from skywalking_provider.analysis.events import MeasurementDetails, MeasurementEvent
 from skywalking_provider.errors import Reason
 from skywalking_provider.model import Deadline, Measurement, Phase, Run, Window
+from skywalking_provider.oap.api.server_time import describe_clock_skew
 from skywalking_provider.queries.sample import Sample
 from skywalking_provider.support import go_json
 from skywalking_provider.tools.check.recording import Exchange, RecordingBackends
@@ -122,6 +123,13 @@ class CheckResult:
         """Requests for the sample; without a sample, the last request of the measurement."""
         requests = self.event.details.requests
         return tuple(one for one in self.exchanges if one.request in requests) or self.exchanges[-1:]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Notes on the template, and on the OAP's clock if it is wrong."""
+        skew = describe_clock_skew(self.event.details.clock_offset)
+        clock = f"the clock of backend {self.backend} is {skew}. Synchronize the clocks by NTP: windows use both"
+        return (*self.target.notes, clock) if skew else tuple(self.target.notes)
 
     @property
     def exit_code(self) -> ExitCode:

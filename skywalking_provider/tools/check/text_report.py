@@ -37,7 +37,8 @@ def build_sections(check_result: CheckResult, width: int, *, wide: bool) -> list
             sections.append(("response", [_dim_line(line) for line in _response_lines(exchange, width)]))
     if check_result.sample and check_result.window:
         rows = build_chart_rows(check_result.sample, check_result.window)
-        title = Text(f"{format_window(check_result.window)} · {check_result.window.buckets} minutes", style="dim")
+        window = format_window(check_result.window, check_result.measurement.started_at)
+        title = Text(f"{window} · {check_result.window.buckets} minutes", style="dim")
         sections.append(("buckets", [title, *draw_chart(rows, check_result.window, width)]))
         result = truncate_lines(json_lines(check_result.result, width), max_lines, _TRUNCATION_HINT)
         sections.append(("result", [Text(line) for line in result]))
@@ -45,7 +46,7 @@ def build_sections(check_result: CheckResult, width: int, *, wide: bool) -> list
     sections.append(("verdict", [_format_verdict(check_result)]))
     if check_result.measurement.message:
         sections.append(("message", [Text(check_result.measurement.message)]))
-    sections += [("note", [Text(note, style="yellow")]) for note in check_result.target.notes]
+    sections += [("note", [Text(note, style="yellow")]) for note in check_result.notes]
     return [section for section in sections if section[1]]
 
 

@@ -10,7 +10,7 @@ from skywalking_provider.errors import BackendUnavailableError, FailureKind, Pro
 from skywalking_provider.model import Deadline, Entity, EntitySet
 from skywalking_provider.oap import Backend, open_backends
 from skywalking_provider.oap.api.request import GraphqlRequest
-from skywalking_provider.oap.api.server_time import ServerClock
+from skywalking_provider.oap.api.server_time import MAX_CLOCK_SKEW, ServerClock
 from skywalking_provider.queries.indicators.metric_names import resolve_scope_metrics
 from skywalking_provider.queries.indicators.registry import INDICATORS
 from skywalking_provider.tools.doctor.findings import Finding, Section, note, ok, problem, unreachable
@@ -19,7 +19,6 @@ TIMEOUT_SECONDS = 10.0
 """Timeout of all requests to one OAP together."""
 
 _SKEW_NOTE = timedelta(seconds=5)
-_SKEW_PROBLEM = timedelta(seconds=60)
 _VERSION = GraphqlRequest("query { version }", {})
 
 
@@ -71,7 +70,7 @@ def _clock_findings(clock: ServerClock, config: BackendConfig, now: datetime) ->
         f"its clock is {abs(seconds):.1f} s {'ahead of' if seconds > 0 else 'behind'} the local clock, "
         f"time zone {server_time:%z}"
     )
-    if abs(clock.offset) >= _SKEW_PROBLEM:
+    if abs(clock.offset) >= MAX_CLOCK_SKEW:
         findings = [problem(message, "Synchronize the clocks by NTP: windows use both")]
     elif abs(clock.offset) >= _SKEW_NOTE:
         findings = [note(message, "Synchronize the clocks by NTP")]
