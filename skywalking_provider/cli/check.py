@@ -16,6 +16,7 @@ from rich.text import Text
 from skywalking_provider.analysis.evaluation import open_condition_evaluator
 from skywalking_provider.config import BackendConfig, ConfigError, load_config
 from skywalking_provider.oap.transport.credentials import redactor_for
+from skywalking_provider.support.printable import escape_unprintable_json, printable_line
 from skywalking_provider.support.redaction import redact_json
 from skywalking_provider.tools.check.json_report import build_check_json
 from skywalking_provider.tools.check.recording import open_recording_backends
@@ -34,8 +35,6 @@ from skywalking_provider.tools.check.text_report import (
 
 _WIDTH = 100  # columns of a chart without a terminal
 _ADDRESS_BACKEND = "default"
-_CONTROLS = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), "\ufffd")  # rich passes some on to the terminal
-_CONTROLS_IN_JSON = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}  # JSON does not escape them
 
 
 class CheckOutput(StrEnum):
@@ -101,15 +100,15 @@ def check_command(
         backends = _load_backends(config, address) if targets else {}
     except (TemplateError, ConfigError) as error:
         for line in str(error).splitlines():
-            typer.echo(f"skywalking-provider: {line}", err=True)
+            typer.echo(f"skywalking-provider: {printable_line(line)}", err=True)
         raise typer.Exit(ExitCode.ERROR) from error
     results = asyncio.run(_measure(targets, backends, namespace, any_name=address is not None))
     redact = redactor_for(backends.values())
     if output is CheckOutput.JSON:
         for one in skipped:
-            typer.echo(f"{one.template.location}: {describe_skipped(one)}", err=True)
+            typer.echo(printable_line(f"{one.template.location}: {describe_skipped(one)}"), err=True)
         text = json.dumps(redact_json([build_check_json(one) for one in results], redact), indent=2, ensure_ascii=False)
-        typer.echo(text.translate(_CONTROLS_IN_JSON))
+        typer.echo(escape_unprintable_json(text))
     else:
         _show(templates, results, skipped, redact, wide=output is CheckOutput.WIDE)
     if not results:
@@ -187,7 +186,7 @@ def _show(
             show(Text(), format_heading(one))
             for label, lines in build_sections(one, width, wide=wide):
                 for line in lines:
-                    line.plain = redact(line.plain)  # before it is wrapped: a secret must not be split
+                    line.plain = printable_line(redact(line.plain))  # before it is wrapped: a secret must not be split
                 show(*_wrap_section(console, label, lines, width))
         if ignored:
             show(Text(), *map(format_skipped, ignored))
@@ -206,7 +205,7 @@ def _wrap_section(console: Console, label: str, lines: Sequence[Text], width: in
 
 
 def _print(console: Console, redact: Callable[[str], str], *lines: Text) -> None:
-    """Print lines without control characters and credentials, which an OAP or a template may contain."""
+    """Print lines as printable text without credentials, which an OAP or a template may contain."""
     for line in lines:
-        line.plain = redact(line.plain.translate(_CONTROLS))
+        line.plain = printable_line(redact(line.plain))
         console.print(line)

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from skywalking_provider.config import Config, ConfigError, load_config
 from skywalking_provider.oap.transport.credentials import redactor_for
+from skywalking_provider.support.printable import escape_unprintable_json, replace_unprintable
 from skywalking_provider.tools.doctor.check_backend import check_backend
 from skywalking_provider.tools.doctor.check_bridge import check_bridge
 from skywalking_provider.tools.doctor.check_config import check_config
@@ -106,8 +107,9 @@ async def _run_all(checks: list[Coroutine[Any, Any, Section]]) -> list[Section]:
 
 def _show(sections: list[Section], output: DoctorOutput) -> None:
     if output is DoctorOutput.JSON:
-        typer.echo(json.dumps(build_doctor_json(sections), indent=2, ensure_ascii=False))
+        typer.echo(escape_unprintable_json(json.dumps(build_doctor_json(sections), indent=2, ensure_ascii=False)))
         return
     console = Console(highlight=False, soft_wrap=True)
     for line in format_sections(sections):
+        line.plain = replace_unprintable(line.plain)
         console.print(line)

@@ -16,6 +16,7 @@ import typer
 from skywalking_provider.conditions import ConditionLanguage, Evaluation, open_expr_evaluator
 from skywalking_provider.model import Phase
 from skywalking_provider.support import go_json
+from skywalking_provider.support.printable import escape_unprintable_json, replace_unprintable
 from skywalking_provider.tools.phases import PHASE_STYLES
 
 # The limits of the evaluator end an evaluation much earlier; this is for a busy machine.
@@ -94,7 +95,7 @@ async def _show(evaluator: ConditionLanguage, case: _Case, evaluation: Evaluatio
         "phase             " + typer.style(evaluation.phase, fg=PHASE_STYLES[evaluation.phase].colour, bold=True)
     )
     if evaluation.message:
-        typer.echo(f"message           {evaluation.message}")
+        _echo(f"message           {evaluation.message}")
     for name, success, failure in (("successCondition", case.success, ""), ("failureCondition", "", case.failure)):
         if not (condition := success or failure):
             continue
@@ -102,14 +103,12 @@ async def _show(evaluator: ConditionLanguage, case: _Case, evaluation: Evaluatio
         if alone.phase is Phase.ERROR:
             problem = await evaluator.check(condition, sample=case.result, timeout=_TIMEOUT_SECONDS)
             if problem and problem.snippet:
-                typer.echo(
-                    f"{name}  line {problem.line}, column {problem.column}: {problem.message}\n{problem.snippet}"
-                )
+                _echo(f"{name}  line {problem.line}, column {problem.column}: {problem.message}\n{problem.snippet}")
             continue
         holds = (alone.phase is Phase.SUCCESSFUL) == bool(success)
-        typer.echo(f"{name}  {'holds' if holds else 'does not hold'}: {condition}")
+        _echo(f"{name}  {'holds' if holds else 'does not hold'}: {condition}")
     if evaluation.value:
-        typer.echo(f"value             {evaluation.value}")
+        _echo(f"value             {evaluation.value}")
 
 
 async def _stream(lines: Iterable[bytes]) -> None:
@@ -156,6 +155,10 @@ def _text(line: dict[object, object], key: str) -> str:
             raise ValueError(f'"{key}" is {json.dumps(other)[:40]}, not a string.')
 
 
+def _echo(text: str) -> None:
+    typer.echo(replace_unprintable(text))
+
+
 def _write(response: dict[str, str]) -> None:
-    sys.stdout.write(json.dumps(response) + "\n")
+    sys.stdout.write(escape_unprintable_json(json.dumps(response)) + "\n")
     sys.stdout.flush()

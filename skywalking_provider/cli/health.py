@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from skywalking_provider.support.printable import printable_line
+
 
 def health_command(
     *,
@@ -33,7 +35,7 @@ def health_command(
                 "/grpc.health.v1.Health/Check", HealthCheckRequest.SerializeToString, HealthCheckResponse.FromString
             )(HealthCheckRequest(), timeout=timeout)
         except grpc.RpcError as error:
-            typer.echo(f"{target}: {error.code().name} {error.details()}", err=True)
+            typer.echo(printable_line(f"{target}: {error.code().name} {error.details()}"), err=True)
             raise typer.Exit(1) from error
     typer.echo(HealthCheckResponse.ServingStatus.Name(response.status))
     if response.status != HealthCheckResponse.SERVING:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
+from skywalking_provider.support.printable import printable_line, replace_unprintable
 from skywalking_provider.tools.migrate import Migration, MigrationError, migrate
 from skywalking_provider.tools.migrate.report import (
     Line,
@@ -93,7 +94,7 @@ def _migrate_files(names: list[str], plugin: str, *, expressions: bool) -> list[
         try:
             files.append((name, migrate(_read(name), plugin, expressions=expressions)))
         except MigrationError as error:
-            typer.echo(f"{_display_name(name)}:{error.line}: {error.message}", err=True)
+            typer.echo(printable_line(f"{_display_name(name)}:{error.line}: {error.message}"), err=True)
             failed = True
     if failed:
         if len(names) > 1:
@@ -121,7 +122,7 @@ def _write(files: Iterable[tuple[str, Migration]]) -> None:
         try:
             Path(name).write_bytes(migration.after.encode())
         except OSError as error:
-            typer.echo(f"{name}: cannot be written: {error.strerror}.", err=True)
+            typer.echo(printable_line(f"{name}: cannot be written: {error.strerror}."), err=True)
             raise typer.Exit(_USAGE_ERROR) from error
 
 
@@ -164,7 +165,8 @@ def _show(stream: TextIO, lines: Iterable[Line]) -> None:
     coloured = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     for line in lines:
         style = _STYLES[line.style] if coloured and line.text else {}
-        print(typer.style(line.text, **style) if style else line.text, file=stream)
+        text = replace_unprintable(line.text)
+        print(typer.style(text, **style) if style else text, file=stream)
     stream.flush()
 
 

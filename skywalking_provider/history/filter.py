@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from skywalking_provider.history.entry import HistoryEntry
 from skywalking_provider.model import Phase
+from skywalking_provider.support.printable import printable_line
 
 DEFAULT_LIMIT = 40
 """Number of measurements on the page, unless all are requested."""
@@ -53,7 +54,7 @@ class HistoryFilter:
 
 
 def parse_filter(query: Mapping[str, str], phases: Sequence[str]) -> HistoryFilter:
-    """Return the filter of an address; unknown phases are ignored.
+    """Return the filter of an address in printable text, as the entries have it; unknown phases are ignored.
 
     Args:
         query: Query parameters of the address.
@@ -61,9 +62,13 @@ def parse_filter(query: Mapping[str, str], phases: Sequence[str]) -> HistoryFilt
     """
     known = {phase.value: phase for phase in Phase}
     return HistoryFilter(
-        namespace=query.get("namespace", "").strip(),
-        name=query.get("name", "").strip(),
-        metric=query.get("metric", "").strip(),
+        namespace=_read_text(query, "namespace"),
+        name=_read_text(query, "name"),
+        metric=_read_text(query, "metric"),
         phases=frozenset(known[phase] for phase in phases if phase in known),
         all=query.get("all") == "1",
     )
+
+
+def _read_text(query: Mapping[str, str], key: str) -> str:
+    return printable_line(query.get(key, "")).strip()

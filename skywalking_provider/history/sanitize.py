@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from skywalking_provider.model import Run
 from skywalking_provider.queries.series import Bucket, Series
+from skywalking_provider.support.printable import replace_unprintable
 
 _MAX_TEXT = 2048
 _MAX_QUERY = 4096
@@ -65,8 +66,3 @@ class TextSanitizer:
 
     def _sanitize_bucket(self, bucket: Bucket) -> Bucket:
         return self.sanitize_text(bucket, _MAX_BUCKET) if isinstance(bucket, str) else bucket
-
-
-def replace_unprintable(text: str) -> str:
-    """Replace unprintable characters, such as control characters and changes of the writing direction."""
-    return "".join(one if one.isprintable() or one in "\n\t" else "\N{REPLACEMENT CHARACTER}" for one in text)

@@ -16,11 +16,11 @@ from skywalking_provider.analysis.message import format_window
 from skywalking_provider.history.chart import HEIGHT, LABEL_HEIGHT, WIDTH, Chart, build_chart
 from skywalking_provider.history.entry import HistoryEntry
 from skywalking_provider.history.filter import DEFAULT_LIMIT, HistoryFilter
-from skywalking_provider.history.sanitize import replace_unprintable
 from skywalking_provider.history.store import History
 from skywalking_provider.model import Phase
 from skywalking_provider.queries.series import Series
 from skywalking_provider.support import formatting
+from skywalking_provider.support.printable import replace_unprintable
 
 CHUNK_CHARACTERS = 16 * 1024
 """Characters that are rendered at a time, which takes 1 to 2 ms; a single larger chart is not split."""

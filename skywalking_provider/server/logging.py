@@ -2,14 +2,20 @@
 
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
+from io import StringIO
 from typing import Any, TextIO
 
 import structlog
 from structlog.typing import Processor
 
 from skywalking_provider.config import LogConfig
+from skywalking_provider.support.printable import printable_values, replace_unprintable
 from skywalking_provider.support.redaction import redact_json
+
+_RENDERED_LATER = ("exc_info",)
+_BLOCKS = ("exception", "stack")
+"""Texts of several lines."""
 
 
 def configure_logging(
@@ -40,7 +46,8 @@ def configure_logging(
     # Tracebacks omit the values of variables: those of the HTTP client hold credentials.
     last: list[Processor] = (
         [
-            structlog.dev.ConsoleRenderer(timestamp_key="time", exception_formatter=structlog.dev.plain_traceback),
+            _make_printable,
+            structlog.dev.ConsoleRenderer(timestamp_key="time", exception_formatter=_format_exception),
             lambda _logger, _method, line: redact(str(line)),
         ]
         if columns
@@ -88,3 +95,17 @@ class _LineLogger:
         self._write(f"{line}\n")
 
     debug = info = warning = error = critical = exception = log = msg
+
+
+def _make_printable(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Make the texts of a line printable before it is coloured. JSON lines escape them."""
+    return {
+        key: one if key in _RENDERED_LATER else replace_unprintable(one) if key in _BLOCKS else printable_values(one)
+        for key, one in event.items()
+    }
+
+
+def _format_exception(output: TextIO, exception: Any) -> None:
+    text = StringIO()
+    structlog.dev.plain_traceback(text, exception)
+    output.write(replace_unprintable(text.getvalue()))

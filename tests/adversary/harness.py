@@ -201,7 +201,12 @@ class Trial:
         return service
 
     def launch_service(
-        self, backends: Mapping[str, Any], *, config: Mapping[str, Any] | None = None, **options: Any
+        self,
+        backends: Mapping[str, Any],
+        *,
+        config: Mapping[str, Any] | None = None,
+        log_format: str = "json",
+        **options: Any,
     ) -> Service:
         """Start the service as `start_service` does, without waiting for it."""
         number = len(list(self.folder.glob("service*.yaml")))
@@ -214,7 +219,10 @@ class Trial:
         }
         file.write_text(yaml.safe_dump({**values, **(config or {})}))
         service = self._start(
-            Service, [*_provider("serve"), "--config", str(file), "--log-format", "json"], f"service{number}", **options
+            Service,
+            [*_provider("serve"), "--config", str(file), "--log-format", log_format],
+            f"service{number}",
+            **options,
         )
         service.socket = socket
         return service

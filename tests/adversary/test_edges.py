@@ -1,13 +1,22 @@
 """Adversarial trials at the edges: impossible times, responses for another window, and texts that change a terminal."""
 
+import contextlib
 import json
+import os
+import pty
+import re
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
+from urllib.request import urlopen
 
 import grpc
 import pytest
+import yaml
 
 from skywalking_provider.contract.v1 import metric_provider_pb2 as pb
-from tests.adversary.harness import HEALTHY_BLOCK, Trial, phase_of, run_request
+from tests.adversary.harness import HEALTHY_BLOCK, ROOT, Trial, phase_of, run_request
 
 SERVICE_NAME = HEALTHY_BLOCK["service"]
 IMPOSSIBLE_TIMES = {
@@ -146,3 +155,101 @@ def test_clock_of_an_oap_that_is_a_day_off_is_named_with_the_date(trial: Trial) 
         else:
             assert "clock" not in line, line
     assert "Traceback" not in service.log.read_text()
+
+
+BIDI, SEPARATORS = "\u202e\u2066\u200b", "\u2028\u2029"
+HOSTILE_TEXT = f"evil{BIDI}{SEPARATORS}\x1b[2J\x9b31m\x07"
+
+
+def unprintable(output: str) -> set[str]:
+    """Return the unprintable characters of an output without the escape sequences for colours."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", output)
+    return {one for one in text if not one.isprintable() and one not in "\n\t"}
+
+
+def run_at_a_terminal(*arguments: str) -> str:
+    """Run a command at a terminal and return what it printed."""
+    main, terminal = pty.openpty()
+    command = [sys.executable, "-m", "skywalking_provider", *arguments]
+    with subprocess.Popen(command, stdin=terminal, stdout=terminal, stderr=terminal, cwd=ROOT) as process:
+        os.close(terminal)
+        output = b""
+        with contextlib.suppress(OSError):  # EIO at the end
+            while part := os.read(main, 65_536):
+                output += part
+        process.wait(60)
+    os.close(main)
+    return output.decode(errors="surrogateescape").replace("\r\n", "\n")
+
+
+@pytest.mark.slow
+@pytest.mark.adversary("W6")
+def test_texts_of_templates_and_oaps_are_printed_as_printable_text(trial: Trial) -> None:
+    mock = trial.start_mock()
+    hostile = trial.start_hostile_oap(mock)
+    block = {"sli": "success-rate", "window": "3m", "service": SERVICE_NAME}
+    metric = {
+        "name": f"m{HOSTILE_TEXT}",
+        "successCondition": f'string(result) != "{BIDI}{SEPARATORS}"',
+        "provider": {"plugin": {"skywalking/metrics": block}},
+    }
+    spec = {"apiVersion": "argoproj.io/v1alpha1", "kind": "AnalysisTemplate"}
+    template = trial.folder / "template.yaml"
+    template.write_text(yaml.safe_dump({**spec, "metadata": {"name": "t"}, "spec": {"metrics": [metric]}}))
+    builtin = trial.folder / "builtin.yaml"
+    condition = f'{{name: "service_apdex", entity: {{scope: Service, serviceName: "evil{BIDI}", normal: true}}}}'
+    read = f"readMetricsValues(duration: $duration, condition: {condition}) {{ values {{ values {{ value }} }} }}"
+    query = f"query q($duration: Duration!) {{ a: {read} }}"
+    skywalking = {"address": "http://oap:12800", "interval": "3m", "query": query}
+    old = {"name": f"m{HOSTILE_TEXT}", "provider": {"skywalking": skywalking}}
+    builtin.write_text(
+        yaml.safe_dump({**spec, "metadata": {"name": "t"}, "spec": {"metrics": [old]}}, allow_unicode=True)
+        + f"# comment {BIDI}\n"
+    )
+    config = trial.folder / "config.yaml"
+    config.write_text(yaml.safe_dump({"apiVersion": "v1", "backends": {"evil": {"url": hostile.url}}}))
+    result = trial.folder / "result.json"
+    result.write_text(
+        json.dumps({"a": HOSTILE_TEXT}, ensure_ascii=False).replace("\x1b", "\\u001b").replace("\x07", "")
+    )
+
+    outputs = {}
+    for kind in ("honest", "error"):
+        if kind == "error":
+            hostile.behave("body", text=json.dumps({"errors": [{"message": HOSTILE_TEXT}]}, ensure_ascii=False))
+        for form in ("human", "wide", "json"):
+            command = ("check", "-f", str(template), "--address", hostile.url, "-o", form)
+            outputs[f"check -o {form}, {kind}"] = run_at_a_terminal(*command)
+        for form in ("text", "json"):
+            command = ("doctor", "--config", str(config), "--skip", "service", "-o", form)
+            outputs[f"doctor -o {form}, {kind}"] = run_at_a_terminal(*command)
+    outputs["migrate"] = run_at_a_terminal("migrate", "-f", str(builtin))
+    for form in ("human", "json"):
+        condition = f'result.a != "{BIDI}" and unknown'
+        outputs[f"eval -o {form}"] = run_at_a_terminal("eval", "-s", condition, "-f", str(result), "-o", form)
+
+    assert {name: unprintable(one) for name, one in outputs.items()} == {name: set() for name in outputs}
+    for name in ("check -o human, honest", "check -o human, error", "migrate"):
+        assert "evil\N{REPLACEMENT CHARACTER}" in outputs[name], outputs[name]
+
+
+@pytest.mark.adversary("W6")
+def test_query_parameters_and_console_logs_are_printable(trial: Trial) -> None:
+    page_config = {"page": {"listen": "127.0.0.1:0"}}
+    service = trial.launch_service({"good": trial.start_mock()}, config=page_config, log_format="console")
+    service.wait_for("ready")
+    page = re.search(r"page=(127\.0\.0\.1:\d+)", re.sub(r"\x1b\[[0-9;]*m", "", service.log.read_text()))
+    assert page, service.log.read_text()
+    text = quote(HOSTILE_TEXT)
+    with urlopen(f"http://{page[1]}/?name={text}&metric={text}&namespace={text}&phase={text}", timeout=30) as response:
+        body = response.read().decode()
+
+    service.stub().Run(run_request({**HEALTHY_BLOCK, "service": HOSTILE_TEXT}, name=HOSTILE_TEXT), timeout=14.5)
+    service.stub().Describe(pb.DescribeRequest(client_version=HOSTILE_TEXT), timeout=14.5)
+    service.stop()
+
+    assert unprintable(body) <= {"\N{NO-BREAK SPACE}"}
+    assert "evil\N{REPLACEMENT CHARACTER}" in body
+    log = service.log.read_text()
+    assert not unprintable(log)
+    assert "evil\N{REPLACEMENT CHARACTER}" in log
