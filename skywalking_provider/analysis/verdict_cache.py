@@ -14,7 +14,9 @@ from skywalking_provider.model import Metric, Window
 from skywalking_provider.oap import Backend
 from skywalking_provider.queries import CollectedSample
 
-_MAX_ENTRIES = 512
+_MAX_CACHE_BYTES = 4 * 1024 * 1024  # of all entries, by `_approximate_size`
+_ENTRY_BYTES = 4096  # of an entry without its texts and numbers, so that at most 1,024 are cached
+_NUMBER_BYTES = 64  # of one bucket of a series
 _MAX_RESULT_CHARACTERS = 4096
 _MAX_NUMBERS = 1024
 """Buckets of all series of a sample."""
@@ -54,21 +56,26 @@ class CachedVerdict:
     characters: int
 
     @property
+    def numbers(self) -> int:
+        """Number of buckets of all series."""
+        sample = self.collected_sample.sample
+        return sum(len(one.buckets) for one in (*sample.series, *sample.chart_series))
+
+    @property
     def cacheable(self) -> bool:
         """Whether the entry is small enough to be cached."""
-        sample = self.collected_sample.sample
-        numbers = sum(len(one.buckets) for one in (*sample.series, *sample.chart_series))
-        return self.characters <= _MAX_RESULT_CHARACTERS and numbers <= _MAX_NUMBERS
+        return self.characters <= _MAX_RESULT_CHARACTERS and self.numbers <= _MAX_NUMBERS
 
 
 @dataclass(frozen=True, slots=True)
 class _VerdictEntry:
     cached_verdict: CachedVerdict
     expires_at: float
+    size: int
 
 
 class VerdictCache:
-    """TTL cache of final verdicts.
+    """TTL cache of final verdicts, bounded in bytes.
 
     Args:
         monotonic: Monotonic clock in seconds.
@@ -76,7 +83,9 @@ class VerdictCache:
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
-        self._entries: dict[VerdictKey, _VerdictEntry] = {}  # the oldest first
+        # State: the entries, the oldest first, and the sum of their sizes.
+        self._entries: dict[VerdictKey, _VerdictEntry] = {}
+        self._bytes = 0
 
     def get(self, key: VerdictKey) -> CachedVerdict | None:
         """Return the verdict of a key until it expires."""
@@ -93,14 +102,31 @@ class VerdictCache:
         """
         ttl = key.backend.connection.config.cache.verdict_ttl
         now, expires_at = self._monotonic(), started_at + ttl.total_seconds()
-        self._evict(now)
+        self._remove(key)
         if now < expires_at and cached_verdict.cacheable:
-            self._entries.pop(key, None)
-            self._entries[key] = _VerdictEntry(cached_verdict, expires_at)
+            entry = _VerdictEntry(cached_verdict, expires_at, _approximate_size(key.metric, cached_verdict))
+            self._entries[key] = entry
+            self._bytes += entry.size
+        self._evict(now)
 
     def _evict(self, now: float) -> None:
         while self._entries:
             oldest = next(iter(self._entries))
-            if len(self._entries) < _MAX_ENTRIES and now < self._entries[oldest].expires_at:
+            if self._bytes <= _MAX_CACHE_BYTES and now < self._entries[oldest].expires_at:
                 return
-            del self._entries[oldest]
+            self._remove(oldest)
+
+    def _remove(self, key: VerdictKey) -> None:
+        if entry := self._entries.pop(key, None):
+            self._bytes -= entry.size
+
+
+def _approximate_size(metric: Metric, cached_verdict: CachedVerdict) -> int:
+    """Return the approximate memory of an entry in bytes. The texts of its series are part of the result."""
+    texts = (metric.name, metric.success_condition, metric.failure_condition, cached_verdict.value)
+    return (
+        _ENTRY_BYTES
+        + len(metric.block)
+        + 4 * (sum(map(len, texts)) + len(cached_verdict.verdict.detail) + cached_verdict.characters)
+        + _NUMBER_BYTES * cached_verdict.numbers
+    )

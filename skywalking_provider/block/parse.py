@@ -1,9 +1,10 @@
 """Parser of the block under `provider.plugin.<name>`. The result is immutable and cached."""
 
 import json
-from functools import lru_cache
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
+from cachetools import LRUCache
 from pydantic import ValidationError
 
 from skywalking_provider.block.common import InvalidKeyError
@@ -15,6 +16,9 @@ from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.support.validation_messages import format_validation_error, yaml_keys
 
 MAX_BLOCK_BYTES = 32 * 1024
+_MAX_CACHE_BYTES: Final = 4 * 1024 * 1024  # of all cached specs, approximately
+_SPEC_BYTES: Final = 2048  # of a spec without its texts, so that at most 2,048 are cached
+_BYTES_PER_CHARACTER: Final = 4  # of a block and the spec that is parsed from it
 
 Spec = GraphqlSpec | ExpressionSpec | IndicatorSpec
 
@@ -44,13 +48,29 @@ class BlockError(ProviderError):
         super().__init__(Reason.BLOCK_INVALID, f"the block under provider.plugin is invalid: {problem}")
 
 
-@lru_cache(maxsize=512)
+@dataclass(frozen=True, slots=True)
+class _CachedSpec:
+    spec: Spec
+    size: int
+
+
+_cache: Final[LRUCache[bytes, _CachedSpec]] = LRUCache(_MAX_CACHE_BYTES, getsizeof=lambda cached: cached.size)
+
+
 def parse_block(block: bytes) -> Spec:
-    """Parse the JSON of a block.
+    """Parse the JSON of a block. The specs of the last blocks are cached.
 
     Raises:
         BlockError: The block is invalid; the message has the path of every invalid key.
     """
+    cached = _cache.get(block)
+    if cached is None:
+        cached = _CachedSpec(_parse(block), _SPEC_BYTES + _BYTES_PER_CHARACTER * len(block))
+        _cache[block] = cached
+    return cached.spec
+
+
+def _parse(block: bytes) -> Spec:
     if len(block) > MAX_BLOCK_BYTES:
         raise BlockError(f"it has {len(block)} bytes; at most {MAX_BLOCK_BYTES} are allowed")
     try:

@@ -4,10 +4,10 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from importlib import resources
 from typing import Any
 
+from cachetools import LRUCache, cached
 from graphql import GraphQLError
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -27,6 +27,7 @@ CHUNK_CHARACTERS = 16 * 1024
 PHASES = (Phase.FAILED, Phase.ERROR, Phase.INCONCLUSIVE, Phase.RUNNING, Phase.SUCCESSFUL)
 _MAX_JSON_LINES = 60
 _COLUMNS = 96
+_MAX_CACHE_CHARACTERS = 1024 * 1024  # of formatted queries
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ def render_entry(entry: HistoryEntry) -> RenderedEntry:
     return RenderedEntry(entry, _format_json(entry.value), requests)
 
 
-@lru_cache(maxsize=256)
+@cached(LRUCache(_MAX_CACHE_CHARACTERS, getsizeof=len))
 def format_query(text: str) -> str:
     """Return an indented query; a truncated one, which cannot be parsed, is returned unchanged."""
     try:

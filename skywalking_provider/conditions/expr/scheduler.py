@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from hashlib import blake2b
 
 from cachetools import LRUCache
 
@@ -33,19 +34,29 @@ class FastPathCache:
     """Conditions that are cheap enough for the event loop, each with the largest result that may be tried there."""
 
     def __init__(self) -> None:
-        self._sizes: LRUCache[tuple[bytes, ...], int] = LRUCache(maxsize=_MAX_FAST_PATH_ENTRIES)
+        # By digests: the texts of 4,096 calls may have 32 MiB.
+        self._sizes: LRUCache[bytes, int] = LRUCache(maxsize=_MAX_FAST_PATH_ENTRIES)
 
     def __contains__(self, call: WasmCall) -> bool:
-        return call.size <= self._sizes.get(call.key, -1)
+        return call.size <= self._sizes.get(_digest(call.key), -1)
 
     def record_duration(self, call: WasmCall, cpu_seconds: float) -> None:
         """Add a call that was cheap; results of up to twice its size may then be tried."""
         if cpu_seconds <= _FAST_PATH_SECONDS:
-            self._sizes[call.key] = max(2 * call.size, self._sizes.get(call.key, 0))
+            key = _digest(call.key)
+            self._sizes[key] = max(2 * call.size, self._sizes.get(key, 0))
 
     def remove(self, call: WasmCall) -> None:
         """Remove a call that exceeded its limit."""
-        self._sizes.pop(call.key, None)
+        self._sizes.pop(_digest(call.key), None)
+
+
+def _digest(key: tuple[bytes, ...]) -> bytes:
+    digest = blake2b(digest_size=16)
+    for text in key:
+        digest.update(b"%d:" % len(text))
+        digest.update(text)
+    return digest.digest()
 
 
 class WorkerThread:
