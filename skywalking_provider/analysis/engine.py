@@ -47,6 +47,7 @@ class _Attempt:
     backend: Backend
     deadline: Deadline
     started_at: float  # on the monotonic clock
+    rejection: BackendUnavailableError | None = None
 
 
 class Engine:
@@ -88,9 +89,21 @@ class Engine:
             return measurement
         return await self._measure(metric, run, measurement, deadline)
 
-    async def reject(self, metric: Metric, run: Run, error: ProviderError) -> Measurement:
-        """Return the Error of a request that cannot be measured, and report it as any other measurement."""
-        return await self._measure(metric, run, Measurement(Phase.PENDING, self._now()), Deadline.after(0), error)
+    async def reject(
+        self, metric: Metric, run: Run, error: ProviderError, measurement: Measurement | None = None
+    ) -> Measurement:
+        """Return the measurement of a request that is not processed, and report it as any other measurement.
+
+        Args:
+            metric: Metric of the request.
+            run: Its AnalysisRun.
+            error: Cause. A `BackendUnavailableError` is retried within `outageGrace`, as an unavailable backend.
+            measurement: Measurement to resume; None for a new one.
+        """
+        if measurement is not None and measurement.phase.completed:
+            return measurement
+        previous = measurement or Measurement(Phase.PENDING, self._now())
+        return await self._measure(metric, run, previous, Deadline.after(0), error)
 
     def metadata(self, metric: Metric) -> dict[str, str]:
         """Return the facts that follow from a metric's block alone; the key `error` describes an invalid block."""
@@ -166,19 +179,22 @@ class Engine:
         rejection: ProviderError | None,
     ) -> _Attempt:
         """Parse the block, and select conditions and backend."""
-        if rejection is not None:
+        if rejection is not None and not isinstance(rejection, BackendUnavailableError):
             raise rejection
         spec = parse_block(metric.block)
         conditions = select_conditions(spec, metric)
         details.success, details.failure, details.cel = conditions.success, conditions.failure, conditions.cel
         backend = self._backends.select(spec.backend, spec.address, run.namespace)
         details.backend = backend.connection.name
-        return _Attempt(metric, run, previous, spec, conditions, backend, deadline.minus(_RESERVE_SECONDS), started_at)
+        deadline = deadline.minus(_RESERVE_SECONDS)
+        return _Attempt(metric, run, previous, spec, conditions, backend, deadline, started_at, rejection)
 
     async def _attempt(self, attempt: _Attempt, details: MeasurementDetails) -> tuple[Verdict, str]:
         """Return the verdict and the value of an attempt. An unavailable backend is a verdict, too."""
         spec, started_at = attempt.spec, attempt.previous.started_at
         try:
+            if attempt.rejection is not None:
+                raise attempt.rejection
             window = await resolve_window(spec, attempt.backend, attempt.run, started_at, self._now(), attempt.deadline)
             details.window, details.clock_offset = window.window, window.clock_offset
             return await self._evaluate_window(attempt, window, details)

@@ -22,13 +22,43 @@ _TO_WIRE = {
     Phase.ERROR: pb.PHASE_ERROR,
     Phase.INCONCLUSIVE: pb.PHASE_INCONCLUSIVE,
 }
+MAX_METRIC_NAME = 253
+"""Characters of a metric's name. Argo sets no limit; the other limits are those of Kubernetes."""
+_MAX_NAMESPACE = 63
+_MAX_NAME = 253
+_MAX_UID = 63
+_MAX_LABEL_NAME = 317
+_MAX_LABEL = 63
 _CLOCK_HINT = "Check the clocks of the Argo Rollouts controller and of the provider's replicas"
 _FROM_WIRE = {wire: phase for phase, wire in _TO_WIRE.items()}
 
 
+def check_names(metric: pb.Metric, run: pb.Run) -> None:
+    """Check that the names of a request have at most the length that Kubernetes allows.
+
+    Raises:
+        ProviderError: REQUEST_INVALID, with the field, its length and the limit.
+    """
+    for field, text, limit in (
+        ("metric.name", metric.name, MAX_METRIC_NAME),
+        ("run.namespace", run.namespace, _MAX_NAMESPACE),
+        ("run.name", run.name, _MAX_NAME),
+        ("run.uid", run.uid, _MAX_UID),
+        ("run.owner.kind", run.owner.kind, _MAX_NAME),
+        ("run.owner.name", run.owner.name, _MAX_NAME),
+    ):
+        if len(text) > limit:
+            raise ProviderError(
+                Reason.REQUEST_INVALID,
+                f"{field} has {len(text)} characters; at most {limit} are allowed",
+                "Shorten the name",
+            )
+
+
 def decode_metric(message: pb.Metric) -> Metric:
-    """Return the metric of a request."""
-    return Metric(message.name, message.success_condition, message.failure_condition, message.block)
+    """Return the metric of a request. A name beyond its limit is cut."""
+    name = cut_name(message.name, MAX_METRIC_NAME)
+    return Metric(name, message.success_condition, message.failure_condition, message.block)
 
 
 def decode_run(message: pb.Run) -> Run:
@@ -45,15 +75,20 @@ def decode_run(message: pb.Run) -> Run:
 
 
 def decode_run_identity(message: pb.Run) -> Run:
-    """Return the AnalysisRun of a request without its times."""
+    """Return the AnalysisRun of a request without its times. Names beyond their limits are cut."""
     return Run(
-        namespace=message.namespace,
-        name=message.name,
-        uid=message.uid,
-        labels=dict(message.labels),
-        owner_kind=message.owner.kind,
-        owner_name=message.owner.name,
+        namespace=cut_name(message.namespace, _MAX_NAMESPACE),
+        name=cut_name(message.name, _MAX_NAME),
+        uid=cut_name(message.uid, _MAX_UID),
+        labels={cut_name(name, _MAX_LABEL_NAME): cut_name(text, _MAX_LABEL) for name, text in message.labels.items()},
+        owner_kind=cut_name(message.owner.kind, _MAX_NAME),
+        owner_name=cut_name(message.owner.name, _MAX_NAME),
     )
+
+
+def cut_name(name: str, limit: int) -> str:
+    """Return a name with at most `limit` characters; the end of a longer one is replaced by an ellipsis."""
+    return name if len(name) <= limit else f"{name[: limit - 1]}…"
 
 
 def decode_measurement(message: pb.Measurement, now: datetime) -> Measurement:

@@ -20,19 +20,30 @@ from skywalking_provider.contract.v1 import metric_provider_pb2 as pb
 from skywalking_provider.contract.v1 import metric_provider_pb2_grpc as rpc
 from skywalking_provider.oap import open_backends
 from skywalking_provider.server import tls
+from skywalking_provider.server.admission import Admission
 from skywalking_provider.server.client_authorization import ClientIdentityInterceptor
 from skywalking_provider.server.descriptors import ConnectionShares
 from skywalking_provider.server.endpoint import Endpoint, resolve_endpoint
 from skywalking_provider.server.instrumentation import Instrumentation, open_instrumentation
 from skywalking_provider.server.readiness import Readiness
+from skywalking_provider.server.receive_limiter import ReceiveLimiter
 from skywalking_provider.server.service import MetricProviderService
 from skywalking_provider.server.signals import install_signal_handlers
 from skywalking_provider.server.unix_socket import SocketPath, exclusive_socket_path, find_shared_folder
 
 SERVICE = pb.DESCRIPTOR.services_by_name["MetricProvider"].full_name
+MAX_REQUEST_BYTES = 128 * 1024
+"""Bytes of one request. A block has 32 KiB at most, so that a larger one still gets an Error with its size."""
+_MAX_PENDING_CALLS = 8192  # that gRPC has accepted, and the service has not taken yet; one takes some 5 KiB
 _OPTIONS = (
     ("grpc.so_reuseport", 0),
-    ("grpc.max_receive_message_length", 1024 * 1024),  # a block is a few KiB
+    ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
+    # gRPC buffers this much of each message that waits to be received (`ReceiveLimiter`), and would raise it.
+    ("grpc.http2.lookahead_bytes", 8 * 1024),
+    ("grpc.http2.bdp_probe", 0),
+    # From 1,000 waiting calls on gRPC would cancel calls at random, of any namespace. `Admission` sheds instead.
+    ("grpc.server.max_pending_requests", _MAX_PENDING_CALLS),
+    ("grpc.server.max_pending_requests_hard_limit", _MAX_PENDING_CALLS),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
 )
@@ -111,7 +122,7 @@ async def open_server(
         )
         server = _new_server(endpoint, instrumentation.interceptors)
         engine = Engine(backends, evaluator, _now, instrumentation.listeners)
-        rpc.add_MetricProviderServicer_to_server(MetricProviderService(engine, _now), server)
+        rpc.add_MetricProviderServicer_to_server(MetricProviderService(engine, _now, Admission()), server)
         health_pb2_grpc.add_HealthServicer_to_server(readiness.servicer, server)
         if not (endpoint.tls or endpoint.exposed):
             reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
@@ -152,6 +163,7 @@ def _connection_options() -> tuple[tuple[str, int], ...]:
 
 def _new_server(endpoint: Endpoint, interceptors: Sequence[grpc.aio.ServerInterceptor]) -> grpc.aio.Server:
     options = *_OPTIONS, *_connection_options()
+    interceptors = [*interceptors, ReceiveLimiter()]
     if endpoint.tls is None:
         return grpc.aio.server(options=options, interceptors=interceptors)
     age = ("grpc.max_connection_age_ms", 1000 * tls.CONNECTION_SECONDS), ("grpc.max_connection_age_grace_ms", 30_000)

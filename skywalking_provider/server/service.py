@@ -12,9 +12,12 @@ from skywalking_provider.analysis.engine import Engine
 from skywalking_provider.contract import CONTRACT_VERSION
 from skywalking_provider.contract.v1 import metric_provider_pb2 as pb
 from skywalking_provider.contract.v1 import metric_provider_pb2_grpc as rpc
-from skywalking_provider.errors import ProviderError
+from skywalking_provider.errors import BackendUnavailableError, ProviderError
 from skywalking_provider.model import Deadline, Metric
+from skywalking_provider.server.admission import Admission
 from skywalking_provider.server.conversion import (
+    check_names,
+    cut_name,
     decode_measurement,
     decode_metric,
     decode_run,
@@ -23,6 +26,7 @@ from skywalking_provider.server.conversion import (
 )
 
 _MAX_CALL_SECONDS = 14.5  # also for callers without a deadline: the bridge waits at most 15 s
+_MAX_VERSION = 64
 
 _log = structlog.get_logger()
 
@@ -37,34 +41,46 @@ class MetricProviderService(rpc.MetricProviderServicer):
     Args:
         engine: Engine that runs the measurements.
         now: Wall clock.
+        admission: Limit of the calls in progress.
     """
 
-    def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
+    def __init__(self, engine: Engine, now: Callable[[], datetime], admission: Admission) -> None:
         self._engine = engine
         self._now = now
+        self._admission = admission
 
     async def Describe(self, request: pb.DescribeRequest, context: _Context) -> pb.DescribeResponse:  # noqa: N802, ARG002
         """Return the contract version."""
-        _log.info("bridge connected", bridge_version=request.client_version)
+        _log.info("bridge connected", bridge_version=cut_name(request.client_version, _MAX_VERSION))
         return pb.DescribeResponse(contract_version=CONTRACT_VERSION, provider="skywalking", version=__version__)
 
     async def Run(self, request: pb.RunRequest, context: _Context) -> pb.Measurement:  # noqa: N802
         """Start a measurement."""
         metric = decode_metric(request.metric)
         try:
+            check_names(request.metric, request.run)
             run = decode_run(request.run)
         except ProviderError as error:
             return await self._reject(metric, request.run, error)
-        return encode_measurement(await self._engine.run(metric, run, _build_deadline(context)))
+        try:
+            with self._admission.admit(run.namespace, request.ByteSize()):
+                return encode_measurement(await self._engine.run(metric, run, _build_deadline(context)))
+        except BackendUnavailableError as error:
+            return encode_measurement(await self._engine.reject(metric, run, error))
 
     async def Resume(self, request: pb.ResumeRequest, context: _Context) -> pb.Measurement:  # noqa: N802
         """Continue a measurement."""
         metric = decode_metric(request.metric)
         try:
+            check_names(request.metric, request.run)
             run, measurement = decode_run(request.run), decode_measurement(request.measurement, self._now())
         except ProviderError as error:
             return await self._reject(metric, request.run, error)
-        return encode_measurement(await self._engine.resume(metric, run, measurement, _build_deadline(context)))
+        try:
+            with self._admission.admit(run.namespace, request.ByteSize()):
+                return encode_measurement(await self._engine.resume(metric, run, measurement, _build_deadline(context)))
+        except BackendUnavailableError as error:
+            return encode_measurement(await self._engine.reject(metric, run, error, measurement))
 
     async def Terminate(self, request: pb.TerminateRequest, context: _Context) -> pb.Measurement:  # noqa: N802, ARG002
         """Return the measurement unchanged: the service holds no state that would have to be released."""

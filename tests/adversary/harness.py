@@ -135,11 +135,16 @@ class Service(Process):
         """Return the address (host:port) of an HTTP listener: `http` or `page`."""
         return str(json.loads(self.wait_for('"ready"'))[listener])
 
-    def metric(self, name: str, listener: str = "http") -> float:
-        """Return the sum of a metric of /metrics over its labels; 0 if there is none."""
+    def metric(self, name: str, listener: str = "http", **labels: str) -> float:
+        """Return the sum of a metric of /metrics over its series with the given labels; 0 if there is none."""
         with urllib.request.urlopen(f"http://{self.address(listener)}/metrics", timeout=30) as response:
             lines = response.read().decode().splitlines()
-        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.partition("{")[0].partition(" ")[0] == name)
+        return sum(
+            float(line.rsplit(" ", 1)[1])
+            for line in lines
+            if line.partition("{")[0].partition(" ")[0] == name
+            and all(f'{label}="{value}"' in line for label, value in labels.items())
+        )
 
 
 @dataclass

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from skywalking_provider.analysis.engine import Engine
 from skywalking_provider.analysis.rendering import LAST_UNAVAILABLE_KEY
 from skywalking_provider.contract.v1 import metric_provider_pb2 as pb
+from skywalking_provider.server.admission import Admission
 from skywalking_provider.server.conversion import decode_measurement, decode_run
 from skywalking_provider.server.service import MetricProviderService
 from skywalking_provider.support.instants import EARLIEST, LATEST, instant_from_epoch, parse_instant
@@ -97,7 +98,7 @@ def test_parse_instant_any_text_is_within_the_bounds_or_none(text: str) -> None:
 async def serve(harness: HarnessFactory) -> AsyncIterator[Callable[[], MetricProviderService]]:  # noqa: F811
     async with harness("healthy-canary") as started:
         engine: Engine = started.engine
-        yield lambda: MetricProviderService(engine, started.clock)
+        yield lambda: MetricProviderService(engine, started.clock, Admission())
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

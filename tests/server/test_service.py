@@ -16,10 +16,13 @@ import grpc.aio
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from structlog.testing import capture_logs
 
 from skywalking_provider.config import BackendConfig, Config, ConfigError
 from skywalking_provider.contract.v1 import metric_provider_pb2 as pb
 from skywalking_provider.contract.v1 import metric_provider_pb2_grpc as rpc
+from skywalking_provider.server import lifecycle
+from skywalking_provider.server.admission import Admission
 from skywalking_provider.server.endpoint import Endpoint, resolve_endpoint
 from skywalking_provider.server.lifecycle import SERVICE, open_server
 from skywalking_provider.server.unix_socket import exclusive_socket_path
@@ -68,6 +71,51 @@ async def test_run_backend_unavailable_returns_running(channel: grpc.aio.Channel
     assert not measurement.HasField("finished_at")
     assert 0 < measurement.resume_at.seconds - measurement.started_at.seconds <= 60
     assert measurement.resume_at.nanos == 0
+
+
+async def test_call_beyond_the_share_of_its_namespace_waits_as_for_an_unavailable_backend(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifecycle, "Admission", lambda: Admission(max_calls=0))
+    config, path = Config(backends={"prod": UNREACHABLE_BACKEND}), tmp_path / "p.sock"
+    run = pb.Run(namespace="team")
+    async with open_server(config, Endpoint(path, None)), grpc.aio.insecure_channel(f"unix:{path}") as channel:
+        stub = rpc.MetricProviderStub(channel)
+        first = await stub.Run(pb.RunRequest(metric=metric(), run=run), timeout=10)
+        first.started_at.seconds -= 7 * 24 * 3600
+        resumed = await stub.Resume(pb.ResumeRequest(metric=metric(), run=run, measurement=first), timeout=10)
+
+    assert first.phase == pb.PHASE_RUNNING
+    assert first.message.startswith("PROVIDER_OVERLOADED call limit of namespace team reached: 0 of its calls")
+    assert (resumed.phase, resumed.started_at) == (pb.PHASE_INCONCLUSIVE, first.started_at)
+
+
+@pytest.mark.parametrize(
+    ("field", "limit"),
+    [("metric.name", 253), ("run.namespace", 63), ("run.name", 253), ("run.uid", 63), ("run.owner.name", 253)],
+)
+async def test_name_beyond_its_limit_is_an_error_with_field_and_limit(
+    channel: grpc.aio.Channel, field: str, limit: int
+) -> None:
+    request = pb.RunRequest(metric=metric())
+    *path, name = field.split(".")
+    target = request
+    for part in path:
+        target = getattr(target, part)
+    setattr(target, name, "n" * (limit + 1))
+
+    with capture_logs() as logs:
+        run = await rpc.MetricProviderStub(channel).Run(request, timeout=10)
+        resumed = await rpc.MetricProviderStub(channel).Resume(
+            pb.ResumeRequest(metric=request.metric, run=request.run), timeout=10
+        )
+
+    for measurement in (run, resumed):
+        assert measurement.phase == pb.PHASE_ERROR
+        assert measurement.message == (
+            f"REQUEST_INVALID {field} has {limit + 1} characters; at most {limit} are allowed. Shorten the name"
+        )
+    assert "n" * (limit + 1) not in str(logs)
 
 
 async def test_resume_outage_grace_over_returns_inconclusive_with_the_start(channel: grpc.aio.Channel) -> None:

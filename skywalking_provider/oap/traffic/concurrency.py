@@ -35,8 +35,8 @@ def may_take_slot(held: int, free: int) -> bool:
     what is free is known as dynamic thresholds.
 
     Args:
-        held: Slots that the namespace holds.
-        free: Free slots.
+        held: Number of slots that the namespace holds.
+        free: Number of free slots.
     """
     return free > 0 and held < max(1, _HELD_PER_FREE_SLOT * free)
 
