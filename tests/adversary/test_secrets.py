@@ -4,12 +4,20 @@ import base64
 import html
 import json
 import urllib.request
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import grpc
 import pytest
 
-from tests.adversary.harness import HostileOap, Service, Trial, run_request
+from skywalking_provider.contract.v1 import metric_provider_pb2 as pb
+from skywalking_provider.contract.v1 import metric_provider_pb2_grpc as rpc
+from skywalking_provider.tools.demo.argo_host import ArgoHost, run_argo_host
+from tests.adversary.harness import ROOT, HostileOap, Service, Trial, run_request
 
 TOKEN = "abc&LONG<SECRET>-7731"  # noqa: S105 - not a real one
 REDACTED = "********"
@@ -113,3 +121,110 @@ def test_repeated_credential_is_redacted_in_each_documented_encoding(trial: Tria
 
         assert json.loads(value) == {"a": [{"name": f"you are {REDACTED} or not"}]}, name
         assert f"no, {REDACTED} or" in message, name
+
+
+class HostileSidecar(rpc.MetricProviderServicer):
+    """A sidecar whose texts are hostile.
+
+    Attributes:
+        measurement: Measurement that it returns; None for an error with `message`.
+    """
+
+    def __init__(self) -> None:
+        self.measurement: pb.Measurement | None = None
+        self.message = ""
+        self.received: list[pb.RunRequest] = []
+
+    def Describe(self, request: pb.DescribeRequest, context: grpc.ServicerContext) -> pb.DescribeResponse:  # noqa: ARG002, N802
+        """Return the version of the contract."""
+        return pb.DescribeResponse(contract_version="1.0")
+
+    def Run(self, request: pb.RunRequest, context: grpc.ServicerContext) -> pb.Measurement:  # noqa: N802
+        """Return the measurement."""
+        self.received.append(request)
+        if self.measurement is None:
+            context.abort(grpc.StatusCode.INTERNAL, self.message)
+        return self.measurement
+
+    def GetMetadata(  # noqa: N802
+        self,
+        request: pb.GetMetadataRequest,  # noqa: ARG002
+        context: grpc.ServicerContext,  # noqa: ARG002
+    ) -> pb.GetMetadataResponse:
+        """Return metadata with the message."""
+        return pb.GetMetadataResponse(metadata={"query": self.message})
+
+
+@asynccontextmanager
+async def run_bridge(sidecar: HostileSidecar, folder: Path) -> AsyncIterator[ArgoHost]:
+    """Run Argo's plugin client with the bridge, which is connected to a sidecar."""
+    binaries = ROOT / ".cache/bin"
+    server = grpc.server(ThreadPoolExecutor(4))
+    rpc.add_MetricProviderServicer_to_server(sidecar, server)
+    server.add_insecure_port(f"unix:{folder / 's.sock'}")
+    server.start()
+    log, arguments = folder / "argo-host.log", f"--socket={folder / 's.sock'}"
+    try:
+        async with run_argo_host(binaries / "argo-host", binaries / "skywalking-bridge", log, arguments) as host:
+            yield host
+    finally:
+        server.stop(None).wait()
+
+
+def argo_metric(block: dict[str, Any], success: str = "") -> dict[str, Any]:
+    return {"name": "m", "successCondition": success, "provider": {"plugin": {"skywalking/metrics": block}}}
+
+
+HOSTILE = "\x1b[31mFAILED\x1b[0m\r\nlevel=error \u202etxt\u2028 "
+
+
+@pytest.mark.adversary("W10")
+@pytest.mark.parametrize("place", ["message", "value", "JSON value", "error"])
+async def test_text_of_a_sidecar_is_one_bounded_line_in_argo(place: str, tmp_path: Path) -> None:
+    sidecar = HostileSidecar()
+    long = HOSTILE * (900_000 // len(HOSTILE.encode()))
+    directions = "\u202e" * 100_000
+    value = {"value": long, "JSON value": f'{{"a":\r\n"{directions}"}}'}.get(place, "1")
+    if place == "error":
+        sidecar.message = long[:3000]
+    else:
+        message = long if place == "message" else HOSTILE
+        sidecar.measurement = pb.Measurement(phase=pb.PHASE_SUCCESSFUL, message=message, value=value)
+        sidecar.message = HOSTILE
+
+    async with run_bridge(sidecar, tmp_path) as host:
+        run = {"metadata": {"name": "r", "namespace": "n"}}
+        measurement = (await host.request("run", run=run, metric=argo_metric({"a": 1})))["measurement"]
+        metadata = (await host.request("metadata", metric=argo_metric({"a": 1})))["metadata"]
+
+    assert sidecar.received
+    assert 0 < len(measurement["message"]) <= 1024
+    assert measurement["message"].isprintable()
+    assert measurement.get("value", "").isprintable()
+    assert len(measurement.get("value", "").encode()) <= 1 << 20
+    assert "\x1b" not in str(metadata)
+    assert "\u202e" not in str(metadata)
+    if place == "JSON value":
+        assert json.loads(measurement["value"]) == {"a": directions}  # equal JSON
+
+
+@pytest.mark.adversary("W7")
+async def test_secret_argument_in_each_documented_encoding_is_rejected_and_redacted(tmp_path: Path) -> None:
+    sidecar = HostileSidecar()
+    reference = {"secretKeyRef": {"name": "s", "key": "k"}}
+    run = {
+        "metadata": {"name": "r", "namespace": "n"},
+        "spec": {"args": [{"name": "token", "value": TOKEN, "valueFrom": reference}]},
+    }
+    async with run_bridge(sidecar, tmp_path) as host:
+        for name, encode in ENCODINGS.items():
+            text = f"you are {encode(TOKEN)} or not"
+            rejected = await host.request("run", run=run, metric=argo_metric({"query": text}))
+            assert "SECRET_IN_BLOCK" in rejected["measurement"]["message"], name
+            assert not sidecar.received, name
+
+            sidecar.measurement = pb.Measurement(phase=pb.PHASE_SUCCESSFUL, message=text, value=json.dumps(text))
+            repeated = (await host.request("run", run=run, metric=argo_metric({"query": "x"})))["measurement"]
+            assert repeated["message"] == f"you are {REDACTED} or not", name
+            assert json.loads(repeated["value"]) == f"you are {REDACTED} or not", name
+            sidecar.received.clear()

@@ -24,7 +24,8 @@ func (p *Plugin) Resume(
 	return p.measure(&request{Plugin: p, method: "Resume", run: run, metric: metric, previous: previous})
 }
 
-// measure implements Run and Resume: reject secrets, call the sidecar before the deadline, repair its response, redact it.
+// measure implements Run and Resume: reject secrets, call the sidecar before the deadline, repair its response, redact and
+// bound it.
 func (p *Plugin) measure(r *request) (m v1alpha1.Measurement) {
 	ctx, cancel := context.WithTimeout(context.Background(), p.options.RunTimeout-responseMargin)
 	defer cancel()
@@ -33,6 +34,7 @@ func (p *Plugin) measure(r *request) (m v1alpha1.Measurement) {
 	if !r.previous.StartedAt.IsZero() {
 		started = r.previous.StartedAt.Time
 	}
+	defer boundMeasurement(&m)
 	defer func() { r.redactor.redactMeasurement(&m) }()
 	defer r.recoverPanic(func(message string) { m = errorMeasurement(started, p.now(), message) })
 	call, err := r.newSidecarCall()

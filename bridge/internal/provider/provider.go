@@ -89,7 +89,9 @@ func (p *Plugin) Type() string { return "SkyWalking" }
 // GetMetadata returns the metadata of a metric, and none while the sidecar is unavailable. The metadata needs no redaction:
 // a metric that was not rejected contains no secret of its run.
 func (p *Plugin) GetMetadata(metric v1alpha1.Metric) (metadata map[string]string) {
-	errorMetadata := func(message string) map[string]string { return map[string]string{"error": message} }
+	errorMetadata := func(message string) map[string]string {
+		return map[string]string{"error": boundLine(message, maxMessage)}
+	}
 	r := &request{Plugin: p, method: "GetMetadata", metric: metric}
 	defer r.recoverPanic(func(message string) { metadata = errorMetadata(message) })
 	projected, err := projectMetric(metric)
@@ -113,6 +115,7 @@ func (p *Plugin) GetMetadata(metric v1alpha1.Metric) (metadata map[string]string
 		}
 		return errorMetadata(r.internalError(err))
 	}
-	p.metadataCache.Add(key, response.GetMetadata(), metadataTTL)
-	return response.GetMetadata()
+	metadata = boundMetadata(response.GetMetadata())
+	p.metadataCache.Add(key, metadata, metadataTTL)
+	return metadata
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"runtime/debug"
-	"strings"
 
 	"github.com/argoproj/argo-rollouts/pkg/apis/rollouts/v1alpha1"
 	"google.golang.org/protobuf/proto"
@@ -13,8 +12,8 @@ import (
 	contractv1 "github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/contract/v1"
 )
 
-// maxErrorText is the maximum length in bytes of an error text of another process: Argo stores messages in the AnalysisRun.
-const maxErrorText = 1024
+// maxErrorText is the maximum number of characters of another process's error, so that the next step fits a message.
+const maxErrorText = 768
 
 // request is one call of Argo. Its messages and log lines are redacted, because Argo does not redact a plugin's log.
 type request struct {
@@ -78,21 +77,17 @@ func (r *request) internalError(err error) string {
 	return "PROVIDER_ERROR sidecar call failed: " + r.redactAndTruncate(err.Error()) + ". See the sidecar's log and report it."
 }
 
-// redactAndTruncate returns the text of another process as one redacted line of at most maxErrorText bytes. Redaction
+// redactAndTruncate returns the text of another process as one redacted line of at most maxErrorText characters. Redaction
 // comes first: a truncated secret would not be found.
 func (r *request) redactAndTruncate(text string) string {
-	line := strings.Join(strings.Fields(r.redactor.redact(text)), " ")
-	if len(line) > maxErrorText {
-		line = strings.ToValidUTF8(line[:maxErrorText], "") + "…"
-	}
-	return line
+	return boundLine(r.redactor.redact(text), maxErrorText)
 }
 
 // warn logs a redacted warning with the method and the metric.
 func (r *request) warn(message string, args ...any) {
 	args = append(args, "method", r.method, "metric", r.metric.Name)
 	for i, arg := range args {
-		args[i] = r.redactor.redact(fmt.Sprint(arg))
+		args[i] = truncate(r.redactor.redact(fmt.Sprint(arg)), maxLogText)
 	}
 	r.log.Warn(message, args...)
 }

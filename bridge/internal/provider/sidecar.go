@@ -57,6 +57,7 @@ func dial(target, version string, transport credentials.TransportCredentials) (*
 		// Pings are sent only during a call. They detect an unresponsive server before the next call uses it.
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 3 * time.Second}),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxResponseBytes)),
+		grpc.WithMaxHeaderListSize(maxResponseBytes), // bounds the text of an error
 		grpc.WithNoProxy(),              // the controller's proxy is for hosts outside the cluster
 		grpc.WithDisableServiceConfig(), // ignore the name server's service config
 		grpc.WithDefaultServiceConfig(serviceConfig),

@@ -27,6 +27,7 @@ func (p *Plugin) Terminate(
 	m.Phase, m.FinishedAt, m.ResumeAt, m.Metadata = v1alpha1.AnalysisPhaseInconclusive, &now, nil, nil
 	m.Message = "TERMINATED analysis ended while this measurement was running"
 	r := &request{Plugin: p, method: "Terminate", run: run, metric: metric, previous: previous}
+	defer boundMeasurement(&m)
 	defer func() { r.redactor.redactMeasurement(&m) }()
 	defer r.recoverPanic(func(message string) { m.Message = message })
 	r.notifyAsync()
