@@ -1,7 +1,9 @@
 """Process of the service: a log that fails, flooded listeners, files of others beside the socket, signals."""
 
 import contextlib
+import ctypes
 import fcntl
+import functools
 import json
 import os
 import resource
@@ -22,7 +24,17 @@ import pytest
 
 from skywalking_provider.contract.v1 import metric_provider_pb2 as pb
 from skywalking_provider.tools.demo.argo_host import ArgoHost, HostError, run_argo_host
-from tests.adversary.harness import HEALTHY_BLOCK, ROOT, START_SECONDS, Service, Trial, outcome, phase_of, run_request
+from tests.adversary.harness import (
+    HEALTHY_BLOCK,
+    ROOT,
+    START_SECONDS,
+    Service,
+    StartError,
+    Trial,
+    outcome,
+    phase_of,
+    run_request,
+)
 
 DESCRIPTORS = 1024
 METRIC = {
@@ -314,14 +326,31 @@ def test_link_in_place_of_the_new_socket_changes_no_file(trial: Trial, tmp_path:
     mock = trial.start_mock()
 
     for _ in range(3):
-        service = trial.launch_service({"good": mock})
-        while service.popen.poll() is None and not replace_by_link(service.socket, victim):
-            pass
-        with contextlib.suppress(Exception):
+        attacker, cpu = threading.Event(), min(os.sched_getaffinity(0))
+        service = trial.launch_service({"good": mock}, preexec_fn=functools.partial(os.sched_setaffinity, 0, {cpu}))
+        replace_at_creation(service.socket, victim, cpu, attacker)
+        assert attacker.wait(START_SECONDS)
+        with contextlib.suppress(StartError):
             service.wait_for('"ready"')
         service.stop()
         service.socket.unlink(missing_ok=True)
         assert stat.S_IMODE(victim.stat().st_mode) == 0o600
+
+
+def replace_at_creation(path: Path, target: Path, cpu: int, replaced: threading.Event) -> None:
+    """Replace a socket by a link in the moment of its creation: woken by inotify, on the processor of the service."""
+    libc = ctypes.CDLL(None)
+    descriptor = libc.inotify_init1(os.O_CLOEXEC)
+    libc.inotify_add_watch(descriptor, os.fsencode(path.parent), 0x100)  # IN_CREATE
+
+    def wait_and_replace() -> None:
+        os.sched_setaffinity(0, {cpu})
+        while not replace_by_link(path, target):
+            os.read(descriptor, 4096)
+        os.close(descriptor)
+        replaced.set()
+
+    threading.Thread(target=wait_and_replace, daemon=True).start()
 
 
 def replace_by_link(path: Path, target: Path) -> bool:
