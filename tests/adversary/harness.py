@@ -88,9 +88,15 @@ class Process:
                 return int(line.split()[1]) / 1024
         raise ProcessLookupError(self.pid)
 
-    def cpu_seconds(self) -> float:
-        """Return the CPU time of the process in seconds, without its children."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+    def reset_peak(self) -> None:
+        """Make the peak of the resident memory (`VmHWM`) that of now."""
+        Path(f"/proc/{self.pid}/clear_refs").write_text("5")
+
+    def cpu_seconds(self, *, main_thread: bool = False) -> float:
+        """Return the CPU time of the process in seconds, without its children; or that of its main thread."""
+        folder = Path(f"/proc/{self.pid}")
+        file = folder / "task" / str(self.pid) / "stat" if main_thread else folder / "stat"
+        fields = file.read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def children(self, name: str = "") -> list[int]:

@@ -18,7 +18,7 @@ _FIELD_BYTES: Final = 40  # a key of its own; keys that objects share take none
 _WIDE_FIELD_BYTES: Final = 240  # in an object of many fields: the key, and its slots while the object is built
 _FEW_FIELDS: Final = 8
 
-_SPARE_BYTES: Final = 12 * 1024 * 1024
+_BASE_BYTES: Final = 12 * 1024 * 1024
 _MEMORY_FACTOR: Final = 8
 
 _MAX_UNINTERRUPTED_VALUES: Final = 16 * 1024  # take 5 ms in one call of C, 30 ms in Python
@@ -75,7 +75,7 @@ class ResponseDecoder:
 
     def __init__(self, backend: str, max_answer_bytes: int, worker: WorkerThread, redactor: Redactor) -> None:
         self._backend = backend
-        self._max_memory = _MEMORY_FACTOR * max_answer_bytes + _SPARE_BYTES
+        self._max_memory = _MEMORY_FACTOR * max_answer_bytes + _BASE_BYTES
         self._worker = worker
         self._redactor = redactor
 
