@@ -29,7 +29,8 @@ def cel_block(success: str, number: int = 0) -> dict[str, Any]:
 
 
 def bomb(number: int) -> dict[str, Any]:
-    doubled = "['yyyyyyyyyyyyyyyy']" + ".map(a, a + a)" * 27
+    """Return a block whose condition takes all memory, or leaves a worker with hardly any."""
+    doubled = "['yyyyyyyyyyyyyyyy']" + ".map(a, a + a)" * (20 + number % 8)
     return cel_block(f"{number} == -1 || {doubled}.size() > 0")
 
 
@@ -92,9 +93,9 @@ def service(trial: Trial) -> Service:
 def test_conditions_that_take_too_much_memory_do_not_end_cel_for_others(trial: Trial, service: Service) -> None:
     assert measure_cel(service) == "Successful"
     probe = trial.probe(service, block=cel_block("result >= 0.5"), condition="", vary=vary_verdict)
-    for width in (1, 10, 30):
-        flood(service, [bomb(100 * width + number) for number in range(width)])
-    time.sleep(1)  # the event loop sees the end of every worker
+    for wave, width in enumerate((1, 10, 60, 60)):
+        flood(service, [bomb(100 * wave + number) for number in range(width)])
+    time.sleep(2)  # the event loop sees the end of every worker
 
     assert measure_cel(service, 1) == "Successful"
     assert set(probe.stop()) == {"Successful"}

@@ -230,3 +230,25 @@ def test_position_counts_one_round_of_the_others_for_each_own_item(
     queue.add("last", [tenant])
     order = [queue.next() for _ in range(position + 1)]
     assert order[-1] == "last"
+
+
+@given(st.lists(st.tuples(namespaces, st.floats(0.01, 1.0)), max_size=60), st.integers(1, 5))
+def test_tenants_that_always_wait_use_about_the_same(costs: list[tuple[str, float]], arrivals: int) -> None:
+    queue = FairQueue[tuple[int, str, float]](cost=0.001)
+    always = ("always 1", "always 2")
+    used = dict.fromkeys(always, 0.0)
+    cost = {"always 1": 1.0, "always 2": 0.05}
+    pending = list(enumerate(costs))
+    for number in range(200):
+        for tenant in always:
+            queue.add((number, tenant, cost[tenant]), [tenant])
+        for index, (tenant, seconds) in pending[:arrivals]:
+            queue.add((index, tenant, seconds), [tenant])
+        del pending[:arrivals]
+        served = queue.next()
+        assert served is not None
+        _, tenant, seconds = served
+        queue.charge(tenant, seconds)
+        if tenant in used:
+            used[tenant] += seconds + 0.001
+        assert abs(used["always 1"] - used["always 2"]) <= 1.1

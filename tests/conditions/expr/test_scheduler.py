@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import count
+from types import SimpleNamespace
 
 import pytest
+from wasmtime import WasmtimeError
 
 from skywalking_provider.conditions.expr.instance import WasmCall
 from skywalking_provider.conditions.expr.scheduler import TwoTierScheduler
@@ -92,3 +94,23 @@ async def test_condition_within_the_slice_returns_to_the_fast_tier(scheduler: Tw
     scheduler._tiers.slow_conditions.add("", (b"result == 1", b""))  # as if it had been stopped
     assert await _phase(scheduler, "result == 1") == "Successful"
     assert scheduler._tiers.slow_conditions.suspects("", (b"result == 1", b"")) is slow
+
+
+async def test_scheduler_is_unhealthy_while_no_instance_starts_and_recovers(
+    scheduler: TwoTierScheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise WasmtimeError("no address space")
+
+    sandbox = scheduler._sandbox
+    monkeypatch.setattr(sandbox, "_linker", SimpleNamespace(instantiate=fail))
+    with pytest.raises(StoppedError) as caught:
+        await _phase(scheduler, "result == 1")
+    assert caught.value.reason is StopReason.UNAVAILABLE
+    await scheduler.recover()
+    assert not scheduler.healthy
+
+    monkeypatch.undo()
+    await scheduler.recover()
+    assert scheduler.healthy
+    assert await _phase(scheduler, "result == 1") == "Successful"
