@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 import urllib.request
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -253,6 +254,34 @@ def test_listener_flooded_with_idle_connections_answers_probes_and_new_clients(t
         assert count_descriptors(service) < DESCRIPTORS * 0.6
         assert measure(service, 1, "new") == ["Successful"]
     assert service.stop() == 0
+
+
+@pytest.mark.adversary("B12")
+def test_listener_that_is_flooded_without_a_pause_answers_probes(trial: Trial) -> None:
+    service = trial.start_service({"good": trial.start_mock()}, preexec_fn=limit_descriptors)
+    address = service.address("http")
+    stopped = threading.Event()
+
+    def flood() -> None:
+        held: deque[socket.socket] = deque()
+        while not stopped.is_set():
+            with contextlib.suppress(OSError):
+                held.append(connect(address, b"GET /metrics HTTP/1.1\r\n"))
+            if len(held) > 400:
+                held.popleft().close()
+        for connection in held:
+            connection.close()
+
+    threads = [threading.Thread(target=flood) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        assert [get(f"http://{address}/{path}") for path in ("healthz", "readyz") * 10] == ["ok\n"] * 20
+        assert measure(service, 1, "new") == ["Successful"]
+    finally:
+        stopped.set()
+        for thread in threads:
+            thread.join()
 
 
 @pytest.mark.adversary("B12")
