@@ -15,9 +15,10 @@ from rich.table import Table
 
 from bench.cpu_affinity import describe_machine
 from bench.soak.driver import LoadDriver
-from bench.soak.fault_effects import Observations, ineffective_faults, summary_rows
-from bench.soak.fault_schedule import EXPECTED_EFFECTS, run_fault_schedule
+from bench.soak.fault_effects import Observations, ineffective_faults, slow_windows, summary_rows
+from bench.soak.fault_schedule import EXPECTED_EFFECTS, P99_LIMITS, run_fault_schedule
 from bench.soak.growth import Growth, ProcessSample, measure_growth
+from bench.soak.memory import MemoryPeaks
 from bench.soak.processes import SoakProcesses, start_processes
 from bench.soak.results import SoakResults
 from bench.soak.workload import METRIC_KINDS, contains_secret
@@ -37,6 +38,9 @@ class Soak:
         self._started_at = time.monotonic()
         self.results = SoakResults()
         self.observations = Observations(self._elapsed)
+        self.memory = MemoryPeaks()
+        processes.on_disturbance = self.observations.record_disturbance
+        processes.on_violation = self.results.record_violation
         self.samples: dict[str, list[ProcessSample]] = {"service": [], "bridge": []}
 
     async def run(self, rate: float) -> None:
@@ -86,6 +90,13 @@ class Soak:
                 f"the fault {window.name!r} at {window.starts_at:.0f} s had no effect: {missing}"
             )
 
+    def check_isolation(self) -> None:
+        """Record a violation for each fault that other namespaces noticed, and for memory above the chart's limit."""
+        for window, slow in slow_windows(self.observations, P99_LIMITS):
+            self.results.record_violation(f"during {window.name!r} at {window.starts_at:.0f} s the {slow}")
+        for violation in self.memory.violations():
+            self.results.record_violation(violation)
+
     def _elapsed(self) -> float:
         return time.monotonic() - self._started_at
 
@@ -98,6 +109,8 @@ class Soak:
                         self.samples[name].append(ProcessSample.take(pid, self._elapsed()))
                 except (ProcessLookupError, FileNotFoundError):
                     continue
+            if self._processes.service.is_running:
+                self.memory.sample(self._processes.service.pid)
             await asyncio.sleep(1)
 
     async def _report_progress(self) -> None:
@@ -136,15 +149,16 @@ def result_tables(raw: dict[str, Any]) -> Iterator[Table]:
 def _fault_table(rows: list[dict[str, Any]]) -> Table:
     table = Table(title="Effects of the injected faults", title_justify="left")
     table.add_column("fault", no_wrap=True)
-    for name in ("count", "responses", "p90, s", "effects"):
+    for name in ("count", "responses", "p90, s", "p99, s", "effects"):
         table.add_column(name)
     for row in rows:
         effects = [f"{count} {reason}" for reason, count in row["waitReasons"].items()]
+        effects += [f"{count} × {name}" for name, count in row["disturbances"].items()]
         effects += [f"{row['lostMeasurements']} lost"] if row["lostMeasurements"] else []
         effects += [f"{process} replaced" for process in row["replacedProcesses"]]
         effects += [f"[red]no effect in {row['withoutEffect']} windows"] if row["withoutEffect"] else []
-        p90 = f"{row['p90Seconds']:.3f}"
-        table.add_row(row["name"], str(row["count"]), str(row["responses"]), p90, ", ".join(effects))
+        percentiles = [f"{row[key]:.3f}" for key in ("p90Seconds", "p99Seconds")]
+        table.add_row(row["name"], str(row["count"]), str(row["responses"]), *percentiles, ", ".join(effects))
     return table
 
 
@@ -160,6 +174,7 @@ async def run_soak(seconds: float, rate: float, console: Console) -> dict[str, A
             soak = Soak(running, seconds, console)
             await soak.run(rate)
             soak.check_fault_effects()
+            soak.check_isolation()
         for log in ("service.log", "argo-host.log"):
             if contains_secret((folder / log).read_text(errors="replace")):
                 soak.results.record_violation(f"{log} contains a secret")
@@ -177,6 +192,7 @@ async def run_soak(seconds: float, rate: float, console: Console) -> dict[str, A
         "faults": list(summary_rows(soak.observations, EXPECTED_EFFECTS)),
         "calls": dict(results.call_counts),
         "maxSeconds": results.longest_seconds,
+        "peakMiB": {"service": round(soak.memory.service_mib), "withWorkers": round(soak.memory.container_mib)},
         "lostWithBridge": results.lost_with_bridge,
         "growth": {name: [asdict(one) for one in resources] for name, resources in growth.items()},
         "violations": results.violation_count,
@@ -200,6 +216,8 @@ def main() -> int:
         options.json.write_text(json.dumps(raw, indent=1) + "\n")
     for example in raw["examples"]:
         console.print(f"[red]{example}", highlight=False)
+    peaks = raw["peakMiB"]
+    console.print(f"peak memory: service {peaks['service']} MiB, with its workers {peaks['withWorkers']} MiB")
     console.print(f"{raw['violations']} violations; {raw['lostWithBridge']} measurements lost with a killed bridge")
     return 1 if raw["violations"] else 0
 

@@ -34,7 +34,18 @@ class ProcessReplaced:
     process: str
 
 
-Effect = ReturnedRunning | SlowedDown | ProcessReplaced
+@dataclass(frozen=True, slots=True)
+class Disturbed:
+    """Expected effect: at least this many disturbances of one of these names.
+
+    The well-behaved namespaces must not notice such a fault, so its effect is what the disturber sees.
+    """
+
+    names: frozenset[str]
+    at_least: int = 1
+
+
+Effect = ReturnedRunning | SlowedDown | ProcessReplaced | Disturbed
 """An expected effect of a fault."""
 
 
@@ -50,6 +61,7 @@ class Interval:
         durations: Duration of each Run and Resume, in seconds.
         lost_count: Number of measurements that ended with a killed process.
         replaced_counts: Number of replacements by process name.
+        disturbance_counts: Number of disturbances by name, such as outcomes of a greedy namespace.
     """
 
     name: str
@@ -59,6 +71,7 @@ class Interval:
     durations: list[float] = field(default_factory=list)
     lost_count: int = 0
     replaced_counts: Counter[str] = field(default_factory=Counter)
+    disturbance_counts: Counter[str] = field(default_factory=Counter)
 
     @property
     def p90_seconds(self) -> float:
@@ -68,6 +81,11 @@ class Interval:
             if len(self.durations) > 1
             else sum(self.durations)
         )
+
+
+def p99_seconds(durations: Sequence[float]) -> float:
+    """Return the 99th percentile of durations; 0 without any."""
+    return statistics.quantiles(durations, n=100, method="inclusive")[-1] if len(durations) > 1 else sum(durations)
 
 
 class Observations:
@@ -111,6 +129,10 @@ class Observations:
         if wait_reason is not None:
             interval.wait_counts[wait_reason] += 1
 
+    def record_disturbance(self, name: str) -> None:
+        """Count a disturbance by its name."""
+        self.current.disturbance_counts[name] += 1
+
     def record_process(self, name: str, pid: int) -> None:
         """Record the current process id of a part and count a change as a replacement."""
         if self._pids.get(name, pid) != pid:
@@ -133,6 +155,11 @@ def describe_missing_effect(effect: Effect, interval: Interval, quiet: Interval)
         case ProcessReplaced(process):
             replaced = interval.lost_count or interval.replaced_counts[process]
             return None if replaced else f"no measurement was lost and the {process} was not replaced"
+        case Disturbed(names, at_least):
+            count = sum(interval.disturbance_counts[name] for name in names)
+            seen = ", ".join(f"{number} {name}" for name, number in interval.disturbance_counts.most_common(4))
+            expected = f"expected at least {at_least} of {', '.join(sorted(names))}"
+            return None if count >= at_least else f"{seen or 'no disturbance'}, {expected}"
 
 
 def ineffective_faults(
@@ -147,6 +174,19 @@ def ineffective_faults(
     for window in observations.fault_windows:
         if missing := describe_missing_effect(expected_effects[window.name], window, observations.quiet):
             yield window, missing
+
+
+def slow_windows(observations: Observations, limits: Mapping[str, float]) -> Iterator[tuple[Interval, str]]:
+    """Yield the fault windows in which the 99th percentile of the well-behaved namespaces exceeds its limit.
+
+    Args:
+        observations: Observations of a finished soak test.
+        limits: Limit in seconds by fault name, for the faults that other namespaces must not notice.
+    """
+    for window in observations.fault_windows:
+        limit, p99 = limits.get(window.name), p99_seconds(window.durations)
+        if limit is not None and p99 > limit:
+            yield window, f"p99 of the other namespaces is {p99:.3f} s, limit {limit:.1f} s"
 
 
 def summary_rows(observations: Observations, expected_effects: Mapping[str, Effect]) -> Iterator[dict[str, Any]]:
@@ -167,5 +207,9 @@ def _summary_row(name: str, intervals: Sequence[Interval]) -> dict[str, Any]:
         "waitReasons": dict(sum((interval.wait_counts for interval in intervals), Counter[str]()).most_common()),
         "lostMeasurements": sum(interval.lost_count for interval in intervals),
         "replacedProcesses": dict(sum((interval.replaced_counts for interval in intervals), Counter[str]())),
+        "disturbances": dict(
+            sum((interval.disturbance_counts for interval in intervals), Counter[str]()).most_common()
+        ),
         "p90Seconds": round(combined.p90_seconds, 4),
+        "p99Seconds": round(p99_seconds(combined.durations), 4),
     }

@@ -1,10 +1,10 @@
-"""Processes of a soak test: the mock OAP, the service, and Argo's plugin client with the bridge."""
+"""Processes of a soak test: the mock OAPs, the service, and Argo's plugin client with the bridge."""
 
 import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
@@ -13,6 +13,12 @@ import yaml
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from bench.cpu_affinity import ROOT, SHIPPED_PYTHON
+from bench.live_comparison import find_free_ports
+from bench.soak.greedy_tenant import GreedyTenant
+from bench.soak.hostile_backend import HostileBackend, run_hostile_backend
+from bench.soak.listener_flood import ListenerFlood
+from bench.soak.log_pipe import LogPipe
+from bench.soak.worker_killer import WorkerKiller
 from bench.soak.workload import BACKEND_TOKEN, build_scenario
 from skywalking_provider.mock_oap import MockOap
 from skywalking_provider.tools.demo.argo_host import ArgoHost, run_argo_host
@@ -25,8 +31,15 @@ class SoakService:
     """The service, which can be killed and started again."""
 
     def __init__(self, folder: Path, socket: Path) -> None:
-        self._folder, self._socket = folder, socket
+        self._folder, self.socket = folder, socket
         self._process: asyncio.subprocess.Process | None = None
+        self._log: LogPipe | None = None
+
+    @property
+    def log(self) -> LogPipe:
+        """Return the pipe of the log of the last process."""
+        assert self._log  # noqa: S101 - started first
+        return self._log
 
     @property
     def pid(self) -> int:
@@ -47,17 +60,16 @@ class SoakService:
     async def start(self) -> None:
         """Start the service and wait until it is healthy."""
         config = str(self._folder / "config.yaml")
-        command = ("serve", "--config", config, "--socket", str(self._socket), "--log-format", "json")
-        with self.log_path.open("ab") as output:
-            self._process = await asyncio.create_subprocess_exec(
-                *(str(SHIPPED_PYTHON), "-m", "skywalking_provider", *command),
-                stdout=output,
-                stderr=output,
-                env=os.environ | {"PYTHONPATH": str(ROOT), "TZ": "UTC"},
-            )
-        async with grpc.aio.insecure_channel(
-            f"unix:{self._socket}", [("grpc.min_reconnect_backoff_ms", 50)]
-        ) as channel:
+        command = ("serve", "--config", config, "--socket", str(self.socket), "--log-format", "json")
+        self._log = LogPipe(self.log_path)
+        self._process = await asyncio.create_subprocess_exec(
+            *(str(SHIPPED_PYTHON), "-m", "skywalking_provider", *command),
+            stdout=self._log.write_end,
+            stderr=self._log.write_end,
+            env=os.environ | {"PYTHONPATH": str(ROOT), "TZ": "UTC"},
+        )
+        os.close(self._log.write_end)
+        async with grpc.aio.insecure_channel(f"unix:{self.socket}", [("grpc.min_reconnect_backoff_ms", 50)]) as channel:
             health = health_pb2_grpc.HealthStub(channel)
             await health.Check(health_pb2.HealthCheckRequest(), wait_for_ready=True, timeout=60)
 
@@ -70,14 +82,35 @@ class SoakService:
         if self._process and self._process.returncode is None:
             self._process.kill()
             await self._process.wait()
+        if self._log:
+            await asyncio.to_thread(self._log.join)
 
 
 class SoakProcesses:
     """All processes of a soak test."""
 
-    def __init__(self, oap: MockOap, service: SoakService, host: ArgoHost, port: int) -> None:
-        self.oap, self.service, self.host = oap, service, host
-        self._port = port
+    def __init__(
+        self,
+        oap: MockOap,
+        hostile: HostileBackend,
+        service: SoakService,
+        host: ArgoHost,
+        ports: tuple[int, int, int],
+    ) -> None:
+        self.oap, self.hostile, self.service, self.host = oap, hostile, service, host
+        self._port, *listeners = ports
+        self.on_disturbance: Callable[[str], None] = lambda _: None
+        self.on_violation: Callable[[str], None] = lambda _: None
+
+        def record(name: str) -> None:
+            self.on_disturbance(name)
+
+        def record_violation(violation: str) -> None:
+            self.on_violation(violation)
+
+        self.greedy = GreedyTenant(service.socket, record)
+        self.flood = ListenerFlood(listeners, record, record_violation)
+        self.killer = WorkerKiller(lambda: service.pid, record)
         self._bridge_killed = float("-inf")
 
     @property
@@ -120,14 +153,24 @@ async def start_processes(folder: Path) -> AsyncIterator[SoakProcesses]:
     async with AsyncExitStack() as stack:
         oap = MockOap(build_scenario())
         await oap.start()
+        hostile = await stack.enter_async_context(run_hostile_backend())
         port = int(oap.address.rsplit(":", 1)[1])
+        http_port, page_port = find_free_ports(2)
         backend = {
             "url": oap.address,
             "bearer": {"token": BACKEND_TOKEN},
             "timeout": "1s",
             "cache": {"responseTtl": "700ms", "verdictTtl": "300ms"},
         }
-        (folder / "config.yaml").write_text(yaml.safe_dump({"backends": {"soak": backend}}))
+        (folder / "config.yaml").write_text(
+            yaml.safe_dump(
+                {
+                    "backends": {"soak": backend, "hostile": backend | {"url": hostile.url, "timeout": "3s"}},
+                    "http": {"listen": f"127.0.0.1:{http_port}"},
+                    "page": {"listen": f"127.0.0.1:{page_port}"},
+                }
+            )
+        )
         service = SoakService(folder, folder / "provider.sock")
         stack.push_async_callback(service.stop)
         await service.start()
@@ -140,7 +183,7 @@ async def start_processes(folder: Path) -> AsyncIterator[SoakProcesses]:
                 f"--run-timeout={RUN_TIMEOUT_SECONDS:.0f}s",
             )
         )
-        processes = SoakProcesses(oap, service, host, port)
+        processes = SoakProcesses(oap, hostile, service, host, (port, http_port, page_port))
         try:
             yield processes
         finally:

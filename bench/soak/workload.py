@@ -30,12 +30,13 @@ class MetricKind:
     name: str
     pods: str
     allowed_phases: frozenset[str]
-    block: dict[str, str]
+    block: dict[str, Any]
     condition: str = "result >= 0.99"
 
     def build_metric(self, number: int) -> dict[str, Any]:
         """Build the metric of the run with this number."""
         block = {
+            "backend": "soak",
             "sli": "success-rate",
             "service": f"shop-{number % SERVICES}",
             "window": "3m",
@@ -50,6 +51,13 @@ class MetricKind:
 METRIC_KINDS = (
     MetricKind("healthy", "good", frozenset({"Successful"}), {}),
     MetricKind("short-grace", "good", frozenset({"Successful", "Inconclusive"}), {"outageGrace": "1s"}),
+    MetricKind(
+        "healthy-cel",
+        "good",
+        frozenset({"Successful"}),
+        {"conditions": {"language": "cel", "success": "result >= 0.99"}},
+        condition="",
+    ),
     MetricKind("bad", "bad", frozenset({"Failed"}), {}),
     MetricKind("no-data", "idle", frozenset({"Inconclusive"}), {"maxWait": "4s"}),
     MetricKind("no-data-unconditional", "idle", frozenset({"Inconclusive"}), {"maxWait": "4s"}, condition=""),

@@ -30,6 +30,8 @@ class FaultKind(StrEnum):
     """Half of the response, then the connection closes."""
     HUGE = "huge"
     """A JSON response of `size` bytes."""
+    WRONG_TYPES = "wrong-types"
+    """The response with about `size` bytes of a wrong type in its first list."""
     REDIRECT = "redirect"
     """A redirection (302) to `location`."""
     STORAGE_DOWN = "storage-down"

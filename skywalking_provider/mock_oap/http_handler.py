@@ -4,7 +4,7 @@ import asyncio
 import json
 import socket
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
@@ -24,6 +24,7 @@ from skywalking_provider.mock_oap.graphql_executor import (
 
 PATH: Final = "/graphql"
 HTML: Final = b"<html>\n<head><title>Sign in</title></head>\n<body><h1>Please sign in</h1></body>\n</html>\n"
+_MARK: Final = "wrong types"
 _CHUNK: Final = 64 * 1024
 _STORAGE_TIMEOUT: Final = 10.0
 
@@ -72,6 +73,8 @@ class HttpHandler:
                 return await _truncated(request, self.normal_response(request, body))
             case FaultKind.HUGE:
                 return await _huge(request, fault.size)
+            case FaultKind.WRONG_TYPES:
+                return _response(_with_wrong_types(self.normal_response(request, body), fault.size))
             case FaultKind.STORAGE_DOWN:
                 return _response(await self._without_storage(request, body, fault))
             case _:
@@ -136,6 +139,27 @@ def _fixed_response(fault: Fault) -> HttpResponse:
         case _:
             status = HTTPStatus(fault.status or HTTPStatus.SERVICE_UNAVAILABLE)
             return HttpResponse.from_status(status, status.phrase)
+
+
+def _with_wrong_types(http_response: HttpResponse, size: int) -> HttpResponse:
+    """Return a response whose first list has booleans; unchanged if it has no list."""
+    try:
+        content = json.loads(http_response.body)
+    except ValueError:
+        return http_response
+    if not _mark_first_list(content):
+        return http_response
+    items = ",".join(["true"] * (size // len("true,") + 1))
+    body = json.dumps(content).replace(json.dumps(_MARK), items)
+    return replace(http_response, body=body.encode())
+
+
+def _mark_first_list(node: Any) -> bool:
+    """Replace the items of the first list by a mark, and return whether there is a list."""
+    if isinstance(node, list):
+        node[:] = [_MARK]
+        return True
+    return isinstance(node, dict) and any(_mark_first_list(child) for child in node.values())
 
 
 def _response(http_response: HttpResponse) -> web.Response:

@@ -98,6 +98,16 @@ async def test_fault_huge_responds_with_the_requested_size(oap: MockOap):
     assert set(json.loads(text)["data"]["version"]) == {"x"}
 
 
+async def test_fault_wrong_types_fills_the_first_list(oap: MockOap):
+    oap.add_fault("wrong-types", size=1_000_000)
+
+    layers = (await post(oap, "{ layers: listLayers }"))["data"]["layers"]
+
+    assert len(layers) == 200_001
+    assert set(layers) == {True}
+    assert json.loads((await get_version(oap))[2])["data"]["version"]  # no list: unchanged
+
+
 async def test_fault_response_is_returned_verbatim(oap: MockOap):
     oap.respond_with("[1, 2", status=207, content_type="application/x-odd", match="version")
     assert await get_version(oap) == (207, "application/x-odd", "[1, 2")

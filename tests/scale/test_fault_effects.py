@@ -4,15 +4,17 @@ import pytest
 
 from bench.soak.fault_effects import (
     AFTER_EFFECT_SECONDS,
+    Disturbed,
     Effect,
     Observations,
     ProcessReplaced,
     ReturnedRunning,
     SlowedDown,
     ineffective_faults,
+    slow_windows,
     summary_rows,
 )
-from bench.soak.fault_schedule import EXPECTED_EFFECTS
+from bench.soak.fault_schedule import EXPECTED_EFFECTS, P99_LIMITS
 
 
 class Clock:
@@ -146,7 +148,9 @@ def test_summary_row_combines_all_windows_of_a_fault_after_the_quiet_period(soak
         "waitReasons": {"OAP_UNAVAILABLE": 4, "NO_DATA": 2},
         "lostMeasurements": 0,
         "replacedProcesses": {},
+        "disturbances": {},
         "p90Seconds": 0.2,
+        "p99Seconds": 0.2,
         "withoutEffect": 1,
     }
 
@@ -159,4 +163,41 @@ def test_expected_wait_reason_names_the_part_that_the_fault_stops() -> None:
         "service suspended",
     }
     assert set(reasons.values()) == {"OAP_UNAVAILABLE", "PROVIDER_UNAVAILABLE"}
-    assert EXPECTED_EFFECTS.keys() - reasons.keys() == {"OAP slow", "bridge killed"}
+    assert EXPECTED_EFFECTS.keys() - reasons.keys() - P99_LIMITS.keys() == {"OAP slow", "bridge killed"}
+
+
+def test_fault_that_others_must_not_notice_shows_its_effect_at_the_disturber() -> None:
+    unnoticed = {
+        "greedy conditions",
+        "CEL workers killed",
+        "wrong-typed responses",
+        "log reader stuck",
+        "huge responses",
+        "listeners flooded",
+    }
+    assert P99_LIMITS.keys() == unnoticed
+    assert set(P99_LIMITS.values()) == {1.0}
+    assert all(isinstance(EXPECTED_EFFECTS[name], Disturbed) for name in P99_LIMITS)
+
+
+def test_disturbance_without_its_outcome_is_ineffective(soak: SoakObservations) -> None:
+    effect = Disturbed(frozenset({"OAP_RESPONSE_INVALID"}), at_least=2)
+    soak.observations.begin_fault("a fault")
+    soak.observations.record_disturbance("Successful")
+    soak.observations.record_disturbance("OAP_RESPONSE_INVALID")
+    assert soak.missing_effects(effect) == [
+        "1 Successful, 1 OAP_RESPONSE_INVALID, expected at least 2 of OAP_RESPONSE_INVALID"
+    ]
+
+    soak.observations.record_disturbance("OAP_RESPONSE_INVALID")
+    assert soak.missing_effects(effect) == []
+
+
+def test_slow_others_are_a_violation_only_for_faults_that_they_must_not_notice(soak: SoakObservations) -> None:
+    soak.fault("a fault", *[0.01] * 98, 1.5, 1.5)
+    soak.fault("a fault", *[0.01] * 1000, 1.5)
+    soak.fault("another", 3.0, 3.0)
+
+    assert [(window.starts_at, text) for window, text in slow_windows(soak.observations, {"a fault": 1.0})] == [
+        (0.0, "p99 of the other namespaces is 1.500 s, limit 1.0 s")
+    ]
