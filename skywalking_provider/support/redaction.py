@@ -168,16 +168,16 @@ def redact_json(value: Any, redact: Callable[[str], str]) -> Any:
 
 
 def _iterate_texts(value: Any) -> Iterator[str]:
-    match value:
-        case str():
-            yield value
-        case dict():
-            for key, one in value.items():
-                yield from _iterate_texts(key)
-                yield from _iterate_texts(one)
-        case list() | tuple():
-            for one in value:
-                yield from _iterate_texts(one)
+    stack = [value]  # instead of recursion: nested generators take time for each level and text
+    while stack:
+        match stack.pop():
+            case str(text):
+                yield text
+            case dict(items):
+                stack += items.keys()
+                stack += items.values()
+            case list(items) | tuple(items):
+                stack += items
 
 
 def _redact_value(value: Any, redact: Callable[[str], str]) -> Any:

@@ -3,6 +3,7 @@
 import json
 import re
 import time
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -139,3 +140,34 @@ def test_work_for_a_hostile_text_is_linear(unit: str) -> None:
     measure(1000)
     # A quadratic time would be 256 times as long for a text that is 16 times as long.
     assert measure(1 << 20) < 100 * max(measure(1 << 16), 0.001)
+
+
+@pytest.mark.parametrize("unit", ["%41aa", "\\", "a  ", "\\u0041%41&amp;", "&a", "%25252541"])
+def test_memory_for_a_hostile_response_is_bounded(unit: str) -> None:
+    size = 1 << 20
+    body = bytearray(unit.encode() * (size // len(unit)))
+    redactor = Redactor(Secret(TOKEN), Secret("two words of a secret"))
+
+    tracemalloc.start()
+    try:
+        assert not redactor.is_in_response(body)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 6 * size
+
+
+def test_work_for_nested_texts_does_not_grow_with_their_depth() -> None:
+    redact = Redactor(Secret(TOKEN))
+
+    def measure(depth: int) -> float:
+        value: Any = ["a"] * 50_000
+        for _ in range(depth):
+            value = [value]
+        began = time.thread_time()
+        redact_json(value, redact)
+        return time.thread_time() - began
+
+    measure(1)
+    assert measure(900) < 50 * max(measure(1), 0.001)  # 900 times as long with nested generators
