@@ -127,3 +127,17 @@ async def test_verdict_cache_large_results_and_long_series_are_not_cached(harnes
         long = replace(collected, sample=replace(collected.sample, chart_series=(Series("calls", (1,) * 2000),)))
         cache.put(key, replace(entry.cached_verdict, collected_sample=long), time.monotonic())
         assert cache.get(key) is None
+
+
+async def test_verdict_cache_large_blocks_are_bounded_in_bytes(harness: HarnessFactory) -> None:
+    async with harness(backend=CACHING) as b:
+        await measure(b, build_metric("result.service_apdex != nil"))
+        ((key, entry),) = b.engine._verdict_cache._entries.items()
+    cache = VerdictCache(lambda: 0.0)
+    for number in range(1000):
+        metric = replace(key.metric, name=str(number), block=b"x" * 32_000)
+        cache.put(replace(key, metric=metric), entry.cached_verdict, 0.0)
+
+    assert sum(len(one.metric.block) for one in cache._entries) <= 4 * 1024 * 1024
+    assert len(cache._entries) > 50
+    assert cache._bytes == sum(one.size for one in cache._entries.values())

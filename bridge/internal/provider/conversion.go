@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/argoproj/argo-rollouts/pkg/apis/rollouts/v1alpha1"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -28,6 +29,10 @@ var phases = map[contractv1.Phase]v1alpha1.AnalysisPhase{
 	contractv1.Phase_PHASE_INCONCLUSIVE: v1alpha1.AnalysisPhaseInconclusive,
 }
 
+// maxMetricBytes is the maximum size of a metric. The sidecar accepts requests of 128 KiB and blocks of 32 KiB; it could not
+// name the cause of a larger request.
+const maxMetricBytes = 64 << 10
+
 // projectMetric returns the part of a metric that the sidecar receives. A plugin does not know the name that it is
 // configured under, so the block is the only one under provider.plugin.
 func projectMetric(metric v1alpha1.Metric) (*contractv1.Metric, error) {
@@ -41,6 +46,10 @@ func projectMetric(metric v1alpha1.Metric) (*contractv1.Metric, error) {
 	}
 	for _, block := range metric.Provider.Plugin {
 		projected.Block = block
+	}
+	if size := proto.Size(projected); size > maxMetricBytes {
+		return nil, fmt.Errorf("BLOCK_INVALID metric has %d bytes with its block and conditions; at most %d are allowed."+
+			" Shorten the block under provider.plugin.", size, maxMetricBytes)
 	}
 	return projected, nil
 }

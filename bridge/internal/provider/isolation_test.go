@@ -186,3 +186,19 @@ func TestTerminatePanicReturnsInconclusiveAndRedacts(t *testing.T) {
 	require.Equal(t, 2, strings.Count(log.String(), `"@message":"panic"`))
 	require.NotContains(t, log.String(), "the-secret")
 }
+
+func TestLargeMetricIsNotSentAndItsSizeIsNamed(t *testing.T) {
+	sidecar := fakesidecar.New(t)
+	sidecar.OnRun = func(context.Context, *contractv1.RunRequest) (*contractv1.Measurement, error) {
+		t.Error("sent")
+		return nil, nil
+	}
+	p, _ := newTestPlugin(t, sidecar.Start(t))
+	large := metricWithBlock(`{"query":"` + strings.Repeat("x", 64<<10) + `"}`)
+	for _, m := range []v1alpha1.Measurement{p.Run(nil, large), p.Resume(nil, large, v1alpha1.Measurement{})} {
+		require.Equal(t, v1alpha1.AnalysisPhaseError, m.Phase)
+		require.Contains(t, m.Message, "BLOCK_INVALID metric has 65")
+		require.Contains(t, m.Message, "at most 65536 are allowed")
+	}
+	require.Contains(t, p.GetMetadata(large)["error"], "BLOCK_INVALID metric has")
+}
