@@ -102,6 +102,14 @@ EXPRESSION = {
     "backend": "evil",
     "since": "window",
 }
+READ = 'readMetricsValues(duration: $duration, condition: {name: "service_cpm", entity: ENTITY})'
+QUERY = {
+    "interval": "3m",
+    "query": f"query q($duration: Duration!) {{ calls: {READ} {{ values {{ values {{ value }} }} }} }}".replace(
+        "ENTITY", f'{{scope: Service, serviceName: "{SERVICE_NAME}", normal: true}}'
+    ),
+    "backend": "evil",
+}
 LATEST = {**EXPRESSION, "expression": "latest(service_cpm)"}
 
 
@@ -115,7 +123,9 @@ def other_window(shift: timedelta) -> list[list[str]]:
 
 
 @pytest.mark.adversary("W5")
-@pytest.mark.parametrize(("blocks", "version"), [((INDICATOR, EXPRESSION, LATEST), "10.1.0"), ((INDICATOR,), "9.2.0")])
+@pytest.mark.parametrize(
+    ("blocks", "version"), [((INDICATOR, EXPRESSION, LATEST, QUERY), "10.1.0"), ((INDICATOR, QUERY), "9.2.0")]
+)
 def test_buckets_of_another_window_are_an_invalid_response(
     trial: Trial, blocks: tuple[dict[str, object], ...], version: str
 ) -> None:

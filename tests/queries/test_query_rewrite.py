@@ -2,14 +2,17 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from graphql import parse, print_ast
 
+from skywalking_provider.block import GraphqlSpec
 from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.mock_oap.scenario import parse_scenario
-from skywalking_provider.model import Deadline, Phase
+from skywalking_provider.model import Deadline, Phase, Window
+from skywalking_provider.queries.graphql.query import decode_graphql, rewritten_query
 from skywalking_provider.queries.graphql.rewrite import add_presence_reads
 from tests.analysis.harness import (
     CANARY,
@@ -160,6 +163,30 @@ async def test_query_in_any_spelling_detects_missing_data_and_absent_buckets(
     assert idle.phase is Phase.SUCCESSFUL, idle
     assert idle.value.count("10000") == 2
     assert ":0" not in idle.value
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(("duration", "compared"), [("$duration", True), ("$other", False)])
+def test_minutes_of_another_window_are_rejected_in_reads_of_the_duration(
+    version: str, duration: str, *, compared: bool
+) -> None:
+    block = {"interval": "3m", "query": reference_query().replace("duration: $duration", f"duration: {duration}")}
+    spec = GraphqlSpec.model_validate(block)
+    query = rewritten_query(spec, nullable=version != "9.2.0")
+    minutes = [f"service_apdex_20261124110{at}_Y2Fu.1" for at in range(3)]
+    buckets = [{"id": one, "value": 1, "isEmptyValue": False} for one in minutes]
+    values = {"label": None, "values": {"values": buckets}}
+    data = dict.fromkeys(("service_apdex", *query.added_aliases), values)
+    start = datetime(2026, 11, 24, 11, tzinfo=UTC)
+
+    decode_graphql(spec, query, Window(start, start + timedelta(minutes=3)), data)
+
+    late = Window(start + timedelta(hours=1), start + timedelta(minutes=63))
+    if compared:
+        with pytest.raises(ProviderError, match="swp_present_service_apdex has the bucket 'service_apdex_202611241100"):
+            decode_graphql(spec, query, late, data)
+    else:
+        decode_graphql(spec, query, late, data)
 
 
 async def test_metric_that_is_not_based_on_calls_gets_no_calls_read() -> None:

@@ -10,11 +10,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from skywalking_provider.block import GraphqlSpec
 from skywalking_provider.errors import ProviderError
+from skywalking_provider.model import Window
 from skywalking_provider.oap.api import inventory, responses
 from skywalking_provider.oap.api.responses import FieldParser
 from skywalking_provider.oap.transport.error_mapping import error_from_graphql
@@ -28,6 +30,8 @@ PARSERS: Final = {name: value for name, value in vars(responses).items() if isin
 SPEC: Final = GraphqlSpec.model_validate(
     {"interval": "3m", "query": "query { f: readMetricsValues }", "compatibility": "argo"}
 )
+
+WINDOW: Final = Window(datetime(2026, 11, 24, tzinfo=UTC), datetime(2026, 11, 24, 0, 3, tzinfo=UTC))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +150,7 @@ def process(parser: str, body: bytes, limit: int) -> str:
             return str(error_from_graphql(response["errors"], "prod", str))[:60]
         data = response["data"]
         if not parser:
-            sample = decode_graphql(SPEC, rewritten_query(SPEC, nullable=False), data)
+            sample = decode_graphql(SPEC, rewritten_query(SPEC, nullable=False), WINDOW, data)
             return f"{len(go_json.dump_interruptibly(sample.result))} bytes"
         if parser == "SERVICES":
             return f"{len(inventory.parse_services(data))} services"

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from skywalking_provider.model import Window
+from skywalking_provider.oap.api.bucket_ids import check_local_time_ids
 from skywalking_provider.oap.api.responses import (
     KV_INT,
     LABELED_METRICS_VALUES,
@@ -14,21 +16,28 @@ from skywalking_provider.queries.graphql.rewrite import MetricRead
 from skywalking_provider.queries.series import Series, named_series
 
 
-def series_with_absent_buckets(name: str, metric_read: MetricRead, data: Mapping[str, Any]) -> list[Series]:
+def series_with_absent_buckets(
+    name: str, metric_read: MetricRead, window: Window, data: Mapping[str, Any]
+) -> list[Series]:
     """Return the series of a read with absent buckets as None: one for each label, at least one.
 
     Args:
         name: Response name of the read.
         metric_read: Read whose response was checked.
+        window: Window of the request.
         data: Data of the response, presence reads included.
 
     Raises:
-        ProviderError: OAP_RESPONSE_INVALID, if the response of a presence read has another shape.
+        ProviderError: OAP_RESPONSE_INVALID, if the response of a presence read has another shape, or the buckets of
+            another window.
     """
     alias = metric_read.presence_alias
     if metric_read.single or alias is None:
         return [named_series(name, "", (_single_value(name, metric_read, data),))]
     values = LABELED_METRICS_VALUES.parse(data, alias) if metric_read.labeled else (METRICS_VALUES.parse(data, alias),)
+    if metric_read.in_window:
+        for one in values:
+            check_local_time_ids(alias, (bucket.id for bucket in one.values.values), window)
     has_calls = _buckets_with_calls(metric_read, data)
     labels = [one.label if one.label and len(values) > 1 else "" for one in values]
     return [

@@ -42,7 +42,7 @@ class GraphqlQuery:
         query = rewritten_query(self.spec, nullable=nullable)
         request = build_graphql_request(query, window)
         data = await backend.read(request, deadline)
-        sample = await backend.process(response_size(data), decode_graphql, self.spec, query, data)
+        sample = await backend.process(response_size(data), decode_graphql, self.spec, query, window, data)
         for name, metric in all_zero_reads(query, sample):
             require_known_metric(name, metric, await backend.connection.metrics(deadline), backend.connection.suggest)
         return CollectedSample(sample, requests=(request,))
@@ -80,7 +80,7 @@ def build_graphql_request(query: RewrittenQuery, window: Window) -> GraphqlReque
     return GraphqlRequest(query.text, {"duration": duration_variable(window)})
 
 
-def decode_graphql(spec: GraphqlSpec, query: RewrittenQuery, data: Mapping[str, Any]) -> Sample:
+def decode_graphql(spec: GraphqlSpec, query: RewrittenQuery, window: Window, data: Mapping[str, Any]) -> Sample:
     """Decode the response of a query.
 
     Raises:
@@ -97,7 +97,7 @@ def decode_graphql(spec: GraphqlSpec, query: RewrittenQuery, data: Mapping[str, 
             result[name] = _drop_error(_drop_null_values(data[name], spec), name, query)
     for name, read in query.reads.items():
         if _check_response(name, read, query, data):
-            series_of_read = series_with_absent_buckets(name, read, data)
+            series_of_read = series_with_absent_buckets(name, read, window, data)
             reads += series_of_read
             if spec.absent == "drop" and not read.counts_calls:
                 result[name] = _drop_absent_buckets(name, data[name], series_of_read)

@@ -18,6 +18,7 @@ from graphql import (
     ObjectValueNode,
     OperationDefinitionNode,
     StringValueNode,
+    VariableNode,
 )
 
 from skywalking_provider.block.graphql_syntax import parse_query
@@ -32,8 +33,9 @@ _BYTES_PER_FIELD = 128
 _SERIES, _LABELED = "readMetricsValues", "readLabeledMetricsValues"
 _SINGLE, _NULLABLE, _EXPRESSION = "readMetricsValue", "readNullableMetricsValue", "execExpression"
 _VALUE = "{ value isEmptyValue }"
-_BUCKETS = "{ label values { values { value isEmptyValue } } }"
-_OLD_BUCKETS = "{ label values { values { value } } }"
+_BUCKETS = "{ label values { values { id value isEmptyValue } } }"
+_OLD_BUCKETS = "{ label values { values { id value } } }"
+_DURATION = "duration"
 _CALLS_SUFFIX = "cpm"
 _CALL_BASED_METRICS = {
     f"{scope}_{suffix}": f"{scope}_{_CALLS_SUFFIX}"
@@ -54,6 +56,7 @@ class MetricRead:
         presence_alias: Alias of the added read of the same metric.
         calls_alias: Alias of the added read of the entity's calls.
         presence_known: Whether the added reads show which buckets are absent.
+        in_window: Whether the read is of the measurement's window: its duration is `$duration`.
     """
 
     kind: str
@@ -62,6 +65,7 @@ class MetricRead:
     presence_alias: str | None = None
     calls_alias: str | None = None
     presence_known: bool = True
+    in_window: bool = False
 
     @property
     def single(self) -> bool:
@@ -204,6 +208,7 @@ def _add_presence_read(
             presence_alias,
             calls_alias,
             presence_known=nullable or calls_alias is not None,
+            in_window=_reads_window(read),
         )
 
 
@@ -238,6 +243,14 @@ def _literal_metric(read: FieldNode) -> StringValueNode | None:
                 if part.name.value == "name" and isinstance(part.value, StringValueNode):
                     return part.value
     return None
+
+
+def _reads_window(read: FieldNode) -> bool:
+    """Return whether a read has `duration: $duration`."""
+    return any(
+        one.name.value == _DURATION and isinstance(one.value, VariableNode) and one.value.name.value == _DURATION
+        for one in read.arguments or ()
+    )
 
 
 def _check_expression(read: FieldNode, name: str) -> None:
