@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 import struct
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from http import HTTPStatus
@@ -198,10 +199,11 @@ async def _huge(request: web.Request, size: int) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
     response.content_length = max(size, len(start) + len(end))
     await response.prepare(request)
-    await response.write(start)
-    left = response.content_length - len(start) - len(end)
-    while left > 0:
-        await response.write(b"x" * min(left, _CHUNK))
-        left -= _CHUNK
-    await response.write(end)
+    with suppress(ConnectionError):  # a client may close the connection as soon as it sees the length
+        await response.write(start)
+        left = response.content_length - len(start) - len(end)
+        while left > 0:
+            await response.write(b"x" * min(left, _CHUNK))
+            left -= _CHUNK
+        await response.write(end)
     return response
