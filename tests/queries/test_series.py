@@ -64,6 +64,50 @@ def test_values_without_selected_value_field_have_no_series() -> None:
     assert extract_series({"read": {"values": {"values": [{"id": "a"}]}}}) == []
 
 
+@pytest.mark.parametrize(
+    ("field", "buckets"),
+    [
+        (True, None),
+        (2.5, (2.5,)),
+        ({"value": "12", "isEmptyValue": False}, (12,)),
+        ({"value": "1.5", "isEmptyValue": False}, (1.5,)),
+        ({"value": "NaN", "isEmptyValue": False}, ("NaN",)),
+        ({"value": True, "isEmptyValue": False}, (None,)),
+        ({"results": [{"values": [{"value": "1"}, {"value": True}]}]}, (1, None)),
+        ({"results": [{"values": None}]}, ()),
+        ({"results": ["x"]}, ()),
+        ({"results": [{"values": [{"value": "1"}, {"id": "a"}]}]}, None),
+        ({"results": [{"values": ["x"]}]}, None),
+        ({"values": {"values": [{"isEmptyValue": True}, {"alias": 4, "isEmptyValue": False}]}}, (None, 4)),
+        ({"values": {"values": [{"isEmptyValue": False}]}}, (0,)),
+        # Aliases of the author: the objects with `isEmptyValue` are buckets, in the order of the response.
+        ({"a": [{"v": 1, "isEmptyValue": False}], "b": {"v": 2, "isEmptyValue": True}}, (1, None)),
+        ([{"x": {"v": 1, "isEmptyValue": False}}, {"x": {"t": None, "v": 3, "isEmptyValue": False}}], (1, 3)),
+        ({"a": [{"v": 1}]}, None),
+    ],
+)
+def test_field_of_another_shape_has_the_buckets_that_are_marked(
+    field: object, buckets: tuple[object, ...] | None
+) -> None:
+    assert extract_series({"read": field}) == ([] if buckets is None else [Series("read", buckets)])
+
+
+def test_labels_of_a_list_are_optional() -> None:
+    labeled = [{"label": "50", **VALUES}, VALUES, {"label": "", **VALUES}]
+
+    assert [(one.name, one.buckets) for one in extract_series({"a": labeled})] == [
+        ("a 50", (9000, 0)),
+        ("a", (9000, 0)),
+        ("a", (9000, 0)),
+    ]
+
+
+def test_results_without_labels_have_the_name_of_the_read() -> None:
+    results = [{"values": [{"value": "1"}]}, {"metric": None, "values": [{"value": "2"}]}]
+
+    assert extract_series({"a": {"results": results}}) == [Series("a", (1,)), Series("a", (2,))]
+
+
 @pytest.mark.parametrize(("label", "name"), [("", "cpm"), ("p=99", "cpm p=99")])
 def test_series_is_named_after_its_read_and_its_label(label: str, name: str) -> None:
     series = named_series("cpm", label, (1, None, 0))
