@@ -1,6 +1,6 @@
 """Messages of measurements: one line with the value, the calls and buckets behind it, and the origin."""
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from skywalking_provider.analysis.message import (
     MAX_MESSAGE,
+    Origin,
     describe_sample,
     format_conditions,
     format_window,
@@ -24,6 +25,7 @@ from skywalking_provider.queries.series import Series
 
 START = datetime(2026, 11, 24, 9, 14, tzinfo=timezone(timedelta(hours=-3, minutes=-30)))
 WINDOW = Window(START, START + timedelta(minutes=12))
+FROM_PROD = Origin(WINDOW, "prod", START)
 ORIGIN = "09:14–09:26 -0330 · backend prod"
 
 
@@ -48,7 +50,7 @@ def test_message_of_a_sample_has_the_calls_and_buckets_that_were_read(
 ) -> None:
     sample = Sample(0.9, "success-rate 0.9", (), calls, buckets_with_data)
 
-    message = describe_sample(sample, "no condition", "", WINDOW, "prod")
+    message = describe_sample(sample, "no condition", "", FROM_PROD)
 
     assert message == f"success-rate 0.9, no condition · {coverage} · {ORIGIN}"
 
@@ -56,7 +58,7 @@ def test_message_of_a_sample_has_the_calls_and_buckets_that_were_read(
 def test_window_of_one_minute_has_one_bucket() -> None:
     window = Window(START, START + timedelta(minutes=1))
 
-    message = describe_sample(Sample(1, "cpm 1", ()), 'wanted "x"', "2 instances of abc", window, "prod")
+    message = describe_sample(Sample(1, "cpm 1", ()), 'wanted "x"', "2 instances of abc", Origin(window, "prod", START))
 
     assert message == 'cpm 1, wanted "x" · 1 bucket · 2 instances of abc · 09:14–09:15 -0330 · backend prod'
 
@@ -64,15 +66,15 @@ def test_window_of_one_minute_has_one_bucket() -> None:
 def test_message_without_data_names_up_to_three_empty_series() -> None:
     series = (empty("a"), Series("full", (1, None)), empty("b"), empty("c"), empty("d"))
 
-    assert no_data(Sample(None, "", series), "", WINDOW, "prod") == f"no value of a, b, c in 12 buckets · {ORIGIN}"
-    assert no_data(Sample(None, "", series[:1]), "1 instance of abc", WINDOW, "prod", "it is new") == (
+    assert no_data(Sample(None, "", series), "", FROM_PROD) == f"no value of a, b, c in 12 buckets · {ORIGIN}"
+    assert no_data(Sample(None, "", series[:1]), "1 instance of abc", FROM_PROD, "it is new") == (
         f"no value of a in 12 buckets · it is new · 1 instance of abc · {ORIGIN}"
     )
 
 
 @pytest.mark.parametrize(("calls", "text"), [(999, "999"), (1000, "1 000"), (0, "0"), (None, "0")])
 def test_message_of_too_few_calls_has_the_number_and_the_limit(calls: int | None, text: str) -> None:
-    message = too_few_calls(Sample(1, "x", (), calls), 2000, "3 instances of abc", WINDOW, "prod")
+    message = too_few_calls(Sample(1, "x", (), calls), 2000, "3 instances of abc", FROM_PROD)
 
     assert message == f"{text} calls, wanted 2 000 (minCalls) · 3 instances of abc · {ORIGIN}"
 
@@ -92,9 +94,53 @@ def test_conditions_are_written_on_one_line_and_shortened(success: str, failure:
     assert format_conditions(success, failure) == text
 
 
-def test_window_is_written_in_its_own_zone() -> None:
-    assert format_window(WINDOW) == "09:14–09:26 -0330"
-    assert format_window(Window(START.astimezone(UTC), WINDOW.end.astimezone(UTC))) == "12:44–12:56 +0000"
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "now", "text"),
+    [
+        ("2026-11-24 09:14-03:30", "2026-11-24 09:26-03:30", "2026-11-24 13:00+00:00", "09:14–09:26 -0330"),
+        ("2026-11-24 12:44+00:00", "2026-11-24 12:56+00:00", "2026-11-24 13:00+00:00", "12:44–12:56 +0000"),
+        # Today is the day of the zone of the window: 03:00 UTC is the day before at -03:30.
+        ("2026-11-23 23:14-03:30", "2026-11-23 23:26-03:30", "2026-11-24 03:00+00:00", "23:14–23:26 -0330"),
+        ("2026-11-24 12:44+00:00", "2026-11-24 12:56+00:00", "2026-11-25 13:00+00:00", "2026-11-24 12:44–12:56 +0000"),
+        (
+            "2026-11-23 23:50+00:00",
+            "2026-11-24 00:10+00:00",
+            "2026-11-24 00:11+00:00",
+            "2026-11-23 23:50–2026-11-24 00:10 +0000",
+        ),
+        (
+            "2026-11-23 23:50+00:00",
+            "2026-11-24 00:10+00:00",
+            "2026-11-25 00:11+00:00",
+            "2026-11-23 23:50–2026-11-24 00:10 +0000",
+        ),
+    ],
+)
+def test_window_is_written_in_its_own_zone_with_dates_unless_they_are_todays(
+    start: str, end: str, now: str, text: str
+) -> None:
+    assert format_window(Window(at(start), at(end)), at(now)) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (59, ""),
+        (-59, ""),
+        (60, "the OAP's clock is 1m ahead of the provider's"),
+        (-150, "the OAP's clock is 2m behind the provider's"),
+        (-86_400, "the OAP's clock is 1d behind the provider's"),
+        (176_461, "the OAP's clock is 2d1h1m ahead of the provider's"),
+    ],
+)
+def test_origin_names_a_wrong_clock_of_the_oap(seconds: int, text: str) -> None:
+    origin = Origin(WINDOW, "prod", START, timedelta(seconds=seconds))
+
+    assert origin.describe() == ("09:14–09:26 -0330", text, "backend prod")
 
 
 @pytest.mark.parametrize(

@@ -243,7 +243,7 @@ async def resolve(
     deadline = Deadline.after(5)
     resolved = await resolve_window(parse_block(json.dumps(block).encode()), backend, run, STARTED, now, deadline)
 
-    assert deadlines == [deadline]
+    assert (deadlines, resolved.clock_offset) == ([deadline], zone_clock.offset)
     window = (resolved.window.start, resolved.window.end)
     assert {one.utcoffset() for one in window} == {timedelta(hours=8)}
     assert resolved.next_bucket.tzinfo is resolved.wait_starts_at.tzinfo is UTC
@@ -307,3 +307,4 @@ async def test_window_of_the_built_in_provider_needs_neither_clock_nor_zone_of_t
     assert (resolved.window.start, resolved.window.end) == (utc("2026-11-24 09:24"), utc("2026-11-24 09:28"))
     assert resolved.window.end.tzinfo is not None
     assert (resolved.next_bucket, resolved.wait_starts_at) == (STARTED + 2 * MINUTE, STARTED)
+    assert resolved.clock_offset == timedelta(0)

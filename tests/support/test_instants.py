@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skywalking_provider.support.instants import EARLIEST, LATEST, instant_from_epoch, parse_instant
+from skywalking_provider.support.instants import EARLIEST, LATEST, format_time, instant_from_epoch, parse_instant
 
 POSSIBLE = st.datetimes(datetime(1970, 1, 1), datetime(2199, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
 OFFSETS = st.integers(-23 * 60 - 59, 23 * 60 + 59).map(lambda minutes: timezone(timedelta(minutes=minutes)))
@@ -66,3 +66,21 @@ def test_seconds_and_nanoseconds_out_of_range_are_not_an_instant(
     seconds: int, nanoseconds: int, *, possible: bool
 ) -> None:
     assert (instant_from_epoch(seconds, nanoseconds) is not None) == possible
+
+
+@pytest.mark.parametrize(
+    ("now", "zone", "text"),
+    [
+        ("2026-11-24T10:00:00Z", UTC, "09:00:30"),
+        ("2026-11-25T08:00:00Z", UTC, "2026-11-24 09:00:30"),
+        ("2026-11-23T23:59:59Z", UTC, "2026-11-24 09:00:30"),
+        # The day is that of the instant's zone, where 20:00 UTC is the next day.
+        ("2026-11-24T20:00:00Z", timezone(timedelta(hours=8)), "2026-11-24 17:00:30"),
+        ("2026-11-23T20:00:00Z", timezone(timedelta(hours=8)), "17:00:30"),
+    ],
+)
+def test_time_is_written_with_its_date_unless_it_is_todays(now: str, zone: timezone, text: str) -> None:
+    instant = datetime(2026, 11, 24, 9, 0, 30, tzinfo=UTC).astimezone(zone)
+
+    assert format_time(instant, datetime.fromisoformat(now)) == text
+    assert format_time(instant, datetime.fromisoformat(now), "%H:%M %z") == f"{text[:-3]} {instant:%z}"

@@ -1,6 +1,6 @@
 """Series read by name: SkyWalking's own schema executes the requests, and the responses are decoded again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,6 +26,9 @@ from skywalking_provider.schema import BEFORE_9_4, SINCE_9_5, load_schema
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 WINDOW = Window(NOON, NOON + timedelta(minutes=3))
+MINUTES = [NOON + timedelta(minutes=at) for at in range(4)]  # the last one is after the window
+MILLISECONDS = [str(round(one.timestamp() * 1000)) for one in MINUTES]
+LOCAL_TIMES = [f"service_cpm_{one:%Y%m%d%H%M}_Y2FuYXJ5.1" for one in MINUTES]
 ENTITIES = [
     Entity("reviews"),
     Entity("db:3306", normal=False),
@@ -72,7 +75,7 @@ def test_expressions_of_one_request_reach_the_oap_with_their_entities(series: li
         seen.append((name, expression, entity))
         assert duration == duration_variable(WINDOW)
         labels = {"labels": [{"key": "of", "value": expression}]}
-        values = [{"id": "t", "value": str(len(seen))}, {"id": "t", "value": None}]
+        values = [{"id": MILLISECONDS[0], "value": str(len(seen))}, {"id": MILLISECONDS[2], "value": None}]
         return {"type": "TIME_SERIES_VALUES", "results": [{"metric": labels, "values": values}]}
 
     data = execute(requests, mqe=True, respond=respond)
@@ -80,7 +83,7 @@ def test_expressions_of_one_request_reach_the_oap_with_their_entities(series: li
     assert seen == [("execExpression", text, entity_input(entity)) for text, entity in series]
     for at, request in enumerate(requests):
         expected = LabeledSeries({"of": request.expression}, (at + 1, None))
-        assert decode_series(data, request, mqe=True) == SeriesResponse("TIME_SERIES_VALUES", (expected,))
+        assert decode_series(data, request, WINDOW, mqe=True) == SeriesResponse("TIME_SERIES_VALUES", (expected,))
 
 
 @given(st.lists(st.tuples(st.booleans(), st.sampled_from(ENTITIES)), min_size=1, max_size=4))
@@ -91,14 +94,16 @@ def test_metrics_of_one_request_reach_an_oap_without_expressions(series: list[tu
     def respond(name: str, condition: dict[str, Any], duration: dict[str, Any], labels: tuple[str, ...] = ()) -> Any:
         seen.append((name, condition, tuple(labels)))
         assert duration == duration_variable(WINDOW)
-        values = {"values": {"values": [{"id": "t", "value": len(seen)}, {"id": "t", "value": 0}]}}
+        values = {
+            "values": {"values": [{"id": LOCAL_TIMES[0], "value": len(seen)}, {"id": LOCAL_TIMES[2], "value": 0}]}
+        }
         return [values | {"label": label} for label in labels] if labels else values
 
     data = execute(requests, mqe=False, respond=respond)
 
     for at, (request, (labeled, entity)) in enumerate(zip(requests, series, strict=True)):
         condition = {"name": "m", "entity": entity_input(entity)}
-        decoded = decode_series(data, request, mqe=False)
+        decoded = decode_series(data, request, WINDOW, mqe=False)
         if labeled:
             assert seen[at] == ("readLabeledMetricsValues", condition, POSITIONS)
             expected = tuple(LabeledSeries({"p": rank}, (at + 1, 0)) for rank in RANKS)
@@ -112,8 +117,8 @@ def expression_result(*results: dict[str, Any], **keys: Any) -> dict[str, Any]:
     return {"e0": {"type": "TIME_SERIES_VALUES", "error": None, "results": list(results)} | keys}
 
 
-def values(*texts: str | None) -> list[dict[str, Any]]:
-    return [{"id": f"id {at}", "value": text} for at, text in enumerate(texts)]
+def values(*texts: str | None, ids: Sequence[str | None] = ()) -> list[dict[str, Any]]:
+    return [{"id": one, "value": text} for text, one in zip(texts, ids or (None,) * len(texts), strict=True)]
 
 
 @pytest.mark.parametrize(("position", "rank"), [*zip(POSITIONS, RANKS, strict=True), ("5", "5")])
@@ -124,8 +129,8 @@ def test_percentile_by_position_has_the_label_of_its_rank_on_every_oap(position:
     labeled = SeriesRequest("e0", "service_percentile", ENTITIES[0], labeled=True)
 
     for response in (expression_result(by_position), expression_result(by_rank)):
-        assert decode_series(response, labeled, mqe=True).series == (LabeledSeries({"p": rank}, (1,)),)
-    assert decode_series(before, labeled, mqe=False).series == (LabeledSeries({"p": rank}, (1,)),)
+        assert decode_series(response, labeled, WINDOW, mqe=True).series == (LabeledSeries({"p": rank}, (1,)),)
+    assert decode_series(before, labeled, WINDOW, mqe=False).series == (LabeledSeries({"p": rank}, (1,)),)
 
 
 @pytest.mark.parametrize(
@@ -140,13 +145,13 @@ def test_percentile_by_position_has_the_label_of_its_rank_on_every_oap(position:
 def test_label_without_a_value_is_empty(metric: Any, labels: dict[str, str]) -> None:
     response = expression_result({"metric": metric, "values": values("1")})
 
-    assert decode_series(response, PLAIN, mqe=True).series == (LabeledSeries(labels, (1,)),)
+    assert decode_series(response, PLAIN, WINDOW, mqe=True).series == (LabeledSeries(labels, (1,)),)
 
 
 def test_label_of_a_series_without_expressions_may_be_absent() -> None:
     labeled = SeriesRequest("e0", "m", ENTITIES[0], labeled=True)
 
-    decoded = decode_series({"e0": [{"label": None, "values": {"values": [{"value": 1}]}}]}, labeled, mqe=False)
+    decoded = decode_series({"e0": [{"label": None, "values": {"values": [{"value": 1}]}}]}, labeled, WINDOW, mqe=False)
 
     assert decoded.series == (LabeledSeries({"p": ""}, (1,)),)
 
@@ -154,17 +159,16 @@ def test_label_of_a_series_without_expressions_may_be_absent() -> None:
 @pytest.mark.parametrize(
     ("kind", "names"),
     [
-        ("SORTED_LIST", ("id 0", "", "id 2")),
-        ("RECORD_LIST", ("id 0", "", "id 2")),
+        ("SORTED_LIST", ("a", "", "b")),
+        ("RECORD_LIST", ("a", "", "b")),
         ("TIME_SERIES_VALUES", ()),
         ("SINGLE_VALUE", ()),
     ],
 )
 def test_series_of_a_ranking_has_the_names_of_its_values(kind: str, names: tuple[str, ...]) -> None:
-    ranked = values("3", "2.5", None)
-    ranked[1]["id"] = None
+    ranked = values("3", "2.5", None, ids=("a", None, "b") if names else ())
 
-    response = decode_series(expression_result({"metric": None, "values": ranked}, type=kind), PLAIN, mqe=True)
+    response = decode_series(expression_result({"metric": None, "values": ranked}, type=kind), PLAIN, WINDOW, mqe=True)
 
     assert response == SeriesResponse(kind, (LabeledSeries({}, (3, 2.5, None), names),))
 
@@ -180,7 +184,7 @@ def test_series_of_a_ranking_has_the_names_of_its_values(kind: str, names: tuple
 )
 def test_expression_without_a_usable_result_is_an_error(keys: dict[str, Any], reason: Reason, message: str) -> None:
     with pytest.raises(ProviderError) as caught:
-        decode_series(expression_result(**keys), PLAIN, mqe=True)
+        decode_series(expression_result(**keys), PLAIN, WINDOW, mqe=True)
 
     assert caught.value.reason is reason
     assert message in str(caught.value)
@@ -190,7 +194,7 @@ def test_expression_without_a_usable_result_is_an_error(keys: dict[str, Any], re
 def test_response_without_the_field_of_the_series_is_invalid(*, mqe: bool) -> None:
     for labeled in (True, False):
         with pytest.raises(ProviderError, match="e0 is missing"):
-            decode_series({}, SeriesRequest("e0", "m", ENTITIES[0], labeled=labeled), mqe=mqe)
+            decode_series({}, SeriesRequest("e0", "m", ENTITIES[0], labeled=labeled), WINDOW, mqe=mqe)
 
 
 CALLS = SeriesRequest("e0", "service_cpm", ENTITIES[0], role=Role.CALLS)
@@ -202,17 +206,17 @@ def test_calls_are_whole_numbers_by_bucket(counts: list[int | None]) -> None:
         {"metric": None, "values": values(*(None if one is None else str(one) for one in counts))}
     )
 
-    assert decode_calls(response, CALLS, mqe=True) == tuple(counts)
+    assert decode_calls(response, CALLS, WINDOW, mqe=True) == tuple(counts)
 
 
 def test_calls_of_an_oap_without_expressions_are_decoded_as_its_metric() -> None:
     response = {"e0": {"values": {"values": [{"value": 0}, {"value": 7}]}}}
 
-    assert decode_calls(response, CALLS, mqe=False) == (0, 7)
+    assert decode_calls(response, CALLS, WINDOW, mqe=False) == (0, 7)
 
 
 def test_response_without_a_series_has_no_calls() -> None:
-    assert decode_calls(expression_result(), CALLS, mqe=True) == ()
+    assert decode_calls(expression_result(), CALLS, WINDOW, mqe=True) == ()
 
 
 @pytest.mark.parametrize(
@@ -227,7 +231,30 @@ def test_number_that_is_not_a_count_of_calls_is_an_invalid_response(results: lis
     response = expression_result(*({"metric": None, "values": one} for one in results))
 
     with pytest.raises(ProviderError) as caught:
-        decode_calls(response, CALLS, mqe=True)
+        decode_calls(response, CALLS, WINDOW, mqe=True)
 
     assert caught.value.reason is Reason.OAP_RESPONSE_INVALID
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["TIME_SERIES_VALUES", "SINGLE_VALUE"])
+def test_expression_with_a_bucket_of_another_window_is_an_invalid_response(kind: str) -> None:
+    inside, outside = ({"metric": None, "values": values("1", ids=[MILLISECONDS[at]])} for at in (2, 3))
+
+    assert decode_series(expression_result(inside, type=kind), PLAIN, WINDOW, mqe=True).kind == kind
+    with pytest.raises(ProviderError, match=r"not for the requested window: e0\.results\.1 has the bucket") as caught:
+        decode_series(expression_result(inside, outside, type=kind), PLAIN, WINDOW, mqe=True)
+    assert caught.value.reason is Reason.OAP_RESPONSE_INVALID
+    with pytest.raises(ProviderError, match=r"not for the requested window: e0\.results\.0 has the bucket"):
+        decode_calls(expression_result(outside, type=kind), CALLS, WINDOW, mqe=True)
+
+
+@pytest.mark.parametrize("labeled", [True, False])
+def test_metric_with_a_bucket_of_another_window_is_an_invalid_response(*, labeled: bool) -> None:
+    inside, outside = ({"values": {"values": [{"id": LOCAL_TIMES[at], "value": 1}]}} for at in (2, 3))
+    request = SeriesRequest("e0", "m", ENTITIES[0], labeled=labeled)
+
+    assert decode_series({"e0": [inside] if labeled else inside}, request, WINDOW, mqe=False).series
+    with pytest.raises(ProviderError, match="not for the requested window: e0 has the bucket") as caught:
+        decode_series({"e0": [inside, outside] if labeled else outside}, request, WINDOW, mqe=False)
+    assert caught.value.reason is Reason.OAP_RESPONSE_INVALID

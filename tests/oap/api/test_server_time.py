@@ -15,6 +15,7 @@ from skywalking_provider.oap.api.request import GraphqlRequest
 from skywalking_provider.oap.api.server_time import (
     ServerClock,
     apply_zone,
+    describe_clock_skew,
     fetch_server_clock,
     parse_server_clock,
     parse_zone,
@@ -136,3 +137,22 @@ async def test_clock_is_compared_with_the_middle_of_its_request(skew: timedelta,
 
     assert clock == ServerClock(skew, BERLIN)
     assert [one.query for one in requests] == ["query { getTimeInfo { timezone currentTimestamp } }"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, ""),
+        (59.999, ""),
+        (-59.999, ""),
+        (60, "1m ahead of the provider's"),
+        (-60, "1m behind the provider's"),
+        (3_659, "1h ahead of the provider's"),
+        (86_399, "23h59m ahead of the provider's"),
+        (-86_400, "1d behind the provider's"),
+        (86_460, "1d1m ahead of the provider's"),
+        (86_459, "1d ahead of the provider's"),
+    ],
+)
+def test_clock_skew_of_a_minute_or_more_is_described_in_whole_minutes(seconds: float, text: str) -> None:
+    assert describe_clock_skew(timedelta(seconds=seconds)) == text
