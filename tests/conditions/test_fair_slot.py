@@ -38,6 +38,24 @@ async def test_evaluations_run_one_at_a_time() -> None:
     assert most == 1
 
 
+async def test_namespace_with_long_evaluations_comes_after_one_with_short_evaluations() -> None:
+    now, order = 0.0, []
+    slot = FairSlot(monotonic=lambda: now)
+
+    async def evaluate(namespace: str, seconds: float) -> None:
+        async def advance() -> None:
+            nonlocal now
+            now += seconds
+            order.append(namespace)
+
+        await slot.run(namespace, Deadline.after(60), advance)
+
+    long = [asyncio.create_task(evaluate("long", 1.0)) for _ in range(3)]
+    short = [asyncio.create_task(evaluate("short", 0.01)) for _ in range(50)]
+    await asyncio.gather(*long, *short)
+    assert order == ["long", *["short"] * 50, "long", "long"]
+
+
 async def test_full_queue_of_a_namespace_rejects_only_its_own_evaluations() -> None:
     slot = FairSlot(max_queued=3)
     running = [asyncio.create_task(run(slot, seconds=0.01)) for _ in range(4)]
