@@ -84,7 +84,9 @@ def measure(service: Service, number: int, name: str = "m") -> list[str]:
     """Return the outcomes of measurements one after another, up to the first that is not Successful."""
     stub, outcomes = service.stub(), []
     for one in range(number):
-        outcomes.append(outcome(stub, run_request(HEALTHY_BLOCK, name=f"{name}{one}", success="result >= 0.5"), 20))
+        request = run_request(HEALTHY_BLOCK, name=f"{name}{one}", success="result >= 0.5")
+        request.run.name = f"{name}{one}"
+        outcomes.append(outcome(stub, request, 20))
         if outcomes[-1] != "Successful":
             break
     return outcomes
@@ -122,8 +124,8 @@ def test_log_that_is_read_again_has_every_line_in_order_or_the_number_of_lost_on
     reader, writer = os.pipe()
     with started_without_log(trial, writer) as (service, url):
         os.close(writer)
-        name = "x" * 20_000  # 200 lines are more than the queue and the pipe hold
-        assert set(measure(service, 200, name)) == {"Successful"}
+        name = "\N{GRINNING FACE}" * 240  # twelve bytes each in JSON: 300 lines are more than queue and pipe hold
+        assert set(measure(service, 300, name)) == {"Successful"}
         lost = read_lost_lines(url)
         chunks: list[bytes] = []
         thread = threading.Thread(target=lambda: chunks.extend(iter(lambda: os.read(reader, 65536), b"")))
@@ -137,9 +139,9 @@ def test_log_that_is_read_again_has_every_line_in_order_or_the_number_of_lost_on
 
     lines = [json.loads(line) for line in b"".join(chunks).splitlines()]
     metrics = [line.get("metric", line["msg"]) for line in lines]
-    kept = [one for one in metrics if one.startswith("x")]
+    kept = [one for one in metrics if one.startswith(name)]
     assert kept == [f"{name}{number}" for number in range(len(kept))]
-    assert len(kept) + lost == 200
+    assert len(kept) + lost == 300
     assert [line["lines"] for line in lines if "lines" in line] == [lost]
     assert metrics[-5:] == ["after0", "after1", "after2", "stopping", "stopped"]
 
