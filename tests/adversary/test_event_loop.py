@@ -41,7 +41,8 @@ ERRORS = {"prefix": '{"errors":[', "separator": ",", "suffix": "]}"}
 def start(trial: Trial) -> tuple[HostileOap, Service]:
     mock = trial.start_mock()
     evil = trial.start_hostile_oap(mock)
-    service = trial.start_service({"good": mock, "evil": evil.url})
+    # A time limit that a busy machine keeps: the size of the work is what the trials measure.
+    service = trial.start_service({"good": mock, "evil": {"url": evil.url, "timeout": "60s"}})
     measured = service.stub().Run(run_request(HEALTHY_BLOCK, success="result >= 0.5"))
     assert phase_of(measured) == "Successful", measured.message  # what a first measurement loads is loaded
     return evil, service

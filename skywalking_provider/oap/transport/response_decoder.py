@@ -13,7 +13,7 @@ from skywalking_provider.support.worker_thread import WorkerThread
 # Bytes of objects of CPython 3.11, measured. The estimate of a real response is 1.2 to 2 times what it takes.
 _OBJECT_BYTES: Final = 240
 _LIST_BYTES: Final = 88
-_ITEM_BYTES: Final = 64  # a short text or number, and its slot in the list
+_ITEM_BYTES: Final = 72  # a short text or number, and its slot in the list
 _FIELD_BYTES: Final = 40  # a key of its own; keys that objects share take none
 _WIDE_FIELD_BYTES: Final = 240  # in an object of many fields: the key, and its slots while the object is built
 _FEW_FIELDS: Final = 8
