@@ -63,6 +63,18 @@ def test_credential_with_escaped_characters_is_redacted_in_value_and_page(trial:
     assert "SECRET" not in service.log.read_text()
 
 
+@pytest.mark.adversary("B7")
+def test_short_credential_with_escaped_characters_is_redacted_at_the_exit(trial: Trial, oap: HostileOap) -> None:
+    # Data keep a secret of fewer than eight characters, so Go's encoder of the value escapes it.
+    service = start_service(trial, oap, bearer={"bearer": {"token": "<x&7>"}})
+    for text in ("you are <x&7>", "you are <x&7>\u2028 in JSON"):
+        repeat(oap, text)
+
+        value = measure(service).value
+
+        assert json.loads(value) == {"a": [{"name": text.replace("<x&7>", REDACTED)}]}
+
+
 CONDITIONS = (
     "int(toBase64(result.a[0].name)) > 0",
     "int(upper(result.a[0].name)) > 0",
@@ -110,6 +122,7 @@ ENCODINGS = {
 
 
 @pytest.mark.adversary("W7")
+@pytest.mark.slow
 def test_repeated_credential_is_redacted_in_each_documented_encoding(trial: Trial, oap: HostileOap) -> None:
     service = start_service(trial, oap, bearer=BEARER)
 
