@@ -7,8 +7,15 @@ import pytest
 import structlog
 from hypothesis import Phase, settings
 
+pytest_plugins = ("tests.slow_callbacks",)
+
 # Up to Python 3.13 a request for the current event loop creates one if none is set, and it is never closed.
 asyncio.set_event_loop(None)
+
+# Rich draws a traceback in 200 ms of CPU time, which would count for the callback that logs it.
+_renderer = structlog.get_config()["processors"][-1]
+assert isinstance(_renderer, structlog.dev.ConsoleRenderer)
+_renderer.exception_formatter = structlog.dev.plain_traceback
 
 # No deadline per example: it would depend on the load of the machine. pytest's timeout limits the whole test.
 settings.register_profile("no-deadline", deadline=None)

@@ -78,15 +78,25 @@ async def test_render_lets_other_tasks_run_between_chunks() -> None:
     assert len(set(view.rendered_at)) == len(view.rendered_at)
 
 
-async def test_render_stops_when_the_client_disconnects() -> None:
-    view, history = ObservedView(), build_history(3000, build_details(1, 5))
-    async with serve_page(view, history) as client:
+@pytest.fixture
+def long_history() -> History:
+    return build_history(3000, build_details(1, 5))
+
+
+@pytest.fixture
+def rendered_chunks(long_history: History) -> int:
+    return len(list(HistoryView(["prod"], 1).render(long_history, HistoryFilter(all=True), NOON)))
+
+
+async def test_render_stops_when_the_client_disconnects(long_history: History, rendered_chunks: int) -> None:
+    view = ObservedView()
+    async with serve_page(view, long_history) as client:
         response = await client.get("/?all=1")
         response.close()
         await view.closed.wait()
 
         assert (await client.get("/static/icon.svg")).status == 200
-    assert len(view.rendered_at) < len(list(HistoryView(["prod"], 1).render(history, HistoryFilter(all=True), NOON)))
+    assert len(view.rendered_at) < rendered_chunks
 
 
 def test_render_huge_entry_is_split_at_charts() -> None:
@@ -96,7 +106,7 @@ def test_render_huge_entry_is_split_at_charts() -> None:
     assert sum(map(len, chunks)) > 10 * ONE_CHART
 
 
-async def test_render_new_measurement_does_not_appear_in_a_started_page() -> None:
+def test_render_new_measurement_does_not_appear_in_a_started_page() -> None:
     history = build_history(100, build_details(1, 5))
     chunks = HistoryView(["prod"], 1).render(history, HistoryFilter(all=True), NOON)
 
