@@ -16,16 +16,18 @@ from typing import Final
 
 from skywalking_provider.block import GraphqlSpec
 from skywalking_provider.errors import ProviderError
-from skywalking_provider.model import Window
+from skywalking_provider.model import Secret, Window
 from skywalking_provider.oap.api import inventory, responses
 from skywalking_provider.oap.api.responses import FieldParser
 from skywalking_provider.oap.transport.error_mapping import error_from_graphql
 from skywalking_provider.oap.transport.response_decoder import ResponseDecoder, ResponseStructure
 from skywalking_provider.queries.graphql.query import decode_graphql, rewritten_query
 from skywalking_provider.support import go_json
+from skywalking_provider.support.redaction import Redactor
 from skywalking_provider.support.worker_thread import WorkerThread
 
 MEBIBYTE: Final = 1024 * 1024
+REDACTOR: Final = Redactor(Secret("LONG&SECRET-7731"))
 PARSERS: Final = {name: value for name, value in vars(responses).items() if isinstance(value, FieldParser)}
 SPEC: Final = GraphqlSpec.model_validate(
     {"interval": "3m", "query": "query { f: readMetricsValues }", "compatibility": "argo"}
@@ -145,9 +147,9 @@ def repeated(prefix: str, item: str, suffix: str, limit: int, *, accepted: bool 
 def process(parser: str, body: bytes, limit: int) -> str:
     """Process a response as the service does, and return the outcome."""
     try:
-        response = ResponseDecoder("prod", limit, WorkerThread("decode")).decode_now(bytearray(body))
+        response = ResponseDecoder("prod", limit, WorkerThread("decode"), REDACTOR).decode_now(bytearray(body))
         if response.get("errors"):
-            return str(error_from_graphql(response["errors"], "prod", str))[:60]
+            return str(error_from_graphql(response["errors"], "prod", REDACTOR))[:60]
         data = response["data"]
         if not parser:
             sample = decode_graphql(SPEC, rewritten_query(SPEC, nullable=False), WINDOW, data)

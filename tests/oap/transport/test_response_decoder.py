@@ -14,6 +14,7 @@ from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.oap.api.inventory import parse_services
 from skywalking_provider.oap.transport.response_decoder import ResponseDecoder, ResponseStructure
 from skywalking_provider.support import go_json
+from skywalking_provider.support.redaction import Redactor
 from skywalking_provider.support.worker_thread import INLINE_SIZE, WorkerThread
 
 LIMIT = 4 * 1024 * 1024
@@ -26,7 +27,7 @@ json_values = st.recursive(
 
 
 def decoder(limit: int = LIMIT) -> ResponseDecoder:
-    return ResponseDecoder("prod", limit, WorkerThread("test"))
+    return ResponseDecoder("prod", limit, WorkerThread("test"), Redactor())
 
 
 def decode(text: str, limit: int = LIMIT) -> dict[str, Any]:
