@@ -109,6 +109,8 @@ async def serve(harness: HarnessFactory) -> AsyncIterator[Callable[[], MetricPro
     since=st.sampled_from(["run", "window"]),
 )
 @example((None, None), (None, None, None), "9999-12-31T23:59:59+00:00", "window")
+@example((None, None), (None, None, None), "2199-12-31T23:59:59+00:00", "window")  # it waited until then
+@example((None, None), (Timestamp(seconds=int(LATEST.timestamp()) - 1), None, None), None, "window")
 @example((Timestamp(seconds=-62_135_596_800), None), (None, None, None), None, "run")
 @example((None, None), (Timestamp(seconds=int(LATEST.timestamp()) - 1), None, None), None, "run")
 async def test_service_any_timestamps_and_metadata_return_a_measurement_without_a_bug(

@@ -81,6 +81,18 @@ async def test_check_pending_measurement_exits_with_four_without_waiting() -> No
     golden("unknown", done.normalized_stdout)
 
 
+async def test_check_notes_a_clock_that_differs_by_a_minute_or_more() -> None:
+    async with start_oap_at_noon() as oap:  # its clock stands still
+        done = await run_check(
+            *("-f", "-", "--address", oap.address, "-o", "json"),
+            stdin=build_template(build_indicator_metric("result > 0.5")),
+        )
+
+    (note,) = done.json_objects[0]["notes"]
+    assert note.startswith("the clock of backend default is ")
+    assert note.endswith(" behind the provider's. Synchronize the clocks by NTP: windows use both")
+
+
 async def test_check_invalid_block_exits_with_two_and_names_key() -> None:
     async with start_oap_at_noon() as oap:
         done = await run_check(
