@@ -17,7 +17,7 @@ NAMESPACE = "greedy"
 CONDITION_STOPPED = "CONDITION_ERROR"
 """Outcome for a condition that the service stopped; its message is Argo's own and has no code."""
 
-_CALLERS = 16
+_CALLERS = 8
 _DEADLINE_SECONDS = 5.0
 _DIGITS = "[1,2,3,4,5,6,7,8,9,10]"
 

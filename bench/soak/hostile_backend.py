@@ -1,10 +1,11 @@
 """A second OAP of a soak test, in a process of its own, whose responses are wrong while a fault is on.
 
-Its process renders the large responses, so that they take no time from the load. `python -m bench.soak.hostile_backend`
-runs it.
+Its process renders the large responses, with a low priority, so that they take no time from the load and from the other
+OAP. `python -m bench.soak.hostile_backend` runs it.
 """
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +15,8 @@ import aiohttp
 from bench.cpu_affinity import ROOT
 from bench.soak.workload import build_scenario
 from skywalking_provider.mock_oap import FaultKind, MockOap
+
+_LOW_PRIORITY = 10
 
 
 class HostileBackend:
@@ -58,6 +61,7 @@ async def run_hostile_backend() -> AsyncIterator[HostileBackend]:
 
 async def main() -> None:
     """Serve until the process is terminated."""
+    os.nice(_LOW_PRIORITY)
     async with MockOap(build_scenario()) as oap:
         print(oap.address, flush=True)
         await asyncio.Event().wait()

@@ -7,6 +7,7 @@ import struct
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -150,9 +151,13 @@ def _with_wrong_types(http_response: HttpResponse, size: int) -> HttpResponse:
         return http_response
     if not _mark_first_list(content):
         return http_response
-    items = ",".join(["true"] * (size // len("true,") + 1))
-    body = json.dumps(content).replace(json.dumps(_MARK), items)
+    body = json.dumps(content).replace(json.dumps(_MARK), _wrong_items(size))
     return replace(http_response, body=body.encode())
+
+
+@lru_cache(maxsize=1)
+def _wrong_items(size: int) -> str:
+    return ",".join(["true"] * (size // len("true,") + 1))
 
 
 def _mark_first_list(node: Any) -> bool:
