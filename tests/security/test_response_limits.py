@@ -166,6 +166,7 @@ async def test_endless_response_is_rejected_at_the_limit(start: bytes, piece: by
     assert measurement.message.startswith("OAP_RESPONSE_INVALID backend prod: response is larger than")
 
 
+@pytest.mark.allow_slow_callbacks("the test's server writes endlessly, and tracemalloc slows it down")
 @pytest.mark.parametrize(
     ("start", "piece"),
     [
