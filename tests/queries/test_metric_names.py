@@ -7,6 +7,7 @@ from skywalking_provider.model import Entity, EntitySet, Scope
 from skywalking_provider.queries.indicators.metric_names import (
     MetricMeaning,
     ScopeMetrics,
+    _virtual_target_metrics,
     available_metric,
     calls_metric,
     resolve_scope_metrics,
@@ -103,9 +104,12 @@ def test_metrics_depend_on_the_scope_and_the_layers(
 
 
 def test_metrics_of_a_virtual_target_are_those_of_the_calling_side() -> None:
-    assert resolve_scope_metrics(entities_in("VIRTUAL_CACHE")) == ScopeMetrics(
+    expected = ScopeMetrics(
         ("cache_access_cpm",), ("cache_access_sla",), ("cache_access_resp_time",), ("cache_access_percentile",)
     )
+
+    assert resolve_scope_metrics(entities_in("VIRTUAL_CACHE")) == expected
+    assert _virtual_target_metrics("cache") == expected  # the tables are built by the import, before a mutant is chosen
 
 
 @pytest.mark.parametrize(
@@ -131,6 +135,8 @@ def test_hint_for_a_layer_with_other_metrics_lists_up_to_eight_of_them(names: li
 def test_service_in_several_layers_with_other_metrics_is_an_error_with_the_first_of_them() -> None:
     with pytest.raises(ProviderError, match="services of layer BROWSER have no metrics"):
         resolve_scope_metrics(entities_in("VIRTUAL_MQ", "BROWSER"))
+    with pytest.raises(ProviderError, match="services of layer BROWSER have no metrics"):
+        resolve_scope_metrics(entities_in("VIRTUAL_MQ", "VIRTUAL_GENAI", "K8S_SERVICE", "BROWSER"))  # all such layers
 
 
 @pytest.mark.parametrize(
@@ -184,6 +190,13 @@ def test_hint_for_a_missing_metric_suggests_a_similar_one() -> None:
     assert caught.value.hint == (
         f"Did you mean service_sla2? Add `{added}` to the OAP's OAL, or choose another indicator or entity"
     )
+
+
+def test_hint_of_an_oap_without_metrics_says_so() -> None:
+    with pytest.raises(ProviderError) as caught:
+        available_metric(MetricMeaning.CALLS, ("service_cpm",), (), entities_in())
+
+    assert caught.value.hint.startswith("No metrics are known. Add `service_cpm = ")
 
 
 def test_added_metric_does_not_replace_candidates() -> None:

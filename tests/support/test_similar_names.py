@@ -118,3 +118,37 @@ def test_did_you_mean_among_more_names_suggests_up_to_three_with_one_edit() -> N
 def test_did_you_mean_searches_a_long_sequence_for_no_edit() -> None:
     assert did_you_mean("agent::orders-0000", list(MANY)) == "Compare it with the 10001 known names."
     assert did_you_mean("agent::orders-0000x", list(MANY)[1:]).startswith("Did you mean agent::orders-0000")
+
+
+def test_did_you_mean_compares_up_to_10_000_names_one_by_one() -> None:
+    known = dict.fromkeys(list(MANY)[: MAX_COMPARED_NAMES - 1]) | {"web-shop": None}
+    assert len(known) == MAX_COMPARED_NAMES
+
+    assert did_you_mean("web-s", known) == "Did you mean web-shop?"  # three edits
+    assert did_you_mean("?", known).startswith("Known names: agent::orders-00000, agent::orders-00001")
+    assert did_you_mean("web-s", known | {"z": None}) == "Compare it with the 10001 known names."
+
+
+def test_did_you_mean_sorts_up_to_a_thousand_names() -> None:
+    names = [f"pod-{number:03}" for number in range(1000)]
+
+    assert did_you_mean("pod-0000", names) == did_you_mean("pod-0000", names[::-1])
+
+
+class CountedNames(dict[str, None]):
+    """Names that count how often one is looked up."""
+
+    lookups = 0
+
+    def __contains__(self, name: object) -> bool:
+        self.lookups += 1
+        return super().__contains__(name)
+
+
+@pytest.mark.parametrize("length", [1, 10, 128])
+def test_did_you_mean_among_more_names_looks_up_a_hundred_for_each_character(length: int) -> None:
+    known = CountedNames(MANY)
+
+    did_you_mean("x" * length, known)
+
+    assert 0 < known.lookups <= 100 * (length + 1)

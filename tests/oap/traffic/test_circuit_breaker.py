@@ -201,6 +201,92 @@ def test_results_of_earlier_requests_do_not_affect_the_probe() -> None:
     assert breaker.begin_check(COOL_DOWN) is None
 
 
+def test_response_at_the_time_of_a_request_shows_that_the_oap_responds() -> None:
+    breaker = CircuitBreaker(LIMIT, COOL_DOWN)
+    slow = [admit(breaker, 4.0) for _ in range(LIMIT)]
+    breaker.on_response(4.0)
+    for permit in slow:
+        breaker.on_failure(permit, FailureKind.TIMEOUT, 9.0)
+    assert breaker.begin_check(9.0) is None
+
+    for _ in range(LIMIT):
+        time_out(breaker, 5.0)
+    check = breaker.begin_check(10.0)
+    assert check
+    breaker.on_response(10.0)
+    breaker.on_check_failure(check, 15.0)
+    assert breaker.circuit is Circuit.CLOSED
+
+
+@given(st.integers(1, 6), st.integers(0, 6), st.integers(0, 6))
+def test_health_check_is_due_one_failure_before_the_limit_if_one_was_a_timeout(
+    limit: int, failures: int, timeouts: int
+) -> None:
+    failures = min(failures, limit - 1)  # that many leave the breaker closed
+    breaker = CircuitBreaker(limit, COOL_DOWN)
+    for _ in range(failures):
+        fail(breaker, FailureKind.CONNECT)
+    for _ in range(timeouts):
+        time_out(breaker, 0.0)
+
+    is_due = timeouts > 0 and failures + timeouts >= max(1, limit - 1)
+    check = breaker.begin_check(5.0)
+
+    assert breaker.circuit is Circuit.CLOSED
+    assert check == (Permit(0, 5.0) if is_due else None)
+
+
+def test_end_of_an_earlier_health_check_leaves_the_later_one_in_progress() -> None:
+    breaker = open_breaker()
+    time_out(breaker, COOL_DOWN)
+    earlier = breaker.begin_check(2 * COOL_DOWN)
+    assert earlier
+    breaker.on_response(2 * COOL_DOWN)
+    for _ in range(LIMIT):
+        time_out(breaker, 11.0)
+    later = breaker.begin_check(16.0)
+    assert later
+
+    breaker.end_check(earlier, 17.0)
+
+    assert breaker.begin_check(17.0) is None
+    breaker.end_check(later, 18.0)
+    assert breaker.begin_check(18.0)
+
+
+def test_outage_keeps_its_start_and_ends_with_its_counts() -> None:
+    breaker = open_breaker()
+    for number in range(1, 4):
+        fail(breaker, FailureKind.CONNECT, now=number * COOL_DOWN)
+        assert (breaker.circuit, breaker.opened_at) == (Circuit.OPEN, 0.0)
+
+    probe = admit(breaker, 4 * COOL_DOWN)
+    breaker.on_response(21.0)
+    breaker.on_failure(probe, FailureKind.CONNECT, 22.0)  # of the outage that has ended
+    for _ in range(LIMIT - 1):
+        fail(breaker, FailureKind.CONNECT, now=30.0)
+    assert breaker.circuit is Circuit.CLOSED
+
+    fail(breaker, FailureKind.CONNECT, now=31.0)
+    assert (breaker.circuit, breaker.opened_at, breaker.next_probe_at) == (Circuit.OPEN, 31.0, 31.0 + COOL_DOWN)
+
+
+def test_failed_health_check_of_an_earlier_state_decides_nothing() -> None:
+    breaker = CircuitBreaker(LIMIT, COOL_DOWN)
+    time_out(breaker, 0.0)
+    time_out(breaker, 0.0)
+    check = breaker.begin_check(5.0)
+    assert check
+    for _ in range(LIMIT):
+        fail(breaker, FailureKind.CONNECT, now=6.0)
+    assert (breaker.circuit, breaker.next_probe_at) == (Circuit.OPEN, 6.0 + COOL_DOWN)
+
+    breaker.on_check_failure(check, 10.0)
+    breaker.end_check(check, 10.0)
+
+    assert (breaker.circuit, breaker.next_probe_at) == (Circuit.OPEN, 6.0 + COOL_DOWN)
+
+
 class AnyOrder(RuleBasedStateMachine):
     """Requests and health checks that are admitted, fail, get a response or are cancelled, in any order."""
 
