@@ -171,14 +171,14 @@ def cache_file(module: str) -> Path:
 
 
 def digest(module: str, tests: list[str]) -> str:
-    """Return the digest of a module, its tests with the helpers in their folders, and the settings.
+    """Return the digest of a module, its tests with the helpers in their folders and those above, and the settings.
 
     A change of another module that the tests use does not count. `--rerun` runs all modules.
     """
     state = hashlib.sha256(f"{importlib.metadata.version('mutmut')} {SETTINGS}".encode())
-    paths = {ROOT / "tests" / "conftest.py", ROOT / PACKAGE / module, *(ROOT / test for test in tests)}
-    for test in tests:
-        paths |= {one for one in (ROOT / test).parent.glob("*.py") if not one.name.startswith("test_")}
+    folders = {folder for test in tests for folder in Path(test).parents[:-1]}  # up to tests/
+    helpers = (one for folder in folders for one in (ROOT / folder).glob("*.py") if not one.name.startswith("test_"))
+    paths = {ROOT / PACKAGE / module, *(ROOT / test for test in tests), *helpers}
     for path in sorted(paths):
         state.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
     return state.hexdigest()
