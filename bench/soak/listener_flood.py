@@ -12,6 +12,7 @@ MAX_PROBE_SECONDS = 1.0
 """Kubernetes' default timeout of a probe."""
 
 _CONNECTIONS = 400  # of each listener at a time; the service opens fewer
+_REOPEN_SECONDS = 2.0  # sooner, the flood would take the CPU of the load, which runs in the same process
 _PROBE_INTERVAL_SECONDS = 0.25
 _PARTIAL_REQUEST = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-Never-Ends: "
 
@@ -53,7 +54,7 @@ class ListenerFlood:
                     self.record(CONNECTION_CLOSED)
                 finally:
                     writer.close()
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(_REOPEN_SECONDS)
 
     async def _probe(self) -> None:
         while True:
