@@ -1,7 +1,9 @@
-"""Every test that docs/security.md cites exists."""
+"""Every test and every adversarial case that docs/security.md cites exists."""
 
 import re
 from pathlib import Path
+
+from tests.adversary.conftest import CASES
 
 ROOT = Path(__file__).parents[2]
 NAMED = re.compile(r"`((?:test_|Test[A-Z])\w+)`")
@@ -14,3 +16,9 @@ def test_security_document_cites_existing_tests() -> None:
 
     assert len(named) > 25
     assert named <= defined
+
+
+def test_security_document_lists_every_adversarial_case() -> None:
+    rows = re.findall(r"^\| ([BW]\d+) \|", (ROOT / "docs/security.md").read_text(), re.MULTILINE)
+
+    assert rows == list(CASES)
