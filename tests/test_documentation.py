@@ -28,7 +28,12 @@ LINKED = sorted(
 FENCED = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:|mailto:)([^)\s]+)\)")
 SNIPPET = re.compile(r"^```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
-ARGUMENTS = {"canary-hash": "6c85f7bf4", "service-name": "canary|reviews|bookinfo|cluster-1|-", "hash": "6c85f7bf4"}
+ARGUMENTS = {
+    "canary-hash": "6c85f7bf4",
+    "service-name": "canary|reviews|bookinfo|cluster-1|-",
+    "hash": "6c85f7bf4",
+    "replicaset": "guestbook-6c85f7bf4-2-1-canary",
+}
 PLUGIN = "skywalking/metrics"
 CHART_VALUES = json.loads((ROOT / "charts" / "skywalking-provider" / "values.schema.json").read_text())
 
@@ -72,8 +77,13 @@ def test_every_yaml_snippet_is_accepted_by_the_provider(text: str) -> None:
             parse_block(json.dumps(content).encode())
         case {"conditions": dict()}:
             parse_block(json.dumps({"sli": "apdex", "window": "5m", "service": "a.b"} | content).encode())
-        case {"args": [{"name": str(), "valueFrom": dict()}]} | [{"analysis": {"args": list()}}]:
-            pass  # the analysis in a Rollout
+        case (
+            {"args": [{"name": str(), "valueFrom": dict()}]}
+            | [{"analysis": {"args": list()}}]
+            | [{"experiment": {"analyses": list()}}]
+            | {"env": list()}
+        ):
+            pass  # the analysis in a Rollout, its experiment, and an agent's container
         case {"provider": {"skywalking": dict()}} | {"spec": {"metrics": [{"provider": {"skywalking": _}}]}}:
             pass  # the built-in provider's: what migrate begins with
         case _:

@@ -11,7 +11,8 @@ from skywalking_provider.block.common import Common, Length, NonEmpty, NotBoolea
 from skywalking_provider.model import Scope
 from skywalking_provider.support.strict_model import StrictModel
 
-_HASH = re.compile(r"[A-Za-z0-9]{5,63}")
+# Argo encodes a 32-bit number with Kubernetes' SafeEncodeString, which has no vowels.
+_HASH = re.compile(r"[b-df-hj-np-tv-xz24-9]{1,10}")
 _HASH_HINT = "set the argument in the Rollout's analysis to valueFrom: {podTemplateHashValue: Latest}"
 
 # RE2 needs time linear in the length of the name, whatever the expression. Its log would go to standard error.
@@ -35,7 +36,8 @@ def _check_hash(text: str) -> str:
         raise ValueError(f"is empty; {_HASH_HINT}")
     if not _HASH.fullmatch(text):
         raise ValueError(
-            f"{text[:60]!r} is not a pod-template-hash, which has five or more letters and digits; {_HASH_HINT}"
+            f"{text[:60]!r} is not a pod-template-hash, which has one to ten of the characters"
+            f" bcdfghjklmnpqrstvwxz2456789; {_HASH_HINT}"
         )
     return text
 
@@ -53,7 +55,8 @@ class Instances(StrictModel):
     """A set of instances of the service. Exactly one of both keys is set.
 
     Attributes:
-        pod_template_hash: Hash that is a dash-delimited segment of the name, or of the attributes pod or hostname.
+        pod_template_hash: Hash of the ReplicaSet of the instance's pod. It is the segment before the random suffix of
+            the pod's name, in the instance's name or in an attribute such as pod or hostname.
         name: Regular expression (RE2) that matches the whole name.
     """
 

@@ -3,7 +3,6 @@
 Only `resolve_entities` sends requests. The other functions are pure: OAP's lists are arguments.
 """
 
-import heapq
 from collections.abc import Sequence
 from typing import Final
 
@@ -15,11 +14,12 @@ from skywalking_provider.model import Deadline, Entity, EntitySet, Window
 from skywalking_provider.oap import Backend
 from skywalking_provider.oap.api.inventory import MAX_ENDPOINTS, InventoryInstance, InventoryService, ServiceInventory
 from skywalking_provider.queries.base import QueryDescription
+from skywalking_provider.queries.instance_selection import describe_instances, select_by_hash
 from skywalking_provider.support.service_names import format_service_name
 from skywalking_provider.support.suggester import Suggest
 from skywalking_provider.support.suggestions import did_you_mean
 
-_MAX_LISTED_INSTANCES: Final = 5
+_FULL_LENGTH_NOTE: Final = " (63-character pod names, which pods of an Experiment may have, too)"
 
 
 async def resolve_entities(spec: EntitySpec, backend: Backend, window: Window, deadline: Deadline) -> EntitySet:
@@ -41,9 +41,10 @@ async def resolve_entities(spec: EntitySpec, backend: Backend, window: Window, d
         return EntitySet((Entity(service.name, service.normal, endpoint=endpoint),), service.layers)
     if spec.instances is None:
         return EntitySet((Entity(service.name, service.normal),), service.layers)
-    names = select_instances(spec.instances, service.name, await backend.instances(service, window, deadline))
+    listed = await backend.instances(service, window, deadline)
+    names, selector = _select(spec.instances, service.name, listed)
     instances = tuple(Entity(service.name, service.normal, instance=one) for one in names)
-    return EntitySet(instances, service.layers, spec.instances.display)
+    return EntitySet(instances, service.layers, selector)
 
 
 def resolve_service_name(spec: EntitySpec, pattern: str) -> str:
@@ -86,15 +87,9 @@ def select_instances(selector: Instances, service: str, known: Sequence[Inventor
 
     Raises:
         EntityNotFoundError: No instance matches. The hint lists existing ones.
+        ProviderError: QUERY_INVALID, if Kubernetes cut the hash out of the names of the pods.
     """
-    matching = sorted({instance.name for instance in known if _matches(selector, instance)})
-    if matching:
-        return matching
-    names = ", ".join(heapq.nsmallest(_MAX_LISTED_INSTANCES, (instance.name for instance in known)))
-    raise EntityNotFoundError(
-        f"instances: no instance of {service!r} matches {selector.display}",
-        f"the {len(known)} instances include {names}" if known else "it has no instances in this window",
-    )
+    return list(_select(selector, service, known)[0])
 
 
 def find_endpoint(
@@ -155,9 +150,19 @@ def _written_service(spec: EntitySpec) -> str:
     return ", ".join(f"{part} {name}" for part, name in spec.service.model_dump(exclude_none=True).items())
 
 
-def _matches(selector: Instances, instance: InventoryInstance) -> bool:
-    if selector.name is not None:
-        # OAP's name may contain a lone surrogate, which RE2 cannot encode.
-        return re2.fullmatch(selector.name, instance.name.encode("utf-8", "replace").decode()) is not None
-    names = (instance.name, instance.attributes.get("pod", ""), instance.attributes.get("hostname", ""))
-    return any(selector.pod_template_hash in name.split("-") for name in names)
+def _select(selector: Instances, service: str, known: Sequence[InventoryInstance]) -> tuple[Sequence[str], str]:
+    """Return the names of the instances that match a selector, sorted, and the selector's text for messages."""
+    if selector.pod_template_hash is not None:
+        selection = select_by_hash(selector.pod_template_hash, service, known)
+        return selection.names, f"{selector.display}{_FULL_LENGTH_NOTE if selection.full_length else ''}"
+    names = sorted({instance.name for instance in known if _matches_regex(selector.name or "", instance.name)})
+    if names:
+        return names, selector.display
+    raise EntityNotFoundError(
+        f"instances: no instance of {service!r} matches {selector.display}", describe_instances(known)
+    )
+
+
+def _matches_regex(regex: str, name: str) -> bool:
+    # OAP's name may contain a lone surrogate, which RE2 cannot encode.
+    return re2.fullmatch(regex, name.encode("utf-8", "replace").decode()) is not None

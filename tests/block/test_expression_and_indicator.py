@@ -82,7 +82,19 @@ def test_window_of_instances_selected_by_hash_does_not_start_at_the_run() -> Non
         ),
         (
             {"sli": "apdex", "window": "5m", "service": SERVICE, "instances": {"podTemplateHash": "a-b"}},
-            "instances.podTemplateHash: 'a-b' is not a pod-template-hash, which has five or more letters and digits;",
+            "instances.podTemplateHash: 'a-b' is not a pod-template-hash, which has one to ten of the characters bcd",
+        ),
+        (  # the name of a template of an Experiment; a hash has no vowels
+            {"sli": "apdex", "window": "5m", "service": SERVICE, "instances": {"podTemplateHash": "canary"}},
+            "instances.podTemplateHash: 'canary' is not a pod-template-hash",
+        ),
+        (
+            {"sli": "apdex", "window": "5m", "service": SERVICE, "instances": {"podTemplateHash": "reviews"}},
+            "instances.podTemplateHash: 'reviews' is not a pod-template-hash",
+        ),
+        (
+            {"sli": "apdex", "window": "5m", "service": SERVICE, "instances": {"podTemplateHash": "6c85f7bf4d4"}},
+            "instances.podTemplateHash: '6c85f7bf4d4' is not a pod-template-hash",
         ),
         (
             {"sli": "apdex", "window": "5m", "service": SERVICE, "instances": {"name": "("}},

@@ -1,0 +1,142 @@
+"""Selection of a service's instances by the pod-template-hash of their pods.
+
+SkyWalking's agents name an instance `<uuid>@<ip>` or after the pod, and report the host name, which is the pod's, in an
+attribute. Envoy's access logs name it `<pod>.<namespace>`, with the pod's name and labels as attributes.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from heapq import nsmallest
+from typing import Final
+
+from skywalking_provider.errors import EntityNotFoundError, ProviderError, Reason
+from skywalking_provider.oap.api.inventory import InventoryInstance
+from skywalking_provider.queries.pod_names import MAX_POD_NAME, HashPlace, is_experiment_pod, locate_hash
+
+_MAX_LISTED: Final = 5
+_POD_NAME_KEYS: Final = frozenset({"pod", "podname", "k8spodname", "kubernetespodname", "hostname"})
+"""Attributes that contain the name of a pod, in lower case without separators: `hostname` of SkyWalking's agents for
+Java, Go, Python, Node.js, PHP and Rust, `host_name` of SkyAPM for .NET, `pod` of Envoy's access logs."""
+_HASH_LABEL: Final = "rolloutspodtemplatehash"
+"""Label that Argo Rollouts gives to each pod, with its ReplicaSet's hash as value."""
+_NEXT_STEP_AGENT: Final = (
+    "If the agents do not report the pod's name, set their instance name to it (agent.instance_name of Java,"
+    " SW_AGENT_INSTANCE_NAME of Java, Go and Python)"
+)
+_NEXT_STEP_CUT: Final = "Shorten the rollout's name to 46 characters, or select the pods with instances: {name: REGEX}"
+_NEXT_STEP_EXPERIMENT: Final = (
+    "To measure one template of an Experiment, select it with instances: {name: REGEX} by the name of its ReplicaSet,"
+    " which Argo has as templates.NAME.replicaset.name"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HashSelection:
+    """Instances whose pods have a hash.
+
+    Attributes:
+        names: Names of the instances, sorted.
+        full_length: Whether a name has the 63 characters to which Kubernetes cuts. An Experiment's pods may have it,
+            too.
+    """
+
+    names: tuple[str, ...]
+    full_length: bool
+
+
+def select_by_hash(pod_template_hash: str, service: str, known: Sequence[InventoryInstance]) -> HashSelection:
+    """Return the instances whose pods belong to the ReplicaSet with a hash.
+
+    Raises:
+        EntityNotFoundError: No instance has the hash. The message names what was compared.
+        ProviderError: QUERY_INVALID, if Kubernetes cut the hash out of the names of all pods.
+    """
+    places = [_place_in_instance(instance, pod_template_hash) for instance in known]
+    selected = {HashPlace.POD, HashPlace.FULL_LENGTH_POD}
+    names = {instance.name for instance, place in zip(known, places, strict=True) if place in selected}
+    if names:
+        return HashSelection(tuple(sorted(names)), HashPlace.FULL_LENGTH_POD in places)
+    raise _not_found_error(pod_template_hash, service, known, places)
+
+
+def describe_instances(known: Sequence[InventoryInstance]) -> str:
+    """Return a clause with the first names of instances, each with the pod's name that an attribute has."""
+    if not known:
+        return "it has no instances in this window"
+    names = ", ".join(nsmallest(_MAX_LISTED, map(_describe_instance, known)))
+    return f"the {len(known)} instances include {names}" if len(known) > 1 else f"the only instance is {names}"
+
+
+def _place_in_instance(instance: InventoryInstance, pod_template_hash: str) -> HashPlace:
+    places = {locate_hash(text, pod_template_hash) for text in _pod_names(instance)}
+    if label := _hash_label(instance):  # exact, unlike a name
+        if label == pod_template_hash:
+            return HashPlace.POD
+        return HashPlace.EXPERIMENT if HashPlace.EXPERIMENT in places else HashPlace.ABSENT
+    by_evidence = (HashPlace.EXPERIMENT, HashPlace.POD, HashPlace.FULL_LENGTH_POD, HashPlace.CUT)
+    return next((place for place in by_evidence if place in places), HashPlace.ABSENT)
+
+
+def _pod_names(instance: InventoryInstance) -> Iterator[str]:
+    yield instance.name
+    for key, value in instance.attributes.items():
+        if _normalize_key(key) in _POD_NAME_KEYS:
+            yield value
+
+
+def _hash_label(instance: InventoryInstance) -> str:
+    values = (value for key, value in instance.attributes.items() if _normalize_key(key).endswith(_HASH_LABEL))
+    return next(values, "").strip()
+
+
+@lru_cache(maxsize=1024)  # an OAP repeats a few keys for thousands of instances
+def _normalize_key(key: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", key.lower())
+
+
+def _not_found_error(
+    pod_template_hash: str, service: str, known: Sequence[InventoryInstance], places: Sequence[HashPlace]
+) -> ProviderError:
+    problem = f"instances: no instance of {service!r} matches {pod_template_hash}"
+    if not known:
+        return EntityNotFoundError(problem, describe_instances(known))
+    cut = [instance for instance, place in zip(known, places, strict=True) if place is HashPlace.CUT]
+    if cut:
+        detail = (
+            f"{problem}: Kubernetes cuts pod names at {MAX_POD_NAME} characters, and the hash is not complete in"
+            f" {_describe_instance(cut[0])}"
+        )
+        if set(places) <= {HashPlace.CUT, HashPlace.EXPERIMENT}:
+            return ProviderError(Reason.QUERY_INVALID, detail, _NEXT_STEP_CUT)
+        return EntityNotFoundError(detail, _NEXT_STEP_CUT)  # a pod with a shorter name may be of the same rollout
+    experiments = [instance for instance, place in zip(known, places, strict=True) if place is HashPlace.EXPERIMENT]
+    if experiments:
+        count = f"{len(experiments)} of the {len(known)} instances"
+        return EntityNotFoundError(
+            f"{problem}: {_describe_instance(experiments[0])} belongs to an Experiment, as {count} do. Its pods have"
+            " the new version's hash in their names whatever version they run",
+            _NEXT_STEP_EXPERIMENT,
+        )
+    next_step = _NEXT_STEP_AGENT
+    if any(is_experiment_pod(text) for instance in known for text in _pod_names(instance)):
+        next_step = f"No pod of an Experiment has its own ReplicaSet's hash in its name. {_NEXT_STEP_EXPERIMENT}"
+    return EntityNotFoundError(problem, f"{describe_instances(known)}. {_describe_comparison(known)}. {next_step}")
+
+
+def _describe_comparison(known: Sequence[InventoryInstance]) -> str:
+    """Return the description of what the hash was compared with."""
+    keys = {key for instance in known for key in instance.attributes}
+    compared = sorted(
+        key for key in keys if _normalize_key(key) in _POD_NAME_KEYS or _normalize_key(key).endswith(_HASH_LABEL)
+    )
+    if compared:
+        return f"The hash was compared with the name and the attributes {', '.join(compared[:_MAX_LISTED])} of each"
+    others = f"attributes: {', '.join(nsmallest(_MAX_LISTED, keys))}" if keys else "there are no attributes"
+    return f"The hash was compared with the name of each, and no attribute has the name of a pod ({others})"
+
+
+def _describe_instance(instance: InventoryInstance) -> str:
+    others = [name for name in _pod_names(instance) if name and name not in instance.name]
+    return f"{instance.name} (pod {others[0]})" if others else instance.name
