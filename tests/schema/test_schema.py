@@ -2,6 +2,7 @@
 
 from dataclasses import fields
 from importlib import resources
+from typing import get_args, get_origin
 
 import pytest
 from graphql import (
@@ -56,4 +57,5 @@ def test_response_type_has_only_fields_of_the_schema(response_type: type, name: 
         )
         assert alias in kind.fields, f"{name}.{alias}"
         is_list = isinstance(get_nullable_type(kind.fields[alias].type), GraphQLList)
-        assert is_list == str(field.type).startswith("tuple["), f"{name}.{alias}"
+        unannotated = get_args(field.type)[0] if hasattr(field.type, "__metadata__") else field.type
+        assert is_list == (get_origin(unannotated) is tuple), f"{name}.{alias}"
