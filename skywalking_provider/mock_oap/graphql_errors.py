@@ -8,10 +8,13 @@ from typing import Any, Final
 
 from graphql import DocumentNode, GraphQLError, GraphQLSchema, Token, validate
 
+from skywalking_provider.mock_oap.unsupported import UnsupportedError
+
 Json = dict[str, Any]
 
 VALIDATION: Final = "ValidationError"
 SYNTAX: Final = "InvalidSyntax"
+UNSUPPORTED: Final = "MockOapUnsupported"
 
 
 class DataFetchingError(Exception):
@@ -61,8 +64,15 @@ def validation_errors(schema: GraphQLSchema, document: DocumentNode) -> list[Jso
     return [request_error(error, VALIDATION) for error in validate(schema, document)]
 
 
+def unsupported_error(error: UnsupportedError, path: Any = None) -> Json:
+    """Build the error of a request that the mock does not support. Its classification is not one of OAP's."""
+    return build_error(str(error), UNSUPPORTED, path=path)
+
+
 def fetch_error(error: GraphQLError) -> Json:
     """Build the error of a field that could not be read."""
+    if isinstance(error.original_error, UnsupportedError):
+        return unsupported_error(error.original_error, error.path)
     path = "/".join(str(part) for part in error.path or ())
     message = f"Exception while fetching data (/{path}) : {error.original_error or error.message}"
     at = error.locations[0] if error.locations else None

@@ -30,11 +30,13 @@ from skywalking_provider.mock_oap.graphql_errors import (
     introspection_limit_error,
     request_error,
     token_error,
+    unsupported_error,
     validation_errors,
 )
 from skywalking_provider.mock_oap.request_limits import complexity, token_over_limit
 from skywalking_provider.mock_oap.resolvers import WITHOUT_STORAGE, Resolver, build_root
 from skywalking_provider.mock_oap.store import Store
+from skywalking_provider.mock_oap.unsupported import UnsupportedError, reject_unsupported_document
 from skywalking_provider.mock_oap.versions import OapVersion
 from skywalking_provider.schema import load_schema
 
@@ -92,6 +94,10 @@ class Executor:
         operation = get_operation_ast(document, request.operation_name)
         if operation is None:
             return self._no_operation(request)
+        try:
+            reject_unsupported_document(self.schema, document, self.oap_version)
+        except UnsupportedError as error:
+            return self._json_response({"errors": [unsupported_error(error)]}, BAD_REQUEST)
         if errors := validation_errors(self.schema, document):
             return self._json_response({"errors": errors}, BAD_REQUEST)
         values = get_variable_values(self.schema, operation.variable_definitions or (), dict(request.variables))

@@ -69,7 +69,6 @@ class MetadataQueries:
             "attributes": [{"name": name, "value": value} for name, value in instance.attributes.items()],
             "language": instance.language,
             "instanceUUID": own,
-            "layer": service.layers[0],
         }
 
 

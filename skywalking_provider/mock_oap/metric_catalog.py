@@ -1,13 +1,16 @@
-"""Metrics of the mock: those of OAP's core.oal that are useful to judge a canary."""
+"""Metrics of the mock: those of OAP's core.oal that are useful to judge a canary, its callers and its databases."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from skywalking_provider.mock_oap.aggregation import Tally
 from skywalking_provider.mock_oap.entity_ids import MetricScope
+from skywalking_provider.mock_oap.layers import Layer
+
+Formula = Callable[[Tally, int], int]
 
 
 class MetricType(StrEnum):
@@ -18,14 +21,25 @@ class MetricType(StrEnum):
     LABELED = "LABELED_VALUE"
 
 
+class DetectPoint(StrEnum):
+    """Sides that report a call."""
+
+    CLIENT = "client"
+    SERVER = "server"
+
+
 @dataclass(frozen=True, slots=True)
 class MetricDefinition:
     """A metric: its name, scope and formula."""
 
     name: str
     scope: MetricScope
-    value: Callable[[Tally, int], int] | None
+    value: Formula | None
     """Formula over the calls of a bucket and its number of minutes; None for percentiles, which have labels."""
+    detect_point: DetectPoint | None = None
+    """Side whose reports a metric of relations counts; None for other metrics."""
+    layer: Layer | None = None
+    """Layer whose services alone have the metric; None if it is that of all services except the virtual ones."""
 
     @property
     def type(self) -> MetricType:
@@ -42,6 +56,8 @@ _CATALOG: Final = {
     MetricScope.SERVICE: "SERVICE",
     MetricScope.INSTANCE: "SERVICE_INSTANCE",
     MetricScope.ENDPOINT: "ENDPOINT",
+    MetricScope.SERVICE_RELATION: "SERVICE_RELATION",
+    MetricScope.INSTANCE_RELATION: "SERVICE_INSTANCE_RELATION",
 }
 
 
@@ -65,7 +81,19 @@ def _zero(_tally: Tally, _: int) -> int:
     return 0
 
 
-# In the recorded order of listMetrics, which is that of a hash map.
+def _relation_metrics(prefix: str, scope: MetricScope) -> Iterator[MetricDefinition]:
+    for side in DetectPoint:
+        for name, value in (("cpm", _cpm), ("call_sla", _sla), ("resp_time", _resp_time), ("percentile", None)):
+            yield MetricDefinition(f"{prefix}_{side}_{name}", scope, value, detect_point=side)
+
+
+def _virtual_metrics(prefix: str, layer: Layer) -> Iterator[MetricDefinition]:
+    """Yield the metrics of a target without an agent, which its callers report. Their catalog is SERVICE."""
+    for name, value in (("cpm", _cpm), ("sla", _sla), ("resp_time", _resp_time), ("percentile", None)):
+        yield MetricDefinition(f"{prefix}_access_{name}", MetricScope.SERVICE, value, layer=layer)
+
+
+# First in the recorded order of listMetrics, which is that of a hash map; then those that the recorded OAPs lack.
 METRICS: Final = {
     metric.name: metric
     for metric in (
@@ -82,6 +110,10 @@ METRICS: Final = {
         MetricDefinition("endpoint_resp_time", MetricScope.ENDPOINT, _resp_time),
         MetricDefinition("endpoint_sla", MetricScope.ENDPOINT, _sla),
         MetricDefinition("endpoint_percentile", MetricScope.ENDPOINT, None),
+        *_relation_metrics("service_relation", MetricScope.SERVICE_RELATION),
+        *_relation_metrics("service_instance_relation", MetricScope.INSTANCE_RELATION),
+        *_virtual_metrics("database", Layer.VIRTUAL_DATABASE),
+        *_virtual_metrics("cache", Layer.VIRTUAL_CACHE),
     )
 }
 

@@ -8,7 +8,9 @@ from skywalking_provider.mock_oap.duration import Duration, parse_duration
 from skywalking_provider.mock_oap.entity_ids import ILLEGAL, EntityKey, MetricScope, resolve_entity
 from skywalking_provider.mock_oap.graphql_errors import DataFetchingError, Json
 from skywalking_provider.mock_oap.metric_catalog import METRICS, MetricDefinition, MetricType
+from skywalking_provider.mock_oap.ranking import ParentService, rank_entities
 from skywalking_provider.mock_oap.store import Store
+from skywalking_provider.mock_oap.unsupported import UnsupportedError, reject_unsupported_metric
 from skywalking_provider.mock_oap.versions import PERCENTILES, OapVersion
 
 UNKNOWN_METRIC = "UNKNOWN_METRIC_NAME"
@@ -26,7 +28,7 @@ class MetricsV2Queries:
         during = self._duration(duration)
         metric, entity = self._resolve_condition(condition)
         if metric is not None and metric.type is MetricType.LABELED and entity is not None:
-            self._reject_labeled(entity, during)
+            self._reject_labeled(metric, entity, during)
         return {"label": None, "values": {"values": self._points(condition, during, metric, entity)}}
 
     def single(self, condition: Mapping[str, Any], duration: Mapping[str, str]) -> tuple[int, bool]:
@@ -56,13 +58,33 @@ class MetricsV2Queries:
             series.append({"label": label, "values": {"values": points}})
         return series
 
+    def sorted(self, condition: Mapping[str, Any], duration: Mapping[str, str]) -> list[Json]:
+        """Resolve `sortMetrics`: the entities with the highest or lowest averages. An unknown metric has none."""
+        during = self._duration(duration)
+        metric = METRICS.get(condition["name"])
+        if metric is None:
+            reject_unsupported_metric(condition["name"])
+            return []
+        if metric.type is MetricType.LABELED:
+            raise UnsupportedError(f"sortMetrics by the labeled metric {metric.name}")
+        if self.oap_version.checks_scope and condition.get("scope") != metric.scope:
+            raise UnsupportedError(f"sortMetrics with another scope than {metric.scope}, that of {metric.name},")
+        # A missing `normal` is false in OAP, whose field is a primitive boolean.
+        service, normal = condition.get("parentService"), condition.get("normal") is True
+        parent = ParentService(service, normal) if service else None
+        ranked = rank_entities(self.store, metric, parent, during, descending=condition["order"] == "DES")
+        return [
+            {"name": one.name, "id": one.key.id, "value": str(one.value), "refId": None}
+            for one in ranked[: max(condition["topN"], 0)]
+        ]
+
     def percentiles(
         self, metric: MetricDefinition | None, entity: EntityKey | None, duration: Duration
     ) -> list[tuple[int, ...] | None]:
         """Return all percentiles of each bucket; None where it is absent or the metric has no labels."""
         if metric is None or entity is None or metric.type is not MetricType.LABELED:
             return [None for _ in duration.buckets]
-        return [self.store.percentiles(entity, bucket) for bucket in duration.buckets]
+        return [self.store.percentiles(metric, entity, bucket) for bucket in duration.buckets]
 
     # -- helpers
 
@@ -71,6 +93,8 @@ class MetricsV2Queries:
 
     def _resolve_condition(self, condition: Mapping[str, Any]) -> tuple[MetricDefinition | None, EntityKey | None]:
         metric = METRICS.get(condition["name"])
+        if metric is None:
+            reject_unsupported_metric(condition["name"])
         # An unknown metric has no scope. Old versions build an id from the scope of the request.
         scope = metric.scope if metric else _parse_scope(condition)
         return metric, resolve_entity(condition.get("entity") or {}, scope, self.oap_version)
@@ -115,10 +139,10 @@ class MetricsV2Queries:
             return []
         return [f"{{{self.oap_version.percentile_key}={label}}}" for label in self.oap_version.percentile_labels]
 
-    def _reject_labeled(self, entity: EntityKey, duration: Duration) -> None:
+    def _reject_labeled(self, metric: MetricDefinition, entity: EntityKey, duration: Duration) -> None:
         """Raise the storage's error for a labeled metric that is read as a number, if it has data."""
         for bucket in duration.buckets:
-            row = self.store.percentiles(entity, bucket)
+            row = self.store.percentiles(metric, entity, bucket)
             if row is None:
                 continue
             if not self.oap_version.labels_by_key:

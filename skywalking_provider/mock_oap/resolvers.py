@@ -9,6 +9,7 @@ from skywalking_provider.mock_oap.metric_catalog import METRICS, MetricType, fin
 from skywalking_provider.mock_oap.metrics_v2_queries import MetricsV2Queries
 from skywalking_provider.mock_oap.mqe import ExpressionResolver
 from skywalking_provider.mock_oap.store import Store
+from skywalking_provider.mock_oap.unsupported import reject_unsupported_metric
 from skywalking_provider.mock_oap.versions import OapVersion
 
 Resolver = Callable[..., Any]
@@ -29,9 +30,6 @@ def build_root(store: Store, oap_version: OapVersion, *, decimal_comma: bool) ->
 
     def health(_: object) -> NoReturn:
         raise DataFetchingError("health-checker missing.")  # recorded from an OAP without that module
-
-    def metric_type(_: object, name: str) -> MetricType:
-        return METRICS[name].type if name in METRICS else MetricType.UNKNOWN
 
     def metrics(_: object, regex: str | None = None) -> list[Json]:
         return [{"name": one.name, "type": one.type, "catalog": one.catalog} for one in find_metrics(regex)]
@@ -68,11 +66,19 @@ def build_root(store: Store, oap_version: OapVersion, *, decimal_comma: bool) ->
         "getAllServices": lambda _, **__: metadata.services(),
         "searchServices": search,
         "getServiceInstances": instances,
-        "typeOfMetrics": metric_type,
+        "typeOfMetrics": lambda _, name: _metric_type(name),
         "listMetrics": metrics,
         "readMetricsValue": lambda _, condition, duration: reads.single(condition, duration)[0],
         "readMetricsValues": lambda _, condition, duration: reads.values(condition, duration),
         "readNullableMetricsValue": nullable,
         "readLabeledMetricsValues": labeled,
+        "sortMetrics": lambda _, condition, duration: reads.sorted(condition, duration),
         "execExpression": lambda _, expression, entity, duration: expressions.execute(expression, entity, duration),
     }
+
+
+def _metric_type(name: str) -> MetricType:
+    if name in METRICS:
+        return METRICS[name].type
+    reject_unsupported_metric(name)
+    return MetricType.UNKNOWN

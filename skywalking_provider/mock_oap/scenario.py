@@ -1,6 +1,6 @@
-"""Scenarios: the services and their calls in each minute, written in YAML."""
+"""Scenarios: the services, their calls in each minute and their callers, written in YAML."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from importlib import resources
 from pathlib import Path
@@ -9,6 +9,9 @@ from typing import Annotated, Any, Final, Self
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
+
+from skywalking_provider.mock_oap.layers import NOT_NORMAL, VIRTUAL_LAYERS, Layer
+from skywalking_provider.mock_oap.metric_catalog import DetectPoint
 
 FOLDER: Final = resources.files(__package__) / "scenarios"
 DAY: Final = 24 * 60
@@ -30,6 +33,12 @@ def _unique(names: tuple[str, ...]) -> tuple[str, ...]:
 
 def _as_list(layer: object) -> object:
     return [layer] if isinstance(layer, str) else layer
+
+
+def _known_layer(name: object) -> object:
+    if name not in tuple(Layer):
+        raise ValueError(f"{name!r} is not a layer of OAP. Write one of {', '.join(Layer)}.")
+    return name
 
 
 class Traffic(_Part):
@@ -98,15 +107,33 @@ class ScenarioInstance(_Part):
         return (self.begin is None or self.begin <= last) and (self.until is None or self.until > first)
 
 
+class ScenarioCaller(_Part):
+    """A service that calls another one. Its calls count for the metrics of relations only."""
+
+    service: str = Field(min_length=1)
+    """Name of the calling service. OAP lists it only if the scenario has it as a service."""
+    normal: bool = True
+    detected_by: frozenset[DetectPoint] = Field(default=frozenset(DetectPoint), min_length=1)
+    """Sides that report the calls: client, server or both."""
+    traffic: tuple[Traffic, ...] = Field(min_length=1)
+
+
+def _is_normal(fields: Mapping[str, Any]) -> bool:
+    return not NOT_NORMAL.issuperset(fields.get("layers", ()))
+
+
 class ScenarioService(_Part):
     """A service."""
 
     name: str = Field(min_length=1)
-    layers: Annotated[tuple[str, ...], BeforeValidator(_as_list), AfterValidator(_unique)] = Field(
-        default=("MESH",), min_length=1, alias="layer"
-    )
+    layers: Annotated[
+        tuple[Annotated[Layer, BeforeValidator(_known_layer)], ...],
+        BeforeValidator(_as_list),
+        AfterValidator(_unique),
+    ] = Field(default=(Layer.MESH,), min_length=1, alias="layer")
     """One or more layers; the service of an agent behind a mesh is in both."""
-    normal: bool = True
+    normal: bool = Field(default_factory=_is_normal)
+    """Whether the service has an agent or a proxy that reports it. By default, only virtual layers have none."""
     begin: int | None = Field(default=None, alias="from")
     """First minute in which OAP lists it; None if always."""
     apdex_threshold: int = Field(default=500, gt=0)
@@ -114,6 +141,12 @@ class ScenarioService(_Part):
     instances: tuple[ScenarioInstance, ...] = ()
     endpoints: Annotated[tuple[str, ...], AfterValidator(_unique)] = ()
     traffic: tuple[Traffic, ...] = ()
+    callers: tuple[ScenarioCaller, ...] = ()
+
+    @property
+    def is_virtual(self) -> bool:
+        """Whether it is a target without an agent, such as a database, which has no metrics of services."""
+        return VIRTUAL_LAYERS.issuperset(self.layers)
 
     @model_validator(mode="after")
     def _names(self) -> Self:

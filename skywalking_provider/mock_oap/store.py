@@ -1,17 +1,27 @@
 """Contents of OAP's storage: the calls of the scenario up to the last flush before the current time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from skywalking_provider.mock_oap.aggregation import Calls, Distributed, Tally, distribute
 from skywalking_provider.mock_oap.clock import MINUTE, MockClock
 from skywalking_provider.mock_oap.duration import Duration, TimeBucket
-from skywalking_provider.mock_oap.entity_ids import EntityKey, MetricScope
+from skywalking_provider.mock_oap.entity_ids import EntityKey, MetricScope, encode
 from skywalking_provider.mock_oap.metric_catalog import MetricDefinition
 from skywalking_provider.mock_oap.scenario import Scenario, ScenarioInstance, ScenarioService, Traffic
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stream:
+    """Calls that share a schedule, and the instances that they are assigned to round robin."""
+
+    phases: tuple[Traffic, ...]
+    instances: tuple[str, ...]
+    """Names of instances; of relations, the pairs of a calling and a called one."""
 
 
 class Store:
@@ -53,23 +63,23 @@ class Store:
 
     def value(self, metric: MetricDefinition, entity: EntityKey, bucket: TimeBucket) -> int | None:
         """Return a metric of an entity in a bucket; None if the bucket is absent."""
-        tally = self.tally(entity, bucket)
+        tally = self.tally(metric, entity, bucket)
         if tally is None or metric.value is None:
             return None
         return metric.value(tally, bucket.step.minutes)
 
-    def percentiles(self, entity: EntityKey, bucket: TimeBucket) -> tuple[int, ...] | None:
+    def percentiles(self, metric: MetricDefinition, entity: EntityKey, bucket: TimeBucket) -> tuple[int, ...] | None:
         """Return all percentiles of an entity in a bucket; None if the bucket is absent."""
-        tally = self.tally(entity, bucket)
+        tally = self.tally(metric, entity, bucket)
         return None if tally is None else tally.percentiles()
 
-    def tally(self, entity: EntityKey, bucket: TimeBucket) -> Tally | None:
-        """Return the visible calls of an entity in a bucket; None if there are none."""
-        service = self._services.get((entity.service, entity.normal))
+    def tally(self, metric: MetricDefinition, entity: EntityKey, bucket: TimeBucket) -> Tally | None:
+        """Return the visible calls of an entity in a bucket that a metric counts; None if there are none."""
+        service, streams = self._find_streams(metric, entity)
         if service is None:
             return None
         total = Tally(service.apdex_threshold)
-        now, earliest = self.clock.now(), self._earliest(service)
+        now, earliest = self.clock.now(), self._earliest(streams)
         end = _instant(bucket) + bucket.step.width + MINUTE * 180
         if earliest is None or end < earliest:
             return None
@@ -79,7 +89,7 @@ class Store:
                 break
             if minute < earliest:
                 continue
-            for calls, visible in self._streams(service, minute, now):
+            for calls, visible in self._calls(service, streams, minute, now):
                 tally = pick(distribute(calls, visible)) if visible else None
                 if tally is not None:
                     total.merge(tally)
@@ -90,25 +100,52 @@ class Store:
     def _minute(self, instant: datetime) -> int:
         return (instant - self.clock.start) // MINUTE
 
-    def _earliest(self, service: ScenarioService) -> datetime | None:
-        begins = [traffic.begin for traffic in _all_traffic(service)]
+    def _earliest(self, streams: Sequence[_Stream]) -> datetime | None:
+        begins = [traffic.begin for stream in streams for traffic in stream.phases]
         return self.clock.start + min(begins) * MINUTE if begins else None
 
-    def _streams(self, service: ScenarioService, minute: datetime, now: datetime) -> list[tuple[Calls, int]]:
-        """Return the calls of a minute for each group of instances, with the number of visible calls."""
+    def _find_streams(
+        self, metric: MetricDefinition, entity: EntityKey
+    ) -> tuple[ScenarioService | None, Sequence[_Stream]]:
+        """Return the service that receives the calls that a metric of an entity counts, and its streams of calls."""
+        called = entity.dest or entity
+        service = self._services.get((called.service, called.normal))
+        if service is None:
+            return None, ()
+        if entity.dest:
+            return service, self._caller_streams(metric, entity, service)
+        has_metric = metric.layer in service.layers if metric.layer else not service.is_virtual
+        return service, _service_streams(service) if has_metric else ()
+
+    def _caller_streams(self, metric: MetricDefinition, relation: EntityKey, service: ScenarioService) -> list[_Stream]:
+        """Return the streams of calls from one service to another, spread over all pairs of their instances."""
+        caller = self._services.get((relation.service, relation.normal))
+        pairs = tuple(
+            _pair(source.name, dest.name)
+            for dest in service.instances
+            for source in (caller.instances if caller else ())
+        )
+        return [
+            _Stream(one.traffic, pairs)
+            for one in service.callers
+            if (one.service, one.normal) == (relation.service, relation.normal)
+            and metric.detect_point in one.detected_by
+        ]
+
+    def _calls(
+        self, service: ScenarioService, streams: Sequence[_Stream], minute: datetime, now: datetime
+    ) -> list[tuple[Calls, int]]:
+        """Return the calls of a minute in each stream, with the number of visible calls."""
         index = self._minute(minute)
-        sharing = tuple(instance.name for instance in service.instances if not instance.traffic)
-        streams = [(service.traffic, sharing)]
-        streams += [(instance.traffic, (instance.name,)) for instance in service.instances if instance.traffic]
         shares = []
-        for phases, instances in streams:
-            for traffic in phases:
+        for stream in streams:
+            for traffic in stream.phases:
                 if traffic.covers(index):
                     calls = Calls(
                         traffic.calls,
                         traffic.failure_count,
                         traffic.latencies,
-                        instances,
+                        stream.instances,
                         service.endpoints,
                         service.apdex_threshold,
                     )
@@ -126,15 +163,24 @@ def _instant(bucket: TimeBucket) -> datetime:
     return bucket.local.replace(tzinfo=bucket.zone).astimezone(UTC)
 
 
-def _all_traffic(service: ScenarioService) -> list[Traffic]:
-    return [*service.traffic, *(traffic for instance in service.instances for traffic in instance.traffic)]
+def _service_streams(service: ScenarioService) -> list[_Stream]:
+    sharing = tuple(instance.name for instance in service.instances if not instance.traffic)
+    own = [_Stream(instance.traffic, (instance.name,)) for instance in service.instances if instance.traffic]
+    return [_Stream(service.traffic, sharing), *own]
+
+
+def _pair(source: str, dest: str) -> str:
+    return f"{encode(source)}-{encode(dest)}"
 
 
 def _picker(entity: EntityKey) -> Callable[[Distributed], Tally | None]:
     match entity.scope:
-        case MetricScope.SERVICE:
+        case MetricScope.SERVICE | MetricScope.SERVICE_RELATION:
             return lambda distributed: distributed.whole
         case MetricScope.INSTANCE:
             return lambda distributed: distributed.instances.get(entity.child)
         case MetricScope.ENDPOINT:
             return lambda distributed: distributed.endpoints.get(entity.child)
+        case MetricScope.INSTANCE_RELATION:
+            pair = _pair(entity.child, entity.dest.child if entity.dest else "")
+            return lambda distributed: distributed.instances.get(pair)

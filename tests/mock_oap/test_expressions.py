@@ -157,7 +157,6 @@ async def test_top_n_ranks_services_or_the_children_of_the_given_service():
         ("aggregate_labels(service_cpm, sum)", "The operand is not a labeled result."),
         ("service_cpm)", None),
         ("increase(service_percentile, 1)", None),
-        ("sort_values(service_cpm, des)", "The mock OAP does not support the function sort_values."),
         ("round(service_cpm)", "line 1:17 unexpected ')'"),
         ("avg service_cpm)", "line 1:4 unexpected 'service_cpm'"),
         ("avg(service_cpm]", "line 1:15 unexpected ']'"),

@@ -6,7 +6,7 @@ import pytest
 from skywalking_provider.mock_oap import MockOap
 from tests.mock_oap.client import CANARY, post
 
-READ = 'readMetricsValue(condition: {name: "service_cpm"}, duration: {start: "x", end: "y", step: MINUTE})'
+READ = 'readMetricsValue(condition: {name: "service_cpm", entity: {}}, duration: {start: "x", end: "y", step: MINUTE})'
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ async def test_request_invalid_document_is_http_400_with_validation_errors(query
     ],
 )
 async def test_request_invalid_variable_is_a_validation_error_without_data(variables: dict, message: str):
-    query = 'query($d: Duration!) { readMetricsValue(condition: {name: "service_cpm"}, duration: $d) }'
+    query = 'query($d: Duration!) { readMetricsValue(condition: {name: "service_cpm", entity: {}}, duration: $d) }'
     async with MockOap() as oap:
         content = await post(oap, query, **variables)
     assert set(content) == {"errors"}

@@ -2,18 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 from skywalking_provider.mock_oap.duration import Duration
-from skywalking_provider.mock_oap.entity_ids import EntityKey, MetricScope, resolve_entity
+from skywalking_provider.mock_oap.entity_ids import EntityKey, resolve_entity
 from skywalking_provider.mock_oap.metric_catalog import METRICS, MetricDefinition, MetricType
 from skywalking_provider.mock_oap.mqe import ast, functions
 from skywalking_provider.mock_oap.mqe.arithmetic import OPERATIONS, combine
 from skywalking_provider.mock_oap.mqe.result import EvaluationError, Label, Result, ResultRow, ResultType, Value
+from skywalking_provider.mock_oap.ranking import ParentService, rank_entities
 from skywalking_provider.mock_oap.store import Store
+from skywalking_provider.mock_oap.unsupported import (
+    UNSUPPORTED_FUNCTIONS,
+    UnsupportedError,
+    reject_unsupported_metric,
+)
 from skywalking_provider.mock_oap.versions import MqeVersion, OapVersion
-
-_UNSUPPORTED_FUNCTIONS: Final = frozenset({"sort_values", "sort_label_values"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,7 @@ class Evaluator:
         """Return the result, which has an `error` if OAP rejects the operation."""
         try:
             return self._evaluate(node)
-        except EvaluationError as error:
+        except (EvaluationError, UnsupportedError) as error:
             return Result.from_error(str(error))
 
     def _evaluate(self, node: ast.Node) -> Result:
@@ -106,7 +110,7 @@ class Evaluator:
         metric = self._metric_definition(node)
         key = resolve_entity(self.entity, metric.scope, self.oap_version)
         if metric.type is MetricType.LABELED:
-            return self._labeled(node, key, duration)
+            return self._labeled(metric, node, key, duration)
         if key is None and self.mqe_version.illegal_entity_is_unknown:
             return Result(ResultType.UNKNOWN)
         values = tuple(
@@ -115,8 +119,12 @@ class Evaluator:
         )
         return Result(ResultType.SERIES, (ResultRow(values),))
 
-    def _labeled(self, node: ast.MetricNode, key: EntityKey | None, duration: Duration) -> Result:
-        percentiles = [None if key is None else self.store.percentiles(key, bucket) for bucket in duration.buckets]
+    def _labeled(
+        self, metric: MetricDefinition, node: ast.MetricNode, key: EntityKey | None, duration: Duration
+    ) -> Result:
+        percentiles = [
+            None if key is None else self.store.percentiles(metric, key, bucket) for bucket in duration.buckets
+        ]
         name, known = self.oap_version.percentile_key, self.oap_version.percentile_labels
         requested = [value for given, values in node.labels for value in values.split(",") if given == name]
         if any(percentiles):
@@ -140,41 +148,17 @@ class Evaluator:
             raise EvaluationError(f"Metric: [{metric.name}] is labeled value, does not support top_n query.")
         if node.count <= 0:
             raise EvaluationError("TopN value must be > 0.")
-        ranked = []
-        for name, key in self._candidates(metric):
-            values = [self.store.value(metric, key, bucket) for bucket in self.duration.buckets]
-            present = [value for value in values if value is not None]
-            if present:
-                ranked.append(Value(float(sum(present) // len(present)), name))
-        ranked.sort(key=lambda value: value.value or 0.0, reverse=node.descending)
-        return Result(ResultType.SORTED, (ResultRow(tuple(ranked[: node.count])),))
-
-    def _candidates(self, metric: MetricDefinition) -> list[tuple[str, EntityKey]]:
-        """Return the entities to rank: the children of the given service, or all services."""
-        parent = self.entity.get("serviceName")
-        candidates: list[tuple[str, EntityKey]] = []
-        for service in self.store.services():
-            if metric.scope is MetricScope.SERVICE:
-                if not parent:
-                    candidates.append((service.name, EntityKey(metric.scope, service.name, service.normal)))
-                continue
-            if parent and (parent, self.entity.get("normal")) != (service.name, service.normal):
-                continue
-            instances = metric.scope is MetricScope.INSTANCE
-            names = [one.name for one in service.instances] if instances else service.endpoints
-            candidates += [
-                (
-                    name if parent else f"{service.name} - {name}",
-                    EntityKey(metric.scope, service.name, service.normal, name),
-                )
-                for name in names
-            ]
-        return candidates
+        service, normal = self.entity.get("serviceName"), self.entity.get("normal")
+        parent = ParentService(service, normal is True) if service else None
+        ranked = rank_entities(self.store, metric, parent, self.duration, descending=node.descending)
+        values = tuple(Value(float(one.value), one.name) for one in ranked[: node.count])
+        return Result(ResultType.SORTED, (ResultRow(values),))
 
     def _metric_definition(self, node: ast.MetricNode) -> MetricDefinition:
-        if node.name in _UNSUPPORTED_FUNCTIONS:
-            raise EvaluationError(f"The mock OAP does not support the function {node.name}.")
+        if node.name in UNSUPPORTED_FUNCTIONS:
+            raise UnsupportedError(f"the function {node.name}")
         if node.name not in METRICS:
+            reject_unsupported_metric(node.name)
             raise EvaluationError(self.mqe_version.unknown_metric_message.format(node.name))
         return METRICS[node.name]
 
