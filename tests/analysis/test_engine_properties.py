@@ -153,7 +153,7 @@ async def whole_measurement(world: World, block: dict[str, Any], run: Run) -> li
     """Return every attempt with its time. Attempts are resumed as Argo does."""
     metric = Metric("m", "true", "", json.dumps(block).encode())
     config = BackendConfig.model_validate(
-        {"url": "http://oap", "clockTtl": "0s", "cache": {"responseTtl": "0s", "verdictTtl": "0s"}}
+        {"url": "http://oap", "clockTtl": "0s", "retries": 0, "cache": {"responseTtl": "0s", "verdictTtl": "0s"}}
     )
     client: Any = Client(world)
     async with open_backends({"prod": config}, world.clock, lambda *_: client, monotonic=world.monotonic) as backends:
