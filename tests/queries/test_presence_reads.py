@@ -1,5 +1,6 @@
 """Absent buckets of V2 reads, decoded from the presence reads that the rewrite added."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
@@ -7,17 +8,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skywalking_provider.errors import ProviderError, Reason
+from skywalking_provider.model import Window
 from skywalking_provider.queries.graphql.presence import series_with_absent_buckets
 from skywalking_provider.queries.graphql.response_shape import Field
 from skywalking_provider.queries.graphql.rewrite import MetricRead
 from skywalking_provider.queries.series import Series
 
 NO_SHAPE = cast("Field", None)  # the shape of the author's selection does not matter here
+START = datetime(2026, 11, 24, 12, tzinfo=UTC)
+WINDOW = Window(START, START + timedelta(minutes=3))  # only the ids of buckets are compared with it
 BUCKETS = st.lists(st.tuples(st.integers(0, 10**6), st.booleans()))
 
 
 def read(kind: str, presence: str | None = "p", calls: str | None = None) -> MetricRead:
     return MetricRead(kind, NO_SHAPE, "service_sla", presence, calls)
+
+
+def decode(name: str, metric_read: MetricRead, data: dict[str, Any]) -> list[Series]:
+    return series_with_absent_buckets(name, metric_read, WINDOW, data)
 
 
 def values(*numbers: int, empty: tuple[bool, ...] = ()) -> dict[str, Any]:
@@ -31,7 +39,7 @@ def values(*numbers: int, empty: tuple[bool, ...] = ()) -> dict[str, Any]:
 def test_bucket_that_oap_marks_as_empty_is_absent(buckets: list[tuple[int, bool]]) -> None:
     data = {"p": values(*(one for one, _ in buckets), empty=tuple(mark for _, mark in buckets))}
 
-    series = series_with_absent_buckets("sla", read("readMetricsValues"), data)
+    series = decode("sla", read("readMetricsValues"), data)
 
     assert series == [Series("sla", tuple(None if mark else one for one, mark in buckets))]
     assert series[0].read_name == "sla"
@@ -42,7 +50,7 @@ def test_bucket_without_calls_is_absent_on_an_oap_that_marks_none(buckets: list[
     """Such an OAP returns 0 for an absent bucket, and so for its calls."""
     data = {"p": values(*(one for one, _ in buckets)), "c": values(*(7 if called else 0 for _, called in buckets))}
 
-    series = series_with_absent_buckets("sla", read("readMetricsValues", calls="c"), data)
+    series = decode("sla", read("readMetricsValues", calls="c"), data)
 
     assert series == [Series("sla", tuple(one if called else None for one, called in buckets))]
 
@@ -51,7 +59,7 @@ def test_labeled_read_has_a_series_for_each_label_with_the_same_absent_buckets()
     labeled = [values(9, 8) | {"label": "50"}, values(7, 6) | {"label": "99"}, values(5, 4)]
     data = {"p": labeled, "c": values(0, 3)}
 
-    assert series_with_absent_buckets("pct", read("readLabeledMetricsValues", calls="c"), data) == [
+    assert decode("pct", read("readLabeledMetricsValues", calls="c"), data) == [
         Series("pct 50", (None, 8)),
         Series("pct 99", (None, 6)),
         Series("pct", (None, 4)),
@@ -61,11 +69,11 @@ def test_labeled_read_has_a_series_for_each_label_with_the_same_absent_buckets()
 def test_single_label_is_not_part_of_the_name() -> None:
     data = {"p": [values(9) | {"label": "50"}]}
 
-    assert series_with_absent_buckets("pct", read("readLabeledMetricsValues"), data) == [Series("pct", (9,))]
+    assert decode("pct", read("readLabeledMetricsValues"), data) == [Series("pct", (9,))]
 
 
 def test_labeled_read_without_a_series_is_one_empty_series() -> None:
-    assert series_with_absent_buckets("pct", read("readLabeledMetricsValues"), {"p": []}) == [Series("pct", ())]
+    assert decode("pct", read("readLabeledMetricsValues"), {"p": []}) == [Series("pct", ())]
 
 
 @pytest.mark.parametrize(
@@ -86,14 +94,14 @@ def test_single_value_is_absent_if_it_is_marked_or_no_bucket_has_calls(
     data: dict[str, Any] = {"apdex": 4, "p": presence} | ({} if calls is None else {"c": values(*calls)})
     metric_read = read("readMetricsValue", "p" if presence else None, None if calls is None else "c")
 
-    assert series_with_absent_buckets("apdex", metric_read, data) == [Series("apdex", (value,))]
+    assert decode("apdex", metric_read, data) == [Series("apdex", (value,))]
 
 
 def test_buckets_and_calls_of_other_numbers_are_an_invalid_response() -> None:
     data = {"p": values(1, 2), "c": values(3)}
 
     with pytest.raises(ProviderError) as caught:
-        series_with_absent_buckets("sla", read("readMetricsValues", calls="c"), data)
+        decode("sla", read("readMetricsValues", calls="c"), data)
 
     assert caught.value.reason is Reason.OAP_RESPONSE_INVALID
     assert "p is 2 buckets, and 1 of the calls" in str(caught.value)
@@ -102,6 +110,6 @@ def test_buckets_and_calls_of_other_numbers_are_an_invalid_response() -> None:
 @pytest.mark.parametrize(("kind", "field"), [("readMetricsValues", "p"), ("readLabeledMetricsValues", "p")])
 def test_presence_read_of_another_shape_is_an_invalid_response(kind: str, field: str) -> None:
     with pytest.raises(ProviderError, match=f"{field} is 'x'"):
-        series_with_absent_buckets("sla", read(kind), {field: "x"})
+        decode("sla", read(kind), {field: "x"})
     with pytest.raises(ProviderError, match="c is missing"):
-        series_with_absent_buckets("sla", read(kind, calls="c"), {"p": values(1) if kind[4] == "M" else [values(1)]})
+        decode("sla", read(kind, calls="c"), {"p": values(1) if kind[4] == "M" else [values(1)]})

@@ -151,7 +151,7 @@ async def test_renewed_files_are_used_by_the_next_request(open_setup: SetupFacto
 
 async def test_connections_are_kept_while_the_files_are_the_same(open_setup: SetupFactory) -> None:
     setup = await open_setup()
-    contexts = {id(setup.backend.connection._pipeline._client._tls.current()) for _ in range(3)}
+    contexts = {id(setup.backend.connection._pipeline._client._tls.load_current()) for _ in range(3)}
 
     assert len(contexts) == 1
 

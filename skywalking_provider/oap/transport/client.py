@@ -87,7 +87,7 @@ class OapClient:
         raw_request = _RawRequest(request)
         try:
             async with asyncio.timeout(seconds):
-                self._transport.ssl = self._tls.current()
+                self._transport.ssl = await self._tls.current()
                 result = await self._transport.execute(
                     raw_request,
                     extra_args={

@@ -1,6 +1,8 @@
 """TLS context of one OAP: client certificate and trusted authorities, read again when the files change."""
 
+import asyncio
 import ssl
+import threading
 from pathlib import Path
 
 import structlog
@@ -31,13 +33,33 @@ class TlsContext:
         self._version: Version | None = None
         self._context: ssl.SSLContext | None = None
         self._reported_error = ""
+        self._loading = threading.Lock()
 
-    def current(self) -> ssl.SSLContext:
-        """Return the context for the next request. It is the same while the files are, so that connections are kept.
+    async def current(self) -> ssl.SSLContext:
+        """Return the context for the next request, loaded in a thread: the system's authorities take 60 ms.
+
+        The errors are those of `load_current`.
+        """
+        if self._context is not None and self._is_current():
+            return self._context
+        return await asyncio.to_thread(self.load_current)
+
+    def load_current(self) -> ssl.SSLContext:
+        """Return the context of the current files. It is the same while they are, so that connections are kept.
 
         Raises:
             BackendUnavailableError: The files cannot be used, and there is no previous context.
         """
+        with self._loading:
+            return self._load_if_changed()
+
+    def _is_current(self) -> bool:
+        try:
+            return file_version(*self._files) == self._version
+        except (OSError, ValueError):
+            return False
+
+    def _load_if_changed(self) -> ssl.SSLContext:
         try:
             version = file_version(*self._files)
             if self._context is None or version != self._version:

@@ -100,7 +100,7 @@ def _tls_findings(name: str, backend: BackendConfig) -> Iterator[Finding]:
             "Name the CA of the OAP in tls.caFile instead",
         )
     try:
-        context = TlsContext(name, backend.tls).current()
+        context = TlsContext(name, backend.tls).load_current()
     except BackendUnavailableError as error:
         yield problem(f"backends.{name}.{error.message}", error.hint)
         return
