@@ -175,10 +175,12 @@ def digest(module: str, tests: list[str]) -> str:
 
     A change of another module that the tests use does not count. `--rerun` runs all modules.
     """
-    state = hashlib.sha256(f"{importlib.metadata.version('mutmut')} {SETTINGS}".encode())
-    folders = {folder for test in tests for folder in Path(test).parents[:-1]}  # up to tests/
+    options = "".join(one for one in tests if one.startswith("-"))
+    files = [one for one in tests if not one.startswith("-")]
+    state = hashlib.sha256(f"{importlib.metadata.version('mutmut')} {SETTINGS}{options}".encode())
+    folders = {folder for test in files for folder in Path(test).parents[:-1]}  # up to tests/
     helpers = (one for folder in folders for one in (ROOT / folder).glob("*.py") if not one.name.startswith("test_"))
-    paths = {ROOT / PACKAGE / module, *(ROOT / test for test in tests), *helpers}
+    paths = {ROOT / PACKAGE / module, *(ROOT / test for test in files), *helpers}
     for path in sorted(paths):
         state.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
     return state.hexdigest()
