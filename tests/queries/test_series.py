@@ -70,6 +70,12 @@ def test_values_without_selected_value_field_have_no_series() -> None:
         (True, None),
         (2.5, (2.5,)),
         ({"value": "12", "isEmptyValue": False}, (12,)),
+        ({"value": "9007199254740993", "isEmptyValue": False}, (9_007_199_254_740_993,)),  # not a float
+        ([{"values": {"values": [{"value": 1}, {"value": 0}]}}], (1, 0)),
+        ([{"values": {"values": [{"value": True}]}}], (None,)),
+        # An alias such as `values` does not hide a value.
+        ({"value": 5, "isEmptyValue": False, "values": None}, (5,)),
+        ({"value": 0, "isEmptyValue": True, "results": None}, (None,)),
         ({"value": "1.5", "isEmptyValue": False}, (1.5,)),
         ({"value": "NaN", "isEmptyValue": False}, ("NaN",)),
         ({"value": True, "isEmptyValue": False}, (None,)),

@@ -126,6 +126,19 @@ def test_tenant_that_returns_does_not_escape_what_it_has_used() -> None:
     assert [queue.next() for _ in range(4)] == ["modest 1", "modest 2", "greedy 2", None]
 
 
+def test_tenant_pays_for_its_last_item() -> None:
+    queue = FairQueue[str](cost=0.001)
+    queue.add("greedy 1", ["greedy"])
+    assert queue.next() == "greedy 1"
+    queue.charge("greedy", 1.0)
+
+    queue.add("greedy 2", ["greedy"])
+    queue.add("modest 1", ["modest"])
+    queue.add("modest 2", ["modest"])
+
+    assert [queue.next() for _ in range(4)] == ["modest 1", "modest 2", "greedy 2", None]
+
+
 def test_memory_of_tenants_without_items_is_released() -> None:
     queue = FairQueue[int]()
     for number in range(1000):

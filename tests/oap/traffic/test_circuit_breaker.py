@@ -184,7 +184,10 @@ def test_cancelled_probe_admits_the_next_one_at_once() -> None:
     probe = admit(breaker, COOL_DOWN)
     breaker.on_cancelled(probe, COOL_DOWN + 1)
 
+    assert breaker.circuit is Circuit.OPEN
     assert breaker.admit(COOL_DOWN + 1) is not None
+    assert breaker.circuit is Circuit.HALF_OPEN
+    assert breaker.admit(COOL_DOWN + 60) is None
 
 
 def test_results_of_earlier_requests_do_not_affect_the_probe() -> None:

@@ -100,8 +100,7 @@ def test_window_is_immutable_by_the_age_of_its_youngest_bucket(age: timedelta, s
     assert is_immutable(Window(end - MINUTE, end), settle, end + age) == (age >= max(2 * settle, MINUTE))
 
 
-@in_virtual_time
-async def test_cache_is_bounded_in_number_and_size() -> None:
+def test_cache_is_bounded_in_number_and_size() -> None:
     cache = ResponseCache(lambda: 0.0)
     for at in range(10_000):
         cache.put(str(at).encode(), ResponseData.from_data({}, 10), expires_at=60)
