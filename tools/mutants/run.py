@@ -33,8 +33,8 @@ MIN_PERCENTAGE = 95.0
 COPIED = ["docs", "proto", "examples"]
 # Few examples per property, because a mutant that survives runs all tests of its function (tests/conftest.py). The
 # limits of time are off: they would count the calls that mutmut adds, and the load of the machine.
-PYTEST_PLUGINS_OFF = ("randomly", "cacheprovider", "timeout", "tests.slow_callbacks")
-PYTEST_ARGUMENTS = [*(f"-pno:{one}" for one in PYTEST_PLUGINS_OFF), "--hypothesis-profile=mutants"]
+PLUGINS_OFF = ("randomly", "cacheprovider", "tests.slow_callbacks")
+PYTEST_ARGUMENTS = [*(f"-pno:{one}" for one in PLUGINS_OFF), "-otimeout=0", "--hypothesis-profile=mutants"]
 # The time limit of a mutant, which ends endless loops, is the multiplier times (seconds of its tests + the constant).
 SETTINGS = f"""
 [tool.mutmut]
