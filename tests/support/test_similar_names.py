@@ -132,7 +132,7 @@ def test_did_you_mean_compares_up_to_10_000_names_one_by_one() -> None:
 def test_did_you_mean_sorts_up_to_a_thousand_names() -> None:
     names = [f"pod-{number:03}" for number in range(1000)]
 
-    assert did_you_mean("pod-0000", names) == did_you_mean("pod-0000", names[::-1])
+    assert did_you_mean("pod-xyz", names) == did_you_mean("pod-xyz", names[::-1])  # all are equally similar
 
 
 class CountedNames(dict[str, None]):

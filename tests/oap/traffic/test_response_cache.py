@@ -157,6 +157,8 @@ def test_cached_response_is_not_changed_by_its_readers(data: dict[str, Any]) -> 
     cache.put(b"q", ResponseData.from_data(data, 10), expires_at=float("inf"))
     first = cache.get(b"q")
     assert first == data
+    assert isinstance(first, ResponseData)
+    assert first.size == 10
     first["changed"] = True
     assert cache.get(b"q") == data
 
