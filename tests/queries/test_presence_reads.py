@@ -62,6 +62,15 @@ def test_labeled_read_has_a_series_for_each_label_with_the_same_absent_buckets()
     ]
 
 
+def test_two_labels_are_parts_of_the_names() -> None:
+    data = {"p": [values(9) | {"label": "50"}, values(8) | {"label": "99"}]}
+
+    assert series_with_absent_buckets("pct", read("readLabeledMetricsValues"), WINDOW, data) == [
+        Series("pct 50", (9,)),
+        Series("pct 99", (8,)),
+    ]
+
+
 def test_single_label_is_not_part_of_the_name() -> None:
     data = {"p": [values(9) | {"label": "50"}]}
 
