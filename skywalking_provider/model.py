@@ -173,8 +173,3 @@ class Run:
     owner_name: str = ""
     created_at: datetime | None = None
     started_at: datetime | None = None
-
-    @property
-    def background(self) -> bool:
-        """Whether the run is a background analysis of the rollout (Argo's rollout-type label)."""
-        return self.labels.get("rollout-type") == "Background"

@@ -239,7 +239,7 @@ class Engine:
         """Return the wait budget for data. The time of an outage is not part of it."""
         now = self._now()
         return WaitBudget(
-            wait=attempt.spec.max_wait_for(background=attempt.run.background),
+            wait=attempt.spec.max_wait,
             starts_at=max(window.wait_starts_at, last_unavailable_at(attempt.previous, now)),
             now=now,
             next_bucket=window.next_bucket,

@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from skywalking_provider.block import Spec
+from skywalking_provider.block.unresolved import HINT as UNRESOLVED_HINT
+from skywalking_provider.block.unresolved import find_unresolved_argument
 from skywalking_provider.conditions import ConditionLanguage, Evaluation, open_expr_evaluator
 from skywalking_provider.conditions.cel.evaluator import CelLanguage
 from skywalking_provider.conditions.expr.evaluator import ExprLanguage
@@ -31,8 +33,9 @@ def select_conditions(spec: Spec, metric: Metric) -> MetricConditions:
     """Return the conditions that apply: the block's, or else the metric's.
 
     Raises:
-        ProviderError: BLOCK_INVALID, if both the metric and the block have conditions.
+        ProviderError: BLOCK_INVALID, if both the metric and the block have conditions, or Argo left an argument in one.
     """
+    _check_arguments(metric)
     if spec.conditions is None:
         return MetricConditions(metric.success_condition, metric.failure_condition)
     if metric.success_condition or metric.failure_condition:
@@ -43,6 +46,16 @@ def select_conditions(spec: Spec, metric: Metric) -> MetricConditions:
             "Remove the metric's conditions, or those of the block",
         )
     return MetricConditions(spec.conditions.success, spec.conditions.failure, cel=True)
+
+
+def _check_arguments(metric: Metric) -> None:
+    """Reject an argument that Argo left in a condition: inside a text it would be compared as it is."""
+    for key, condition in (
+        ("successCondition", metric.success_condition),
+        ("failureCondition", metric.failure_condition),
+    ):
+        if argument := find_unresolved_argument(condition):
+            raise ProviderError(Reason.BLOCK_INVALID, f"{key}: {argument} was not replaced", UNRESOLVED_HINT)
 
 
 class ConditionEvaluator:

@@ -65,7 +65,10 @@ class Common(StrictModel):
     Attributes:
         backend: Name of a configured backend.
         address: URL or alias of a configured backend, which it selects. The built-in provider's key.
-        max_wait: Maximum time to wait for data, from the start of the measurement. Default 5m, 2m in a background run.
+        since: "run" excludes buckets from before the run's start, "window" reads the whole window. Default is "run",
+            but "window" with `compatibility: argo` and for instances selected by hash, because other versions have
+            other hashes.
+        max_wait: Maximum time to wait for data, from the start of the measurement.
         on_no_data: Phase of a measurement without data when max_wait is over.
         outage_grace: Time for which the backend may be unavailable, from the start of the measurement.
         on_outage: Phase of a measurement whose backend is unavailable when outage_grace is over.
@@ -75,7 +78,10 @@ class Common(StrictModel):
 
     backend: NonEmpty | None = None
     address: Annotated[NonEmpty, AfterValidator(normalise_address)] | None = None
-    max_wait: Duration | None = None
+    since: Literal["run", "window"] | None = None
+    # An OAP that is fed by Envoy's access logs knows the name of a new pod only after three minutes, and keeps the old
+    # name of a relabeled one for up to five.
+    max_wait: Duration = timedelta(minutes=7)
     on_no_data: OnNoData = OnNoData.INCONCLUSIVE
     outage_grace: Duration = timedelta(minutes=5)
     on_outage: OnOutage = OnOutage.INCONCLUSIVE
@@ -90,22 +96,16 @@ class Common(StrictModel):
     @property
     def starts_at_run(self) -> bool:
         """Whether the window excludes buckets from before the start of the run."""
-        return False
+        return self._starts_at_run_by_default if self.since is None else self.since == "run"
 
     @property
     def required_calls(self) -> int:
         """Number of calls below which the window counts as without data."""
         return 0
 
-    def max_wait_for(self, *, background: bool) -> timedelta:
-        """Return how long a measurement of this spec waits for data.
-
-        Args:
-            background: Whether the run is a background analysis. It blocks no step, so it waits for 2 minutes, not 5.
-        """
-        if self.max_wait is not None:
-            return self.max_wait
-        return timedelta(minutes=2 if background else 5)
+    @property
+    def _starts_at_run_by_default(self) -> bool:
+        return True
 
 
 def _reject_boolean(value: object) -> object:

@@ -2,7 +2,7 @@
 
 import re
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated
 
 import re2
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
@@ -84,8 +84,6 @@ class EntitySpec(Common):
         layer: SkyWalking layer, such as MESH or GENERAL. Needed only if services of several layers share a name.
         endpoint: Name of an endpoint of the service.
         instances: Selector of instances of the service.
-        since: "run" excludes buckets from before the run's start, "window" reads the whole window. Default is "run",
-            but "window" if instances are selected by hash, because other versions have other hashes.
         min_calls: Number of calls below which the window counts as without data.
     """
 
@@ -96,7 +94,6 @@ class EntitySpec(Common):
     ) = None
     endpoint: NonEmpty | None = None
     instances: Instances | None = None
-    since: Literal["run", "window"] | None = None
     min_calls: Annotated[int, NotBoolean] = Field(default=0, ge=0)
 
     @model_validator(mode="after")
@@ -122,7 +119,5 @@ class EntitySpec(Common):
         return self.min_calls
 
     @property
-    def starts_at_run(self) -> bool:
-        if self.since is not None:
-            return self.since == "run"
+    def _starts_at_run_by_default(self) -> bool:
         return self.instances is None or self.instances.pod_template_hash is None

@@ -47,6 +47,18 @@ class GraphqlSpec(Common):
     def argo_compatible(self) -> bool:
         return self.compatibility is not None
 
+    @property
+    def _starts_at_run_by_default(self) -> bool:
+        return not self.argo_compatible
+
+    @model_validator(mode="after")
+    def _check_since(self) -> "GraphqlSpec":
+        if self.argo_compatible and self.since == "run":
+            raise InvalidKeyError(
+                "since", "run excludes minutes that the window of compatibility: argo has; remove one of both"
+            )
+        return self
+
     @model_validator(mode="after")
     def _check_interval(self) -> "GraphqlSpec":
         if self.compatibility is None:

@@ -12,6 +12,7 @@ from skywalking_provider.block.expression import ExpressionSpec
 from skywalking_provider.block.graphql import GraphqlSpec
 from skywalking_provider.block.graphql_syntax import QuerySyntaxError
 from skywalking_provider.block.indicator import IndicatorSpec
+from skywalking_provider.block.unresolved import HINT, unresolved_arguments
 from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.support.validation_messages import format_validation_error, yaml_keys
 
@@ -79,6 +80,7 @@ def _parse(block: bytes) -> Spec:
         raise BlockError(f"it is not JSON ({error})") from error
     if not isinstance(content, dict):
         raise BlockError(f"it is a JSON {_json_type(content)}; write an object with one of query, expression and sli")
+    _check_arguments(content)
     model = _select_query_type(content)
     try:
         return model.model_validate(content)
@@ -86,6 +88,14 @@ def _parse(block: bytes) -> Spec:
         problem = format_validation_error(error, yaml_keys(model), reserved=RESERVED_KEYS)
         key, query_line = _locate(error)
         raise BlockError(problem, key=key, query_line=query_line) from error
+
+
+def _check_arguments(content: dict[str, Any]) -> None:
+    """Reject the arguments that Argo left unresolved: no OAP has such a name, so waiting for it does not help."""
+    found = next(unresolved_arguments(content), None)
+    if found is not None:
+        path, argument = found
+        raise BlockError(f"{path}: {argument} was not replaced. {HINT}", key=path.partition(".")[0])
 
 
 def _select_query_type(content: dict[str, Any]) -> type[GraphqlSpec | ExpressionSpec | IndicatorSpec]:

@@ -8,7 +8,9 @@ import pytest
 from skywalking_provider.mock_oap.scenario import parse_scenario
 from skywalking_provider.model import Deadline, Metric, Phase, Run
 from skywalking_provider.oap.api.request import GraphqlRequest
-from tests.analysis.harness import CANARY, NOON, RUN, HarnessFactory, measure
+from tests.analysis.harness import CANARY, NOON, RUN, HarnessFactory, build_metric, measure, reference_query
+
+QUERY = {"interval": "8m", "query": reference_query(metric="service_sla")}
 
 
 async def test_since_run_excludes_data_of_previous_canary_with_same_name(harness: HarnessFactory) -> None:
@@ -31,6 +33,80 @@ async def test_since_run_excludes_data_of_previous_canary_with_same_name(harness
 
     assert by_default.phase is Phase.SUCCESSFUL, by_default.message
     assert whole_window.phase is Phase.FAILED
+
+
+@pytest.mark.parametrize(
+    ("keys", "phase"),
+    [
+        ({}, Phase.SUCCESSFUL),
+        ({"since": "run"}, Phase.SUCCESSFUL),
+        ({"since": "window"}, Phase.FAILED),
+        ({"compatibility": "argo"}, Phase.FAILED),
+        ({"compatibility": "argo", "since": "window"}, Phase.FAILED),
+    ],
+)
+async def test_query_excludes_minutes_before_the_run(
+    harness: HarnessFactory, keys: dict[str, str], phase: Phase
+) -> None:
+    """Let a failing canary have the name until minute -4, when the run of a good one starts."""
+    scenario = parse_scenario(
+        f"""
+        services:
+          - name: "{CANARY}"
+            traffic:
+              - {{until: -4, calls: 60, failures: 60}}
+              - {{from: -4, calls: 60}}
+        """,
+        "test",
+    )
+    run = Run(started_at=NOON - timedelta(minutes=4, seconds=10), labels={"rollout-type": "Background"})
+    async with harness(scenario) as b:
+        metric = build_metric("any(result.service_sla.values.values, {.value == 0}) == false", **QUERY, **keys)
+        measurement = await b.engine.run(metric, run, Deadline.after(10))
+
+    assert measurement.phase is phase, measurement.message
+
+
+async def test_new_run_of_a_query_waits_for_first_closed_minute(harness: HarnessFactory) -> None:
+    """A query with minutes before the run would abort the canary with its first measurement."""
+    scenario = parse_scenario(
+        f"""
+        services:
+          - name: "{CANARY}"
+            traffic: [{{until: 1, calls: 60, failures: 60}}, {{from: 1, calls: 60}}]
+        """,
+        "test",
+    )
+    metric, run = (
+        build_metric("all(result.service_sla.values.values, {.value == 10000})", **QUERY),
+        Run(started_at=NOON),
+    )
+    async with harness(scenario) as b:
+        steps = [await b.engine.run(metric, run, Deadline.after(10))]
+        while not steps[-1].phase.completed:
+            b.clock.set(steps[-1].resume_at)
+            steps.append(await b.engine.resume(metric, run, steps[-1], Deadline.after(10)))
+
+    assert steps[0].message.startswith("NO_DATA no bucket since the start of the run has closed yet")
+    assert steps[-1].phase is Phase.SUCCESSFUL, steps[-1].message
+    assert steps[-1].finished_at == NOON + timedelta(minutes=2, seconds=40)
+
+
+@pytest.mark.parametrize("kind", ["Background", "Step"])
+async def test_default_wait_is_longer_than_a_mesh_needs_for_a_name(harness: HarnessFactory, kind: str) -> None:
+    """Let the canary have the calls of its pods from the fourth minute, as on an OAP behind Istio."""
+    scenario = parse_scenario(f'services: [{{name: "{CANARY}", traffic: [{{from: 4, calls: 60}}]}}]', "test")
+    metric = Metric(
+        "m", "result == 1", "", json.dumps({"sli": "success-rate", "service": CANARY, "window": "3m"}).encode()
+    )
+    run = Run(started_at=NOON, labels={"rollout-type": kind})
+    async with harness(scenario) as b:
+        step = await b.engine.run(metric, run, Deadline.after(10))
+        while not step.phase.completed:
+            b.clock.set(step.resume_at)
+            step = await b.engine.resume(metric, run, step, Deadline.after(10))
+
+    assert step.phase is Phase.SUCCESSFUL, step.message
 
 
 async def test_new_run_waits_for_first_closed_minute_regardless_of_max_wait(
@@ -99,9 +175,9 @@ async def test_late_data_within_settle_delay_never_changes_verdict(harness: Harn
 
 
 async def test_outage_time_is_not_part_of_wait_budget_for_new_entity(harness: HarnessFactory) -> None:
-    """Let an outage last 3 minutes, longer than the 2 minutes that a background run waits for an entity."""
+    """Let an outage last 3 minutes, longer than the 2 minutes that the measurement waits for an entity."""
     run = Run(labels={"rollout-type": "Background"})
-    block = {"sli": "success-rate", "service": "new.bookinfo", "window": "5m"}
+    block = {"sli": "success-rate", "service": "new.bookinfo", "window": "5m", "maxWait": "2m"}
     content = Metric("m", "result >= 0.99", "", json.dumps(block).encode())
     async with harness() as b:
         b.oap.add_fault("status", status=503)

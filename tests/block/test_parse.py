@@ -41,13 +41,13 @@ def test_omitted_keys_have_the_documented_defaults() -> None:
 
     assert (spec.on_no_data, spec.on_outage) == (OnNoData.INCONCLUSIVE, OnOutage.INCONCLUSIVE)
     assert spec.outage_grace == timedelta(minutes=5)
-    assert spec.max_wait_for(background=False) == timedelta(minutes=5)
-    assert spec.max_wait_for(background=True) == timedelta(minutes=2)
+    assert spec.max_wait == timedelta(minutes=7)
+    assert spec.starts_at_run
 
 
 def test_max_wait_of_zero_needs_no_unit() -> None:
-    assert parse_block(block(maxWait="0")).max_wait_for(background=True) == timedelta(0)
-    assert parse_block(block(maxWait=0)).max_wait_for(background=True) == timedelta(0)
+    assert parse_block(block(maxWait="0")).max_wait == timedelta(0)
+    assert parse_block(block(maxWait=0)).max_wait == timedelta(0)
 
 
 @pytest.mark.parametrize(
@@ -78,6 +78,8 @@ def test_max_wait_of_zero_needs_no_unit() -> None:
         ({"compatibility": "flagger"}, "compatibility", "'argo'"),
         ({"onNoData": "wait"}, "onNoData", "'inconclusive'"),
         ({"onOutage": "failed"}, "onOutage", "'inconclusive'"),
+        ({"since": "start"}, "since", "'window'"),
+        ({"since": "run", "compatibility": "argo"}, "since", "remove one of both"),
         ({"maxWait": "soon"}, "maxWait", "Go's notation"),
         ({"outageGrace": "8000h"}, "outageGrace", "7 days"),
         ({"compare": {}}, "compare", "not supported yet"),

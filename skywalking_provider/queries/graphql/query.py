@@ -62,6 +62,7 @@ class GraphqlQuery:
             backend=backend.connection.name if backend else "",
             ui=(backend.connection.config.ui or "") if backend else "",
             query=query.text,
+            starts_at_run=self.spec.starts_at_run,
         )
 
 

@@ -19,6 +19,7 @@ class Topic(StrEnum):
     INDEX = "index"
     RESULT = "result"
     SINCE = "since"
+    NAMES = "names"
     ENTITY = "entity"
     OAP = "OAP"
 
@@ -62,13 +63,24 @@ ABSENT_IN_EXPRESSION = Note(
 COUNTS = Note(Topic.ABSENT, "Reads minutes without calls as 0 in counts (*_cpm), as the built-in provider does.")
 NO_DATA = Note(
     Topic.NO_DATA,
-    "Without data, no condition is evaluated (NO_DATA). The measurement waits for maxWait (5m; 2m in a background"
-    " analysis), then is Inconclusive, which pauses the rollout. With the built-in provider, all([]) is true.",
+    "Without data, no condition is evaluated (NO_DATA). The measurement waits for maxWait (7m), then is"
+    " Inconclusive, which pauses the rollout. With the built-in provider, all([]) is true.",
 )
 OUTAGE = Note(
     Topic.OUTAGE,
     "Waits for an unavailable OAP server for up to outageGrace (5m), then is Inconclusive, which pauses the rollout."
     " With the built-in provider it is an Error, and the fifth in a row aborts the analysis.",
+)
+SINCE = Note(
+    Topic.SINCE,
+    "Leaves out minutes before the start of the run, so a new run waits for its first minutes. `since: window`"
+    " includes them, as the built-in provider does.",
+)
+NAMES = Note(
+    Topic.NAMES,
+    "If a label of the pods names the service (canary|reviews|...), an OAP that is fed by Envoy's access logs counts a"
+    " new pod as UNKNOWN for three minutes and keeps a relabeled pod's old name for up to five. Instances selected by"
+    " podTemplateHash (sli, expression) do not depend on labels.",
 )
 ADDRESS = Note(
     Topic.ADDRESS,
@@ -85,11 +97,6 @@ ARGO_COMPATIBILITY = (
 
 # An expression, compared with a query.
 OAP_VERSION = Note(Topic.OAP, "Expressions need OAP 9.5 or newer.")
-SINCE = Note(
-    Topic.SINCE,
-    "Leaves out minutes before the start of the run, so a new run waits for its first minutes. `since: window`"
-    " includes them.",
-)
 ENTITY = Note(
     Topic.ENTITY, "Waits for a name that OAP does not know, then is an Error with similar names. It is never 0."
 )

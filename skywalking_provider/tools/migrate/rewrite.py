@@ -116,10 +116,8 @@ def _sample_text(key: str, text: str) -> str:
     if not is_templated(text):
         return _round_up_to_minute(text) or text if key == "interval" else text
     if key == "query":
-        return _ANY_QUERY if "{{" in _STRING.sub("", text) else text
-    if key == "expression":
-        return TAG.sub("sample", text)
-    return _SAMPLES.get(key, text)
+        return _ANY_QUERY if "{{" in _STRING.sub("", text) else TAG.sub("sample", text)
+    return _SAMPLES.get(key) or TAG.sub("sample", text)
 
 
 def _error_at_key(location: BlockLocation, error: BlockError) -> MigrationError:
@@ -157,7 +155,7 @@ def _round_up_to_minute(text: str) -> str:
 
 def _query_notes(location: BlockLocation) -> list[Note]:
     query = text(child(location.block, "query"))
-    added = [notes.NO_DATA, notes.OUTAGE]
+    added = [notes.SINCE, notes.NO_DATA, notes.OUTAGE, notes.NAMES]
     reason = _syntax_error(query)
     if reason:
         return [notes.ABSENT, *added, *([notes.unchecked_query(reason)] if is_templated(query) else [])]

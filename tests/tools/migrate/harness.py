@@ -8,6 +8,7 @@ import yaml
 
 from skywalking_provider.block import Spec, parse_block
 from skywalking_provider.tools.migrate import Migration, migrate
+from skywalking_provider.tools.migrate.rewrite import TAG
 
 DATA = Path(__file__).with_name("data")
 PLUGIN = "skywalking/metrics"
@@ -59,8 +60,8 @@ def migrated_block(migration: Migration) -> dict[str, Any]:
 
 
 def migrated_spec(migration: Migration) -> Spec:
-    """Return the block of the only metric, as the provider parses it."""
-    return parse_block(json.dumps(migrated_block(migration)).encode())
+    """Return the block of the only metric, as the provider parses it with arguments replaced."""
+    return parse_block(TAG.sub("sample", json.dumps(migrated_block(migration))).encode())
 
 
 def notes_by_topic(migration: Migration) -> dict[str, str]:

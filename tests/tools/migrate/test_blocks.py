@@ -53,7 +53,8 @@ def test_metric_has_a_note_for_every_change_in_behaviour(reference_template: str
 
     assert (metric.line, metric.template, metric.metric) == (14, "apdex", "apdex")
     assert metric.address == "http://oap.istio-system:12800"
-    assert {note.topic for note in metric.notes} == {"window", "zone", "absent", "no data", "outage", "address"}
+    topics = {"window", "zone", "absent", "since", "no data", "outage", "names", "address"}
+    assert {note.topic for note in metric.notes} == topics
 
 
 @pytest.mark.parametrize(

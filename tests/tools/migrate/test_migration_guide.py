@@ -30,7 +30,9 @@ def test_table_of_the_guide_has_every_topic_of_the_notes(examples: list[str]) ->
     rows = re.findall(r"^\| ([^|]+?) \|", table, re.MULTILINE)
     names = {
         "absent": "a minute without data",
+        "since": "minutes before the start of the run",
         "no data": "no data at all",
+        "names": "a service named by a label of its pods",
         "outage": "OAP server unavailable",
         "address": "`address`",
     }

@@ -75,4 +75,4 @@ def _escape_name(name: str) -> str:
 
 def _notes(read: QueryRead) -> list[Note]:
     result = notes.truncated_value(read.metric) if read.single else notes.result_description(describe_result(read))
-    return [result, notes.SINCE, notes.ENTITY, notes.OAP_VERSION]
+    return [result, notes.ENTITY, notes.OAP_VERSION]
