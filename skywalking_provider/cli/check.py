@@ -19,10 +19,11 @@ from skywalking_provider.oap.transport.credentials import redactor_for
 from skywalking_provider.support.printable import escape_unprintable_json, printable_line
 from skywalking_provider.support.redaction import redact_json
 from skywalking_provider.tools.check.json_report import build_check_json
+from skywalking_provider.tools.check.other_objects import describe_other_objects
 from skywalking_provider.tools.check.recording import open_recording_backends
 from skywalking_provider.tools.check.runner import CheckResult, ExitCode, measure, worst_exit_code
 from skywalking_provider.tools.check.selection import MetricToCheck, SkippedMetric, select_metrics
-from skywalking_provider.tools.check.template import Template, TemplateError, parse_templates
+from skywalking_provider.tools.check.template import ParsedFile, Template, TemplateError, parse_file
 from skywalking_provider.tools.check.template_args import check_names, parse_arg_flags
 from skywalking_provider.tools.check.text_report import (
     LABEL_WIDTH,
@@ -94,7 +95,8 @@ def check_command(
         raise typer.BadParameter("cannot be combined with --config. Set one of them", param_hint="--address")
     try:
         arg_values = parse_arg_flags(arguments or ())
-        templates = _read_templates(list(dict.fromkeys(filenames)))
+        files = _read_files(list(dict.fromkeys(filenames)))
+        templates = [template for file in files for template in file.templates]
         check_names(arg_values, templates)
         targets, skipped = select_metrics(templates, arg_values, metrics or (), plugin_name)
         backends = _load_backends(config, address) if targets else {}
@@ -104,27 +106,28 @@ def check_command(
         raise typer.Exit(ExitCode.ERROR) from error
     results = asyncio.run(_measure(targets, backends, namespace, any_name=address is not None))
     redact = redactor_for(backends.values())
+    others = [] if metrics else list(_describe_others(files))
     if output is CheckOutput.JSON:
-        for one in skipped:
-            typer.echo(printable_line(f"{one.template.location}: {describe_skipped(one)}"), err=True)
+        for line in (*(f"{one.template.location}: {describe_skipped(one)}" for one in skipped), *others):
+            typer.echo(printable_line(line), err=True)
         text = json.dumps(redact_json([build_check_json(one) for one in results], redact), indent=2, ensure_ascii=False)
         typer.echo(escape_unprintable_json(text))
     else:
-        _show(templates, results, skipped, redact, wide=output is CheckOutput.WIDE)
+        _show(templates, results, skipped, others, redact, wide=output is CheckOutput.WIDE)
     if not results:
         typer.echo(f"skywalking-provider: no metric uses the plugin {plugin_name}. Set --plugin-name", err=True)
         raise typer.Exit(ExitCode.ERROR)
     raise typer.Exit(worst_exit_code(one.exit_code for one in results))
 
 
-def _read_templates(files: list[str]) -> list[Template]:
-    """Return the templates of all files, or raise all their problems."""
-    templates: list[Template] = []
+def _read_files(files: list[str]) -> list[ParsedFile]:
+    """Return the objects of all files, or raise all their problems."""
+    parsed: list[ParsedFile] = []
     problems: list[str] = []
     for file in files:
         try:
             text = (sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()).decode()
-            templates += parse_templates(text, "stdin" if file == "-" else file)
+            parsed.append(parse_file(text, "stdin" if file == "-" else file))
         except OSError as error:
             problems.append(f"{file}: cannot be read ({error.strerror})")
         except UnicodeDecodeError:
@@ -133,7 +136,13 @@ def _read_templates(files: list[str]) -> list[Template]:
             problems += error.lines
     if problems:
         raise TemplateError(*problems)
-    return templates
+    return parsed
+
+
+def _describe_others(files: Sequence[ParsedFile]) -> Iterator[str]:
+    known = frozenset(template.name for file in files for template in file.templates)
+    for file in files:
+        yield from (f"{file.file}: {line}" for line in describe_other_objects(file.others, known))
 
 
 def _load_backends(config: Path | None, address: str | None) -> dict[str, BackendConfig]:
@@ -164,6 +173,7 @@ def _show(
     templates: Sequence[Template],
     check_results: Sequence[CheckResult],
     skipped: Sequence[SkippedMetric],
+    others: Sequence[str],
     redact: Callable[[str], str],
     *,
     wide: bool,
@@ -191,6 +201,8 @@ def _show(
         if ignored:
             show(Text(), *map(format_skipped, ignored))
         show(Text())
+    if others:
+        show(*(Text(f"- {line}", style="dim") for line in others), Text())
     show(format_summary(check_results, skipped))
 
 

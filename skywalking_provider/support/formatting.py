@@ -37,6 +37,11 @@ def truncate_lines(lines: list[str], max_lines: int, hint: str) -> list[str]:
     return [*lines[: max_lines - 1], f"… {len(lines) - max_lines + 1} more lines; {hint}"]
 
 
+def format_count(count: int, noun: str) -> str:
+    """Return a number with its noun in the singular or plural: "1 minute", "5 minutes"."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def compact(value: Any) -> str:
     """Return a JSON value on one line."""
     return json.dumps(value, ensure_ascii=False)

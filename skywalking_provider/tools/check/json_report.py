@@ -33,6 +33,7 @@ def build_check_json(check_result: CheckResult) -> dict[str, Any]:
         "requests": [_exchange_json(one) for one in check_result.exchanges],
         "resumeAt": measurement.resume_at and _format_time(measurement.resume_at),
         "elapsedMs": round(check_result.event.seconds * 1000, 1),
+        "dryRun": check_result.target.dry_run,
         "notes": list(check_result.notes),
         "exitCode": int(check_result.exit_code),
     }

@@ -7,8 +7,9 @@ from typing import Any
 
 from skywalking_provider.model import Metric
 from skywalking_provider.support.suggestions import did_you_mean
+from skywalking_provider.tools.check.inspection import InspectedMetric, inspect_template
 from skywalking_provider.tools.check.template import Template, TemplateError
-from skywalking_provider.tools.check.template_args import resolve_argument_values, resolve_arguments
+from skywalking_provider.tools.check.template_args import find_missing_arguments, resolve_arguments, select_values
 from skywalking_provider.tools.templates import BUILT_IN_PROVIDER
 
 
@@ -20,12 +21,14 @@ class MetricToCheck:
         template: Template of the metric.
         metric: Metric as the bridge sends it.
         provider: Name of the plugin, or "skywalking" for Argo's built-in provider.
+        dry_run: Whether Argo does not count the metric.
         notes: Notes for the user.
     """
 
     template: Template
     metric: Metric
     provider: str
+    dry_run: bool = False
     notes: tuple[str, ...] = ()
 
 
@@ -56,74 +59,96 @@ def select_metrics(
     skipped: list[SkippedMetric] = []
     problems = _unknown_metric_errors(metric_names, templates)
     for template in templates:
-        requested = [metric for metric in template.metrics if not metric_names or metric.get("name") in metric_names]
-        if template.references_templates and not metric_names:
-            skipped.append(SkippedMetric(template, "spec.templates", "referenced templates are not read"))
         try:
-            values = resolve_argument_values(template, arg_values) if requested else {}
+            for one in _select_from_template(template, arg_values, metric_names, plugin):
+                (selected if isinstance(one, MetricToCheck) else skipped).append(one)  # type: ignore[arg-type]
         except TemplateError as error:
             problems += error.lines
-            continue
-        for metric in requested:
-            try:
-                one = _resolve_metric(metric, template, values, plugin)
-            except TemplateError as error:
-                problems += error.lines
-                continue
-            (selected if isinstance(one, MetricToCheck) else skipped).append(one)  # type: ignore[arg-type]
     if problems:
         raise TemplateError(*problems)
     return selected, skipped
 
 
+def _select_from_template(
+    template: Template, arg_values: Mapping[str, str], metric_names: Sequence[str], plugin: str
+) -> list[MetricToCheck | SkippedMetric]:
+    requested = [
+        at for at, metric in enumerate(template.metrics) if not metric_names or metric.get("name") in metric_names
+    ]
+    if metric_names and not requested:
+        return []
+    values = select_values(template, arg_values)
+    inspection = inspect_template(template, values)
+    if inspection.problems:
+        raise TemplateError(*inspection.problems)
+    selected: list[MetricToCheck | SkippedMetric] = []
+    if template.references_templates and not metric_names:
+        selected.append(SkippedMetric(template, "spec.templates", "referenced templates are not read"))
+    own = []
+    for at in requested:
+        metric, inspected = template.metrics[at], inspection.metrics[at]
+        if reason := _skip_reason(inspected.argo.providers[0], metric, plugin):
+            selected.append(SkippedMetric(template, inspected.argo.name, reason))
+        else:
+            own.append((metric, inspected))
+    _require_values(template, [metric for metric, _ in own], values)
+    problems: list[str] = []
+    for metric, inspected in own:
+        try:
+            selected.append(_resolve_metric(metric, template, values, inspected))
+        except TemplateError as error:
+            problems += error.lines
+    if problems:
+        raise TemplateError(*problems)
+    return selected
+
+
+def _skip_reason(provider: str, metric: Mapping[str, Any], plugin: str) -> str:
+    """Return why a metric is not measured; empty if it is."""
+    is_plugin = provider in (metric["provider"].get("plugin") or {})
+    if is_plugin:
+        return "" if provider == plugin else f"it uses the plugin {provider}, not {plugin} (--plugin-name)"
+    return "" if provider == BUILT_IN_PROVIDER else f"it uses the provider {provider}"
+
+
+def _require_values(template: Template, metrics: Sequence[Mapping[str, Any]], values: Mapping[str, str]) -> None:
+    """Reject missing values of arguments that the metrics use. Other metrics may need more: they are not measured."""
+    missing = find_missing_arguments(template, [*metrics], values)
+    if not missing:
+        return
+    flags = " ".join(f"-a {name}=…" for name in missing)
+    one = len(missing) == 1
+    text = f"{'argument' if one else 'arguments'} without a value: {', '.join(missing)}. Set {'it' if one else 'them'}"
+    others = [str(metric["name"]) for metric in metrics if not find_missing_arguments(template, metric, values)]
+    rest = f", or measure only {' '.join(f'-m {name}' for name in others)}" if others else ""
+    raise TemplateError(f"{template.location}: {text}: {flags}{rest}")
+
+
 def _resolve_metric(
-    metric: Mapping[str, Any], template: Template, values: Mapping[str, str], plugin: str
-) -> MetricToCheck | SkippedMetric:
-    name = metric.get("name")
-    if not isinstance(name, str) or not name:
-        raise TemplateError(f"{template.location}: a metric has no name")
-    location = f"{template.location}: metric {name}"
-    provider = _single_key(metric.get("provider"), f"{location}: provider")
-    if provider not in (BUILT_IN_PROVIDER, "plugin"):
-        return SkippedMetric(template, name, f"it uses the provider {provider}")
-    key = (
-        provider
-        if provider == BUILT_IN_PROVIDER
-        else _single_key(metric["provider"][provider], f"{location}: provider.plugin")
-    )
-    if provider != BUILT_IN_PROVIDER and key != plugin:
-        return SkippedMetric(template, name, f"it uses the plugin {key}, not {plugin} (--plugin-name)")
+    metric: Mapping[str, Any], template: Template, values: Mapping[str, str], inspected: InspectedMetric
+) -> MetricToCheck:
+    location = f"{template.location}: metric {inspected.argo.name}"
+    (provider,) = inspected.argo.providers
     secrets = frozenset(argument.name for argument in template.arguments if argument.secret)
     try:
         resolved = resolve_arguments(metric, values, secrets, "")
     except TemplateError as error:
         raise TemplateError(*(f"{location}: {line}" for line in error.lines)) from error
-    block = (
-        resolved["provider"][BUILT_IN_PROVIDER]
-        if provider == BUILT_IN_PROVIDER
-        else resolved["provider"]["plugin"][key]
-    )
+    plugins = resolved["provider"].get("plugin") or {}
+    built_in = provider not in plugins
     note = f"block of Argo's built-in provider. `skywalking-provider migrate -f {template.file}` moves it to the plugin"
     return MetricToCheck(
         template,
         Metric(
-            name,
+            inspected.argo.name,
             _read_condition(resolved, "success", location),
             _read_condition(resolved, "failure", location),
-            _encode_block(block),
+            _encode_block(resolved["provider"][provider] if built_in else plugins[provider]),
         ),
-        key,
-        (note,) if provider == BUILT_IN_PROVIDER else (),
+        provider,
+        inspected.dry_run,
+        ((note,) if built_in else ()) + inspected.notes,
     )
-
-
-def _single_key(value: Any, location: str) -> str:
-    match value:
-        case dict() if len(value) == 1:
-            return str(next(iter(value)))
-        case dict() if value:
-            raise TemplateError(f"{location}: has {' and '.join(map(str, value))}. Argo accepts exactly one")
-    raise TemplateError(f"{location}: is missing")
 
 
 def _read_condition(metric: Mapping[str, Any], kind: str, location: str) -> str:

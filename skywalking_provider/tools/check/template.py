@@ -1,13 +1,24 @@
-"""Templates in YAML files: documents, metrics and arguments. Other Kubernetes objects are ignored. No I/O."""
+"""Templates and runs in YAML files: documents, metrics and arguments. No I/O."""
 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
-from skywalking_provider.tools.templates import TEMPLATE_KINDS, is_list, is_template
+from skywalking_provider.tools.check.other_objects import OtherObject, describe_other_object
+from skywalking_provider.tools.templates import (
+    TEMPLATE_KINDS,
+    find_helm_markup,
+    helm_hint,
+    is_argo_object,
+    is_list,
+    is_template,
+)
+
+RUN_KIND: Final = "AnalysisRun"
+"""Kind of a run. It has its own copy of the metrics, and the values of the arguments."""
 
 
 class TemplateError(Exception):
@@ -35,9 +46,21 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A template of a file. Arguments in its metrics are not replaced yet."""
+    """A template or a run of a file. Arguments in its metrics are not replaced yet.
+
+    Attributes:
+        file: Name of the file.
+        document: Whole object.
+        kind: Kind of the object.
+        name: Name of the object.
+        namespace: Namespace of the object; empty for none.
+        arguments: Entries of `spec.args`.
+        metrics: Entries of `spec.metrics`.
+        references_templates: Whether it includes the metrics of other templates.
+    """
 
     file: str
+    document: Mapping[str, Any]
     kind: str
     name: str
     namespace: str
@@ -51,25 +74,48 @@ class Template:
         return f"{self.file}: {self.kind} {self.name}"
 
 
-def parse_templates(text: str, file: str) -> list[Template]:
-    """Return the templates of a YAML text, also those in a List. Other objects are ignored.
+@dataclass(frozen=True, slots=True)
+class ParsedFile:
+    """The objects of a file.
+
+    Attributes:
+        file: Name of the file.
+        templates: Templates and runs.
+        others: Objects without metrics of their own.
+    """
+
+    file: str
+    templates: tuple[Template, ...]
+    others: tuple[OtherObject, ...]
+
+
+def parse_file(text: str, file: str) -> ParsedFile:
+    """Return the objects of a YAML text, also those in a List.
 
     Args:
         text: YAML with one or more documents.
         file: Name of the file, for errors.
 
     Raises:
-        TemplateError: The text is not YAML, has no template, or has one that Argo rejects.
+        TemplateError: The text is not YAML, has no template, or has one that cannot be read.
     """
-    templates = [
-        _parse_template(one, file)
-        for document in _load_documents(text, file)
-        for one in _iter_objects(document)
-        if is_template(str(one.get("kind")), str(one.get("apiVersion")))
-    ]
+    templates, others = [], []
+    for document in _load_documents(text, file):
+        for one in _iter_objects(document):
+            kind, api_version = str(one.get("kind")), str(one.get("apiVersion"))
+            if is_template(kind, api_version) or (kind == RUN_KIND and is_argo_object(api_version)):
+                templates.append(_parse_template(one, file))
+            else:
+                others.append(describe_other_object(one))
     if not templates:
-        raise TemplateError(f"{file}: has no {' or '.join(TEMPLATE_KINDS)}")
-    return templates
+        found = "".join(f" {one.describe(frozenset())}." for one in others if one.of_argo)
+        raise TemplateError(f"{file}: has no {', '.join(TEMPLATE_KINDS)} or {RUN_KIND}.{found}".removesuffix("."))
+    return ParsedFile(file, tuple(templates), tuple(others))
+
+
+def parse_templates(text: str, file: str) -> list[Template]:
+    """Return the templates and runs of a YAML text, as `parse_file` does."""
+    return list(parse_file(text, file).templates)
 
 
 class _Loader(yaml.SafeLoader):
@@ -89,8 +135,11 @@ def _load_documents(text: str, file: str) -> list[Any]:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         written = text.splitlines()[line - 1] if mark and line <= len(text.splitlines()) else ""
-        quote = re.search(r":\s*\{\{", written) or "unhashable" in str(error.problem)
-        hint = '. Quote text that begins with an argument: "{{args.name}}"' if quote else ""
+        hint = ""
+        if find_helm_markup(text):
+            hint = f". {helm_hint('check')}"
+        elif re.search(r":\s*\{\{", written) or "unhashable" in str(error.problem):
+            hint = '. Quote text that begins with an argument: "{{args.name}}"'
         raise TemplateError(f"{file}:{line}: is not YAML: {error.problem}{hint}") from error
     except (yaml.YAMLError, RecursionError) as error:
         raise TemplateError(f"{file}: is not YAML: {' '.join(str(error).split())}") from error
@@ -111,15 +160,22 @@ def _parse_template(document: Mapping[str, Any], file: str) -> Template:
     name = str(metadata.get("name") or metadata.get("generateName") or "without a name")
     place = f"{file}: {document['kind']} {name}"
     spec = document.get("spec")
+    for path, text in _iter_texts({"metadata": {"name": name}, "spec": spec}, ""):
+        if markup := find_helm_markup(text):
+            raise TemplateError(f"{place}: {path}: {markup} is not an argument of Argo. {helm_hint('check')}")
     if not isinstance(spec, dict):
         raise TemplateError(f"{place}: spec: is missing")
     metrics = spec.get("metrics") or []
     if not isinstance(metrics, list) or not all(isinstance(metric, dict) for metric in metrics):
         raise TemplateError(f"{place}: spec.metrics: is not a list of metrics")
-    arguments = tuple(_parse_argument(argument, f"{place}: spec.args") for argument in spec.get("args") or [])
+    entries = spec.get("args") or []
+    if not isinstance(entries, list):
+        raise TemplateError(f"{place}: spec.args: is not a list of arguments")
+    arguments = tuple(_parse_argument(argument, f"{place}: spec.args") for argument in entries)
     namespace = str(metadata.get("namespace") or "")
     return Template(
         file,
+        document,
         document["kind"],
         name,
         namespace,
@@ -127,6 +183,21 @@ def _parse_template(document: Mapping[str, Any], file: str) -> Template:
         tuple(metrics),
         references_templates=bool(spec.get("templates")),
     )
+
+
+def _iter_texts(node: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Yield the texts of an object with their places, keys included."""
+    match node:
+        case str():
+            yield path, node
+        case dict():
+            for key, value in node.items():
+                place = f"{path}.{key}" if path else str(key)
+                yield place, str(key)
+                yield from _iter_texts(value, place)
+        case list():
+            for at, value in enumerate(node):
+                yield from _iter_texts(value, f"{path}[{at}]")
 
 
 def _parse_argument(entry: Any, location: str) -> Argument:

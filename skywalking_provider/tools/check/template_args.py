@@ -5,7 +5,7 @@ as JSON, every `{{…}}` in it is replaced, and it is read again.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from skywalking_provider.support.suggestions import did_you_mean
@@ -42,24 +42,41 @@ def check_names(names: Iterable[str], templates: Sequence[Template]) -> None:
         )
 
 
-def resolve_argument_values(template: Template, arg_values: Mapping[str, str]) -> dict[str, str]:
-    """Return the value of every argument that is not a secret.
+def select_values(template: Template, arg_values: Mapping[str, str]) -> dict[str, str]:
+    """Return the known values of the template's arguments, without secrets: of the command line, else the default."""
+    values = ((one.name, arg_values.get(one.name, one.value)) for one in template.arguments if not one.secret)
+    return {name: value for name, value in values if value is not None}
 
-    Raises:
-        TemplateError: Arguments without a value. Argo requires all of them, used or not.
+
+def find_missing_arguments(template: Template, node: Any, values: Mapping[str, str]) -> list[str]:
+    """Return the names of the declared arguments that a part of a template uses and that have no value."""
+    used = set(_iter_used_names(node))
+    return [one.name for one in template.arguments if one.name in used and not one.secret and one.name not in values]
+
+
+def _iter_used_names(node: Any) -> Iterator[str]:
+    match node:
+        case str():
+            yield from (tag.strip().removeprefix("args.") for tag in _TAG.findall(node))
+        case dict():
+            for key, value in node.items():
+                yield from _iter_used_names(key)
+                yield from _iter_used_names(value)
+        case list():
+            for value in node:
+                yield from _iter_used_names(value)
+
+
+def replace_known_arguments(text: str, values: Mapping[str, str], secrets: frozenset[str]) -> str | None:
+    """Return a text with its arguments replaced, or None if one has no value. A secret's value is "temp-for-secret".
+
+    Argo validates a template with this value in place of secrets.
     """
-    values = {}
-    missing = []
-    for argument in template.arguments:
-        value = arg_values.get(argument.name, argument.value)
-        if value is None and not argument.secret:
-            missing.append(argument.name)
-        elif value is not None and not argument.secret:
-            values[argument.name] = value
-    if missing:
-        flags = " ".join(f"-a {name}=…" for name in missing)
-        raise TemplateError(f"{template.location}: arguments without a value: {', '.join(missing)}. Set them: {flags}")
-    return values
+    known = {**values, **dict.fromkeys(secrets, "temp-for-secret")}
+    tags = [tag.strip() for tag in _TAG.findall(text)]
+    if not all(tag.startswith("args.") and tag.removeprefix("args.") in known for tag in tags):
+        return None
+    return _TAG.sub(lambda match: known[match[1].strip().removeprefix("args.")], text)
 
 
 def resolve_arguments(node: Any, values: Mapping[str, str], secrets: frozenset[str], path: str) -> Any:
@@ -92,6 +109,10 @@ def resolve_arguments(node: Any, values: Mapping[str, str], secrets: frozenset[s
 def _replace_arguments(text: str, values: Mapping[str, str], secrets: frozenset[str], path: str) -> str:
     def value_for(match: re.Match[str]) -> str:
         name = match[1].strip().removeprefix("args.")
+        if name.startswith("{"):
+            raise TemplateError(
+                f"{path}: Argo reads {match[0]} as an argument named {name!r}. Put the outer braces into the value"
+            )
         if name in secrets:
             raise TemplateError(
                 f"{path}: the argument {name} is a secret, which the bridge rejects (SECRET_IN_BLOCK)."

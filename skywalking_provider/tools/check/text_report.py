@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from rich.text import Text
 
 from skywalking_provider.analysis.message import format_window
-from skywalking_provider.support.formatting import compact, json_lines, query_lines, truncate_lines
+from skywalking_provider.support.formatting import compact, format_count, json_lines, query_lines, truncate_lines
 from skywalking_provider.tools.check.chart_rows import build_chart_rows
 from skywalking_provider.tools.check.recording import Exchange
 from skywalking_provider.tools.check.runner import CheckResult, Condition
@@ -38,7 +38,7 @@ def build_sections(check_result: CheckResult, width: int, *, wide: bool) -> list
     if check_result.sample and check_result.window:
         rows = build_chart_rows(check_result.sample, check_result.window)
         window = format_window(check_result.window, check_result.measurement.started_at)
-        title = Text(f"{window} · {check_result.window.buckets} minutes", style="dim")
+        title = Text(f"{window} · {format_count(check_result.window.buckets, 'minute')}", style="dim")
         sections.append(("buckets", [title, *draw_chart(rows, check_result.window, width)]))
         result = truncate_lines(json_lines(check_result.result, width), max_lines, _TRUNCATION_HINT)
         sections.append(("result", [Text(line) for line in result]))
@@ -53,9 +53,9 @@ def build_sections(check_result: CheckResult, width: int, *, wide: bool) -> list
 def format_heading(check_result: CheckResult) -> Text:
     """Return the heading: icon of the phase, name and provider of the metric."""
     text = format_phase(check_result)
-    return text.append(f" {check_result.target.metric.name}", style="bold").append(
-        f"  {check_result.target.provider}", style="dim"
-    )
+    text.append(f" {check_result.target.metric.name}", style="bold")
+    text.append(f"  {check_result.target.provider}", style="dim")
+    return text.append("  dry run", style="yellow") if check_result.target.dry_run else text
 
 
 def format_phase(check_result: CheckResult) -> Text:
@@ -75,12 +75,13 @@ def describe_skipped(skipped: SkippedMetric) -> str:
 
 
 def format_summary(check_results: Sequence[CheckResult], skipped: Sequence[SkippedMetric]) -> Text:
-    """Return the number of metrics in each phase."""
+    """Return the number of metrics in each phase. Dry runs, which Argo does not count, come after the others."""
     text = Text()
-    for phase, style in PHASE_STYLES.items():
-        count = sum(one.measurement.phase is phase for one in check_results)
-        if count:
-            text.append(" · " if text else "").append(f"{style.icon} {count} {phase}", style=style.colour)
+    for dry_run, end in ((False, ""), (True, " in a dry run")):
+        for phase, style in PHASE_STYLES.items():
+            count = sum(one.measurement.phase is phase and one.target.dry_run is dry_run for one in check_results)
+            if count:
+                text.append(" · " if text else "").append(f"{style.icon} {count} {phase}{end}", style=style.colour)
     if skipped:
         text.append(" · " if text else "").append(f"{len(skipped)} skipped", style="dim")
     return text
@@ -107,8 +108,7 @@ def _format_backend(check_result: CheckResult) -> Text:
     text = Text(check_result.backend).append(f"  {check_result.url}", style="dim")
     if not check_result.exchanges:
         return text.append("  no request: the responses of an earlier metric were reused", style="dim")
-    count = len(check_result.exchanges)
-    return text.append(f"  {count} request{'s' if count > 1 else ''}", style="dim")
+    return text.append(f"  {format_count(len(check_result.exchanges), 'request')}", style="dim")
 
 
 def _request_sections(exchange: Exchange, width: int, max_lines: int) -> list[ReportSection]:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from skywalking_provider.tools.templates import find_helm_markup, helm_hint
+
 _PROPERTIES = re.compile(r"(?:[&!][^\s,\[\]{}]*\s+)*")
 _ALIAS = re.compile(r"\s*(\*[^\s,\[\]{}]+)")
 
@@ -49,8 +51,8 @@ def parse_documents(source: str) -> list[Node]:
 
 
 def _syntax_hint(source: str) -> str:
-    if re.search(r"{{-|{{\s*[.$]|{{\s*(include|toYaml|range|if|end|with)\b", source):
-        return " It looks like a Helm template. Migrate the output of `helm template`, or edit the template by hand."
+    if find_helm_markup(source):
+        return f" {helm_hint('migrate')}, or edit the template by hand."
     if re.search(r"^[^#\"'\n]*: *{{", source, re.MULTILINE):
         return ' Quote a text that begins with {{: "{{args.name}}".'
     return ""

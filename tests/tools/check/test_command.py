@@ -22,7 +22,7 @@ from tests.tools.check.harness import (
 
 KEYS = [
     "file", "kind", "template", "metric", "provider", "phase", "reason", "message", "value", "result", "conditions",
-    "window", "series", "calls", "backend", "requests", "resumeAt", "elapsedMs", "notes", "exitCode",
+    "window", "series", "calls", "backend", "requests", "resumeAt", "elapsedMs", "dryRun", "notes", "exitCode",
 ]  # fmt: skip
 
 
@@ -186,8 +186,8 @@ async def test_check_credentials_from_environment_are_sent_and_never_printed() -
         (["-f", "-"], "a: [", "stdin:1: is not YAML"),
         (
             ["-f", "-"],
-            build_template(build_indicator_metric(), args=[{"name": "hash"}]),
-            "arguments without a value: hash. Set them: -a hash=…",
+            build_template(build_indicator_metric(service="{{args.hash}}"), args=[{"name": "hash"}]),
+            "argument without a value: hash. Set it: -a hash=…",
         ),
         (
             ["-f", "-", "-m", "x"],
@@ -207,7 +207,7 @@ async def test_check_credentials_from_environment_are_sent_and_never_printed() -
         ),
         (
             ["-f", "-"],
-            build_template({"name": "up", "provider": {"web": {}}}),
+            build_template({"name": "up", "provider": {"web": {"url": "http://a"}}}),
             "no metric uses the plugin skywalking/metrics",
         ),
         ([], "", "Missing option"),

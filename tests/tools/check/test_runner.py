@@ -48,7 +48,8 @@ def build_rows(check_result: CheckResult) -> list[ChartRow]:
 
 
 async def check(oap: MockOap, *metrics: dict[str, Any], **backend: Any) -> list[CheckResult]:
-    targets, _ = select_metrics(parse_templates(build_template(*metrics), "f"), {}, (), PLUGIN)
+    named = [one | {"name": f"metric-{at}"} for at, one in enumerate(metrics)] if len(metrics) > 1 else metrics
+    targets, _ = select_metrics(parse_templates(build_template(*named), "f"), {}, (), PLUGIN)
     configs = {"prod": BackendConfig.model_validate({"url": oap.address} | backend)}
     async with (
         open_condition_evaluator() as evaluator,

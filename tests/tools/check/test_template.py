@@ -9,12 +9,7 @@ from hypothesis import strategies as st
 
 from skywalking_provider.tools.check.selection import MetricToCheck, SkippedMetric, select_metrics
 from skywalking_provider.tools.check.template import TemplateError, parse_templates
-from skywalking_provider.tools.check.template_args import (
-    check_names,
-    parse_arg_flags,
-    resolve_argument_values,
-    resolve_arguments,
-)
+from skywalking_provider.tools.check.template_args import check_names, parse_arg_flags, resolve_arguments
 from tests.tools.check.harness import PLUGIN, VANILLA, build_indicator_metric, build_template
 
 ARGS = [{"name": "hash"}, {"name": "threshold", "value": "0.99"}]
@@ -64,13 +59,27 @@ def test_argument_value_is_inserted_verbatim_and_once(value: str) -> None:
     )
 
 
-def test_missing_arguments_are_all_named_used_or_not() -> None:
-    assert error_lines(build_template(build_indicator_metric(), args=[{"name": "hash"}, {"name": "unused"}])) == (
-        (
-            "reviews.yaml: AnalysisTemplate reviews: arguments without a value: hash, unused."
-            " Set them: -a hash=… -a unused=…"
-        ),
+def test_missing_arguments_of_measured_metrics_are_named_with_the_metrics_that_need_none() -> None:
+    needs = [build_indicator_metric(name=name, service="{{ args.a }}", endpoint="{{args.b}}") for name in ("x", "y")]
+    other = {"name": "job", "provider": {"web": {"url": "{{args.c}}"}}}
+    args = [{"name": name} for name in "abc"]
+
+    assert error_lines(build_template(*needs, other, args=args)) == (
+        "reviews.yaml: AnalysisTemplate reviews: arguments without a value: a, b. Set them: -a a=… -a b=…",
     )
+    assert error_lines(build_template(*needs, build_indicator_metric(name="z"), args=args), "a=1") == (
+        "reviews.yaml: AnalysisTemplate reviews: argument without a value: b. Set it: -a b=…, or measure only -m z",
+    )
+    assert len(select(build_template(*needs, other, args=args), "a=1", "b=2")[0]) == 2
+    assert len(select(build_template(*needs, build_indicator_metric(name="z"), args=args), names=("z",))[0]) == 1
+
+
+@pytest.mark.parametrize("part", ["name", "successCondition", "interval", "count"])
+def test_argument_that_no_measured_metric_uses_needs_no_value(part: str) -> None:
+    other = {"name": "job", "provider": {"web": {"url": "http://a"}}, part: "{{args.a}}"}
+    text = build_template(other, build_indicator_metric(), args=[{"name": "a"}, {"name": "unused"}])
+
+    assert [one.metric.name for one in select(text)[0]] == ["success-rate"]
 
 
 def test_secret_argument_needs_no_value_and_is_rejected_in_block() -> None:
@@ -90,6 +99,10 @@ def test_secret_argument_needs_no_value_and_is_rejected_in_block() -> None:
         ("{{args.hsh}}", "{{args.hsh}} is not an argument of the template. Did you mean hash?"),
         ("{{ inputs.x }}", "{{ inputs.x }} is not an argument of the template. Known arguments: hash, threshold."),
         ("{{args.hash", "an argument is not closed. Write {{args.name}}"),
+        (
+            "/x/{{{args.hash}}}",
+            "Argo reads {{{args.hash}} as an argument named '{args.hash'. Put the outer braces into the value",
+        ),
     ],
 )
 def test_unresolvable_argument_is_named_with_its_key(written: str, expected: str) -> None:
@@ -161,16 +174,16 @@ def test_select_metrics_by_name_ignores_other_metrics() -> None:
 @pytest.mark.parametrize(
     ("provider", "expected"),
     [
-        ({}, "provider: is missing"),
-        ({"plugin": {}, "web": {}}, "provider: has plugin and web. Argo accepts exactly one"),
-        ({"plugin": {}}, "provider.plugin: is missing"),
-        ({"plugin": {"a/b": {}, "c/d": {}}}, "provider.plugin: has a/b and c/d. Argo accepts exactly one"),
+        ({}, "no provider specified"),
+        ({"plugin": {}, "web": None}, "no provider specified"),
+        ({"plugin": {"a/b": {}}, "web": {"url": "http://a"}}, "multiple providers specified"),
+        ({"plugin": {"a/b": {}, "c/d": {}}}, "multiple providers specified"),
     ],
 )
 def test_metric_must_have_exactly_one_provider(provider: dict[str, Any], expected: str) -> None:
     (line,) = error_lines(build_template({"name": "m", "provider": provider}))
 
-    assert line == f"reviews.yaml: AnalysisTemplate reviews: metric m: {expected}"
+    assert line == f"reviews.yaml: AnalysisTemplate reviews: metric m: Argo rejects it: metrics[0]: {expected}"
 
 
 def test_templates_are_found_in_lists_and_among_other_objects() -> None:
@@ -197,8 +210,8 @@ def test_date_in_yaml_is_text_as_in_kubernetes() -> None:
             "a: 1\nservice: {{args.x}}",
             'f:2: is not YAML: found unhashable key. Quote text that begins with an argument: "{{args.name}}"',
         ),
-        ("kind: Service", "f: has no AnalysisTemplate or ClusterAnalysisTemplate"),
-        ("", "f: has no AnalysisTemplate or ClusterAnalysisTemplate"),
+        ("kind: Service", "f: has no AnalysisTemplate, ClusterAnalysisTemplate or AnalysisRun"),
+        ("", "f: has no AnalysisTemplate, ClusterAnalysisTemplate or AnalysisRun"),
         ("\x07", "f: is not YAML: unacceptable character"),
         (
             "apiVersion: argoproj.io/v1alpha1\nkind: AnalysisTemplate\nmetadata: {name: t}",
@@ -216,11 +229,3 @@ def test_referenced_templates_are_reported_as_skipped() -> None:
     _, skipped = select(build_template(build_indicator_metric(), templates=[{"templateName": "other"}]))
 
     assert skipped[0].metric == "spec.templates"
-
-
-def test_argument_values_are_required_only_for_measured_templates() -> None:
-    (one,) = parse_templates(build_template(build_indicator_metric(), args=ARGS), "f")
-
-    with pytest.raises(TemplateError):
-        resolve_argument_values(one, {})
-    assert resolve_argument_values(one, {"hash": "a"}) == {"hash": "a", "threshold": "0.99"}
