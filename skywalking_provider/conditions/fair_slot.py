@@ -6,11 +6,12 @@ namespace with slow conditions delays another one by the evaluation that is runn
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeVar
 
-from skywalking_provider.conditions.limits import MAX_QUEUED, StoppedError, StopReason
+from skywalking_provider.conditions.limits import MAX_QUEUED, MAX_QUEUED_BYTES, StoppedError, StopReason
 from skywalking_provider.model import Deadline
 from skywalking_provider.support.fair_queue import FairQueue
 
@@ -25,18 +26,29 @@ class FairSlot:
 
     Args:
         max_queued: Maximum number of queued evaluations of one namespace.
+        max_bytes: Maximum size of the results of all queued evaluations. A namespace may hold as much as is free.
         monotonic: Clock in seconds.
     """
 
-    def __init__(self, max_queued: int = MAX_QUEUED, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        max_queued: int = MAX_QUEUED,
+        max_bytes: int = MAX_QUEUED_BYTES,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._max_queued = max_queued
         self._monotonic = monotonic
         # State: evaluations that wait for the slot, each as the future of its grant.
         self._queue = FairQueue[asyncio.Future[None]](cost=_LEAST_SECONDS)
+        # State: bytes that more results may take, and those of the queued results by namespace.
+        self._free_bytes = max_bytes
+        self._queued_bytes: Counter[str] = Counter()
         self._taken = False
         self._closed = False
 
-    async def run(self, namespace: str, deadline: Deadline, evaluate: Callable[[], Awaitable[Response]]) -> Response:
+    async def run(
+        self, namespace: str, deadline: Deadline, evaluate: Callable[[], Awaitable[Response]], *, size: int = 0
+    ) -> Response:
         """Wait for the slot, evaluate, and return the response.
 
         Cancelling the caller removes a queued evaluation. A running one continues, and keeps the slot until it ends.
@@ -45,6 +57,7 @@ class FairSlot:
             namespace: Namespace of the measurement.
             deadline: Deadline of the caller.
             evaluate: The evaluation, which bounds its own duration.
+            size: Bytes of its result.
 
         Raises:
             StoppedError: The deadline passed, the namespace's queue is full, or the service stops. Or as `evaluate`.
@@ -53,7 +66,7 @@ class FairSlot:
             raise StoppedError(StopReason.QUEUE_TIMEOUT)
         try:
             async with asyncio.timeout(deadline.remaining):
-                await self._acquire(namespace)
+                await self._acquire(namespace, size)
                 # A task of its own: the slot is free when the evaluation ends, even if the caller has left.
                 task = asyncio.ensure_future(evaluate())
                 task.add_done_callback(partial(self._on_done, namespace, self._monotonic()))
@@ -68,10 +81,11 @@ class FairSlot:
             if not granted.done():
                 granted.set_result(None)
 
-    async def _acquire(self, namespace: str) -> None:
+    async def _acquire(self, namespace: str, size: int) -> None:
         if not self._closed:
-            if self._queue.length(namespace) >= self._max_queued:
+            if self._is_full(namespace, size):
                 raise StoppedError(StopReason.QUEUE_FULL)
+            self._count_bytes(namespace, size)
             granted = asyncio.get_running_loop().create_future()
             self._queue.add(granted, [namespace])
             self._grant_next()
@@ -82,8 +96,22 @@ class FairSlot:
                 if not granted.cancelled() and not self._closed:  # granted in the same moment
                     self._release()
                 raise
+            finally:
+                self._count_bytes(namespace, -size)
         if self._closed:
             raise StoppedError(StopReason.CLOSED)
+
+    def _is_full(self, namespace: str, size: int) -> bool:
+        # Bytes bound only what waits: one result must be evaluated whatever its size.
+        return self._queue.length(namespace) >= self._max_queued or (
+            self._taken and self._queued_bytes[namespace] + size > self._free_bytes
+        )
+
+    def _count_bytes(self, namespace: str, size: int) -> None:
+        self._free_bytes -= size
+        self._queued_bytes[namespace] += size
+        if not self._queued_bytes[namespace]:
+            del self._queued_bytes[namespace]
 
     def _grant_next(self) -> None:
         while not self._taken and (granted := self._queue.next()) is not None:

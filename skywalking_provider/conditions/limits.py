@@ -6,6 +6,9 @@ from enum import StrEnum
 # Conditions of one namespace that wait for an evaluator. More could not be evaluated before their deadlines, unless
 # they take less than 10 ms each.
 MAX_QUEUED = 1000
+# Results of all queued conditions of one queue. Each takes some times its bytes, as the decoded response. One of 1 MiB
+# is evaluated in a tenth of a second or more, so that more could not be evaluated before their deadlines, either.
+MAX_QUEUED_BYTES = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +94,9 @@ def describe_stop(reason: StopReason, limits: Limits, *, size: int, timeout: flo
             )
         case StopReason.QUEUE_FULL:
             return (
-                f"not evaluated: {MAX_QUEUED:,} conditions of the same namespace are queued, which is the limit. "
-                "Measure less often, or simplify the conditions."
+                f"not evaluated: {MAX_QUEUED:,} conditions of the same namespace are queued, or their results have "
+                f"its share of {MAX_QUEUED_BYTES >> 20} MiB, which are the limits. Measure less often, simplify the "
+                "conditions, or read fewer buckets."
             )
         case StopReason.CLOSED:
             return "the service is stopping. Measure again."

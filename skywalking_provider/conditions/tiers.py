@@ -47,6 +47,7 @@ class Tiers:
         namespace: str,
         deadline: Deadline,
         *,
+        size: int = 0,
         fast: Callable[[], Awaitable[Response]],
         isolated: Callable[[], Awaitable[tuple[Response, float]]],
     ) -> Response:
@@ -56,6 +57,7 @@ class Tiers:
             key: The condition's texts.
             namespace: Namespace of the measurement.
             deadline: Deadline of the caller.
+            size: Bytes of the result.
             fast: Evaluation in the fast tier.
             isolated: Evaluation in the isolated tier; returns its CPU time in seconds too.
 
@@ -89,10 +91,10 @@ class Tiers:
 
         if not slow_conditions.suspects(namespace, key):
             try:
-                return await self._fast_slot.run(namespace, deadline, run_fast)
+                return await self._fast_slot.run(namespace, deadline, run_fast, size=size)
             except _MovedError:
                 pass
-        return await self._isolated_slot.run(namespace, deadline, run_isolated)
+        return await self._isolated_slot.run(namespace, deadline, run_isolated, size=size)
 
     def close(self) -> None:
         """End all queued evaluations with `StopReason.CLOSED`, and accept no more."""

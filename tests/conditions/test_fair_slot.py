@@ -56,6 +56,38 @@ async def test_namespace_with_long_evaluations_comes_after_one_with_short_evalua
     assert order == ["long", *["short"] * 50, "long", "long"]
 
 
+async def test_bytes_of_queued_results_are_bounded_and_shared_by_the_namespaces() -> None:
+    slot = FairSlot(max_bytes=100)
+    running = asyncio.create_task(slot.run("team-a", Deadline.after(60), evaluation(0.01), size=1_000))
+    await asyncio.sleep(0)
+
+    async def queue(namespace: str, size: int) -> str:
+        return await slot.run(namespace, Deadline.after(60), evaluation(), size=size)
+
+    first = [asyncio.create_task(queue("team-a", 25)) for _ in range(3)]  # a namespace holds as much as is free
+    second = [asyncio.create_task(queue("team-b", 25)) for _ in range(2)]
+    ends = await asyncio.gather(running, *first, *second, return_exceptions=True)
+    assert [end.reason if isinstance(end, StoppedError) else end for end in ends] == [
+        *["response"] * 3,
+        StopReason.QUEUE_FULL,
+        "response",
+        StopReason.QUEUE_FULL,
+    ]
+
+
+async def test_bytes_of_results_are_free_again_after_cancelled_and_evaluated_conditions() -> None:
+    slot = FairSlot(max_bytes=100)
+    for _ in range(5):
+        tasks = [
+            asyncio.create_task(slot.run("team-a", Deadline.after(60), evaluation(0.001), size=size))
+            for size in (1_000, 40, 10)
+        ]
+        await asyncio.sleep(0)
+        tasks[1].cancel()
+        assert await asyncio.gather(*tasks, return_exceptions=True) != ["response"] * 3
+        assert not tasks[2].exception()
+
+
 async def test_full_queue_of_a_namespace_rejects_only_its_own_evaluations() -> None:
     slot = FairSlot(max_queued=3)
     running = [asyncio.create_task(run(slot, seconds=0.01)) for _ in range(4)]

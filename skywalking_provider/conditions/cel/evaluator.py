@@ -113,6 +113,7 @@ class CelLanguage:
             tuple(conditions.values()),
             namespace,
             deadline,
+            size=len(result or b""),
             fast=lambda: self._fast.request(conditions, result, seconds=self._limits.slice_seconds, deadline=deadline),
             isolated=request_isolated,
         )

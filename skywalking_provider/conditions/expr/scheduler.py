@@ -171,6 +171,7 @@ class TwoTierScheduler:
                 call.key,
                 namespace,
                 deadline,
+                size=call.size,
                 fast=lambda: self._execute_fast(call, deadline),
                 isolated=lambda: self._isolated.execute(call, deadline),
             )

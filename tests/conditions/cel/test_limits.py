@@ -84,6 +84,17 @@ def test_service_process_does_not_import_cel_and_starts_workers_on_first_use() -
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
+async def test_large_results_of_queued_conditions_are_bounded(cel_with_long_limits: CelLanguage) -> None:
+    result = b'"%s"' % (b"x" * 1_000_000)
+    evaluations = await asyncio.gather(
+        *(
+            cel_with_long_limits.evaluate("result != ''", "", result, timeout=_TIMEOUT, namespace="team-a")
+            for _ in range(12)
+        )
+    )
+    assert sum(one.not_evaluated for one in evaluations) == 12 - 1 - 4
+
+
 async def test_endless_expression_is_stopped_and_its_worker_survives(cel: CelLanguage) -> None:
     await _start(cel)
     pids = (cel._fast.pid, cel._isolated.pid)

@@ -108,6 +108,16 @@ async def test_slow_conditions_do_not_hold_the_fast_tier_for_other_namespaces() 
         assert evaluation.phase is Phase.ERROR
 
 
+async def test_large_results_of_queued_conditions_are_bounded(conditions: ExprLanguage) -> None:
+    result = b'"%s"' % (b"x" * 1_000_000)
+    evaluations = await asyncio.gather(
+        *(conditions.evaluate("result != ''", "", result, timeout=_TIMEOUT, namespace="team-a") for _ in range(12))
+    )
+    rejected = [one for one in evaluations if one.not_evaluated]
+    assert len(rejected) == 12 - 1 - 4  # one is evaluated, and the namespace may queue half of 8 MiB
+    assert "8 MiB" in rejected[0].message
+
+
 async def test_event_loop_continues_while_a_condition_runs() -> None:
     async with open_expr_evaluator(Limits(seconds=2, slice_seconds=0.05)) as conditions:
         running = asyncio.create_task(_timed(conditions, _ENDLESS))
