@@ -70,7 +70,10 @@ class FairSlot:
                 # A task of its own: the slot is free when the evaluation ends, even if the caller has left.
                 task = asyncio.ensure_future(evaluate())
                 task.add_done_callback(partial(self._on_done, namespace, self._monotonic()))
-                return await asyncio.shield(task)
+                try:
+                    return await asyncio.shield(task)
+                finally:
+                    del task  # it refers to its error, whose traceback refers to this frame and the result
         except TimeoutError:
             raise StoppedError(StopReason.QUEUE_TIMEOUT) from None
 

@@ -37,8 +37,8 @@ class WorkerThread:
         """
         if size <= INLINE_SIZE:
             return function(*args, **kwargs)
-        future = self._executor.submit(function, *args, **kwargs)
-        return await asyncio.wrap_future(future)
+        # Not a variable: the future refers to an error, whose traceback refers to this frame and the input.
+        return await asyncio.wrap_future(self._executor.submit(function, *args, **kwargs))
 
     def close(self) -> None:
         """End the thread after the function that it runs; drop those that wait."""

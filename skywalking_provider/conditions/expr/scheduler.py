@@ -95,6 +95,8 @@ class WorkerThread:
             if task is not None and task.cancelling():
                 raise
             raise StoppedError(StopReason.CLOSED) from None  # stop() removed the call before the thread took it
+        finally:
+            del running  # it refers to its error, whose traceback refers to this frame and the call
 
     def stop(self) -> None:
         """Accept no more calls, and cancel one that has not begun."""

@@ -128,6 +128,7 @@ class RequestPipeline:
             self._begin_health_check()
             if is_contacted(failure):
                 self.limiter.record_duration(seconds)
+            del failure  # its traceback refers to this frame, and the cycle would keep the response in memory
 
     def _update_breaker(self, permit: Permit, failure: BaseException | None) -> None:
         match classify_breaker_effect(failure):

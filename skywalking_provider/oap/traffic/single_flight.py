@@ -58,13 +58,7 @@ class SingleFlight(Generic[T]):
             BackendUnavailableError: The deadline passed.
             ProviderError: The error of the call. All its callers get it, and it is not cached.
         """
-        call = self._calls.get(key)
-        if call is None:
-            call = self._start(key, execute, SharedRequest(deadline, [namespace]))
-        else:
-            call.shared_request.extend(deadline)
-            self._on_join(call.shared_request, namespace)
-        return await self._await_result(key, call, deadline)
+        return await self._await_result(key, self._join_or_start(key, execute, deadline, namespace), deadline)
 
     async def close(self) -> None:
         """Cancel the calls in progress."""
@@ -73,6 +67,14 @@ class SingleFlight(Generic[T]):
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+
+    def _join_or_start(self, key: bytes, execute: Execute[T], deadline: Deadline, namespace: str) -> _SharedCall[T]:
+        call = self._calls.get(key)
+        if call is None:
+            return self._start(key, execute, SharedRequest(deadline, [namespace]))
+        call.shared_request.extend(deadline)
+        self._on_join(call.shared_request, namespace)
+        return call
 
     def _start(self, key: bytes, execute: Execute[T], shared_request: SharedRequest) -> _SharedCall[T]:
         call = self._calls[key] = _SharedCall[T](shared_request)
@@ -85,6 +87,7 @@ class SingleFlight(Generic[T]):
             return await execute(call.shared_request)
         finally:
             self._remove(key, call)
+            del call  # as in _await_result
 
     async def _await_result(self, key: bytes, call: _SharedCall[T], deadline: Deadline) -> T:
         shared_request = call.shared_request
@@ -99,6 +102,7 @@ class SingleFlight(Generic[T]):
             if not shared_request.waiters and not shared_request.in_flight:
                 self._remove(key, call)
                 call.task.cancel()
+            del call  # its task refers to an error, whose traceback refers to this frame and to the response
 
     def _remove(self, key: bytes, call: _SharedCall[T]) -> None:
         if self._calls.get(key) is call:

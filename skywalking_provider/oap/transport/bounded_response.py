@@ -49,9 +49,13 @@ class BoundedResponse(aiohttp.ClientResponse):
 
     async def text(self, *_: object, **__: object) -> str:
         """Return nothing: gql requests the text of a response that `json` rejected, for the message of its error."""
-        if self._failure is None or isinstance(self._failure, ValueError):
-            return ""
-        raise self._failure
+        failure, self._failure = self._failure, None
+        try:
+            if failure is None or isinstance(failure, ValueError):
+                return ""
+            raise failure
+        finally:
+            del failure  # its traceback refers to this frame, and the cycle would keep the body in memory
 
     async def _read_bounded(self) -> bytearray:
         body = bytearray()

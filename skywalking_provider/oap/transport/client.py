@@ -109,6 +109,8 @@ class OapClient:
                 kind=FailureKind.UNUSABLE_RESPONSE,
             ) from error
         except TransportConnectionFailed as error:
+            if isinstance(error.__cause__, ProviderError):
+                raise _detach(error.__cause__, error) from None
             raise self._connection_error(error) from error
         if result.errors:
             size = go_json.approximate_size(result.errors[0])
@@ -119,8 +121,6 @@ class OapClient:
 
     def _connection_error(self, error: TransportConnectionFailed) -> ProviderError:
         cause = error.__cause__
-        if isinstance(cause, ProviderError):
-            return cause
         text = _describe_os_error(cause) or str(error) or type(cause).__name__
         detail = shorten(self.credentials.redactor(text))
         hint = ""
@@ -160,6 +160,12 @@ class _RawRequest(GraphQLRequest):
 
 
 _EMPTY_DOCUMENT = DocumentNode()
+
+
+def _detach(cause: ProviderError, error: TransportConnectionFailed) -> ProviderError:
+    """Return the cause of an error, which no longer refers to it: a cycle would keep the response in memory."""
+    error.__cause__ = None
+    return cause
 
 
 def _classify_connection_failure(cause: BaseException | None) -> FailureKind:

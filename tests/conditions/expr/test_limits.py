@@ -1,6 +1,7 @@
 """Limits of expr: conditions that run forever, take all memory or nest too deeply."""
 
 import asyncio
+import gc
 import time
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from skywalking_provider.conditions import Evaluation, Limits, open_expr_evaluator
 from skywalking_provider.conditions.expr.evaluator import ExprLanguage
+from skywalking_provider.conditions.expr.instance import WasmCall
 from skywalking_provider.model import Phase
 
 _ENDLESS = "let xs = 1..900; all(xs, {all(xs, {all(xs, {# > 0})})})"
@@ -116,6 +118,20 @@ async def test_large_results_of_queued_conditions_are_bounded(conditions: ExprLa
     rejected = [one for one in evaluations if one.not_evaluated]
     assert len(rejected) == 12 - 1 - 4  # one is evaluated, and the namespace may queue half of 8 MiB
     assert "8 MiB" in rejected[0].message
+
+
+async def test_stopped_evaluation_takes_no_memory_without_garbage_collection() -> None:
+    async with open_expr_evaluator(_SHORT) as conditions:
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(2):  # stopped in the fast tier, then in the isolated tier only
+                evaluation, _ = await _timed(conditions, _ENDLESS)
+                assert "time limit" in evaluation.message
+            await asyncio.sleep(0.5)  # the event loop and the thread still hold the last one for a moment
+            assert not [one for one in gc.get_objects() if isinstance(one, WasmCall)]
+        finally:
+            gc.enable()
 
 
 async def test_event_loop_continues_while_a_condition_runs() -> None:
