@@ -141,21 +141,14 @@ def _resolve_metric(
         template,
         Metric(
             inspected.argo.name,
-            _read_condition(resolved, "success", location),
-            _read_condition(resolved, "failure", location),
+            resolved.get("successCondition") or "",
+            resolved.get("failureCondition") or "",
             _encode_block(resolved["provider"][provider] if built_in else plugins[provider]),
         ),
         provider,
         inspected.dry_run,
         ((note,) if built_in else ()) + inspected.notes,
     )
-
-
-def _read_condition(metric: Mapping[str, Any], kind: str, location: str) -> str:
-    condition = metric.get(f"{kind}Condition", "")
-    if not isinstance(condition, str):
-        raise TemplateError(f"{location}: {kind}Condition: is not text. Quote it")
-    return condition
 
 
 def _encode_block(block: Any) -> bytes:
