@@ -62,6 +62,15 @@ def test_hash_in_the_name_of_the_pod_in_an_attribute_selects_the_instance(attrib
     assert select(STABLE, canary, stable) == ["9f3c@10.244.1.8"]
 
 
+def test_name_that_oap_cut_to_70_characters_is_selected_by_the_host_name() -> None:
+    pod = f"orders-fulfilment-worker-{HASH}-9zr8t"
+    name = f"0f3c5a9d1b2e4c67a8b90123456789ab@{pod}"[:70]
+
+    assert select(HASH, instance(name, hostname=pod)) == [name]
+    with pytest.raises(EntityNotFoundError):
+        select(HASH, instance(name))
+
+
 def test_attribute_that_is_not_the_name_of_a_pod_is_not_compared() -> None:
     with pytest.raises(EntityNotFoundError):
         select(HASH, instance(UUID, image=f"orders-{HASH}-9zr8t", parent=f"orders-{HASH}-9zr8t"))

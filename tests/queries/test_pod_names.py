@@ -138,6 +138,7 @@ def test_pod_of_an_experiment_that_looks_like_a_canary_is_one_of_full_length() -
 def test_generated_pod_has_its_own_hash_and_no_other_of_the_rollout(
     rollout: str, pod_template_hash: str, others: list[str], suffix: str, address: str
 ) -> None:
+    assume(f"-{pod_template_hash}-" not in f"{rollout}-")  # 2 in shop-2-2-1, as an Experiment of shop would have it
     room = 58 - len(rollout) - 1
     name = generate_name(f"{rollout}-{pod_template_hash}", suffix) + address
     place = locate_hash(name, pod_template_hash)
@@ -167,7 +168,7 @@ def test_generated_pod_of_an_experiment_has_no_hash(
 ) -> None:
     name = generate_name(f"{rollout}-{new_hash}-{revision}-{step}-{template}", suffix)
     other = data.draw(hashes)
-    assume(not template.endswith(f"-{other}") and template != other)  # its author can write any hash
+    assume(f"-{other}" not in f"-{template}")  # its author can write any hash
 
     assert locate_hash(name, new_hash) is HashPlace.EXPERIMENT
     assert locate_hash(name, other) not in SELECTED or f"-{other}-" in f"{rollout}-"
