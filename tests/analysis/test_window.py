@@ -277,6 +277,12 @@ async def test_window_since_the_run_starts_with_its_first_whole_minute(
         assert window[1] == max(start, "17:24:00")
 
 
+async def test_window_that_does_not_start_at_the_run_has_its_whole_length() -> None:
+    run = Run(started_at=utc("2026-11-24 09:26:00"))
+
+    assert await resolve(run, since="window") == ("17:21:00", "17:24:00", "09:27:30", "09:26:40")
+
+
 async def test_start_of_the_run_precedes_its_creation() -> None:
     run = Run(created_at=utc("2026-11-24 09:00"), started_at=utc("2026-11-24 09:24:30"))
 

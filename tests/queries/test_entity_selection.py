@@ -182,12 +182,12 @@ class Inventory:
         return KNOWN if fresh else self.cached
 
     async def endpoints(self, service: InventoryService, keyword: str, deadline: Deadline) -> list[str]:
-        assert (service, deadline) == (MESH, DEADLINE)
+        assert (service in (MESH, DATABASE), deadline) == (True, DEADLINE)
         self.requests.append(("endpoints", keyword))
         return self._endpoints[keyword]
 
     async def instances(self, service: InventoryService, window: Window, deadline: Deadline) -> list[InventoryInstance]:
-        assert (service, window, deadline) == (MESH, WINDOW, DEADLINE)
+        assert (service in (MESH, DATABASE), window, deadline) == (True, WINDOW, DEADLINE)
         self.requests.append(("instances",))
         return self._instances
 
@@ -235,6 +235,51 @@ async def test_instances_are_resolved_with_their_selector() -> None:
     )
     with pytest.raises(EntityNotFoundError, match="no instance of 'reviews' matches"):
         await resolve(inventory, instances={"name": "none"})
+
+
+async def test_service_in_parts_is_resolved_by_the_pattern_of_the_backend() -> None:
+    with pytest.raises(EntityNotFoundError, match=r"OAP does not know 'canary\|reviews\.bookinfo'"):
+        await resolve(Inventory(), service=IN_PARTS)
+
+
+async def test_service_that_the_cached_list_has_in_another_layer_is_looked_up_in_a_new_one() -> None:
+    inventory = Inventory()
+    inventory.cached = ServiceInventory.build([DATABASE])
+
+    assert (await resolve(inventory, layer="MESH")).layers == MESH.layers
+    assert inventory.requests == [("services", False), ("services", True)]
+
+
+async def test_parts_of_an_uninstrumented_service_are_uninstrumented_too() -> None:
+    inventory = Inventory({"/a": ["/a"]}, pods("pod-1"))
+
+    endpoint = await resolve(inventory, layer="VIRTUAL_DATABASE", endpoint="/a")
+    instances = await resolve(inventory, layer="VIRTUAL_DATABASE", instances={"name": "pod-1"})
+
+    assert endpoint.members == (Entity("reviews", normal=False, endpoint="/a"),)
+    assert instances.members == (Entity("reviews", normal=False, instance="pod-1"),)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "note"),
+    [("reviews", ""), ("r" * 48, " (63-character pod names, which pods of an Experiment may have, too)")],
+)
+async def test_instances_by_hash_are_resolved_with_their_selector(prefix: str, note: str) -> None:
+    pod = f"{prefix}-6c85f7bf4-9zr8t" if not note else f"{prefix}-6c85f7bf49zr8t"
+    assert len(pod) in (23, 63)
+    inventory = Inventory(instances=pods(pod, "reviews-7d4f9c8b65-2xkqz"))
+
+    resolved = await resolve(inventory, instances={"podTemplateHash": "6c85f7bf4"})
+
+    assert resolved == EntitySet((Entity("reviews", instance=pod),), MESH.layers, f"6c85f7bf4{note}")
+    with pytest.raises(EntityNotFoundError, match="no instance of 'reviews' matches bcdf5"):
+        await resolve(inventory, instances={"podTemplateHash": "bcdf5"})
+
+
+def test_name_with_a_lone_surrogate_is_compared_with_a_regular_expression() -> None:
+    name = "pod-\ud800"
+
+    assert select_instances(Instances(name="pod-."), "reviews", pods(name)) == [name]
 
 
 @pytest.mark.parametrize(
