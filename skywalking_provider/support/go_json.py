@@ -47,7 +47,7 @@ def load_interruptibly(text: str) -> object:
 
 class _InterruptibleDecoder(json.JSONDecoder):
     def __init__(self) -> None:
-        super().__init__(parse_constant=_reject_constant, parse_float=_parse_float, parse_int=_parse_ascii_int)
+        super().__init__(parse_constant=_reject_constant, parse_float=_parse_ascii_float, parse_int=_parse_ascii_int)
         self.parse_array = JSONArray
         self.parse_object = JSONObject
         self.memo = _BoundedMemo()
@@ -125,10 +125,18 @@ def _parse_float(text: str) -> float:
     return number
 
 
+def _parse_ascii_float(text: str) -> float:
+    return _parse_float(_require_ascii(text))
+
+
 def _parse_ascii_int(text: str) -> float | int:
+    return _parse_int(_require_ascii(text))
+
+
+def _require_ascii(text: str) -> str:
     if not text.isascii():  # Python's own decoder accepts all decimal digits of Unicode
         raise ValueError(f"{text[:40]} is not JSON")
-    return _parse_int(text)
+    return text
 
 
 def _parse_int(text: str) -> float | int:

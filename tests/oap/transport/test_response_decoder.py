@@ -44,7 +44,23 @@ def test_interruptible_decoder_and_encoder_agree_with_those_of_c(value: Any) -> 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[1,", "1٢", "-", "01", "NaN", "[Infinity]", "-Infinity", "1e999", "1" * 400, '"\n"', "{1:2}", "[" * 9999],
+    [
+        "",
+        "[1,",
+        "1٢",
+        "1.٢",
+        "1e٢",
+        "-",
+        "01",
+        "NaN",
+        "[Infinity]",
+        "-Infinity",
+        "1e999",
+        "1" * 400,
+        '"\n"',
+        "{1:2}",
+        "[" * 9999,
+    ],
 )
 def test_interruptible_decoder_rejects_what_that_of_c_rejects(text: str) -> None:
     for load in (go_json.load, go_json.load_interruptibly):
