@@ -14,8 +14,8 @@ from skywalking_provider.model import Secret
 from skywalking_provider.support.redaction import Redactor
 
 _AUTHORIZATION_HEADERS: Final = ("authorization", "proxy-authorization")
-_NAME: Final = re.compile("[a-z]+(?:[-_.][a-z]+)*")
-"""A header's value that is a name, such as that of a tenant. Names of services may contain it."""
+_NAME: Final = re.compile("[a-z]+(?:[-_.](?:[a-z]+|[0-9]{1,3}))*")
+"""A header's value that is a name, such as that of a tenant or `eu-west-1`. Names of services may contain it."""
 
 
 class SecretFile:

@@ -28,3 +28,16 @@ def test_only_a_header_that_is_a_name_stays_in_data(config: dict[str, Any], name
 
     assert (data == {"name": name}) is kept
     assert "bookinfo" not in credentials.redactor(name)
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"), [("eu-west-1", True), ("team_blue.prod-12", True), ("s3cr3t-passw0rd", False)]
+)
+def test_header_that_is_a_name_stays_in_data(value: str, kept: bool) -> None:
+    credentials = Credentials(BackendConfig(url="http://oap:12800", headers={"X-Tenant": value}))
+    data = {"name": f"checkout.{value}.svc"}
+
+    credentials.redactor.redact_data(data)
+
+    assert data == {"name": f"checkout.{value if kept else '********'}.svc"}
+    assert credentials.redact(value) == "********"
