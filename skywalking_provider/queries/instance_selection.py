@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from heapq import nsmallest
+from itertools import accumulate
 from typing import Final
 
 from skywalking_provider.errors import EntityNotFoundError, ProviderError, Reason
@@ -16,6 +17,9 @@ from skywalking_provider.oap.api.inventory import InventoryInstance
 from skywalking_provider.queries.pod_names import MAX_POD_NAME, HashPlace, is_experiment_pod, locate_hash
 
 _MAX_LISTED: Final = 5
+_MAX_LIST_LENGTH: Final = 300  # characters, so that the next step stays within the 1,024 of a message in Argo
+_MAX_KEY: Final = 40  # characters of an attribute's name
+_MAX_SHOWN: Final = 140  # characters of one name; two of 63 and the address of a pod have less
 _POD_NAME_KEYS: Final = frozenset({"pod", "podname", "k8spodname", "kubernetespodname", "hostname"})
 """Attributes that contain the name of a pod, in lower case without separators: `hostname` of SkyWalking's agents for
 Java, Go, Python, Node.js, PHP and Rust, `host_name` of SkyAPM for .NET, `pod` of Envoy's access logs."""
@@ -65,7 +69,9 @@ def describe_instances(known: Sequence[InventoryInstance]) -> str:
     """Return a clause with the first names of instances, each with the pod's name that an attribute has."""
     if not known:
         return "it has no instances in this window"
-    names = ", ".join(nsmallest(_MAX_LISTED, map(_describe_instance, known)))
+    shown = nsmallest(_MAX_LISTED, map(_describe_instance, known))
+    lengths = accumulate(len(name) for name in shown)
+    names = ", ".join(name for name, length in zip(shown, lengths, strict=True) if length <= _MAX_LIST_LENGTH)
     return f"the {len(known)} instances include {names}" if len(known) > 1 else f"the only instance is {names}"
 
 
@@ -127,7 +133,7 @@ def _not_found_error(
 
 def _describe_comparison(known: Sequence[InventoryInstance]) -> str:
     """Return the description of what the hash was compared with."""
-    keys = {key for instance in known for key in instance.attributes}
+    keys = {_shorten(key, _MAX_KEY) for instance in known for key in instance.attributes}
     compared = sorted(
         key for key in keys if _normalize_key(key) in _POD_NAME_KEYS or _normalize_key(key).endswith(_HASH_LABEL)
     )
@@ -139,4 +145,9 @@ def _describe_comparison(known: Sequence[InventoryInstance]) -> str:
 
 def _describe_instance(instance: InventoryInstance) -> str:
     others = [name for name in _pod_names(instance) if name and name not in instance.name]
-    return f"{instance.name} (pod {others[0]})" if others else instance.name
+    text = f"{instance.name} (pod {others[0]})" if others else instance.name
+    return _shorten(text, _MAX_SHOWN)
+
+
+def _shorten(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

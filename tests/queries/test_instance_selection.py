@@ -187,6 +187,22 @@ def test_hash_that_kubernetes_cut_is_a_permanent_error_with_the_remedy() -> None
     assert str(waiting.value) == detail
 
 
+def test_message_has_room_for_the_next_step_whatever_the_names_are() -> None:
+    """Argo's message has 1,024 characters."""
+    pod = f"{LONG[:46]}-{STABLE}-2xkqz"
+    real = [instance(f"{number:032x}@10.244.111.1", hostname=pod) for number in range(9)]
+    long = [instance(str(number) * 5000, hostname="x" * 100_000) for number in range(9)]
+
+    unknown = [InventoryInstance("a", {f"{key}{'k' * 5000}": "v" for key in range(9)})]
+
+    for known in (unknown, real, long):
+        with pytest.raises(EntityNotFoundError) as caught:
+            select(HASH, *known)
+        assert str(caught.value).endswith(AGENT)
+        assert len(str(caught.value)) < 800
+    assert str(caught.value).count("…") == 2
+
+
 def test_ten_thousand_instances_are_compared_in_less_than_two_seconds_of_cpu() -> None:
     labels = {f"label-{number}": "x" * 60 for number in range(20)}
     known = [
