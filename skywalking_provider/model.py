@@ -173,3 +173,8 @@ class Run:
     owner_name: str = ""
     created_at: datetime | None = None
     started_at: datetime | None = None
+
+    @property
+    def pod_template_hash(self) -> str:
+        """Hash of the rollout's new version, which Argo gives to its runs as a label; empty for other runs."""
+        return self.labels.get("rollouts-pod-template-hash", "")

@@ -26,6 +26,8 @@ from skywalking_provider.model import Deadline, Measurement, Metric, Phase, Run
 from skywalking_provider.oap import Backend, BackendRegistry
 from skywalking_provider.oap.api.server_time import describe_clock_skew
 from skywalking_provider.queries import CollectedSample, Diagnosis, query_for
+from skywalking_provider.queries.earlier_pods import EarlierCalls, count_suspect_buckets, end_of_earlier_calls
+from skywalking_provider.queries.unknown_service import describe_unknown_calls
 
 _RESERVE_SECONDS = 0.25
 """Part of a deadline that is left for the verdict and the response after the last request."""
@@ -208,7 +210,11 @@ class Engine:
     async def _evaluate_window(
         self, attempt: _Attempt, window: MeasurementWindow, details: MeasurementDetails
     ) -> tuple[Verdict, str]:
-        backend = attempt.backend
+        backend, requested = attempt.backend, window.window
+        earlier = await _find_earlier_calls(attempt, window)
+        if earlier is not None:
+            window = window.starting_at(earlier.end)
+            details.window = window.window if window.window.buckets else requested
         key = VerdictKey(attempt.metric, backend, backend.connection.credentials_version(), window.window)
         if (cached := self._verdict_cache.get(key)) is not None:
             backend.connection.count_cache_hit()
@@ -216,15 +222,24 @@ class Engine:
             details.evaluated = True
             return cached.verdict, cached.value
         wait_budget = self._wait_budget(attempt, window)
+        if earlier is not None and not window.window.buckets:
+            origin = message.Origin(requested, backend.connection.name, self._now(), window.clock_offset)
+            unknown = await describe_unknown_calls(backend, requested, attempt.deadline)
+            detail = message.only_earlier_pods(earlier.pods, origin, unknown)
+            return verdicts.on_missing_data(Reason.NO_DATA, detail, attempt.spec.on_no_data, wait_budget), ""
         if not window.window.buckets:
             skew = describe_clock_skew(window.clock_offset)
             clock = f" · the OAP's clock is {skew}" if skew else ""
             detail = f"no bucket since the start of the run has closed yet{clock} · backend {backend.connection.name}"
             return verdicts.on_missing_data(Reason.NO_DATA, detail, attempt.spec.on_no_data, wait_budget), ""
+        if window.window.buckets == 1 and await _rejects_single_bucket(attempt):
+            detail = f"one bucket has closed, and an OAP before 9.5 needs two · backend {backend.connection.name}"
+            return verdicts.on_missing_data(Reason.NO_DATA, detail, attempt.spec.on_no_data, wait_budget), ""
         try:
             collected, diagnosis = await _collect_sample(attempt, window, details)
         except EntityNotFoundError as error:
-            return verdicts.on_entity_not_found(error, wait_budget), ""
+            unknown = await describe_unknown_calls(backend, window.window, attempt.deadline)
+            return verdicts.on_entity_not_found(error, wait_budget, unknown), ""
         origin = message.Origin(window.window, backend.connection.name, self._now(), window.clock_offset)
         if verdict := _missing_data_verdict(attempt, origin, collected, diagnosis, wait_budget):
             return verdict, ""
@@ -266,7 +281,35 @@ async def _collect_sample(
     _record_sample(details, collected)
     if not collected.sample.empty_series:
         return collected, Diagnosis()
-    return collected, await query.diagnose(collected.sample, attempt.backend, attempt.deadline)
+    diagnosis = await query.diagnose(collected.sample, attempt.backend, attempt.deadline)
+    if diagnosis.text:
+        return collected, diagnosis
+    unknown = await describe_unknown_calls(attempt.backend, window.window, attempt.deadline)
+    return collected, replace(diagnosis, text=unknown)
+
+
+async def _rejects_single_bucket(attempt: _Attempt) -> bool:
+    """Return whether the OAP is one that rejects a duration whose start and end are the same minute."""
+    return not (await attempt.backend.connection.features(attempt.deadline)).supports_mqe
+
+
+async def _find_earlier_calls(attempt: _Attempt, window: MeasurementWindow) -> EarlierCalls | None:
+    """Return the calls of an earlier version's pods; None after the time in which an OAP uses their old names."""
+    spec = attempt.spec
+    if window.not_before is None or spec.earlier_pods == "include":
+        return None
+    suspect_buckets = count_suspect_buckets(window.window, window.not_before)
+    if not suspect_buckets:
+        return None
+    return await end_of_earlier_calls(
+        query_for(spec).services_by_name(attempt.backend),
+        any_name=spec.earlier_pods == "exclude",
+        run=attempt.run,
+        backend=attempt.backend,
+        window=window.window,
+        suspect_buckets=suspect_buckets,
+        deadline=attempt.deadline,
+    )
 
 
 def _record_sample(details: MeasurementDetails, collected: CollectedSample) -> None:

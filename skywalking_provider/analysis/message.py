@@ -1,5 +1,6 @@
 """Message of a measurement in one line: reason code, then the most useful fact, then its origin. No I/O."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -70,6 +71,12 @@ def no_data(sample: Sample, subject: str, origin: Origin, cause: str = "") -> st
     names = ", ".join(one.name for one in sample.empty_series[:_MAX_SERIES])
     missing = f"no value of {names} in {_format_buckets(origin.window.buckets)}"
     return _join(missing, cause, subject, *origin.describe())
+
+
+def only_earlier_pods(pods: Sequence[str], origin: Origin, cause: str = "") -> str:
+    """Return that the calls of a window are those of an earlier version's pods, and the origin."""
+    names = ", ".join(pods[:_MAX_SERIES]) + (f" and {len(pods) - _MAX_SERIES} more" if len(pods) > _MAX_SERIES else "")
+    return _join(f"only pods of an earlier version have calls: {names}", cause, *origin.describe())
 
 
 def too_few_calls(sample: Sample, min_calls: int, subject: str, origin: Origin) -> str:

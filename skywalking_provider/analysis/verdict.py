@@ -101,11 +101,18 @@ def on_missing_data(reason: Reason, message: str, policy: OnNoData, wait_budget:
     return Verdict(_ON_NO_DATA[policy], reason, f"{message} · {_format_wait(wait_budget)}")
 
 
-def on_entity_not_found(error: EntityNotFoundError, wait_budget: WaitBudget) -> Verdict:
-    """Decide on an entity that OAP does not list: wait, because it may be new, then return an Error."""
+def on_entity_not_found(error: EntityNotFoundError, wait_budget: WaitBudget, cause: str = "") -> Verdict:
+    """Decide on an entity that OAP does not list: wait, because it may be new, then return an Error.
+
+    Args:
+        error: The missing entity.
+        wait_budget: Time during which it is waited for.
+        cause: Likely cause; empty if it is not known.
+    """
+    detail = f"{error} · {cause}" if cause else str(error)
     if not wait_budget.exhausted:
-        return _running_verdict(error.reason, str(error), wait_budget)
-    return Verdict(Phase.ERROR, error.reason, f"{error} · {_format_wait(wait_budget)}")
+        return _running_verdict(error.reason, detail, wait_budget)
+    return Verdict(Phase.ERROR, error.reason, f"{detail} · {_format_wait(wait_budget)}")
 
 
 def on_error(error: ProviderError) -> Verdict:

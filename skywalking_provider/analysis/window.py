@@ -1,6 +1,6 @@
 """Windows of measurements. No I/O but for the OAP's clock; this process's clock is an argument."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from skywalking_provider.block import Spec
@@ -93,12 +93,19 @@ class MeasurementWindow:
         next_bucket: Time at which the next bucket closes, on this process's clock.
         wait_starts_at: Start of the wait budget on this process's clock. Before, no bucket could have closed.
         clock_offset: Clock of the OAP minus this process's clock; zero if the OAP's clock does not matter.
+        not_before: Start of the run on the OAP's clock; None if it does not limit the window.
     """
 
     window: Window
     next_bucket: datetime
     wait_starts_at: datetime
     clock_offset: timedelta = timedelta(0)
+    not_before: datetime | None = None
+
+    def starting_at(self, start: datetime) -> "MeasurementWindow":
+        """Return the same window from a later start; empty if no bucket after it has closed yet."""
+        end = self.window.end if start.astimezone(UTC) < self.window.end.astimezone(UTC) else start
+        return replace(self, window=Window(start, end, self.window.step))
 
 
 async def resolve_window(
@@ -130,4 +137,5 @@ async def resolve_window(
         time.to_local(next_bucket_closes_at(settle, time.to_server(now))).astimezone(UTC),
         max(started_at, first.astimezone(UTC)),
         time.offset,
+        not_before,
     )

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from skywalking_provider.support.addresses import normalise_address
 from skywalking_provider.support.durations import Duration, format_duration
@@ -68,6 +68,9 @@ class Common(StrictModel):
         since: "run" excludes buckets from before the run's start, "window" reads the whole window. Default is "run",
             but "window" with `compatibility: argo` and for instances selected by hash, because other versions have
             other hashes.
+        earlier_pods: "exclude" leaves out the minutes in which a pod of an earlier version has calls of the measured
+            service, for five minutes from the run's start; "include" keeps them. By default they are left out of
+            services of a mesh with `canary` or `preview` in their names.
         max_wait: Maximum time to wait for data, from the start of the measurement.
         on_no_data: Phase of a measurement without data when max_wait is over.
         outage_grace: Time for which the backend may be unavailable, from the start of the measurement.
@@ -79,6 +82,7 @@ class Common(StrictModel):
     backend: NonEmpty | None = None
     address: Annotated[NonEmpty, AfterValidator(normalise_address)] | None = None
     since: Literal["run", "window"] | None = None
+    earlier_pods: Literal["exclude", "include"] | None = None
     # An OAP that is fed by Envoy's access logs knows the name of a new pod only after three minutes, and keeps the old
     # name of a relabeled one for up to five.
     max_wait: Duration = timedelta(minutes=7)
@@ -87,6 +91,12 @@ class Common(StrictModel):
     on_outage: OnOutage = OnOutage.INCONCLUSIVE
     settle: Duration | None = None
     conditions: BlockConditions | None = None
+
+    @model_validator(mode="after")
+    def _check_earlier_pods(self) -> Self:
+        if self.earlier_pods == "exclude" and not self.starts_at_run:
+            raise InvalidKeyError("earlierPods", "exclude needs since: run; set it, or remove earlierPods")
+        return self
 
     @property
     def argo_compatible(self) -> bool:

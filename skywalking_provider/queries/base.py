@@ -134,6 +134,14 @@ class Query(Protocol):
         """
         ...
 
+    def services_by_name(self, backend: Backend) -> tuple[str, ...]:
+        """Return the names of the services that are measured without a selection of instances. No request is sent.
+
+        Raises:
+            ProviderError: The block cannot be measured.
+        """
+        ...
+
     def describe(self, backend: Backend | None) -> QueryDescription:
         """Return the facts that follow from the block alone. No request is sent.
 

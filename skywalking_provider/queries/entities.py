@@ -47,6 +47,15 @@ async def resolve_entities(spec: EntitySpec, backend: Backend, window: Window, d
     return EntitySet(instances, service.layers, selector)
 
 
+def services_by_name(spec: EntitySpec, backend: Backend) -> tuple[str, ...]:
+    """Return the name of a spec's service unless it selects instances.
+
+    Raises:
+        ProviderError: The service name cannot be built.
+    """
+    return () if spec.instances else (resolve_service_name(spec, backend.connection.config.service_name),)
+
+
 def resolve_service_name(spec: EntitySpec, pattern: str) -> str:
     """Return the name of a spec's service.
 

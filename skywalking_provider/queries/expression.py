@@ -21,7 +21,12 @@ from skywalking_provider.oap.api.responses import raise_invalid_response
 from skywalking_provider.oap.api.values import Number
 from skywalking_provider.queries.base import CollectedSample, Diagnosis, QueryDescription
 from skywalking_provider.queries.diagnosis import check_scope, diagnose_rejected_expression, fetch_or_default
-from skywalking_provider.queries.entities import describe_selection, describe_subject, resolve_entities
+from skywalking_provider.queries.entities import (
+    describe_selection,
+    describe_subject,
+    resolve_entities,
+    services_by_name,
+)
 from skywalking_provider.queries.indicators.metric_names import calls_metric
 from skywalking_provider.queries.sample import Sample
 from skywalking_provider.queries.series import Series, format_number
@@ -67,6 +72,10 @@ class ExpressionQuery:
         metrics = await fetch_or_default(backend.connection.metrics(deadline), {})
         check_scope(self.spec.expression, self.spec.scope, metrics, backend.connection.suggest)
         return Diagnosis()
+
+    def services_by_name(self, backend: Backend) -> tuple[str, ...]:
+        """See `Query.services_by_name`."""
+        return services_by_name(self.spec, backend)
 
     def describe(self, backend: Backend | None) -> QueryDescription:
         """See `Query.describe`."""

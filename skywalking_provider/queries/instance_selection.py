@@ -25,6 +25,8 @@ _POD_NAME_KEYS: Final = frozenset({"pod", "podname", "k8spodname", "kubernetespo
 Java, Go, Python, Node.js, PHP and Rust, `host_name` of SkyAPM for .NET, `pod` of Envoy's access logs."""
 _HASH_LABEL: Final = "rolloutspodtemplatehash"
 """Label that Argo Rollouts gives to each pod, with its ReplicaSet's hash as value."""
+_HASH_AND_SUFFIX: Final = re.compile(r"[a-z0-9]{5,10}-[a-z0-9]{5}(?![A-Za-z0-9-])")
+"""End of a pod's name, behind that of its rollout."""
 _NEXT_STEP_AGENT: Final = (
     "If the agents do not report the pod's name, set their instance name to it (agent.instance_name of Java,"
     " SW_AGENT_INSTANCE_NAME of Java, Go and Python)"
@@ -63,6 +65,20 @@ def select_by_hash(pod_template_hash: str, service: str, known: Sequence[Invento
     if names:
         return HashSelection(tuple(sorted(names)), HashPlace.FULL_LENGTH_POD in places)
     raise _not_found_error(pod_template_hash, service, known, places)
+
+
+def is_pod_of_other_version(instance: InventoryInstance, pod_template_hash: str, rollout: str) -> bool:
+    """Return whether an instance certainly is a pod of a rollout in another version than that of a hash.
+
+    Args:
+        instance: Instance of the service.
+        pod_template_hash: Hash of the version.
+        rollout: Name of the rollout.
+    """
+    if _place_in_instance(instance, pod_template_hash) is not HashPlace.ABSENT:
+        return False
+    names = [text.removeprefix(f"{rollout}-") for text in _pod_names(instance) if text.startswith(f"{rollout}-")]
+    return bool(names) and (bool(_hash_label(instance)) or any(map(_HASH_AND_SUFFIX.match, names)))
 
 
 def describe_instances(known: Sequence[InventoryInstance]) -> str:

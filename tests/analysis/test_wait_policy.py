@@ -8,7 +8,7 @@ import pytest
 from skywalking_provider.mock_oap.scenario import parse_scenario
 from skywalking_provider.model import Deadline, Metric, Phase, Run
 from skywalking_provider.oap.api.request import GraphqlRequest
-from tests.analysis.harness import CANARY, NOON, RUN, HarnessFactory, build_metric, measure, reference_query
+from tests.analysis.harness import CANARY, NOON, RUN, VERSIONS, HarnessFactory, build_metric, measure, reference_query
 
 QUERY = {"interval": "8m", "query": reference_query(metric="service_sla")}
 
@@ -107,6 +107,31 @@ async def test_default_wait_is_longer_than_a_mesh_needs_for_a_name(harness: Harn
             step = await b.engine.resume(metric, run, step, Deadline.after(10))
 
     assert step.phase is Phase.SUCCESSFUL, step.message
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    ("success", "block"),
+    [
+        ("result == 1", {"sli": "success-rate", "service": CANARY, "window": "1m"}),
+        ("all(result.service_sla.values.values, {.value == 10000})", QUERY | {"interval": "1m", "since": "window"}),
+        ("all(result.service_sla.values.values, {.value == 10000})", QUERY),
+    ],
+)
+async def test_window_of_one_minute_is_measured_on_every_oap(
+    harness: HarnessFactory, version: str, success: str, block: dict[str, str]
+) -> None:
+    """OAP 9.2 rejects a duration of one minute, so the measurement waits for the second one."""
+    metric, run = Metric("m", success, "", json.dumps(block).encode()), Run(started_at=NOON)
+    async with harness(version=version) as b:
+        b.clock.set(NOON.replace(minute=3))
+        step = await b.engine.run(metric, run, Deadline.after(10))
+        while not step.phase.completed:
+            b.clock.set(step.resume_at)
+            step = await b.engine.resume(metric, run, step, Deadline.after(10))
+
+    assert step.phase is Phase.SUCCESSFUL, step.message
+    assert step.finished_at == (NOON.replace(minute=4, second=0) if version == "9.2.0" else NOON.replace(minute=3))
 
 
 async def test_new_run_waits_for_first_closed_minute_regardless_of_max_wait(

@@ -26,6 +26,7 @@ def test_shipped_scenarios_lists_them_with_descriptions():
         "idle-minutes",
         "late-data",
         "no-such-service",
+        "relabeled-pods",
         "slow-canary",
     ]
     assert all(load_scenario(name).description for name in shipped_scenarios())

@@ -21,6 +21,7 @@ from skywalking_provider.queries.graphql.rewrite import (
     add_presence_reads,
     unmodified_query,
 )
+from skywalking_provider.queries.graphql.services import services_read_by_name
 from skywalking_provider.queries.graphql.unchecked import extract_series
 from skywalking_provider.queries.sample import Sample
 from skywalking_provider.queries.series import Bucket, Series, format_labels, format_number, named_series
@@ -51,6 +52,10 @@ class GraphqlQuery:
         """See `Query.diagnose`."""
         query = rewritten_query(self.spec, nullable=(await backend.connection.features(deadline)).supports_nullable)
         return await diagnose_empty_reads(empty_reads(self.spec.query, query, sample.empty_series), backend, deadline)
+
+    def services_by_name(self, backend: Backend) -> tuple[str, ...]:  # noqa: ARG002
+        """See `Query.services_by_name`."""
+        return services_read_by_name(self.spec.query)
 
     def describe(self, backend: Backend | None) -> QueryDescription:
         """See `Query.describe`. Until the OAP's features are known, the newest ones are assumed."""

@@ -12,7 +12,12 @@ from skywalking_provider.oap.api.metric_values import Role, SeriesRequest, Serie
 from skywalking_provider.oap.api.responses import raise_invalid_response
 from skywalking_provider.oap.api.values import Number
 from skywalking_provider.queries.base import CollectedSample, Diagnosis, QueryDescription
-from skywalking_provider.queries.entities import describe_selection, describe_subject, resolve_entities
+from skywalking_provider.queries.entities import (
+    describe_selection,
+    describe_subject,
+    resolve_entities,
+    services_by_name,
+)
 from skywalking_provider.queries.indicators.base import BucketValue, Indicator
 from skywalking_provider.queries.indicators.metric_names import (
     MetricMeaning,
@@ -55,6 +60,10 @@ class IndicatorQuery:
     async def diagnose(self, sample: Sample, backend: Backend, deadline: Deadline) -> Diagnosis:  # noqa: ARG002
         """See `Query.diagnose`. The entity and the metrics exist, so missing calls are the only cause."""
         return Diagnosis()
+
+    def services_by_name(self, backend: Backend) -> tuple[str, ...]:
+        """See `Query.services_by_name`."""
+        return services_by_name(self.spec, backend)
 
     def describe(self, backend: Backend | None) -> QueryDescription:
         """See `Query.describe`. The metrics are those of an OAP with the usual names."""

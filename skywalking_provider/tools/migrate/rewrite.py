@@ -29,6 +29,7 @@ _SAMPLES: Final[Mapping[str, str]] = {
     "address": "http://oap:12800",
     "aggregate": "highest",
     "compatibility": "argo",
+    "earlierPods": "include",
     "interval": "1m",
     "language": "cel",
     "layer": "MESH",
