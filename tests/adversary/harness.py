@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 import grpc
+import pytest
 import yaml
 
 from skywalking_provider.contract.v1 import metric_provider_pb2 as pb
@@ -303,6 +304,11 @@ class Probe:
             began = time.monotonic()
             self.outcomes[outcome(stub, request, self.timeout)] += 1
             self.seconds.append(time.monotonic() - began)
+
+
+def slow(*values: object) -> Any:
+    """Return parameters of a test that are tried by `make adversary` only."""
+    return pytest.param(*values, marks=pytest.mark.slow)
 
 
 def run_request(

@@ -15,7 +15,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from tests.adversary.harness import HEALTHY_BLOCK, Service, Trial, outcome, phase_of, run_request
+from tests.adversary.harness import HEALTHY_BLOCK, Service, Trial, outcome, phase_of, run_request, slow
 
 _TIMEOUT: Final = 14.5
 # Others waited for 11.8 s and more. A measurement takes milliseconds, a new worker half a second of a free core.
@@ -104,7 +104,9 @@ def test_conditions_that_take_too_much_memory_do_not_end_cel_for_others(trial: T
 
 
 @pytest.mark.adversary("B1")
-@pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP], ids=lambda kill: kill.name)
+@pytest.mark.parametrize(
+    "kill", [signal.SIGKILL, slow(signal.SIGTERM), slow(signal.SIGSTOP)], ids=lambda kill: kill.name
+)
 def test_workers_that_are_killed_or_stopped_while_idle_are_replaced(service: Service, kill: signal.Signals) -> None:
     assert measure_cel(service) == "Successful"
     for number in range(1, 3):
@@ -136,6 +138,7 @@ def test_workers_that_are_killed_again_and_again_cost_no_error(trial: Trial, ser
 
 
 @pytest.mark.adversary("B1")
+@pytest.mark.slow
 def test_service_is_not_ready_while_no_worker_can_start(
     trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from skywalking_provider.contract.v1 import metric_provider_pb2 as pb
-from tests.adversary.harness import HEALTHY_BLOCK, ROOT, Trial, phase_of, run_request
+from tests.adversary.harness import HEALTHY_BLOCK, ROOT, Trial, phase_of, run_request, slow
 
 SERVICE_NAME = HEALTHY_BLOCK["service"]
 IMPOSSIBLE_TIMES = {
@@ -124,7 +124,7 @@ def other_window(shift: timedelta) -> list[list[str]]:
 
 @pytest.mark.adversary("W5")
 @pytest.mark.parametrize(
-    ("blocks", "version"), [((INDICATOR, EXPRESSION, LATEST, QUERY), "10.1.0"), ((INDICATOR, QUERY), "9.2.0")]
+    ("blocks", "version"), [((INDICATOR, EXPRESSION, LATEST, QUERY), "10.1.0"), slow((INDICATOR, QUERY), "9.2.0")]
 )
 def test_buckets_of_another_window_are_an_invalid_response(
     trial: Trial, blocks: tuple[dict[str, object], ...], version: str

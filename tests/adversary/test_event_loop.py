@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.adversary.harness import HEALTHY_BLOCK, HostileOap, Service, Trial, phase_of, run_request
+from tests.adversary.harness import HEALTHY_BLOCK, HostileOap, Service, Trial, phase_of, run_request, slow
 from tests.security.response_memory import MEBIBYTE, measure_responses
 
 MAX_ANSWER_MIB = 4
@@ -57,14 +57,14 @@ def measure(service: Service, block: Mapping[str, Any]) -> str:
     ("block", "place", "unit", "count"),
     [
         (LIST, SERVICES, "1", 600_000),
-        (LIST, SERVICES, "1", 2_000_000),
-        (LIST, METRICS, "1", 600_000),
+        slow(LIST, SERVICES, "1", 2_000_000),
+        slow(LIST, METRICS, "1", 600_000),
         (EXPRESSION, VALUES, "1", 600_000),
-        (LIST, SERVICES, "{}", 1_300_000),
-        (LIST, SERVICES, '{"id":1,"name":1,"layers":1,"normal":1}', 80_000),
-        (RAW, ERRORS, "1", 600_000),
-        (RAW, ERRORS, '{"message":[]}', 280_000),
-        (RAW, KEYS, '"k{n}":1', 350_000),
+        slow(LIST, SERVICES, "{}", 1_300_000),
+        slow(LIST, SERVICES, '{"id":1,"name":1,"layers":1,"normal":1}', 80_000),
+        slow(RAW, ERRORS, "1", 600_000),
+        slow(RAW, ERRORS, '{"message":[]}', 280_000),
+        slow(RAW, KEYS, '"k{n}":1', 350_000),
     ],
     ids=["services", "more services", "metrics", "values", "objects", "fields", "errors", "error objects", "keys"],
 )
@@ -84,8 +84,8 @@ def test_response_of_wrong_types_takes_bounded_memory_and_cpu_time(
 
 
 @pytest.mark.adversary("B3")
-@pytest.mark.parametrize("unit", ["SQL", "Timeout", "complexity exceeded 1"])
-@pytest.mark.parametrize("size", [250_000, 3_900_000])
+@pytest.mark.parametrize("unit", ["SQL", slow("Timeout"), slow("complexity exceeded 1")])
+@pytest.mark.parametrize("size", [250_000, slow(3_900_000)])
 def test_long_error_text_is_matched_in_linear_time(trial: Trial, unit: str, size: int) -> None:
     evil, service = start(trial)
     evil.behave(
@@ -104,6 +104,7 @@ def test_long_error_text_is_matched_in_linear_time(trial: Trial, unit: str, size
 
 
 @pytest.mark.adversary("B3")
+@pytest.mark.slow
 def test_charset_with_a_slow_decoder_is_ignored(trial: Trial) -> None:
     evil, service = start(trial)
     text = '{"data":{"a":"' + "x" * 300_000 + '-","b":"' + "y" * 300_000 + '"}}'
@@ -119,7 +120,7 @@ def test_charset_with_a_slow_decoder_is_ignored(trial: Trial) -> None:
 @pytest.mark.adversary("B4")
 @pytest.mark.parametrize(
     "unit",
-    ['{"id":"","name":"x","layers":["{n}"]}', '{"id":"{n}","name":"x","layers":["A"]}'],
+    ['{"id":"","name":"x","layers":["{n}"]}', slow('{"id":"{n}","name":"x","layers":["A"]}')],
     ids=["layers of one service", "services of one name"],
 )
 def test_repeated_service_is_listed_in_linear_time(trial: Trial, unit: str) -> None:
@@ -136,6 +137,7 @@ def test_repeated_service_is_listed_in_linear_time(trial: Trial, unit: str) -> N
 
 
 @pytest.mark.adversary("B4")
+@pytest.mark.slow
 def test_deep_response_is_searched_in_linear_time(trial: Trial) -> None:
     evil, service = start(trial)
     depth = 100
@@ -169,7 +171,12 @@ def test_every_kind_of_response_takes_bounded_memory() -> None:
 @pytest.mark.adversary("W4")
 @pytest.mark.parametrize(
     ("place", "unit", "count"),
-    [(ROOT, "1", 600_000), (KEYS, '"k{n}":1', 100_000), (ROOT, '{"a":12}', 120_000), (ROOT, '"{n}"', 300_000)],
+    [
+        slow(ROOT, "1", 600_000),
+        slow(KEYS, '"k{n}":1', 100_000),
+        (ROOT, '{"a":12}', 120_000),
+        slow(ROOT, '"{n}"', 300_000),
+    ],
     ids=["numbers", "keys", "objects", "texts"],
 )
 def test_large_response_is_processed_outside_the_event_loop(

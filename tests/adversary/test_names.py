@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.adversary.harness import HEALTHY_BLOCK, HostileOap, Service, Trial, phase_of, run_request
+from tests.adversary.harness import HEALTHY_BLOCK, HostileOap, Service, Trial, phase_of, run_request, slow
 
 # In the service's processes, for all that a trial asks of it. Comparing with difflib takes 58 s for 100 names of 5,000
 # services, 330 s for 40,000 services, and 80 s for the expressions.
@@ -45,7 +45,7 @@ def measure_together(service: Service, blocks: list[Mapping[str, Any]]) -> list[
 
 @pytest.mark.adversary("B5")
 @pytest.mark.parametrize(
-    ("count", "hint"), [(5_000, "Did you mean agent::checkout-service-"), (40_000, "the 40000 known services")]
+    ("count", "hint"), [(5_000, "Did you mean agent::checkout-service-"), slow(40_000, "the 40000 known services")]
 )
 def test_100_unknown_services_at_once_do_not_hold_up_others(trial: Trial, count: int, hint: str) -> None:
     big, service = start(trial)
@@ -114,6 +114,7 @@ def test_blank_expression_in_a_query_does_not_hold_up_others(trial: Trial) -> No
 
 
 @pytest.mark.adversary("B5")
+@pytest.mark.slow
 def test_service_that_stands_still_is_seen_in_its_metrics(trial: Trial) -> None:
     service = trial.start_service({"good": trial.start_mock()})
 

@@ -35,6 +35,7 @@ from tests.adversary.harness import (
     outcome,
     phase_of,
     run_request,
+    slow,
 )
 
 DESCRIPTORS = 1024
@@ -106,6 +107,7 @@ def test_log_that_nothing_reads_stops_neither_calls_nor_the_shutdown(trial: Tria
 
 
 @pytest.mark.adversary("B10")
+@pytest.mark.slow
 def test_log_of_native_code_that_nothing_reads_stops_no_call(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRPC_VERBOSITY", "DEBUG")
     monkeypatch.setenv("GRPC_TRACE", "http")  # gRPC's core then writes several lines for each call
@@ -120,6 +122,7 @@ def test_log_of_native_code_that_nothing_reads_stops_no_call(trial: Trial, monke
 
 
 @pytest.mark.adversary("B10")
+@pytest.mark.slow
 def test_log_that_is_read_again_has_every_line_in_order_or_the_number_of_lost_ones(trial: Trial) -> None:
     reader, writer = os.pipe()
     with started_without_log(trial, writer) as (service, url):
@@ -151,7 +154,7 @@ def close_stderr() -> None:
 
 
 @pytest.mark.adversary("B10", "B11")
-@pytest.mark.parametrize("output", ["full", "reader gone", "closed"])
+@pytest.mark.parametrize("output", ["full", slow("reader gone"), slow("closed")])
 def test_service_starts_and_serves_without_a_log(trial: Trial, output: str) -> None:
     if output == "full":
         descriptor = os.open("/dev/full", os.O_WRONLY)
@@ -245,7 +248,9 @@ def count_descriptors(service: Service) -> int:
 
 
 @pytest.mark.adversary("B12")
-@pytest.mark.parametrize("data", [b"", b"GET /metrics HTTP/1.1\r\nHost: x\r\nA: "], ids=["nothing", "half a header"])
+@pytest.mark.parametrize(
+    "data", [b"", slow(b"GET /metrics HTTP/1.1\r\nHost: x\r\nA: ")], ids=["nothing", "half a header"]
+)
 def test_listener_flooded_with_idle_connections_answers_probes_and_new_clients(trial: Trial, data: bytes) -> None:
     service = trial.start_service({"good": trial.start_mock()}, preexec_fn=limit_descriptors)
     address = service.address("http")
@@ -287,6 +292,7 @@ def test_listener_that_is_flooded_without_a_pause_answers_probes(trial: Trial) -
 
 
 @pytest.mark.adversary("B12")
+@pytest.mark.slow
 def test_flood_of_one_peer_closes_no_connection_of_another(trial: Trial) -> None:
     service = trial.start_service({"good": trial.start_mock()})
     address = service.address("http")
@@ -321,6 +327,7 @@ def test_connection_without_a_complete_request_is_closed(trial: Trial) -> None:
 
 
 @pytest.mark.adversary("B12")
+@pytest.mark.slow
 def test_endless_header_is_rejected(trial: Trial) -> None:
     service = trial.start_service({"good": trial.start_mock()})
 
@@ -335,6 +342,7 @@ def test_endless_header_is_rejected(trial: Trial) -> None:
 
 
 @pytest.mark.adversary("B12")
+@pytest.mark.slow
 def test_grpc_connections_that_send_nothing_leave_descriptors_for_requests(trial: Trial) -> None:
     address = find_free_address()
     service = trial.start_service(
@@ -419,7 +427,9 @@ def test_folder_that_every_user_may_write_is_warned_about(trial: Trial) -> None:
 
 
 @pytest.mark.adversary("W9")
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM], ids=lambda one: one.name)
+@pytest.mark.parametrize(
+    "number", [signal.SIGHUP, slow(signal.SIGQUIT), slow(signal.SIGTERM)], ids=lambda one: one.name
+)
 def test_stop_signal_lets_the_call_in_flight_finish(trial: Trial, number: signal.Signals) -> None:
     oap = trial.start_hostile_oap(trial.start_mock())
     service = trial.start_service({"good": {"url": oap.url, "timeout": "9s"}})
@@ -439,6 +449,7 @@ def wait_for_request(service: Service) -> None:
 
 
 @pytest.mark.adversary("W9")
+@pytest.mark.slow
 def test_ignored_signals_end_neither_the_service_nor_a_call(trial: Trial) -> None:
     oap = trial.start_hostile_oap(trial.start_mock())
     service = trial.start_service({"good": {"url": oap.url, "timeout": "9s"}})
