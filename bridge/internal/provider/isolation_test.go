@@ -116,7 +116,7 @@ func TestManyAndLongSecretsMeetDeadline(t *testing.T) {
 		return m, err
 	}
 	p, _ := newTestPlugin(t, sidecar.Start(t))
-	p.options.RunTimeout = 2 * time.Minute // it takes 2.5 s, and ten times as long with -race on a busy machine
+	p.options.RunTimeout = 2 * time.Minute // it takes a second, and ten times as long with -race on a busy machine
 	timed := func(what string, call func()) {
 		began := time.Now()
 		call()

@@ -33,7 +33,8 @@ const (
 // the secrets of one run have no effect on another.
 type redactor struct {
 	templateTags map[string]string // template tag of a secret argument → the argument's name
-	patterns     []secretPattern   // longest first
+	patterns     []secretPattern   // longest first; each has at least minRedactedLength bytes
+	index        patternIndex
 }
 
 // secretPattern is a text that belongs to a secret: the secret, one of its decoded levels, or its base64 or hexadecimal form.
@@ -73,6 +74,7 @@ func newRedactor(run *v1alpha1.AnalysisRun) (r redactor, err error) {
 		return cmp.Or(len(b.text)-len(a.text), bytes.Compare(a.text, b.text), b.secret-a.secret)
 	})
 	r.patterns = slices.CompactFunc(r.patterns, func(a, b secretPattern) bool { return bytes.Equal(a.text, b.text) })
+	r.index = newPatternIndex(r.patterns)
 	return r, nil
 }
 
@@ -86,8 +88,9 @@ func (r *redactor) addPatterns(secret string) {
 		}
 	}
 	for _, form := range encodeForms(secret) {
-		text := locatedText{text: []byte(form)}.squeeze().text
-		r.patterns = append(r.patterns, secretPattern{text: text, isForm: true, secret: len(secret)})
+		if text := (locatedText{text: []byte(form)}).squeeze().text; len(text) >= minRedactedLength {
+			r.patterns = append(r.patterns, secretPattern{text: text, isForm: true, secret: len(secret)})
+		}
 	}
 }
 
@@ -150,8 +153,8 @@ func (r redactor) find(text string, minLength int) (merged []span) {
 	var spans []span
 	for _, level := range decodeLevels(text) {
 		level = level.squeeze()
-		for _, pattern := range r.patterns {
-			if pattern.secret >= minLength {
+		for number := range r.index.search(r.patterns, level.text) {
+			if pattern := r.patterns[number]; pattern.secret >= minLength {
 				spans = append(spans, level.find(pattern)...)
 			}
 		}
