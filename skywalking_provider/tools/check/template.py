@@ -17,6 +17,9 @@ from skywalking_provider.tools.templates import (
     is_template,
 )
 
+_MAX_VALUES: Final = 200_000
+"""Lists and mappings of a file. The API server accepts objects of 1.5 MiB at most."""
+_MAX_DEPTH: Final = 100
 RUN_KIND: Final = "AnalysisRun"
 """Kind of a run. It has its own copy of the metrics, and the values of the arguments."""
 
@@ -129,6 +132,29 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def _load_documents(text: str, file: str) -> list[Any]:
+    documents = _load_yaml(text, file)
+    if not _is_bounded(documents):
+        limits = f"{_MAX_VALUES:,} values or {_MAX_DEPTH} levels"
+        raise TemplateError(f"{file}: is too large: it expands to more than {limits}. Remove YAML aliases")
+    return documents
+
+
+def _is_bounded(documents: list[Any]) -> bool:
+    """Return whether objects have few values and levels. Aliases of YAML can expand to billions, or to a cycle."""
+    nodes: list[tuple[Any, int]] = [(documents, 0)]
+    for _ in range(_MAX_VALUES):
+        if not nodes:
+            return True
+        node, depth = nodes.pop()
+        if depth > _MAX_DEPTH:
+            return False
+        if isinstance(node, dict | list):
+            values = node.values() if isinstance(node, dict) else node
+            nodes.extend((value, depth + 1) for value in values if isinstance(value, dict | list))
+    return False
+
+
+def _load_yaml(text: str, file: str) -> list[Any]:
     try:
         return list(yaml.load_all(text, Loader=_Loader))
     except yaml.MarkedYAMLError as error:

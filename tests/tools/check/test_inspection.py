@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from skywalking_provider.tools.check.selection import MetricToCheck, SkippedMetric, select_metrics
 from skywalking_provider.tools.check.template import TemplateError, parse_templates
@@ -188,3 +190,47 @@ def test_run_is_measured_with_its_own_arguments() -> None:
     assert (target.metric.success_condition, target.notes, skipped) == ("result > 0.9", (), [])
     assert (target.template.kind, target.template.namespace) == ("AnalysisRun", "bookinfo")
     assert select(yaml.safe_dump(run), least="0.5")[0][0].metric.success_condition == "result > 0.5"
+
+
+SCALARS = st.one_of(
+    st.none(), st.booleans(), st.integers(-3, 3), st.floats(), st.sampled_from(["", "1m", "1d", "a", "{{args.a}}", "*"])
+)
+KEYS = st.sampled_from(
+    [
+        "name",
+        "provider",
+        "plugin",
+        PLUGIN,
+        "skywalking",
+        "web",
+        "url",
+        "count",
+        "interval",
+        "failureLimit",
+        "metricName",
+    ]
+)
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(KEYS, inner, max_size=4), max_leaves=12
+)
+SPEC_KEYS = st.sampled_from(["metrics", "args", "dryRun", "measurementRetention", "templates", "terminate"])
+
+
+@given(
+    st.dictionaries(SPEC_KEYS, VALUES),
+    st.lists(st.dictionaries(KEYS, VALUES), max_size=3),
+    st.sampled_from(["AnalysisTemplate", "ClusterAnalysisTemplate", "AnalysisRun"]),
+)
+def test_any_object_is_selected_or_rejected_with_its_place(
+    spec: dict[str, Any], metrics: list[dict[str, Any]], kind: str
+) -> None:
+    document = {"apiVersion": "argoproj.io/v1alpha1", "kind": kind, "spec": {"metrics": metrics} | spec}
+
+    lines: tuple[str, ...] = ()
+    selected, skipped = [], []
+    try:
+        selected, skipped = select(yaml.safe_dump(document))
+    except TemplateError as error:
+        lines = error.lines
+    assert lines or selected or skipped
+    assert all(line.startswith(f"f: {kind} without a name: ") for line in lines)

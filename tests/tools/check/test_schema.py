@@ -94,7 +94,7 @@ def test_unknown_key_that_resembles_none_is_noted_as_a_newer_argo_may_have_it() 
     assert first[0].startswith("unknown key spec.metrics[0].retries, which Kubernetes removes. Known keys: consecutive")
     assert second[0] == (
         "unknown key spec.args[0].valueFrom.podTemplateHashValue, which Kubernetes removes."
-        " Known keys: fieldRef, secretKeyRef"
+        " Write it into the arguments of the Rollout's analysis"
     )
     assert (first[1], second[1]) == (False, False)
 

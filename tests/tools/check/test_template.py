@@ -214,6 +214,15 @@ def test_date_in_yaml_is_text_as_in_kubernetes() -> None:
         ("", "f: has no AnalysisTemplate, ClusterAnalysisTemplate or AnalysisRun"),
         ("\x07", "f: is not YAML: unacceptable character"),
         (
+            "a: &a [*a]",
+            "f: is too large: it expands to more than 200,000 values or 100 levels. Remove YAML aliases",
+        ),
+        (
+            "\n".join(["a0: &a0 []", *(f"a{at}: &a{at} [*a{at - 1}, *a{at - 1}]" for at in range(1, 40))]),
+            "f: is too large: it expands to more than 200,000 values or 100 levels. Remove YAML aliases",
+        ),
+        ("[" * 2000, "f: is not YAML: maximum recursion depth exceeded"),
+        (
             "apiVersion: argoproj.io/v1alpha1\nkind: AnalysisTemplate\nmetadata: {name: t}",
             "f: AnalysisTemplate t: spec: is missing",
         ),

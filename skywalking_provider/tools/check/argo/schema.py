@@ -31,6 +31,7 @@ _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "number": (int, float),
     "boolean": (bool,),
 }
+_KEYS_OF_A_ROLLOUT: Final = {"podTemplateHashValue": "Write it into the arguments of the Rollout's analysis"}
 _HINTS: Final[Mapping[str, str]] = {
     "object": "is not a mapping of keys. Write key: value",
     "array": "is not a list. Begin each entry with -",
@@ -129,7 +130,7 @@ def _unknown_key(
     for level, keys in reversed(around):
         if key in keys:
             return SchemaProblem(path, f"{place}. It belongs to {level or 'the top level'}", rejected=True)
-    hint = f"Known keys: {', '.join(sorted(known))}"
+    hint = _KEYS_OF_A_ROLLOUT.get(key) or f"Known keys: {', '.join(sorted(known))}"
     return SchemaProblem(path, f"{place}, which Kubernetes removes. {hint}", rejected=False)
 
 
