@@ -41,7 +41,7 @@ def select_conditions(spec: Spec, metric: Metric) -> MetricConditions:
     if metric.success_condition or metric.failure_condition:
         raise ProviderError(
             Reason.BLOCK_INVALID,
-            "the block under provider.plugin is invalid: conditions: the metric has a successCondition or"
+            "the block of the metric is invalid: conditions: the metric has a successCondition or"
             " failureCondition, too",
             "Remove the metric's conditions, or those of the block",
         )

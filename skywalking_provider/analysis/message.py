@@ -81,7 +81,7 @@ def only_earlier_pods(pods: Sequence[str], origin: Origin, cause: str = "") -> s
 
 def too_few_calls(sample: Sample, min_calls: int, subject: str, origin: Origin) -> str:
     """Return the number of calls, the required number, and the origin."""
-    calls = f"{_format_count(sample.calls or 0)} calls, wanted {_format_count(min_calls)} (minCalls)"
+    calls = f"{_format_calls(sample.calls or 0)}, wanted {_format_count(min_calls)} (minCalls)"
     return _join(calls, subject, *origin.describe())
 
 
@@ -115,7 +115,7 @@ def truncate_message(line: str) -> str:
 
 
 def _coverage(sample: Sample, window: Window) -> str:
-    calls = "" if sample.calls is None else f"{_format_count(sample.calls)} calls in "
+    calls = "" if sample.calls is None else f"{_format_calls(sample.calls)} in "
     if sample.buckets_with_data is None or sample.buckets_with_data >= window.buckets:
         return f"{calls}{_format_buckets(window.buckets)}"
     return f"{calls}{sample.buckets_with_data} of {_format_buckets(window.buckets)}"
@@ -127,6 +127,10 @@ def _format_buckets(number: int) -> str:
 
 def _join(*parts: str) -> str:
     return " · ".join(part for part in parts if part)
+
+
+def _format_calls(number: int) -> str:
+    return f"{_format_count(number)} {'call' if number == 1 else 'calls'}"
 
 
 def _format_count(number: int) -> str:

@@ -63,10 +63,21 @@ class Instances(StrictModel):
     pod_template_hash: Annotated[str, AfterValidator(_check_hash)] | None = None
     name: Annotated[str, StringConstraints(min_length=1, max_length=256), AfterValidator(_check_regex)] | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _check_is_map(cls, value: object) -> object:
+        if isinstance(value, str):
+            key = "podTemplateHash" if _HASH.fullmatch(value.strip()) else "name"
+            raise ValueError(f"is {value[:60]!r} instead of a map. Write instances: {{{key}: …}}")
+        if isinstance(value, list):
+            raise ValueError("is a list instead of a map. Write instances: {name: …} with a regular expression")
+        return value
+
     @model_validator(mode="after")
     def _check_exactly_one(self) -> "Instances":
         if (self.pod_template_hash is None) == (self.name is None):
-            raise ValueError("write exactly one of podTemplateHash and name")
+            problem = "has both keys" if self.name else "has no key"
+            raise ValueError(f"{problem}. Write exactly one of podTemplateHash and name")
         return self
 
     @property

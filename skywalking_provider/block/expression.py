@@ -1,12 +1,21 @@
 """The query type `expression`: a metrics query expression (MQE)."""
 
-from typing import Annotated
+import re
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from skywalking_provider.block.common import InvalidKeyError, NotBoolean
 from skywalking_provider.block.entity import EntitySpec
 from skywalking_provider.block.expression_syntax import check_expression, ranking_function
+
+_GRAPHQL: Final = re.compile(r"\s*(query\b|\{)")
+
+
+def _reject_graphql(text: str) -> str:
+    if _GRAPHQL.match(text):
+        raise ValueError("is GraphQL. Write it as `query`, with interval")
+    return text
 
 
 class ExpressionSpec(EntitySpec):
@@ -17,7 +26,12 @@ class ExpressionSpec(EntitySpec):
         scale: Divisor of every number in the result.
     """
 
-    expression: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(check_expression)]
+    expression: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, min_length=1),
+        AfterValidator(_reject_graphql),
+        AfterValidator(check_expression),
+    ]
     scale: Annotated[float, NotBoolean] = Field(default=1.0, gt=0, allow_inf_nan=False)
 
     @model_validator(mode="after")

@@ -1,5 +1,6 @@
 """The query type `query`: GraphQL, as in the block of Argo's built-in provider."""
 
+import re
 from datetime import timedelta
 from typing import Annotated, Literal
 
@@ -13,12 +14,24 @@ from skywalking_provider.block.common import (
     NonEmpty,
     check_whole_buckets,
 )
-from skywalking_provider.block.graphql_syntax import parse_query
+from skywalking_provider.block.graphql_syntax import QuerySyntaxError, parse_query
 from skywalking_provider.support.durations import Duration
+
+_GRAPHQL_WORDS = ("query", "mutation", "subscription", "fragment")
+_HTTP_BODY = re.compile(r'\s*\{\s*"')
+_EXPRESSION = re.compile(r"\s*[a-z][a-z0-9_]*\s*(\(|\{\s*[a-z_]+\s*=|[-+*/<>=!]|$)")
+"""Text that begins as a metrics query expression does. GraphQL begins with `query` and a name, or with a brace."""
 
 
 def _check_query(text: str) -> str:
-    parse_query(text)
+    if _HTTP_BODY.match(text):  # as in Flagger's templates and in examples with curl
+        raise ValueError("is the JSON of an HTTP request. Write the text of its `query` instead")
+    try:
+        parse_query(text)
+    except QuerySyntaxError:
+        if _EXPRESSION.match(text) and not text.lstrip().startswith(_GRAPHQL_WORDS):
+            raise ValueError("is not GraphQL. Write a metrics query expression as `expression`, with window") from None
+        raise
     return text
 
 

@@ -1,12 +1,13 @@
 """The query type `sli`: an indicator selected by name."""
 
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from skywalking_provider.block.common import InvalidKeyError, NotBoolean
 from skywalking_provider.block.entity import EntitySpec
+from skywalking_provider.support.validation_messages import describe_value
 
 PERCENTILES = (50, 75, 90, 95, 99)
 
@@ -29,10 +30,55 @@ class IndicatorName(StrEnum):
     THROUGHPUT = "throughput", "calls per minute"
 
 
+def _check_percentile_form(value: object) -> object:
+    known = ", ".join(map(str, PERCENTILES))
+    match value:
+        case str() if value.strip().isdigit():  # a number that an argument has made a text
+            return value
+        case str() if (digits := value.strip().lower().removeprefix("p").removesuffix("%")).isdigit():
+            instead = f"{digits}; known are" if digits in map(str, PERCENTILES) else "one of"
+            raise ValueError(f"is {describe_value(value)} instead of a whole number. Write {instead} {known}")
+        case list():
+            raise ValueError(f"is a list, but an indicator is one number. Write one of {known}, and a metric for each")
+        case str() | float() if value not in PERCENTILES:
+            raise ValueError(f"is {describe_value(value)} instead of a whole number. Write one of {known}")
+    return value
+
+
+def _check_indicator_name(value: object) -> object:
+    text = value.strip().lower() if isinstance(value, str) else ""
+    digits = text.removeprefix("percentile").removeprefix("p")
+    if text in _WORDS:
+        raise ValueError(f"is {value!r}. {_WORDS[text]}")
+    if digits != text and digits.isascii() and digits.isdigit() and int(digits) in PERCENTILES:
+        raise ValueError(f"is {value!r}. Write sli: latency with percentile: {digits}")
+    return value
+
+
+_WORDS: Final = {
+    "successrate": "Write success-rate",
+    "success_rate": "Write success-rate",
+    "sla": "Write success-rate",
+    "error-rate": "Write success-rate, and 1 - result in the condition",
+    "errorrate": "Write success-rate, and 1 - result in the condition",
+    "request-success-rate": "Write success-rate; its result is 0 to 1, not percent",
+    "request-duration": "Write latency; its result is in milliseconds",
+    "resp_time": "Write latency",
+    "response-time": "Write latency",
+    "cpm": "Write throughput",
+    "rps": "Write throughput; its result is in calls per minute",
+    "qps": "Write throughput; its result is in calls per minute",
+}
+"""Names of the indicators in other tools, with what to write instead."""
+
+
 def _check_percentile(number: int) -> int:
     if number not in PERCENTILES:
         raise ValueError(f"SkyWalking keeps the percentiles {', '.join(map(str, PERCENTILES))}, not {number}")
     return number
+
+
+Percentile = Annotated[int, NotBoolean, BeforeValidator(_check_percentile_form), AfterValidator(_check_percentile)]
 
 
 class IndicatorSpec(EntitySpec):
@@ -46,9 +92,10 @@ class IndicatorSpec(EntitySpec):
 
     sli: Annotated[
         IndicatorName,
+        BeforeValidator(_check_indicator_name),
         Field(description="; ".join(f"`{name.value}` in {name.unit}" for name in IndicatorName) + "."),
     ]
-    percentile: Annotated[int, NotBoolean, AfterValidator(_check_percentile)] | None = None
+    percentile: Percentile | None = None
     aggregate: Literal["highest", "weighted"] | None = None
 
     @model_validator(mode="after")

@@ -12,9 +12,10 @@ from skywalking_provider.block.expression import ExpressionSpec
 from skywalking_provider.block.graphql import GraphqlSpec
 from skywalking_provider.block.graphql_syntax import QuerySyntaxError
 from skywalking_provider.block.indicator import IndicatorSpec
+from skywalking_provider.block.key_hints import hint_for_key
 from skywalking_provider.block.unresolved import HINT, unresolved_arguments
 from skywalking_provider.errors import ProviderError, Reason
-from skywalking_provider.support.validation_messages import format_validation_error, yaml_keys
+from skywalking_provider.support.validation_messages import format_validation_error
 
 MAX_BLOCK_BYTES = 32 * 1024
 _MAX_CACHE_BYTES: Final = 4 * 1024 * 1024  # of all cached specs, approximately
@@ -46,7 +47,7 @@ class BlockError(ProviderError):
         self.problem = problem
         self.key = key
         self.query_line = query_line
-        super().__init__(Reason.BLOCK_INVALID, f"the block under provider.plugin is invalid: {problem}")
+        super().__init__(Reason.BLOCK_INVALID, f"the block of the metric is invalid: {problem}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def _parse(block: bytes) -> Spec:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        problem = format_validation_error(error, yaml_keys(model), reserved=RESERVED_KEYS)
+        problem = format_validation_error(error, model, reserved=RESERVED_KEYS, key_hint=hint_for_key)
         key, query_line = _locate(error)
         raise BlockError(problem, key=key, query_line=query_line) from error
 

@@ -10,11 +10,13 @@ from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
 from skywalking_provider.config.backend import BackendConfig, Basic, Bearer, CacheConfig, CircuitConfig
+from skywalking_provider.config.key_hints import hint_for_key
 from skywalking_provider.config.listeners import HttpConfig, PageConfig
 from skywalking_provider.config.root import OAP_ADDRESS, Config, LogConfig
 from skywalking_provider.config.tls import ClientTls, ServerTls
+from skywalking_provider.support.key_levels import yaml_keys
 from skywalking_provider.support.suggestions import did_you_mean
-from skywalking_provider.support.validation_messages import format_validation_error, yaml_keys
+from skywalking_provider.support.validation_messages import format_validation_error
 
 ENVIRONMENT_PREFIX = "SWP_"
 """SWP_LOG__LEVEL=debug sets log.level; two underscores separate the levels."""
@@ -64,7 +66,7 @@ def load_config(path: Path | None, flags: dict[str, Any], environment: dict[str,
         return Config.model_validate(content)
     except ValidationError as error:
         place = f"{path}: " if path else ""
-        raise ConfigError(f"{place}{format_validation_error(error, _KEYS)}") from error
+        raise ConfigError(f"{place}{format_validation_error(error, Config, key_hint=hint_for_key)}") from error
 
 
 def _read(path: Path) -> dict[str, Any]:

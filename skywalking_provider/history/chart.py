@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from skywalking_provider.model import Window
 from skywalking_provider.queries.series import Bucket, Series, format_number
+from skywalking_provider.support.counts import format_count
 
 WIDTH = 400.0
 HEIGHT = 96.0
@@ -168,7 +169,7 @@ def _summarize(series: Series) -> str:
     numbers = [bucket for bucket in series.buckets if isinstance(bucket, int | float)]
     absent = len(series.buckets) - len(series.present)
     span = f"{format_number(min(numbers))} to {format_number(max(numbers))}" if numbers else "no value"
-    return f"{series.name}: {span} in {len(series.buckets)} minutes, {absent} absent"
+    return f"{series.name}: {span} in {format_count(len(series.buckets), 'minute')}, {absent} absent"
 
 
 def _format_bucket(bucket: Bucket) -> str:

@@ -214,10 +214,25 @@ def parse_scenario(text: str, source: str) -> Scenario:
         raise ScenarioError("\n".join(f"{source}: {line}" for line in _format_errors(error))) from error
 
 
+_LEVELS: Final[Mapping[str, type[_Part]]] = {
+    "services": ScenarioService,
+    "instances": ScenarioInstance,
+    "traffic": Traffic,
+    "callers": ScenarioCaller,
+}
+
+
+def _level_keys(place: tuple[int | str, ...]) -> list[str]:
+    """Return the keys of the level that has an unknown key."""
+    level = next((_LEVELS[part] for part in reversed(place[:-1]) if isinstance(part, str)), Scenario)
+    return [field.alias or name for name, field in level.model_fields.items()]
+
+
 def _format_errors(validation_error: ValidationError) -> Iterable[str]:
     for error in validation_error.errors(include_url=False):
         place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"]).lstrip(".")
         if error["type"] == "extra_forbidden":
-            yield f"{place}: unknown key. Remove it or correct its spelling."
+            keys = ", ".join(_level_keys(error["loc"]))
+            yield f"{place}: unknown key. Remove it, or write one of {keys}."
         else:
             yield f"{place or 'scenario'}: {error['msg'].removeprefix('Value error, ')}"

@@ -24,6 +24,7 @@ from skywalking_provider.queries.graphql.rewrite import (
     top_level_fields,
 )
 from skywalking_provider.queries.series import Series
+from skywalking_provider.support.counts import format_count
 from skywalking_provider.support.suggester import Suggest
 from skywalking_provider.support.suggestions import did_you_mean
 
@@ -185,7 +186,7 @@ def suggest_metrics(expression: str, known: Collection[str], suggest: Suggest = 
     names = list(dict.fromkeys(unknown))
     hints = [suggest(name, known, "metrics") for name in names[:_MAX_HINTS]]
     if len(names) > _MAX_HINTS:
-        hints.append(f"{len(names) - _MAX_HINTS} more names are unknown.")
+        hints.append(f"{format_count(len(names) - _MAX_HINTS, 'more name is', 'more names are')} unknown.")
     return " ".join(dict.fromkeys(hints))
 
 

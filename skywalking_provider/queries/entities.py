@@ -15,6 +15,7 @@ from skywalking_provider.oap import Backend
 from skywalking_provider.oap.api.inventory import MAX_ENDPOINTS, InventoryInstance, InventoryService, ServiceInventory
 from skywalking_provider.queries.base import QueryDescription
 from skywalking_provider.queries.instance_selection import describe_instances, select_by_hash
+from skywalking_provider.support.counts import format_count
 from skywalking_provider.support.service_names import format_service_name
 from skywalking_provider.support.suggester import Suggest
 from skywalking_provider.support.suggestions import did_you_mean
@@ -71,7 +72,7 @@ def resolve_service_name(spec: EntitySpec, pattern: str) -> str:
     try:
         return format_service_name(spec.service.model_dump(exclude_none=True), pattern)
     except ValueError as error:
-        raise ProviderError(Reason.BLOCK_INVALID, f"the block under provider.plugin is invalid: {error}") from error
+        raise ProviderError(Reason.BLOCK_INVALID, f"the block of the metric is invalid: {error}") from error
 
 
 def find_service(
@@ -127,8 +128,7 @@ def describe_subject(entities: EntitySet) -> str:
     """Return the description of selected instances for messages; empty for a single entity."""
     if not entities.selector:
         return ""
-    count = len(entities.members)
-    return f"{count} instance{'s' if count > 1 else ''} of {entities.selector}"
+    return f"{format_count(len(entities.members), 'instance')} of {entities.selector}"
 
 
 def describe_selection(spec: EntitySpec, backend: Backend | None) -> QueryDescription:
@@ -167,9 +167,20 @@ def _select(selector: Instances, service: str, known: Sequence[InventoryInstance
     names = sorted({instance.name for instance in known if _matches_regex(selector.name or "", instance.name)})
     if names:
         return names, selector.display
+    regex = selector.name or ""
     raise EntityNotFoundError(
-        f"instances: no instance of {service!r} matches {selector.display}", describe_instances(known)
+        f"instances: no instance of {service!r} has a whole name that matches {regex!r}",
+        f"{describe_instances(known)}{_partial_match_hint(regex, known)}",
     )
+
+
+def _partial_match_hint(regex: str, known: Sequence[InventoryInstance]) -> str:
+    """Return the hint for an expression that matches a part of a name only; empty for another one."""
+    partial = f".*({regex}).*" if "|" in regex else f".*{regex}.*"
+    if not any(_matches_regex(partial, instance.name) for instance in known):
+        return ""
+    by_hash = "podTemplateHash for the pods of a ReplicaSet, or " if re2.fullmatch("[a-z0-9]{5,10}", regex) else ""
+    return f". The expression is compared with the whole name. Write {by_hash}name: {partial!r}"
 
 
 def _matches_regex(regex: str, name: str) -> bool:

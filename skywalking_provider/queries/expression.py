@@ -30,6 +30,7 @@ from skywalking_provider.queries.entities import (
 from skywalking_provider.queries.indicators.metric_names import calls_metric
 from skywalking_provider.queries.sample import Sample
 from skywalking_provider.queries.series import Series, format_number
+from skywalking_provider.support.counts import format_count
 
 _MAX_VALUES = 8
 _NO_SERIES = (LabeledSeries({}, ()),)
@@ -139,7 +140,7 @@ def _merge_instances(series: Sequence[Series], entities: EntitySet) -> tuple[Ser
     if not entities.selector:
         return tuple(series)
     buckets = tuple(bucket for read in series for bucket in read.buckets)
-    return (Series(f"{len(series)} instances of {entities.selector}", buckets),)
+    return (Series(f"{format_count(len(series), 'instance')} of {entities.selector}", buckets),)
 
 
 def _build_series(name: str, labeled_series: Sequence[LabeledSeries]) -> list[Series]:

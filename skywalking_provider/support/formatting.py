@@ -7,6 +7,8 @@ from typing import Any
 
 from graphql import FieldNode, OperationDefinitionNode, parse, print_ast
 
+from skywalking_provider.support.counts import format_count
+
 
 def json_lines(value: Any, width: int) -> list[str]:
     """Return the lines of a JSON value. Parts that fit into the width stay on one line."""
@@ -34,12 +36,7 @@ def truncate_lines(lines: list[str], max_lines: int, hint: str) -> list[str]:
     """Return at most `max_lines` lines; the last one has the hint if lines were removed."""
     if len(lines) <= max_lines:
         return lines
-    return [*lines[: max_lines - 1], f"… {len(lines) - max_lines + 1} more lines; {hint}"]
-
-
-def format_count(count: int, noun: str) -> str:
-    """Return a number with its noun in the singular or plural: "1 minute", "5 minutes"."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    return [*lines[: max_lines - 1], f"… {format_count(len(lines) - max_lines + 1, 'more line')}; {hint}"]
 
 
 def compact(value: Any) -> str:

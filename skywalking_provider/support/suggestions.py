@@ -55,6 +55,8 @@ def did_you_mean(name: str, known: Iterable[str], noun: str = "names") -> str:
 
 def describe_count(known: Collection[str], noun: str) -> str:
     """Return the hint that needs no comparison of names."""
+    if len(known) == 1:
+        return f"Compare it with the known {noun}."
     return f"Compare it with the {len(known)} known {noun}."
 
 

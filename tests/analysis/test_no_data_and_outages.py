@@ -264,7 +264,7 @@ async def test_rejection_message_does_not_contain_response_body(harness: Harness
             {"address": "http://169.254.169.254"},
             "BACKEND_NOT_FOUND address: no backend configured for namespace bookinfo has",
         ),
-        ({"intervall": "3m"}, "BLOCK_INVALID the block under provider.plugin is invalid: intervall: unknown key"),
+        ({"intervall": "3m"}, "BLOCK_INVALID the block of the metric is invalid: intervall: unknown key"),
     ],
 )
 async def test_invalid_block_sends_no_request(harness: HarnessFactory, keys: dict[str, str], message_part: str) -> None:

@@ -12,7 +12,7 @@ async def test_unresolved_service_is_an_error_at_once(harness: HarnessFactory) -
 
     assert measurement.phase is Phase.ERROR
     assert measurement.message.startswith(
-        "BLOCK_INVALID the block under provider.plugin is invalid: service: {{args.subset}} was not replaced."
+        "BLOCK_INVALID the block of the metric is invalid: service: {{args.subset}} was not replaced."
     )
     assert not b.oap.requests
 

@@ -221,7 +221,10 @@ def test_metric_names_of_unchecked_text_are_extracted_in_linear_time(expression:
             "instances.podTemplateHash: is 12345678 instead of text. Quote it",
         ),
         ({"instances": {"podTemplateHash": 1e5}}, "drops leading zeros, and reads 1e5 as 100000"),
-        ({"instances": "6c85f7bf4"}, "instances: is not a map"),
+        (
+            {"instances": "6c85f7bf4"},
+            "instances: is '6c85f7bf4' instead of a map. Write instances: {podTemplateHash: …}",
+        ),
         ({"minCalls": "many"}, "minCalls: is 'many' instead of a whole number"),
         ({"layer": True}, "layer: is true instead of text. Quote it"),
     ],

@@ -101,7 +101,7 @@ def test_error_lists_all_invalid_keys() -> None:
 
 @pytest.mark.parametrize("content", [b"", b"null", b"[]", b"3", b'"x"', b"{", b"\xff", b'{"a":' * 20_000])
 def test_content_that_is_not_an_object_is_rejected(content: bytes) -> None:
-    assert "the block under provider.plugin is invalid" in error_message(content)
+    assert "the block of the metric is invalid" in error_message(content)
 
 
 def test_block_above_the_size_limit_is_rejected() -> None:

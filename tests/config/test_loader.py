@@ -87,7 +87,7 @@ def test_caches_have_two_ttls_with_defaults() -> None:
 @pytest.mark.parametrize(
     ("text", "path", "hint"),
     [
-        ("backend: {}", "backend", "Did you mean backends?"),
+        ("backend: {}", "backend", "Write backends: {<name>: {url: …}}."),
         ("", "backends", "Configure at least one"),
         ("backends: {prod: {}}", "backends.prod.url", "is required"),
         ("backends: {prod: {url: oap}}", "backends.prod.url", "http://"),

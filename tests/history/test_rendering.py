@@ -64,7 +64,7 @@ async def test_failed_entry_shows_reason_window_query_and_threshold(
         assert "12:10–12:20 +0000" in text
         assert "success-rate reviews-6c85f7bf4-9zr8t wanted ≥ 0.99" in text
         assert "service_apdex: readMetricsValues(" in text
-        assert "BLOCK_INVALID the block under provider.plugin is invalid: interval: '5' is not a duration" in text
+        assert "BLOCK_INVALID the block of the metric is invalid: interval: '5' is not a duration" in text
         bars = history_page.page.locator("details.failed .chart").first
         assert await bars.get_attribute("aria-label") == (
             "success-rate reviews-6c85f7bf4-9zr8t: 0.95 to 0.95 in 10 minutes, 0 absent"

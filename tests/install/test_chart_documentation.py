@@ -12,7 +12,7 @@ import yaml
 from skywalking_provider import __version__
 from skywalking_provider.config.backend import BackendConfig, Basic, Bearer, CacheConfig, CircuitConfig
 from skywalking_provider.config.tls import ClientTls
-from skywalking_provider.support.validation_messages import yaml_keys
+from skywalking_provider.support.key_levels import yaml_keys
 from tests.install.install_tools import CHART, ROOT
 
 SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())

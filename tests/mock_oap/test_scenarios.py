@@ -141,7 +141,28 @@ async def test_scenario_file_is_loaded_and_follows_the_clock(tmp_path: Path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("services: [{name: a, trafic: []}]", "own: services[0].trafic: unknown key"),
+        (
+            "services: [{name: a, trafic: []}]",
+            (
+                "own: services[0].trafic: unknown key. Remove it, or write one of name, layer, normal, from,"
+                " apdexThreshold, instances, endpoints, traffic, callers."
+            ),
+        ),
+        (
+            "services: [{name: a, instances: [{name: b, attribute: {}}]}]",
+            (
+                "services[0].instances[0].attribute: unknown key. Remove it, or write one of name, attributes, traffic,"
+                " from, until, language."
+            ),
+        ),
+        (
+            "services: [{name: a, callers: [{name: b, traffic: [{calls: 1}]}]}]",
+            "callers[0].name: unknown key. Remove it, or write one of service, normal, detectedBy, traffic.",
+        ),
+        (
+            "service: []",
+            "service: unknown key. Remove it, or write one of description, flush, services.",
+        ),
         ("services: [{name: a, traffic: [{calls: many}]}]", "own: services[0].traffic[0].calls: Input should be"),
         ("services: [{name: a, traffic: [{calls: 1, failures: 2}]}]", "failures (2) cannot exceed calls (1)"),
         (

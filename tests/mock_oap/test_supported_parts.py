@@ -24,7 +24,7 @@ from skywalking_provider.mock_oap.scenario import (
 from skywalking_provider.mock_oap.unsupported import UNSUPPORTED_QUERIES
 from skywalking_provider.mock_oap.versions import OAP_VERSIONS
 from skywalking_provider.schema import load_schema
-from skywalking_provider.support.validation_messages import yaml_keys
+from skywalking_provider.support.key_levels import yaml_keys
 from tests.mock_oap.client import CANARY, EXPRESSION_QUERY, evaluate, fetch_buckets, minute_duration, post
 from tests.mock_oap.recordings import CAPTURES
 

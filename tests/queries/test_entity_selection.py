@@ -96,9 +96,18 @@ def test_instances_by_regular_expression_are_those_whose_whole_name_matches(name
 @pytest.mark.parametrize(
     ("known", "message"),
     [
-        ([], "instances: no instance of 'reviews' matches /x/. It has no instances in this window"),
-        (pods("b", "a"), "instances: no instance of 'reviews' matches /x/. The 2 instances include a, b"),
-        (pods(*"gfedcba"), "instances: no instance of 'reviews' matches /x/. The 7 instances include a, b, c, d, e"),
+        (
+            [],
+            "It has no instances in this window",
+        ),
+        (
+            pods("b", "a"),
+            "The 2 instances include a, b",
+        ),
+        (
+            pods(*"gfedcba"),
+            "The 7 instances include a, b, c, d, e",
+        ),
     ],
 )
 def test_instances_without_a_match_are_an_error_with_up_to_five_that_exist(
@@ -107,7 +116,25 @@ def test_instances_without_a_match_are_an_error_with_up_to_five_that_exist(
     with pytest.raises(EntityNotFoundError) as caught:
         select_instances(Instances(name="x"), "reviews", known)
 
-    assert str(caught.value) == message
+    assert caught.value.message == "instances: no instance of 'reviews' has a whole name that matches 'x'"
+    assert caught.value.hint == message[:1].lower() + message[1:]
+
+
+@pytest.mark.parametrize(
+    ("regex", "hint"),
+    [
+        ("6c85f7bf4", "Write podTemplateHash for the pods of a ReplicaSet, or name: '.*6c85f7bf4.*'"),
+        ("reviews-6c85f7bf4", "Write name: '.*reviews-6c85f7bf4.*'"),
+        ("-6c85f7bf4-.{3}", "Write name: '.*-6c85f7bf4-.{3}.*'"),
+        ("7bf4|b65", "Write name: '.*(7bf4|b65).*'"),
+    ],
+)
+def test_regular_expression_of_a_part_of_a_name_gets_the_whole_one_as_hint(regex: str, hint: str) -> None:
+    known = pods("reviews-6c85f7bf4-9zr8t", "reviews-7d4f9c8b65-2xkqz")
+    with pytest.raises(EntityNotFoundError) as caught:
+        select_instances(Instances(name=regex), "reviews", known)
+
+    assert caught.value.hint.endswith(f". The expression is compared with the whole name. {hint}")
 
 
 def test_endpoint_is_found_by_its_whole_name() -> None:
@@ -153,8 +180,7 @@ def test_service_name_without_a_part_of_the_pattern_is_an_invalid_block() -> Non
 
     assert caught.value.reason is Reason.BLOCK_INVALID
     assert str(caught.value) == (
-        "the block under provider.plugin is invalid: service.subset: is required by the backend's serviceName"
-        f" {PATTERN!r}"
+        f"the block of the metric is invalid: service.subset: is required by the backend's serviceName {PATTERN!r}"
     )
 
 
@@ -233,7 +259,7 @@ async def test_instances_are_resolved_with_their_selector() -> None:
     assert await resolve(inventory, instances={"name": "pod-.*"}) == EntitySet(
         (Entity("reviews", instance="pod-1"), Entity("reviews", instance="pod-2")), MESH.layers, "/pod-.*/"
     )
-    with pytest.raises(EntityNotFoundError, match="no instance of 'reviews' matches"):
+    with pytest.raises(EntityNotFoundError, match="no instance of 'reviews' has a whole name that matches 'none'"):
         await resolve(inventory, instances={"name": "none"})
 
 

@@ -192,6 +192,62 @@ def test_hint_for_a_missing_metric_suggests_a_similar_one() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("layer", "meaning", "candidates", "message"),
+    [
+        (
+            "VIRTUAL_DATABASE",
+            MetricMeaning.CALLS,
+            ("database_access_cpm",),
+            (
+                "OAP has no calls for services of layer VIRTUAL_DATABASE (database_access_cpm). Add"
+                " `database_access_cpm = from(DatabaseAccess.*).cpm();` to the OAP's OAL, or choose another indicator"
+                " or entity"
+            ),
+        ),
+        (
+            "VIRTUAL_DATABASE",
+            MetricMeaning.APDEX,
+            (),
+            (
+                "OAP has no apdex for services of layer VIRTUAL_DATABASE. Add"
+                " `database_access_apdex = from(DatabaseAccess.latency).apdex(name, status);` to the OAP's OAL, or"
+                " choose another indicator or entity"
+            ),
+        ),
+        (
+            "VIRTUAL_CACHE",
+            MetricMeaning.SUCCESS_RATE,
+            ("cache_access_sla",),
+            (
+                "OAP has no success-rate for services of layer VIRTUAL_CACHE (cache_access_sla). Did you mean"
+                " cache_access_sli? Add `cache_access_sla = from(CacheAccess.*).percent(status == true);` to the OAP's"
+                " OAL, or choose another indicator or entity"
+            ),
+        ),
+        (
+            "VIRTUAL_DATABASE",
+            MetricMeaning.LATENCY,
+            ("database_access_resp_time",),
+            (
+                "OAP has no latency for services of layer VIRTUAL_DATABASE (database_access_resp_time). Add"
+                " `database_access_resp_time = from(DatabaseAccess.latency).longAvg();` to the OAP's OAL, or choose"
+                " another indicator or entity"
+            ),
+        ),
+    ],
+)
+def test_hint_for_a_virtual_target_names_its_own_metric(
+    layer: str, meaning: MetricMeaning, candidates: tuple[str, ...], message: str
+) -> None:
+    known = ("service_cpm", "service_instance_cpm", "service_sla", "service_resp_time", "cache_access_sli")
+    with pytest.raises(ProviderError) as caught:
+        available_metric(meaning, candidates, known, entities_in(layer))
+
+    assert caught.value.reason is Reason.METRIC_UNAVAILABLE
+    assert str(caught.value) == message
+
+
 def test_hint_of_an_oap_without_metrics_says_so() -> None:
     with pytest.raises(ProviderError) as caught:
         available_metric(MetricMeaning.CALLS, ("service_cpm",), (), entities_in())

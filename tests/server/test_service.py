@@ -137,7 +137,7 @@ async def test_run_invalid_block_returns_an_error_measurement(channel: grpc.aio.
         measurement = await rpc.MetricProviderStub(channel).Run(pb.RunRequest(metric=pb.Metric(block=block)))
 
         assert measurement.phase == pb.PHASE_ERROR
-        assert measurement.message.startswith("BLOCK_INVALID the block under provider.plugin is invalid")
+        assert measurement.message.startswith("BLOCK_INVALID the block of the metric is invalid")
         assert measurement.value == ""
 
 

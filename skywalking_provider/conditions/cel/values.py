@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from celpy import celtypes
 
+from skywalking_provider.support.counts import format_count
+
 # CEL's names of the types, and the classes of their values.
 TYPES: Final[dict[str, type]] = {
     "null_type": type(None),
@@ -75,7 +77,9 @@ def look_up(container: Any, key: Any) -> Any:
         if not isinstance(key, NUMBERS) or to_python_number(key) != math.floor(to_python_number(key)):
             raise TypeError(f"a list index is a whole number, not {_format_value(key)}")
         if not 0 <= key < len(container):
-            raise IndexError(f"index {int(key)} is out of range: the list has {len(container)} items, counted from 0")
+            raise IndexError(
+                f"index {int(key)} is out of range: the list has {format_count(len(container), 'item')}, counted from 0"
+            )
         return container[int(key)]
     if isinstance(container, dict):
         if isinstance(key, str):

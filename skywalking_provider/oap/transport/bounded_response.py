@@ -2,13 +2,17 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, ClassVar
+from http import HTTPStatus
+from typing import Any, ClassVar, Final
 
 import aiohttp
 
 from skywalking_provider.errors import ProviderError, Reason
-from skywalking_provider.oap.transport.error_mapping import error_from_status, parse_retry_after
+from skywalking_provider.oap.transport.error_mapping import error_from_status, parse_retry_after, plain_http_error
+from skywalking_provider.oap.transport.protocol_mismatch import is_rejection_of_http
 from skywalking_provider.oap.transport.response_decoder import ResponseDecoder
+
+_HEAD_BYTES: Final = 1024  # of a page of HTML, which has its text there
 
 
 class BoundedResponse(aiohttp.ClientResponse):
@@ -23,6 +27,7 @@ class BoundedResponse(aiohttp.ClientResponse):
     _now: Callable[[], datetime]
 
     _failure: Exception | None = None
+    _rejects_http: bool = False
 
     async def start(self, connection: Any) -> aiohttp.ClientResponse:
         """See `aiohttp.ClientResponse.start`."""
@@ -42,10 +47,22 @@ class BoundedResponse(aiohttp.ClientResponse):
     async def json(self, **_: object) -> Any:
         """Read and decode the body, which is not kept."""
         try:
-            return await self._decoder.decode(await self._read_bounded())
+            body = await self._read_bounded()
+            self._rejects_http = self._is_bad_request_over_http and is_rejection_of_http(bytes(body[:_HEAD_BYTES]))
+            return await self._decoder.decode(body)
         except Exception as error:
             self._failure = error
             raise
+
+    @property
+    def _is_bad_request_over_http(self) -> bool:
+        return self.status == HTTPStatus.BAD_REQUEST and self.url.scheme == "http"
+
+    def raise_for_status(self) -> None:
+        """See `aiohttp.ClientResponse.raise_for_status`: gql calls it after `json` has failed."""
+        if self._rejects_http:
+            raise plain_http_error(self._backend)
+        super().raise_for_status()
 
     async def text(self, *_: object, **__: object) -> str:
         """Return nothing: gql requests the text of a response that `json` rejected, for the message of its error."""

@@ -31,6 +31,7 @@ from skywalking_provider.oap.transport.error_mapping import (
     error_from_status,
     shorten,
 )
+from skywalking_provider.oap.transport.protocol_mismatch import detect_mismatch
 from skywalking_provider.oap.transport.response_decoder import ResponseDecoder
 from skywalking_provider.oap.transport.tls import TlsContext
 from skywalking_provider.support import go_json
@@ -55,6 +56,7 @@ class OapClient:
     ) -> None:
         self._now = now
         self._name = name
+        self._has_responded = False
         self._config = config
         self.credentials = Credentials(config)
         self.worker = WorkerThread(f"responses of {name}")
@@ -101,6 +103,7 @@ class OapClient:
                 f"backend {self._name} did not respond within {seconds:.3g} s", kind=FailureKind.TIMEOUT
             ) from error
         except TransportServerError as error:
+            self._has_responded = True
             raise error_from_status(error.code or 500, self._name) from error
         except TransportProtocolError as error:
             raise BackendUnavailableError(
@@ -112,6 +115,7 @@ class OapClient:
             if isinstance(error.__cause__, ProviderError):
                 raise _detach(error.__cause__, error) from None
             raise self._connection_error(error) from error
+        self._has_responded = True
         if result.errors:
             size = go_json.approximate_size(result.errors[0])
             raise await self.worker.run(size, error_from_graphql, result.errors, self._name, self.credentials.redactor)
@@ -121,9 +125,10 @@ class OapClient:
 
     def _connection_error(self, error: TransportConnectionFailed) -> ProviderError:
         cause = error.__cause__
-        text = _describe_os_error(cause) or str(error) or type(cause).__name__
+        mismatch = detect_mismatch(self._config.url, self._name, cause)
+        text = (mismatch.problem if mismatch else "") or _describe_os_error(cause) or str(error) or type(cause).__name__
         detail = shorten(self.credentials.redactor(text))
-        hint = ""
+        hint = mismatch.hint if mismatch and (mismatch.problem or not self._has_responded) else ""
         if self._config.url.startswith("https:") and _closed_after_handshake(cause):
             hint = f"Check whether the OAP requires a client certificate (backends.{self._name}.tls.certFile)"
         return BackendUnavailableError(

@@ -43,6 +43,15 @@ def error_from_status(status: int, backend: str, retry_after: float | None = Non
     return ProviderError(Reason.OAP_REJECTED, f"backend {backend} responded {name}", hint)
 
 
+def plain_http_error(backend: str) -> ProviderError:
+    """Return the error for a port that responded that it speaks TLS only."""
+    return ProviderError(
+        Reason.OAP_REJECTED,
+        f"backend {backend} responded 400 Bad Request: its port speaks TLS, and the url is http://",
+        f"Write https:// in backends.{backend}.url",
+    )
+
+
 def error_from_graphql(errors: Sequence[Any], backend: str, redact: Callable[[str], str]) -> ProviderError:
     """Return the error for the `errors` of a GraphQL response, with OAP's own message.
 

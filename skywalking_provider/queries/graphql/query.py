@@ -25,6 +25,7 @@ from skywalking_provider.queries.graphql.services import services_read_by_name
 from skywalking_provider.queries.graphql.unchecked import extract_series
 from skywalking_provider.queries.sample import Sample
 from skywalking_provider.queries.series import Bucket, Series, format_labels, format_number, named_series
+from skywalking_provider.support.counts import format_count
 
 _MAX_SERIES = 3
 _MAX_BUCKETS = 8
@@ -195,7 +196,7 @@ def _format_series(series: Series) -> str:
         return f"{series.name} {' '.join(_format_bucket(bucket) for bucket in series.buckets)}"
     numbers = [bucket for bucket in series.present if not isinstance(bucket, str)]
     if not numbers:
-        return f"{series.name} {len(series.present)} values"
+        return f"{series.name} {format_count(len(series.present), 'value')}"
     return f"{series.name} {format_number(min(numbers))}..{format_number(max(numbers))}"
 
 

@@ -81,10 +81,8 @@ def _virtual_target_metrics(prefix: str) -> ScopeMetrics:
     )
 
 
-_VIRTUAL_TARGETS = {
-    "VIRTUAL_DATABASE": _virtual_target_metrics("database"),
-    "VIRTUAL_CACHE": _virtual_target_metrics("cache"),
-}
+_VIRTUAL_PREFIXES = {"VIRTUAL_DATABASE": "database", "VIRTUAL_CACHE": "cache"}
+_VIRTUAL_TARGETS = {layer: _virtual_target_metrics(prefix) for layer, prefix in _VIRTUAL_PREFIXES.items()}
 _LAYER_PREFIXES = {
     "BROWSER": "browser_app_",
     "K8S_SERVICE": "kubernetes_service_",
@@ -122,8 +120,8 @@ def resolve_scope_metrics(entities: EntitySet, known: Collection[str] = ()) -> S
             f"services of layer {layer} have no metrics of calls, success rate and latency under the usual names",
             f"use an expression with {_list_examples(_LAYER_PREFIXES[layer], known)}",
         )
-    if entities.scope is Scope.SERVICE and len(layers) == 1 and layers <= _VIRTUAL_TARGETS.keys():
-        return _VIRTUAL_TARGETS[min(layers)]
+    if virtual := _virtual_target(entities):
+        return _VIRTUAL_TARGETS[virtual]
     return _SCOPES[entities.scope]
 
 
@@ -161,18 +159,35 @@ def available_metric(
     existing = [name for name in candidates if name in known]
     if existing:
         return existing[0]
-    example = _oal_example(meaning, entities.scope)
+    virtual = _virtual_target(entities)
+    example = _oal_example(meaning, entities.scope, virtual)
     added = example.split(" = ")[0]
     if not candidates and added in known:  # the OAP's administrator has added the line
         return added
-    suggestion = f"{suggest(candidates[0], known, 'metrics')} " if candidates else ""
+    if virtual:  # metrics of other entities are no substitute, however similar their names are
+        prefix = f"{_VIRTUAL_PREFIXES[virtual]}_"
+        known = [name for name in known if name.startswith(prefix)]
+        place = f"for services of layer {virtual}{f' ({candidates[0]})' if candidates else ''}"
+    else:
+        place = f"at the scope {entities.scope.value}"
+    suggestion = f"{suggest(candidates[0], known, 'metrics')} " if candidates and not (virtual and not known) else ""
     raise ProviderError(
         Reason.METRIC_UNAVAILABLE,
-        f"OAP has no {meaning} at the scope {entities.scope.value}",
+        f"OAP has no {meaning} {place}",
         f"{suggestion}Add `{example}` to the OAP's OAL, or choose another indicator or entity",
     )
 
 
-def _oal_example(meaning: MetricMeaning, scope: Scope) -> str:
+def _oal_example(meaning: MetricMeaning, scope: Scope, virtual: str) -> str:
     service = "name" if scope is Scope.SERVICE else "serviceName"  # field whose Apdex threshold applies
-    return _OAL_EXAMPLES[meaning].format(prefix=_PREFIXES[scope], source=_SOURCES[scope], service=service)
+    prefix, source = _PREFIXES[scope], _SOURCES[scope]
+    if virtual:
+        prefix, source = f"{_VIRTUAL_PREFIXES[virtual]}_access", f"{_VIRTUAL_PREFIXES[virtual].title()}Access"
+    return _OAL_EXAMPLES[meaning].format(prefix=prefix, source=source, service=service)
+
+
+def _virtual_target(entities: EntitySet) -> str:
+    """Return the layer of a service that is a target without an agent; empty for other entities."""
+    layers = set(entities.layers)
+    is_virtual = entities.scope is Scope.SERVICE and len(layers) == 1 and layers <= _VIRTUAL_TARGETS.keys()
+    return min(layers) if is_virtual else ""

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from rich.text import Text
 
 from skywalking_provider.analysis.message import format_window
-from skywalking_provider.support.formatting import compact, format_count, json_lines, query_lines, truncate_lines
+from skywalking_provider.support.counts import format_count
+from skywalking_provider.support.formatting import compact, json_lines, query_lines, truncate_lines
 from skywalking_provider.tools.check.chart_rows import build_chart_rows
 from skywalking_provider.tools.check.recording import Exchange
 from skywalking_provider.tools.check.runner import CheckResult, Condition

@@ -13,6 +13,7 @@ from skywalking_provider.oap.api.request import GraphqlRequest
 from skywalking_provider.oap.api.server_time import MAX_CLOCK_SKEW, ServerClock
 from skywalking_provider.queries.indicators.metric_names import resolve_scope_metrics
 from skywalking_provider.queries.indicators.registry import INDICATORS
+from skywalking_provider.support.counts import format_count
 from skywalking_provider.tools.doctor.findings import Finding, Section, note, ok, problem, unreachable
 
 TIMEOUT_SECONDS = 10.0
@@ -106,14 +107,17 @@ async def _inventory_findings(backend: Backend, deadline: Deadline) -> AsyncIter
     if not metrics:
         yield note("it has no metrics yet", "Check that agents or Istio report to it")
     elif missing:
-        yield note(f"{len(metrics)} metrics, but none for {', '.join(missing)}", "Define them in OAL to use this sli")
+        yield note(
+            f"{format_count(len(metrics), 'metric')}, but none for {', '.join(missing)}",
+            "Define them in OAL to use this sli",
+        )
     else:
-        yield ok(f"{len(metrics)} metrics, including those of every sli")
+        yield ok(f"{format_count(len(metrics), 'metric')}, including those of every sli")
     services = await backend.connection.services(deadline)
     layers = Counter(layer for service in services for layer in service.layers)
     if services:
         by_layer = ", ".join(f"{count} {layer}" for layer, count in layers.most_common(5))
-        yield ok(f"{len(services)} services ({by_layer})")
+        yield ok(f"{format_count(len(services), 'service')} ({by_layer})")
     else:
         yield note("it has no services yet", "Check that agents or Istio report to it")
 

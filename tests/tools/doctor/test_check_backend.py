@@ -96,6 +96,27 @@ async def test_check_backend_missing_metrics_names_the_indicators() -> None:
     assert "2 metrics, but none for apdex, latency" in format_section(section)
 
 
+async def test_check_backend_https_url_of_a_plain_port_names_http() -> None:
+    async with MockOap(clock=ManualClock(NOON)) as oap:
+        config = BackendConfig(url=oap.address.replace("http:", "https:"))
+        section = await check_backend("prod", config, NOON)
+
+    assert "its port does not speak TLS, but plain HTTP -> Write http:// in backends.prod.url" in format_section(
+        section
+    )
+
+
+async def test_check_backend_counts_one_metric_and_one_service_in_the_singular() -> None:
+    async with MockOap(clock=ManualClock(NOON)) as oap:
+        service = '{"id": "YQ==.1", "name": "a", "layers": ["MESH"], "normal": true}'
+        oap.respond_with(f'{{"data": {{"services": [{service}]}}}}', match="listServices")
+        oap.respond_with('{"data": {"metrics": [{"name": "service_cpm"}]}}', match="listMetrics")
+        section = await check(oap)
+
+    assert "1 metric, but none for" in format_section(section)
+    assert "1 service (1 MESH)" in format_section(section)
+
+
 async def test_check_backend_unknown_version_continues_with_the_other_checks() -> None:
     async with MockOap(clock=ManualClock(NOON)) as oap:
         oap.respond_with('{"errors": [{"message": "no"}]}', match="version")
@@ -115,7 +136,11 @@ async def test_check_backend_unknown_version_continues_with_the_other_checks() -
         ({"kind": "redirect"}, "responded 302", "Write the final address into backends.prod.url"),
         ({"kind": "html"}, "response is not GraphQL", "Check for a proxy or a login page"),
         ({"kind": "hang"}, "did not respond within", "Check that it runs"),
-        ({"kind": "reset"}, "cannot be reached", "Check that it runs"),
+        (
+            {"kind": "reset"},
+            "cannot be reached",
+            "https:// in backends.prod.url if the port speaks TLS; otherwise check that",
+        ),
         (
             {"kind": "response", "body": '{"data": {"getTimeInfo": 1}}'},
             "getTimeInfo",

@@ -1,0 +1,119 @@
+"""Hints for unknown keys of a block that other tools, the metric around it or another query type know."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from pydantic import BaseModel
+
+from skywalking_provider.block.common import BlockConditions
+from skywalking_provider.block.entity import EntitySpec, Instances, ServiceParts
+from skywalking_provider.block.expression import ExpressionSpec
+from skywalking_provider.block.graphql import GraphqlSpec
+from skywalking_provider.block.indicator import IndicatorSpec
+from skywalking_provider.support.key_levels import match_key, yaml_keys
+
+BACKEND_KEYS: Final = frozenset(
+    """
+    url aliases allowedNamespaces ui timezone timeout clockTtl cache maxAnswerBytes maxRequests retries circuit tls
+    headers basic bearer
+    """.split()  # noqa: SIM905 - a list of one line for each
+)
+"""Keys of a backend's configuration that are not keys of a block. A test compares them."""
+
+_METRIC_KEYS: Final = frozenset(
+    """
+    successCondition failureCondition count failureLimit inconclusiveLimit consecutiveErrorLimit
+    consecutiveSuccessLimit initialDelay
+    """.split()  # noqa: SIM905
+)
+_CREDENTIALS: Final = "Credentials belong to backends.<name> of the provider's configuration: basic, bearer or headers."
+_MINUTES_ONLY: Final = "Remove it: the provider reads whole minutes."
+_POD: Final = "Write podTemplateHash, or name with a regular expression for the whole name of the instance."
+
+_BLOCK_WORDS: Final[Mapping[str, str]] = {
+    "authorization": _CREDENTIALS,
+    "authentication": _CREDENTIALS,
+    "username": _CREDENTIALS,
+    "password": _CREDENTIALS,
+    "token": _CREDENTIALS,
+    "secretref": _CREDENTIALS,
+    "insecure": "TLS belongs to backends.<name>.tls of the provider's configuration.",
+    "timeoutseconds": "It is timeout in backends.<name> of the provider's configuration.",
+    "servicename": "Write service.",
+    "endpointname": "Write endpoint.",
+    "serviceinstancename": "Write instances: {name: …}.",
+    "instance": "Write instances: {name: …} or instances: {podTemplateHash: …}.",
+    "hash": "Write instances: {podTemplateHash: …}.",
+    "podtemplatehash": "Write instances: {podTemplateHash: …}.",
+    "normal": "Remove it: the provider reads it from the OAP.",
+    "scope": "Remove it: service, endpoint and instances select the scope.",
+    "entity": "Write service, endpoint or instances.",
+    "metric": "Write sli for a usual metric, or expression for any.",
+    "metrics": "Write sli for a usual metric, or expression for any.",
+    "step": _MINUTES_ONLY,
+    "coldstage": "Remove it: the provider reads recent minutes, which are not in the cold stage.",
+    "rangequery": "Remove it: every query reads a window.",
+    "thresholdrange": "Write successCondition or failureCondition beside `provider`.",
+    "threshold": "Write successCondition or failureCondition beside `provider`.",
+}
+_LENGTH_WORDS: Final = frozenset({"window", "interval", "duration", "range", "start", "end", "period"})
+_INSTANCE_WORDS: Final[Mapping[str, str]] = {
+    "hash": "Write podTemplateHash.",
+    "rolloutspodtemplatehash": "Write podTemplateHash.",
+    "canaryhash": "Write podTemplateHash.",
+    "templatehash": "Write podTemplateHash.",
+    "pod": _POD,
+    "pods": _POD,
+    "podname": _POD,
+    "regex": "Write name: it is a regular expression for the whole name of the instance.",
+    "pattern": "Write name: it is a regular expression for the whole name of the instance.",
+    "labels": _POD,
+    "selector": _POD,
+}
+_CONDITION_WORDS: Final[Mapping[str, str]] = {
+    "successcondition": "Write success.",
+    "failurecondition": "Write failure.",
+    "cel": "Write language: cel with success and failure.",
+    "expression": "Write language: cel with success and failure.",
+}
+_SERVICE_WORDS: Final[Mapping[str, str]] = {"version": "Write subset.", "ns": "Write namespace."}
+
+
+def hint_for_key(level: type[BaseModel], key: str) -> str:
+    """Return the hint for a key that a level of the block does not have; empty if the word is not known.
+
+    Args:
+        level: Class of the level, such as that of `instances`.
+        key: The unknown key.
+    """
+    word = key.replace("-", "").replace("_", "").lower()
+    if issubclass(level, Instances):
+        return _INSTANCE_WORDS.get(word, "")
+    if issubclass(level, BlockConditions):
+        return _CONDITION_WORDS.get(word, "")
+    if issubclass(level, ServiceParts):
+        return _SERVICE_WORDS.get(word, "")
+    if issubclass(level, GraphqlSpec | ExpressionSpec | IndicatorSpec):
+        return _length_hint(level, word) or _BLOCK_WORDS.get(word, "") or _place_hint(level, key)
+    return ""
+
+
+def _length_hint(level: type[BaseModel], word: str) -> str:
+    if word not in _LENGTH_WORDS:
+        return ""
+    if not issubclass(level, EntitySpec):
+        return "Write interval: only sli and expression have a window."
+    beside = " The time between measurements is the metric's own interval, beside `provider`."
+    return f"Write window: only a query has an interval.{beside if word == 'interval' else ''}"
+
+
+def _place_hint(level: type[BaseModel], key: str) -> str:
+    if match_key(yaml_keys(level), key):
+        return ""  # a spelling of the level's own key
+    if match_key(tuple(_METRIC_KEYS), key):
+        return "It belongs to the metric, beside `provider`."
+    if match_key(tuple(BACKEND_KEYS), key):
+        return "It belongs to backends.<name> of the provider's configuration."
+    types: dict[str, type[BaseModel]] = {"query": GraphqlSpec, "expression": ExpressionSpec, "sli": IndicatorSpec}
+    others = [name for name, other in types.items() if match_key(yaml_keys(other), key)]
+    return f"It belongs to a block with {' or '.join(others)}." if others else ""
