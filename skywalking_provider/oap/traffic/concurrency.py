@@ -150,7 +150,8 @@ class ConcurrencyLimiter:
         self._grant_slots()
 
     def _grant_slots(self) -> None:
-        while following := self._queue.next(self._may_take_slot):
+        # Without a free slot the queue would look at every namespace.
+        while self._free and (following := self._queue.next(self._may_take_slot)):
             self._take_slot(following)
             if following.slot_granted is not None:
                 following.slot_granted.set_result(None)

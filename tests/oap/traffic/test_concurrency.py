@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skywalking_provider.errors import BackendUnavailableError, Reason
+from skywalking_provider.model import Deadline
 from skywalking_provider.oap import UNOBSERVED, Backend, Observer
 from skywalking_provider.oap.api.request import GraphqlRequest
+from skywalking_provider.oap.traffic import concurrency
 from skywalking_provider.oap.traffic.concurrency import ConcurrencyLimiter, may_take_slot
 from skywalking_provider.oap.traffic.shared_request import SharedRequest
 from tests.oap.virtual_time import ScriptedClient, deadline_after, in_virtual_time, monotonic, open_scripted_backends
@@ -243,3 +245,22 @@ async def test_requests_rejected_by_the_breaker_do_not_lower_the_expected_wait()
                 pass
 
     assert (rejected.value.reason, monotonic()) == (Reason.PROVIDER_OVERLOADED, began)
+
+
+async def test_released_slot_is_granted_without_looking_at_every_namespace(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = 0
+
+    def count_looks(held: int, free: int) -> bool:
+        nonlocal looks
+        looks += 1
+        return may_take_slot(held, free)
+
+    async def hold_slot(namespace: str) -> None:
+        async with limiter.slot(SharedRequest(Deadline.after(3600), [namespace])):
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(concurrency, "may_take_slot", count_looks)
+    limiter = ConcurrencyLimiter("prod", 1, UNOBSERVED)
+    await asyncio.gather(*(hold_slot(f"team-{number}") for number in range(300)))
+
+    assert looks < 300 * 10
