@@ -118,7 +118,8 @@ def together(*parts: Any) -> Any:
 cel = keys({"language": st.just("cel")}, success=texts, failure=texts)
 common = keys(
     backend=texts, address=st.just("http://oap:12800"), maxWait=durations, onNoData=policies, outageGrace=durations,
-    onOutage=policies, settle=durations, conditions=cel,
+    onOutage=policies, settle=durations, conditions=cel, since=st.sampled_from(["run", "window"]),
+    earlierPods=st.sampled_from(["exclude", "include"]),
 )  # fmt: skip
 instances = st.one_of(keys({"podTemplateHash": st.just("6c85f7bf4")}), keys({"name": st.just("reviews-.*")}))
 service = st.one_of(texts, keys({"name": texts}, subset=texts, namespace=texts, cluster=texts))
@@ -127,7 +128,6 @@ entity = together(
         {"window": durations, "service": service},
         layer=layers,
         minCalls=counts,
-        since=st.sampled_from(["run", "window"]),
     ),
     st.one_of(keys(endpoint=texts), keys(instances=instances)),
 )

@@ -53,6 +53,21 @@ async def test_check_wide_output_prints_absent_minutes_in_oap_zone_and_raw_respo
     golden("idle-wide", done.normalized_stdout)
 
 
+@pytest.mark.parametrize("value", ["{{args.subset}}|reviews|bookinfo|cluster-1|-", "{{ args.subset }}", "{{inputs.x}}"])
+async def test_check_argument_in_the_value_of_an_argument_is_an_error_at_once(value: str) -> None:
+    text = build_template(
+        build_indicator_metric(service="{{args.service}}"),
+        args=[{"name": "subset", "value": "canary"}, {"name": "service", "value": value}],
+    )
+    async with start_oap_at_noon() as oap:
+        done = await run_check("-f", "-", "--address", oap.address, stdin=text)
+
+    assert done.exit_code == 2
+    assert f"BLOCK_INVALID the block under provider.plugin is invalid: service: {value.partition('|')[0]} was not" in (
+        " ".join(done.normalized_stdout.split())
+    )
+
+
 async def test_check_outage_exits_with_three_and_prints_resume_time() -> None:
     async with start_oap_at_noon() as oap:
         oap.add_fault("status", status=503)
