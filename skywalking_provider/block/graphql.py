@@ -14,6 +14,7 @@ from skywalking_provider.block.common import (
     NonEmpty,
     check_whole_buckets,
 )
+from skywalking_provider.block.graphql_durations import check_durations
 from skywalking_provider.block.graphql_syntax import QuerySyntaxError, parse_query
 from skywalking_provider.support.durations import Duration
 
@@ -27,11 +28,12 @@ def _check_query(text: str) -> str:
     if _HTTP_BODY.match(text):  # as in Flagger's templates and in examples with curl
         raise ValueError("is the JSON of an HTTP request. Write the text of its `query` instead")
     try:
-        parse_query(text)
+        document = parse_query(text)
     except QuerySyntaxError:
         if _EXPRESSION.match(text) and not text.lstrip().startswith(_GRAPHQL_WORDS):
             raise ValueError("is not GraphQL. Write a metrics query expression as `expression`, with window") from None
         raise
+    check_durations(document)
     return text
 
 

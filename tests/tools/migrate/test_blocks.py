@@ -258,3 +258,13 @@ def test_yaml_merge_of_another_provider_is_accepted(reference_template: str) -> 
 def test_helm_template_is_rejected_with_a_hint(reference_template: str) -> None:
     with pytest.raises(MigrationError, match=r"line 4: is not YAML.*helm template"):
         migrate(reference_template.replace("name: apdex\nspec", "name: {{ .Values.name }}-x\nspec"), PLUGIN)
+
+
+@pytest.mark.parametrize("duration", ['{start: "2026-11-29 1949", end: "2026-11-29 1950", step: MINUTE}', "$other"])
+def test_query_of_fixed_minutes_is_an_error_with_the_read_and_its_line(duration: str) -> None:
+    query = build_query().replace("duration: $duration", f"duration: {duration}")
+
+    with pytest.raises(MigrationError, match=r"does not use \$duration: its duration is") as caught:
+        migrate(build_template(query), PLUGIN)
+
+    assert caught.value.line > 0

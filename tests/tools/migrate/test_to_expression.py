@@ -118,7 +118,6 @@ def test_escaped_instance_name_matches_itself_only() -> None:
             build_query("readLabeledMetricsValues", "service_percentile", extra_arguments='labels: ["99"], '),
             "in this order",
         ),
-        (build_query().replace("$duration)", "{start: 1})"), "does not read the window"),
         (build_query()[:-1] + "a: version }", "reads 2 fields"),
         (
             build_query().replace("$duration) {", "$duration) @skip(if: true) {"),

@@ -11,7 +11,6 @@ from graphql import (
     ObjectValueNode,
     OperationDefinitionNode,
     StringValueNode,
-    VariableNode,
 )
 
 from skywalking_provider.block.graphql_syntax import parse_query
@@ -68,9 +67,6 @@ def parse_single_read(query: str) -> QueryRead:
         raise NotExpressibleError("it contains an expression already; write that as `expression`")
     if kind not in ("readMetricsValue", "readMetricsValues", "readLabeledMetricsValues"):
         raise NotExpressibleError(f"{kind} has no equivalent expression")
-    duration = arguments.get("duration")
-    if not isinstance(duration, VariableNode) or duration.name.value != "duration":
-        raise NotExpressibleError("it does not read the window ($duration)")
     condition = _object_fields(arguments.get("condition"), "condition")
     metric = _string_value(condition.get("name"), "condition.name")
     if not re.fullmatch(r"[A-Za-z_]\w*", metric):
