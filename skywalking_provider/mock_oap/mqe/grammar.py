@@ -79,7 +79,13 @@ def parse_expression(text: str, version: MqeVersion) -> ast.Node:
     except UnexpectedCharacters as error:
         raise MqeSyntaxError(f"line {error.line}:{error.column - 1} unexpected {error.char!r}") from error
     except UnexpectedToken as error:
-        if "$END" not in parser.accepts():  # type: ignore[no-untyped-call]
+        accepted = parser.accepts()  # type: ignore[no-untyped-call]
+        if "UNDERSCORE" in accepted and "NAME" not in accepted:  # recorded: a label by its name before OAP 10
+            name = error.token.value
+            raise MqeSyntaxError(
+                f"line {error.line}:{error.column - 1} mismatched input '{name}' expecting {{'_', '}}'}}"
+            ) from error
+        if "$END" not in accepted:
             raise MqeSyntaxError(f"line {error.line}:{error.column - 1} unexpected {error.token.value!r}") from error
     try:
         node: ast.Node = parser.feed_eof(last)  # type: ignore[no-untyped-call]

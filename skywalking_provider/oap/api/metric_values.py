@@ -1,13 +1,14 @@
 """Metric values by name: series of entities as aliases of one request, and their responses."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.model import Entity, Window
 from skywalking_provider.oap.api.bucket_ids import check_local_time_ids, check_millisecond_ids
+from skywalking_provider.oap.api.percentile_labels import POSITION_KEY, RANK_KEY, Label, normalise_percentile
 from skywalking_provider.oap.api.request import GraphqlRequest, duration_variable
 from skywalking_provider.oap.api.responses import (
     EXPRESSION_RESULT,
@@ -18,8 +19,7 @@ from skywalking_provider.oap.api.responses import (
 )
 from skywalking_provider.oap.api.values import Number, expression_error, parse_mqe_number
 
-_EXPRESSION = "{ type error results { metric { labels { key value } } values { id value } } }"
-_PERCENTILES = {"0": "50", "1": "75", "2": "90", "3": "95", "4": "99"}  # by their position, as 9.x labels them
+EXPRESSION_SELECTION = "{ type error results { metric { labels { key value } } values { id value } } }"
 
 TIME_SERIES, SINGLE_VALUE = "TIME_SERIES_VALUES", "SINGLE_VALUE"
 MAX_COUNT = 2**63  # Java's long
@@ -33,6 +33,8 @@ class Role(StrEnum):
     """Its numbers make the sample."""
     CALLS = "calls"
     """Its numbers count the calls that a value is made of."""
+    LABELS = "labels"
+    """Its labels are those that the metric has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,13 @@ def decode_calls(
     return tuple(None if count is None else int(count) for count in calls)
 
 
+def decode_labels(data: Mapping[str, Any], alias: str) -> frozenset[Label]:
+    """Decode the labels of a metric from an expression that reads all of them; none if OAP rejects it."""
+    result = EXPRESSION_RESULT.parse(data, alias)
+    metrics = (one.metric for one in result.results)
+    return frozenset((label.key, label.value or "") for one in metrics if one for label in one.labels)
+
+
 def build_request(series_requests: Sequence[SeriesRequest], window: Window, *, mqe: bool) -> GraphqlRequest:
     """Build one request for all these series."""
     variables: dict[str, object] = {"duration": duration_variable(window)}
@@ -117,7 +126,7 @@ def build_request(series_requests: Sequence[SeriesRequest], window: Window, *, m
             variables |= {one.alias: one.expression, f"{one.alias}_entity": _encode_entity(one.entity)}
             fields.append(
                 f"{one.alias}: execExpression(expression: ${one.alias}, entity: ${one.alias}_entity,"
-                f" duration: $duration) {_EXPRESSION}"
+                f" duration: $duration) {EXPRESSION_SELECTION}"
             )
         else:
             declared.append(f"${one.alias}: MetricsCondition!")
@@ -167,8 +176,8 @@ def _decode_expression(data: Mapping[str, Any], series_request: SeriesRequest, w
 
 def _decode_expression_series(mqe_values: MqeValues, series_request: SeriesRequest, *, ranking: bool) -> LabeledSeries:
     labels = {label.key: label.value or "" for label in (mqe_values.metric.labels if mqe_values.metric else ())}
-    if "_" in labels:  # 9.x labels percentiles by position
-        labels["p"] = _normalise_percentile(labels.pop("_"))
+    if POSITION_KEY in labels:  # 9.x labels percentiles by position
+        labels[RANK_KEY] = normalise_percentile(labels.pop(POSITION_KEY))
     numbers = tuple(parse_mqe_number(one.value, series_request.expression) for one in mqe_values.values)
     return LabeledSeries(labels, numbers, tuple(one.id or "" for one in mqe_values.values) if ranking else ())
 
@@ -183,13 +192,21 @@ def _decode_values(data: Mapping[str, Any], series_request: SeriesRequest, windo
         check_local_time_ids(series_request.alias, (bucket.id for bucket in one.values.values), window)
     series = (
         LabeledSeries(
-            {"p": _normalise_percentile(one.label or "")} if series_request.labeled else {},
+            {RANK_KEY: normalise_percentile(one.label or "")} if series_request.labeled else {},
             tuple(bucket.value for bucket in one.values.values),
         )
         for one in all_values
     )
-    return SeriesResponse(TIME_SERIES, tuple(series))
+    return SeriesResponse(TIME_SERIES, _drop_zero_rows(tuple(series)) if series_request.labeled else tuple(series))
 
 
-def _normalise_percentile(label: str) -> str:
-    return _PERCENTILES.get(label, label)
+def _drop_zero_rows(percentiles: tuple[LabeledSeries, ...]) -> tuple[LabeledSeries, ...]:
+    """Mark the buckets as absent in which all percentiles are 0: OAP before 9.5 writes that for an absent bucket.
+
+    It also rounds percentiles down to 10 ms, so a bucket whose calls all took less is not measured either.
+    """
+    zero = [not any(row) for row in zip(*(one.buckets for one in percentiles), strict=False)]
+    return tuple(
+        replace(one, buckets=tuple(None if absent else value for value, absent in zip(one.buckets, zero, strict=False)))
+        for one in percentiles
+    )

@@ -7,7 +7,14 @@ from http import HTTPStatus
 from typing import Any
 
 from skywalking_provider.errors import BackendUnavailableError, FailureKind, ProviderError, Reason
-from skywalking_provider.oap.api.error_texts import classify_graphql_error, cut_error_text, is_fetch_storage_error
+from skywalking_provider.oap.api.error_texts import (
+    StorageFailure,
+    classify_graphql_error,
+    classify_storage_error,
+    cut_error_text,
+    needs_position_labels,
+)
+from skywalking_provider.oap.api.percentile_labels import mqe_label_hint
 from skywalking_provider.oap.api.responses import describe_json
 from skywalking_provider.support.redaction import redact_json
 
@@ -64,11 +71,14 @@ def error_from_graphql(errors: Sequence[Any], backend: str, redact: Callable[[st
     message = _read_message(first)
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     text = shorten(message) + more
-    if _is_fetch_failure(first) and is_fetch_storage_error(message):
+    failure = classify_storage_error(message) if _is_fetch_failure(first) else None
+    if failure is StorageFailure.UNAVAILABLE:
         return BackendUnavailableError(f"storage of backend {backend} failed: {text}", kind=FailureKind.STORAGE_DOWN)
+    hint = "Check that each metric is read by its type and scope" if failure is StorageFailure.QUERY_REJECTED else ""
     return ProviderError(
         Reason.QUERY_INVALID,
         f"graphql: {text}{_format_location(first)}",
+        mqe_label_hint((), by_position=True) if needs_position_labels(message) else hint,
         rejection=classify_graphql_error(message),
     )
 

@@ -90,8 +90,7 @@ def selects_what_is_parsed(field: FieldNode) -> bool:
 def test_recorded_errors_have_the_cause_that_the_provider_acts_on(recorded: RecordedExchange) -> None:
     error = error_from_graphql(load_json(recorded)["errors"], "prod", str)
 
-    # A labeled metric that is read as a number is an exception of the storage (H2), which has the form of a failure.
-    if recorded.case.startswith("storage-down") or str(recorded) == "10.1.0-v2-values-of-labeled-metric":
+    if recorded.case.startswith("storage-down"):
         assert isinstance(error, BackendUnavailableError)
         assert error.kind is FailureKind.STORAGE_DOWN
     else:

@@ -116,13 +116,81 @@ def test_graphql_error_with_a_limit_beyond_any_server_is_a_plain_rejection(digit
     assert (error.reason, error.rejection) == (Reason.QUERY_INVALID, None)
 
 
-def test_graphql_error_of_a_failed_storage_is_unavailable() -> None:
-    error = {"message": "HikariPool-1", "extensions": {"classification": "DataFetchingException"}}
+def fetch_error(text: str, alias: str = "r") -> dict[str, Any]:
+    return {
+        "message": f"Exception while fetching data (/{alias}) : {text}",
+        "extensions": {"classification": "DataFetchingException"},
+    }
 
-    failed = error_from_graphql([error], "prod", str)
+
+UNAVAILABLE_STORAGES = [
+    # Recorded: PostgreSQL under OAP 10.1.0.
+    "org.postgresql.util.PSQLException: FATAL: terminating connection due to administrator command",
+    "java.sql.SQLTransientConnectionException: HikariPool-1 - Connection is not available, request timed out.",
+    "HikariDataSource HikariDataSource (HikariPool-1) has been closed.",
+    "org.postgresql.util.PSQLException: Connection to pg:5432 refused. Check that the hostname and port are correct",
+    "org.postgresql.util.PSQLException: An I/O error occurred while sending to the backend.",
+    "ERROR: canceling statement due to statement timeout",
+    "com.mysql.cj.jdbc.exceptions.CommunicationsException: Communications link failure",
+    'java.sql.SQLNonTransientConnectionException: Data source rejected establishment, "Too many connections"',
+    "com.mysql.cj.jdbc.exceptions.MySQLQueryInterruptedException: Query execution was interrupted",
+    "Region is unavailable",
+    'org.h2.jdbc.JdbcSQLNonTransientConnectionException: Connection is broken: "session closed" [90067-212]',
+    'org.h2.jdbc.JdbcSQLTimeoutException: Timeout trying to lock table "X" [50200-212]',
+    "org.h2.jdbc.JdbcSQLNonTransientException: General error [50000-212]",
+    'RuntimeException: {"error":{"root_cause":[{"type":"illegal_argument_exception"}],"reason":"x"},"status":503}',
+    'java.lang.RuntimeException: {"error":{"type":"circuit_breaking_exception"},"status":429}',
+    "Elasticsearch exception [type=circuit_breaking_exception, reason=[parent] Data too large]",
+    "Elasticsearch exception [type=search_phase_execution_exception, reason=all shards failed]",
+    "listener timeout after waiting for [30000] ms",
+    "com.linecorp.armeria.client.UnprocessedRequestException: java.net.ConnectException",
+    "fail to query measure",
+    "org.apache.skywalking.banyandb.v1.client.grpc.exception.BanyanDBException: UNAVAILABLE: io exception",
+    "io.grpc.StatusRuntimeException: DEADLINE_EXCEEDED: deadline exceeded after 29.9s",
+]
+
+
+@pytest.mark.parametrize("text", UNAVAILABLE_STORAGES)
+def test_graphql_error_of_an_unavailable_storage_is_an_outage(text: str) -> None:
+    failed = error_from_graphql([fetch_error(text)], "prod", str)
 
     assert isinstance(failed, BackendUnavailableError)
     assert failed.kind is FailureKind.STORAGE_DOWN
+
+
+REJECTING_STORAGES = [
+    # Recorded: H2 under OAP 10.1.0, a labeled metric that is read as a number.
+    'org.h2.jdbc.JdbcSQLDataException: Data conversion error converting "{p=50},180|{p=95},1200" [22018-212]',
+    'org.h2.jdbc.JdbcSQLSyntaxErrorException: Column "VALUE_" not found; SQL statement: select [42122-212]',
+    'Table "SERVICE_X_20261130" not found; SQL statement: select [42102-212]',
+    'org.postgresql.util.PSQLException: ERROR: column "value_" does not exist\n  Position: 8',
+    'ERROR: relation "service_x_20261130" does not exist',
+    "org.postgresql.util.PSQLException: Bad value for type long : {p=50},180|{p=95},1200",
+    'ERROR: invalid input syntax for type bigint: "timed out"',
+    "java.sql.SQLDataException: Cannot determine value type from string '{p=50},180'",
+    "java.sql.SQLSyntaxErrorException: Unknown column 'value_' in 'field list'",
+    "Table 'swtest.service_x_20261130' doesn't exist",
+    'java.lang.RuntimeException: {"error":{"root_cause":[{"type":"parsing_exception"}]},"status":400}',
+    'java.lang.RuntimeException: {"error":{"type":"index_not_found_exception"}',
+    "class java.lang.String cannot be cast to class java.lang.Number",
+    "field is not registered",
+    "io.grpc.StatusRuntimeException: INVALID_ARGUMENT: measure timed out is invalid",
+    "BanyanDBException: NOT_FOUND: measure service_x",
+]
+
+
+@pytest.mark.parametrize("text", REJECTING_STORAGES)
+def test_graphql_error_of_a_read_that_the_storage_rejects_is_query_invalid(text: str) -> None:
+    error = error_from_graphql([fetch_error(text)], "prod", str)
+
+    assert (type(error), error.reason) == (ProviderError, Reason.QUERY_INVALID)
+
+
+@pytest.mark.parametrize("alias", ["HikariPool", "UNAVAILABLE", "Connection_reset"])
+def test_alias_of_a_read_does_not_make_its_error_an_outage(alias: str) -> None:
+    error = error_from_graphql([fetch_error("null", alias)], "prod", str)
+
+    assert (type(error), error.reason) == (ProviderError, Reason.QUERY_INVALID)
 
 
 def test_expression_error_carries_the_cause_that_is_acted_on() -> None:
