@@ -62,6 +62,41 @@ def extract_metric_names(text: str) -> list[str]:
     return [name for name, follows, in_labels in _scan_names(text) if follows != "(" and not in_labels]
 
 
+def extract_labels(text: str) -> list[tuple[str, str, str]]:
+    """Return the labels that an expression selects: metric, key and value. `{p='50,99'}` selects two values."""
+    selected = []
+    metric, key, in_labels, previous = "", "", False, ""
+    for token in _TOKEN.finditer(text):
+        kind, word = token.lastgroup or "", token.group()
+        if kind == "open":
+            in_labels = word == "{"
+            metric = previous if in_labels else ""
+        elif kind == "close":
+            in_labels = False
+        elif in_labels and kind == "name":
+            key = word
+        elif in_labels and kind == "value":
+            values = (value.strip() for value in word.strip("'\"").split(","))
+            selected += [(metric, key, value) for value in values if value]
+        previous = word if kind == "name" else ""
+    return selected
+
+
+def ranked_metrics(text: str) -> list[str]:
+    """Return the metrics that an expression ranks: the first argument of each `top_n`."""
+    words = [token.group() for token in _TOKEN.finditer(text)]
+    return [
+        third
+        for first, second, third in zip(words, words[1:], words[2:], strict=False)
+        if (first, second) == ("top_n", "(")
+    ]
+
+
+def called_functions(text: str) -> list[str]:
+    """Return the names of the functions that an expression calls, in its order."""
+    return list(dict.fromkeys(name for name, follows, _ in _scan_names(text) if follows == "("))
+
+
 def ranking_function(text: str) -> str:
     """Return the name of the first function that ranks all entities of a service; empty if there is none."""
     return next((name for name, follows, _ in _scan_names(text) if follows == "(" and name in _RANKINGS), "")

@@ -133,9 +133,9 @@ class MetricsV2Queries:
     def _labels(self, requested: Sequence[str], percentiles: Sequence[tuple[int, ...] | None]) -> list[str]:
         if not self.oap_version.labels_by_key:
             known = list(self.oap_version.percentile_labels) if any(percentiles) else []
-            return list(requested) or known
+            return sorted(set(requested)) if any(requested) else known
         # Versions with keys return all labels, and none if any label is requested as plain text.
-        if requested or not any(percentiles):
+        if any(requested) or not any(percentiles):
             return []
         return [f"{{{self.oap_version.percentile_key}={label}}}" for label in self.oap_version.percentile_labels]
 

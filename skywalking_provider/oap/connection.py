@@ -19,6 +19,8 @@ from skywalking_provider.oap.api.inventory import (
     ALL_SERVICES_REQUEST,
     LAYERS_REQUEST,
     METRICS_REQUEST,
+    MetricInventory,
+    MetricType,
     ServiceInventory,
     parse_layers,
     parse_metrics,
@@ -123,7 +125,16 @@ class BackendConnection:
 
     async def metrics(self, deadline: Deadline) -> Mapping[str, str]:
         """Return the names of all metrics, each with its catalog, such as SERVICE_INSTANCE."""
-        return await self._metrics.get(deadline)
+        return (await self._metrics.get(deadline)).catalogs
+
+    async def metric_types(self, deadline: Deadline) -> Mapping[str, MetricType]:
+        """Return the types of the metrics. One of an unknown type is missing."""
+        return (await self._metrics.get(deadline)).types
+
+    @property
+    def known_metric_types(self) -> Mapping[str, MetricType]:
+        """The types of the metrics if they were fetched before, however old; else empty."""
+        return self._metrics.peek.types if self._metrics.peek else {}
 
     @property
     def limiter(self) -> ConcurrencyLimiter:
@@ -163,7 +174,7 @@ class BackendConnection:
             request = services_request(layers)
         return await self._parse(parse_services, await self._pipeline.execute(request, shared_request))
 
-    async def _fetch_metrics(self, shared_request: SharedRequest) -> Mapping[str, str]:
+    async def _fetch_metrics(self, shared_request: SharedRequest) -> MetricInventory:
         return await self._parse(parse_metrics, await self._pipeline.execute(METRICS_REQUEST, shared_request))
 
     def _parse(self, parser: Callable[[Mapping[str, Any]], T], data: dict[str, Any]) -> Awaitable[T]:

@@ -36,8 +36,10 @@ class DiagnosisKind(StrEnum):
     """OAP does not list the service."""
     WRONG_NORMAL = auto()
     """OAP lists the service with the other value of `normal`."""
-    UNSUPPORTED_LABELS = auto()
-    """OAP 10 returns no series if labels are requested by name."""
+    UNKNOWN_LABELS = auto()
+    """The metric has other labels in the window than those that are requested."""
+    ZERO_PERCENTILES = auto()
+    """OAP before 9.5 writes 0 for an absent percentile and for one below 10 ms."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,20 +3,20 @@
 The fetching of OAP's lists of metrics and services is separate from the decisions, which are pure.
 """
 
-from collections import Counter
 from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
-from graphql import FieldNode, ListValueNode, ObjectValueNode, StringValueNode, ValueNode, value_from_ast_untyped
+from graphql import FieldNode, ObjectValueNode, StringValueNode, ValueNode, value_from_ast_untyped
 
-from skywalking_provider.block.expression_syntax import extract_metric_names, ranking_function
+from skywalking_provider.block.expression_syntax import extract_metric_names, ranked_metrics, ranking_function
 from skywalking_provider.block.graphql_syntax import parse_query
 from skywalking_provider.errors import ProviderError, Reason, RejectionKind
 from skywalking_provider.model import Deadline, Scope
 from skywalking_provider.oap import Backend
 from skywalking_provider.oap.api.inventory import ServiceInventory
 from skywalking_provider.queries.base import Diagnosis, DiagnosisKind
+from skywalking_provider.queries.functions import suggest_functions
 from skywalking_provider.queries.graphql.rewrite import (
     MetricRead,
     RewrittenQuery,
@@ -48,17 +48,17 @@ class EmptyRead:
         metrics: Names of the metrics. For an expression all names in it, also those of functions' arguments. Empty
             for a ranking, which covers all instances or endpoints of its entity.
         expression: Whether the read is an expression. OAP itself rejects unknown metrics there.
+        ranked: Names of the metrics that an expression ranks.
         entity: Literal fields of the entity; empty if the entity is a variable.
-        labels: Requested labels.
-        series_count: Number of series in the response.
+        zero_means_absent: Whether the read has percentiles of an OAP that writes 0 for absent ones.
     """
 
     name: str
     metrics: tuple[str, ...] = ()
     expression: bool = False
+    ranked: tuple[str, ...] = ()
     entity: Mapping[str, object] = field(default_factory=dict)
-    labels: tuple[str, ...] = ()
-    series_count: int = 1
+    zero_means_absent: bool = False
 
 
 async def diagnose_empty_reads(reads: Sequence[EmptyRead], backend: Backend, deadline: Deadline) -> Diagnosis:
@@ -84,14 +84,32 @@ async def diagnose_rejected_expression(
         return error
     metrics = await backend.connection.metrics(deadline)
     if error.rejection and error.rejection.kind is RejectionKind.METRIC_NOT_FOUND:
-        return ProviderError(
-            error.reason, error.message, suggest_metrics(expression, metrics, backend.connection.suggest)
-        )
+        return _add_name_hints(error, expression, metrics, backend)
     try:
         check_scope(expression, scope, metrics, backend.connection.suggest)
     except ProviderError as scope_error:
         return scope_error
     return error
+
+
+async def diagnose_rejected_query(
+    error: ProviderError, expressions: Collection[str], backend: Backend, deadline: Deadline
+) -> ProviderError:
+    """Return the error of an expression inside a query with the hints that a block with `expression` gets."""
+    if error.rejection is None or error.rejection.kind is not RejectionKind.METRIC_NOT_FOUND:
+        return error
+    metrics = await fetch_or_default(backend.connection.metrics(deadline), {})
+    return _add_name_hints(error, ", ".join(expressions), metrics, backend)
+
+
+def _add_name_hints(
+    error: ProviderError, expression: str, metrics: Mapping[str, str], backend: Backend
+) -> ProviderError:
+    """Return the error for an unknown metric with a hint. OAP takes unknown functions for metrics, too."""
+    hint = suggest_functions(expression, error.message, metrics)
+    return ProviderError(
+        error.reason, error.message, hint or suggest_metrics(expression, metrics, backend.connection.suggest)
+    )
 
 
 async def fetch_or_default(request: Awaitable[T], default: T) -> T:
@@ -114,15 +132,9 @@ def empty_reads(text: str, query: RewrittenQuery, empty_series: Sequence[Series]
         empty_series: Series without any value.
     """
     written = {response_name(read): read for read in top_level_fields(parse_query(text))}
-    series_counts: Counter[str] = Counter()
-    for series in empty_series:
-        series_counts[series.read_name] += bool(series.buckets)  # a response without series is one without buckets
     reads = {**query.reads, **query.expressions}
-    return [
-        _build_empty_read(written[name], reads[name], series_count=count)
-        for name, count in series_counts.items()
-        if name in reads
-    ]
+    names = dict.fromkeys(series.read_name for series in empty_series)
+    return [_build_empty_read(written[name], reads[name]) for name in names if name in reads]
 
 
 def likely_cause(
@@ -159,13 +171,13 @@ def likely_cause(
                 f"{name}: entity lacks `{part}`, which {metric} needs (scope {metrics[metric]})",
                 f"set {part}, or read a metric of the service",
             )
-    if empty_read.labels and not empty_read.series_count:
-        return Diagnosis(
-            DiagnosisKind.UNSUPPORTED_LABELS,
-            (name,),
-            f'{name}: OAP 10 returns series only for labels: []; its percentiles are labeled "{{p=50}}" to "{{p=99}}"',
-        )
-    return _service_cause(name, entity, services, suggest)
+    if "serviceName" in entity:
+        check_ranking(name, empty_read.ranked, metrics)
+    cause = _service_cause(name, entity, services, suggest)
+    if cause.kind is DiagnosisKind.UNKNOWN and empty_read.zero_means_absent:
+        text = f"{name}: OAP before 9.5 writes 0 for percentiles below 10 ms and for absent ones, so 0 is not judged"
+        return Diagnosis(DiagnosisKind.ZERO_PERCENTILES, (name,), text)
+    return cause
 
 
 def require_known_metric(name: str, metric: str, known: Collection[str], suggest: Suggest = did_you_mean) -> None:
@@ -218,6 +230,26 @@ def check_scope(expression: str, scope: Scope, known: Mapping[str, str], suggest
     )
 
 
+def check_ranking(name: str, ranked: Collection[str], known: Mapping[str, str]) -> None:
+    """Check that a ranking below one service is not one of services: it is always empty.
+
+    Args:
+        name: The expression, or the response name of the read.
+        ranked: Metrics that are ranked.
+        known: Metrics of the OAP with their catalogs.
+
+    Raises:
+        ProviderError: QUERY_INVALID.
+    """
+    for metric in ranked:
+        if known.get(metric) == CATALOGS[Scope.SERVICE]:
+            raise ProviderError(
+                Reason.QUERY_INVALID,
+                f"{name}: top_n ranks services by {metric}, and there are none below one service",
+                "rank its instances or endpoints (top_n(service_instance_cpm, 3, des)), or read the metric itself",
+            )
+
+
 def _service_cause(name: str, entity: Mapping[str, object], services: ServiceInventory, suggest: Suggest) -> Diagnosis:
     service = entity.get("serviceName")
     if not services or not isinstance(service, str):
@@ -232,7 +264,7 @@ def _service_cause(name: str, entity: Mapping[str, object], services: ServiceInv
     return Diagnosis(DiagnosisKind.SERVICE_NOT_FOUND, (name,), f"{name}: OAP does not know service {service!r}. {hint}")
 
 
-def _build_empty_read(read: FieldNode, metric_read: MetricRead, *, series_count: int) -> EmptyRead:
+def _build_empty_read(read: FieldNode, metric_read: MetricRead) -> EmptyRead:
     arguments = {argument.name.value: argument.value for argument in read.arguments or ()}
     expression = arguments.get("expression")
     condition = _object_fields(arguments.get("condition"))
@@ -241,21 +273,15 @@ def _build_empty_read(read: FieldNode, metric_read: MetricRead, *, series_count:
         response_name(read),
         (metric_read.metric,) if metric_read.metric else _expression_metrics(expression),
         expression is not None,
+        tuple(ranked_metrics(expression.value)) if isinstance(expression, StringValueNode) else (),
         {key: value_from_ast_untyped(value) for key, value in entity.items()},
-        _string_items(arguments.get("labels")),
-        series_count,
+        zero_means_absent=metric_read.labeled and metric_read.calls_alias is not None,
     )
 
 
 def _expression_metrics(expression: ValueNode | None) -> tuple[str, ...]:
     text = expression.value if isinstance(expression, StringValueNode) else ""
     return () if ranking_function(text) else tuple(extract_metric_names(text))
-
-
-def _string_items(node: ValueNode | None) -> tuple[str, ...]:
-    if not isinstance(node, ListValueNode):
-        return ()
-    return tuple(one.value for one in node.values if isinstance(one, StringValueNode))
 
 
 def _object_fields(node: ValueNode | None) -> dict[str, ValueNode]:

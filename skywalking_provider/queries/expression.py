@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from skywalking_provider.block import ExpressionSpec
+from skywalking_provider.block.expression_syntax import extract_labels, ranked_metrics
 from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.model import Deadline, Entity, EntitySet, Scope, Window
 from skywalking_provider.oap import Backend
@@ -15,12 +16,19 @@ from skywalking_provider.oap.api.metric_values import (
     SeriesRequest,
     SeriesResponse,
     decode_calls,
+    decode_labels,
     decode_series,
 )
+from skywalking_provider.oap.api.percentile_labels import Label
 from skywalking_provider.oap.api.responses import raise_invalid_response
 from skywalking_provider.oap.api.values import Number
-from skywalking_provider.queries.base import CollectedSample, Diagnosis, QueryDescription
-from skywalking_provider.queries.diagnosis import check_scope, diagnose_rejected_expression, fetch_or_default
+from skywalking_provider.queries.base import CollectedSample, Diagnosis, DiagnosisKind, QueryDescription
+from skywalking_provider.queries.diagnosis import (
+    check_ranking,
+    check_scope,
+    diagnose_rejected_expression,
+    fetch_or_default,
+)
 from skywalking_provider.queries.entities import (
     describe_selection,
     describe_subject,
@@ -28,10 +36,12 @@ from skywalking_provider.queries.entities import (
     services_by_name,
 )
 from skywalking_provider.queries.indicators.metric_names import calls_metric
+from skywalking_provider.queries.labels import check_selected_labels, labeled_metrics
 from skywalking_provider.queries.sample import Sample
 from skywalking_provider.queries.series import Series, format_number
 from skywalking_provider.support.counts import format_count
 
+_LABEL_ENTITIES = 3  # the labels of a metric are the same for all instances of a service that have calls
 _MAX_VALUES = 8
 _NO_SERIES = (LabeledSeries({}, ()),)
 
@@ -68,10 +78,13 @@ class ExpressionQuery:
             ) from error
         return CollectedSample(sample, describe_subject(entities), batch.requests)
 
-    async def diagnose(self, sample: Sample, backend: Backend, deadline: Deadline) -> Diagnosis:  # noqa: ARG002
-        """See `Query.diagnose`. The entity was found, so only the scope of the metrics can be wrong."""
+    async def diagnose(self, sample: Sample, backend: Backend, deadline: Deadline) -> Diagnosis:
+        """See `Query.diagnose`. The entity was found, so only labels and the scope of the metrics can be wrong."""
+        if sample.missing_labels:
+            return Diagnosis(DiagnosisKind.UNKNOWN_LABELS, (), sample.missing_labels)
         metrics = await fetch_or_default(backend.connection.metrics(deadline), {})
         check_scope(self.spec.expression, self.spec.scope, metrics, backend.connection.suggest)
+        check_ranking(self.spec.expression, ranked_metrics(self.spec.expression), metrics)
         return Diagnosis()
 
     def services_by_name(self, backend: Backend) -> tuple[str, ...]:
@@ -84,8 +97,17 @@ class ExpressionQuery:
 
 
 def build_expression_requests(spec: ExpressionSpec, entities: EntitySet) -> list[SeriesRequest]:
-    """Build the requests for the expression of every entity, and for its calls if `minCalls` is set."""
+    """Build the requests for the expression of every entity, and for its calls if `minCalls` is set.
+
+    If the expression selects labels, the metrics are also read with all labels, for the first entities: OAP returns
+    nothing for a label that it does not know.
+    """
     values = [SeriesRequest(f"e{at}", spec.expression, entity) for at, entity in enumerate(entities.members)]
+    values += [
+        SeriesRequest(f"l{at}_{number}", metric, entity, role=Role.LABELS)
+        for at, entity in enumerate(entities.members[:_LABEL_ENTITIES])
+        for number, metric in enumerate(labeled_metrics(extract_labels(spec.expression)))
+    ]
     if not spec.min_calls:
         return values
     metric = calls_metric(entities)
@@ -110,11 +132,15 @@ def decode_expression(spec: ExpressionSpec, entities: EntitySet, window: Window,
     series: list[Series] = []
     charts: dict[Entity, list[Series]] = {entity: [] for entity in entities.members}
     calls: int | None = None
+    known_labels: dict[str, set[Label]] = {}
     for request in build_expression_requests(spec, entities):
         if request.role is Role.CALLS:
             counts = decode_calls(data, request, window, mqe=True)
             calls = (calls or 0) + sum(count or 0 for count in counts)
             charts[request.entity].append(Series("calls", counts, counts_calls=True, entity=request.entity))
+            continue
+        if request.role is Role.LABELS:
+            known_labels.setdefault(request.expression, set()).update(decode_labels(data, request.alias))
             continue
         response = decode_series(data, request, window, mqe=True)
         result = _build_result(response, request, spec.scale)
@@ -132,6 +158,7 @@ def decode_expression(spec: ExpressionSpec, entities: EntitySet, window: Window,
         _merge_instances(series, entities),
         calls,
         chart_series=tuple(one for series_of_entity in charts.values() for one in series_of_entity),
+        missing_labels=check_selected_labels(spec.expression, extract_labels(spec.expression), known_labels),
     )
 
 

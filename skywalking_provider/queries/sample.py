@@ -16,6 +16,7 @@ class Sample:
         calls: Number of calls in the window; None if they were not read.
         buckets_with_data: Number of buckets in the window that have data; None if unknown.
         chart_series: Series for charts, in the unit of the result. A bucket without calls is None.
+        missing_labels: Labels that the response has none of, as a cause of missing data for messages; empty if unknown.
     """
 
     result: object
@@ -24,6 +25,7 @@ class Sample:
     calls: int | None = None
     buckets_with_data: int | None = None
     chart_series: tuple[Series, ...] = ()
+    missing_labels: str = ""
 
     @property
     def empty_series(self) -> tuple[Series, ...]:

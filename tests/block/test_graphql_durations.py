@@ -23,7 +23,7 @@ def read(alias: str, duration: str) -> str:
 
 
 OTHER_MINUTES = [
-    ("field case 3", f"query {{ {read('r1', FIXED)} }}", "r1 does not use $duration: its duration is { step: MINUTE,"),
+    ("literal", f"query {{ {read('r1', FIXED)} }}", "r1 does not use $duration: its duration is { step: MINUTE,"),
     ("declared", f"query ($duration: Duration!) {{ {read('r1', FIXED)} }}", "r1 does not use $duration"),
     (
         "one with, one without",
@@ -123,10 +123,7 @@ def test_error_has_the_line_of_the_read() -> None:
         f"query ($duration: Duration = {FIXED}) {{ {read('r1', '$duration')} }}",  # the provider's value replaces it
         "{ version }",
         "query ($duration: Duration!) { t: queryBasicTraces(condition: {queryDuration: $duration}) { total } }",
-        (
-            "query ($duration: Duration!) { t: queryBasicTraces(condition: {queryDuration: $duration, minTraceDuration: 5})"
-            " { total } }"
-        ),
+        "query ($duration: Duration!) { t: q(condition: {queryDuration: $duration, minTraceDuration: 5}) { total } }",
     ],
 )
 def test_read_of_the_window_is_valid(query: str) -> None:

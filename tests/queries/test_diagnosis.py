@@ -44,11 +44,6 @@ def expression(text: str, entity: str) -> str:
 
 
 LIKELY_CAUSES = [
-    (
-        labeled('["0", "1", "2", "3", "4"]'),
-        "10.1.0",
-        "NO_DATA no value of p in 3 buckets · p: OAP 10 returns series only for labels: []",
-    ),
     (reference_query("canary|review|bookinfo|cluster-1|-"), "9.6.0", f"Did you mean {CANARY}?"),
     (
         reference_query().replace("normal: true", "normal: false"),

@@ -20,8 +20,8 @@ NO_SHAPE = cast("Field", None)  # the shape of the author's selection does not m
 BUCKETS = st.lists(st.tuples(st.integers(0, 10**6), st.booleans()))
 
 
-def read(kind: str, presence: str | None = "p", calls: str | None = None, *, in_window: bool = False) -> MetricRead:
-    return MetricRead(kind, NO_SHAPE, "service_sla", presence, calls, in_window=in_window)
+def read(kind: str, presence: str | None = "p", calls: str | None = None) -> MetricRead:
+    return MetricRead(kind, NO_SHAPE, "service_sla", presence, calls)
 
 
 def values(*numbers: int, empty: tuple[bool, ...] = ()) -> dict[str, Any]:
@@ -128,9 +128,8 @@ def test_read_of_the_window_with_a_bucket_of_another_one_is_an_invalid_response(
     inside, outside = ({"values": {"values": [{"id": one, "value": 5}]}} for one in ids)
     whole = {"p": [inside, outside] if kind == "readLabeledMetricsValues" else outside}
 
-    assert series_with_absent_buckets("sla", read(kind), WINDOW, whole)  # of an own window of the author
     with pytest.raises(ProviderError, match="not for the requested window: p has the bucket") as caught:
-        series_with_absent_buckets("sla", read(kind, in_window=True), WINDOW, whole)
+        series_with_absent_buckets("sla", read(kind), WINDOW, whole)
     assert caught.value.reason is Reason.OAP_RESPONSE_INVALID
     data = {"p": [inside] if kind == "readLabeledMetricsValues" else inside}
-    assert series_with_absent_buckets("sla", read(kind, in_window=True), WINDOW, data) == [Series("sla", (5,))]
+    assert series_with_absent_buckets("sla", read(kind), WINDOW, data) == [Series("sla", (5,))]

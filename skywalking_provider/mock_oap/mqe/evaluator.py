@@ -127,11 +127,10 @@ class Evaluator:
         ]
         name, known = self.oap_version.percentile_key, self.oap_version.percentile_labels
         requested = [value for given, values in node.labels for value in values.split(",") if given == name]
-        if any(percentiles):
-            chosen = [label for label in known if not node.labels or label in requested]
+        if node.labels and not self.oap_version.labels_by_key:
+            chosen = sorted(set(requested))  # the first generation responds with those of the request, known or not
         else:
-            # Without data, only the first generation responds with labels: those of the request.
-            chosen = requested if node.labels and not self.oap_version.labels_by_key else []
+            chosen = [label for label in known if not node.labels or label in requested] if any(percentiles) else []
         rows = []
         for label in chosen:
             index = known.index(label) if label in known else -1

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from itertools import chain
-from typing import Any
+from typing import Any, Final
 
 from skywalking_provider.model import Window
 from skywalking_provider.oap.api.request import GraphqlRequest, duration_variable
@@ -11,7 +12,7 @@ from skywalking_provider.oap.api.responses import INSTANCES, METRICS, NAMES, SER
 
 MAX_ENDPOINTS = 100  # of one request: names for a suggestion need no more
 ALL_SERVICES_REQUEST = GraphqlRequest("query { services: listServices { id name layers normal } }", {})
-METRICS_REQUEST = GraphqlRequest("query { metrics: listMetrics { name catalog } }", {})
+METRICS_REQUEST = GraphqlRequest("query { metrics: listMetrics { name type catalog } }", {})
 LAYERS_REQUEST = GraphqlRequest("query { layers: listLayers }", {})
 
 
@@ -56,6 +57,31 @@ class InventoryInstance:
 
     name: str
     attributes: Mapping[str, str]
+
+
+class MetricType(StrEnum):
+    """OAP's `MetricsType`: the values that a metric has for each bucket, which decide what read returns them."""
+
+    REGULAR = "REGULAR_VALUE"
+    LABELED = "LABELED_VALUE"
+    HEATMAP = "HEATMAP"
+    RECORD = "SAMPLED_RECORD"
+
+
+_METRIC_TYPES: Final[Mapping[str | None, MetricType]] = {one.value: one for one in MetricType}
+
+
+@dataclass(frozen=True, slots=True)
+class MetricInventory:
+    """Metrics of an OAP.
+
+    Attributes:
+        catalogs: Catalog of each metric, such as SERVICE_INSTANCE; empty if the OAP has none.
+        types: Type of each metric; one of an unknown type is missing.
+    """
+
+    catalogs: Mapping[str, str]
+    types: Mapping[str, MetricType]
 
 
 def services_request(layers: Sequence[str]) -> GraphqlRequest:
@@ -109,9 +135,13 @@ def parse_instances(data: Mapping[str, Any]) -> tuple[InventoryInstance, ...]:
     )
 
 
-def parse_metrics(data: Mapping[str, Any]) -> dict[str, str]:
-    """Parse the response to METRICS_REQUEST: names, each with its catalog, which is empty if the OAP has none."""
-    return {one.name: one.catalog or "" for one in METRICS.parse(data, "metrics")}
+def parse_metrics(data: Mapping[str, Any]) -> MetricInventory:
+    """Parse the response to METRICS_REQUEST. A newer OAP may have other types, which are left out."""
+    metrics = METRICS.parse(data, "metrics")
+    return MetricInventory(
+        {one.name: one.catalog or "" for one in metrics},
+        {one.name: _METRIC_TYPES[one.type] for one in metrics if one.type in _METRIC_TYPES},
+    )
 
 
 def parse_names(data: Mapping[str, Any], field_name: str) -> tuple[str, ...]:

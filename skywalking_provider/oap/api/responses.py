@@ -64,6 +64,7 @@ class ListedMetric:
 
     name: StrictStr
     catalog: StrictStr | None = None
+    type: StrictStr | None = None
 
 
 @dataclass(frozen=True, slots=True)

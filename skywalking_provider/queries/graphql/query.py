@@ -5,15 +5,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from skywalking_provider.block import GraphqlSpec
+from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.model import Deadline, Window
 from skywalking_provider.oap import Backend
+from skywalking_provider.oap.api.features import ALL_FEATURES
+from skywalking_provider.oap.api.inventory import MetricType
 from skywalking_provider.oap.api.request import GraphqlRequest, duration_variable
 from skywalking_provider.oap.api.response_data import response_size
 from skywalking_provider.oap.api.responses import raise_invalid_response
 from skywalking_provider.oap.api.values import expression_error, parse_mqe_number
-from skywalking_provider.queries.base import CollectedSample, Diagnosis, QueryDescription
-from skywalking_provider.queries.diagnosis import diagnose_empty_reads, empty_reads, require_known_metric
-from skywalking_provider.queries.graphql.presence import series_with_absent_buckets
+from skywalking_provider.queries.base import CollectedSample, Diagnosis, DiagnosisKind, QueryDescription
+from skywalking_provider.queries.diagnosis import (
+    diagnose_empty_reads,
+    diagnose_rejected_query,
+    empty_reads,
+    fetch_or_default,
+    require_known_metric,
+)
+from skywalking_provider.queries.graphql.metric_types import check_metric_types
+from skywalking_provider.queries.graphql.presence import find_label_problem, series_with_absent_buckets
 from skywalking_provider.queries.graphql.response_shape import check_shape
 from skywalking_provider.queries.graphql.rewrite import (
     MetricRead,
@@ -40,17 +50,45 @@ class GraphqlQuery:
     async def collect(self, backend: Backend, window: Window, deadline: Deadline) -> CollectedSample:
         """See `Query.collect`."""
         # `compatibility: argo` sends the query verbatim, so the OAP's features do not matter.
-        nullable = not self.spec.argo_compatible and (await backend.connection.features(deadline)).supports_nullable
-        query = rewritten_query(self.spec, nullable=nullable)
+        features = ALL_FEATURES if self.spec.argo_compatible else await backend.connection.features(deadline)
+        query = rewritten_query(self.spec, nullable=features.supports_nullable)
+        await self._refuse_wrong_types(query, backend, deadline)
         request = build_graphql_request(query, window)
-        data = await backend.read(request, deadline)
-        sample = await backend.process(response_size(data), decode_graphql, self.spec, query, window, data)
+        try:
+            data = await backend.read(request, deadline)
+            sample = await backend.process(response_size(data), decode_graphql, self.spec, query, window, data)
+        except ProviderError as error:
+            if error.reason is Reason.QUERY_INVALID:
+                check_metric_types(self._reads(), await _fetch_types(backend, deadline))
+            expressions = [read.expression for read in query.expressions.values()]
+            raise await diagnose_rejected_query(error, expressions, backend, deadline) from error
         for name, metric in all_zero_reads(query, sample):
             require_known_metric(name, metric, await backend.connection.metrics(deadline), backend.connection.suggest)
         return CollectedSample(sample, requests=(request,))
 
+    async def _refuse_wrong_types(self, query: RewrittenQuery, backend: Backend, deadline: Deadline) -> None:
+        """Reject a query that reads metrics of another type before it is sent, if the types are known.
+
+        Their list is not requested for this check, because most queries are right: an OAP's error, or the diagnosis of
+        an empty read, leads to it. The known list may be old, so a rejection needs a new one.
+        """
+        try:
+            check_metric_types(query.reads, backend.connection.known_metric_types)
+        except ProviderError:
+            check_metric_types(query.reads, await _fetch_types(backend, deadline))
+
+    def _reads(self) -> Mapping[str, MetricRead]:
+        """Return the author's reads, also those of a query that is sent verbatim."""
+        try:
+            return add_presence_reads(self.spec.query, nullable=True).reads
+        except ProviderError:  # a verbatim query may be one that cannot be rewritten
+            return {}
+
     async def diagnose(self, sample: Sample, backend: Backend, deadline: Deadline) -> Diagnosis:
         """See `Query.diagnose`."""
+        if sample.missing_labels:
+            return Diagnosis(DiagnosisKind.UNKNOWN_LABELS, (), sample.missing_labels)
+        check_metric_types(self._reads(), await _fetch_types(backend, deadline))
         query = rewritten_query(self.spec, nullable=(await backend.connection.features(deadline)).supports_nullable)
         return await diagnose_empty_reads(empty_reads(self.spec.query, query, sample.empty_series), backend, deadline)
 
@@ -70,6 +108,10 @@ class GraphqlQuery:
             query=query.text,
             starts_at_run=self.spec.starts_at_run,
         )
+
+
+async def _fetch_types(backend: Backend, deadline: Deadline) -> Mapping[str, MetricType]:
+    return await fetch_or_default(backend.connection.metric_types(deadline), {})
 
 
 def rewritten_query(spec: GraphqlSpec, *, nullable: bool) -> RewrittenQuery:
@@ -98,19 +140,27 @@ def decode_graphql(spec: GraphqlSpec, query: RewrittenQuery, window: Window, dat
         return Sample(data, _format_summary(series), (), chart_series=series)
     result = {name: response for name, response in data.items() if name not in query.added_aliases}
     reads: list[Series] = []
+    label_problems: list[str] = []
     for name, read in query.expressions.items():
         if _check_response(name, read, query, data):
+            label_problems.append(find_label_problem(name, read, data))
             reads += _decode_expression_series(name, data[name])
             result[name] = _drop_error(_drop_null_values(data[name], spec), name, query)
     for name, read in query.reads.items():
         if _check_response(name, read, query, data):
+            label_problems.append(find_label_problem(name, read, data))
             series_of_read = series_with_absent_buckets(name, read, window, data)
             reads += series_of_read
             if spec.absent == "drop" and not read.counts_calls:
-                result[name] = _drop_absent_buckets(name, data[name], series_of_read)
+                result[name] = _drop_absent_buckets(name, data[name], read, series_of_read)
     buckets_with_data = min((len(one.present) for one in reads), default=None)
     return Sample(
-        result, _format_summary(reads), tuple(reads), buckets_with_data=buckets_with_data, chart_series=tuple(reads)
+        result,
+        _format_summary(reads),
+        tuple(reads),
+        buckets_with_data=buckets_with_data,
+        chart_series=tuple(reads),
+        missing_labels="; ".join(problem for problem in label_problems if problem),
     )
 
 
@@ -148,8 +198,10 @@ def _decode_expression_series(name: str, response: Any) -> list[Series]:
     ] or [named_series(name, "", ())]
 
 
-def _drop_absent_buckets(name: str, response: Any, series: Sequence[Series]) -> Any:
+def _drop_absent_buckets(name: str, response: Any, metric_read: MetricRead, series: Sequence[Series]) -> Any:
     """Remove the absent buckets from a read's response. Buckets match by position, whatever the author's aliases."""
+    if metric_read.labels and not all(one.buckets for one in series):
+        return response  # a requested label has no data, so no condition is evaluated
     if not isinstance(response, list):
         return _drop_absent(name, response, series[0])
     present = sum(bool(one.buckets) for one in series)  # a response without series is one without buckets

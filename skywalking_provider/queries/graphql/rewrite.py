@@ -15,16 +15,20 @@ from graphql import (
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
+    ListValueNode,
     ObjectValueNode,
     OperationDefinitionNode,
     StringValueNode,
-    VariableNode,
+    ValueNode,
 )
 
+from skywalking_provider.block.expression_syntax import extract_labels
 from skywalking_provider.block.graphql_syntax import parse_query
 from skywalking_provider.errors import ProviderError, Reason
+from skywalking_provider.oap.api.metric_values import EXPRESSION_SELECTION
 from skywalking_provider.queries.graphql.insertion import copy_field, end_offset, insert_at
 from skywalking_provider.queries.graphql.response_shape import Field, ShapeBuilder
+from skywalking_provider.queries.labels import labeled_metrics
 
 ALIAS_PREFIX = "swp_"
 
@@ -35,7 +39,7 @@ _SINGLE, _NULLABLE, _EXPRESSION = "readMetricsValue", "readNullableMetricsValue"
 _VALUE = "{ value isEmptyValue }"
 _BUCKETS = "{ label values { values { id value isEmptyValue } } }"
 _OLD_BUCKETS = "{ label values { values { id value } } }"
-_DURATION = "duration"
+_EXPRESSION_ARGUMENTS = ("expression", "entity", "duration")
 _CALLS_SUFFIX = "cpm"
 _CALL_BASED_METRICS = {
     f"{scope}_{suffix}": f"{scope}_{_CALLS_SUFFIX}"
@@ -56,7 +60,10 @@ class MetricRead:
         presence_alias: Alias of the added read of the same metric.
         calls_alias: Alias of the added read of the entity's calls.
         presence_known: Whether the added reads show which buckets are absent.
-        in_window: Whether the read is of the measurement's window: its duration is `$duration`.
+        labels: Labels that the read requests, in the order of OAP's response; empty for all.
+        label_reads: Aliases of the added reads of all labels of the metrics whose labels an expression selects.
+        selected_labels: Labels that an expression selects: metric, key and value.
+        expression: Text of an expression; empty if it is not a literal.
     """
 
     kind: str
@@ -65,7 +72,10 @@ class MetricRead:
     presence_alias: str | None = None
     calls_alias: str | None = None
     presence_known: bool = True
-    in_window: bool = False
+    labels: tuple[str, ...] = ()
+    label_reads: Mapping[str, str] = field(default_factory=dict)
+    selected_labels: tuple[tuple[str, str, str], ...] = ()
+    expression: str = ""
 
     @property
     def single(self) -> bool:
@@ -104,8 +114,9 @@ class RewrittenQuery:
     @property
     def added_aliases(self) -> frozenset[str]:
         """Aliases of the added reads."""
-        aliases = (alias for read in self.reads.values() for alias in (read.presence_alias, read.calls_alias))
-        return frozenset(alias for alias in aliases if alias is not None)
+        aliases = {alias for read in self.reads.values() for alias in (read.presence_alias, read.calls_alias)}
+        labels = {alias for read in self.expressions.values() for alias in read.label_reads.values()}
+        return frozenset(alias for alias in aliases | labels if alias is not None)
 
     @property
     def size(self) -> int:
@@ -187,8 +198,23 @@ def _add_presence_read(
             f"alias {name} begins with {ALIAS_PREFIX}, which the provider reserves", "choose another alias"
         )
     if kind == _EXPRESSION:
-        state.expressions[name] = MetricRead(kind, shapes.build(read))
         _check_expression(read, name)
+        expression = _literal_expression(read)
+        labels = tuple(extract_labels(expression.value)) if expression else ()
+        label_reads = {metric: f"{ALIAS_PREFIX}labels_{at}_{name}" for at, metric in enumerate(labeled_metrics(labels))}
+        state.added_lines += (
+            f"  {alias}: {copy_field(read, query, kind, _EXPRESSION_ARGUMENTS, (expression, json.dumps(metric)))}"
+            f" {EXPRESSION_SELECTION}\n"
+            for metric, alias in label_reads.items()
+            if expression
+        )
+        state.expressions[name] = MetricRead(
+            kind,
+            shapes.build(read),
+            label_reads=label_reads,
+            selected_labels=labels,
+            expression=expression.value if expression else "",
+        )
         if not _find_plain_field(read, "error"):
             state.added_errors.add(name)
             state.insertions.append((end_offset(read) - 1, " error "))  # before the closing brace of its selection
@@ -208,21 +234,24 @@ def _add_presence_read(
             presence_alias,
             calls_alias,
             presence_known=nullable or calls_alias is not None,
-            in_window=_reads_window(read),
+            labels=_requested_labels(read),
         )
 
 
 def _presence_read(read: FieldNode, query: str, *, nullable: bool) -> str | None:
     """Return a read of the same metric, entity and window under the same directives.
 
-    Before 9.5 it only holds the values; a single value needs none.
+    Before 9.5 it only holds the values; a single value needs none. Of a labeled metric it reads all labels: OAP
+    returns zeros or no series for a label that it does not know, which looks like a label without data.
     """
     kind = read.name.value
-    arguments = ("condition", "duration", "labels") if kind == _LABELED else ("condition", "duration")
     single = kind in (_SINGLE, _NULLABLE)
+    labels = _labels_argument(read)
+    replacement = (labels, "[]") if labels is not None else None
+    arguments = ("condition", "duration", "labels") if kind == _LABELED else ("condition", "duration")
     if not nullable:
-        return None if single else f"{copy_field(read, query, kind, arguments)} {_OLD_BUCKETS}"
-    field_text = copy_field(read, query, _NULLABLE if single else kind, arguments)
+        return None if single else f"{copy_field(read, query, kind, arguments, replacement)} {_OLD_BUCKETS}"
+    field_text = copy_field(read, query, _NULLABLE if single else kind, arguments, replacement)
     return f"{field_text} {_VALUE if single else _BUCKETS}"
 
 
@@ -235,6 +264,11 @@ def _calls_read(read: FieldNode, query: str, metric: StringValueNode | None) -> 
     return f"{field_text} {_OLD_BUCKETS}"
 
 
+def _literal_expression(read: FieldNode) -> StringValueNode | None:
+    values = (one.value for one in read.arguments or () if one.name.value == "expression")
+    return next((one for one in values if isinstance(one, StringValueNode)), None)
+
+
 def _literal_metric(read: FieldNode) -> StringValueNode | None:
     """Return the literal name in `condition: {name: "..."}`."""
     for argument in read.arguments or ():
@@ -245,12 +279,16 @@ def _literal_metric(read: FieldNode) -> StringValueNode | None:
     return None
 
 
-def _reads_window(read: FieldNode) -> bool:
-    """Return whether a read has `duration: $duration`."""
-    return any(
-        one.name.value == _DURATION and isinstance(one.value, VariableNode) and one.value.name.value == _DURATION
-        for one in read.arguments or ()
-    )
+def _labels_argument(read: FieldNode) -> ValueNode | None:
+    return next((one.value for one in read.arguments or () if one.name.value == "labels"), None)
+
+
+def _requested_labels(read: FieldNode) -> tuple[str, ...]:
+    """Return the requested labels as OAP does: sorted and without duplicates; all if only empty ones are requested."""
+    argument = _labels_argument(read)
+    nodes = argument.values if isinstance(argument, ListValueNode) else (argument,)
+    labels = {one.value for one in nodes if isinstance(one, StringValueNode)}
+    return tuple(sorted(labels)) if any(labels) else ()
 
 
 def _check_expression(read: FieldNode, name: str) -> None:

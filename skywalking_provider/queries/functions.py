@@ -1,0 +1,50 @@
+"""Functions of metrics query expressions (MQE), and hints for those that an OAP does not know.
+
+OAP takes the name of an unknown function for a metric. Source: MQEParser.g4 and the change logs of SkyWalking.
+"""
+
+from collections.abc import Collection
+from typing import Final
+
+from skywalking_provider.block.expression_syntax import called_functions
+from skywalking_provider.support.suggestions import did_you_mean
+
+_MAX_HINTS: Final = 3
+_SINCE_9_5: Final = (
+    *("abs", "aggregate_labels", "avg", "ceil", "count", "floor", "latest", "max"),
+    *("min", "relabels", "round", "sum", "top_n", "view_as_seq"),
+)
+_SINCE: Final = {
+    **dict.fromkeys(_SINCE_9_5, "9.5"),
+    **dict.fromkeys(("increase", "rate"), "9.7"),
+    **dict.fromkeys(("is_present", "sort_label_values", "sort_values"), "10.0"),
+    **dict.fromkeys(("baseline", "top_n_of"), "10.2"),
+}
+"""First version of OAP with each function."""
+_RENAMED: Final = {"relabel": "relabels"}  # SkyWalking's documentation of MQE wrote the former
+
+
+def suggest_functions(expression: str, error: str, metrics: Collection[str]) -> str:
+    """Return a hint for the functions of an expression that an OAP rejects as unknown metrics.
+
+    Args:
+        expression: The expression.
+        error: Error text of the OAP, which names the first one.
+        metrics: Metrics of the OAP.
+    """
+    hints = [
+        hint
+        for name in called_functions(expression)
+        if name not in metrics and (f"[{name}]" in error or name not in _SINCE)
+        for hint in [_suggest(name)]
+        if hint
+    ]
+    return " ".join(hints[:_MAX_HINTS])
+
+
+def _suggest(name: str) -> str:
+    if name in _SINCE:
+        return f"The function {name} needs OAP {_SINCE[name]} or newer."
+    if name in _RENAMED:
+        return f"Write {_RENAMED[name]}: {name} is not a function."
+    return did_you_mean(name, _SINCE, "functions")
