@@ -14,6 +14,7 @@ from skywalking_provider.analysis.message import (
     format_window,
     message_for,
     no_data,
+    only_earlier_pods,
     too_few_calls,
     truncate_message,
 )
@@ -177,3 +178,14 @@ def test_line_keeps_its_printable_words_up_to_the_limit(text: str) -> None:
 )
 def test_line_is_cut_at_the_limit_with_an_ellipsis(text: str, line: str) -> None:
     assert truncate_message(text) == line
+
+
+@pytest.mark.parametrize(
+    ("pods", "names"),
+    [(["a"], "a"), (["a", "b", "c"], "a, b, c"), (["a", "b", "c", "d"], "a, b, c and 1 more")],
+)
+def test_message_of_calls_of_an_earlier_version_names_up_to_three_pods(pods: list[str], names: str) -> None:
+    problem = f"only pods of an earlier version have calls: {names}"
+
+    assert only_earlier_pods(pods, FROM_PROD) == f"{problem} · {ORIGIN}"
+    assert only_earlier_pods(pods, FROM_PROD, "a label changed") == f"{problem} · a label changed · {ORIGIN}"

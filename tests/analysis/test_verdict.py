@@ -204,3 +204,12 @@ def test_other_error_ends_the_measurement_at_once() -> None:
 @pytest.mark.parametrize("phase", [Phase.SUCCESSFUL, Phase.FAILED, Phase.RUNNING, Phase.PENDING])
 def test_select_reason_without_conditions_is_none(phase: Phase) -> None:
     assert verdicts.select_reason(phase, success=False, failure=False) is None
+
+
+@pytest.mark.parametrize("elapsed", [timedelta(0), timedelta(minutes=2)])
+def test_verdict_of_an_unknown_entity_has_its_likely_cause(elapsed: timedelta) -> None:
+    budget = WaitBudget(timedelta(minutes=2), START, START + elapsed, START + timedelta(minutes=1))
+
+    verdict = verdicts.on_entity_not_found(EntityNotFoundError("no value"), budget, "UNKNOWN has calls")
+
+    assert verdict.detail.startswith("no value · UNKNOWN has calls · wait")

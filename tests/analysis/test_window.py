@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skywalking_provider.analysis.window import (
+    MeasurementWindow,
     argo_window,
     closed_window,
     first_bucket_closes_at,
@@ -314,3 +315,43 @@ async def test_window_of_the_built_in_provider_needs_neither_clock_nor_zone_of_t
     assert resolved.window.end.tzinfo is not None
     assert (resolved.next_bucket, resolved.wait_starts_at) == (STARTED + 2 * MINUTE, STARTED)
     assert resolved.clock_offset == timedelta(0)
+
+
+async def test_window_since_the_run_keeps_the_start_of_the_run_on_the_clock_of_the_oap() -> None:
+    connection = SimpleNamespace(time=clock_of_the_oap, config=SimpleNamespace(settle=SETTLE))
+    spec = parse_block(json.dumps({"sli": "apdex", "window": "3m", "service": "reviews"}).encode())
+
+    for run, not_before in ((Run(started_at=STARTED), CLOCK.to_server(STARTED)), (Run(), None)):
+        backend = cast("Any", SimpleNamespace(connection=connection))
+        resolved = await resolve_window(spec, backend, run, STARTED, STARTED, Deadline.after(5))
+        assert resolved.not_before == not_before
+
+
+async def clock_of_the_oap(_: Deadline) -> ServerClock:
+    return CLOCK
+
+
+@pytest.mark.parametrize(
+    ("start", "expected"),
+    [
+        ("2026-11-24 09:22", ("2026-11-24 09:22", "2026-11-24 09:25")),
+        ("2026-11-24 09:24", ("2026-11-24 09:24", "2026-11-24 09:25")),
+        ("2026-11-24 09:25", ("2026-11-24 09:25", "2026-11-24 09:25")),
+        ("2026-11-24 09:30", ("2026-11-24 09:30", "2026-11-24 09:30")),
+    ],
+)
+def test_window_from_a_later_start_ends_as_before_or_is_empty(start: str, expected: tuple[str, str]) -> None:
+    window = Window(utc("2026-11-24 09:20"), utc("2026-11-24 09:25"))
+    measured = MeasurementWindow(window, STARTED, STARTED + MINUTE, timedelta(seconds=5), STARTED - MINUTE)
+
+    later = measured.starting_at(utc(start))
+
+    assert (later.window.start, later.window.end) == (utc(expected[0]), utc(expected[1]))
+    assert later == MeasurementWindow(later.window, STARTED, STARTED + MINUTE, timedelta(seconds=5), STARTED - MINUTE)
+
+
+def test_window_from_a_later_start_keeps_its_step() -> None:
+    step = timedelta(minutes=2)
+    window = Window(utc("2026-11-24 09:20"), utc("2026-11-24 09:26"), step)
+
+    assert MeasurementWindow(window, STARTED, STARTED).starting_at(utc("2026-11-24 09:22")).window.step == step

@@ -21,6 +21,7 @@ from skywalking_provider.queries.entities import (
     resolve_entities,
     resolve_service_name,
     select_instances,
+    services_by_name,
 )
 from skywalking_provider.support.suggestions import did_you_mean
 
@@ -341,3 +342,11 @@ def test_selection_of_a_backend_without_a_ui_has_no_link() -> None:
     inventory.connection.config.ui = None
 
     assert describe_selection(spec_of(), cast("Any", inventory)).ui == ""
+
+
+def test_services_that_are_selected_by_name_have_no_selected_instances() -> None:
+    backend = cast("Any", Inventory())
+
+    assert services_by_name(spec_of(service=IN_PARTS), backend) == ("canary|reviews.bookinfo",)
+    assert services_by_name(spec_of(endpoint="/a"), backend) == ("reviews",)
+    assert services_by_name(spec_of(instances={"name": "x"}), backend) == ()
