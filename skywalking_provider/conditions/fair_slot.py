@@ -26,7 +26,8 @@ class FairSlot:
 
     Args:
         max_queued: Maximum number of queued evaluations of one namespace.
-        max_bytes: Maximum size of the results of all queued evaluations. A namespace may hold as much as is free.
+        max_bytes: Maximum size of the results of all queued evaluations. A namespace may hold as much as is free, and
+            one result in any case.
         monotonic: Clock in seconds.
     """
 
@@ -105,10 +106,9 @@ class FairSlot:
             raise StoppedError(StopReason.CLOSED)
 
     def _is_full(self, namespace: str, size: int) -> bool:
-        # Bytes bound only what waits: one result must be evaluated whatever its size.
-        return self._queue.length(namespace) >= self._max_queued or (
-            self._taken and self._queued_bytes[namespace] + size > self._free_bytes
-        )
+        queued = self._queue.length(namespace)
+        # The first one may always wait: the large results of some namespaces must not exclude another one.
+        return queued >= self._max_queued or (queued > 0 and self._queued_bytes[namespace] + size > self._free_bytes)
 
     def _count_bytes(self, namespace: str, size: int) -> None:
         self._free_bytes -= size

@@ -75,6 +75,13 @@ async def test_bytes_of_queued_results_are_bounded_and_shared_by_the_namespaces(
     ]
 
 
+async def test_first_result_of_a_namespace_is_queued_whatever_others_hold() -> None:
+    slot = FairSlot(max_bytes=100)
+    sizes = {"team-a": 1_000, "team-b": 90, "team-c": 90, "team-d": 1_000}
+    tasks = [slot.run(name, Deadline.after(60), evaluation(0.001), size=size) for name, size in sizes.items()]
+    assert await asyncio.gather(*tasks) == ["response"] * 4
+
+
 async def test_bytes_of_results_are_free_again_after_cancelled_and_evaluated_conditions() -> None:
     slot = FairSlot(max_bytes=100)
     for _ in range(5):
