@@ -15,6 +15,7 @@ from tests.e2e.lab import Lab, ProgressReporter, wait_for
 from tests.e2e.oap_pool import VERSIONS, OapPool
 
 TEMPLATE = Path(__file__).parent / "manifests/named-analysis.yaml"
+WRONG_READS = TEMPLATE.with_name("wrong-reads.yaml")
 CANARY, STABLE = "6c85f7bf4", "7d4f9c8b65"
 
 
@@ -28,12 +29,15 @@ def oap(request: pytest.FixtureRequest, oap_pool: OapPool) -> Lab:
     return lab
 
 
-def check(oap: Lab, pod_template_hash: str) -> dict[str, dict[str, Any]]:
+def check(
+    oap: Lab, pod_template_hash: str = "", *, template: Path = TEMPLATE, service: str = ""
+) -> dict[str, dict[str, Any]]:
     """Run `check` and return the result of every metric by name."""
+    argument = f"service={service}" if service else f"hash={pod_template_hash}"
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "skywalking_provider", "check", "-f", str(TEMPLATE), "-o", "json"),
-            *("--address", oap.oap_url, "-a", f"hash={pod_template_hash}"),
+            *(sys.executable, "-m", "skywalking_provider", "check", "-f", str(template), "-o", "json"),
+            *("--address", oap.oap_url, "-a", argument),
         ],
         capture_output=True,
         text=True,
@@ -77,3 +81,34 @@ def test_unknown_instance_waits_and_lists_known_instances(oap: Lab) -> None:
 
     assert unknown["phase"] == "Running"
     assert f"reviews-{CANARY}-9zr8t" in unknown["message"]
+
+
+NO_LABEL = "QUERY_INVALID v: service_percentile has no label"
+POSITIONS = "OAP before 10 labels p50, p75, p90, p95 and p99 with 0 to 4"
+RANKS = "the labels of OAP 10 and newer are p='50', '75', '90', '95' and '99'"
+
+
+def test_labels_and_types_that_the_oap_does_not_have_are_errors_with_those_that_it_has(oap: Lab) -> None:
+    version = oap.settings["OAP_VERSION"]
+
+    measured = check(oap, template=WRONG_READS, service="reviews.bookinfo")
+
+    messages = {name: one["message"] for name, one in measured.items()}
+    known = "Write labels: []: OAP 10" if version == "10.1.0" else f'Write labels: ["4"] for p99: {POSITIONS}'
+    assert messages["label"].startswith(f"{NO_LABEL} '99'. {known}")
+    assert messages["labels"].startswith(
+        f"{NO_LABEL} {chr(39)}4', '99'." if version == "10.1.0" else f"{NO_LABEL} '99'."
+    )
+    assert "service_percentile has labels, which readMetricsValues does not read" in messages["percentile-as-number"]
+    assert "service_cpm has no labels, which readLabeledMetricsValues does not read" in messages["number-as-labels"]
+    match version:
+        case "9.2.0":
+            assert all("an OAP before 9.5" in messages[name] for name in ("position", "rank", "ranking"))
+        case "9.6.0":
+            assert measured["position"]["phase"] == "Successful", measured["position"]
+            assert f"Write {{_='4'}} for p99: {POSITIONS}" in messages["rank"]
+            assert "there are none below one service" in messages["ranking"]
+        case _:
+            assert f"has no label _='4'. Write {{p='99'}}: {RANKS}" in messages["position"]
+            assert measured["rank"]["phase"] == "Successful", measured["rank"]
+            assert "there are none below one service" in messages["ranking"]
