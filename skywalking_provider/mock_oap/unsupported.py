@@ -73,7 +73,7 @@ UNSUPPORTED_FUNCTIONS: Final = frozenset({"sort_values", "sort_label_values"})
 """Functions of expressions."""
 
 _UNSUPPORTED_METRICS: Final = re.compile(
-    r"all_(percentile|heatmap)|top_n_\w+"
+    r"all_(percentile|heatmap)|top_n_(database|cache)_\w+"
     r"|(service|endpoint)_mq_consume_(count|latency)|mq_(service|endpoint)_\w+|cache_(read|write)_\w+"
     r"|endpoint_relation_\w+|process_relation_\w+"
     r"|(service|service_instance|service_relation|service_instance_relation)(_\w+)?_throughput_(received|sent)"
