@@ -275,12 +275,15 @@ class Engine:
 async def _collect_sample(
     attempt: _Attempt, window: MeasurementWindow, details: MeasurementDetails
 ) -> tuple[CollectedSample, Diagnosis]:
-    """Collect the sample, and diagnose its empty series."""
+    """Collect the sample, and diagnose its empty series or why it has too few calls."""
     query = query_for(attempt.spec)
     collected = await query.collect(attempt.backend, window.window, attempt.deadline)
     _record_sample(details, collected)
     if not collected.sample.empty_series:
-        return collected, Diagnosis()
+        if attempt.spec.required_calls <= (collected.sample.calls or 0):
+            return collected, Diagnosis()
+        unknown = await describe_unknown_calls(attempt.backend, window.window, attempt.deadline)
+        return collected, Diagnosis(text=unknown)
     diagnosis = await query.diagnose(collected.sample, attempt.backend, attempt.deadline)
     if diagnosis.text:
         return collected, diagnosis
@@ -329,7 +332,7 @@ def _missing_data_verdict(
         detail = message.no_data(sample, collected.subject, origin, diagnosis.text)
         return verdicts.on_missing_data(Reason.NO_DATA, detail, spec.on_no_data, wait_budget)
     if spec.required_calls > (sample.calls or 0):
-        detail = message.too_few_calls(sample, spec.required_calls, collected.subject, origin)
+        detail = message.too_few_calls(sample, spec.required_calls, collected.subject, origin, diagnosis.text)
         return verdicts.on_missing_data(Reason.TOO_FEW_CALLS, detail, spec.on_no_data, wait_budget)
     return None
 

@@ -79,10 +79,10 @@ def only_earlier_pods(pods: Sequence[str], origin: Origin, cause: str = "") -> s
     return _join(f"only pods of an earlier version have calls: {names}", cause, *origin.describe())
 
 
-def too_few_calls(sample: Sample, min_calls: int, subject: str, origin: Origin) -> str:
-    """Return the number of calls, the required number, and the origin."""
+def too_few_calls(sample: Sample, min_calls: int, subject: str, origin: Origin, cause: str = "") -> str:
+    """Return the number of calls, the required number, the likely cause if it is known, and the origin."""
     calls = f"{_format_calls(sample.calls or 0)}, wanted {_format_count(min_calls)} (minCalls)"
-    return _join(calls, subject, *origin.describe())
+    return _join(calls, cause, subject, *origin.describe())
 
 
 def format_conditions(success: str, failure: str) -> str:

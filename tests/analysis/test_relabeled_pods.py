@@ -115,6 +115,16 @@ async def test_unknown_calls_are_named_if_nothing_has_the_canarys_name(harness: 
     assert "· UNKNOWN has 60 calls in these minutes" in not_found.message
 
 
+async def test_unknown_calls_are_named_if_the_canary_has_too_few(harness: HarnessFactory) -> None:
+    async with harness(scenario(old_until=-5, new_from=2)) as b:
+        steps = await replay(b, "result >= 0.99", **(RATE | {"minCalls": 100}))
+
+    assert steps[4].message.startswith(
+        "TOO_FEW_CALLS 60 calls, wanted 100 (minCalls) · UNKNOWN has 60 calls in these minutes: "
+    )
+    assert steps[-1].phase is Phase.SUCCESSFUL, steps[-1].message
+
+
 async def test_bad_canary_is_failed_on_its_own_calls(harness: HarnessFactory) -> None:
     content = scenario(old_until=4).model_dump(by_alias=True)
     content["services"][0]["instances"][1]["traffic"][0]["failures"] = 6
