@@ -23,7 +23,7 @@ from skywalking_provider.tools.check.other_objects import describe_other_objects
 from skywalking_provider.tools.check.recording import open_recording_backends
 from skywalking_provider.tools.check.runner import CheckResult, ExitCode, measure, worst_exit_code
 from skywalking_provider.tools.check.selection import MetricToCheck, SkippedMetric, select_metrics
-from skywalking_provider.tools.check.template import ParsedFile, Template, TemplateError, parse_file
+from skywalking_provider.tools.check.template import ParsedFile, Template, TemplateError, parse_file, require_templates
 from skywalking_provider.tools.check.template_args import check_names, parse_arg_flags
 from skywalking_provider.tools.check.text_report import (
     LABEL_WIDTH,
@@ -96,7 +96,7 @@ def check_command(
     try:
         arg_values = parse_arg_flags(arguments or ())
         files = _read_files(list(dict.fromkeys(filenames)))
-        templates = [template for file in files for template in file.templates]
+        templates = require_templates(files)
         check_names(arg_values, templates)
         targets, skipped = select_metrics(templates, arg_values, metrics or (), plugin_name)
         backends = _load_backends(config, address) if targets else {}

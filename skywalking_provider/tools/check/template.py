@@ -1,7 +1,7 @@
 """Templates and runs in YAML files: documents, metrics and arguments. No I/O."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -100,7 +100,7 @@ def parse_file(text: str, file: str) -> ParsedFile:
         file: Name of the file, for errors.
 
     Raises:
-        TemplateError: The text is not YAML, has no template, or has one that cannot be read.
+        TemplateError: The text is not YAML, or has a template that cannot be read.
     """
     templates, others = [], []
     for document in _load_documents(text, file):
@@ -110,15 +110,29 @@ def parse_file(text: str, file: str) -> ParsedFile:
                 templates.append(_parse_template(one, file))
             else:
                 others.append(describe_other_object(one))
-    if not templates:
-        found = "".join(f" {one.describe(frozenset())}." for one in others if one.of_argo)
-        raise TemplateError(f"{file}: has no {', '.join(TEMPLATE_KINDS)} or {RUN_KIND}.{found}".removesuffix("."))
     return ParsedFile(file, tuple(templates), tuple(others))
 
 
+def require_templates(files: Sequence[ParsedFile]) -> list[Template]:
+    """Return the templates and runs of all files.
+
+    Raises:
+        TemplateError: No file has one. Each line names what a file has instead.
+    """
+    templates = [template for file in files for template in file.templates]
+    if not templates:
+        raise TemplateError(*map(_describe_file_without_template, files))
+    return templates
+
+
+def _describe_file_without_template(file: ParsedFile) -> str:
+    found = "".join(f" {one.describe(frozenset())}." for one in file.others if one.of_argo)
+    return f"{file.file}: has no {', '.join(TEMPLATE_KINDS)} or {RUN_KIND}.{found}".removesuffix(".")
+
+
 def parse_templates(text: str, file: str) -> list[Template]:
-    """Return the templates and runs of a YAML text, as `parse_file` does."""
-    return list(parse_file(text, file).templates)
+    """Return the templates and runs of one YAML text, which has at least one."""
+    return require_templates([parse_file(text, file)])
 
 
 class _Loader(yaml.SafeLoader):
@@ -198,13 +212,12 @@ def _parse_template(document: Mapping[str, Any], file: str) -> Template:
     if not isinstance(entries, list):
         raise TemplateError(f"{place}: spec.args: is not a list of arguments")
     arguments = tuple(_parse_argument(argument, f"{place}: spec.args") for argument in entries)
-    namespace = str(metadata.get("namespace") or "")
     return Template(
         file,
         document,
         document["kind"],
         name,
-        namespace,
+        str(metadata.get("namespace") or ""),
         arguments,
         tuple(metrics),
         references_templates=bool(spec.get("templates")),

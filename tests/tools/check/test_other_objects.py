@@ -3,7 +3,7 @@
 import pytest
 
 from skywalking_provider.tools.check.other_objects import describe_other_objects
-from skywalking_provider.tools.check.template import TemplateError, parse_file
+from skywalking_provider.tools.check.template import TemplateError, parse_file, parse_templates, require_templates
 from skywalking_provider.tools.migrate import MigrationError, migrate
 from skywalking_provider.tools.templates import find_helm_markup
 from tests.tools.check.harness import PLUGIN, build_indicator_metric, build_template
@@ -72,7 +72,7 @@ def test_other_objects_are_one_line() -> None:
 )  # fmt: skip
 def test_file_without_template_names_where_its_metrics_are(text: str, expected: str) -> None:
     with pytest.raises(TemplateError) as raised:
-        parse_file(text, "f")
+        parse_templates(text, "f")
 
     start = "f: has no AnalysisTemplate, ClusterAnalysisTemplate or AnalysisRun"
     assert raised.value.lines == (f"{start}.{expected}" if expected else start,)
@@ -133,3 +133,13 @@ def test_quoted_markup_of_helm_is_not_taken_for_an_argument(old: str, new: str, 
 
     (line,) = raised.value.lines
     assert f": {place} is not an argument of Argo. {HINT} check -f -" in line
+
+
+def test_file_without_template_is_accepted_beside_one_with_a_template() -> None:
+    rollout = parse_file(ROLLOUT, "rollout.yaml")
+    analysis = parse_file(build_template(build_indicator_metric()), "analysis.yaml")
+
+    assert [one.name for one in require_templates([rollout, analysis])] == ["reviews"]
+    with pytest.raises(TemplateError) as raised:
+        require_templates([rollout, parse_file("", "empty.yaml")])
+    assert [line.split(":")[0] for line in raised.value.lines] == ["rollout.yaml", "empty.yaml"]
