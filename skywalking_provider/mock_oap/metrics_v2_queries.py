@@ -37,6 +37,9 @@ class MetricsV2Queries:
         metric, entity = self._resolve_condition(condition)
         if metric is None or entity is None:
             return 0, True
+        if metric.type is MetricType.LABELED:
+            self._reject_labeled(metric, entity, during)
+            return 0, True
         values = [self.store.value(metric, entity, bucket) for bucket in during.buckets]
         present = [value for value in values if value is not None]
         return (sum(present) // len(present), False) if present else (0, True)

@@ -193,7 +193,8 @@ async def test_unknown_metric_in_expression_is_error_with_message_of_oap(harness
         measurement = await b.run(ALL_GOOD, query=NO_SERVICE.replace("service_cpm", "service_cmp"))
 
     assert measurement.phase is Phase.ERROR
-    assert measurement.message == "QUERY_INVALID cpm: Metric: [service_cmp] does not exist."
+    expected = "QUERY_INVALID cpm: Metric: [service_cmp] does not exist. Did you mean service_cpm?"
+    assert measurement.message == expected
 
 
 @pytest.mark.parametrize("block", [{"query": MQE % CANARY}, {"expression": "service_cpm", "service": CANARY}])

@@ -63,6 +63,26 @@ async def test_labeled_read_of_an_unknown_label_is_query_invalid_with_the_known_
         assert BY_POSITION in measurement.message
 
 
+@pytest.mark.parametrize(
+    ("labels", "default"),
+    [
+        ("$labels", '$labels: [String!]! = ["50", "75", "90", "95", "99"]'),
+        ("$labels", '$labels: [String!]! = "99"'),
+        ('["4", $label]', '$label: String! = "99"'),
+    ],
+)
+async def test_unknown_label_in_the_default_of_a_variable_is_query_invalid(
+    harness: HarnessFactory, labels: str, default: str
+) -> None:
+    query = labeled(labels).replace("$duration: Duration!", f"$duration: Duration!, {default}")
+    async with harness("failing-canary", version="9.2.0") as b:
+        measurement = await b.run("true", query=query)
+
+    assert measurement.phase is Phase.ERROR, measurement.message
+    assert "service_percentile has no label" in measurement.message
+    assert "'99'. Write labels: [" in measurement.message
+
+
 @pytest.mark.parametrize("version", ["9.2.0", "9.6.0"])
 @pytest.mark.parametrize("selection", ["label values { values { value } }", "values { values { n: value } }"])
 async def test_labels_in_another_order_have_the_series_that_oap_returns(

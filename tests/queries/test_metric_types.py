@@ -35,7 +35,7 @@ HINTS = {
 
 
 @pytest.mark.parametrize("keys", [{}, {"compatibility": "argo"}], ids=["rewritten", "verbatim"])
-@pytest.mark.parametrize("query", LABELED_AS_PLAIN[:1] + PLAIN_AS_LABELED)
+@pytest.mark.parametrize("query", LABELED_AS_PLAIN + PLAIN_AS_LABELED)
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_read_of_another_type_is_query_invalid_with_the_right_read(
     harness: HarnessFactory, version: str, query: str, keys: dict[str, str]

@@ -20,6 +20,7 @@ from graphql import (
     OperationDefinitionNode,
     StringValueNode,
     ValueNode,
+    VariableNode,
 )
 
 from skywalking_provider.block.expression_syntax import extract_labels
@@ -148,10 +149,10 @@ def add_presence_reads(query: str, *, nullable: bool) -> RewrittenQuery:
     """
     document = parse_query(query)
     fragments = {one.name.value: one for one in document.definitions if isinstance(one, FragmentDefinitionNode)}
-    shapes, state = ShapeBuilder(fragments), _RewriteState()
+    shapes, state, defaults = ShapeBuilder(fragments), _RewriteState(), _variable_defaults(document)
     try:
         for read in top_level_fields(document):
-            _add_presence_read(read, query, shapes, state, nullable=nullable)
+            _add_presence_read(read, query, shapes, state, defaults, nullable=nullable)
     except RecursionError as error:
         raise _query_error("nested too deeply", "select fewer levels") from error
     insertions = (*state.insertions, (_closing_brace(document), "".join(state.added_lines)))
@@ -190,7 +191,13 @@ def _closing_brace(document: DocumentNode) -> int:
 
 
 def _add_presence_read(
-    read: FieldNode, query: str, shapes: ShapeBuilder, state: _RewriteState, *, nullable: bool
+    read: FieldNode,
+    query: str,
+    shapes: ShapeBuilder,
+    state: _RewriteState,
+    defaults: Mapping[str, ValueNode],
+    *,
+    nullable: bool,
 ) -> None:
     name, kind = response_name(read), read.name.value
     if name.startswith(ALIAS_PREFIX):
@@ -234,7 +241,7 @@ def _add_presence_read(
             presence_alias,
             calls_alias,
             presence_known=nullable or calls_alias is not None,
-            labels=_requested_labels(read),
+            labels=_requested_labels(read, defaults),
         )
 
 
@@ -283,11 +290,26 @@ def _labels_argument(read: FieldNode) -> ValueNode | None:
     return next((one.value for one in read.arguments or () if one.name.value == "labels"), None)
 
 
-def _requested_labels(read: FieldNode) -> tuple[str, ...]:
+def _variable_defaults(document: DocumentNode) -> dict[str, ValueNode]:
+    """Return the defaults of the query's variables. The provider sends none but `$duration`."""
+    return {
+        variable.variable.name.value: variable.default_value
+        for operation in document.definitions
+        if isinstance(operation, OperationDefinitionNode)
+        for variable in operation.variable_definitions or ()
+        if variable.default_value
+    }
+
+
+def _requested_labels(read: FieldNode, defaults: Mapping[str, ValueNode]) -> tuple[str, ...]:
     """Return the requested labels as OAP does: sorted and without duplicates; all if only empty ones are requested."""
-    argument = _labels_argument(read)
+
+    def resolve(node: ValueNode | None) -> ValueNode | None:
+        return defaults.get(node.name.value) if isinstance(node, VariableNode) else node
+
+    argument = resolve(_labels_argument(read))
     nodes = argument.values if isinstance(argument, ListValueNode) else (argument,)
-    labels = {one.value for one in nodes if isinstance(one, StringValueNode)}
+    labels = {one.value for one in map(resolve, nodes) if isinstance(one, StringValueNode)}
     return tuple(sorted(labels)) if any(labels) else ()
 
 
