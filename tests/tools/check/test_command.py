@@ -63,7 +63,7 @@ async def test_check_argument_in_the_value_of_an_argument_is_an_error_at_once(va
         done = await run_check("-f", "-", "--address", oap.address, stdin=text)
 
     assert done.exit_code == 2
-    assert f"BLOCK_INVALID the block under provider.plugin is invalid: service: {value.partition('|')[0]} was not" in (
+    assert f"BLOCK_INVALID the block of the metric is invalid: service: {value.partition('|')[0]} was not" in (
         " ".join(done.normalized_stdout.split())
     )
 
