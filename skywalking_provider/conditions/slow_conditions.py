@@ -49,7 +49,7 @@ class SlowConditions:
     def __len__(self) -> int:
         return sum(len(namespace.conditions) for namespace in self._namespaces.values())
 
-    def suspects(self, namespace: str, key: Key) -> bool:
+    def is_suspected(self, namespace: str, key: Key) -> bool:
         """Return whether a condition may be slow: it was before, or it is unknown and its namespace is slow."""
         slow = self._namespaces.get(namespace)
         if slow is None:

@@ -67,7 +67,7 @@ class Tiers:
         slow_conditions = self.slow_conditions
 
         async def run_fast() -> Response:
-            if slow_conditions.suspects(namespace, key):  # since it was queued
+            if slow_conditions.is_suspected(namespace, key):  # since it was queued
                 raise _MovedError
             try:
                 response = await fast()
@@ -89,7 +89,7 @@ class Tiers:
             slow_conditions.record_duration(namespace, key, cpu_seconds)
             return response
 
-        if not slow_conditions.suspects(namespace, key):
+        if not slow_conditions.is_suspected(namespace, key):
             try:
                 return await self._fast_slot.run(namespace, deadline, run_fast, size=size)
             except _MovedError:

@@ -50,7 +50,7 @@ class PodCalls:
     calls: tuple[int | None, ...]
 
 
-def count_suspect_buckets(window: Window, run_started_at: datetime) -> int:
+def count_affected_buckets(window: Window, run_started_at: datetime) -> int:
     """Return the number of buckets, from the start of a window, in which an OAP may still use a pod's old name.
 
     Args:
@@ -84,7 +84,7 @@ async def end_of_earlier_calls(
     run: Run,
     backend: Backend,
     window: Window,
-    suspect_buckets: int,
+    affected_buckets: int,
     deadline: Deadline,
 ) -> EarlierCalls | None:
     """Return the last calls of earlier pods that the OAP counts for one of these services; None if there are none.
@@ -95,13 +95,13 @@ async def end_of_earlier_calls(
         run: Run of the measurement. Without its rollout and hash, no version is known.
         backend: Backend of the services.
         window: Window of the measurement. An OAP before 9.5 needs two minutes at least, so all of it is read.
-        suspect_buckets: Number of its buckets that count.
+        affected_buckets: Number of its buckets that count.
         deadline: Deadline of the requests.
 
     Raises:
         BackendUnavailableError: The backend did not respond.
     """
-    if not run.pod_template_hash or not run.owner_name or not suspect_buckets:
+    if not run.pod_template_hash or not run.owner_name or not affected_buckets:
         return None
     by_label = [name for name in dict.fromkeys(names) if any_name or has_canary_name(name, run)]
     found: list[PodCalls] = []
@@ -117,13 +117,13 @@ async def end_of_earlier_calls(
         raise
     except ProviderError:  # an OAP without these metrics: the instances cannot be compared
         return None
-    return summarize_calls(found, window, suspect_buckets)
+    return summarize_calls(found, window, affected_buckets)
 
 
-def summarize_calls(found: Sequence[PodCalls], window: Window, suspect_buckets: int) -> EarlierCalls | None:
+def summarize_calls(found: Sequence[PodCalls], window: Window, affected_buckets: int) -> EarlierCalls | None:
     """Return the last minute in which a pod has calls, and the pods that have any; None without calls."""
     last = {
-        one.pod: max((at for at, count in enumerate(one.calls[:suspect_buckets]) if count), default=None)
+        one.pod: max((at for at, count in enumerate(one.calls[:affected_buckets]) if count), default=None)
         for one in found
     }
     ends = {pod: at for pod, at in last.items() if at is not None}

@@ -220,7 +220,7 @@ async def test_overloaded_evaluator_is_provider_overloaded_not_condition_error(
         async def busy(*_: object, **__: object) -> Evaluation:
             return Evaluation(Phase.ERROR, "not started in time: the machine is busy", not_evaluated=True)
 
-        monkeypatch.setattr(b.engine._evaluator._expr, "evaluate", busy)
+        monkeypatch.setattr(b.engine._attempts._conditions._expr, "evaluate", busy)
         measurement = await b.run()
 
     assert measurement.phase is Phase.RUNNING

@@ -103,7 +103,7 @@ async def test_verdict_cache_entry_expires_after_ttl_from_start_of_measurement(h
     assert (ttls.response_ttl, ttls.verdict_ttl) == (timedelta(seconds=7), timedelta(seconds=3))
     async with harness(backend=CACHING) as b:
         await measure(b, build_metric("result.service_apdex != nil"))
-        ((key, entry),) = b.engine._verdict_cache._entries.items()
+        ((key, entry),) = b.engine._attempts._verdict_cache._entries.items()
     started_at = now = 100.0
     cache = VerdictCache(lambda: now)
     now = 102.0  # the measurement took two seconds
@@ -120,7 +120,7 @@ async def test_verdict_cache_entry_expires_after_ttl_from_start_of_measurement(h
 async def test_verdict_cache_large_results_and_long_series_are_not_cached(harness: HarnessFactory) -> None:
     async with harness(backend=CACHING) as b:
         await measure(b, build_metric("result.service_apdex != nil"))
-        ((key, entry),) = b.engine._verdict_cache._entries.items()
+        ((key, entry),) = b.engine._attempts._verdict_cache._entries.items()
         cache = VerdictCache(time.monotonic)
         cache.put(key, replace(entry.cached_verdict, characters=5000), time.monotonic())
         collected = entry.cached_verdict.collected_sample
@@ -132,7 +132,7 @@ async def test_verdict_cache_large_results_and_long_series_are_not_cached(harnes
 async def test_verdict_cache_large_blocks_are_bounded_in_bytes(harness: HarnessFactory) -> None:
     async with harness(backend=CACHING) as b:
         await measure(b, build_metric("result.service_apdex != nil"))
-        ((key, entry),) = b.engine._verdict_cache._entries.items()
+        ((key, entry),) = b.engine._attempts._verdict_cache._entries.items()
     cache = VerdictCache(lambda: 0.0)
     for number in range(1000):
         metric = replace(key.metric, name=str(number), block=b"x" * 32_000)

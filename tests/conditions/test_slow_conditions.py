@@ -29,8 +29,8 @@ def test_slow_condition_is_suspected_for_as_long_as_it_is_remembered(
 ) -> None:
     slow_conditions.add("slow", _KEY)
     clock.now = 3600
-    assert slow_conditions.suspects("slow", _KEY)
-    assert not slow_conditions.suspects("other", _KEY)
+    assert slow_conditions.is_suspected("slow", _KEY)
+    assert not slow_conditions.is_suspected("other", _KEY)
 
 
 def test_unknown_condition_of_a_slow_namespace_is_suspected_for_a_minute(
@@ -38,18 +38,18 @@ def test_unknown_condition_of_a_slow_namespace_is_suspected_for_a_minute(
 ) -> None:
     slow_conditions.add("slow", _KEY)
     clock.now = 59
-    assert slow_conditions.suspects("slow", _OTHER)
-    assert not slow_conditions.suspects("other", _OTHER)
+    assert slow_conditions.is_suspected("slow", _OTHER)
+    assert not slow_conditions.is_suspected("other", _OTHER)
     clock.now = 61
-    assert not slow_conditions.suspects("slow", _OTHER)
+    assert not slow_conditions.is_suspected("slow", _OTHER)
 
 
 def test_condition_known_as_fast_is_not_suspected_until_it_is_slow(slow_conditions: SlowConditions) -> None:
     slow_conditions.add_fast("slow", _OTHER)
     slow_conditions.add("slow", _KEY)
-    assert not slow_conditions.suspects("slow", _OTHER)
+    assert not slow_conditions.is_suspected("slow", _OTHER)
     slow_conditions.add("slow", _OTHER)
-    assert slow_conditions.suspects("slow", _OTHER)
+    assert slow_conditions.is_suspected("slow", _OTHER)
 
 
 @pytest.mark.parametrize(("cpu_seconds", "slow"), [(0.09, False), (0.11, True)])
@@ -58,14 +58,14 @@ def test_condition_that_uses_less_cpu_time_than_the_slice_is_forgotten_with_its_
 ) -> None:
     slow_conditions.add("slow", _KEY)
     slow_conditions.record_duration("slow", _KEY, cpu_seconds)
-    assert slow_conditions.suspects("slow", _KEY) is slow
-    assert slow_conditions.suspects("slow", _OTHER) is slow
+    assert slow_conditions.is_suspected("slow", _KEY) is slow
+    assert slow_conditions.is_suspected("slow", _OTHER) is slow
 
 
 def test_fast_condition_of_a_slow_namespace_does_not_clear_it(slow_conditions: SlowConditions) -> None:
     slow_conditions.add("slow", _KEY)
     slow_conditions.record_duration("slow", _OTHER, 0.0)
-    assert slow_conditions.suspects("slow", ("result > 3", ""))
+    assert slow_conditions.is_suspected("slow", ("result > 3", ""))
 
 
 def test_memory_of_slow_conditions_is_bounded_and_drops_the_oldest(slow_conditions: SlowConditions) -> None:
@@ -75,5 +75,5 @@ def test_memory_of_slow_conditions_is_bounded_and_drops_the_oldest(slow_conditio
     for i in range(300):
         slow_conditions.add(str(i), _KEY)
     assert len(slow_conditions) == 256
-    assert slow_conditions.suspects("299", _KEY)
-    assert not slow_conditions.suspects("0", _KEY)
+    assert slow_conditions.is_suspected("299", _KEY)
+    assert not slow_conditions.is_suspected("0", _KEY)

@@ -9,7 +9,7 @@ from skywalking_provider.model import Run, Window
 from skywalking_provider.oap.api.inventory import InventoryInstance
 from skywalking_provider.queries.earlier_pods import (
     PodCalls,
-    count_suspect_buckets,
+    count_affected_buckets,
     find_earlier_pods,
     has_canary_name,
     summarize_calls,
@@ -30,11 +30,11 @@ def window(first: int, buckets: int) -> Window:
     ("first", "buckets", "suspect"), [(1, 3, 3), (1, 10, 5), (5, 3, 1), (6, 3, 0), (60, 3, 0), (1, 0, 0)]
 )
 def test_minutes_that_begin_within_five_minutes_of_the_run_are_suspect(first: int, buckets: int, suspect: int) -> None:
-    assert count_suspect_buckets(window(first, buckets), START) == suspect
+    assert count_affected_buckets(window(first, buckets), START) == suspect
 
 
 def test_minute_that_begins_exactly_five_minutes_after_the_run_is_not_suspect() -> None:
-    assert count_suspect_buckets(window(0, 10), START.replace(second=0)) == 5
+    assert count_affected_buckets(window(0, 10), START.replace(second=0)) == 5
 
 
 def test_minutes_are_counted_across_a_clock_change() -> None:
@@ -43,7 +43,7 @@ def test_minutes_are_counted_across_a_clock_change() -> None:
     across = Window(start.astimezone(berlin), (start + timedelta(minutes=6)).astimezone(berlin))
     earlier = summarize_calls([PodCalls("a", (1, 1, 1, 1, None, 0))], across, 6)
 
-    assert count_suspect_buckets(across, start.astimezone(berlin)) == 5
+    assert count_affected_buckets(across, start.astimezone(berlin)) == 5
     assert earlier is not None
     assert earlier.end.astimezone(UTC) == start + timedelta(minutes=4)
 

@@ -1,0 +1,242 @@
+"""One attempt to complete a measurement: window, sample, conditions, verdict."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from skywalking_provider.analysis import message
+from skywalking_provider.analysis import verdict as verdicts
+from skywalking_provider.analysis.evaluation import ConditionEvaluator, MetricConditions
+from skywalking_provider.analysis.events import MeasurementDetails
+from skywalking_provider.analysis.rendering import format_value, last_unavailable_at
+from skywalking_provider.analysis.result_encoding import encode_result
+from skywalking_provider.analysis.verdict import Verdict, WaitBudget
+from skywalking_provider.analysis.verdict_cache import CachedVerdict, VerdictCache, VerdictKey
+from skywalking_provider.analysis.window import MeasurementWindow, resolve_window
+from skywalking_provider.block import Spec
+from skywalking_provider.conditions import Evaluation
+from skywalking_provider.errors import BackendUnavailableError, EntityNotFoundError, ProviderError, Reason
+from skywalking_provider.model import Deadline, Measurement, Metric, Run
+from skywalking_provider.oap import Backend
+from skywalking_provider.oap.api.server_time import describe_clock_skew
+from skywalking_provider.queries import CollectedSample, Diagnosis, query_for
+from skywalking_provider.queries.earlier_pods import EarlierCalls, count_affected_buckets, end_of_earlier_calls
+from skywalking_provider.queries.unknown_service import describe_unknown_calls
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Inputs of one attempt to complete a measurement.
+
+    Attributes:
+        metric: Metric of the measurement.
+        run: Its AnalysisRun.
+        previous: The measurement as the previous attempt left it.
+        spec: Parsed block of the metric.
+        conditions: Conditions that apply.
+        backend: Selected backend.
+        deadline: Deadline of the last request.
+        started_at: Start of the attempt on the monotonic clock.
+        rejection: Overload because of which nothing is read; None usually.
+    """
+
+    metric: Metric
+    run: Run
+    previous: Measurement
+    spec: Spec
+    conditions: MetricConditions
+    backend: Backend
+    deadline: Deadline
+    started_at: float
+    rejection: BackendUnavailableError | None = None
+
+
+class AttemptEvaluator:
+    """Finds the verdict of an attempt.
+
+    Args:
+        conditions: Evaluator of conditions.
+        now: Clock of this process, with its time zone.
+        monotonic: Clock of the verdict cache in seconds.
+    """
+
+    def __init__(
+        self, conditions: ConditionEvaluator, now: Callable[[], datetime], monotonic: Callable[[], float]
+    ) -> None:
+        self._conditions = conditions
+        self._now = now
+        self._verdict_cache = VerdictCache(monotonic)
+
+    async def evaluate(self, attempt: Attempt, details: MeasurementDetails) -> tuple[Verdict, str]:
+        """Return the verdict and the value of an attempt. An unavailable backend is a verdict, too.
+
+        Args:
+            attempt: The attempt.
+            details: Receives the facts about the attempt as they become known.
+
+        Raises:
+            ProviderError: The measurement ends with this Error.
+        """
+        spec, started_at = attempt.spec, attempt.previous.started_at
+        try:
+            if attempt.rejection is not None:
+                raise attempt.rejection
+            window = await resolve_window(spec, attempt.backend, attempt.run, started_at, self._now(), attempt.deadline)
+            details.window, details.clock_offset = window.window, window.clock_offset
+            return await self._evaluate_window(attempt, window, details)
+        except BackendUnavailableError as error:
+            return verdicts.on_backend_unavailable(
+                error, spec.outage_grace, spec.on_outage, started_at, self._now()
+            ), ""
+        except RecursionError as error:
+            raise ProviderError(Reason.OAP_RESPONSE_INVALID, "the response is nested too deeply") from error
+
+    async def _evaluate_window(
+        self, attempt: Attempt, requested: MeasurementWindow, details: MeasurementDetails
+    ) -> tuple[Verdict, str]:
+        backend, window = attempt.backend, requested
+        earlier = await _find_earlier_calls(attempt, requested)
+        if earlier is not None:
+            window = requested.starting_at(earlier.end)
+            details.window = (window if window.window.buckets else requested).window
+        key = VerdictKey(attempt.metric, backend, backend.connection.credentials_version(), window.window)
+        if (cached := self._verdict_cache.get(key)) is not None:
+            backend.connection.count_cache_hit()
+            _record_sample(details, cached.collected_sample)
+            details.evaluated = True
+            return cached.verdict, cached.value
+        wait_budget = self._wait_budget(attempt, window)
+        if detail := await self._describe_unusable_window(attempt, requested, window, earlier):
+            return verdicts.on_missing_data(Reason.NO_DATA, detail, attempt.spec.on_no_data, wait_budget), ""
+        try:
+            collected, diagnosis = await _collect_sample(attempt, window, details)
+        except EntityNotFoundError as error:
+            unknown = await describe_unknown_calls(backend, window.window, attempt.deadline)
+            return verdicts.on_entity_not_found(error, wait_budget, unknown), ""
+        origin = self._origin(attempt, window)
+        if verdict := _missing_data_verdict(attempt, origin, collected, diagnosis, wait_budget):
+            return verdict, ""
+        result = await encode_result(collected.sample.result, backend.connection.worker)
+        evaluation = await self._conditions.evaluate(
+            attempt.conditions, result, attempt.deadline, attempt.run.namespace
+        )
+        details.evaluated = True
+        verdict, value = _build_verdict(attempt, origin, collected, evaluation), format_value(evaluation, attempt.spec)
+        self._verdict_cache.put(key, CachedVerdict(verdict, value, collected, len(result)), attempt.started_at)
+        return verdict, value
+
+    async def _describe_unusable_window(
+        self,
+        attempt: Attempt,
+        requested: MeasurementWindow,
+        window: MeasurementWindow,
+        earlier: EarlierCalls | None,
+    ) -> str:
+        """Return why a window cannot be read yet; an empty text if it can be read."""
+        name = attempt.backend.connection.name
+        if window.window.buckets > 1:
+            return ""
+        if window.window.buckets == 1:
+            if await _rejects_single_bucket(attempt):
+                return f"one bucket has closed, and an OAP before 9.5 needs two · backend {name}"
+            return ""
+        if earlier is not None:
+            unknown = await describe_unknown_calls(attempt.backend, requested.window, attempt.deadline)
+            return message.only_earlier_pods(earlier.pods, self._origin(attempt, requested), unknown)
+        skew = describe_clock_skew(window.clock_offset)
+        clock = f" · the OAP's clock is {skew}" if skew else ""
+        return f"no bucket since the start of the run has closed yet{clock} · backend {name}"
+
+    def _origin(self, attempt: Attempt, window: MeasurementWindow) -> message.Origin:
+        return message.Origin(window.window, attempt.backend.connection.name, self._now(), window.clock_offset)
+
+    def _wait_budget(self, attempt: Attempt, window: MeasurementWindow) -> WaitBudget:
+        """Return the wait budget for data. The time of an outage is not part of it."""
+        now = self._now()
+        return WaitBudget(
+            wait=attempt.spec.max_wait,
+            starts_at=max(window.wait_starts_at, last_unavailable_at(attempt.previous, now)),
+            now=now,
+            next_bucket=window.next_bucket,
+        )
+
+
+async def _collect_sample(
+    attempt: Attempt, window: MeasurementWindow, details: MeasurementDetails
+) -> tuple[CollectedSample, Diagnosis]:
+    """Collect the sample, and diagnose its empty series or why it has too few calls."""
+    query = query_for(attempt.spec)
+    collected = await query.collect(attempt.backend, window.window, attempt.deadline)
+    _record_sample(details, collected)
+    if not collected.sample.empty_series:
+        if attempt.spec.required_calls <= (collected.sample.calls or 0):
+            return collected, Diagnosis()
+        unknown = await describe_unknown_calls(attempt.backend, window.window, attempt.deadline)
+        return collected, Diagnosis(text=unknown)
+    diagnosis = await query.diagnose(collected.sample, attempt.backend, attempt.deadline)
+    if diagnosis.text:
+        return collected, diagnosis
+    unknown = await describe_unknown_calls(attempt.backend, window.window, attempt.deadline)
+    return collected, replace(diagnosis, text=unknown)
+
+
+async def _rejects_single_bucket(attempt: Attempt) -> bool:
+    """Return whether the OAP is one that rejects a duration whose start and end are the same minute."""
+    return not (await attempt.backend.connection.features(attempt.deadline)).supports_mqe
+
+
+async def _find_earlier_calls(attempt: Attempt, window: MeasurementWindow) -> EarlierCalls | None:
+    """Return the calls of an earlier version's pods; None after the time in which an OAP uses their old names."""
+    spec = attempt.spec
+    if window.not_before is None or spec.earlier_pods == "include":
+        return None
+    affected_buckets = count_affected_buckets(window.window, window.not_before)
+    if not affected_buckets:
+        return None
+    return await end_of_earlier_calls(
+        query_for(spec).services_by_name(attempt.backend),
+        any_name=spec.earlier_pods == "exclude",
+        run=attempt.run,
+        backend=attempt.backend,
+        window=window.window,
+        affected_buckets=affected_buckets,
+        deadline=attempt.deadline,
+    )
+
+
+def _record_sample(details: MeasurementDetails, collected: CollectedSample) -> None:
+    details.sample, details.requests, details.subject = collected.sample, collected.requests, collected.subject
+
+
+def _missing_data_verdict(
+    attempt: Attempt,
+    origin: message.Origin,
+    collected: CollectedSample,
+    diagnosis: Diagnosis,
+    wait_budget: WaitBudget,
+) -> Verdict | None:
+    """Return the verdict of a sample without data or with too few calls; None for any other sample."""
+    sample, spec = collected.sample, attempt.spec
+    if sample.empty_series:
+        detail = message.no_data(sample, collected.subject, origin, diagnosis.text)
+        return verdicts.on_missing_data(Reason.NO_DATA, detail, spec.on_no_data, wait_budget)
+    if spec.required_calls > (sample.calls or 0):
+        detail = message.too_few_calls(sample, spec.required_calls, collected.subject, origin, diagnosis.text)
+        return verdicts.on_missing_data(Reason.TOO_FEW_CALLS, detail, spec.on_no_data, wait_budget)
+    return None
+
+
+def _build_verdict(
+    attempt: Attempt, origin: message.Origin, collected: CollectedSample, evaluation: Evaluation
+) -> Verdict:
+    success, failure = attempt.conditions.success, attempt.conditions.failure
+    reason = verdicts.select_reason(evaluation.phase, success=bool(success), failure=bool(failure))
+    if reason in (None, Reason.CONDITION_ERROR):
+        return Verdict(evaluation.phase, reason, evaluation.message)
+    detail = message.describe_sample(
+        collected.sample,
+        message.format_conditions(success, failure),
+        collected.subject,
+        origin,
+    )
+    return Verdict(evaluation.phase, reason, detail)
