@@ -211,7 +211,7 @@ def spoil(setup: Setup, broken: str) -> None:
         ("https://oap", "{certFile: /c}", "needs both certFile and keyFile"),
         ("https://oap", "{keyFile: /k}", "needs both certFile and keyFile"),
         ("https://oap", "{caFile: /ca, insecureSkipVerify: true}", "insecureSkipVerify verifies nothing"),
-        ("https://oap", "{ca: /ca}", "unknown key. Did you mean"),
+        ("https://oap", "{ca: /ca}", "unknown key. Write caFile."),
     ],
 )
 def test_contradicting_tls_keys_are_rejected(tmp_path: Path, url: str, keys: str, expected: str) -> None:
