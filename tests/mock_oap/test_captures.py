@@ -66,12 +66,7 @@ WORDED_DIFFERENTLY = {
     "*-mqe-null-op": _MQE,
     "*-mqe-sql": _MQE,
     "9.6.0-mqe-*percentile-p*": _MQE,
-    "9.6.0-mqe-aggregate-labels": _MQE,
-    "9.6.0-mqe-avg-p99": _MQE,
-    "9.6.0-mqe-label-on-regular": _MQE,
-    "9.6.0-mqe-mixed-labels": _MQE,
     "9.6.0-mqe-empty-window-percentile": _MQE,
-    "9.6.0-mqe-unknown-label": _MQE,
 }
 PLACED_DIFFERENTLY = {
     "*-v2-extra-duration-field": "graphql-java gives no location for an unknown field of a variable",

@@ -106,7 +106,7 @@ def test_metrics_of_one_request_reach_an_oap_without_expressions(series: list[tu
         decoded = decode_series(data, request, WINDOW, mqe=False)
         if labeled:
             assert seen[at] == ("readLabeledMetricsValues", condition, POSITIONS)
-            expected = tuple(LabeledSeries({"p": rank}, (at + 1, 0)) for rank in RANKS)
+            expected = tuple(LabeledSeries({"p": rank}, (at + 1, None)) for rank in RANKS)
         else:
             assert seen[at] == ("readMetricsValues", condition, ())
             expected = (LabeledSeries({}, (at + 1, 0)),)
