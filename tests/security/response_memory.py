@@ -30,7 +30,7 @@ MEBIBYTE: Final = 1024 * 1024
 REDACTOR: Final = Redactor(Secret("LONG&SECRET-7731"))
 PARSERS: Final = {name: value for name, value in vars(responses).items() if isinstance(value, FieldParser)}
 SPEC: Final = GraphqlSpec.model_validate(
-    {"interval": "3m", "query": "query { f: readMetricsValues }", "compatibility": "argo"}
+    {"interval": "3m", "query": "query { f: readMetricsValues(duration: $duration) }", "compatibility": "argo"}
 )
 
 WINDOW: Final = Window(datetime(2026, 11, 24, tzinfo=UTC), datetime(2026, 11, 24, 0, 3, tzinfo=UTC))
