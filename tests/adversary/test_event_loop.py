@@ -23,7 +23,12 @@ EXPRESSION = {
     "backend": "evil",
     "since": "window",
 }
-RAW = {"interval": "3m", "query": "query { a: readMetricsValues }", "backend": "evil", "compatibility": "argo"}
+RAW = {
+    "interval": "3m",
+    "query": "query { a: readMetricsValues(duration: $duration) }",
+    "backend": "evil",
+    "compatibility": "argo",
+}
 
 SERVICES = {"only": "listServices", "prefix": '{"data":{"services":[', "separator": ",", "suffix": "]}}"}
 METRICS = {"only": "listMetrics", "prefix": '{"data":{"metrics":[', "separator": ",", "suffix": "]}}"}
