@@ -136,3 +136,12 @@ def test_keys_of_a_run_are_those_of_its_kind() -> None:
     assert problems("AnalysisRun", **run) == []
     assert [rejected for _, rejected in problems(**run)] == [False, False]
     assert problems("ClusterAnalysisTemplate", metrics=[metric(cuont=1)])[0][1]
+
+
+def test_null_in_a_list_is_rejected_as_kubernetes_does() -> None:
+    problems = find_schema_problems({"spec": {"metrics": [None], "dryRun": [None]}}, "AnalysisTemplate")
+
+    assert [one.message for one in problems if one.rejected] == [
+        "spec.metrics[0]: is not a mapping of keys. Write key: value",
+        "spec.dryRun[0]: is not a mapping of keys. Write key: value",
+    ]

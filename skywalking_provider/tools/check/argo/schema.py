@@ -90,8 +90,11 @@ def _walk(
     if kind and not _has_type(node, kind):
         yield SchemaProblem(path, f"{format_path(path)}: {_HINTS[kind]}", rejected=True)
     elif isinstance(node, list):
+        items: Mapping[str, Any] = schema.get("items", {})
         for at, one in enumerate(node):
-            yield from _walk(one, schema.get("items", {}), (*path, at), around)
+            if one is None and items.get("type"):  # Kubernetes removes the key of a null, but keeps it in a list
+                yield SchemaProblem((*path, at), f"{format_path((*path, at))}: {_HINTS[items['type']]}", rejected=True)
+            yield from _walk(one, items, (*path, at), around)
     elif isinstance(node, dict) and not schema.get(_ANY_KEYS):
         yield from _walk_keys(node, schema, path, around)
 
