@@ -193,7 +193,10 @@ def test_large_response_is_processed_outside_the_event_loop(
     loop_began, began = service.cpu_seconds(main_thread=True), service.cpu_seconds()
 
     for number in range(3):
-        message = measure(service, {**RAW, "query": f"query {{ a: readMetricsValues b{number}: readMetricsValues }}"})
+        message = measure(
+            service,
+            {**RAW, "query": RAW["query"].replace(" }", f" b{number}: readMetricsValues(duration: $duration) }}")},
+        )
         assert "limit 1,048,576" in message
 
     on_loop = service.cpu_seconds(main_thread=True) - loop_began

@@ -77,7 +77,7 @@ def test_canary_and_stable_version_of_one_service_are_measured_separately(
 
 
 def test_unknown_instance_waits_and_lists_known_instances(oap: Lab) -> None:
-    unknown = check(oap, "0000000000")["success-rate"]
+    unknown = check(oap, "7777777777")["success-rate"]
 
     assert unknown["phase"] == "Running"
     assert f"reviews-{CANARY}-9zr8t" in unknown["message"]

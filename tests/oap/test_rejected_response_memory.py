@@ -58,6 +58,7 @@ async def backend(request: pytest.FixtureRequest) -> AsyncIterator[Backend]:
     await runner.cleanup()
 
 
+@pytest.mark.allow_slow_callbacks("searches all objects of the process")
 @pytest.mark.usefixtures("_no_garbage_collection")
 async def test_rejected_response_takes_no_memory_after_the_read(backend: Backend) -> None:
     for _ in range(3):

@@ -93,7 +93,7 @@ async def test_stopped_condition_starts_in_the_isolated_tier_next_time(scheduler
 async def test_condition_within_the_slice_returns_to_the_fast_tier(scheduler: TwoTierScheduler, *, slow: bool) -> None:
     scheduler._tiers.slow_conditions.add("", (b"result == 1", b""))  # as if it had been stopped
     assert await _phase(scheduler, "result == 1") == "Successful"
-    assert scheduler._tiers.slow_conditions.suspects("", (b"result == 1", b"")) is slow
+    assert scheduler._tiers.slow_conditions.is_suspected("", (b"result == 1", b"")) is slow
 
 
 async def test_scheduler_is_unhealthy_while_no_instance_starts_and_recovers(
