@@ -34,6 +34,7 @@ async def _demo(bridge: Path, argo_host: Path) -> int:
 
     console = Console()
     console.print("Argo's plugin client → skywalking-bridge → skywalking-provider → mock OAP 10.1.0", style="bold")
+    console.print("The clock of the mock OAP advances by five minutes for each measurement.", style="dim")
     outcomes = []
     with tempfile.TemporaryDirectory(prefix="swp-demo-") as folder, DemoView(console, success_condition()) as view:
         for title, scenario in (("healthy canary", "healthy-canary"), ("bad canary", "slow-canary")):
