@@ -63,7 +63,7 @@ class LimitedConnections:
         """Add a connection, and close another one if there are too many."""
         if len(self._open) >= self.limits.connections:
             self._report_limit()
-            self._select_victim().close()
+            self._select_connection_to_close().close()
         self._open[connection.transport] = connection
 
     def remove(self, connection: "_Connection") -> None:
@@ -91,7 +91,7 @@ class LimitedConnections:
                 "limit of HTTP connections reached, older ones are closed", key=self._key, limit=len(self._open)
             )
 
-    def _select_victim(self) -> "_Connection":
+    def _select_connection_to_close(self) -> "_Connection":
         numbers = Counter(one.peer for one in self._open.values())
         [(peer, _)] = numbers.most_common(1)
         candidates = [one for one in self._open.values() if one.peer == peer]

@@ -20,7 +20,8 @@ class ReceiveLimiter(grpc.aio.ServerInterceptor):
 
     gRPC reads the message of a call only after its interceptors, so that a burst of large requests waits at its
     senders instead of in memory. The latest call is served first: calls whose messages never arrive do not delay it.
-    If too many wait, the oldest ends as CANCELLED.
+    If too many wait, the oldest is
+    cancelled; its client may not see that before its own deadline.
 
     Args:
         size: Number of calls that receive at once.

@@ -1,7 +1,7 @@
 """Suggestions for names of an OAP server, which has thousands: cached, and limited in comparisons per second.
 
-Authors choose the unknown names, and each is measured again every minute. A suggestion is a courtesy: beyond the limit
-the hint has the number of known names only.
+Authors choose the unknown names, and each is measured again every minute. Beyond the limit, the hint has the number of
+known names only.
 """
 
 from collections.abc import Callable, Collection

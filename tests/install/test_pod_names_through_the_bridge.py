@@ -7,14 +7,10 @@ from typing import Any
 
 import pytest
 
-from skywalking_provider.config import Config
 from skywalking_provider.mock_oap import MockOap
 from skywalking_provider.mock_oap.scenario import parse_scenario
-from skywalking_provider.server.endpoint import resolve_endpoint
-from skywalking_provider.server.lifecycle import open_server
-from skywalking_provider.tools.demo.argo_host import run_argo_host
+from tests.install.argo_client import open_argo_client
 
-BINARIES = Path(__file__).parents[2] / ".cache/bin"
 RUN = {"metadata": {"namespace": "shop", "name": "guestbook"}, "spec": {}}
 GUESTBOOK = "guestbook-6c85f7bf4-2-1"
 PAYMENTS = "payments-gateway-reconciliation-worker-eu-west"
@@ -42,26 +38,16 @@ services:
 @asynccontextmanager
 async def argo_measures(folder: Path) -> AsyncIterator[Any]:
     """Run the service with the scenario, and yield a function that measures a block as Argo's controller does."""
-    async with MockOap(parse_scenario(SCENARIO, "test")) as oap:
-        config = Config.model_validate({"backends": {"prod": {"url": oap.url}}, "socket": str(folder / "p.sock")})
-        async with (
-            open_server(config, resolve_endpoint(config)),
-            run_argo_host(
-                BINARIES / "argo-host",
-                BINARIES / "skywalking-bridge",
-                folder / "argo-host.log",
-                f"--socket={folder / 'p.sock'}",
-            ) as host,
-        ):
+    async with MockOap(parse_scenario(SCENARIO, "test")) as oap, open_argo_client(oap.url, folder) as host:
 
-            async def measure(service: str, **instances: str) -> dict[str, Any]:
-                block = {"sli": "success-rate", "window": "3m", "service": service, "instances": instances}
-                provider = {"plugin": {"skywalking/metrics": block | {"maxWait": "0"}}}
-                metric = {"name": "success-rate", "successCondition": "result >= 0.95", "provider": provider}
-                measurement: dict[str, Any] = (await host.request("run", run=RUN, metric=metric))["measurement"]
-                return measurement
+        async def measure(service: str, **instances: str) -> dict[str, Any]:
+            block = {"sli": "success-rate", "window": "3m", "service": service, "instances": instances}
+            provider = {"plugin": {"skywalking/metrics": block | {"maxWait": "0"}}}
+            metric = {"name": "success-rate", "successCondition": "result >= 0.95", "provider": provider}
+            measurement: dict[str, Any] = (await host.request("run", run=RUN, metric=metric))["measurement"]
+            return measurement
 
-            yield measure
+        yield measure
 
 
 @pytest.fixture

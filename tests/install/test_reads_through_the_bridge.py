@@ -4,14 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from skywalking_provider.config import Config
 from skywalking_provider.mock_oap import MockOap
-from skywalking_provider.server.endpoint import resolve_endpoint
-from skywalking_provider.server.lifecycle import open_server
-from skywalking_provider.tools.demo.argo_host import run_argo_host
 from tests.analysis.harness import CANARY, VERSIONS
+from tests.install.argo_client import open_argo_client
 
-BINARIES = Path(__file__).parents[2] / ".cache/bin"
 RUN = {"metadata": {"namespace": "bookinfo", "name": "reviews"}, "spec": {}}
 FIXED = '{step: MINUTE, start: "2020-05-28 1040", end: "2020-05-28 1050"}'
 
@@ -43,25 +39,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_wrong_read_is_an_error_of_argo_with_its_cause(folder: Path, version: str) -> None:
-    async with MockOap("failing-canary", version=version) as oap:
-        config = Config.model_validate({"backends": {"prod": {"url": oap.url}}, "socket": str(folder / "p.sock")})
-        async with (
-            open_server(config, resolve_endpoint(config)),
-            run_argo_host(
-                BINARIES / "argo-host",
-                BINARIES / "skywalking-bridge",
-                folder / "argo-host.log",
-                f"--socket={folder / 'p.sock'}",
-            ) as host,
-        ):
-            for query, message in QUERIES.items():
-                block = {"interval": "5m", "query": query}
-                metric = {
-                    "name": "p99",
-                    "successCondition": "true",
-                    "provider": {"plugin": {"skywalking/metrics": block}},
-                }
-                measurement = (await host.request("run", run=RUN, metric=metric))["measurement"]
+    async with (
+        MockOap("failing-canary", version=version) as oap,
+        open_argo_client(oap.url, folder) as host,
+    ):
+        for query, message in QUERIES.items():
+            block = {"interval": "5m", "query": query}
+            metric = {"name": "p99", "successCondition": "true", "provider": {"plugin": {"skywalking/metrics": block}}}
+            measurement = (await host.request("run", run=RUN, metric=metric))["measurement"]
 
-                assert measurement["phase"] == "Error", measurement
-                assert message in measurement["message"]
+            assert measurement["phase"] == "Error", measurement
+            assert message in measurement["message"]
