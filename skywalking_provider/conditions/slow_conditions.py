@@ -81,5 +81,5 @@ class SlowConditions:
             self.add(namespace, key)
         elif (slow := self._namespaces.get(namespace)) is not None:
             slow.conditions.pop(hash(key), None)
-            if not slow.conditions:  # what made the namespace suspect was not its fault
+            if not slow.conditions:  # it was slow only because the machine was busy
                 del self._namespaces[namespace]

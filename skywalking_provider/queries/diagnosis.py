@@ -17,12 +17,8 @@ from skywalking_provider.oap import Backend
 from skywalking_provider.oap.api.inventory import ServiceInventory
 from skywalking_provider.queries.base import Diagnosis, DiagnosisKind
 from skywalking_provider.queries.functions import suggest_functions
-from skywalking_provider.queries.graphql.rewrite import (
-    MetricRead,
-    RewrittenQuery,
-    response_name,
-    top_level_fields,
-)
+from skywalking_provider.queries.graphql.metric_read import MetricRead, RewrittenQuery
+from skywalking_provider.queries.graphql.rewrite import response_name, top_level_fields
 from skywalking_provider.queries.series import Series
 from skywalking_provider.support.counts import format_count
 from skywalking_provider.support.suggester import Suggest

@@ -10,6 +10,7 @@ from skywalking_provider.errors import ProviderError
 from skywalking_provider.model import Deadline, Entity, Window
 from skywalking_provider.oap import Backend
 from skywalking_provider.oap.api.metric_values import Role, SeriesRequest, decode_calls
+from skywalking_provider.support.counts import format_count
 
 UNKNOWN: Final = "UNKNOWN"
 _CALLS: Final = "service_cpm"
@@ -38,5 +39,5 @@ def format_unknown_calls(calls: int) -> str:
     """Return the description for messages."""
     if not calls:
         return ""
-    noun = "call" if calls == 1 else "calls"
-    return f"{UNKNOWN} has {calls} {noun} in these minutes: the OAP knows a new pod's name only after about 3 minutes"
+    count = format_count(calls, "call")
+    return f"{UNKNOWN} has {count} in these minutes: the OAP knows a new pod's name only after about 3 minutes"

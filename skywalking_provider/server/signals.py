@@ -13,7 +13,7 @@ IGNORED_SIGNALS: Final = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE)
 def install_signal_handlers() -> tuple[asyncio.Event, asyncio.Event]:
     """Handle the signals of this process, and return the events of the first and the second stop signal.
 
-    A SIGHUP that the parent ignores stays ignored: `nohup` asks for that.
+    A SIGHUP that the parent ignores stays ignored, as under `nohup`.
     """
     first, second = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()

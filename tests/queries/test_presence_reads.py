@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.model import Window
+from skywalking_provider.queries.graphql.metric_read import MetricRead
 from skywalking_provider.queries.graphql.presence import series_with_absent_buckets
 from skywalking_provider.queries.graphql.response_shape import Field
-from skywalking_provider.queries.graphql.rewrite import MetricRead
 from skywalking_provider.queries.series import Series
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)

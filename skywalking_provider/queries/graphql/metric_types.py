@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.oap.api.inventory import MetricType
-from skywalking_provider.queries.graphql.rewrite import MetricRead
+from skywalking_provider.queries.graphql.metric_read import MetricRead
 
 _DESCRIPTIONS: Mapping[MetricType, str] = {
     MetricType.REGULAR: "has no labels",

@@ -16,7 +16,7 @@ from skywalking_provider.oap.api.responses import (
     MetricsValues,
     raise_invalid_response,
 )
-from skywalking_provider.queries.graphql.rewrite import MetricRead
+from skywalking_provider.queries.graphql.metric_read import MetricRead
 from skywalking_provider.queries.labels import check_selected_labels, check_v2_labels, parse_v2_label
 from skywalking_provider.queries.series import Series, named_series
 

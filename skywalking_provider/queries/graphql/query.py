@@ -22,15 +22,11 @@ from skywalking_provider.queries.diagnosis import (
     fetch_or_default,
     require_known_metric,
 )
+from skywalking_provider.queries.graphql.metric_read import MetricRead, RewrittenQuery
 from skywalking_provider.queries.graphql.metric_types import check_metric_types
 from skywalking_provider.queries.graphql.presence import find_label_problem, series_with_absent_buckets
 from skywalking_provider.queries.graphql.response_shape import check_shape
-from skywalking_provider.queries.graphql.rewrite import (
-    MetricRead,
-    RewrittenQuery,
-    add_presence_reads,
-    unmodified_query,
-)
+from skywalking_provider.queries.graphql.rewrite import add_presence_reads, unmodified_query
 from skywalking_provider.queries.graphql.services import services_read_by_name
 from skywalking_provider.queries.graphql.unchecked import extract_series
 from skywalking_provider.queries.sample import Sample

@@ -28,101 +28,32 @@ from skywalking_provider.block.graphql_syntax import parse_query
 from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.oap.api.metric_values import EXPRESSION_SELECTION
 from skywalking_provider.queries.graphql.insertion import copy_field, end_offset, insert_at
-from skywalking_provider.queries.graphql.response_shape import Field, ShapeBuilder
+from skywalking_provider.queries.graphql.metric_read import (
+    CALLS_SUFFIX,
+    LABELED,
+    NULLABLE,
+    SERIES,
+    SINGLE,
+    MetricRead,
+    RewrittenQuery,
+)
+from skywalking_provider.queries.graphql.response_shape import ShapeBuilder
 from skywalking_provider.queries.labels import labeled_metrics
 
 ALIAS_PREFIX = "swp_"
 
 _CACHE_MAX_BYTES = 2 * 1024 * 1024
-_BYTES_PER_FIELD = 128
-_SERIES, _LABELED = "readMetricsValues", "readLabeledMetricsValues"
-_SINGLE, _NULLABLE, _EXPRESSION = "readMetricsValue", "readNullableMetricsValue", "execExpression"
+_EXPRESSION = "execExpression"
 _VALUE = "{ value isEmptyValue }"
 _BUCKETS = "{ label values { values { id value isEmptyValue } } }"
 _OLD_BUCKETS = "{ label values { values { id value } } }"
 _EXPRESSION_ARGUMENTS = ("expression", "entity", "duration")
-_CALLS_SUFFIX = "cpm"
 _CALL_BASED_METRICS = {
-    f"{scope}_{suffix}": f"{scope}_{_CALLS_SUFFIX}"
+    f"{scope}_{suffix}": f"{scope}_{CALLS_SUFFIX}"
     for scope in ("service", "service_instance", "endpoint")
-    for suffix in ("sla", "apdex", "resp_time", "avg", "percentile", _CALLS_SUFFIX)
+    for suffix in ("sla", "apdex", "resp_time", "avg", "percentile", CALLS_SUFFIX)
 }
 """Metrics of OAP's core.oal that are computed from calls, with the metric that counts these calls."""
-
-
-@dataclass(frozen=True, slots=True)
-class MetricRead:
-    """A read of the author's query.
-
-    Attributes:
-        kind: Name of the field in OAP's schema.
-        expected_shape: Shape of the response to the author's selection.
-        metric: Name of the metric; None if it is not a literal, and for an expression.
-        presence_alias: Alias of the added read of the same metric.
-        calls_alias: Alias of the added read of the entity's calls.
-        presence_known: Whether the added reads show which buckets are absent.
-        labels: Labels that the read requests, in the order of OAP's response; empty for all.
-        label_reads: Aliases of the added reads of all labels of the metrics whose labels an expression selects.
-        selected_labels: Labels that an expression selects: metric, key and value.
-        expression: Text of an expression; empty if it is not a literal.
-    """
-
-    kind: str
-    expected_shape: Field
-    metric: str | None = None
-    presence_alias: str | None = None
-    calls_alias: str | None = None
-    presence_known: bool = True
-    labels: tuple[str, ...] = ()
-    label_reads: Mapping[str, str] = field(default_factory=dict)
-    selected_labels: tuple[tuple[str, str, str], ...] = ()
-    expression: str = ""
-
-    @property
-    def single(self) -> bool:
-        """Whether the read returns one value for the whole window."""
-        return self.kind in (_SINGLE, _NULLABLE)
-
-    @property
-    def labeled(self) -> bool:
-        """Whether the read returns a list of series by label."""
-        return self.kind == _LABELED
-
-    @property
-    def counts_calls(self) -> bool:
-        """Whether the metric counts calls. Its zeros are values: an idle minute has zero calls."""
-        return self.metric is not None and self.metric.endswith(f"_{_CALLS_SUFFIX}")
-
-
-@dataclass(frozen=True, slots=True)
-class RewrittenQuery:
-    """A query as it is sent.
-
-    Attributes:
-        text: GraphQL with the added reads.
-        reads: V2 reads of the author by response name.
-        expressions: MQE reads of the author by response name.
-        added_errors: Response names of the expressions whose `error` was added to the selection.
-        fields: Number of fields that the author's reads select.
-    """
-
-    text: str
-    reads: Mapping[str, MetricRead] = field(default_factory=dict)
-    expressions: Mapping[str, MetricRead] = field(default_factory=dict)
-    added_errors: frozenset[str] = frozenset()
-    fields: int = 0
-
-    @property
-    def added_aliases(self) -> frozenset[str]:
-        """Aliases of the added reads."""
-        aliases = {alias for read in self.reads.values() for alias in (read.presence_alias, read.calls_alias)}
-        labels = {alias for read in self.expressions.values() for alias in read.label_reads.values()}
-        return frozenset(alias for alias in aliases | labels if alias is not None)
-
-    @property
-    def size(self) -> int:
-        """Approximate memory in bytes."""
-        return len(self.text) + _BYTES_PER_FIELD * self.fields
 
 
 @dataclass(slots=True)
@@ -225,7 +156,7 @@ def _add_presence_read(
         if not _find_plain_field(read, "error"):
             state.added_errors.add(name)
             state.insertions.append((end_offset(read) - 1, " error "))  # before the closing brace of its selection
-    elif kind in (_SERIES, _LABELED, _SINGLE, _NULLABLE):
+    elif kind in (SERIES, LABELED, SINGLE, NULLABLE):
         metric = _literal_metric(read)
         presence = _presence_read(read, query, nullable=nullable)
         calls = None if nullable else _calls_read(read, query, metric)
@@ -252,13 +183,13 @@ def _presence_read(read: FieldNode, query: str, *, nullable: bool) -> str | None
     returns zeros or no series for a label that it does not know, which looks like a label without data.
     """
     kind = read.name.value
-    single = kind in (_SINGLE, _NULLABLE)
+    single = kind in (SINGLE, NULLABLE)
     labels = _labels_argument(read)
     replacement = (labels, "[]") if labels is not None else None
-    arguments = ("condition", "duration", "labels") if kind == _LABELED else ("condition", "duration")
+    arguments = ("condition", "duration", "labels") if kind == LABELED else ("condition", "duration")
     if not nullable:
         return None if single else f"{copy_field(read, query, kind, arguments, replacement)} {_OLD_BUCKETS}"
-    field_text = copy_field(read, query, _NULLABLE if single else kind, arguments, replacement)
+    field_text = copy_field(read, query, NULLABLE if single else kind, arguments, replacement)
     return f"{field_text} {_VALUE if single else _BUCKETS}"
 
 
@@ -267,7 +198,7 @@ def _calls_read(read: FieldNode, query: str, metric: StringValueNode | None) -> 
     if metric is None or metric.value not in _CALL_BASED_METRICS:
         return None
     calls = json.dumps(_CALL_BASED_METRICS[metric.value])
-    field_text = copy_field(read, query, _SERIES, ("condition", "duration"), replacement=(metric, calls))
+    field_text = copy_field(read, query, SERIES, ("condition", "duration"), replacement=(metric, calls))
     return f"{field_text} {_OLD_BUCKETS}"
 
 
