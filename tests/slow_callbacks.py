@@ -2,8 +2,8 @@
 
 While a callback runs, the service responds to no other request. A callback is one step of a coroutine, from one await
 to the next. The CPU time is that of its thread, so that a busy machine does not fail a test. Garbage collection and the
-import of modules are not counted: they belong to the test that happens to run first. Neither is the mock OAP, which is
-another process in operation.
+import of modules are not counted: they belong to the test that happens to run first. Neither are the templates of the
+history page, which the service compiles before it listens, and the mock OAP, which is another process in operation.
 
 The bodies of asynchronous tests and fixtures are callbacks, too. Build large inputs in synchronous fixtures. Where that
 is not possible, mark the test with `@pytest.mark.allow_slow_callbacks("reason")`.
@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from importlib import _bootstrap  # type: ignore[attr-defined]
 from typing import Any, Final
 
+import jinja2
 import pytest
 
 from skywalking_provider.mock_oap.graphql_executor import Executor
@@ -135,14 +136,16 @@ def pytest_configure(config: pytest.Config) -> None:
     run, find_and_load = Handle._run, _bootstrap._find_and_load  # type: ignore[attr-defined]
     Handle._run = _TIMER.wrap(run)  # type: ignore[attr-defined]
     _bootstrap._find_and_load = _TIMER.excluded.wrap(find_and_load)  # type: ignore[attr-defined]
-    execute = Executor.execute
+    execute, compile_template = Executor.execute, jinja2.Environment.compile
     Executor.execute = _TIMER.excluded.wrap(execute)  # type: ignore[method-assign]
+    jinja2.Environment.compile = _TIMER.excluded.wrap(compile_template)  # type: ignore[method-assign]
     gc.callbacks.append(_TIMER.excluded.exclude_garbage_collection)
 
     def restore() -> None:
         Handle._run = run  # type: ignore[attr-defined]
         _bootstrap._find_and_load = find_and_load  # type: ignore[attr-defined]
         Executor.execute = execute  # type: ignore[method-assign]
+        jinja2.Environment.compile = compile_template  # type: ignore[method-assign]
         gc.callbacks.remove(_TIMER.excluded.exclude_garbage_collection)
 
     config.add_cleanup(restore)

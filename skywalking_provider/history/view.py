@@ -74,6 +74,8 @@ class HistoryView:
         }
         environment.globals |= {"WIDTH": WIDTH, "HEIGHT": HEIGHT, "LABEL_HEIGHT": LABEL_HEIGHT, "PHASES": PHASES}
         environment.globals |= {"version": __version__, "backends": sorted(backends), "max_entries": max_entries}
+        for name in environment.list_templates():
+            environment.get_template(name)  # the first request would compile it, and hold up the measurements
         self._template = environment.get_template("page.html")
 
     def render(self, history: History, criteria: HistoryFilter, now: datetime) -> Iterator[str]:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
+import jinja2
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
@@ -64,6 +65,14 @@ async def serve_page(view: HistoryView, history: History) -> AsyncIterator[TestC
     app = build_history_app(PageConfig(), history, view, ManualClock(NOON))
     async with TestClient(TestServer(app)) as client:
         yield client
+
+
+def test_render_compiles_no_template(monkeypatch: pytest.MonkeyPatch) -> None:
+    view = HistoryView(["prod"], 500)
+
+    monkeypatch.delattr(jinja2.Environment, "compile")
+
+    assert "".join(view.render(build_history(1, build_details(1, 5)), HistoryFilter(), NOON)).endswith("</html>")
 
 
 async def test_render_lets_other_tasks_run_between_chunks() -> None:
