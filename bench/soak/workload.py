@@ -76,8 +76,7 @@ def build_scenario() -> Scenario:
         "idle": [{"calls": 60, "until": -60}],
     }
     instances = [
-        {"name": f"shop-{_HASHES[name]}-x{at}", "attributes": {}, "traffic": traffic}
-        for at, (name, traffic) in enumerate(pods.items())
+        {"name": f"shop-{_HASHES[name]}-x7k2d", "attributes": {}, "traffic": traffic} for name, traffic in pods.items()
     ]
     services = [{"name": f"shop-{number}", "instances": instances} for number in range(SERVICES)]
     return Scenario.model_validate({"services": services})

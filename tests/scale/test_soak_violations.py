@@ -12,15 +12,28 @@ from bench.soak.workload import (
     BACKEND_TOKEN,
     METRIC_KINDS,
     SECRET_KIND,
+    MetricKind,
     build_scenario,
     contains_secret,
     find_terminate_violations,
     find_violations,
     secret_value,
 )
+from skywalking_provider.block import Instances
+from skywalking_provider.oap.api.inventory import InventoryInstance
+from skywalking_provider.queries.entities import select_instances
 
 NOW = 1_000.0
 KIND = {kind.name: kind for kind in (*METRIC_KINDS, SECRET_KIND)}
+
+
+@pytest.mark.parametrize("kind", METRIC_KINDS, ids=lambda kind: kind.name)
+def test_metric_kind_selects_one_pod_of_the_scenario(kind: MetricKind) -> None:
+    block = kind.build_metric(3)["provider"]["plugin"]["skywalking/metrics"]
+    service = next(one for one in build_scenario().services if one.name == block["service"])
+    pods = [InventoryInstance(one.name, {}) for one in service.instances]
+
+    assert len(select_instances(Instances.model_validate(block["instances"]), service.name, pods)) == 1
 
 
 def violations(kind: str, *, killed: bool = False, **measurement: Any) -> list[str]:
