@@ -1,5 +1,6 @@
 """Counts behind OAP's ratios: exact up to 10,000 calls per bucket, bounds above."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -59,6 +60,23 @@ def test_sum_of_counts_has_the_sums_of_calls_and_of_both_bounds(cases: list[tupl
 
 def _rows(all_counts: list[Counts]) -> list[tuple[int, int, int]]:
     return [(one.calls, one.low, one.high) for one in all_counts]
+
+
+@pytest.mark.parametrize(
+    ("sla", "calls", "low", "high"),
+    [
+        (10_000, 120, 120, 120),
+        (9916, 120, 119, 119),
+        (9500, 121, 115, 115),
+        (0, 7, 0, 0),
+        (9999, 10_000, 9999, 9999),
+        (9998, 25_000, 24_995, 24_997),
+        (3333, 3, 1, 1),
+        (6666, 3, 2, 2),
+    ],
+)
+def test_ratio_gives_the_golden_bounds_of_successes(sla: int, calls: int, low: int, high: int) -> None:
+    assert compute_counts(sla, calls) == Counts(calls, low, high)
 
 
 def test_ratio_of_many_calls_has_whole_bounds() -> None:
