@@ -8,6 +8,8 @@ from skywalking_provider.analysis import message
 from skywalking_provider.analysis import verdict as verdicts
 from skywalking_provider.analysis.evaluation import ConditionEvaluator, MetricConditions
 from skywalking_provider.analysis.events import MeasurementDetails
+from skywalking_provider.analysis.judgement_message import describe_undecided, describe_worse
+from skywalking_provider.analysis.judging import Judgement, first_minute_of_worse, judge_sides
 from skywalking_provider.analysis.rendering import format_value, last_unavailable_at
 from skywalking_provider.analysis.result_encoding import encode_result
 from skywalking_provider.analysis.verdict import Verdict, WaitBudget
@@ -16,10 +18,11 @@ from skywalking_provider.analysis.window import MeasurementWindow, resolve_windo
 from skywalking_provider.block import Spec
 from skywalking_provider.conditions import Evaluation
 from skywalking_provider.errors import BackendUnavailableError, EntityNotFoundError, ProviderError, Reason
-from skywalking_provider.model import Deadline, Measurement, Metric, Run
+from skywalking_provider.judgement import Finding
+from skywalking_provider.model import Deadline, Measurement, Metric, Phase, Run
 from skywalking_provider.oap import Backend
 from skywalking_provider.oap.api.server_time import describe_clock_skew
-from skywalking_provider.queries import CollectedSample, Diagnosis, query_for
+from skywalking_provider.queries import CollectedSample, Diagnosis, Query
 from skywalking_provider.queries.earlier_pods import EarlierCalls, count_affected_buckets, end_of_earlier_calls
 from skywalking_provider.queries.unknown_service import describe_unknown_calls
 
@@ -33,6 +36,7 @@ class Attempt:
         run: Its AnalysisRun.
         previous: The measurement as the previous attempt left it.
         spec: Parsed block of the metric.
+        query: Its query.
         conditions: Conditions that apply.
         backend: Selected backend.
         deadline: Deadline of the last request.
@@ -44,6 +48,7 @@ class Attempt:
     run: Run
     previous: Measurement
     spec: Spec
+    query: Query
     conditions: MetricConditions
     backend: Backend
     deadline: Deadline
@@ -99,11 +104,13 @@ class AttemptEvaluator:
         if earlier is not None:
             window = requested.starting_at(earlier.end)
             details.window = (window if window.window.buckets else requested).window
-        key = VerdictKey(attempt.metric, backend, backend.connection.credentials_version(), window.window)
+        worse_from = _worse_from(window)
+        credentials_version = backend.connection.credentials_version()
+        key = VerdictKey(attempt.metric, backend, credentials_version, window.window, worse_from)
         if (cached := self._verdict_cache.get(key)) is not None:
             backend.connection.count_cache_hit()
             _record_sample(details, cached.collected_sample)
-            details.evaluated = True
+            details.evaluated, details.judgement = True, cached.judgement
             return cached.verdict, cached.value
         wait_budget = self._wait_budget(attempt, window)
         if detail := await self._describe_unusable_window(attempt, requested, window, earlier):
@@ -116,13 +123,24 @@ class AttemptEvaluator:
         origin = self._origin(attempt, window)
         if verdict := _missing_data_verdict(attempt, origin, collected, diagnosis, wait_budget):
             return verdict, ""
+        if collected.sample.sides is not None:
+            details.judgement = judge_sides(collected.sample.sides, worse_from)
+            collected = replace(collected, sample=replace(collected.sample, result=details.judgement.result()))
+            details.sample = collected.sample
         result = await encode_result(collected.sample.result, backend.connection.worker)
-        evaluation = await self._conditions.evaluate(
-            attempt.conditions, result, attempt.deadline, attempt.run.namespace
-        )
+        if details.judgement is not None and not attempt.conditions.written:
+            verdict = _judgement_verdict(details.judgement, collected, origin, wait_budget)
+            value = "" if verdict.resume_at else result.decode()
+        else:
+            evaluation = await self._conditions.evaluate(
+                attempt.conditions, result, attempt.deadline, attempt.run.namespace
+            )
+            verdict = _build_verdict(attempt, origin, collected, evaluation)
+            value = format_value(evaluation, attempt.spec)
         details.evaluated = True
-        verdict, value = _build_verdict(attempt, origin, collected, evaluation), format_value(evaluation, attempt.spec)
-        self._verdict_cache.put(key, CachedVerdict(verdict, value, collected, len(result)), attempt.started_at)
+        if verdict.reason is not Reason.UNDECIDED:  # each measurement has its own wait budget
+            cached = CachedVerdict(verdict, value, collected, len(result), details.judgement)
+            self._verdict_cache.put(key, cached, attempt.started_at)
         return verdict, value
 
     async def _describe_unusable_window(
@@ -165,7 +183,7 @@ async def _collect_sample(
     attempt: Attempt, window: MeasurementWindow, details: MeasurementDetails
 ) -> tuple[CollectedSample, Diagnosis]:
     """Collect the sample, and diagnose its empty series or why it has too few calls."""
-    query = query_for(attempt.spec)
+    query = attempt.query
     collected = await query.collect(attempt.backend, window.window, attempt.deadline)
     _record_sample(details, collected)
     if not collected.sample.empty_series:
@@ -188,13 +206,13 @@ async def _rejects_single_bucket(attempt: Attempt) -> bool:
 async def _find_earlier_calls(attempt: Attempt, window: MeasurementWindow) -> EarlierCalls | None:
     """Return the calls of an earlier version's pods; None after the time in which an OAP uses their old names."""
     spec = attempt.spec
-    if window.not_before is None or spec.earlier_pods == "include":
+    if window.run_start is None or spec.earlier_pods == "include":
         return None
-    affected_buckets = count_affected_buckets(window.window, window.not_before)
+    affected_buckets = count_affected_buckets(window.window, window.run_start)
     if not affected_buckets:
         return None
     return await end_of_earlier_calls(
-        query_for(spec).services_by_name(attempt.backend),
+        attempt.query.services_by_name(attempt.backend),
         any_name=spec.earlier_pods == "exclude",
         run=attempt.run,
         backend=attempt.backend,
@@ -202,6 +220,28 @@ async def _find_earlier_calls(attempt: Attempt, window: MeasurementWindow) -> Ea
         affected_buckets=affected_buckets,
         deadline=attempt.deadline,
     )
+
+
+def _worse_from(window: MeasurementWindow) -> int:
+    """Return the position in the window from which on evidence of a worse canary is computed."""
+    since_start = window.buckets_since_start
+    return max(0, window.window.buckets - since_start + first_minute_of_worse(since_start))
+
+
+def _judgement_verdict(
+    judgement: Judgement, collected: CollectedSample, origin: message.Origin, wait_budget: WaitBudget
+) -> Verdict:
+    """Return the verdict of a judgement without conditions."""
+    sides = collected.sample.sides
+    assert sides is not None  # noqa: S101 - as the judgement is made of them
+    match judgement.finding:
+        case Finding.WORSE:
+            reason = Reason.OBJECTIVE_MISSED if sides.stable is None else Reason.WORSE_THAN_STABLE
+            return Verdict(Phase.FAILED, reason, describe_worse(judgement, sides, origin))
+        case Finding.FINE:
+            return Verdict(Phase.SUCCESSFUL)
+        case Finding.OPEN:
+            return verdicts.on_undecided(describe_undecided(judgement, sides, origin), wait_budget)
 
 
 def _record_sample(details: MeasurementDetails, collected: CollectedSample) -> None:
@@ -217,7 +257,7 @@ def _missing_data_verdict(
 ) -> Verdict | None:
     """Return the verdict of a sample without data or with too few calls; None for any other sample."""
     sample, spec = collected.sample, attempt.spec
-    if sample.empty_series:
+    if sample.empty_series or (sample.sides is not None and not sample.sides.counted):
         detail = message.no_data(sample, collected.subject, origin, diagnosis.text)
         return verdicts.on_missing_data(Reason.NO_DATA, detail, spec.on_no_data, wait_budget)
     if spec.required_calls > (sample.calls or 0):

@@ -167,7 +167,9 @@ class Engine:
         backend = self._backends.select(spec.backend, spec.address, run.namespace)
         details.backend = backend.connection.name
         deadline = deadline.minus(_RESERVE_SECONDS)
-        return Attempt(metric, run, previous, spec, conditions, backend, deadline, started_at, rejection)
+        return Attempt(
+            metric, run, previous, spec, query_for(spec), conditions, backend, deadline, started_at, rejection
+        )
 
     def _notify_listeners(self, event: MeasurementEvent) -> None:
         """Call each listener. A listener that fails affects neither the measurement nor other listeners."""

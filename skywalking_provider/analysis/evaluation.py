@@ -28,6 +28,11 @@ class MetricConditions:
     failure: str
     cel: bool = False
 
+    @property
+    def written(self) -> bool:
+        """Whether there is a condition."""
+        return bool(self.success or self.failure)
+
 
 def select_conditions(spec: Spec, metric: Metric) -> MetricConditions:
     """Return the conditions that apply: the block's, or else the metric's.

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from skywalking_provider.analysis.judging import Judgement
 from skywalking_provider.errors import Reason
 from skywalking_provider.model import Measurement, Metric, Run, Window
 from skywalking_provider.oap.api.request import GraphqlRequest
@@ -23,7 +24,8 @@ class MeasurementDetails:
         sample: Collected sample.
         subject: Measured entities; empty if the block names them itself.
         cel: Whether the conditions are CEL expressions.
-        evaluated: Whether the conditions were evaluated.
+        evaluated: Whether the conditions were evaluated, or the judgement was made.
+        judgement: Judgement of a judged block; None for others.
         clock_offset: Clock of the OAP minus the local clock; zero until it is known.
     """
 
@@ -36,6 +38,7 @@ class MeasurementDetails:
     subject: str = ""
     cel: bool = False
     evaluated: bool = False
+    judgement: Judgement | None = None
     clock_offset: timedelta = timedelta(0)
 
 

@@ -63,26 +63,26 @@ def describe_sample(sample: Sample, conditions: str, subject: str, origin: Origi
         subject: Measured entities; empty if the block names them itself.
         origin: Origin of the sample.
     """
-    return _join(f"{sample.summary}, {conditions}", _coverage(sample, origin.window), subject, *origin.describe())
+    return join_parts(f"{sample.summary}, {conditions}", _coverage(sample, origin.window), subject, *origin.describe())
 
 
 def no_data(sample: Sample, subject: str, origin: Origin, cause: str = "") -> str:
     """Return the names of the series without data, the likely cause if it is known, and the origin."""
     names = ", ".join(one.name for one in sample.empty_series[:_MAX_SERIES])
-    missing = f"no value of {names} in {_format_buckets(origin.window.buckets)}"
-    return _join(missing, cause, subject, *origin.describe())
+    missing = f"no value of {names}" if names else "no minute in which canary and stable have calls"
+    return join_parts(f"{missing} in {_format_buckets(origin.window.buckets)}", cause, subject, *origin.describe())
 
 
 def only_earlier_pods(pods: Sequence[str], origin: Origin, cause: str = "") -> str:
     """Return that the calls of a window are those of an earlier version's pods, and the origin."""
     names = ", ".join(pods[:_MAX_SERIES]) + (f" and {len(pods) - _MAX_SERIES} more" if len(pods) > _MAX_SERIES else "")
-    return _join(f"only pods of an earlier version have calls: {names}", cause, *origin.describe())
+    return join_parts(f"only pods of an earlier version have calls: {names}", cause, *origin.describe())
 
 
 def too_few_calls(sample: Sample, min_calls: int, subject: str, origin: Origin, cause: str = "") -> str:
     """Return the number of calls, the required number, the likely cause if it is known, and the origin."""
-    calls = f"{_format_calls(sample.calls or 0)}, wanted {_format_count(min_calls)} (minCalls)"
-    return _join(calls, cause, subject, *origin.describe())
+    calls = f"{format_calls(sample.calls or 0)}, wanted {format_thousands(min_calls)} (minCalls)"
+    return join_parts(calls, cause, subject, *origin.describe())
 
 
 def format_conditions(success: str, failure: str) -> str:
@@ -114,8 +114,23 @@ def truncate_message(line: str) -> str:
     return line if len(line) <= MAX_MESSAGE else line[: MAX_MESSAGE - 1] + "…"
 
 
+def join_parts(*parts: str) -> str:
+    """Join the parts of a message, without empty ones."""
+    return " · ".join(part for part in parts if part)
+
+
+def format_calls(number: int) -> str:
+    """Return a number of calls: "1 840 calls"."""
+    return f"{format_thousands(number)} {'call' if number == 1 else 'calls'}"
+
+
+def format_thousands(number: int) -> str:
+    """Return a number with its thousands apart: "1 840"."""
+    return f"{number:,}".replace(",", " ")
+
+
 def _coverage(sample: Sample, window: Window) -> str:
-    calls = "" if sample.calls is None else f"{_format_calls(sample.calls)} in "
+    calls = "" if sample.calls is None else f"{format_calls(sample.calls)} in "
     if sample.buckets_with_data is None or sample.buckets_with_data >= window.buckets:
         return f"{calls}{_format_buckets(window.buckets)}"
     return f"{calls}{sample.buckets_with_data} of {_format_buckets(window.buckets)}"
@@ -123,18 +138,6 @@ def _coverage(sample: Sample, window: Window) -> str:
 
 def _format_buckets(number: int) -> str:
     return "1 bucket" if number == 1 else f"{number} buckets"
-
-
-def _join(*parts: str) -> str:
-    return " · ".join(part for part in parts if part)
-
-
-def _format_calls(number: int) -> str:
-    return f"{_format_count(number)} {'call' if number == 1 else 'calls'}"
-
-
-def _format_count(number: int) -> str:
-    return f"{number:,}".replace(",", " ")
 
 
 def _shorten(condition: str) -> str:

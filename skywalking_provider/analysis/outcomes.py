@@ -19,12 +19,16 @@ _CONDITION_REASONS = (
     Reason.NEITHER_CONDITION_MET,
 )
 
+_JUDGED_REASONS = (Reason.WORSE_THAN_STABLE, Reason.OBJECTIVE_MISSED)
+
 _REASONS: dict[Phase, tuple[Reason, ...]] = {
-    Phase.RUNNING: (*_UNAVAILABLE, *_NO_DATA, Reason.ENTITY_NOT_FOUND),
+    Phase.RUNNING: (*_UNAVAILABLE, *_NO_DATA, Reason.ENTITY_NOT_FOUND, Reason.UNDECIDED),
     Phase.SUCCESSFUL: _NO_DATA,
-    Phase.FAILED: (Reason.CONDITION_NOT_MET, Reason.FAILURE_CONDITION_MET, *_NO_DATA),
-    Phase.INCONCLUSIVE: (Reason.NEITHER_CONDITION_MET, *_UNAVAILABLE, *_NO_DATA),
-    Phase.ERROR: tuple(reason for reason in Reason if reason not in _CONDITION_REASONS),
+    Phase.FAILED: (Reason.CONDITION_NOT_MET, Reason.FAILURE_CONDITION_MET, *_JUDGED_REASONS, *_NO_DATA),
+    Phase.INCONCLUSIVE: (Reason.NEITHER_CONDITION_MET, Reason.UNDECIDED, *_UNAVAILABLE, *_NO_DATA),
+    Phase.ERROR: tuple(
+        reason for reason in Reason if reason not in (*_CONDITION_REASONS, *_JUDGED_REASONS, Reason.UNDECIDED)
+    ),
 }
 
 

@@ -115,6 +115,18 @@ def on_entity_not_found(error: EntityNotFoundError, wait_budget: WaitBudget, cau
     return Verdict(Phase.ERROR, error.reason, f"{detail} · {_format_wait(wait_budget)}")
 
 
+def on_undecided(message: str, wait_budget: WaitBudget) -> Verdict:
+    """Decide on a judgement that is still open: wait for further minutes, then return Inconclusive.
+
+    Args:
+        message: Description of the evidence so far.
+        wait_budget: Time during which minutes are waited for.
+    """
+    if not wait_budget.exhausted:
+        return _running_verdict(Reason.UNDECIDED, message, wait_budget)
+    return Verdict(Phase.INCONCLUSIVE, Reason.UNDECIDED, f"{message} · {_format_wait(wait_budget)}")
+
+
 def on_error(error: ProviderError) -> Verdict:
     """Decide on a permanent error: return an Error without waiting."""
     return Verdict(Phase.ERROR, error.reason, str(error))

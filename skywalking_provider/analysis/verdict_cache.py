@@ -9,6 +9,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from skywalking_provider.analysis.judging import Judgement
 from skywalking_provider.analysis.verdict import Verdict
 from skywalking_provider.model import Metric, Window
 from skywalking_provider.oap import Backend
@@ -31,12 +32,14 @@ class VerdictKey:
         backend: Backend as the run's namespace sees it.
         credentials_version: Version of the credentials for its requests.
         window: Window of the measurement.
+        judged_from: Position in it from which on a judgement searches for a worse canary; 0 for other blocks.
     """
 
     metric: Metric
     backend: Backend
     credentials_version: str
     window: Window
+    judged_from: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +51,14 @@ class CachedVerdict:
         value: Value as Argo stores it, before redaction.
         collected_sample: Sample that was evaluated.
         characters: Length of the whole result in JSON.
+        judgement: Judgement of a judged block; None for others.
     """
 
     verdict: Verdict
     value: str
     collected_sample: CollectedSample
     characters: int
+    judgement: Judgement | None = None
 
     @property
     def numbers(self) -> int:

@@ -64,15 +64,18 @@ def first_bucket_closes_at(bucket_start: datetime, settle: timedelta) -> datetim
 def _skip_repeated_hour(window: Window) -> Window:
     """Move the start of a window to the change if the clock was put back inside it.
 
-    Otherwise the local time of its end would be before that of its start, which OAP rejects. OAP stores both hours
-    of the same local time in the same buckets.
+    OAP stores both hours of the same local time in the same buckets, and rejects a window whose end is before its
+    start in local time.
     """
     start, last = window.start, (window.end.astimezone(UTC) - window.step).astimezone(window.end.tzinfo)
-    while start.replace(tzinfo=None) > last.replace(tzinfo=None) and window.buckets:
+    while _put_back(start, last) and start.astimezone(UTC) <= last.astimezone(UTC):
         start = (start.astimezone(UTC) + window.step).astimezone(start.tzinfo)
-        if start.astimezone(UTC) > last.astimezone(UTC):
-            break
     return Window(start, window.end, window.step)
+
+
+def _put_back(start: datetime, last: datetime) -> bool:
+    """Return whether the clock was put back between two instants."""
+    return (start.utcoffset() or timedelta(0)) > (last.utcoffset() or timedelta(0))
 
 
 def _floor(instant: datetime) -> datetime:
@@ -93,14 +96,24 @@ class MeasurementWindow:
         next_bucket: Time at which the next bucket closes, on this process's clock.
         wait_starts_at: Start of the wait budget on this process's clock. Before, no bucket could have closed.
         clock_offset: Clock of the OAP minus this process's clock; zero if the OAP's clock does not matter.
-        not_before: Start of the run on the OAP's clock; None if it does not limit the window.
+        run_start: Start of the run on the OAP's clock; None if it does not limit the window.
+        start_delay: Time after it whose buckets are left out.
     """
 
     window: Window
     next_bucket: datetime
     wait_starts_at: datetime
     clock_offset: timedelta = timedelta(0)
-    not_before: datetime | None = None
+    run_start: datetime | None = None
+    start_delay: timedelta = timedelta(0)
+
+    @property
+    def buckets_since_start(self) -> int:
+        """Number of closed buckets since the start of the run and the warm-up; 0 if it does not limit the window."""
+        if self.run_start is None:
+            return 0
+        first = _ceiling((self.run_start + self.start_delay).astimezone(UTC))
+        return max(0, (self.window.end.astimezone(UTC) - first) // self.window.step)
 
     def starting_at(self, start: datetime) -> "MeasurementWindow":
         """Return the same window from a later start; empty if no bucket after it has closed yet."""
@@ -128,8 +141,9 @@ async def resolve_window(
         )
     time = await backend.connection.time(deadline)
     settle = backend.connection.config.settle if spec.settle is None else spec.settle
-    since = (run.started_at or run.created_at) if spec.starts_at_run else None
-    not_before = time.to_server(min(since, now)) if since else None
+    since = _run_start(spec, run, started_at)
+    run_start = time.to_server(min(since, now)) if since else None
+    not_before = run_start + spec.start_delay if run_start else None
     window = closed_window(spec.window_length, settle, time.to_server(started_at), time.to_server(now), not_before)
     first = time.to_local(first_bucket_closes_at(not_before, settle)) if not_before else started_at
     return MeasurementWindow(
@@ -137,5 +151,13 @@ async def resolve_window(
         time.to_local(next_bucket_closes_at(settle, time.to_server(now))).astimezone(UTC),
         max(started_at, first.astimezone(UTC)),
         time.offset,
-        not_before,
+        run_start,
+        spec.start_delay,
     )
+
+
+def _run_start(spec: Spec, run: Run, started_at: datetime) -> datetime | None:
+    """Return the start of the run if it limits the window of a block."""
+    if not spec.starts_at_run:
+        return None
+    return run.started_at or run.created_at or (started_at if spec.judged else None)

@@ -109,6 +109,16 @@ class Common(StrictModel):
         return self._starts_at_run_by_default if self.since is None else self.since == "run"
 
     @property
+    def judged(self) -> bool:
+        """Whether the block is judged by the evidence since the run's start."""
+        return False
+
+    @property
+    def start_delay(self) -> timedelta:
+        """Time after the run's start whose buckets are left out, if the window starts at the run."""
+        return timedelta(0)
+
+    @property
     def required_calls(self) -> int:
         """Number of calls below which the window counts as without data."""
         return 0

@@ -86,29 +86,27 @@ class Instances(StrictModel):
         return self.pod_template_hash or f"/{self.name}/"
 
 
-class EntitySpec(Common):
-    """Keys of the query types that select entities by name.
+Layer = Annotated[str, StringConstraints(strip_whitespace=True, to_upper=True, pattern=r"^[A-Za-z0-9_]+$")]
+"""Name of a SkyWalking layer."""
+
+
+class EntityKeys(Common):
+    """Keys that select entities by name.
 
     Attributes:
-        window: Length of the window.
         service: Name of the service, or its parts.
         layer: SkyWalking layer, such as MESH or GENERAL. Needed only if services of several layers share a name.
         endpoint: Name of an endpoint of the service.
         instances: Selector of instances of the service.
-        min_calls: Number of calls below which the window counts as without data.
     """
 
-    window: Length
     service: NonEmpty | ServiceParts
-    layer: (
-        Annotated[str, StringConstraints(strip_whitespace=True, to_upper=True, pattern=r"^[A-Za-z0-9_]+$")] | None
-    ) = None
+    layer: Layer | None = None
     endpoint: NonEmpty | None = None
     instances: Instances | None = None
-    min_calls: Annotated[int, NotBoolean] = Field(default=0, ge=0)
 
     @model_validator(mode="after")
-    def _check_one_scope(self) -> "EntitySpec":
+    def _check_one_scope(self) -> "EntityKeys":
         if self.endpoint is not None and self.instances is not None:
             raise ValueError("endpoint, instances: SkyWalking has no metrics of an endpoint per instance; remove one")
         return self
@@ -119,6 +117,18 @@ class EntitySpec(Common):
         if self.instances is not None:
             return Scope.INSTANCE
         return Scope.SERVICE if self.endpoint is None else Scope.ENDPOINT
+
+
+class EntitySpec(EntityKeys):
+    """Keys of the query types that read a window of entities.
+
+    Attributes:
+        window: Length of the window.
+        min_calls: Number of calls below which the window counts as without data.
+    """
+
+    window: Length
+    min_calls: Annotated[int, NotBoolean] = Field(default=0, ge=0)
 
     @property
     def window_length(self) -> timedelta:

@@ -81,6 +81,14 @@ def _check_percentile(number: int) -> int:
 Percentile = Annotated[int, NotBoolean, BeforeValidator(_check_percentile_form), AfterValidator(_check_percentile)]
 
 
+Sli = Annotated[
+    IndicatorName,
+    BeforeValidator(_check_indicator_name),
+    Field(description="; ".join(f"`{name.value}` in {name.unit}" for name in IndicatorName) + "."),
+]
+"""Name of an indicator."""
+
+
 class IndicatorSpec(EntitySpec):
     """An indicator of the window.
 
@@ -90,11 +98,7 @@ class IndicatorSpec(EntitySpec):
             calls (an approximation).
     """
 
-    sli: Annotated[
-        IndicatorName,
-        BeforeValidator(_check_indicator_name),
-        Field(description="; ".join(f"`{name.value}` in {name.unit}" for name in IndicatorName) + "."),
-    ]
+    sli: Sli
     percentile: Percentile | None = None
     aggregate: Literal["highest", "weighted"] | None = None
 

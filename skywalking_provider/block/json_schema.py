@@ -16,6 +16,7 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 from pydantic_core import core_schema
 
+from skywalking_provider.block.judged import JudgedSpec
 from skywalking_provider.block.parse import QUERY_TYPES
 from skywalking_provider.support.durations import format_duration
 from skywalking_provider.support.strict_model import StrictModel
@@ -37,7 +38,7 @@ _ENTRY = re.compile(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", re.MULTILINE)
 
 def build_block_schema() -> dict[str, Any]:
     """Build the schema: exactly one of the query types."""
-    models = list(QUERY_TYPES.values())
+    models = [*QUERY_TYPES.values(), JudgedSpec]
     _, generated = models_json_schema([(model, "validation") for model in models], schema_generator=_Generator)
     definitions: dict[str, Any] = generated["$defs"]
     for model in _subclasses(StrictModel):
@@ -50,7 +51,8 @@ def build_block_schema() -> dict[str, Any]:
         "$schema": SCHEMA_DIALECT,
         "$id": SCHEMA_ID,
         "title": "Block of a metric under provider.plugin",
-        "description": "Exactly one of the keys query, expression and sli selects the query type.",
+        "description": "Exactly one of the keys query, expression and sli selects the query type. An sli block "
+        "with compare or objective is judged.",
         "type": "object",
         "oneOf": [{"$ref": f"#/$defs/{model.__name__}"} for model in models],
         "$defs": definitions,

@@ -10,6 +10,7 @@ from skywalking_provider.block.entity import EntitySpec, Instances, ServiceParts
 from skywalking_provider.block.expression import ExpressionSpec
 from skywalking_provider.block.graphql import GraphqlSpec
 from skywalking_provider.block.indicator import IndicatorSpec
+from skywalking_provider.block.judged import Compare, JudgedSpec
 from skywalking_provider.support.key_levels import match_key, yaml_keys
 
 BACKEND_KEYS: Final = frozenset(
@@ -76,6 +77,37 @@ _CONDITION_WORDS: Final[Mapping[str, str]] = {
     "cel": "Write language: cel with success and failure.",
     "expression": "Write language: cel with success and failure.",
 }
+_READS_ALL_MINUTES: Final = "Remove it: a judged block reads all minutes since the run's start."
+_JUDGED_WORDS: Final[Mapping[str, str]] = {
+    "window": _READS_ALL_MINUTES,
+    "interval": f"{_READS_ALL_MINUTES} The time between measurements is the metric's own interval, beside `provider`.",
+    "since": f"{_READS_ALL_MINUTES} Write warmUp to leave out the first ones.",
+    "mincalls": "Remove it: a judged block waits while there are too few calls.",
+    "aggregate": "Remove it: a judged block judges the percentile of each minute.",
+    "compatibility": "Remove it: the built-in provider has no judged blocks.",
+    "baseline": "Write compare.",
+    "stable": "Write compare.",
+    "control": "Write compare.",
+    "threshold": "Write objective.",
+    "target": "Write objective.",
+    "slo": "Write objective.",
+    "alpha": "Write confidence.",
+    "significance": "Write confidence.",
+    "tolerated": "It belongs to compare.",
+    "tolerance": "Write compare.tolerated.",
+}
+_JUDGED_ONLY: Final = frozenset({"compare", "objective", "harmful", "confidence", "warmup", "tolerated"})
+_COMPARE_WORDS: Final[Mapping[str, str]] = {
+    "tolerance": "Write tolerated.",
+    "harm": "Write harmful.",
+    "ratio": "Write tolerated: {ratio: …}.",
+    "difference": "Write tolerated: {difference: …}.",
+    "hash": "Write instances: {podTemplateHash: …}.",
+    "podtemplatehash": "Write instances: {podTemplateHash: …}.",
+    "objective": "It belongs beside sli, instead of compare.",
+    "confidence": "It belongs beside sli.",
+    "percentile": "It belongs beside sli.",
+}
 _SERVICE_WORDS: Final[Mapping[str, str]] = {"version": "Write subset.", "ns": "Write namespace."}
 
 
@@ -93,7 +125,13 @@ def hint_for_key(level: type[BaseModel], key: str) -> str:
         return _CONDITION_WORDS.get(word, "")
     if issubclass(level, ServiceParts):
         return _SERVICE_WORDS.get(word, "")
+    if issubclass(level, Compare):
+        return _COMPARE_WORDS.get(word, "")
+    if issubclass(level, JudgedSpec):
+        return _JUDGED_WORDS.get(word, "") or _BLOCK_WORDS.get(word, "") or _place_hint(level, key)
     if issubclass(level, GraphqlSpec | ExpressionSpec | IndicatorSpec):
+        if word in _JUDGED_ONLY:
+            return _judged_hint(level)
         return _length_hint(level, word) or _BLOCK_WORDS.get(word, "") or _place_hint(level, key)
     return ""
 
@@ -105,6 +143,13 @@ def _length_hint(level: type[BaseModel], word: str) -> str:
         return "Write interval: only sli and expression have a window."
     beside = " The time between measurements is the metric's own interval, beside `provider`."
     return f"Write window: only a query has an interval.{beside if word == 'interval' else ''}"
+
+
+def _judged_hint(level: type[BaseModel]) -> str:
+    """Return the hint for a key of judged blocks in another block."""
+    if issubclass(level, IndicatorSpec):
+        return "It belongs to a judged block. Write compare or objective instead of window and conditions."
+    return "Only indicators by name can be judged. Write sli instead of query or expression."
 
 
 def _place_hint(level: type[BaseModel], key: str) -> str:

@@ -12,6 +12,7 @@ from skywalking_provider.block.expression import ExpressionSpec
 from skywalking_provider.block.graphql import GraphqlSpec
 from skywalking_provider.block.graphql_syntax import QuerySyntaxError
 from skywalking_provider.block.indicator import IndicatorSpec
+from skywalking_provider.block.judged import JudgedSpec
 from skywalking_provider.block.key_hints import hint_for_key
 from skywalking_provider.block.unresolved import HINT, unresolved_arguments
 from skywalking_provider.errors import ProviderError, Reason
@@ -22,16 +23,17 @@ _MAX_CACHE_BYTES: Final = 4 * 1024 * 1024  # of all cached specs, approximately
 _SPEC_BYTES: Final = 2048  # of a spec without its texts, so that at most 2,048 are cached
 _BYTES_PER_CHARACTER: Final = 4  # of a block and the spec that is parsed from it
 
-Spec = GraphqlSpec | ExpressionSpec | IndicatorSpec
+Spec = GraphqlSpec | ExpressionSpec | IndicatorSpec | JudgedSpec
 
-QUERY_TYPES: dict[str, type[GraphqlSpec | ExpressionSpec | IndicatorSpec]] = {
+QUERY_TYPES: Final[dict[str, type[Spec]]] = {
     "query": GraphqlSpec,
     "expression": ExpressionSpec,
     "sli": IndicatorSpec,
 }
 """Spec class of each query type, by the key that selects the type."""
 
-RESERVED_KEYS = frozenset({"compare", "confidence"})
+JUDGED_KEYS: Final = frozenset({"compare", "objective"})
+"""Keys of which one makes an `sli` block a judged one."""
 
 
 class BlockError(ProviderError):
@@ -86,7 +88,7 @@ def _parse(block: bytes) -> Spec:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        problem = format_validation_error(error, model, reserved=RESERVED_KEYS, key_hint=hint_for_key)
+        problem = format_validation_error(error, model, key_hint=hint_for_key)
         key, query_line = _locate(error)
         raise BlockError(problem, key=key, query_line=query_line) from error
 
@@ -99,12 +101,13 @@ def _check_arguments(content: dict[str, Any]) -> None:
         raise BlockError(f"{path}: {argument} was not replaced. {HINT}", key=path.partition(".")[0])
 
 
-def _select_query_type(content: dict[str, Any]) -> type[GraphqlSpec | ExpressionSpec | IndicatorSpec]:
+def _select_query_type(content: dict[str, Any]) -> type[Spec]:
     written = [key for key in QUERY_TYPES if key in content]
     if len(written) != 1:
         problem = f"it has {' and '.join(written)}" if written else "it has none of query, expression and sli"
         raise BlockError(f"{problem}; write exactly one")
-    return QUERY_TYPES[written[0]]
+    model = QUERY_TYPES[written[0]]
+    return JudgedSpec if model is IndicatorSpec and JUDGED_KEYS & content.keys() else model
 
 
 def _locate(error: ValidationError) -> tuple[str, int]:

@@ -6,8 +6,8 @@ By Ville's inequality evidence of 1/α is reached with a probability of at most 
 however often one looks.
 """
 
-from skywalking_provider.judgement.evidence import Confidence, Evidence, Finding, decide
-from skywalking_provider.judgement.judge import Judge, MinuteTest
+from skywalking_provider.judgement.evidence import Confidence, Evidence, Finding, decide, is_suspicious
+from skywalking_provider.judgement.judge import Judge
 from skywalking_provider.judgement.latency import (
     LatencyComparison,
     LatencyMinute,
@@ -16,6 +16,7 @@ from skywalking_provider.judgement.latency import (
     latency_variance,
 )
 from skywalking_provider.judgement.limits import Limit
+from skywalking_provider.judgement.minute_test import MinuteTest
 from skywalking_provider.judgement.rates import FailureCounts, RateComparison, RateObjective, RatePair
 
 __all__ = [
@@ -34,5 +35,6 @@ __all__ = [
     "RateObjective",
     "RatePair",
     "decide",
+    "is_suspicious",
     "latency_variance",
 ]

@@ -1,18 +1,9 @@
 """Judge: minutes in, evidence out."""
 
-from typing import Generic, Protocol, TypeVar
+from typing import Generic
 
 from skywalking_provider.judgement.evidence import Confidence, Evidence, FineEvidence, MinuteBets, WorseEvidence
-
-Minute_contra = TypeVar("Minute_contra", contravariant=True)
-
-
-class MinuteTest(Protocol[Minute_contra]):
-    """Bets on the minutes of one kind. Implementations may keep facts of earlier minutes."""
-
-    def bets(self, minute: Minute_contra) -> MinuteBets:
-        """Return the bets of the next minute."""
-        ...
+from skywalking_provider.judgement.minute_test import Minute_contra, MinuteTest
 
 
 class Judge(Generic[Minute_contra]):
@@ -27,18 +18,26 @@ class Judge(Generic[Minute_contra]):
         self._test = test
         self._worse = WorseEvidence(confidence.alpha)
         self._fine = FineEvidence(confidence.beta)
+        # State beside the evidence: whether the last minute was an incident.
+        self._incident = False
 
     def add(self, minute: Minute_contra) -> MinuteBets:
         """Add a minute, and return its bets."""
         bets = self._test.bets(minute)
         self._worse.add(bets.worse)
         self._fine.add(bets.fine)
+        self._incident = self._test.is_incident(minute)
         return bets
 
     @property
     def evidence(self) -> Evidence:
         """Evidence of the minutes so far."""
         return Evidence(self._worse.value, self._fine.value)
+
+    @property
+    def incident(self) -> bool:
+        """Whether stable itself failed so often in the last minute that the canary must not be found fine."""
+        return self._incident
 
     @property
     def fine_growth(self) -> float:

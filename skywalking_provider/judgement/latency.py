@@ -12,6 +12,7 @@ from typing import Final
 
 from skywalking_provider.judgement.evidence import MinuteBets
 from skywalking_provider.judgement.limits import Limit
+from skywalking_provider.judgement.minute_test import MinuteTest
 
 SHIFTS: Final = (0.2, 0.5, 1.0)
 """Assumed differences of the logarithms."""
@@ -47,7 +48,7 @@ def latency_variance(percentile: int | None) -> float:
     return MEAN_VARIANCE if percentile is None else _PERCENTILE_VARIANCES[percentile]
 
 
-class LatencyObjective:
+class LatencyObjective(MinuteTest[LatencyMinute]):
     """Bets on the canary's latency against fixed limits.
 
     Args:
@@ -68,7 +69,7 @@ class LatencyObjective:
         return _bets(latency - self._wanted, self._harmful - latency - spread, self._variance * inverse)
 
 
-class LatencyComparison:
+class LatencyComparison(MinuteTest[LatencyPair]):
     """Bets on the canary's latency relative to stable's in the same minute.
 
     Args:

@@ -11,6 +11,7 @@ from typing import Final
 
 from skywalking_provider.judgement.evidence import MinuteBets
 from skywalking_provider.judgement.limits import Limit
+from skywalking_provider.judgement.minute_test import MinuteTest
 
 WORSE_RATIOS: Final = (1.5, 2.5, 5.0, 12.0)
 """Assumed failure rates of a worse canary, as factors of the tolerated limit."""
@@ -46,7 +47,7 @@ class RatePair:
     stable: FailureCounts
 
 
-class RateObjective:
+class RateObjective(MinuteTest[FailureCounts]):
     """Bets on the canary's failure rate against fixed limits.
 
     Args:
@@ -67,7 +68,7 @@ class RateObjective:
         )
 
 
-class RateComparison:
+class RateComparison(MinuteTest[RatePair]):
     """Bets on the canary's failure rate relative to stable's in the same minute.
 
     Args:

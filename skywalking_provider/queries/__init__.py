@@ -1,16 +1,21 @@
 """The query types of a block: what each requests from an OAP server, and how it computes a sample."""
 
-from skywalking_provider.block import ExpressionSpec, GraphqlSpec, IndicatorSpec, Spec
+from skywalking_provider.block import ExpressionSpec, GraphqlSpec, IndicatorSpec, JudgedSpec, Spec
 from skywalking_provider.queries.base import CollectedSample, Diagnosis, DiagnosisKind, Query, QueryDescription
 from skywalking_provider.queries.expression import ExpressionQuery
 from skywalking_provider.queries.graphql.query import GraphqlQuery
+from skywalking_provider.queries.indicators.judged import JudgedQuery
 from skywalking_provider.queries.indicators.query import IndicatorQuery
 
 __all__ = ["CollectedSample", "Diagnosis", "DiagnosisKind", "Query", "QueryDescription", "query_for"]
 
 
 def query_for(spec: Spec) -> Query:
-    """Create the query of a spec. No other code depends on the spec's class."""
+    """Create the query of a spec. No other code depends on the spec's class.
+
+    Raises:
+        ProviderError: COMPARES_ITSELF, if a judged block compares the canary with itself.
+    """
     match spec:
         case GraphqlSpec():
             return GraphqlQuery(spec)
@@ -18,3 +23,5 @@ def query_for(spec: Spec) -> Query:
             return ExpressionQuery(spec)
         case IndicatorSpec():
             return IndicatorQuery(spec)
+        case JudgedSpec():
+            return JudgedQuery(spec)

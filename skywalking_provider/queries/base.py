@@ -75,6 +75,7 @@ class QueryDescription:
         endpoint: Endpoint of the service.
         instances: Selector of instances.
         starts_at_run: Whether the window excludes buckets from before the start of the run.
+        judged_against: Standard of a judged block: stable or an objective, with the limits.
     """
 
     window: timedelta
@@ -90,6 +91,7 @@ class QueryDescription:
     endpoint: str = ""
     instances: str = ""
     starts_at_run: bool = False
+    judged_against: str = ""
 
     def to_metadata(self) -> dict[str, str]:
         """Return the facts as the metadata of `GetMetadata`, without empty ones."""
@@ -107,6 +109,7 @@ class QueryDescription:
             "endpoint": self.endpoint,
             "instances": self.instances,
             "since": "run" if self.starts_at_run else "",
+            "judgedAgainst": self.judged_against,
         }
         return {key: fact for key, fact in facts.items() if fact}
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import re2
 
-from skywalking_provider.block import EntitySpec, Instances
+from skywalking_provider.block import EntityKeys, EntitySpec, Instances, JudgedSpec
 from skywalking_provider.errors import EntityNotFoundError, ProviderError, Reason
 from skywalking_provider.model import Deadline, Entity, EntitySet, Window
 from skywalking_provider.oap import Backend
@@ -23,7 +23,7 @@ from skywalking_provider.support.suggestions import did_you_mean
 _FULL_LENGTH_NOTE: Final = " (63-character pod names, which pods of an Experiment may have, too)"
 
 
-async def resolve_entities(spec: EntitySpec, backend: Backend, window: Window, deadline: Deadline) -> EntitySet:
+async def resolve_entities(spec: EntityKeys, backend: Backend, window: Window, deadline: Deadline) -> EntitySet:
     """Find the entities of a spec in the OAP's inventory.
 
     Raises:
@@ -48,7 +48,7 @@ async def resolve_entities(spec: EntitySpec, backend: Backend, window: Window, d
     return EntitySet(instances, service.layers, selector)
 
 
-def services_by_name(spec: EntitySpec, backend: Backend) -> tuple[str, ...]:
+def services_by_name(spec: EntityKeys, backend: Backend) -> tuple[str, ...]:
     """Return the name of a spec's service unless it selects instances.
 
     Raises:
@@ -57,7 +57,7 @@ def services_by_name(spec: EntitySpec, backend: Backend) -> tuple[str, ...]:
     return () if spec.instances else (resolve_service_name(spec, backend.connection.config.service_name),)
 
 
-def resolve_service_name(spec: EntitySpec, pattern: str) -> str:
+def resolve_service_name(spec: EntityKeys, pattern: str) -> str:
     """Return the name of a spec's service.
 
     Args:
@@ -131,10 +131,10 @@ def describe_subject(entities: EntitySet) -> str:
     return f"{format_count(len(entities.members), 'instance')} of {entities.selector}"
 
 
-def describe_selection(spec: EntitySpec, backend: Backend | None) -> QueryDescription:
+def describe_selection(spec: EntitySpec | JudgedSpec, backend: Backend | None) -> QueryDescription:
     """Return the description of a spec's entity and window."""
     return QueryDescription(
-        window=spec.window,
+        window=spec.window_length,
         backend=backend.connection.name if backend else "",
         ui=(backend.connection.config.ui or "") if backend else "",
         service=resolve_service_name(spec, backend.connection.config.service_name)
@@ -152,7 +152,7 @@ def _match_service(name: str, layer: str | None, known: ServiceInventory) -> Inv
     return next((one for one in matching if one.normal), next(iter(matching), None))
 
 
-def _written_service(spec: EntitySpec) -> str:
+def _written_service(spec: EntityKeys) -> str:
     """Return the service as the block has it. The pattern that joins its parts belongs to the backend."""
     if isinstance(spec.service, str):
         return spec.service

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from skywalking_provider.queries.series import Series
+from skywalking_provider.queries.sides import Sides
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ class Sample:
         buckets_with_data: Number of buckets in the window that have data; None if unknown.
         chart_series: Series for charts, in the unit of the result. A bucket without calls is None.
         missing_labels: Labels that the response has none of, as a cause of missing data for messages; empty if unknown.
+        sides: Minutes of a judged block; None for other blocks. The result is then that of the judgement.
     """
 
     result: object
@@ -26,6 +28,7 @@ class Sample:
     buckets_with_data: int | None = None
     chart_series: tuple[Series, ...] = ()
     missing_labels: str = ""
+    sides: Sides | None = None
 
     @property
     def empty_series(self) -> tuple[Series, ...]:

@@ -324,7 +324,7 @@ async def test_window_since_the_run_keeps_the_start_of_the_run_on_the_clock_of_t
     for run, not_before in ((Run(started_at=STARTED), CLOCK.to_server(STARTED)), (Run(), None)):
         backend = cast("Any", SimpleNamespace(connection=connection))
         resolved = await resolve_window(spec, backend, run, STARTED, STARTED, Deadline.after(5))
-        assert resolved.not_before == not_before
+        assert resolved.run_start == not_before
 
 
 async def clock_of_the_oap(_: Deadline) -> ServerClock:

@@ -116,7 +116,10 @@ def test_window_of_instances_selected_by_hash_does_not_start_at_the_run() -> Non
             {"sli": "apdex", "window": "5m", "service": SERVICE, "conditions": {"language": "js"}},
             "conditions.language: is 'js'. Write 'cel'",
         ),
-        ({"sli": "apdex", "window": "5m", "service": SERVICE, "confidence": 0.95}, "confidence: not supported yet"),
+        (
+            {"sli": "apdex", "window": "5m", "service": SERVICE, "confidence": 0.95},
+            "confidence: unknown key. It belongs to a judged",
+        ),
         ({"sli": "apdex", "window": "5m", "service": SERVICE, "intervall": 1}, "intervall: unknown key"),
     ],
 )

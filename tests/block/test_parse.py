@@ -85,7 +85,7 @@ def test_max_wait_of_zero_needs_no_unit() -> None:
         ({"earlierPods": "exclude", "compatibility": "argo"}, "earlierPods", "exclude needs since: run"),
         ({"maxWait": "soon"}, "maxWait", "Go's notation"),
         ({"outageGrace": "8000h"}, "outageGrace", "7 days"),
-        ({"compare": {}}, "compare", "not supported yet"),
+        ({"compare": {}}, "compare", "Only indicators by name can be judged"),
     ],
 )
 def test_invalid_key_is_an_error_with_path_and_hint(keys: dict[str, object], path: str, hint: str) -> None:

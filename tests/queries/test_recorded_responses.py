@@ -16,7 +16,8 @@ from skywalking_provider.model import Entity, EntitySet, Window
 from skywalking_provider.queries import expression
 from skywalking_provider.queries.indicators import query
 from skywalking_provider.queries.indicators.metric_names import resolve_scope_metrics
-from skywalking_provider.queries.indicators.query import IndicatorMetrics, IndicatorQuery
+from skywalking_provider.queries.indicators.query import IndicatorQuery
+from skywalking_provider.queries.indicators.reads import IndicatorMetrics
 
 CAPTURES = Path(__file__).parents[1] / "captures"
 CANARY = EntitySet((Entity("canary|reviews|bookinfo|cluster-1|-"),), ("MESH",))

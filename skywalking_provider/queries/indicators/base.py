@@ -10,6 +10,7 @@ from skywalking_provider.oap.api.metric_values import MAX_COUNT
 from skywalking_provider.oap.api.values import Number
 from skywalking_provider.queries.indicators.metric_names import MetricMeaning, ScopeMetrics
 from skywalking_provider.queries.series import format_number
+from skywalking_provider.queries.sides import SideMinute
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +82,19 @@ class Indicator(Protocol):
     def format_result(self, rows: Sequence[BucketValue], result: float) -> str:  # noqa: ARG002
         """Return the result for messages."""
         return format_number(result)
+
+
+class JudgedIndicator(Indicator, Protocol):
+    """An indicator whose minutes can be judged."""
+
+    def summarize_minute(self, rows: Sequence[BucketValue]) -> SideMinute:
+        """Return one minute over all entities.
+
+        Args:
+            rows: The minute's values, one of each entity that has calls; at least one.
+        """
+        ...
+
+    def chart_value(self, minute: SideMinute) -> float:
+        """Return the value of a minute in the indicator's unit; the worse end if it has bounds."""
+        ...

@@ -7,13 +7,14 @@ from typing import Final, assert_never
 
 from skywalking_provider.block import IndicatorName
 from skywalking_provider.model import Window
-from skywalking_provider.queries.indicators.base import BucketValue, Indicator
+from skywalking_provider.queries.indicators.base import BucketValue, Indicator, JudgedIndicator
 from skywalking_provider.queries.indicators.counts import FULL, Counts, compute_counts, sum_counts, weighted_mean
 from skywalking_provider.queries.indicators.metric_names import MetricMeaning
 from skywalking_provider.queries.series import format_number
+from skywalking_provider.queries.sides import SideMinute
 
 
-class SuccessRate(Indicator):
+class SuccessRate(JudgedIndicator):
     """Successful calls divided by all calls, from the counts behind OAP's ratio."""
 
     name = IndicatorName.SUCCESS_RATE
@@ -30,12 +31,21 @@ class SuccessRate(Indicator):
         lowest, highest = format_number(result), format_number(_sum_bucket_counts(rows).success_rate_at_most)
         return lowest if highest == lowest else f"{lowest} (at most {highest})"
 
+    def summarize_minute(self, rows: Sequence[BucketValue]) -> SideMinute:
+        """Return the calls with bounds of the number of failed ones."""
+        counts = _sum_bucket_counts(rows)
+        return SideMinute(counts.calls, counts.calls - counts.high, counts.calls - counts.low)
+
+    def chart_value(self, minute: SideMinute) -> float:
+        """Return the lowest rate that the counts allow."""
+        return 1 - minute.high / minute.calls
+
 
 def _sum_bucket_counts(rows: Sequence[BucketValue]) -> Counts:
     return sum_counts([compute_counts(int(row.value), row.calls) for row in rows])
 
 
-class Apdex(Indicator):
+class Apdex(JudgedIndicator):
     """OAP's Apdex score, weighted by calls."""
 
     name = IndicatorName.APDEX
@@ -47,8 +57,21 @@ class Apdex(Indicator):
         """Return the mean of the buckets' scores, weighted by calls."""
         return weighted_mean((row.value, row.calls) for row in rows) / FULL
 
+    def summarize_minute(self, rows: Sequence[BucketValue]) -> SideMinute:
+        """Return the calls with bounds of the number of dissatisfied ones; a tolerating call counts as a half.
 
-class AverageLatency(Indicator):
+        OAP rounds the score down, as it does with the success rate.
+        """
+        calls = sum(row.calls for row in rows)
+        low = sum(max(0.0, row.calls * (1 - (row.value + 1) / FULL)) for row in rows)
+        return SideMinute(calls, low, sum(row.calls * (1 - row.value / FULL) for row in rows))
+
+    def chart_value(self, minute: SideMinute) -> float:
+        """Return the lowest score that the counts allow."""
+        return 1 - minute.high / minute.calls
+
+
+class AverageLatency(JudgedIndicator):
     """Average response time, weighted by calls."""
 
     name = IndicatorName.LATENCY
@@ -58,9 +81,17 @@ class AverageLatency(Indicator):
         """Return the mean of the buckets' averages, weighted by calls."""
         return weighted_mean((row.value, row.calls) for row in rows)
 
+    def summarize_minute(self, rows: Sequence[BucketValue]) -> SideMinute:
+        """Return the mean of the entities' averages, weighted by calls."""
+        return _summarize_latency(rows)
+
+    def chart_value(self, minute: SideMinute) -> float:
+        """Return the average in milliseconds."""
+        return minute.high
+
 
 @dataclass(frozen=True)
-class PercentileLatency(Indicator):
+class PercentileLatency(JudgedIndicator):
     """Percentile of the response time.
 
     Attributes:
@@ -90,6 +121,19 @@ class PercentileLatency(Indicator):
         if self.weighted:
             return weighted_mean((row.value, row.calls) for row in rows)
         return max(row.value for row in rows)
+
+    def summarize_minute(self, rows: Sequence[BucketValue]) -> SideMinute:
+        """Return the percentile. Those of several entities cannot be merged, so there is one."""
+        return _summarize_latency(rows)
+
+    def chart_value(self, minute: SideMinute) -> float:
+        """Return the percentile in milliseconds."""
+        return minute.high
+
+
+def _summarize_latency(rows: Sequence[BucketValue]) -> SideMinute:
+    milliseconds = weighted_mean((row.value, row.calls) for row in rows)
+    return SideMinute(sum(row.calls for row in rows), milliseconds, milliseconds)
 
 
 class Throughput(Indicator):
@@ -126,6 +170,21 @@ def indicator_for(name: IndicatorName, percentile: int | None = None, aggregate:
             return Throughput()
         case _:
             assert_never(name)
+
+
+def judged_indicator_for(name: IndicatorName, percentile: int | None = None) -> JudgedIndicator:
+    """Return the indicator with a name whose minutes can be judged.
+
+    Raises:
+        ValueError: The indicator cannot be judged. Blocks with it are rejected before.
+    """
+    match indicator_for(name, percentile):
+        case Throughput():
+            raise ValueError(f"{name} cannot be judged")
+        case SuccessRate() | Apdex() | AverageLatency() | PercentileLatency() as indicator:
+            return indicator
+        case other:
+            raise TypeError(f"{other!r} is not a known indicator")
 
 
 INDICATORS: Final[Mapping[IndicatorName, Indicator]] = MappingProxyType(

@@ -1,0 +1,132 @@
+"""Texts of a judgement: the numbers of both sides first, then the evidence. No I/O."""
+
+from datetime import UTC
+
+from skywalking_provider.analysis.judging import Judgement, PooledSide, is_latency
+from skywalking_provider.analysis.message import Origin, format_calls, format_thousands, join_parts
+from skywalking_provider.block import IndicatorName
+from skywalking_provider.queries.series import format_number
+from skywalking_provider.queries.sides import Sides
+from skywalking_provider.support.counts import format_count
+
+_RATE_FORMAT = ".4g"
+_MAX_ESTIMATE_MINUTES = 24 * 60  # traffic changes in the course of a day
+_FAILURES = {IndicatorName.SUCCESS_RATE: "failures", IndicatorName.APDEX: "dissatisfied calls"}
+_FAILED = {IndicatorName.SUCCESS_RATE: "failed", IndicatorName.APDEX: "dissatisfied"}
+
+
+def describe_worse(judgement: Judgement, sides: Sides, origin: Origin) -> str:
+    """Return why the canary is found worse: both sides, the limit, the evidence and the worst minute."""
+    return join_parts(
+        f"{_describe_values(judgement, sides)}, {_describe_limit(judgement)}",
+        _describe_evidence(judgement),
+        _describe_worst_minute(judgement, sides, origin),
+        *_describe_origin(sides, origin),
+    )
+
+
+def describe_undecided(judgement: Judgement, sides: Sides, origin: Origin) -> str:
+    """Return why nothing is found yet, and how long it will take at this traffic."""
+    if judgement.suspicious:
+        return join_parts(
+            f"looks worse, but is not certain yet: {_describe_values(judgement, sides)}, {_describe_limit(judgement)}",
+            _describe_evidence(judgement),
+            *_describe_origin(sides, origin),
+        )
+    if judgement.incident:
+        return join_parts(
+            f"stable itself fails too often to promote now: {_describe_values(judgement, sides)}",
+            *_describe_origin(sides, origin),
+        )
+    if judgement.between_limits:
+        return join_parts(
+            f"between tolerated and harmful: {_describe_values(judgement, sides)}, {_describe_limit(judgement)},"
+            f" harmful {_format_value(judgement, judgement.harmful)}",
+            *_describe_origin(sides, origin),
+        )
+    return join_parts(
+        f"too few calls: {_describe_failures(judgement, sides)}",
+        _describe_estimate(judgement),
+        *_describe_origin(sides, origin),
+    )
+
+
+def _describe_estimate(judgement: Judgement) -> str:
+    minutes = judgement.minutes_to_fine
+    if minutes is None or minutes > _MAX_ESTIMATE_MINUTES:
+        return ""
+    return f"about {format_count(minutes, 'more minute')} at this traffic"
+
+
+def _describe_values(judgement: Judgement, sides: Sides) -> str:
+    minutes = format_count(len(judgement.steps), "minute")
+    canary = f"{sides.label} {_describe_side(judgement, judgement.canary)}"
+    if judgement.stable is None:
+        return f"{canary} in {minutes}"
+    return f"{canary}, stable {_describe_side(judgement, judgement.stable)} in the same {minutes}"
+
+
+def _describe_side(judgement: Judgement, side: PooledSide) -> str:
+    return f"{_format_value(judgement, side.value)} of {format_calls(side.calls)}"
+
+
+def _describe_failures(judgement: Judgement, sides: Sides) -> str:
+    """Return the numbers of failed calls, which say more of thin traffic than rates."""
+    if is_latency(judgement.spec):
+        return _describe_values(judgement, sides)
+    minutes, failed = format_count(len(judgement.steps), "minute"), _FAILED[judgement.spec.sli]
+    canary = f"canary {_format_failures(judgement.canary)} {failed}"
+    stable = f", stable {_format_failures(judgement.stable)}" if judgement.stable else ""
+    return f"{canary}{stable} in {minutes}"
+
+
+def _format_failures(side: PooledSide) -> str:
+    return f"{_format_count(side.failures)} of {format_thousands(side.calls)}"
+
+
+def _describe_limit(judgement: Judgement) -> str:
+    bound, value = judgement.spec.tolerated, _format_value(judgement, judgement.tolerated)
+    if bound is None:
+        return f"wanted {value}"
+    if is_latency(judgement.spec):
+        return f"tolerated {value} ({format_number(bound.ratio)} × stable + {format_number(bound.difference)} ms)"
+    what = f"{format_number(bound.ratio)} × stable's {_FAILURES[judgement.spec.sli]}"
+    return f"tolerated {value} ({what} + {format_number(100 * bound.difference)} %)"
+
+
+def _describe_evidence(judgement: Judgement) -> str:
+    evidence, wanted = judgement.evidence.worse, judgement.confidence.worse_evidence
+    return f"evidence {format_evidence(evidence)}, needed {format_evidence(wanted)}"
+
+
+def format_evidence(evidence: float) -> str:
+    """Return evidence for people: three digits, and thousands apart."""
+    if evidence >= 1e9:
+        return "above 10^9"
+    rounded = float(f"{evidence:.3g}")
+    return format_thousands(round(rounded)) if rounded >= 100 else f"{rounded:.3g}"
+
+
+def _describe_worst_minute(judgement: Judgement, sides: Sides, origin: Origin) -> str:
+    minute = sides.canary.minutes[judgement.worst_minute]
+    start = (origin.window.start.astimezone(UTC) + judgement.worst_minute * origin.window.step).astimezone(
+        origin.window.start.tzinfo
+    )
+    if is_latency(judgement.spec):
+        return f"worst minute {start:%H:%M}: {_format_value(judgement, minute.high)} of {format_calls(minute.calls)}"
+    failed = _FAILED[judgement.spec.sli]
+    return f"worst minute {start:%H:%M}: {_format_count(minute.high)} of {format_thousands(minute.calls)} {failed}"
+
+
+def _describe_origin(sides: Sides, origin: Origin) -> tuple[str, ...]:
+    stable = sides.stable.subject if sides.stable else ""
+    subject = f"{sides.canary.subject}, stable {stable}" if stable else sides.canary.subject
+    return subject, *origin.describe()
+
+
+def _format_value(judgement: Judgement, value: float) -> str:
+    return f"{value:.4g} ms" if is_latency(judgement.spec) else f"{value:{_RATE_FORMAT}}"
+
+
+def _format_count(number: float) -> str:
+    return format_thousands(round(number)) if float(number).is_integer() else f"{number:.1f}"

@@ -1,0 +1,278 @@
+"""The query type `sli` with `compare` or `objective`: the block is judged by the evidence since the run's start."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Any, Final, Self
+
+from pydantic import AfterValidator, Field, FiniteFloat, model_validator
+
+from skywalking_provider.block.common import MINUTE, InvalidKeyError, NonEmpty, NotBoolean
+from skywalking_provider.block.entity import EntityKeys, Instances, Layer, ServiceParts
+from skywalking_provider.block.indicator import IndicatorName, Percentile, Sli
+from skywalking_provider.support.durations import Duration, format_duration
+from skywalking_provider.support.strict_model import StrictModel
+
+MAX_RATIO: Final = 20
+MAX_DIFFERENCE: Final = 0.5
+"""Highest difference of rates."""
+MIN_RATE: Final = 0.5
+"""Lowest objective and harmful value of a rate."""
+MAX_MINUTES: Final = 480
+"""Minutes of one promise. OAP responds with 500 at most."""
+
+Number = Annotated[FiniteFloat, NotBoolean]
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """Bound of the canary beside stable: `difference + ratio * stable`.
+
+    Attributes:
+        difference: Difference of failure rates from 0 to 1, or of milliseconds.
+        ratio: Factor of stable's failure rate or latency.
+    """
+
+    difference: float
+    ratio: float
+
+
+_TOLERATED: Final = {
+    IndicatorName.SUCCESS_RATE: Bound(0.001, 1.25),
+    IndicatorName.APDEX: Bound(0.01, 1.25),
+    IndicatorName.LATENCY: Bound(10, 1.25),
+}
+_HARMFUL: Final = {
+    IndicatorName.SUCCESS_RATE: Bound(0.01, 3),
+    IndicatorName.APDEX: Bound(0.05, 2),
+    IndicatorName.LATENCY: Bound(50, 2),
+}
+
+
+class Margin(StrictModel):
+    """A margin beside stable: the canary's failure rate or latency is at most ratio × stable + difference.
+
+    Attributes:
+        ratio: Factor of stable's failure rate (1 − success rate, 1 − apdex) or latency.
+        difference: Difference of the failure rates (0.01 is one percentage point), or milliseconds of the latency.
+    """
+
+    ratio: Annotated[Number, Field(ge=1, le=MAX_RATIO)] | None = None
+    difference: Annotated[Number, Field(ge=0)] | None = None
+
+    def or_default(self, default: Bound) -> Bound:
+        """Return the bound, with defaults for what is not written."""
+        return Bound(
+            default.difference if self.difference is None else self.difference,
+            default.ratio if self.ratio is None else self.ratio,
+        )
+
+
+class Compare(StrictModel):
+    """Stable, with which the canary is compared in the same minutes.
+
+    Attributes:
+        service: Name of stable's service, or its parts. Default is that of the block.
+        layer: SkyWalking layer of the service. Default is that of the block.
+        endpoint: Name of an endpoint of the service. Default is that of the block.
+        instances: Selector of stable's instances. It is not taken from the block.
+        tolerated: How much worse than stable is no reason to abort. Default is a ratio of 1.25, and a difference of
+            0.001 for success-rate, 0.01 for apdex and 10 ms for latency.
+        harmful: How much worse than stable must not pass. Default is a ratio of 3 and a difference of 0.01 for
+            success-rate, 2 and 0.05 for apdex, 2 and 50 ms for latency.
+    """
+
+    service: NonEmpty | ServiceParts | None = None
+    layer: Layer | None = None
+    endpoint: NonEmpty | None = None
+    instances: Instances | None = None
+    tolerated: Margin = Margin()
+    harmful: Margin = Margin()
+
+
+class JudgedConfidence(StrictModel):
+    """Confidence of both findings. A single number is that of `worse`.
+
+    Attributes:
+        worse: A canary that is no worse than tolerated is found worse in at most 1 − worse of the runs.
+        fine: A canary that is at least harmful is found fine in at most 1 − fine of the runs.
+    """
+
+    worse: Annotated[Number, Field(ge=0.95, le=0.999999)] = 0.999
+    fine: Annotated[Number, Field(gt=0.5, le=0.999)] = 0.95
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_number(cls, value: Any) -> Any:
+        return {"worse": value} if isinstance(value, str | int | float) and not isinstance(value, bool) else value
+
+
+def _check_whole_minutes(length: timedelta) -> timedelta:
+    if length % MINUTE:
+        raise ValueError(
+            f"{format_duration(length)} is not in whole minutes, the size of SkyWalking's buckets; write 1m, 2m, ..."
+        )
+    if length >= MAX_MINUTES * MINUTE:
+        raise ValueError(f"is {format_duration(length)}, must be less than {MAX_MINUTES} minutes")
+    return length
+
+
+class JudgedSpec(EntityKeys):
+    """An indicator whose closed minutes since the run's start are judged.
+
+    Exactly one of compare and objective is set.
+
+    Attributes:
+        percentile: Percentile of `latency`. Without it, `latency` is the average.
+        compare: Stable, with which the canary is compared in the same minutes.
+        objective: Success rate or apdex that is wanted at least, or latency in milliseconds that is wanted at most.
+        harmful: With objective, the value that must not pass. Default is three times as many failures as the
+            objective permits, or twice its latency.
+        confidence: Confidence of both findings.
+        warm_up: Time after the run's start that is left out, in whole minutes.
+        max_wait: Maximum time to wait for a finding, from the start of the measurement.
+    """
+
+    sli: Sli
+    percentile: Percentile | None = None
+    compare: Compare | None = None
+    objective: Number | None = None
+    harmful: Number | None = None
+    confidence: JudgedConfidence = JudgedConfidence()
+    warm_up: Annotated[Duration, AfterValidator(_check_whole_minutes)] = timedelta(0)
+    max_wait: Duration = timedelta(minutes=15)
+
+    @model_validator(mode="after")
+    def _check_indicator(self) -> Self:
+        if self.sli is IndicatorName.THROUGHPUT:
+            raise InvalidKeyError(
+                "sli", "throughput cannot be judged, as it follows the weight; write success-rate, apdex or latency"
+            )
+        if self.percentile is not None and self.sli is not IndicatorName.LATENCY:
+            raise InvalidKeyError("percentile", f"belongs to sli: latency, not to {self.sli}")
+        if (self.compare is None) == (self.objective is None):
+            raise InvalidKeyError("objective", "excludes compare; write one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _check_objective(self) -> Self:
+        if self.objective is None:
+            if self.harmful is not None:
+                raise InvalidKeyError("harmful", "belongs to an objective; write compare.harmful")
+            return self
+        harmful = self.harmful_objective or 0.0
+        if self.judges_latency:
+            if self.objective < 1:
+                raise InvalidKeyError("objective", f"is {self.objective:g}, must be at least 1 millisecond")
+            if harmful <= self.objective:
+                raise InvalidKeyError("harmful", f"is {harmful:g}, must be more than the objective {self.objective:g}")
+            return self
+        if not MIN_RATE < self.objective < 1:
+            percent = f"; write {self.objective / 100:g} for {self.objective:g} %" if self.objective > 1 else ""
+            raise InvalidKeyError(
+                "objective", f"is {self.objective:g}, must be more than {MIN_RATE} and less than 1{percent}"
+            )
+        if not MIN_RATE <= harmful < self.objective:
+            raise InvalidKeyError(
+                "harmful", f"is {harmful:g}, must be at least {MIN_RATE} and less than the objective {self.objective:g}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_compare(self) -> Self:
+        tolerated, harmful = self.tolerated, self.harmful_limit
+        if tolerated is None or harmful is None:
+            return self
+        if self.scope is not None and self.compare is not None and self.compare.endpoint and self.compare.instances:
+            raise InvalidKeyError(
+                "compare",
+                "has endpoint and instances, but SkyWalking has no metrics of an endpoint per instance; remove one",
+            )
+        for name in ("ratio", "difference"):
+            low, high = getattr(tolerated, name), getattr(harmful, name)
+            if low > high:
+                raise InvalidKeyError(
+                    f"compare.tolerated.{name}",
+                    f"is {low:g}, must be at most compare.harmful.{name}, which is {high:g}",
+                )
+        if not self.judges_latency and harmful.difference > MAX_DIFFERENCE:
+            raise InvalidKeyError(
+                "compare.harmful.difference",
+                f"is {harmful.difference:g}, must be at most {MAX_DIFFERENCE}: it is a difference of rates from 0 to 1",
+            )
+        if tolerated == harmful:
+            raise InvalidKeyError("compare.harmful", "is the same as compare.tolerated; increase ratio or difference")
+        if tolerated == Bound(0, 1):
+            raise InvalidKeyError(
+                "compare.tolerated",
+                "permits no difference, and with enough traffic every canary differs; increase ratio or difference",
+            )
+        return self
+
+    @property
+    def judged(self) -> bool:
+        return True
+
+    @property
+    def judges_latency(self) -> bool:
+        """Whether a latency is judged instead of a rate."""
+        return self.sli is IndicatorName.LATENCY
+
+    @property
+    def start_delay(self) -> timedelta:
+        return self.warm_up
+
+    @property
+    def window_length(self) -> timedelta:
+        """Length of the window at most."""
+        return MAX_MINUTES * MINUTE
+
+    @property
+    def stable(self) -> EntityKeys | None:
+        """Selection of stable; None with an objective."""
+        if self.compare is None:
+            return None
+        endpoint = self.compare.endpoint or (None if self.compare.instances else self.endpoint)
+        return EntityKeys.model_construct(
+            service=self.compare.service or self.service,
+            layer=self.compare.layer or self.layer,
+            endpoint=endpoint,
+            instances=self.compare.instances,
+        )
+
+    @property
+    def compares_itself(self) -> bool:
+        """Whether stable is selected as the canary is."""
+        stable = self.stable
+        return stable is not None and all(
+            getattr(stable, key) == getattr(self, key) for key in ("service", "layer", "endpoint", "instances")
+        )
+
+    @property
+    def tolerated(self) -> Bound | None:
+        """Bound up to which the canary is no worse than tolerated; None with an objective."""
+        return None if self.compare is None else self.compare.tolerated.or_default(_TOLERATED[self.sli])
+
+    @property
+    def harmful_limit(self) -> Bound | None:
+        """Bound from which on the canary must not pass; None with an objective."""
+        return None if self.compare is None else self.compare.harmful.or_default(_HARMFUL[self.sli])
+
+    @property
+    def harmful_objective(self) -> float | None:
+        """Value that must not pass with an objective; None with compare."""
+        if self.objective is None or self.harmful is not None:
+            return self.harmful
+        return 2 * self.objective if self.judges_latency else max(MIN_RATE, 1 - 3 * (1 - self.objective))
+
+    def describe_standard(self) -> str:
+        """Return what the canary is judged against, in one line."""
+        unit = " ms" if self.judges_latency else ""
+        if self.stable is None:
+            return f"objective {self.objective:g}{unit}, harmful {self.harmful_objective:g}{unit}"
+        selected = self.stable.instances.display if self.stable.instances else self.stable.endpoint or "another service"
+        bounds = ", ".join(
+            f"{name} {bound.ratio:g} × stable + {bound.difference:g}{unit}"
+            for name, bound in (("tolerated", self.tolerated), ("harmful", self.harmful_limit))
+            if bound
+        )
+        return f"stable ({selected}), {bounds}"
