@@ -1,4 +1,4 @@
-"""Judged rollouts with simulated calls: false findings, and minutes until a fault is found.
+"""Rollouts with simulated calls: false findings, and minutes until a fault is found.
 
 2,000 rollouts of each scenario with fixed seeds, and a look each minute for 30 minutes. The canary has 120 calls a
 minute of 1,200 unless the scenario says otherwise. `make simulate` publishes more scenarios with more rollouts.
