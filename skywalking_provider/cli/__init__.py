@@ -14,6 +14,7 @@ _COMMANDS = {
     "eval": "eval_command",
     "mock-oap": "mock_oap_command",
     "check": "check_command",
+    "judge": "judge_command",
     "migrate": "migrate_command",
     "schema": "schema_command",
     "bridge": "bridge_command",
