@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any, Final, Self
 
-from pydantic import AfterValidator, Field, FiniteFloat, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat, model_validator
 
 from skywalking_provider.block.common import MINUTE, InvalidKeyError, NonEmpty, NotBoolean
 from skywalking_provider.block.entity import EntityKeys, Instances, Layer, ServiceParts
@@ -56,8 +56,8 @@ class Margin(StrictModel):
         difference: Difference of the failure rates (0.01 is one percentage point), or milliseconds of the latency.
     """
 
-    ratio: Annotated[Number, Field(ge=1, le=MAX_RATIO)] | None = None
-    difference: Annotated[Number, Field(ge=0)] | None = None
+    ratio: Annotated[float, Field(ge=1, le=MAX_RATIO, allow_inf_nan=False), NotBoolean] | None = None
+    difference: Annotated[float, Field(ge=0, allow_inf_nan=False), NotBoolean] | None = None
 
     def or_default(self, default: Bound) -> Bound:
         """Return the bound, with defaults for what is not written."""
@@ -89,21 +89,24 @@ class Compare(StrictModel):
     harmful: Margin = Margin()
 
 
+WorseConfidence = Annotated[float, Field(ge=0.95, le=0.999999, allow_inf_nan=False), NotBoolean]
+"""Confidence of a worse canary. Alone, it is a short form of both."""
+
+
 class JudgedConfidence(StrictModel):
-    """Confidence of both findings. A single number is that of `worse`.
+    """Confidence of both findings.
 
     Attributes:
         worse: A canary that is no worse than tolerated is found worse in at most 1 − worse of the runs.
         fine: A canary that is at least harmful is found fine in at most 1 − fine of the runs.
     """
 
-    worse: Annotated[Number, Field(ge=0.95, le=0.999999)] = 0.999
-    fine: Annotated[Number, Field(gt=0.5, le=0.999)] = 0.95
+    worse: WorseConfidence = 0.999
+    fine: Annotated[float, Field(gt=0.5, le=0.999, allow_inf_nan=False), NotBoolean] = 0.95
 
-    @model_validator(mode="before")
-    @classmethod
-    def _accept_number(cls, value: Any) -> Any:
-        return {"worse": value} if isinstance(value, str | int | float) and not isinstance(value, bool) else value
+
+def _accept_number(value: Any) -> Any:
+    return {"worse": value} if isinstance(value, str | int | float) and not isinstance(value, bool) else value
 
 
 def _check_whole_minutes(length: timedelta) -> timedelta:
@@ -127,7 +130,7 @@ class JudgedSpec(EntityKeys):
         objective: Success rate or apdex that is wanted at least, or latency in milliseconds that is wanted at most.
         harmful: With objective, the value that must not pass. Default is three times as many failures as the
             objective permits, or twice its latency.
-        confidence: Confidence of both findings.
+        confidence: Confidence of both findings; a number alone is that of worse.
         warm_up: Time after the run's start that is left out, in whole minutes.
         max_wait: Maximum time to wait for a finding, from the start of the measurement.
     """
@@ -137,7 +140,9 @@ class JudgedSpec(EntityKeys):
     compare: Compare | None = None
     objective: Number | None = None
     harmful: Number | None = None
-    confidence: JudgedConfidence = JudgedConfidence()
+    confidence: Annotated[
+        JudgedConfidence, BeforeValidator(_accept_number, json_schema_input_type=JudgedConfidence | WorseConfidence)
+    ] = JudgedConfidence()
     warm_up: Annotated[Duration, AfterValidator(_check_whole_minutes)] = timedelta(0)
     max_wait: Duration = timedelta(minutes=15)
 
@@ -149,6 +154,10 @@ class JudgedSpec(EntityKeys):
             )
         if self.percentile is not None and self.sli is not IndicatorName.LATENCY:
             raise InvalidKeyError("percentile", f"belongs to sli: latency, not to {self.sli}")
+        if self.since is not None:
+            raise InvalidKeyError(
+                "since", "does not belong to a judged block, which always starts at the run; remove it"
+            )
         if (self.compare is None) == (self.objective is None):
             raise InvalidKeyError("objective", "excludes compare; write one of them")
         return self
@@ -182,7 +191,7 @@ class JudgedSpec(EntityKeys):
         tolerated, harmful = self.tolerated, self.harmful_limit
         if tolerated is None or harmful is None:
             return self
-        if self.scope is not None and self.compare is not None and self.compare.endpoint and self.compare.instances:
+        if self.compare is not None and self.compare.endpoint and self.compare.instances:
             raise InvalidKeyError(
                 "compare",
                 "has endpoint and instances, but SkyWalking has no metrics of an endpoint per instance; remove one",
@@ -191,8 +200,7 @@ class JudgedSpec(EntityKeys):
             low, high = getattr(tolerated, name), getattr(harmful, name)
             if low > high:
                 raise InvalidKeyError(
-                    f"compare.tolerated.{name}",
-                    f"is {low:g}, must be at most compare.harmful.{name}, which is {high:g}",
+                    f"compare.tolerated.{name}", f"is {low:g}, must be at most {high:g}, as in compare.harmful"
                 )
         if not self.judges_latency and harmful.difference > MAX_DIFFERENCE:
             raise InvalidKeyError(

@@ -27,6 +27,7 @@ _MESSAGES = {
     "finite_number": "is {found} instead of a number",
     "greater_than": "is {found}, must be more than {gt:g}",
     "greater_than_equal": "is {found}, must be at least {ge:g}",
+    "less_than_equal": "is {found}, must be at most {le:.12g}",
     "enum": "is {found}. Write {expected}",
     "literal_error": "is {found}. Write {expected}",
 }

@@ -25,6 +25,9 @@ GOOD: list[dict[str, Any]] = [
     NAMED | {"sli": "latency", "percentile": 99, "aggregate": "weighted", "layer": " mesh "},
     NAMED | {"sli": "apdex", "service": {"name": "reviews", "subset": "v2"}, "instances": {"name": "a.*"}},
     NAMED | {"sli": "success-rate", "conditions": {"language": "cel", "success": "result > 0.9"}, "maxWait": 0},
+    {"sli": "success-rate", "service": "a", "objective": "0.99", "harmful": 0.95, "confidence": "0.9999"},
+    {"sli": "latency", "percentile": 95, "service": "a", "compare": {"service": "b", "harmful": {"ratio": "3"}}},
+    {"sli": "apdex", "service": "a", "compare": {"service": "b"}, "warmUp": "2m", "confidence": {"fine": 0.9}},
     NAMED | {"sli": "throughput", "backend": None, "onNoData": "failed", "settle": "0"},
 ]
 BAD: list[Any] = [
@@ -48,6 +51,11 @@ BAD: list[Any] = [
     NAMED | {"sli": "apdex", "layer": "a b"},
     NAMED | {"sli": "apdex", "conditions": {"language": "expr"}},
     NAMED | {"expression": "service_cpm", "scale": 0},
+    NAMED | {"sli": "apdex", "compare": {"service": "b"}},
+    {"sli": "apdex", "service": "a", "compare": {"service": "b", "tolerated": {"ratio": 0.5}}},
+    {"sli": "apdex", "service": "a", "compare": {"service": "b", "harmful": 3}},
+    {"sli": "apdex", "service": "a", "objective": 0.9, "confidence": 0.5},
+    {"sli": "apdex", "service": "a", "objective": 0.9, "confidence": {"fine": 0.5}},
 ]
 
 

@@ -1,0 +1,199 @@
+"""Judged blocks: defaults, limits and the messages for invalid ones."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from skywalking_provider.block import Bound, JudgedSpec, parse_block
+from skywalking_provider.errors import ProviderError
+
+HASHES = {"canary": {"podTemplateHash": "6c85f7bf4"}, "stable": {"podTemplateHash": "5b8c6d7f99"}}
+COMPARE: dict[str, Any] = {
+    "sli": "success-rate",
+    "service": "reviews.bookinfo",
+    "instances": HASHES["canary"],
+    "compare": {"instances": HASHES["stable"]},
+}
+OBJECTIVE: dict[str, Any] = {"sli": "success-rate", "service": "reviews.bookinfo", "objective": 0.99}
+
+
+def parsed(block: dict[str, Any]) -> JudgedSpec:
+    spec = parse_block(json.dumps(block).encode())
+    assert isinstance(spec, JudgedSpec)
+    return spec
+
+
+def compare(**keys: Any) -> dict[str, Any]:
+    return COMPARE | {"compare": {"instances": HASHES["stable"]} | keys}
+
+
+def error_message(block: dict[str, Any]) -> str:
+    with pytest.raises(ProviderError) as caught:
+        parse_block(json.dumps(block).encode())
+    return str(caught.value).removeprefix("the block of the metric is invalid: ")
+
+
+@pytest.mark.parametrize(
+    ("sli", "tolerated", "harmful"),
+    [
+        ("success-rate", Bound(0.001, 1.25), Bound(0.01, 3)),
+        ("apdex", Bound(0.01, 1.25), Bound(0.05, 2)),
+        ("latency", Bound(10, 1.25), Bound(50, 2)),
+    ],
+)
+def test_margins_have_defaults_by_indicator(sli: str, tolerated: Bound, harmful: Bound) -> None:
+    spec = parsed(COMPARE | {"sli": sli})
+
+    assert (spec.tolerated, spec.harmful_limit) == (tolerated, harmful)
+    assert (spec.confidence.worse, spec.confidence.fine) == (0.999, 0.95)
+    assert (spec.max_wait, spec.warm_up) == (timedelta(minutes=15), timedelta(0))
+    assert spec.starts_at_run
+    assert spec.judged
+
+
+def test_written_part_of_a_margin_keeps_the_default_of_the_other() -> None:
+    spec = parsed(compare(tolerated={"ratio": 1.5}, harmful={"difference": 0.05}))
+
+    assert (spec.tolerated, spec.harmful_limit) == (Bound(0.001, 1.5), Bound(0.05, 3))
+
+
+@pytest.mark.parametrize(
+    ("keys", "harmful"),
+    [
+        ({"objective": 0.99}, 0.97),
+        ({"objective": 0.8}, 0.5),
+        ({"objective": 0.99, "harmful": 0.9}, 0.9),
+        ({"sli": "latency", "objective": 300}, 600),
+        ({"sli": "latency", "percentile": 99, "objective": 300, "harmful": 450}, 450),
+    ],
+)
+def test_objective_has_a_harmful_value(keys: dict[str, Any], harmful: float) -> None:
+    assert parsed(OBJECTIVE | keys).harmful_objective == pytest.approx(harmful)
+
+
+def test_numbers_of_arguments_are_texts() -> None:
+    spec = parsed(OBJECTIVE | {"objective": "0.995", "harmful": "0.98", "confidence": "0.9999"})
+
+    assert (spec.objective, spec.harmful_objective, spec.confidence.worse) == (0.995, 0.98, 0.9999)
+
+
+def test_stable_takes_from_the_block_what_compare_leaves_out() -> None:
+    stable = parsed(compare(service="stable.bookinfo") | {"layer": "MESH"}).stable
+
+    assert stable is not None
+    assert (stable.service, stable.layer, stable.endpoint) == ("stable.bookinfo", "MESH", None)
+    assert stable.instances is not None
+    assert stable.instances.pod_template_hash == "5b8c6d7f99"
+
+
+def test_stable_does_not_take_the_instances_of_the_block() -> None:
+    stable = parsed(COMPARE | {"compare": {"service": "stable.bookinfo"}}).stable
+
+    assert stable is not None
+    assert stable.instances is None
+
+
+@pytest.mark.parametrize(
+    ("block", "itself"),
+    [
+        (COMPARE, False),
+        (COMPARE | {"compare": {"instances": HASHES["canary"]}}, True),
+        (COMPARE | {"compare": {}}, False),
+        (OBJECTIVE | {"objective": None, "compare": {}}, True),
+        (OBJECTIVE | {"objective": None, "compare": {"layer": "MESH"}}, False),
+        (OBJECTIVE, False),
+    ],
+)
+def test_block_may_compare_the_canary_with_itself(block: dict[str, Any], *, itself: bool) -> None:
+    assert parsed(block).compares_itself is itself
+
+
+@pytest.mark.parametrize(
+    ("block", "message"),
+    [
+        (COMPARE | {"objective": 0.99}, "objective: excludes compare; write one of them"),
+        (COMPARE | {"sli": "throughput"}, "sli: throughput cannot be judged"),
+        (COMPARE | {"percentile": 99}, "percentile: belongs to sli: latency, not to success-rate"),
+        (COMPARE | {"harmful": 0.9}, "harmful: belongs to an objective; write compare.harmful"),
+        (COMPARE | {"window": "10m"}, "window: unknown key. Remove it: a judged block reads all minutes"),
+        (COMPARE | {"interval": "10m"}, "interval: unknown key. Remove it: a judged block reads all minutes"),
+        (COMPARE | {"since": "window"}, "since: does not belong to a judged block"),
+        (COMPARE | {"minCalls": 100}, "minCalls: unknown key. Remove it: a judged block waits"),
+        (
+            COMPARE | {"sli": "latency", "percentile": 99, "aggregate": "highest"},
+            "aggregate: unknown key. Remove it: a judged block judges the percentile of each minute",
+        ),
+        (COMPARE | {"compatibility": "argo"}, "compatibility: unknown key. Remove it: the built-in provider has no"),
+        (COMPARE | {"warmUp": "90s"}, "warmUp: 1m30s is not in whole minutes"),
+        (COMPARE | {"warmUp": "8h"}, "warmUp: is 8h, must be less than 480 minutes"),
+        (compare(tolerated={"ratio": 0.9}), "compare.tolerated.ratio: is 0.9, must be at least 1"),
+        (compare(harmful={"ratio": 21}), "compare.harmful.ratio: is 21, must be at most 20"),
+        (
+            compare(tolerated={"ratio": 4}),
+            "compare.tolerated.ratio: is 4, must be at most 3, as in compare.harmful",
+        ),
+        (
+            compare(tolerated={"difference": 0.02}),
+            "compare.tolerated.difference: is 0.02, must be at most 0.01, as in compare.harmful",
+        ),
+        (compare(tolerated={"difference": -0.1}), "compare.tolerated.difference: is -0.1, must be at least 0"),
+        (compare(harmful={"difference": 5}), "compare.harmful.difference: is 5, must be at most 0.5"),
+        (
+            compare(tolerated={"ratio": 2, "difference": 0.02}, harmful={"ratio": 2, "difference": 0.02}),
+            "compare.harmful: is the same as compare.tolerated",
+        ),
+        (compare(tolerated={"ratio": 1, "difference": 0}), "compare.tolerated: permits no difference"),
+        (compare(tolerated=1.5), "compare.tolerated: is not a map"),
+        (compare(tolerated={"ratio": True}), "compare.tolerated.ratio: is true or false, but a number is expected"),
+        (compare(tolerated={"ratio": "much"}), "compare.tolerated.ratio: is 'much' instead of a number"),
+        (compare(tolerated={"ratio": "nan"}), "compare.tolerated.ratio: is 'nan' instead of a number"),
+        (compare(baseline="a"), "compare.baseline: unknown key"),
+        (compare(endpoint="/a"), "compare: has endpoint and instances"),
+        (COMPARE | {"confidence": 0.9}, "confidence.worse: is 0.9, must be at least 0.95"),
+        (COMPARE | {"confidence": 1}, "confidence.worse: is 1, must be at most 0.999999"),
+        (COMPARE | {"confidence": {"fine": 0.5}}, "confidence.fine: is 0.5, must be more than 0.5"),
+        (COMPARE | {"confidence": {"fine": 0.9999}}, "confidence.fine: is 0.9999, must be at most 0.999"),
+        (OBJECTIVE | {"objective": 1}, "objective: is 1, must be more than 0.5 and less than 1"),
+        (OBJECTIVE | {"objective": 99}, "objective: is 99, must be more than 0.5 and less than 1; write 0.99 for 99 %"),
+        (OBJECTIVE | {"objective": 0.5}, "objective: is 0.5, must be more than 0.5"),
+        (OBJECTIVE | {"objective": True}, "objective: is true or false, but a number is expected"),
+        (OBJECTIVE | {"harmful": 0.99}, "harmful: is 0.99, must be at least 0.5 and less than the objective 0.99"),
+        (OBJECTIVE | {"harmful": 0.4}, "harmful: is 0.4, must be at least 0.5"),
+        (OBJECTIVE | {"sli": "latency", "objective": 0.3}, "objective: is 0.3, must be at least 1 millisecond"),
+        (
+            OBJECTIVE | {"sli": "latency", "objective": 300, "harmful": 200},
+            "harmful: is 200, must be more than the objective 300",
+        ),
+        (OBJECTIVE | {"threshold": 0.99}, "threshold: unknown key. Write objective"),
+        (
+            {"query": "{ version }", "interval": "3m", "objective": 0.9},
+            "objective: unknown key. Only indicators by name",
+        ),
+        (
+            {"expression": "avg(service_sla)", "service": "a", "window": "3m", "compare": {}},
+            "compare: unknown key. Only indicators by name",
+        ),
+        (
+            {"sli": "apdex", "service": "a", "window": "3m", "warmUp": "1m"},
+            "warmUp: unknown key. It belongs to a judged block",
+        ),
+        (
+            {"sli": "apdex", "service": "a", "window": "3m", "harmful": 0.9},
+            "harmful: unknown key. It belongs to a judged block",
+        ),
+    ],
+)
+def test_invalid_block_has_a_message_with_the_next_step(block: dict[str, Any], message: str) -> None:
+    assert error_message(block).startswith(message)
+
+
+@pytest.mark.parametrize("block", [COMPARE, OBJECTIVE])
+def test_standard_is_described_in_one_line(block: dict[str, Any]) -> None:
+    expected = {
+        "compare": "stable (5b8c6d7f99), tolerated 1.25 × stable + 0.001, harmful 3 × stable + 0.01",
+        "objective": "objective 0.99, harmful 0.97",
+    }
+
+    assert parsed(block).describe_standard() == expected["compare" if "compare" in block else "objective"]
