@@ -87,7 +87,7 @@ def judge_command(
     except CsvError as error:
         problems.append(LineProblem(error.line, str(error)))
     except OptionError as error:
-        raise typer.BadParameter(printable_line(str(error)), param_hint=error.option) from error
+        raise typer.BadParameter(printable_line(str(error)), param_hint=error.option or None) from error
     for problem in sorted(problems, key=lambda one: one.line):
         typer.echo(f"skywalking-provider: {printable_line(str(problem))}", err=True)
     raise typer.Exit(_USAGE_ERROR if problems else 0)

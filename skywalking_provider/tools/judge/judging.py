@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, log
 
-from skywalking_provider.judgement import Evidence, Finding, Judge, RateComparison, RatePair, decide
-from skywalking_provider.judgement.evidence import is_suspicious
+from skywalking_provider.judgement import Evidence, Finding, Judge, decide, is_suspicious
 from skywalking_provider.tools.judge.case import Case, SideCounts
 
 
@@ -61,19 +60,14 @@ class Judgement:
 
 def judge_case(case: Case) -> Judgement:
     """Judge the minutes of a case, with the rule for incidents of stable."""
-    test = case.build_test()
-    judge = Judge(test, case.confidence)
-    incident = False
+    judge = Judge(case.build_test(), case.confidence)
     finding = decide(judge.evidence, case.confidence)
     looks = list[MinuteLook]()
     for minute in case.minutes:
         counts = case.counts(minute)
         if counts:
-            built = case.build_minute(minute)
-            judge.add(built)
-            if isinstance(test, RateComparison) and isinstance(built, RatePair):
-                incident = test.is_incident(built)
-            finding = decide(judge.evidence, case.confidence, held=incident)
+            judge.add(case.build_minute(minute))
+            finding = decide(judge.evidence, case.confidence, held=judge.incident)
         looks.append(MinuteLook(counts, judge.evidence, finding))
     counted = [minute for minute in case.minutes if case.counts(minute)]
     return Judgement(
@@ -81,7 +75,7 @@ def judge_case(case: Case) -> Judgement:
         tuple(looks),
         judge.evidence,
         finding,
-        incident,
+        judge.incident,
         _estimate_minutes(case, judge.evidence, judge.fine_growth),
         _pool(case, [minute.canary for minute in counted]),
         _pool(case, [minute.stable for minute in counted]),

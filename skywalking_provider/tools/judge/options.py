@@ -1,18 +1,22 @@
-"""Limits for CSV, in the units and with the defaults and bounds of a block."""
+"""Limits for CSV: the keys of a judged block, with its units, defaults and bounds."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
+from pydantic import ValidationError
+
+from skywalking_provider.block.judged import JudgedSpec
 from skywalking_provider.judgement import Confidence, Limit, latency_variance
 from skywalking_provider.support.suggestions import did_you_mean
+from skywalking_provider.support.validation_messages import format_validation_error
 from skywalking_provider.tools.judge.case import Case, CaseKind, CaseMinute
 from skywalking_provider.tools.judge.numbers import MAX_MILLISECONDS, parse_number
 
-PERCENTILES: Final = (50, 75, 90, 95, 99)
+_PAIR = re.compile(r"\s*([A-Za-z]+)\s*[=:]\s*([^,{}\s]+)\s*")
+_MARGIN: Final = ("ratio", "difference")
 
 
 class JudgeSli(StrEnum):
@@ -23,27 +27,11 @@ class JudgeSli(StrEnum):
     LATENCY = "latency"
 
 
-_TOLERATED: Final[Mapping[JudgeSli, Limit]] = {
-    JudgeSli.SUCCESS_RATE: Limit(0.001, 1.25),
-    JudgeSli.APDEX: Limit(0.01, 1.25),
-    JudgeSli.LATENCY: Limit(10, 1.25),
-}
-_HARMFUL: Final[Mapping[JudgeSli, Limit]] = {
-    JudgeSli.SUCCESS_RATE: Limit(0.01, 3),
-    JudgeSli.APDEX: Limit(0.05, 2),
-    JudgeSli.LATENCY: Limit(50, 2),
-}
-_MAX_RATIO: Final = 20
-_MAX_DIFFERENCE: Final = 0.5
-_MIN_RATE: Final = Decimal("0.5")
-_PAIR = re.compile(r"\s*([A-Za-z]+)\s*[=:]\s*([^,{}\s]+)\s*")
-
-
 class OptionError(ValueError):
     """An option that is invalid, or that does not fit the file.
 
     Args:
-        option: Name of the option.
+        option: Name of the option; empty if the message has the key of the block.
         message: The problem and the next step.
     """
 
@@ -97,102 +85,57 @@ def build_case(
     if (sli is JudgeSli.LATENCY) != is_latency:
         columns = "ms" if is_latency else "failures"
         raise OptionError("--sli", f"{sli} does not fit the column {columns}. Set the indicator of the file's columns")
-    if options.percentile is not None and sli is not JudgeSli.LATENCY:
-        raise OptionError("--percentile", f"belongs to latency, not to {sli}. Remove it")
-    if options.percentile is not None and options.percentile not in PERCENTILES:
-        known = ", ".join(map(str, PERCENTILES))
-        raise OptionError("--percentile", f"is {options.percentile}. Write one of {known}")
     if options.objective and options.compare:
         raise OptionError("--objective", "excludes --compare. Set one of them")
+    if options.objective and options.tolerated:
+        raise OptionError("--tolerated", "belongs to --compare. Remove it: the objective is what is tolerated")
     if not options.objective and not has_stable:
         what = "--compare" if options.compare else "the comparison"
         raise OptionError(
             "--objective", f"is not set, and {what} needs columns of stable. Set --objective, or add the columns"
         )
-    variance, confidence = latency_variance(options.percentile), _parse_confidence(options.confidence)
+    try:
+        spec = JudgedSpec.model_validate(_build_block(options, sli))
+    except ValidationError as error:
+        raise OptionError("", format_validation_error(error, JudgedSpec)) from error
+    return sli, _build_case(spec, tuple(minutes))
+
+
+def _build_block(options: JudgeOptions, sli: JudgeSli) -> dict[str, Any]:
+    """Return the block that the options describe."""
+    block: dict[str, Any] = {"sli": sli.value, "service": "canary"}
+    if options.percentile is not None:
+        block["percentile"] = options.percentile
+    if options.confidence:
+        block["confidence"] = _parse_confidence(options.confidence)
     if options.objective:
-        if options.tolerated:
-            raise OptionError("--tolerated", "belongs to --compare. Remove it: the objective is what is tolerated")
-        limits = _parse_objective(options, sli)
-        kind = CaseKind.LATENCY_OBJECTIVE if is_latency else CaseKind.OBJECTIVE
-    else:
-        limits = _parse_margins(options, sli)
-        kind = CaseKind.LATENCY if is_latency else CaseKind.COMPARE
-    return sli, Case(kind, *limits, tuple(minutes), confidence, variance)
+        block["objective"] = _parse("--objective", options.objective)
+        if options.harmful:
+            block["harmful"] = _parse("--harmful", options.harmful)
+        return block
+    margins = (("tolerated", options.tolerated), ("harmful", options.harmful))
+    block["compare"] = {"service": "stable"} | {
+        name: _parse_pairs(f"--{name}", text, _MARGIN) for name, text in margins if text
+    }
+    return block
 
 
-def _parse_objective(options: JudgeOptions, sli: JudgeSli) -> tuple[Limit, Limit]:
-    objective = _parse("--objective", options.objective)
-    harmful = _parse("--harmful", options.harmful) if options.harmful else None
-    if sli is JudgeSli.LATENCY:
-        harmful = 2 * objective if harmful is None else harmful
-        if not 1 <= objective <= MAX_MILLISECONDS:
-            raise OptionError("--objective", f"is {objective:g}, must be at least 1. Write milliseconds")
-        if not objective < harmful <= MAX_MILLISECONDS:
-            raise OptionError(
-                "--harmful", f"is {harmful:g}, must be more than the objective {objective:g}. Write milliseconds"
-            )
-        return Limit(objective, 0), Limit(harmful, 0)
-    wanted = Decimal(str(objective))
-    if not _MIN_RATE < wanted < 1:
-        percent = f" for {objective:g} %" if 1 < objective <= 100 else ""
-        example = f"{objective / 100:g}" if percent else "0.99"
-        raise OptionError(
-            "--objective", f"is {objective:g}, must be more than 0.5 and less than 1. Write {example}{percent}"
-        )
-    lowest = max(_MIN_RATE, 1 - 3 * (1 - wanted)) if harmful is None else Decimal(str(harmful))
-    if not _MIN_RATE <= lowest < wanted:
-        raise OptionError(
-            "--harmful",
-            f"is {lowest:g}, must be at least 0.5 and less than the objective {objective:g}. Write a lower value",
-        )
-    return Limit(float(1 - wanted), 0), Limit(float(1 - lowest), 0)
+def _build_case(spec: JudgedSpec, minutes: tuple[CaseMinute, ...]) -> Case:
+    variance = latency_variance(spec.percentile)
+    confidence = Confidence.of(spec.confidence.worse, spec.confidence.fine)
+    if spec.tolerated is not None and spec.harmful_limit is not None:
+        kind = CaseKind.LATENCY if spec.judges_latency else CaseKind.COMPARE
+        tolerated, harmful = (Limit(one.difference, one.ratio) for one in (spec.tolerated, spec.harmful_limit))
+        return Case(kind, tolerated, harmful, minutes, confidence, variance)
+    wanted, objective = spec.objective or 0.0, spec.harmful_objective or 0.0
+    if spec.judges_latency:
+        return Case(CaseKind.LATENCY_OBJECTIVE, Limit(wanted, 0), Limit(objective, 0), minutes, confidence, variance)
+    return Case(CaseKind.OBJECTIVE, Limit(1 - wanted, 0), Limit(1 - objective, 0), minutes, confidence, variance)
 
 
-def _parse_margins(options: JudgeOptions, sli: JudgeSli) -> tuple[Limit, Limit]:
-    tolerated = _parse_margin("--tolerated", options.tolerated, _TOLERATED[sli], sli)
-    harmful = _parse_margin("--harmful", options.harmful, _HARMFUL[sli], sli)
-    for name in ("ratio", "difference"):
-        low, high = getattr(tolerated, name), getattr(harmful, name)
-        if low > high:
-            raise OptionError(
-                "--tolerated", f"has the {name} {low:g}, more than that of --harmful, {high:g}. Correct one of them"
-            )
-    if tolerated == harmful:
-        raise OptionError("--harmful", "is the same as --tolerated. Increase ratio or difference")
-    if tolerated == Limit(0, 1):
-        raise OptionError(
-            "--tolerated", "permits no difference, and every canary differs by something. Increase ratio or difference"
-        )
-    return tolerated, harmful
-
-
-def _parse_margin(option: str, text: str, default: Limit, sli: JudgeSli) -> Limit:
-    values = _parse_pairs(option, text, ("ratio", "difference")) if text else {}
-    limit = Limit(values.get("difference", default.difference), values.get("ratio", default.ratio))
-    if not 1 <= limit.ratio <= _MAX_RATIO:
-        raise OptionError(option, f"has the ratio {limit.ratio:g}, must be from 1 to {_MAX_RATIO}. Correct the ratio")
-    highest = MAX_MILLISECONDS if sli is JudgeSli.LATENCY else _MAX_DIFFERENCE
-    if not 0 <= limit.difference <= highest:
-        unit = "milliseconds" if sli is JudgeSli.LATENCY else "0.01 for one percentage point"
-        raise OptionError(
-            option, f"has the difference {limit.difference:g}, must be from 0 to {highest:g}. Write {unit}"
-        )
-    return limit
-
-
-def _parse_confidence(text: str) -> Confidence:
-    option = "--confidence"
-    if not text:
-        return Confidence()
+def _parse_confidence(text: str) -> object:
     named = any(sign in text for sign in "=:")
-    values = _parse_pairs(option, text, ("worse", "fine")) if named else {"worse": _parse(option, text)}
-    worse, fine = values.get("worse", 0.999), values.get("fine", 0.95)
-    if not 0.95 <= worse <= 0.999999:
-        raise OptionError(option, f"has {worse:g} for worse, must be from 0.95 to 0.999999. Write such as 0.999")
-    if not 0.5 < fine <= 0.999:
-        raise OptionError(option, f"has {fine:g} for fine, must be more than 0.5 and at most 0.999. Write such as 0.95")
-    return Confidence.of(worse, fine)
+    return _parse_pairs("--confidence", text, ("worse", "fine")) if named else _parse("--confidence", text)
 
 
 def _parse_pairs(option: str, text: str, names: tuple[str, str]) -> dict[str, float]:
@@ -216,6 +159,9 @@ def _parse_pairs(option: str, text: str, names: tuple[str, str]) -> dict[str, fl
 
 def _parse(option: str, text: str) -> float:
     try:
-        return parse_number(text.strip())
+        number = parse_number(text.strip())
     except ValueError as error:
         raise OptionError(option, str(error)) from error
+    if number > MAX_MILLISECONDS:
+        raise OptionError(option, f"is {number:g}, must be at most {MAX_MILLISECONDS:g}. Correct the number")
+    return number

@@ -108,6 +108,15 @@ def test_report_of_a_worse_canary(judge: Judge) -> None:
     ]
 
 
+def test_documented_example_has_the_output_of_the_command(judge: Judge) -> None:
+    root = Path(__file__).parents[3]
+
+    output = judge(str(root / "examples" / "bookinfo" / "minutes.csv")).stdout
+
+    documented = (root / "docs" / "judge.md").read_text()
+    assert "\n".join(line.rstrip() for line in output.splitlines()) in documented
+
+
 def test_minutes_without_a_pair_are_left_out(judge: Judge) -> None:
     lines = WORSE_CSV.splitlines()
     extra = ["a,0,0,,1000,900,", "b,120,120,,0,0,", "c,,,,1000,900,", "d,120,,,1000,900,"]
@@ -213,24 +222,24 @@ def test_invalid_header_is_an_error(judge: Judge, header: str, message: str) -> 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--objective", "99"], "must be more than 0.5 and less than 1. Write 0.99 for 99 %"),
+        (["--objective", "99"], "objective: is 99, must be more than 0.5 and less than 1; write 0.99 for 99 %"),
         (["--objective", "1"], "must be more than 0.5 and less than 1"),
         (["--objective", "nan"], "--objective: is 'nan'"),
         (["--objective", "0.99", "--compare"], "excludes --compare"),
         (["--objective", "0.99", "--harmful", "0.99"], "less than the objective 0.99"),
         (["--objective", "0.99", "--harmful", "0.4"], "at least 0.5"),
         (["--objective", "0.99", "--tolerated", "ratio=2"], "belongs to --compare"),
-        (["--tolerated", "ratio=0.5"], "has the ratio 0.5, must be from 1 to 20"),
-        (["--tolerated", "difference=0.02"], "more than that of --harmful"),
+        (["--tolerated", "ratio=0.5"], "compare.tolerated.ratio: is 0.5, must be at least 1"),
+        (["--tolerated", "difference=0.02"], "compare.tolerated.difference: is 0.02, must be at most"),
         (["--tolerated", "ratio=1,difference=0"], "permits no difference"),
         (["--tolerated", "ration=1"], "unknown name ration. Did you mean ratio?"),
         (["--tolerated", "1.25"], "Write ratio=…,difference=…"),
-        (["--tolerated", "ratio=3,difference=0.01"], "is the same as --tolerated"),
-        (["--harmful", "difference=0.6"], "must be from 0 to 0.5"),
-        (["--confidence", "0.9"], "must be from 0.95 to 0.999999"),
-        (["--confidence", "fine=0.5"], "must be more than 0.5 and at most 0.999"),
+        (["--tolerated", "ratio=3,difference=0.01"], "compare.harmful: is the same as compare.tolerated"),
+        (["--harmful", "difference=0.6"], "compare.harmful.difference: is 0.6, must be at most 0.5"),
+        (["--confidence", "0.9"], "confidence.worse: is 0.9, must be at least 0.95"),
+        (["--confidence", "fine=0.5"], "confidence.fine: is 0.5, must be more than 0.5"),
         (["--sli", "latency"], "latency does not fit the column failures"),
-        (["--percentile", "99"], "belongs to latency"),
+        (["--percentile", "99"], "percentile: belongs to sli: latency"),
     ],
 )
 def test_invalid_option_is_wrong_usage(judge: Judge, options: list[str], message: str) -> None:
