@@ -77,9 +77,9 @@ class JudgedQuery:
     async def collect(self, backend: Backend, window: Window, deadline: Deadline) -> CollectedSample:
         """See `Query.collect`. The result is that of the judgement, which is not part of the query."""
         mqe = (await backend.connection.features(deadline)).supports_mqe
-        sides = await self._resolve_sides(backend, window, deadline)
-        requests = [request for side in sides for request in side.build_requests()]
         blocks = split_into_hours(window)
+        sides = await self._resolve_sides(backend, Window(blocks[0].start, window.end, window.step), deadline)
+        requests = [request for side in sides for request in side.build_requests()]
         batches = await asyncio.gather(*(backend.series(requests, block, deadline, mqe=mqe) for block in blocks))
         responses = [(block, batch.data) for block, batch in zip(blocks, batches, strict=True)]
         size = sum(batch.size for batch in batches)
