@@ -187,8 +187,6 @@ def _check_pairs(tolerance: Limit, harm: Limit) -> None:
                 f"harm has the {name} {high:g}, must be at least that of tolerance, which is {low:g}."
                 " Write [difference, ratio]"
             )
-    if tolerance == harm:
-        raise ValueError("harm is the same as tolerance. Increase its difference or ratio")
 
 
 class _CompareLine(_Line):

@@ -150,7 +150,7 @@ def test_incident_of_stable_in_the_last_minute_prevents_fine(judge: Judge) -> No
         (COMPARE | {"tolerance": 0.1}, "tolerance: is 0.1. Write [difference, ratio]"),
         (COMPARE | {"tolerance": [1.25, 0.001]}, "tolerance: difference is 1.25, must be at most 0.5"),
         (COMPARE | {"tolerance": [0.02, 1.25]}, "harm has the difference 0.01, must be at least that of tolerance"),
-        (COMPARE | {"harm": [0.001, 1.25]}, "harm is the same as tolerance"),
+        (COMPARE | {"harm": [0.001, 1.2]}, "harm has the ratio 1.2, must be at least that of tolerance"),
         (COMPARE | {"harm": [0.01, 21]}, "harm: has the ratio 21, must be from 1 to 20"),
         (LATENCY | {"variance": 0}, "variance: is 0, must be more than 0"),
         (LATENCY_OBJECTIVE | {"wanted": 700}, "harmful is 600, must be more than wanted"),
