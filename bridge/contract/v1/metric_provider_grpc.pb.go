@@ -40,6 +40,9 @@ const (
 //
 // Every call has a deadline, and the service responds before it. A problem of one measurement is a Measurement with
 // PHASE_ERROR, never a gRPC error. A gRPC error means that the service itself failed.
+//
+// An overloaded service may reject a call with UNAVAILABLE and two trailers: grpc-retry-pushback-ms, and
+// metricprovider-reason with the value PROVIDER_OVERLOADED.
 type MetricProviderClient interface {
 	// Describe returns the provider and the version of the contract.
 	Describe(ctx context.Context, in *DescribeRequest, opts ...grpc.CallOption) (*DescribeResponse, error)
@@ -131,6 +134,9 @@ func (c *metricProviderClient) GetMetadata(ctx context.Context, in *GetMetadataR
 //
 // Every call has a deadline, and the service responds before it. A problem of one measurement is a Measurement with
 // PHASE_ERROR, never a gRPC error. A gRPC error means that the service itself failed.
+//
+// An overloaded service may reject a call with UNAVAILABLE and two trailers: grpc-retry-pushback-ms, and
+// metricprovider-reason with the value PROVIDER_OVERLOADED.
 type MetricProviderServer interface {
 	// Describe returns the provider and the version of the contract.
 	Describe(context.Context, *DescribeRequest) (*DescribeResponse, error)

@@ -13,7 +13,9 @@ import (
 	"github.com/argoproj/argo-rollouts/pkg/apis/rollouts/v1alpha1"
 	"github.com/hashicorp/go-hclog"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/resolver"
 	"google.golang.org/grpc/resolver/manual"
 
@@ -130,12 +132,12 @@ func TestCallReplicaKilledIsRetriedOnAnother(t *testing.T) {
 	require.Empty(t, log.String())
 }
 
-func TestCallUnavailableIsRetriedOnceWithinDeadline(t *testing.T) {
+func TestCallUnavailableIsRetriedWithinDeadline(t *testing.T) {
 	sidecar := fakesidecar.New(t)
 	sidecar.OnRun = failWith(codes.Unavailable)
 	p, _ := newTestPlugin(t, sidecar.Start(t))
 	require.Contains(t, p.Run(nil, metric).Message, "PROVIDER_UNAVAILABLE")
-	require.Len(t, fakesidecar.Received[*contractv1.RunRequest](sidecar, "Run"), 2)
+	require.Len(t, fakesidecar.Received[*contractv1.RunRequest](sidecar, "Run"), 5)
 
 	p.options.RunTimeout = 4 * time.Second
 	var calls atomic.Int64
@@ -153,6 +155,41 @@ func TestCallUnavailableIsRetriedOnceWithinDeadline(t *testing.T) {
 	require.Contains(t, p.Run(nil, metric).Message, "sent no response within 3.")
 	require.Less(t, time.Since(began), meter.Limit(p.options.RunTimeout))
 	require.EqualValues(t, 2, calls.Load())
+}
+
+// overload returns a Run that rejects a number of calls as an overloaded sidecar does, with the pause before the next attempt.
+func overload(t *testing.T, rejections int64, pause time.Duration) func(context.Context, *contractv1.RunRequest) (*contractv1.Measurement, error) {
+	var calls atomic.Int64
+	return func(ctx context.Context, _ *contractv1.RunRequest) (*contractv1.Measurement, error) {
+		if calls.Add(1) > rejections {
+			return fakesidecar.Finished(contractv1.Phase_PHASE_SUCCESSFUL, ""), nil
+		}
+		require.NoError(t, grpc.SetTrailer(ctx, metadata.Pairs(
+			"grpc-retry-pushback-ms", fmt.Sprint(pause.Milliseconds()), "metricprovider-reason", "PROVIDER_OVERLOADED")))
+		return nil, fakesidecar.StatusError(codes.Unavailable, "request not received: 2048 requests wait. Repeat the call later.")
+	}
+}
+
+func TestCallSidecarOverloadedIsRetriedAfterItsPause(t *testing.T) {
+	sidecar := fakesidecar.New(t)
+	sidecar.OnRun = overload(t, 4, 500*time.Millisecond)
+	p, _ := newTestPlugin(t, sidecar.Start(t))
+	began := time.Now()
+	m := p.Run(nil, metric)
+	require.Equal(t, v1alpha1.AnalysisPhaseSuccessful, m.Phase, m.Message)
+	require.GreaterOrEqual(t, time.Since(began), 2*time.Second)
+}
+
+func TestCallSidecarStaysOverloadedWaits(t *testing.T) {
+	sidecar := fakesidecar.New(t)
+	sidecar.OnRun = overload(t, 1000, time.Millisecond)
+	p, _ := newTestPlugin(t, sidecar.Start(t))
+	m := p.Run(nil, metric)
+	require.Equal(t, v1alpha1.AnalysisPhaseRunning, m.Phase)
+	require.True(t, strings.HasPrefix(m.Message, "PROVIDER_OVERLOADED sidecar at "+p.options.Target+
+		": request not received: 2048 requests wait. Repeat the call later. · waiting until "), m.Message)
+	require.NotNil(t, m.ResumeAt)
+	require.Len(t, fakesidecar.Received[*contractv1.RunRequest](sidecar, "Run"), 5)
 }
 
 func TestBalancerAddressesChangedFollowsResolver(t *testing.T) {

@@ -1,7 +1,10 @@
 package provider
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +16,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	contractv1 "github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/contract/v1"
@@ -22,12 +26,13 @@ import (
 // more: the API server accepts 1.5 MiB for the whole AnalysisRun.
 const maxResponseBytes = 1 << 20
 
-// serviceConfig selects the balancer policy and retries a call once if its connection ends. Every method is idempotent,
-// and after the pause the balancer picks another replica. Both attempts share the deadline of the call.
+// serviceConfig selects the balancer policy and retries a call if its connection ends, or if the sidecar is overloaded. Every
+// method is idempotent, and after the pause the balancer picks another replica. All attempts share the deadline of the call.
+// The pauses are short, because a sidecar that is overloaded sets a longer one (grpc-retry-pushback-ms).
 const serviceConfig = `{
 	"loadBalancingConfig": [{"` + contractRoundRobin + `": {}}],
 	"methodConfig": [{"name": [{}], "retryPolicy": {
-		"maxAttempts": 2, "initialBackoff": "0.1s", "maxBackoff": "0.1s", "backoffMultiplier": 1,
+		"maxAttempts": 5, "initialBackoff": "0.1s", "maxBackoff": "1s", "backoffMultiplier": 2,
 		"retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"]
 	}}]
 }`
@@ -61,6 +66,7 @@ func dial(target, version string, transport credentials.TransportCredentials) (*
 		grpc.WithNoProxy(),              // the controller's proxy is for hosts outside the cluster
 		grpc.WithDisableServiceConfig(), // ignore the name server's service config
 		grpc.WithDefaultServiceConfig(serviceConfig),
+		grpc.WithUnaryInterceptor(detectOverload),
 		grpc.WithUserAgent(version),
 	)
 }
@@ -88,12 +94,37 @@ func newSidecar(options Options, log hclog.Logger) (*sidecar, error) {
 	return s, nil
 }
 
+// reasonTrailer is the trailer of a call that failed with Unavailable: the reason code for its measurement.
+const reasonTrailer = "metricprovider-reason"
+
+// overloadedError is the error of a call that the sidecar rejected because it is overloaded.
+type overloadedError struct{ error }
+
+// GRPCStatus returns the status that the sidecar sent.
+func (e overloadedError) GRPCStatus() *status.Status { return status.Convert(e.error) }
+
+// detectOverload is a client interceptor that makes an overloadedError of the error of an overloaded sidecar.
+func detectOverload(
+	ctx context.Context, method string, request, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker,
+	options ...grpc.CallOption,
+) error {
+	var trailer metadata.MD
+	err := invoke(ctx, method, request, reply, conn, append(options, grpc.Trailer(&trailer))...)
+	if status.Code(err) == codes.Unavailable && slices.Contains(trailer.Get(reasonTrailer), "PROVIDER_OVERLOADED") {
+		return overloadedError{err}
+	}
+	return err
+}
+
 // classifyError returns the reason code and the cause of an error if the sidecar is unavailable or incompatible, so that a
 // later call may succeed. It returns no code if the sidecar processed the call and failed. elapsed is the duration of the
 // call.
 func (s *sidecar) classifyError(err error, elapsed time.Duration) (code, cause string) {
 	rpcStatus := status.Convert(err)
 	text := strings.TrimRight(rpcStatus.Message(), ".") // the next sentence follows
+	if errors.As(err, &overloadedError{}) {
+		return "PROVIDER_OVERLOADED", fmt.Sprintf("sidecar at %s: %s.", s.target, text)
+	}
 	switch rpcStatus.Code() {
 	case codes.Unavailable:
 		return "PROVIDER_UNAVAILABLE", fmt.Sprintf("no connection to the sidecar at %s: %s. %s", s.target, trimGRPCPrefix(text), s.hint)

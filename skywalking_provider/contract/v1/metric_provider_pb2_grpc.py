@@ -30,6 +30,9 @@ class MetricProviderStub:
 
     Every call has a deadline, and the service responds before it. A problem of one measurement is a Measurement with
     PHASE_ERROR, never a gRPC error. A gRPC error means that the service itself failed.
+
+    An overloaded service may reject a call with UNAVAILABLE and two trailers: grpc-retry-pushback-ms, and
+    metricprovider-reason with the value PROVIDER_OVERLOADED.
     """
 
     def __init__(self, channel):
@@ -75,6 +78,9 @@ class MetricProviderServicer:
 
     Every call has a deadline, and the service responds before it. A problem of one measurement is a Measurement with
     PHASE_ERROR, never a gRPC error. A gRPC error means that the service itself failed.
+
+    An overloaded service may reject a call with UNAVAILABLE and two trailers: grpc-retry-pushback-ms, and
+    metricprovider-reason with the value PROVIDER_OVERLOADED.
     """
 
     def Describe(self, request, context):
@@ -165,6 +171,9 @@ class MetricProvider:
 
     Every call has a deadline, and the service responds before it. A problem of one measurement is a Measurement with
     PHASE_ERROR, never a gRPC error. A gRPC error means that the service itself failed.
+
+    An overloaded service may reject a call with UNAVAILABLE and two trailers: grpc-retry-pushback-ms, and
+    metricprovider-reason with the value PROVIDER_OVERLOADED.
     """
 
     @staticmethod

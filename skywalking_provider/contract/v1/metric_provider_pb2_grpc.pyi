@@ -35,6 +35,9 @@ class MetricProviderStub:
 
     Every call has a deadline, and the service responds before it. A problem of one measurement is a Measurement with
     PHASE_ERROR, never a gRPC error. A gRPC error means that the service itself failed.
+
+    An overloaded service may reject a call with UNAVAILABLE and two trailers: grpc-retry-pushback-ms, and
+    metricprovider-reason with the value PROVIDER_OVERLOADED.
     """
 
     @_typing.overload
@@ -60,6 +63,9 @@ class MetricProviderAsyncStub(MetricProviderStub):
 
     Every call has a deadline, and the service responds before it. A problem of one measurement is a Measurement with
     PHASE_ERROR, never a gRPC error. A gRPC error means that the service itself failed.
+
+    An overloaded service may reject a call with UNAVAILABLE and two trailers: grpc-retry-pushback-ms, and
+    metricprovider-reason with the value PROVIDER_OVERLOADED.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -81,6 +87,9 @@ class MetricProviderServicer(metaclass=_abc_1.ABCMeta):
 
     Every call has a deadline, and the service responds before it. A problem of one measurement is a Measurement with
     PHASE_ERROR, never a gRPC error. A gRPC error means that the service itself failed.
+
+    An overloaded service may reject a call with UNAVAILABLE and two trailers: grpc-retry-pushback-ms, and
+    metricprovider-reason with the value PROVIDER_OVERLOADED.
     """
 
     @_abc_1.abstractmethod
