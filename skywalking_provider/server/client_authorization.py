@@ -16,6 +16,8 @@ _Context = grpc.aio.ServicerContext[Any, Any]
 class ClientIdentityInterceptor(grpc.aio.ServerInterceptor):
     """Interceptor that rejects calls of clients whose certificate names none of the allowed identities.
 
+    It precedes `ReceiveLimiter`, so that no message of such a client is received.
+
     Args:
         identities: Allowed URI or DNS names.
     """
@@ -31,15 +33,17 @@ class ClientIdentityInterceptor(grpc.aio.ServerInterceptor):
     ) -> Any:
         """Return the handler of a call, wrapped in the identity check."""
         handler = await continuation(handler_call_details)
-        if handler is None or handler.request_streaming:
-            return None  # unknown method, or reflection, which is not served over the network
+        if handler is None or not handler.request_streaming:
+            return None  # unknown method; `ReceiveLimiter` makes a stream of each request
 
-        async def guarded(request: Any, context: _Context) -> Any:
+        async def guarded(requests: Any, context: _Context) -> Any:
             await self._authorize(context)
-            return await (handler.unary_stream or handler.unary_unary)(request, context)
+            return await (handler.stream_stream or handler.stream_unary)(requests, context)
 
         guard = (
-            grpc.unary_stream_rpc_method_handler if handler.response_streaming else grpc.unary_unary_rpc_method_handler
+            grpc.stream_stream_rpc_method_handler
+            if handler.response_streaming
+            else grpc.stream_unary_rpc_method_handler
         )
         return guard(guarded, handler.request_deserializer, handler.response_serializer)
 

@@ -34,7 +34,7 @@ from skywalking_provider.server.unix_socket import SocketPath, exclusive_socket_
 SERVICE = pb.DESCRIPTOR.services_by_name["MetricProvider"].full_name
 MAX_REQUEST_BYTES = 128 * 1024
 """Bytes of one request. A block has 32 KiB at most, so that a larger one still gets an Error with its size."""
-_MAX_PENDING_CALLS = 8192  # that gRPC has accepted, and the service has not taken yet; one takes some 5 KiB
+_MAX_PENDING_CALLS = 5120  # that gRPC has accepted, and the service has not taken yet; of some 18 KiB each
 _OPTIONS = (
     ("grpc.so_reuseport", 0),
     ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
@@ -163,7 +163,7 @@ def _connection_options() -> tuple[tuple[str, int], ...]:
 
 def _new_server(endpoint: Endpoint, interceptors: Sequence[grpc.aio.ServerInterceptor]) -> grpc.aio.Server:
     options = *_OPTIONS, *_connection_options()
-    interceptors = [*interceptors, ReceiveLimiter()]
+    interceptors = [ReceiveLimiter(), *interceptors]  # the span of a call begins when its request is received
     if endpoint.tls is None:
         return grpc.aio.server(options=options, interceptors=interceptors)
     age = ("grpc.max_connection_age_ms", 1000 * tls.CONNECTION_SECONDS), ("grpc.max_connection_age_grace_ms", 30_000)

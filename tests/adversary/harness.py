@@ -3,7 +3,9 @@
 import contextlib
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -39,6 +41,12 @@ _CHANNEL_OPTIONS: Final = (
     ("grpc.max_send_message_length", -1),
     ("grpc.use_local_subchannel_pool", 1),
 )
+_METHOD_CONFIG = re.search(
+    r'"methodConfig": .*?\}\}\]', (ROOT / "bridge/internal/provider/sidecar.go").read_text(), re.DOTALL
+)
+assert _METHOD_CONFIG
+BRIDGE_RETRIES: Final = ("grpc.service_config", f"{{{_METHOD_CONFIG[0]}}}")
+"""Channel option with the retry policy of the bridge."""
 
 
 class StartError(Exception):
@@ -126,17 +134,24 @@ _Kind = TypeVar("_Kind", bound=Process)
 
 
 class Service(Process):
-    """The service, on a unix socket.
+    """The service, on a unix socket unless `listen` is configured.
 
     Attributes:
         socket: Path of its socket.
+        target: Its endpoint as a gRPC target.
     """
 
     socket: Path
+    target: str
 
-    def stub(self) -> rpc.MetricProviderStub:
-        """Return a client with a connection of its own, closed with the process that uses it."""
-        return rpc.MetricProviderStub(grpc.insecure_channel(f"unix:{self.socket}", _CHANNEL_OPTIONS))
+    def stub(self, *, retries: bool = False) -> rpc.MetricProviderStub:
+        """Return a client with a connection of its own, closed with the process that uses it.
+
+        Args:
+            retries: Retry as the bridge does.
+        """
+        options = (*_CHANNEL_OPTIONS, BRIDGE_RETRIES if retries else ("grpc.enable_retries", 0))
+        return rpc.MetricProviderStub(grpc.insecure_channel(self.target, options))
 
     def address(self, listener: str) -> str:
         """Return the address (host:port) of an HTTP listener: `http` or `page`."""
@@ -222,10 +237,11 @@ class Trial:
     ) -> Service:
         """Start the service as `start_service` does, without waiting for it."""
         number = len(list(self.folder.glob("service*.yaml")))
-        socket, file = self.folder / f"p{number}.sock", self.folder / f"service{number}.yaml"
+        path, file = self.folder / f"p{number}.sock", self.folder / f"service{number}.yaml"
+        listen = (config or {}).get("listen")
         values = {
             "apiVersion": "v1",
-            "socket": str(socket),
+            **({} if listen else {"socket": str(path)}),
             "http": {"listen": "127.0.0.1:0"},
             "backends": {name: {"url": one} if isinstance(one, str) else one for name, one in backends.items()},
         }
@@ -236,7 +252,7 @@ class Trial:
             f"service{number}",
             **options,
         )
-        service.socket = socket
+        service.socket, service.target = path, listen or f"unix:{path}"
         return service
 
     def probe(self, service: Service, **options: Any) -> "Probe":
@@ -261,6 +277,7 @@ class Probe:
         interval: Seconds between two measurements.
         timeout: Deadline of one measurement in seconds.
         vary: Returns the block of a measurement by its number, for blocks that are not cached.
+        retries: Whether calls are retried as the bridge retries them.
     """
 
     service: Service
@@ -270,6 +287,7 @@ class Probe:
     interval: float = 0.2
     timeout: float = 14.5
     vary: Callable[[Mapping[str, Any], int], Mapping[str, Any]] = lambda block, number: block  # noqa: ARG005
+    retries: bool = False
 
     def __post_init__(self) -> None:
         self.outcomes: Counter[str] = Counter()
@@ -296,7 +314,7 @@ class Probe:
         return self.outcomes
 
     def _measure_repeatedly(self) -> None:
-        stub, number = self.service.stub(), 0
+        stub, number = self.service.stub(retries=self.retries), 0
         while not self._stopped.wait(self.interval if number else 0):
             number += 1
             success = self.condition if isinstance(self.condition, str) else self.condition(number)
@@ -304,6 +322,12 @@ class Probe:
             began = time.monotonic()
             self.outcomes[outcome(stub, request, self.timeout)] += 1
             self.seconds.append(time.monotonic() - began)
+
+
+def free_address() -> str:
+    """Return an address (host:port) of loopback that is free."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return f"127.0.0.1:{server.getsockname()[1]}"
 
 
 def slow(*values: object) -> Any:
