@@ -28,7 +28,7 @@ func TestNoDataWaitsThenFollowsOnNoData(t *testing.T) {
 			"": "Inconclusive", `, "onNoData": "error"`: "Error", `, "onNoData": "failed"`: "Failed",
 			`, "onNoData": "successful"`: "Successful",
 		} {
-			m = p.Resume(nil, scriptedMetric(trap, "", policy), runningMeasurement(6*time.Minute))
+			m = p.Resume(nil, scriptedMetric(trap, "", policy), runningMeasurement(8*time.Minute))
 			requireFinished(t, m, phase)
 			require.Contains(t, m.Message, "NO_DATA")
 		}
