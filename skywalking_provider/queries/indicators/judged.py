@@ -7,6 +7,7 @@ from datetime import UTC, timedelta
 from itertools import pairwise
 from typing import Any, Final
 
+from skywalking_provider.block.common import MAX_BUCKETS
 from skywalking_provider.block.judged import JudgedSpec
 from skywalking_provider.errors import EntityNotFoundError, ProviderError, Reason
 from skywalking_provider.model import Deadline, Entity, EntitySet, Window
@@ -78,7 +79,9 @@ class JudgedQuery:
         """See `Query.collect`. The result is that of the judgement, which is not part of the query."""
         mqe = (await backend.connection.features(deadline)).supports_mqe
         blocks = split_into_hours(window)
-        sides = await self._resolve_sides(backend, Window(blocks[0].start, window.end, window.step), deadline)
+        aligned = Window(blocks[0].start, window.end, window.step)
+        listed = aligned if aligned.buckets <= MAX_BUCKETS else window
+        sides = await self._resolve_sides(backend, listed, deadline)
         requests = [request for side in sides for request in side.build_requests()]
         batches = await asyncio.gather(*(backend.series(requests, block, deadline, mqe=mqe) for block in blocks))
         responses = [(block, batch.data) for block, batch in zip(blocks, batches, strict=True)]
