@@ -13,7 +13,7 @@ told | spared? | spares | mend(s|ed|ing)? | nobody | somebody | whoever | weathe
 | troubles? | healed | woven | to[ _]the[ _]letter | of[ _]late | as[ _]ever
 """
 IDENTIFIERS = """
-Answered Asked BackendAway CelConditions ExprConditions Errand Flights Judged Lane Lanes Languages Mistake
+Answered Asked BackendAway CelConditions ExprConditions Errand Flights Lane Lanes Languages Mistake
 NotYetKnown Patience Seat Slots Suspect SliSpec Trail Turns Verdicts Wanted WordlessExporter
 OAP_AWAY PROVIDER_AWAY PROVIDER_BUSY OAP_REFUSED OAP_ANSWER_INVALID ENTITY_UNKNOWN BACKEND_UNKNOWN BRIDGE_BUG
 SkyWalkingBackendAway SkyWalkingProviderSheds answerTtl answer_ttl agreed_round_robin
