@@ -60,11 +60,12 @@ class Apdex(JudgedIndicator):
     def summarize_minute(self, rows: Sequence[BucketValue]) -> SideMinute:
         """Return the calls with bounds of the number of dissatisfied ones; a tolerating call counts as a half.
 
-        OAP rounds the score down, as it does with the success rate.
+        OAP rounds the score down, as it does with the success rate. Whole numbers are summed, so that the order of the
+        entities has no effect.
         """
-        calls = sum(row.calls for row in rows)
-        low = sum(max(0.0, row.calls * (1 - (row.value + 1) / FULL)) for row in rows)
-        return SideMinute(calls, low, sum(row.calls * (1 - row.value / FULL) for row in rows))
+        low = sum(row.calls * max(0, FULL - int(row.value) - 1) for row in rows)
+        high = sum(row.calls * (FULL - int(row.value)) for row in rows)
+        return SideMinute(sum(row.calls for row in rows), low / FULL, high / FULL)
 
     def chart_value(self, minute: SideMinute) -> float:
         """Return the lowest score that the counts allow."""
