@@ -1,15 +1,21 @@
 """Tests of the pods of an earlier version: which minutes, names and pods count."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from skywalking_provider.model import Run, Window
-from skywalking_provider.oap.api.inventory import InventoryInstance
+from skywalking_provider.model import Deadline, Entity, Run, Window
+from skywalking_provider.oap.api.inventory import InventoryInstance, InventoryService, ServiceInventory
+from skywalking_provider.oap.api.metric_values import Role, SeriesRequest
 from skywalking_provider.queries.earlier_pods import (
+    EarlierCalls,
     PodCalls,
     count_affected_buckets,
+    end_of_earlier_calls,
     find_earlier_pods,
     has_canary_name,
     summarize_calls,
@@ -19,6 +25,8 @@ from skywalking_provider.queries.unknown_service import format_unknown_calls
 
 START = datetime(2026, 11, 24, 12, 0, 20, tzinfo=UTC)
 RUN = Run(namespace="bookinfo", owner_name="reviews", labels={"rollouts-pod-template-hash": "6c85f7bf4"})
+
+DEADLINE = Deadline.after(10)
 
 
 def window(first: int, buckets: int) -> Window:
@@ -46,6 +54,7 @@ def test_minutes_are_counted_across_a_clock_change() -> None:
     assert count_affected_buckets(across, start.astimezone(berlin)) == 5
     assert earlier is not None
     assert earlier.end.astimezone(UTC) == start + timedelta(minutes=4)
+    assert earlier.end.tzinfo is berlin
 
 
 @pytest.mark.parametrize(
@@ -145,3 +154,82 @@ def test_services_of_a_query_are_those_without_instance(read: str, names: tuple[
 def test_calls_of_unknown_are_described(calls: int, text: str) -> None:
     assert format_unknown_calls(calls).startswith(text)
     assert bool(format_unknown_calls(calls)) is bool(calls)
+
+
+class RecordingBackend:
+    """Backend of two services with one earlier pod each, whose calls differ. It records what is read."""
+
+    def __init__(self) -> None:
+        self.connection = self
+        self.reads: list[tuple[list[SeriesRequest], bool]] = []
+        self.deadlines: list[Deadline] = []
+
+    async def services(self, deadline: Deadline) -> ServiceInventory:
+        self.deadlines.append(deadline)
+        return ServiceInventory.build(
+            [InventoryService("1", "canary|a", ("MESH",), True), InventoryService("2", "canary|b", ("GENERAL",), True)]
+        )
+
+    async def features(self, deadline: Deadline) -> Any:
+        self.deadlines.append(deadline)
+        return SimpleNamespace(supports_mqe=True)
+
+    async def instances(self, service: InventoryService, _: Window, deadline: Deadline) -> list[InventoryInstance]:
+        self.deadlines.append(deadline)
+        return [InventoryInstance(f"reviews-6b5d9c7f8-{service.name[-1] * 5}", {})]
+
+    async def series(self, requests: list[SeriesRequest], _: Window, deadline: Deadline, *, mqe: bool) -> Any:
+        self.deadlines.append(deadline)
+        self.reads.append((requests, mqe))
+        return SimpleNamespace(size=1, data=None)
+
+    async def process(self, _size: int, _decode: object, requests: list[SeriesRequest], *_: object, mqe: bool) -> Any:
+        assert mqe
+        return [PodCalls(one.entity.instance or "", (5, None, None)) for one in requests]
+
+
+async def find_calls(backend: Any, *, any_name: bool = False, run: Run = RUN, affected: int = 3) -> EarlierCalls | None:
+    return await end_of_earlier_calls(
+        ["canary|a", "canary|b", "stable|c"],
+        any_name=any_name,
+        run=run,
+        backend=backend,
+        window=window(1, 3),
+        affected_buckets=affected,
+        deadline=DEADLINE,
+    )
+
+
+async def test_calls_of_all_services_are_read_with_the_key_and_of_the_mesh_without() -> None:
+    backend = RecordingBackend()
+
+    without = await find_calls(backend)
+    excluded = await find_calls(backend, any_name=True)
+
+    assert without is not None
+    assert excluded is not None
+    assert without.pods == ("reviews-6b5d9c7f8-aaaaa",)
+    assert excluded.pods == ("reviews-6b5d9c7f8-aaaaa", "reviews-6b5d9c7f8-bbbbb")
+    assert backend.reads[0] == (
+        [
+            SeriesRequest(
+                "i0",
+                "service_instance_cpm",
+                Entity("canary|a", instance="reviews-6b5d9c7f8-aaaaa"),
+                role=Role.CALLS,
+            )
+        ],
+        True,
+    )
+    assert set(backend.deadlines) == {DEADLINE}
+
+
+@pytest.mark.parametrize(
+    ("run", "affected"), [(replace(RUN, labels={}), 3), (replace(RUN, owner_name=""), 3), (RUN, 0)]
+)
+async def test_nothing_is_requested_without_a_version_or_an_affected_minute(run: Run, affected: int) -> None:
+    assert await find_calls(None, any_name=True, run=run, affected=affected) is None
+
+
+async def test_nothing_is_requested_for_names_without_a_part_of_the_canary() -> None:
+    assert await find_calls(None, run=replace(RUN, owner_name="canary")) is None

@@ -11,7 +11,7 @@ from skywalking_provider.mock_oap.scenario import parse_scenario
 from skywalking_provider.model import Phase
 from skywalking_provider.oap.api.inventory import InventoryInstance
 from skywalking_provider.queries.entities import select_instances
-from skywalking_provider.queries.instance_selection import select_by_hash
+from skywalking_provider.queries.instance_selection import describe_instances, select_by_hash
 from tests.analysis.harness import HarnessFactory, measure
 
 HASH, STABLE = "6c85f7bf4", "7d4f9c8b65"
@@ -182,6 +182,9 @@ def test_hash_that_kubernetes_cut_is_a_permanent_error_with_the_remedy() -> None
 
     assert (caught.value.reason, str(caught.value)) == (Reason.QUERY_INVALID, detail)
     assert not isinstance(caught.value, EntityNotFoundError)
+    with pytest.raises(ProviderError) as beside_experiment:
+        select(HASH, instance(CUT_POD), instance(BASELINE))
+    assert (beside_experiment.value.reason, str(beside_experiment.value)) == (Reason.QUERY_INVALID, detail)
     with pytest.raises(EntityNotFoundError) as waiting:  # the canary of a rollout with a shorter name may be new
         select(HASH, instance(CUT_POD), instance(f"orders-{STABLE}-2xkqz"))
     assert str(waiting.value) == detail
@@ -201,6 +204,19 @@ def test_message_has_room_for_the_next_step_whatever_the_names_are() -> None:
         assert str(caught.value).endswith(AGENT)
         assert len(str(caught.value)) < 800
     assert str(caught.value).count("…") == 2
+
+
+@pytest.mark.parametrize(
+    ("names", "described"),
+    [
+        (["a" * 140], f"the only instance is {'a' * 140}"),
+        (["a" * 141], f"the only instance is {'a' * 139}…"),
+        (["a" * 100, "b" * 100, "c" * 100], f"the 3 instances include {'a' * 100}, {'b' * 100}, {'c' * 100}"),
+        (["a" * 100, "b" * 100, "c" * 101], f"the 3 instances include {'a' * 100}, {'b' * 100}"),
+    ],
+)
+def test_description_has_names_up_to_its_length(names: list[str], described: str) -> None:
+    assert describe_instances([instance(name) for name in names]) == described
 
 
 def test_ten_thousand_instances_are_compared_in_less_than_two_seconds_of_cpu() -> None:

@@ -233,8 +233,19 @@ def test_label_that_may_appear_later_is_a_cause_and_no_error() -> None:
     assert check_selected_labels("e", [("m", "code", "500"), ("m", "code", "200")], {"m": {("code", "200")}}) == (
         "e: m has no label code='500' in these minutes, but code='200'"
     )
+    assert check_selected_labels("e", [("m", "c", "5"), ("n", "d", "6")], {"m": {("c", "2")}, "n": {("d", "2")}}) == (
+        "e: m has no label c='5' in these minutes, but c='2'; e: n has no label d='6' in these minutes, but d='2'"
+    )
     assert check_v2_labels("p", "meter_status", ("200",), known) == ""
     assert check_v2_labels("p", "meter_status", ("500",), ()) == ""
+
+
+def test_cause_has_the_first_five_labels_of_the_metric() -> None:
+    known = [("_", str(number)) for number in range(6)]
+    listed = "p: meter_status has no label '9' in these minutes, but _='0', _='1', _='2', _='3', _='4'"
+
+    assert check_v2_labels("p", "meter_status", ("9",), known[:5]) == listed
+    assert check_v2_labels("p", "meter_status", ("9",), known) == f"{listed}, …"
 
 
 def test_error_for_a_percentile_has_the_labels_of_the_oap() -> None:
@@ -287,6 +298,9 @@ def test_labels_of_an_expression_are_those_in_braces(text: str, labels: list[Any
         ("{p=99}", (("p", "99"),)),
         ("{p=99,code=200}", (("p", "99"), ("code", "200"))),
         ("{_=4}", (("_", "4"),)),
+        ("{query=a=b}", (("query", "a=b"),)),
+        ("{p=99", (("_", "{p=99"),)),
+        ("p=99}", (("_", "p=99}"),)),
     ],
 )
 def test_label_of_a_series_has_the_key_that_oap_writes(label: str, labels: tuple[Label, ...]) -> None:

@@ -63,6 +63,7 @@ def generate_name(replica_set: str, suffix: str) -> str:
         ("guestbook-6c85f7bf4d-12-10-canary-v2-9zr8t", HASH, HashPlace.EXPERIMENT),
         ("guestbook-6c85f7bf4d--0-canary-9zr8t", HASH, HashPlace.EXPERIMENT),  # a rollout without a revision
         ("guestbook-6c85f7bf4d-2-1-6c85f7bf4d-9zr8t", HASH, HashPlace.EXPERIMENT),
+        ("guestbook-6c85f7bf4d-a-6c85f7bf4d-2-1-6c85f7bf4d-9zr8t", HASH, HashPlace.EXPERIMENT),
         ("guestbook-7d4f9c8b65-2-1-canary-9zr8t", HASH, HashPlace.ABSENT),
         (f"{LONG_47[:40]}-6c85f7bf4d-2-1-bax7k2q", HASH, HashPlace.EXPERIMENT),
         (f"{LONG_47[:45]}-6c85f7bf4d-2x7k2q", HASH, HashPlace.EXPERIMENT),
@@ -75,6 +76,8 @@ def generate_name(replica_set: str, suffix: str) -> str:
         (f"0f3c@{LONG_47}-6c85f7bf4dx7k2q", HASH, HashPlace.FULL_LENGTH_POD),
         (f"{LONG_48}-6c85f7bf4x7k2q", "6c85f7bf4", HashPlace.FULL_LENGTH_POD),
         (f"{LONG_47}-5fd8b7c66bm2nvz", HASH, HashPlace.ABSENT),
+        (f"{LONG_47[:46]}-7d4f9c8b65-x7k2q", HASH, HashPlace.ABSENT),
+        (f"{LONG_47}-7d4f9c8b6-x7k2q", HASH, HashPlace.ABSENT),  # a shorter hash, with its dash
         (f"{LONG_48}-6c85f7bf4x7k2q", HASH, HashPlace.CUT),
         (f"{LONG_53}-6c85x7k2q", HASH, HashPlace.CUT),
         (f"{LONG_53}-5fd8m2nvz", HASH, HashPlace.CUT),

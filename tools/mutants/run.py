@@ -30,7 +30,7 @@ RESULTS = ROOT / "bench" / "results" / "mutants.json"
 MIN_PERCENTAGE = 95.0
 
 # Files that the tests read beside the package and themselves.
-COPIED = ["docs", "proto", "examples"]
+COPIED = ["docs", "proto", "examples", "bridge/internal/argohost"]
 # Few examples per property, because a mutant that survives runs all tests of its function (tests/conftest.py). The
 # limits of time are off: they would count the calls that mutmut adds, and the load of the machine.
 PLUGINS_OFF = ("randomly", "cacheprovider", "tests.slow_callbacks")
@@ -195,6 +195,7 @@ def run_module(module: str, tests: list[str]) -> Run:
     shutil.rmtree(workspace, ignore_errors=True)
     workspace.mkdir(parents=True)
     for name in (PACKAGE, "tests", *COPIED):
+        (workspace / name).parent.mkdir(parents=True, exist_ok=True)
         (workspace / name).symlink_to(ROOT / name)
     path = f"{PACKAGE}/{module}"
     settings = f"only_mutate = {json.dumps([path])}\npytest_add_cli_args_test_selection = {json.dumps(tests)}\n"
