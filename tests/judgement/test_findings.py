@@ -89,6 +89,17 @@ def test_incident_includes_the_limit() -> None:
     assert test.is_incident(RatePair(CLEAN, FailureCounts(80, 10, 10)))
 
 
+def test_incident_is_that_of_the_last_minute() -> None:
+    judge = Judge(RateComparison(TOLERATED, HARMFUL), Confidence())
+    found = [judge.incident]
+
+    for stable in (CLEAN, FAILED, CLEAN):
+        judge.add(RatePair(CLEAN, stable))
+        found.append(judge.incident)
+
+    assert found == [False, False, True, False]
+
+
 def test_growth_is_that_of_the_best_bet_per_minute() -> None:
     judge = Judge(RateObjective(0.01, 0.03), Confidence())
     assert judge.fine_growth == 0

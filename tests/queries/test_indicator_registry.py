@@ -10,9 +10,17 @@ from hypothesis import strategies as st
 
 from skywalking_provider.block import IndicatorName
 from skywalking_provider.model import Entity, EntitySet, Window
-from skywalking_provider.queries.indicators.base import BucketValue
+from skywalking_provider.queries.indicators.base import BucketValue, JudgedIndicator
 from skywalking_provider.queries.indicators.metric_names import MetricMeaning, resolve_scope_metrics
-from skywalking_provider.queries.indicators.registry import INDICATORS, indicator_for
+from skywalking_provider.queries.indicators.registry import (
+    INDICATORS,
+    Apdex,
+    AverageLatency,
+    SuccessRate,
+    indicator_for,
+    judged_indicator_for,
+)
+from skywalking_provider.queries.sides import SideMinute
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 DOCS = Path(__file__).parents[2] / "docs" / "block.md"
@@ -136,3 +144,34 @@ def table_row(name: IndicatorName) -> list[str]:
     row = re.search(rf"^\| `{name.value}` \| (.+) \|$", DOCS.read_text(encoding="utf-8"), re.MULTILINE)
     assert row, f"docs/block.md has no row for {name.value}"
     return row[1].split(" | ")
+
+
+@pytest.mark.parametrize("name", sorted(set(IndicatorName) - {IndicatorName.THROUGHPUT}))
+def test_indicator_can_be_judged(name: IndicatorName) -> None:
+    assert judged_indicator_for(name).name is name
+
+
+def test_percentile_can_be_judged_and_throughput_cannot() -> None:
+    assert judged_indicator_for(IndicatorName.LATENCY, 99).percentile == 99
+    with pytest.raises(ValueError, match=r"^throughput cannot be judged$"):
+        judged_indicator_for(IndicatorName.THROUGHPUT)
+
+
+@pytest.mark.parametrize(
+    ("indicator", "rows", "summary", "value"),
+    [
+        (SuccessRate(), [(120, 9916), (121, 9500)], SideMinute(241, 7, 7), 1 - 7 / 241),
+        (SuccessRate(), [(25_000, 9998)], SideMinute(25_000, 3, 5), 1 - 5 / 25_000),
+        (Apdex(), [(100, 9000), (50, 8000)], SideMinute(150, 19.985, 20), 1 - 20 / 150),
+        (Apdex(), [(100, 10_000)], SideMinute(100, 0, 0), 1),
+        (AverageLatency(), [(1, 100), (3, 200)], SideMinute(4, 175, 175), 175),
+        (judged_indicator_for(IndicatorName.LATENCY, 99), [(7, 300)], SideMinute(7, 300, 300), 300),
+    ],
+)
+def test_minute_to_judge_has_the_sums_of_the_entities(
+    indicator: JudgedIndicator, rows: list[tuple[int, int]], summary: SideMinute, value: float
+) -> None:
+    minute = indicator.summarize_minute([BucketValue(0, calls, number) for calls, number in rows])
+
+    assert minute == summary
+    assert indicator.chart_value(minute) == pytest.approx(value)

@@ -180,12 +180,10 @@ def judged_indicator_for(name: IndicatorName, percentile: int | None = None) -> 
         ValueError: The indicator cannot be judged. Blocks with it are rejected before.
     """
     match indicator_for(name, percentile):
-        case Throughput():
-            raise ValueError(f"{name} cannot be judged")
         case SuccessRate() | Apdex() | AverageLatency() | PercentileLatency() as indicator:
             return indicator
         case other:
-            raise TypeError(f"{other!r} is not a known indicator")
+            raise ValueError(f"{other.name} cannot be judged")
 
 
 INDICATORS: Final[Mapping[IndicatorName, Indicator]] = MappingProxyType(
