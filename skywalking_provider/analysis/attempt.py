@@ -8,18 +8,16 @@ from skywalking_provider.analysis import message
 from skywalking_provider.analysis import verdict as verdicts
 from skywalking_provider.analysis.evaluation import ConditionEvaluator, MetricConditions
 from skywalking_provider.analysis.events import MeasurementDetails
-from skywalking_provider.analysis.judgement_message import describe_undecided, describe_worse
-from skywalking_provider.analysis.judging import Judgement, first_minute_of_worse, judge_sides
+from skywalking_provider.analysis.judging import Judgement, judge_sides, position_of_worse
 from skywalking_provider.analysis.rendering import format_value, last_unavailable_at
 from skywalking_provider.analysis.result_encoding import encode_result
+from skywalking_provider.analysis.sample_verdict import condition_verdict, judgement_verdict, missing_data_verdict
 from skywalking_provider.analysis.verdict import Verdict, WaitBudget
 from skywalking_provider.analysis.verdict_cache import CachedVerdict, VerdictCache, VerdictKey
 from skywalking_provider.analysis.window import MeasurementWindow, resolve_window
 from skywalking_provider.block import Spec
-from skywalking_provider.conditions import Evaluation
 from skywalking_provider.errors import BackendUnavailableError, EntityNotFoundError, ProviderError, Reason
-from skywalking_provider.judgement import Finding
-from skywalking_provider.model import Deadline, Measurement, Metric, Phase, Run
+from skywalking_provider.model import Deadline, Measurement, Metric, Run
 from skywalking_provider.oap import Backend
 from skywalking_provider.oap.api.server_time import describe_clock_skew
 from skywalking_provider.queries import CollectedSample, Diagnosis, Query
@@ -104,9 +102,7 @@ class AttemptEvaluator:
         if earlier is not None:
             window = requested.starting_at(earlier.end)
             details.window = (window if window.window.buckets else requested).window
-        worse_from = _worse_from(window)
-        credentials_version = backend.connection.credentials_version()
-        key = VerdictKey(attempt.metric, backend, credentials_version, window.window, worse_from)
+        key = _verdict_key(attempt, window)
         if (cached := self._verdict_cache.get(key)) is not None:
             backend.connection.count_cache_hit()
             _record_sample(details, cached.collected_sample)
@@ -121,27 +117,37 @@ class AttemptEvaluator:
             unknown = await describe_unknown_calls(backend, window.window, attempt.deadline)
             return verdicts.on_entity_not_found(error, wait_budget, unknown), ""
         origin = self._origin(attempt, window)
-        if verdict := _missing_data_verdict(attempt, origin, collected, diagnosis, wait_budget):
+        if verdict := missing_data_verdict(attempt.spec, origin, collected, diagnosis, wait_budget):
             return verdict, ""
         if collected.sample.sides is not None:
-            details.judgement = judge_sides(collected.sample.sides, worse_from)
+            details.judgement = judge_sides(collected.sample.sides, key.judged_from)
             collected = replace(collected, sample=replace(collected.sample, result=details.judgement.result()))
             details.sample = collected.sample
-        result = await encode_result(collected.sample.result, backend.connection.worker)
-        if details.judgement is not None and not attempt.conditions.written:
-            verdict = _judgement_verdict(details.judgement, collected, origin, wait_budget)
-            value = "" if verdict.resume_at else result.decode()
-        else:
-            evaluation = await self._conditions.evaluate(
-                attempt.conditions, result, attempt.deadline, attempt.run.namespace
-            )
-            verdict = _build_verdict(attempt, origin, collected, evaluation)
-            value = format_value(evaluation, attempt.spec)
+        verdict, value, characters = await self._decide(attempt, origin, collected, details.judgement, wait_budget)
         details.evaluated = True
         if verdict.reason is not Reason.UNDECIDED:  # each measurement has its own wait budget
-            cached = CachedVerdict(verdict, value, collected, len(result), details.judgement)
-            self._verdict_cache.put(key, cached, attempt.started_at)
+            entry = CachedVerdict(verdict, value, collected, characters, details.judgement)
+            self._verdict_cache.put(key, entry, attempt.started_at)
         return verdict, value
+
+    async def _decide(
+        self,
+        attempt: Attempt,
+        origin: message.Origin,
+        collected: CollectedSample,
+        judgement: Judgement | None,
+        wait_budget: WaitBudget,
+    ) -> tuple[Verdict, str, int]:
+        """Return the verdict of the conditions, or else of the judgement; with value and length of the result."""
+        result = await encode_result(collected.sample.result, attempt.backend.connection.worker)
+        if judgement is not None and not attempt.conditions.written:
+            verdict = judgement_verdict(judgement, origin, wait_budget)
+            return verdict, result.decode() if verdict.phase.completed else "", len(result)
+        evaluation = await self._conditions.evaluate(
+            attempt.conditions, result, attempt.deadline, attempt.run.namespace
+        )
+        verdict = condition_verdict(attempt.conditions, origin, collected, evaluation)
+        return verdict, format_value(evaluation, attempt.spec), len(result)
 
     async def _describe_unusable_window(
         self,
@@ -222,61 +228,10 @@ async def _find_earlier_calls(attempt: Attempt, window: MeasurementWindow) -> Ea
     )
 
 
-def _worse_from(window: MeasurementWindow) -> int:
-    """Return the position in the window from which on evidence of a worse canary is computed."""
-    since_start = window.buckets_since_start
-    return max(0, window.window.buckets - since_start + first_minute_of_worse(since_start))
-
-
-def _judgement_verdict(
-    judgement: Judgement, collected: CollectedSample, origin: message.Origin, wait_budget: WaitBudget
-) -> Verdict:
-    """Return the verdict of a judgement without conditions."""
-    sides = collected.sample.sides
-    assert sides is not None  # noqa: S101 - as the judgement is made of them
-    match judgement.finding:
-        case Finding.WORSE:
-            reason = Reason.OBJECTIVE_MISSED if sides.stable is None else Reason.WORSE_THAN_STABLE
-            return Verdict(Phase.FAILED, reason, describe_worse(judgement, sides, origin))
-        case Finding.FINE:
-            return Verdict(Phase.SUCCESSFUL)
-        case Finding.OPEN:
-            return verdicts.on_undecided(describe_undecided(judgement, sides, origin), wait_budget)
+def _verdict_key(attempt: Attempt, window: MeasurementWindow) -> VerdictKey:
+    version, judged_from = attempt.backend.connection.credentials_version(), position_of_worse(window)
+    return VerdictKey(attempt.metric, attempt.backend, version, window.window, judged_from)
 
 
 def _record_sample(details: MeasurementDetails, collected: CollectedSample) -> None:
     details.sample, details.requests, details.subject = collected.sample, collected.requests, collected.subject
-
-
-def _missing_data_verdict(
-    attempt: Attempt,
-    origin: message.Origin,
-    collected: CollectedSample,
-    diagnosis: Diagnosis,
-    wait_budget: WaitBudget,
-) -> Verdict | None:
-    """Return the verdict of a sample without data or with too few calls; None for any other sample."""
-    sample, spec = collected.sample, attempt.spec
-    if sample.empty_series or (sample.sides is not None and not sample.sides.counted):
-        detail = message.no_data(sample, collected.subject, origin, diagnosis.text)
-        return verdicts.on_missing_data(Reason.NO_DATA, detail, spec.on_no_data, wait_budget)
-    if spec.required_calls > (sample.calls or 0):
-        detail = message.too_few_calls(sample, spec.required_calls, collected.subject, origin, diagnosis.text)
-        return verdicts.on_missing_data(Reason.TOO_FEW_CALLS, detail, spec.on_no_data, wait_budget)
-    return None
-
-
-def _build_verdict(
-    attempt: Attempt, origin: message.Origin, collected: CollectedSample, evaluation: Evaluation
-) -> Verdict:
-    success, failure = attempt.conditions.success, attempt.conditions.failure
-    reason = verdicts.select_reason(evaluation.phase, success=bool(success), failure=bool(failure))
-    if reason in (None, Reason.CONDITION_ERROR):
-        return Verdict(evaluation.phase, reason, evaluation.message)
-    detail = message.describe_sample(
-        collected.sample,
-        message.format_conditions(success, failure),
-        collected.subject,
-        origin,
-    )
-    return Verdict(evaluation.phase, reason, detail)

@@ -6,7 +6,6 @@ from skywalking_provider.analysis.judging import Judgement, PooledSide, is_laten
 from skywalking_provider.analysis.message import Origin, format_calls, format_thousands, join_parts
 from skywalking_provider.block import IndicatorName
 from skywalking_provider.queries.series import format_number
-from skywalking_provider.queries.sides import Sides
 from skywalking_provider.support.counts import format_count
 
 _RATE_FORMAT = ".4g"
@@ -15,39 +14,39 @@ _FAILURES = {IndicatorName.SUCCESS_RATE: "failures", IndicatorName.APDEX: "dissa
 _FAILED = {IndicatorName.SUCCESS_RATE: "failed", IndicatorName.APDEX: "dissatisfied"}
 
 
-def describe_worse(judgement: Judgement, sides: Sides, origin: Origin) -> str:
+def describe_worse(judgement: Judgement, origin: Origin) -> str:
     """Return why the canary is found worse: both sides, the limit, the evidence and the worst minute."""
     return join_parts(
-        f"{_describe_values(judgement, sides)}, {_describe_limit(judgement)}",
+        f"{_describe_values(judgement)}, {_describe_limit(judgement)}",
         _describe_evidence(judgement),
-        _describe_worst_minute(judgement, sides, origin),
-        *_describe_origin(sides, origin),
+        _describe_worst_minute(judgement, origin),
+        *_describe_origin(judgement, origin),
     )
 
 
-def describe_undecided(judgement: Judgement, sides: Sides, origin: Origin) -> str:
+def describe_undecided(judgement: Judgement, origin: Origin) -> str:
     """Return why nothing is found yet, and how long it will take at this traffic."""
     if judgement.suspicious:
         return join_parts(
-            f"looks worse, but is not certain yet: {_describe_values(judgement, sides)}, {_describe_limit(judgement)}",
+            f"looks worse, but is not certain yet: {_describe_values(judgement)}, {_describe_limit(judgement)}",
             _describe_evidence(judgement),
-            *_describe_origin(sides, origin),
+            *_describe_origin(judgement, origin),
         )
     if judgement.incident:
         return join_parts(
-            f"stable itself fails too often to promote now: {_describe_values(judgement, sides)}",
-            *_describe_origin(sides, origin),
+            f"stable itself fails too often to promote now: {_describe_values(judgement)}",
+            *_describe_origin(judgement, origin),
         )
     if judgement.between_limits:
         return join_parts(
-            f"between tolerated and harmful: {_describe_values(judgement, sides)}, {_describe_limit(judgement)},"
+            f"between tolerated and harmful: {_describe_values(judgement)}, {_describe_limit(judgement)},"
             f" harmful {_format_value(judgement, judgement.harmful)}",
-            *_describe_origin(sides, origin),
+            *_describe_origin(judgement, origin),
         )
     return join_parts(
-        f"too few calls: {_describe_failures(judgement, sides)}",
+        f"too few calls: {_describe_failures(judgement)}",
         _describe_estimate(judgement),
-        *_describe_origin(sides, origin),
+        *_describe_origin(judgement, origin),
     )
 
 
@@ -58,9 +57,9 @@ def _describe_estimate(judgement: Judgement) -> str:
     return f"about {format_count(minutes, 'more minute')} at this traffic"
 
 
-def _describe_values(judgement: Judgement, sides: Sides) -> str:
+def _describe_values(judgement: Judgement) -> str:
     minutes = format_count(len(judgement.steps), "minute")
-    canary = f"{sides.label} {_describe_side(judgement, judgement.canary)}"
+    canary = f"{judgement.sides.label} {_describe_side(judgement, judgement.canary)}"
     if judgement.stable is None:
         return f"{canary} in {minutes}"
     return f"{canary}, stable {_describe_side(judgement, judgement.stable)} in the same {minutes}"
@@ -70,10 +69,10 @@ def _describe_side(judgement: Judgement, side: PooledSide) -> str:
     return f"{_format_value(judgement, side.value)} of {format_calls(side.calls)}"
 
 
-def _describe_failures(judgement: Judgement, sides: Sides) -> str:
+def _describe_failures(judgement: Judgement) -> str:
     """Return the numbers of failed calls, which say more of thin traffic than rates."""
     if is_latency(judgement.spec):
-        return _describe_values(judgement, sides)
+        return _describe_values(judgement)
     minutes, failed = format_count(len(judgement.steps), "minute"), _FAILED[judgement.spec.sli]
     canary = f"canary {_format_failures(judgement.canary)} {failed}"
     stable = f", stable {_format_failures(judgement.stable)}" if judgement.stable else ""
@@ -107,8 +106,8 @@ def format_evidence(evidence: float) -> str:
     return format_thousands(round(rounded)) if rounded >= 100 else f"{rounded:.3g}"
 
 
-def _describe_worst_minute(judgement: Judgement, sides: Sides, origin: Origin) -> str:
-    minute = sides.canary.minutes[judgement.worst_minute]
+def _describe_worst_minute(judgement: Judgement, origin: Origin) -> str:
+    minute = judgement.sides.canary.minutes[judgement.worst_minute]
     start = (origin.window.start.astimezone(UTC) + judgement.worst_minute * origin.window.step).astimezone(
         origin.window.start.tzinfo
     )
@@ -118,7 +117,8 @@ def _describe_worst_minute(judgement: Judgement, sides: Sides, origin: Origin) -
     return f"worst minute {start:%H:%M}: {_format_count(minute.high)} of {format_thousands(minute.calls)} {failed}"
 
 
-def _describe_origin(sides: Sides, origin: Origin) -> tuple[str, ...]:
+def _describe_origin(judgement: Judgement, origin: Origin) -> tuple[str, ...]:
+    sides = judgement.sides
     stable = sides.stable.subject if sides.stable else ""
     subject = f"{sides.canary.subject}, stable {stable}" if stable else sides.canary.subject
     return subject, *origin.describe()

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from math import ceil, log
 from typing import Any
 
+from skywalking_provider.analysis.window import MeasurementWindow
 from skywalking_provider.block import IndicatorName
-from skywalking_provider.block.judged import Bound, JudgedSpec
+from skywalking_provider.block.compare import Bound
+from skywalking_provider.block.judged import JudgedSpec
 from skywalking_provider.judgement import (
     Confidence,
     Evidence,
@@ -67,7 +69,7 @@ class Judgement:
     """What the minutes of a run say about the canary.
 
     Attributes:
-        spec: Spec of the block.
+        sides: Minutes of both sides.
         finding: What is found.
         confidence: Confidence that is wanted.
         steps: Evidence after each minute that counts; at least one.
@@ -78,7 +80,7 @@ class Judgement:
         minutes_to_fine: Estimate of the minutes that are missing until the canary is fine; None without one.
     """
 
-    spec: JudgedSpec
+    sides: Sides
     finding: Finding
     confidence: Confidence
     steps: tuple[EvidenceStep, ...]
@@ -87,6 +89,11 @@ class Judgement:
     worst_minute: int
     incident: bool
     minutes_to_fine: int | None
+
+    @property
+    def spec(self) -> JudgedSpec:
+        """Spec of the block."""
+        return self.sides.spec
 
     @property
     def evidence(self) -> Evidence:
@@ -156,6 +163,12 @@ def first_minute_of_worse(minutes_since_start: int) -> int:
     return max(0, minutes_since_start - 1) // MAX_MINUTES * MAX_MINUTES
 
 
+def position_of_worse(window: MeasurementWindow) -> int:
+    """Return the position in a window from which on evidence of a worse canary is computed."""
+    since_start = window.buckets_since_start
+    return max(0, window.window.buckets - since_start + first_minute_of_worse(since_start))
+
+
 def judge_sides(sides: Sides, worse_from: int = 0) -> Judgement:
     """Judge the minutes that count.
 
@@ -179,7 +192,7 @@ def judge_sides(sides: Sides, worse_from: int = 0) -> Judgement:
         steps.append(EvidenceStep(minute, Evidence(worse_judge.evidence.worse, fine_judge.evidence.fine)))
     finding = decide(steps[-1].evidence, confidence, held=fine_judge.incident)
     return Judgement(
-        spec,
+        sides,
         finding,
         confidence,
         tuple(steps),

@@ -1,11 +1,12 @@
 """The block of a metric: its models, its parser and its JSON Schema. No I/O."""
 
 from skywalking_provider.block.common import OnNoData, OnOutage
+from skywalking_provider.block.compare import Bound
 from skywalking_provider.block.entity import EntityKeys, EntitySpec, Instances, ServiceParts
 from skywalking_provider.block.expression import ExpressionSpec
 from skywalking_provider.block.graphql import GraphqlSpec
 from skywalking_provider.block.indicator import IndicatorName, IndicatorSpec
-from skywalking_provider.block.judged import Bound, JudgedSpec
+from skywalking_provider.block.judged import JudgedSpec
 from skywalking_provider.block.parse import BlockError, Spec, parse_block
 
 __all__ = [

@@ -1,112 +1,31 @@
 """The query type `sli` with `compare` or `objective`: the block is judged by the evidence since the run's start."""
 
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Final, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat, model_validator
+from pydantic import AfterValidator, BeforeValidator, FiniteFloat, model_validator
 
-from skywalking_provider.block.common import MINUTE, InvalidKeyError, NonEmpty, NotBoolean
-from skywalking_provider.block.entity import EntityKeys, Instances, Layer, ServiceParts
+from skywalking_provider.block.common import MINUTE, InvalidKeyError, NotBoolean
+from skywalking_provider.block.compare import (
+    HARMFUL,
+    MAX_DIFFERENCE,
+    TOLERATED,
+    Bound,
+    Compare,
+    JudgedConfidence,
+    WorseConfidence,
+    accept_number,
+)
+from skywalking_provider.block.entity import EntityKeys
 from skywalking_provider.block.indicator import IndicatorName, Percentile, Sli
 from skywalking_provider.support.durations import Duration, format_duration
-from skywalking_provider.support.strict_model import StrictModel
 
-MAX_RATIO: Final = 20
-MAX_DIFFERENCE: Final = 0.5
-"""Highest difference of rates."""
 MIN_RATE: Final = 0.5
 """Lowest objective and harmful value of a rate."""
 MAX_MINUTES: Final = 480
 """Minutes of one promise. OAP responds with 500 at most."""
 
 Number = Annotated[FiniteFloat, NotBoolean]
-
-
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """Bound of the canary beside stable: `difference + ratio * stable`.
-
-    Attributes:
-        difference: Difference of failure rates from 0 to 1, or of milliseconds.
-        ratio: Factor of stable's failure rate or latency.
-    """
-
-    difference: float
-    ratio: float
-
-
-_TOLERATED: Final = {
-    IndicatorName.SUCCESS_RATE: Bound(0.001, 1.25),
-    IndicatorName.APDEX: Bound(0.01, 1.25),
-    IndicatorName.LATENCY: Bound(10, 1.25),
-}
-_HARMFUL: Final = {
-    IndicatorName.SUCCESS_RATE: Bound(0.01, 3),
-    IndicatorName.APDEX: Bound(0.05, 2),
-    IndicatorName.LATENCY: Bound(50, 2),
-}
-
-
-class Margin(StrictModel):
-    """A margin beside stable: the canary's failure rate or latency is at most ratio × stable + difference.
-
-    Attributes:
-        ratio: Factor of stable's failure rate (1 − success rate, 1 − apdex) or latency.
-        difference: Difference of the failure rates (0.01 is one percentage point), or milliseconds of the latency.
-    """
-
-    ratio: Annotated[float, Field(ge=1, le=MAX_RATIO, allow_inf_nan=False), NotBoolean] | None = None
-    difference: Annotated[float, Field(ge=0, allow_inf_nan=False), NotBoolean] | None = None
-
-    def or_default(self, default: Bound) -> Bound:
-        """Return the bound, with defaults for what is not written."""
-        return Bound(
-            default.difference if self.difference is None else self.difference,
-            default.ratio if self.ratio is None else self.ratio,
-        )
-
-
-class Compare(StrictModel):
-    """Stable, with which the canary is compared in the same minutes.
-
-    Attributes:
-        service: Name of stable's service, or its parts. Default is that of the block.
-        layer: SkyWalking layer of the service. Default is that of the block.
-        endpoint: Name of an endpoint of the service. Default is that of the block.
-        instances: Selector of stable's instances. It is not taken from the block.
-        tolerated: How much worse than stable is no reason to abort. Default is a ratio of 1.25, and a difference of
-            0.001 for success-rate, 0.01 for apdex and 10 ms for latency.
-        harmful: How much worse than stable must not pass. Default is a ratio of 3 and a difference of 0.01 for
-            success-rate, 2 and 0.05 for apdex, 2 and 50 ms for latency.
-    """
-
-    service: NonEmpty | ServiceParts | None = None
-    layer: Layer | None = None
-    endpoint: NonEmpty | None = None
-    instances: Instances | None = None
-    tolerated: Margin = Margin()
-    harmful: Margin = Margin()
-
-
-WorseConfidence = Annotated[float, Field(ge=0.95, le=0.999999, allow_inf_nan=False), NotBoolean]
-"""Confidence of a worse canary. Alone, it is a short form of both."""
-
-
-class JudgedConfidence(StrictModel):
-    """Confidence of both findings.
-
-    Attributes:
-        worse: A canary that is no worse than tolerated is found worse in at most 1 − worse of the runs.
-        fine: A canary that is at least harmful is found fine in at most 1 − fine of the runs.
-    """
-
-    worse: WorseConfidence = 0.999
-    fine: Annotated[float, Field(gt=0.5, le=0.999, allow_inf_nan=False), NotBoolean] = 0.95
-
-
-def _accept_number(value: Any) -> Any:
-    return {"worse": value} if isinstance(value, str | int | float) and not isinstance(value, bool) else value
 
 
 def _check_whole_minutes(length: timedelta) -> timedelta:
@@ -141,7 +60,7 @@ class JudgedSpec(EntityKeys):
     objective: Number | None = None
     harmful: Number | None = None
     confidence: Annotated[
-        JudgedConfidence, BeforeValidator(_accept_number, json_schema_input_type=JudgedConfidence | WorseConfidence)
+        JudgedConfidence, BeforeValidator(accept_number, json_schema_input_type=JudgedConfidence | WorseConfidence)
     ] = JudgedConfidence()
     warm_up: Annotated[Duration, AfterValidator(_check_whole_minutes)] = timedelta(0)
     max_wait: Duration = timedelta(minutes=15)
@@ -258,12 +177,12 @@ class JudgedSpec(EntityKeys):
     @property
     def tolerated(self) -> Bound | None:
         """Bound up to which the canary is no worse than tolerated; None with an objective."""
-        return None if self.compare is None else self.compare.tolerated.or_default(_TOLERATED[self.sli])
+        return None if self.compare is None else self.compare.tolerated.or_default(TOLERATED[self.sli])
 
     @property
     def harmful_limit(self) -> Bound | None:
         """Bound from which on the canary must not pass; None with an objective."""
-        return None if self.compare is None else self.compare.harmful.or_default(_HARMFUL[self.sli])
+        return None if self.compare is None else self.compare.harmful.or_default(HARMFUL[self.sli])
 
     @property
     def harmful_objective(self) -> float | None:

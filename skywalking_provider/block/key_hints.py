@@ -6,11 +6,12 @@ from typing import Final
 from pydantic import BaseModel
 
 from skywalking_provider.block.common import BlockConditions
+from skywalking_provider.block.compare import Compare
 from skywalking_provider.block.entity import EntitySpec, Instances, ServiceParts
 from skywalking_provider.block.expression import ExpressionSpec
 from skywalking_provider.block.graphql import GraphqlSpec
 from skywalking_provider.block.indicator import IndicatorSpec
-from skywalking_provider.block.judged import Compare, JudgedSpec
+from skywalking_provider.block.judged import JudgedSpec
 from skywalking_provider.support.key_levels import match_key, yaml_keys
 
 BACKEND_KEYS: Final = frozenset(
