@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from skywalking_provider.block import parse_block
 from skywalking_provider.config import Config
 from skywalking_provider.mock_oap import MockOap
 from skywalking_provider.mock_oap.scenario import parse_scenario
-from skywalking_provider.model import Deadline, Metric, Phase, Run
+from skywalking_provider.model import Deadline, Measurement, Metric, Phase, Run
 from skywalking_provider.oap import open_backends
 
 ROOT = Path(__file__).parents[1]
@@ -30,6 +30,7 @@ LINK = re.compile(r"\]\((?!https?:|mailto:)([^)\s]+)\)")
 SNIPPET = re.compile(r"^```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
 ARGUMENTS = {
     "canary-hash": "6c85f7bf4",
+    "stable-hash": "7d4f9c8b65",
     "service-name": "canary|reviews|bookinfo|cluster-1|-",
     "hash": "6c85f7bf4",
     "replicaset": "guestbook-6c85f7bf4-2-1-canary",
@@ -62,7 +63,7 @@ def blocks(node: Any) -> Iterator[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("text", list(snippets()))
-def test_every_yaml_snippet_is_accepted_by_the_provider(text: str) -> None:
+def test_every_yaml_snippet_is_accepted_by_the_provider(text: str) -> None:  # noqa: C901 - one case for each kind
     content = resolved(text)
     match content:
         case {"image": dict()} | {"bridge": dict()}:
@@ -84,6 +85,8 @@ def test_every_yaml_snippet_is_accepted_by_the_provider(text: str) -> None:
             | {"env": list()}
         ):
             pass  # the analysis in a Rollout, its experiment, and an agent's container
+        case {"kind": "Rollout"}:
+            pass  # its references have a test of their own
         case {"provider": {"skywalking": dict()}} | {"spec": {"metrics": [{"provider": {"skywalking": _}}]}}:
             pass  # the built-in provider's: what migrate begins with
         case _:
@@ -116,27 +119,67 @@ def test_every_link_within_the_repository_has_a_target(page: Path) -> None:
         assert not anchor or anchor in anchors(target.read_text()), link
 
 
-async def test_readme_template_for_the_mocks_bad_canary_fails_with_an_explanation() -> None:
-    template = SNIPPET.search((ROOT / "README.md").read_text())
-    assert template
-    (metric,) = resolved(template[1])["spec"]["metrics"]
-    requested = Metric(
-        metric["name"], metric["successCondition"], "", json.dumps(metric["provider"]["plugin"][PLUGIN]).encode()
-    )
+NOON = datetime(2026, 11, 24, 12, 0, 20, tzinfo=UTC)
 
-    def noon() -> datetime:
-        return datetime(2026, 11, 24, 12, 0, 20, tzinfo=UTC)
 
-    async with MockOap("bad-canary", clock=noon) as oap, open_condition_evaluator() as languages:
+async def measure(template: dict[str, Any], scenario: str, minutes: int) -> Measurement:
+    """Measure the only metric of a template, in a run that started some minutes ago."""
+    (metric,) = template["spec"]["metrics"]
+    block = json.dumps(metric["provider"]["plugin"][PLUGIN]).encode()
+    requested = Metric(metric["name"], metric.get("successCondition", ""), metric.get("failureCondition", ""), block)
+    run = Run(started_at=NOON - timedelta(minutes=minutes))
+    async with MockOap(scenario, clock=lambda: NOON) as oap, open_condition_evaluator() as languages:
         config = Config.model_validate({"backends": {"prod": {"url": oap.url}}})
-        async with open_backends(config.backends, noon) as backends:
-            measurement = await Engine(backends, languages, noon).run(requested, Run(), Deadline.after(10))
+        async with open_backends(config.backends, lambda: NOON) as backends:
+            return await Engine(backends, languages, lambda: NOON).run(requested, run, Deadline.after(10))
 
-    assert (measurement.phase, measurement.value) == (Phase.FAILED, "0.95")
-    assert measurement.message == (
-        'CONDITION_NOT_MET success-rate 0.95, wanted "result >= 0.99" · 600 calls in 10 buckets'
-        " · 1 instance of 6c85f7bf4 · 11:49–11:59 +0000 · backend prod"
-    )
+
+async def test_readme_template_for_the_mocks_bad_canary_fails_with_the_message_of_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text()
+    template = SNIPPET.search(readme)
+    assert template
+    measurement = await measure(resolved(template[1]), "bad-canary", minutes=10)
+
+    assert measurement.phase is Phase.FAILED
+    assert measurement.message in readme.splitlines()
+
+
+def judgement_page() -> dict[str, list[dict[str, Any]]]:
+    """Objects of docs/judgement.md by kind."""
+    objects: dict[str, list[dict[str, Any]]] = {"AnalysisTemplate": [], "Rollout": []}
+    for snippet in SNIPPET.finditer((ROOT / "docs" / "judgement.md").read_text()):
+        content = resolved(snippet[1])
+        objects.setdefault(content.get("kind", ""), []).append(content)
+    return objects
+
+
+@pytest.mark.parametrize(("scenario", "phase"), [("healthy-canary", Phase.SUCCESSFUL), ("bad-canary", Phase.FAILED)])
+@pytest.mark.parametrize("name", ["compare-step", "compare-background", "objective-step"])
+async def test_judged_template_of_the_docs_finds_the_canary_of_the_mock(name: str, scenario: str, phase: Phase) -> None:
+    (template,) = [one for one in judgement_page()["AnalysisTemplate"] if one["metadata"]["name"] == name]
+
+    assert (await measure(template, scenario, minutes=20)).phase is phase
+
+
+def test_rollouts_of_the_docs_pass_every_argument_of_their_templates() -> None:
+    page = judgement_page()
+    declared = {
+        one["metadata"]["name"]: {argument["name"] for argument in one["spec"]["args"]}
+        for one in page["AnalysisTemplate"]
+    }
+    used = set()
+    for rollout in page["Rollout"]:
+        canary = rollout["spec"]["strategy"]["canary"]
+        steps = [step["analysis"] for step in canary["steps"] if "analysis" in step]
+        for analysis in [canary["analysis"], *steps] if "analysis" in canary else steps:
+            passed = {one["name"]: one["valueFrom"]["podTemplateHashValue"] for one in analysis["args"]}
+            for each in analysis["templates"]:
+                used.add(each["templateName"])
+                assert passed.keys() == declared[each["templateName"]]
+            assert passed | {"canary-hash": "Latest"} == passed
+            assert passed.get("stable-hash", "Stable") == "Stable"
+
+    assert used == declared.keys()
 
 
 @pytest.mark.parametrize("page", ["docs/glossary.md", "docs/architecture.md", "CONTRIBUTING.md"])

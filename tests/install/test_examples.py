@@ -29,32 +29,48 @@ def bookinfo() -> RenderedObjects:
     return RenderedObjects(run_tool("kustomize", "build", str(BOOKINFO)))
 
 
-async def run_check(scenario: str) -> dict[str, str]:
-    """Return the verdict of every metric of the example, measured by `skywalking-provider check`."""
+async def run_check(file: str, scenario: str, *arguments: str) -> dict[str, str]:
+    """Return the verdict of every metric of an example, measured by `skywalking-provider check`."""
     async with MockOap(scenario) as oap:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "skywalking_provider", "check", "-f", str(BOOKINFO / "analysis.yaml")),
-            *("-a", "canary-hash=6c85f7bf4", "--address", oap.url, "-o", "json"),
+            *(sys.executable, "-m", "skywalking_provider", "check", "-f", str(BOOKINFO / file)),
+            *("-a", "canary-hash=6c85f7bf4", *arguments, "--address", oap.url, "-o", "json"),
             stdout=asyncio.subprocess.PIPE,
         )
         out, _ = await process.communicate()
     return {metric["metric"]: metric["phase"] for metric in json.loads(out)}
 
 
-async def test_example_healthy_canary_passes_every_metric() -> None:
-    assert await run_check("healthy-canary") == {
+@pytest.mark.parametrize(
+    ("scenario", "calls", "latency"),
+    [
+        ("healthy-canary", "Successful", "Successful"),
+        ("failing-canary", "Failed", "Failed"),
+        ("slow-canary", "Successful", "Failed"),
+    ],
+)
+async def test_judged_example_finds_the_canary(scenario: str, calls: str, latency: str) -> None:
+    assert await run_check("analysis.yaml", scenario, "-a", "stable-hash=7d4f9c8b65") == {
+        "success-rate": calls,
+        "latency": latency,
+        "success-rate-of-all-steps": calls,
+    }
+
+
+async def test_threshold_example_healthy_canary_passes_every_metric() -> None:
+    assert await run_check("thresholds.yaml", "healthy-canary") == {
         "success-rate": "Successful",
         "slowest-pod": "Successful",
         "apdex": "Successful",
     }
 
 
-async def test_example_failing_canary_fails_by_its_instances() -> None:
-    assert (await run_check("failing-canary"))["success-rate"] == "Failed"
+async def test_threshold_example_failing_canary_fails_by_its_instances() -> None:
+    assert (await run_check("thresholds.yaml", "failing-canary"))["success-rate"] == "Failed"
 
 
-async def test_example_slow_canary_fails_by_its_slowest_instance() -> None:
-    assert (await run_check("slow-canary"))["slowest-pod"] == "Failed"
+async def test_threshold_example_slow_canary_fails_by_its_slowest_instance() -> None:
+    assert (await run_check("thresholds.yaml", "slow-canary"))["slowest-pod"] == "Failed"
 
 
 def test_example_objects_are_complete_and_in_one_namespace(bookinfo: RenderedObjects) -> None:

@@ -35,6 +35,8 @@ _INDEFINITE: Final = (
     "runs indefinitely: it has an interval and no count. Argo accepts that in a background analysis only;"
     " set count for a step, prePromotionAnalysis or postPromotionAnalysis"
 )
+_VERDICT_KEYS: Final = ("conditions", "compare", "objective")
+"""Keys of a block that decide the phase without a condition of the metric."""
 _ANY_DURATION: Final = "1m"
 _DURATION_HINT: Final = 'Write it in Go\'s notation, such as "90s", "3m" or "24h"'
 
@@ -119,7 +121,7 @@ def _find_notes(
 ) -> Iterator[str]:
     if dry_run:
         yield DRY_RUN_NOTE
-    if not _has_condition(template.metrics[at]):
+    if not _has_verdict(template.metrics[at]):
         yield _NO_CONDITION
     if runs_indefinitely(metric) and template.kind != RUN_KIND:
         yield _INDEFINITE
@@ -132,12 +134,12 @@ def _find_notes(
             yield problem.message
 
 
-def _has_condition(metric: Mapping[str, Any]) -> bool:
-    """Return whether a metric has a condition of Argo, or its block has one in CEL."""
+def _has_verdict(metric: Mapping[str, Any]) -> bool:
+    """Return whether a metric has a condition of Argo, or its block has one in CEL or is judged."""
     if metric.get("successCondition") or metric.get("failureCondition"):
         return True
-    plugins = metric["provider"].get("plugin") or {}
-    return any(isinstance(block, dict) and block.get("conditions") for block in plugins.values())
+    blocks = (metric["provider"].get("plugin") or {}).values()
+    return any(block.get(key) for block in blocks if isinstance(block, dict) for key in _VERDICT_KEYS)
 
 
 def _find_contradicting_argument(template: Template) -> str:

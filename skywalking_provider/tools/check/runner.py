@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 
 from skywalking_provider.analysis.engine import Engine
 from skywalking_provider.analysis.evaluation import ConditionEvaluator, MetricConditions
 from skywalking_provider.analysis.events import MeasurementDetails, MeasurementEvent
-from skywalking_provider.errors import Reason
-from skywalking_provider.model import Deadline, Measurement, Phase, Run, Window
+from skywalking_provider.block import parse_block
+from skywalking_provider.errors import ProviderError, Reason
+from skywalking_provider.model import Deadline, Measurement, Metric, Phase, Run, Window
 from skywalking_provider.oap.api.server_time import describe_clock_skew
 from skywalking_provider.queries.sample import Sample
 from skywalking_provider.support import go_json
@@ -18,6 +19,9 @@ from skywalking_provider.tools.check.selection import MetricToCheck
 
 _TIMEOUT_SECONDS = 14.5
 """Time that the bridge grants the service for one call."""
+
+JUDGED_TIME = timedelta(minutes=30)
+"""Time since the start of the run that is assumed for a judged block. Half an hour has enough of thin traffic, too."""
 
 
 class ExitCode(IntEnum):
@@ -164,7 +168,11 @@ async def measure(
     instant = now()
     backends.recorder.reset()
     engine = Engine(backends.backends, evaluator, now=lambda: instant, listeners=[events.append])
-    run = Run(namespace=namespace or target.template.namespace or "default", name="check")
+    run = Run(
+        namespace=namespace or target.template.namespace or "default",
+        name="check",
+        started_at=instant - JUDGED_TIME if _is_judged(target.metric) else None,
+    )
     await engine.run(target.metric, run, Deadline.after(_TIMEOUT_SECONDS))
     (event,) = events
     return CheckResult(
@@ -174,6 +182,14 @@ async def measure(
         tuple(backends.recorder.exchanges),
         await _evaluate_conditions(event.details, evaluator),
     )
+
+
+def _is_judged(metric: Metric) -> bool:
+    """Return whether the block is judged since the run's start. The engine reports an invalid block."""
+    try:
+        return parse_block(metric.block).judged
+    except ProviderError:
+        return False
 
 
 async def _evaluate_conditions(details: MeasurementDetails, evaluator: ConditionEvaluator) -> tuple[Condition, ...]:

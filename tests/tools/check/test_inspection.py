@@ -171,6 +171,14 @@ def test_condition_in_the_block_is_a_condition() -> None:
     assert notes(build_template(one)) == [()]
 
 
+@pytest.mark.parametrize("judged", [{"objective": 0.99}, {"compare": {"service": "stable.bookinfo"}}])
+def test_judged_block_needs_no_condition(judged: dict[str, Any]) -> None:
+    one = metric(successCondition="")
+    one["provider"]["plugin"][PLUGIN] = {"sli": "success-rate", "service": "reviews.bookinfo"} | judged
+
+    assert notes(build_template(one)) == [()]
+
+
 def test_unknown_key_is_noted_at_the_metric_that_has_it_or_at_all() -> None:
     metrics = [metric(retries=1), build_indicator_metric(name="b")]
 

@@ -75,6 +75,21 @@ async def test_measure_equals_measurement_of_service_with_same_requests(version:
     assert one.result == 0.9
 
 
+async def test_measure_judged_block_assumes_that_the_run_started_half_an_hour_ago() -> None:
+    block = {
+        "sli": "success-rate",
+        "service": VANILLA,
+        "instances": {"podTemplateHash": "6c85f7bf4"},
+        "compare": {"instances": {"podTemplateHash": "7d4f9c8b65"}},
+    }
+    async with start_oap_at_noon() as oap:
+        (one,) = await check(oap, {"name": "m", "provider": {"plugin": {PLUGIN: block}}})
+
+    assert one.reason is Reason.WORSE_THAN_STABLE
+    assert one.window
+    assert (f"{one.window.start:%H:%M}", one.window.buckets) == ("11:31", 28)
+
+
 async def test_chart_rows_of_instances_have_times_in_oap_zone() -> None:
     async with start_oap_at_noon(timezone="+0545") as oap:
         (one,) = await check(oap, build_indicator_metric(window="3m", instances={"podTemplateHash": "7d4f9c8b65"}))
