@@ -149,11 +149,29 @@ class Lab:
         return "\n".join(line[:width] for line in text.splitlines()[-lines:])
 
     def add_traffic(
-        self, service: str, profile: str, instances: str = "", *, calls: int = 60, new: bool = False
+        self, service: str, profile: str, instances: str = "", *, calls: int | str = 60, new: bool = False
     ) -> None:
-        """Give a service this traffic, with the ten minutes before now unless it is new."""
+        """Give a service this traffic, with the ten minutes before now unless it is new.
+
+        Args:
+            service: Name of the service.
+            profile: Profile of the feeder, such as `good`.
+            instances: Names of its instances with commas in between; empty for two default ones.
+            calls: Calls of a minute. `60/120` alternates with the minutes of the epoch.
+            new: Whether the service has no past.
+        """
         with (self.folder / "services.table").open("a") as rows:
             rows.write(f"{profile} {service} {calls} {instances} {'new' if new else ''}\n")
+
+    def change_traffic(self, service: str, profile: str, instances: str, calls: int) -> None:
+        """Give instances that have traffic another profile and number of calls from now on."""
+        table = self.folder / "services.table"
+        rows = table.read_text().splitlines()
+        kept = [row for row in rows if [row.split()[1], *row.split()[3:4]] != [service, instances]]
+        assert len(kept) == len(rows) - 1, f"{service} {instances} has {len(rows) - len(kept)} rows, expected 1"
+        changed = table.with_suffix(".new")
+        changed.write_text("\n".join([*kept, f"{profile} {service} {calls} {instances}"]) + "\n")
+        changed.replace(table)  # in one step, so that the feeder never reads a part of it
 
     def feed_and_wait(self, service: str, profile: str) -> None:
         """Give a service this traffic and its past; wait until OAP returns five minutes of it."""

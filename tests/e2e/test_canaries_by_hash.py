@@ -5,52 +5,22 @@ and time zones.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import pytest
 
+from tests.e2e.environment import Environment, pod_names
 from tests.e2e.kubectl import Object
 from tests.e2e.lab import Lab, ProgressReporter
 from tests.e2e.manifests import (
     get_block,
     load_manifest,
-    prefix_progress,
     reference_analysis,
     reference_rollout,
-    rollout_scenario,
     rollout_with_analysis_step,
 )
-from tests.e2e.oap_pool import VERSIONS, OapPool, backend_name
+from tests.e2e.oap_pool import VERSIONS, OapPool
 from tests.e2e.parallel_rollouts import RolloutScenario, ScenarioResults, run_in_parallel
-from tests.e2e.rollout_timeline import RolloutTimeline, WaitCondition
-
-
-@dataclass(frozen=True, slots=True)
-class Environment:
-    """Environment of a scenario: the cluster, the OAP with its data, and its own namespace."""
-
-    lab: Lab
-    oap: Lab
-    backend: str
-    namespace: str
-    report_progress: ProgressReporter
-
-    @property
-    def service(self) -> str:
-        return f"reviews.{self.namespace}"
-
-    def select_backend(self, template: Object) -> Object:
-        """Let every metric of a template read from this OAP."""
-        for metric in template["spec"]["metrics"]:
-            block = get_block(metric)
-            block.pop("address", None)
-            block["backend"] = self.backend
-        return template
-
-    def start(self, rollout: Object, template: Object) -> RolloutScenario:
-        """Deploy and update a rollout in this environment."""
-        template = self.select_backend(template)
-        return (yield from rollout_scenario(self.lab, self.namespace, rollout, template, self.report_progress))
+from tests.e2e.rollout_timeline import WaitCondition
 
 
 def hash_rollout(service: str) -> Object:
@@ -65,13 +35,6 @@ def hash_rollout(service: str) -> Object:
                 ],
             }
     return rollout
-
-
-def pod_names(timeline: RolloutTimeline, pod_template_hash: str) -> str:
-    """Return the names of a version's pods in the format of the feeder's table; empty without pods."""
-    pods = timeline.kubectl.list(["pods"])
-    names = [pod["metadata"]["name"] for pod in pods if f"-{pod_template_hash}-" in pod["metadata"]["name"]]
-    return ",".join(sorted(names))
 
 
 def start_by_hash(environment: Environment) -> RolloutScenario:
@@ -133,18 +96,10 @@ SCENARIOS: tuple[Callable[[Environment], RolloutScenario], ...] = (healthy_canar
 
 @pytest.fixture(scope="module")
 def results(lab: Lab, oap_pool: OapPool, report_progress: ProgressReporter) -> ScenarioResults:
-    def create(version: str, scenario: str) -> Environment:
-        namespace = f"{scenario}-{version}".replace(".", "-").replace("_", "-")
-        return Environment(
-            lab,
-            oap_pool.ensure_running(version),
-            backend_name(version),
-            namespace,
-            prefix_progress(report_progress, f"{version} {scenario}"),
-        )
-
     scenarios = {
-        f"{version} {scenario.__name__}": scenario(create(version, scenario.__name__))
+        f"{version} {scenario.__name__}": scenario(
+            Environment.create(lab, oap_pool, version, scenario.__name__, report_progress)
+        )
         for version in VERSIONS
         for scenario in SCENARIOS
     }

@@ -2,10 +2,11 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
-/** Calls that a service receives, as a function of time only: every minute has the same calls. */
-record Traffic(String service, Profile profile, int perMinute, List<String> instances, boolean isNew) {
+/** Calls that a service receives, as a function of time only: minute m of the epoch has perMinute[m modulo its size] calls. */
+record Traffic(String service, Profile profile, List<Integer> perMinute, List<String> instances, boolean isNew) {
 
     static final long MINUTE = 60_000;
 
@@ -13,6 +14,10 @@ record Traffic(String service, Profile profile, int perMinute, List<String> inst
     enum Profile {
         /** Apdex 1, success rate 1, 62 ms on average. */
         good(0, 30, 35, 40, 45, 50, 55, 60, 70, 90, 150),
+        /** The latencies of `good`, success rate 0.99. */
+        usual(100, 30, 35, 40, 45, 50, 55, 60, 70, 90, 150),
+        /** The latencies of `good`, success rate 0.98. */
+        doubtful(50, 30, 35, 40, 45, 50, 55, 60, 70, 90, 150),
         /** Apdex 0.85, success rate 0.9, 350 ms on average. */
         bad(10, 80, 100, 120, 150, 180, 220, 300, 450, 700, 1200),
         /** Apdex 0.5, success rate 1, 1200 ms on average. */
@@ -39,8 +44,9 @@ record Traffic(String service, Profile profile, int perMinute, List<String> inst
     List<Call> between(long from, long to) {
         List<Call> calls = new ArrayList<>();
         for (long minute = from / MINUTE * MINUTE; minute <= to; minute += MINUTE) {
-            for (int i = 0; i < perMinute; i++) {
-                long start = minute + i * MINUTE / perMinute;
+            int count = perMinute.get((int) (minute / MINUTE % perMinute.size()));
+            for (int i = 0; i < count; i++) {
+                long start = minute + i * MINUTE / count;
                 if (start > from && start <= to) calls.add(call(i, start));
             }
         }
@@ -65,11 +71,12 @@ record Traffic(String service, Profile profile, int perMinute, List<String> inst
                 String service = words[1];
                 String version = service.split("\\|")[0];
                 if (words.length > 4 && !words[4].equals("new")) throw new IllegalArgumentException(words[4]);
-                all.add(new Traffic(service, Profile.valueOf(words[0]), Integer.parseInt(words[2]),
+                all.add(new Traffic(service, Profile.valueOf(words[0]),
+                    Arrays.stream(words[2].split("/")).map(Integer::valueOf).toList(),
                     words.length > 3 ? List.of(words[3].split(",")) : List.of(version + "-0", version + "-1"),
                     words.length > 4));
             } catch (IllegalArgumentException | ArrayIndexOutOfBoundsException error) {
-                throw new IOException(table + ":" + number + ": expected `good|bad|slow SERVICE CALLS [INSTANCE,... [new]]`, got: " + line);
+                throw new IOException(table + ":" + number + ": expected `good|usual|doubtful|bad|slow SERVICE CALLS[/CALLS...] [INSTANCE,... [new]]`, got: " + line);
             }
         }
         return all;
