@@ -31,7 +31,7 @@ from tests.e2e.oap_pool import OapPool, backend_name
 from tests.e2e.parallel_rollouts import RolloutScenario, ScenarioResults, run_in_parallel
 from tests.e2e.rollout_timeline import RolloutSnapshot, WaitCondition
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(900)  # minutes are real, and the first test starts the lab
 
 OAPS = ("10.1.0", "9.6.0")
 CALLS = 1200
