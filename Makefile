@@ -117,7 +117,7 @@ build: $(VENV)/.installed $(BRIDGE) $(HOST) $(WASM) .cache/precompiled ## build 
 chart-tools: $(CHART_TOOLS) ## build Helm and kustomize for the tests of the chart
 
 .PHONY: demo
-demo: build ## analyse a healthy and a bad canary on this machine (under a minute)
+demo: build ## analyse healthy and bad canaries on this machine, with a threshold and judged (under a minute)
 	@$(BIN)/skywalking-provider demo --bridge $(BRIDGE) --argo-host $(HOST)
 
 .PHONY: test

@@ -77,7 +77,7 @@ async def run_canary(
     canary = Canary(title, clock())
     async with (
         MockOap(scenario=scenario, clock=clock) as oap,
-        _run_service(folder, oap.url) as socket,
+        run_service(folder, oap.url) as socket,
         run_argo_host(programs.argo_host, programs.bridge, folder / "host.log", f"--socket={socket}") as host,
     ):
         for weight in WEIGHTS:
@@ -148,7 +148,7 @@ def success_condition() -> str:
 
 
 @asynccontextmanager
-async def _run_service(folder: Path, oap_url: str) -> AsyncIterator[Path]:
+async def run_service(folder: Path, oap_url: str) -> AsyncIterator[Path]:
     socket = folder / "provider.sock"
     config = folder / "config.yaml"
     backend = {"url": oap_url, "aliases": ["http://oap.istio-system:12800"], "clockTtl": "0s"}
