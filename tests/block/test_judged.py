@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,6 +52,17 @@ def test_margins_have_defaults_by_indicator(sli: str, tolerated: Bound, harmful:
     assert (spec.max_wait, spec.warm_up) == (timedelta(minutes=15), timedelta(0))
     assert spec.starts_at_run
     assert spec.judged
+
+
+@pytest.mark.parametrize("sli", ["success-rate", "apdex", "latency"])
+def test_table_of_the_documentation_has_the_default_margins(sli: str) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "block.md").read_text()
+    spec = parsed(COMPARE | {"sli": sli})
+
+    for key, bound in (("compare.tolerated", spec.tolerated), ("compare.harmful", spec.harmful_limit)):
+        (row,) = [line for line in page.splitlines() if line.startswith(f"| `{key}` |")]
+        assert bound
+        assert f"`{sli}` `{{ratio: {bound.ratio:g}, difference: {bound.difference:g}}}`" in row
 
 
 def test_written_part_of_a_margin_keeps_the_default_of_the_other() -> None:
