@@ -168,11 +168,11 @@ class JudgedSpec(EntityKeys):
 
     @property
     def compares_itself(self) -> bool:
-        """Whether stable is selected as the canary is."""
+        """Whether both sides have calls in common, whatever the OAP lists: one of them is the other or has it."""
         stable = self.stable
-        return stable is not None and all(
-            getattr(stable, key) == getattr(self, key) for key in ("service", "layer", "endpoint", "instances")
-        )
+        if stable is None or (stable.service, stable.layer) != (self.service, self.layer):
+            return False
+        return stable.scope is not self.scope or (stable.endpoint, stable.instances) == (self.endpoint, self.instances)
 
     @property
     def tolerated(self) -> Bound | None:

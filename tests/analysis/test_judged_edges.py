@@ -99,6 +99,28 @@ async def test_same_service_without_instances_compares_itself(harness: HarnessFa
     )
 
 
+async def test_whole_service_of_the_canary_compares_itself(harness: HarnessFactory) -> None:
+    async with harness(both(calls(120), calls(1080))) as running:
+        measurement = await judge_at(running, 0.5, COMPARE | {"compare": {}})
+
+    assert measurement.phase is Phase.ERROR
+    assert measurement.message == (
+        "COMPARES_ITSELF the block selects the instances 6c85f7bf4 and compare the whole service, which have calls in"
+        ' common. Set compare.instances to {podTemplateHash: "{{args.stable-hash}}"} with podTemplateHashValue: Stable'
+    )
+
+
+@pytest.mark.parametrize("stable", [{"layer": "MESH"}, {"service": {"name": "reviews", "namespace": "bookinfo"}}])
+async def test_whole_service_of_the_canary_by_another_spelling_compares_itself(
+    harness: HarnessFactory, stable: dict[str, Any]
+) -> None:
+    async with harness(both(calls(120), calls(1080))) as running:
+        measurement = await judge_at(running, 5.2, COMPARE | {"compare": stable})
+
+    assert measurement.phase is Phase.ERROR
+    assert measurement.message.startswith("COMPARES_ITSELF the block selects the instances 6c85f7bf4 and compare")
+
+
 async def test_instance_on_both_sides_is_named(harness: HarnessFactory) -> None:
     block = COMPARE | {"instances": {"name": "reviews-.*"}}
     async with harness(both(calls(120), calls(1080))) as running:

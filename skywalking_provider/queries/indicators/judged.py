@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from skywalking_provider.block.common import MAX_BUCKETS
+from skywalking_provider.block.entity import EntityKeys
 from skywalking_provider.block.judged import JudgedSpec
 from skywalking_provider.errors import EntityNotFoundError, ProviderError, Reason
 from skywalking_provider.model import Deadline, Entity, EntitySet, Window
@@ -37,6 +38,9 @@ _BLOCK: Final = timedelta(hours=1)
 _MAX_NAMED: Final = 3
 _SAME_INSTANCES: Final = (
     'Set compare.instances to {podTemplateHash: "{{args.stable-hash}}"} with podTemplateHashValue: Stable'
+)
+_SAME_SELECTION: Final = (
+    "Set compare.service or compare.endpoint to that of stable, or select instances in the block and in compare"
 )
 
 
@@ -155,11 +159,14 @@ def split_into_hours(window: Window) -> list[Window]:
 
 
 def check_distinct(spec: JudgedSpec, canary: EntitySet, stable: EntitySet) -> None:
-    """Check that no entity belongs to both sides.
+    """Check that no calls belong to both sides.
 
     Raises:
         ProviderError: COMPARES_ITSELF.
     """
+    services = {(entity.service, entity.normal) for entity in (*canary.members, *stable.members)}
+    if len(services) == 1 and canary.scope is not stable.scope:
+        raise compares_itself_error(spec)
     common = [entity for entity in canary.members if entity in stable.members]
     if not common:
         return
@@ -174,19 +181,26 @@ def check_distinct(spec: JudgedSpec, canary: EntitySet, stable: EntitySet) -> No
 
 
 def compares_itself_error(spec: JudgedSpec) -> ProviderError:
-    """Return the error of a block that compares the canary with itself."""
-    if spec.instances is None:
-        return ProviderError(
-            Reason.COMPARES_ITSELF,
-            f"compare selects the same {spec.scope.value.lower()} as the block",
-            "Set compare.service or compare.endpoint to that of stable, or select instances in the block and in"
-            " compare",
+    """Return the error of a block that compares the canary with itself, or with what has its calls."""
+    if spec.stable is not None and spec.stable.scope is not spec.scope:
+        problem = (
+            f"the block selects {_describe_part(spec)} and compare {_describe_part(spec.stable)},"
+            " which have calls in common"
         )
+    elif spec.instances is None:
+        problem = f"compare selects the same {spec.scope.value.lower()} as the block"
+    else:
+        problem = f"compare selects the same instances as the canary ({spec.instances.display})"
     return ProviderError(
-        Reason.COMPARES_ITSELF,
-        f"compare selects the same instances as the canary ({spec.instances.display})",
-        _SAME_INSTANCES,
+        Reason.COMPARES_ITSELF, problem, _SAME_SELECTION if spec.instances is None else _SAME_INSTANCES
     )
+
+
+def _describe_part(keys: EntityKeys) -> str:
+    """Return the part of a service that is selected."""
+    if keys.instances is not None:
+        return f"the instances {keys.instances.display}"
+    return "the whole service" if keys.endpoint is None else f"the endpoint {keys.endpoint}"
 
 
 def decode_sides(
