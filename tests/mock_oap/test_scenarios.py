@@ -24,9 +24,14 @@ def test_shipped_scenarios_lists_them_with_descriptions():
         "failing-canary",
         "healthy-canary",
         "idle-minutes",
+        "judged-bad",
+        "judged-cold-start",
+        "judged-healthy",
+        "judged-thin",
         "late-data",
         "no-such-service",
         "relabeled-pods",
+        "shared-incident",
         "slow-canary",
     ]
     assert all(load_scenario(name).description for name in shipped_scenarios())
