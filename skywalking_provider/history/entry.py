@@ -5,9 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from skywalking_provider.analysis.events import MeasurementDetails, MeasurementEvent
+from skywalking_provider.analysis.judgement_view import JudgementView, build_judgement_view, describe_short
 from skywalking_provider.history.sanitize import HistoryRequest, TextSanitizer
 from skywalking_provider.model import Phase, Run, Window
 from skywalking_provider.oap.api.request import GraphqlRequest
+from skywalking_provider.queries.sample import Sample
 from skywalking_provider.queries.series import Series
 
 _MAX_REQUESTS = 3
@@ -19,6 +21,7 @@ _FACT_TITLES = {  # of the facts that are derived from the block
     "layer": "Layer",
     "sli": "Indicator",
     "metrics": "Metrics",
+    "judgedAgainst": "Judged against",
     "ResolvedSkyWalkingExpression": "Expression",
 }
 
@@ -54,6 +57,7 @@ class HistoryEntry:
         finished_at: End of the measurement.
         resume_at: Time of the next attempt of a pending measurement.
         seconds: Duration of the latest attempt.
+        judgement: Minutes and finding of a judged block, which replace its series; None for others.
         attempts: Number of events of this measurement; a pending measurement has several.
         number: Sequence number since the start of the service.
     """
@@ -81,6 +85,7 @@ class HistoryEntry:
     finished_at: datetime | None
     resume_at: datetime | None
     seconds: float
+    judgement: JudgementView | None = None
     attempts: int = 1
     number: int = 0
 
@@ -105,7 +110,9 @@ class HistoryEntry:
         texts = (self.detail, self.value, self.summary, self.success, self.failure, self.subject)
         requests = sum(len(one.query) + len(one.variables) for one in self.requests)
         facts = sum(len(text) for _, text in self.facts)
-        return 2000 + sum(map(len, texts)) + facts + requests + sum(100 + 40 * len(one.buckets) for one in self.series)
+        series = sum(100 + 40 * len(one.buckets) for one in self.series)
+        judgement = self.judgement.size if self.judgement else 0
+        return 2000 + sum(map(len, texts)) + facts + requests + series + judgement
 
     def continue_from(self, previous: "HistoryEntry | None", number: int) -> "HistoryEntry":
         """Return the entry with the number and the attempts of its previous state."""
@@ -119,15 +126,20 @@ def build_entry(event: MeasurementEvent, recorded_at: datetime, sanitizer: TextS
     measurement, details, sample = event.measurement, event.details, event.details.sample
     run, metric = sanitizer.sanitize_run(event.run), sanitizer.sanitize_name(event.metric.name)
     facts = {} if details.requests else event.facts()
+    if details.judgement is not None:
+        facts = dict(facts) | {"judgedAgainst": details.judgement.spec.describe_standard()}
     requests = _select_requests(details, facts)
-    series = sample.chart_series if sample else ()
+    judgement = (
+        build_judgement_view(details.judgement, details.window) if details.judgement and details.window else None
+    )
+    series = sample.chart_series if sample and not judgement else ()
     return HistoryEntry(
         key=(run.namespace, run.name, metric, measurement.started_at),
         phase=measurement.phase,
         reason=event.reason or "",
         detail=sanitizer.sanitize_text(event.detail),
         value=sanitizer.sanitize_text(measurement.value),
-        summary=sanitizer.sanitize_text(sample.summary if sample else ""),
+        summary=sanitizer.sanitize_text(_summarize(details, sample)),
         run=run,
         backend=sanitizer.sanitize_name(details.backend),
         success=sanitizer.sanitize_text(details.success),
@@ -147,7 +159,15 @@ def build_entry(event: MeasurementEvent, recorded_at: datetime, sanitizer: TextS
         finished_at=measurement.finished_at,
         resume_at=measurement.resume_at,
         seconds=event.seconds,
+        judgement=judgement,
     )
+
+
+def _summarize(details: MeasurementDetails, sample: Sample | None) -> str:
+    """Return the measured value in a few words."""
+    if details.judgement is None:
+        return sample.summary if sample else ""
+    return describe_short(details.judgement)
 
 
 def _select_requests(details: MeasurementDetails, facts: Mapping[str, str]) -> tuple[GraphqlRequest, ...]:

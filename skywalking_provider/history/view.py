@@ -16,6 +16,8 @@ from skywalking_provider.analysis.message import format_window
 from skywalking_provider.history.chart import HEIGHT, LABEL_HEIGHT, WIDTH, Chart, build_chart
 from skywalking_provider.history.entry import HistoryEntry
 from skywalking_provider.history.filter import DEFAULT_LIMIT, HistoryFilter
+from skywalking_provider.history.judgement_chart import HEIGHT as LINES_HEIGHT
+from skywalking_provider.history.judgement_chart import LineChart, build_evidence_chart, build_value_chart
 from skywalking_provider.history.store import History
 from skywalking_provider.model import Phase
 from skywalking_provider.queries.series import Series
@@ -43,6 +45,11 @@ class RenderedEntry:
         entry = self.entry
         condition_applies = (len(entry.series) == 1 or entry.calls is not None) and not series.counts_calls
         return build_chart(series, entry.window, entry.success if condition_applies else "")
+
+    def judgement_charts(self) -> tuple[LineChart, ...]:
+        """Build the charts of a judgement: both sides by minute, and the evidence. None without a judgement."""
+        view = self.entry.judgement
+        return (build_value_chart(view), build_evidence_chart(view)) if view else ()
 
 
 class HistoryView:
@@ -73,6 +80,7 @@ class HistoryView:
             "count": lambda number: f"{number:,}".replace(",", "\N{NO-BREAK SPACE}"),
         }
         environment.globals |= {"WIDTH": WIDTH, "HEIGHT": HEIGHT, "LABEL_HEIGHT": LABEL_HEIGHT, "PHASES": PHASES}
+        environment.globals |= {"LINES_HEIGHT": LINES_HEIGHT}
         environment.globals |= {"version": __version__, "backends": sorted(backends), "max_entries": max_entries}
         for name in environment.list_templates():
             environment.get_template(name)  # the first request would compile it, and hold up the measurements
