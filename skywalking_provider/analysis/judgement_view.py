@@ -17,7 +17,7 @@ from skywalking_provider.queries.sides import Side, SideMinute
 from skywalking_provider.support.counts import format_count
 
 MAX_VIEW_MINUTES = 120
-"""Minutes that are kept: the last ones. More cannot be told apart in a chart."""
+"""Minutes that are kept: the last ones. A chart has no space for more."""
 
 _MAX_EVIDENCE = 1e9
 _MAX_ESTIMATE_MINUTES = 24 * 60
