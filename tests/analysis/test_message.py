@@ -41,6 +41,8 @@ def empty(name: str) -> Series:
         (1_234_567, 12, "1 234 567 calls in 12 buckets"),
         (1840, 11, "1 840 calls in 11 of 12 buckets"),
         (1840, 0, "1 840 calls in 0 of 12 buckets"),
+        (1, 1, "1 call in 1 of 12 buckets"),
+        (2, 1, "2 calls in 1 of 12 buckets"),
         (0, 13, "0 calls in 12 buckets"),
         (None, None, "12 buckets"),
         (None, 3, "3 of 12 buckets"),
@@ -75,9 +77,15 @@ def test_message_without_data_names_up_to_three_empty_series() -> None:
 
 @pytest.mark.parametrize(("calls", "text"), [(999, "999"), (1000, "1 000"), (0, "0"), (None, "0")])
 def test_message_of_too_few_calls_has_the_number_and_the_limit(calls: int | None, text: str) -> None:
-    message = too_few_calls(Sample(1, "x", (), calls), 2000, "3 instances of abc", FROM_PROD)
+    message = too_few_calls(Sample(1, "x", (), calls), 2000, "3 instances of abc", FROM_PROD, "because")
 
-    assert message == f"{text} calls, wanted 2 000 (minCalls) · 3 instances of abc · {ORIGIN}"
+    assert message == f"{text} calls, wanted 2 000 (minCalls) · because · 3 instances of abc · {ORIGIN}"
+
+
+def test_message_without_a_common_minute_names_both_sides() -> None:
+    message = no_data(Sample(None, "x", (Series("a", (1,)), Series("b", (1,)))), "", FROM_PROD)
+
+    assert message == f"no minute in which canary and stable have calls in 12 buckets · {ORIGIN}"
 
 
 @pytest.mark.parametrize(

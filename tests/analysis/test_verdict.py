@@ -55,6 +55,25 @@ def test_on_missing_data_resumes_at_next_bucket_and_ends_with_policy(
         assert verdict.phase.value.lower() == policy.value
 
 
+@given(ELAPSED, LIMITS, st.integers(1, 60))
+def test_on_undecided_resumes_at_next_bucket_and_ends_inconclusive(
+    elapsed: timedelta, wait: timedelta, seconds: int
+) -> None:
+    now = START + elapsed
+    next_bucket = now + timedelta(seconds=seconds)
+
+    verdict = verdicts.on_undecided("too few calls", WaitBudget(wait, START, now, next_bucket))
+
+    assert verdict.reason is Reason.UNDECIDED
+    assert verdict.detail.startswith("too few calls · ")
+    if elapsed < wait:
+        assert (verdict.phase, verdict.resume_at) == (Phase.RUNNING, min(next_bucket, START + wait))
+        assert " · waiting until " in verdict.detail
+    else:
+        assert (verdict.phase, verdict.resume_at) == (Phase.INCONCLUSIVE, None)
+        assert verdict.detail.endswith("(maxWait)" if wait else "not waiting (maxWait: 0)")
+
+
 @pytest.mark.parametrize(
     ("phase", "success", "failure", "reason"),
     [

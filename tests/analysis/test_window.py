@@ -327,6 +327,51 @@ async def test_window_since_the_run_keeps_the_start_of_the_run_on_the_clock_of_t
         assert resolved.run_start == not_before
 
 
+@pytest.mark.parametrize(
+    ("run", "start"),
+    [
+        (Run(started_at=STARTED, created_at=STARTED - MINUTE), STARTED),
+        (Run(created_at=STARTED - MINUTE), STARTED - MINUTE),
+        (Run(), STARTED),
+    ],
+)
+async def test_window_of_a_judged_block_starts_after_the_warm_up(run: Run, start: datetime) -> None:
+    connection = SimpleNamespace(time=clock_of_the_oap, config=SimpleNamespace(settle=SETTLE))
+    block = {"sli": "apdex", "service": "reviews", "objective": 0.9, "warmUp": "2m"}
+    backend = cast("Any", SimpleNamespace(connection=connection))
+
+    now = STARTED + 10 * MINUTE
+    resolved = await resolve_window(
+        parse_block(json.dumps(block).encode()), backend, run, STARTED, now, Deadline.after(5)
+    )
+
+    first = (CLOCK.to_server(start) + 2 * MINUTE).astimezone(UTC)
+    assert resolved.run_start == CLOCK.to_server(start)
+    assert resolved.start_delay == 2 * MINUTE
+    assert timedelta(0) <= resolved.window.start.astimezone(UTC) - first < MINUTE
+    assert resolved.buckets_since_start == resolved.window.buckets > 0
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        ("2026-10-25 00:30", "2026-10-25 01:20", "2026-10-25 01:00"),
+        ("2026-10-25 00:30", "2026-10-25 01:01", "2026-10-25 01:00"),
+        ("2026-10-25 00:30", "2026-10-25 01:00", "2026-10-25 00:30"),
+        ("2026-10-25 01:00", "2026-10-25 01:20", "2026-10-25 01:00"),
+        ("2026-10-25 00:30", "2026-10-25 05:00", "2026-10-25 01:00"),
+        ("2026-03-29 00:30", "2026-03-29 01:20", "2026-03-29 00:30"),
+    ],
+)
+def test_window_begins_at_the_change_if_the_clock_was_put_back(start: str, end: str, expected: str) -> None:
+    zone = ZoneInfo("Europe/Berlin")
+    now = utc(end).astimezone(zone)
+
+    window = closed_window(utc(end) - utc(start), timedelta(0), now, now)
+
+    assert (window.start, window.end) == (utc(expected).astimezone(zone), now)
+
+
 async def clock_of_the_oap(_: Deadline) -> ServerClock:
     return CLOCK
 
