@@ -6,6 +6,7 @@ The expectation of what a bet wins is at most 1 for any rate of stable in the mi
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import log1p
 from typing import Final
 
@@ -22,6 +23,7 @@ _MAX_STAKE: Final = 0.75  # of the capital, on stable's side
 _MIN_GUESS, _MAX_GUESS, _MAX_LIMIT = 1e-5, 0.5, 0.9
 _PRIOR_FAILURES, _PRIOR_CALLS = 0.5, 100
 _INCIDENT: Final = 0.5
+_CACHED_MINUTES: Final = 4096  # of some 700 bytes each
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,29 +87,47 @@ class RateComparison(MinuteTest[RatePair]):
 
     def bets(self, minute: RatePair) -> MinuteBets:
         """Return the bets of a minute. The guess of stable's rate uses earlier minutes only."""
-        canary, stable = minute.canary, minute.stable
-        power = 1 / (1 + 2 * _CORRELATION * canary.calls * stable.calls / (canary.calls + stable.calls))
-        guess = self._guess(self._tolerated)
-        worse = [
-            power * bet_on_pair(canary.calls, canary.low, stable.calls, stable.high, guess, self._tolerated, ratio)
-            for ratio in WORSE_RATIOS
-        ]
-        guess = self._guess(self._harmful)
-        fine = [
-            power * bet_on_pair(canary.calls, canary.high, stable.calls, stable.low, guess, self._harmful, ratio)
-            for ratio in FINE_RATIOS
-        ]
-        self._calls += stable.calls
-        self._failures += (stable.low + stable.high) / 2
-        return MinuteBets(worse, fine)
+        bets = _bet_on_minute(minute, self._calls, self._failures, self._tolerated, self._harmful)
+        self._calls += minute.stable.calls
+        self._failures += (minute.stable.low + minute.stable.high) / 2
+        return bets
 
     def is_incident(self, minute: RatePair) -> bool:
         """Return whether stable itself fails so often in a minute that nothing should be promoted."""
         return self._harmful.at(minute.stable.high / minute.stable.calls) >= _INCIDENT
 
-    def _guess(self, limit: Limit) -> float:
-        guess = (self._failures + _PRIOR_FAILURES) / (self._calls + _PRIOR_CALLS)
-        return max(_MIN_GUESS, min(guess, _MAX_GUESS, (_MAX_LIMIT - limit.difference) / limit.ratio))
+
+@lru_cache(_CACHED_MINUTES)  # each look repeats the minutes of the looks before it
+def _bet_on_minute(
+    minute: RatePair, earlier_calls: int, earlier_failures: float, tolerated: Limit, harmful: Limit
+) -> MinuteBets:
+    """Return the bets of a minute on both sides.
+
+    Args:
+        minute: Both sides. Bounds are taken at the end that makes the claim harder.
+        earlier_calls: Number of stable's calls in earlier minutes.
+        earlier_failures: Number of stable's failed calls in earlier minutes.
+        tolerated: Limit up to which the canary is no worse than tolerated.
+        harmful: Limit from which on the canary must not pass.
+    """
+    canary, stable = minute.canary, minute.stable
+    power = 1 / (1 + 2 * _CORRELATION * canary.calls * stable.calls / (canary.calls + stable.calls))
+    rate = (earlier_failures + _PRIOR_FAILURES) / (earlier_calls + _PRIOR_CALLS)
+    guess = _bounded_guess(rate, tolerated)
+    worse = tuple(
+        power * bet_on_pair(canary.calls, canary.low, stable.calls, stable.high, guess, tolerated, ratio)
+        for ratio in WORSE_RATIOS
+    )
+    guess = _bounded_guess(rate, harmful)
+    fine = tuple(
+        power * bet_on_pair(canary.calls, canary.high, stable.calls, stable.low, guess, harmful, ratio)
+        for ratio in FINE_RATIOS
+    )
+    return MinuteBets(worse, fine)
+
+
+def _bounded_guess(rate: float, limit: Limit) -> float:
+    return max(_MIN_GUESS, min(rate, _MAX_GUESS, (_MAX_LIMIT - limit.difference) / limit.ratio))
 
 
 def bet_on_rate(calls: int, failures: float, limit: float, ratio: float) -> float:
