@@ -165,6 +165,11 @@ soak: build $(BENCH) $(SHIPPED)/.installed ## run 100 measurements a second thro
 	$(call report,Run the soak test with injected faults for $(SOAK_MINUTES) minutes)
 	@$(BIN)/python -m bench.soak --minutes $(SOAK_MINUTES) --json bench/results/soak.json
 
+.PHONY: simulate
+simulate: $(VENV)/.installed ## simulate rollouts: false aborts and found faults of judged blocks beside other judges (two minutes)
+	$(call report,Simulate 20000 rollouts of each scenario and check the claims of docs/judgement.md)
+	@$(BIN)/python -m bench.simulation --json bench/results/simulation.json --page docs/judgement.md
+
 .PHONY: bench-live
 bench-live: build ## compare the verdicts of Argo's built-in provider and this one on a live OAP (eight minutes)
 	@lab/build.sh oap
