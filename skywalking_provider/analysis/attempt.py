@@ -8,6 +8,7 @@ from skywalking_provider.analysis import message
 from skywalking_provider.analysis import verdict as verdicts
 from skywalking_provider.analysis.evaluation import ConditionEvaluator, MetricConditions
 from skywalking_provider.analysis.events import MeasurementDetails
+from skywalking_provider.analysis.judgement_message import describe_values
 from skywalking_provider.analysis.judging import Judgement, judge_sides, position_of_worse
 from skywalking_provider.analysis.rendering import format_value, last_unavailable_at
 from skywalking_provider.analysis.result_encoding import encode_result
@@ -121,7 +122,9 @@ class AttemptEvaluator:
             return verdict, ""
         if collected.sample.sides is not None:
             details.judgement = judge_sides(collected.sample.sides, key.judged_from)
-            collected = replace(collected, sample=replace(collected.sample, result=details.judgement.result()))
+            summary = describe_values(details.judgement)
+            sample = replace(collected.sample, result=details.judgement.result(), summary=summary)
+            collected = replace(collected, sample=sample)
             details.sample = collected.sample
         verdict, value, characters = await self._decide(attempt, origin, collected, details.judgement, wait_budget)
         details.evaluated = True

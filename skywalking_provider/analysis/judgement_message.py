@@ -17,7 +17,7 @@ _FAILED = {IndicatorName.SUCCESS_RATE: "failed", IndicatorName.APDEX: "dissatisf
 def describe_worse(judgement: Judgement, origin: Origin) -> str:
     """Return why the canary is found worse: both sides, the limit, the evidence and the worst minute."""
     return join_parts(
-        f"{_describe_values(judgement)}, {_describe_limit(judgement)}",
+        f"{describe_values(judgement)}, {_describe_limit(judgement)}",
         _describe_evidence(judgement),
         _describe_worst_minute(judgement, origin),
         *_describe_origin(judgement, origin),
@@ -28,18 +28,18 @@ def describe_undecided(judgement: Judgement, origin: Origin) -> str:
     """Return why nothing is found yet, and how long it will take at this traffic."""
     if judgement.suspicious:
         return join_parts(
-            f"looks worse, but is not certain yet: {_describe_values(judgement)}, {_describe_limit(judgement)}",
+            f"looks worse, but is not certain yet: {describe_values(judgement)}, {_describe_limit(judgement)}",
             _describe_evidence(judgement),
             *_describe_origin(judgement, origin),
         )
     if judgement.incident:
         return join_parts(
-            f"stable itself fails too often to promote now: {_describe_values(judgement)}",
+            f"stable itself fails too often to promote now: {describe_values(judgement)}",
             *_describe_origin(judgement, origin),
         )
     if judgement.between_limits:
         return join_parts(
-            f"between tolerated and harmful: {_describe_values(judgement)}, {_describe_limit(judgement)},"
+            f"between tolerated and harmful: {describe_values(judgement)}, {_describe_limit(judgement)},"
             f" harmful {_format_value(judgement, judgement.harmful)}",
             *_describe_origin(judgement, origin),
         )
@@ -50,19 +50,20 @@ def describe_undecided(judgement: Judgement, origin: Origin) -> str:
     )
 
 
-def _describe_estimate(judgement: Judgement) -> str:
-    minutes = judgement.minutes_to_fine
-    if minutes is None or minutes > _MAX_ESTIMATE_MINUTES:
-        return ""
-    return f"about {format_count(minutes, 'more minute')} at this traffic"
-
-
-def _describe_values(judgement: Judgement) -> str:
+def describe_values(judgement: Judgement) -> str:
+    """Return the values of both sides with their calls."""
     minutes = format_count(len(judgement.steps), "minute")
     canary = f"{judgement.sides.label} {_describe_side(judgement, judgement.canary)}"
     if judgement.stable is None:
         return f"{canary} in {minutes}"
     return f"{canary}, stable {_describe_side(judgement, judgement.stable)} in the same {minutes}"
+
+
+def _describe_estimate(judgement: Judgement) -> str:
+    minutes = judgement.minutes_to_fine
+    if minutes is None or minutes > _MAX_ESTIMATE_MINUTES:
+        return ""
+    return f"about {format_count(minutes, 'more minute')} at this traffic"
 
 
 def _describe_side(judgement: Judgement, side: PooledSide) -> str:
@@ -72,7 +73,7 @@ def _describe_side(judgement: Judgement, side: PooledSide) -> str:
 def _describe_failures(judgement: Judgement) -> str:
     """Return the numbers of failed calls, which say more of thin traffic than rates."""
     if is_latency(judgement.spec):
-        return _describe_values(judgement)
+        return describe_values(judgement)
     minutes, failed = format_count(len(judgement.steps), "minute"), _FAILED[judgement.spec.sli]
     canary = f"canary {_format_failures(judgement.canary)} {failed}"
     stable = f", stable {_format_failures(judgement.stable)}" if judgement.stable else ""

@@ -132,6 +132,9 @@ async def test_conditions_decide_alone_at_each_look(harness: HarnessFactory) -> 
         assert undecided.phase is Phase.SUCCESSFUL
         gross = await judge_at(running, 4.2, COMPARE, failure="result.canary < 1.1", success="true")
         assert described(gross) == (Phase.FAILED, "FAILURE_CONDITION_MET")
+        assert gross.message.startswith(
+            "FAILURE_CONDITION_MET success-rate 1 of 24 calls, stable 0.9931 of 576 calls in the same 2 minutes, wanted"
+        )
 
 
 async def test_minutes_before_the_run_are_not_judged(harness: HarnessFactory) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from skywalking_provider.mock_oap import Scenario
 from skywalking_provider.model import Deadline, Measurement, Phase, Run
-from tests.analysis.harness import NOON, HarnessFactory
+from tests.analysis.harness import NOON, Harness, HarnessFactory
 from tests.analysis.judged import (
     CANARY_HASH,
     COMPARE,
@@ -317,3 +317,29 @@ async def test_combination_without_a_metric_has_the_oal_line(
     assert measurement.phase is Phase.ERROR
     assert measurement.message.startswith("METRIC_UNAVAILABLE OAP has no ")
     assert f"Add `{MISSING[scope, indicator]}`" in measurement.message
+
+
+def series_requests(running: Harness) -> int:
+    return sum("getTimeInfo" not in str(request) for request in running.oap.requests)
+
+
+async def test_runs_that_started_in_different_hours_share_their_requests(harness: HarnessFactory) -> None:
+    cached = {"cache": {"responseTtl": "7s", "verdictTtl": "0s"}}
+    async with harness(both(calls(120, 1), calls(1080, 9)), backend=cached) as running:
+        await judge_at(running, 200.2, COMPARE)
+        before = series_requests(running)
+        for started in (10, 55, 70, 130, 150):
+            start = NOON + timedelta(minutes=started)
+            await judge_at(running, 200.2, COMPARE, run=replace(RUN, created_at=start, started_at=start))
+
+        assert series_requests(running) == before
+
+
+async def test_pods_of_different_hours_are_one_side(harness: HarnessFactory) -> None:
+    early = pod(CANARY_HASH, calls(120, 0, until=50), suffix="aaaaa") | {"until": 55}
+    late = pod(CANARY_HASH, calls(120, 0, **{"from": 50}), suffix="bbbbb") | {"from": 64}
+    async with harness(rollout(early, late, pod(STABLE_HASH, calls(1080, 9)))) as running:
+        measurement = await judge_at(running, 90.2, COMPARE, failure="true")
+
+    assert result(measurement)["minutes"] == 49 + 29
+    assert " · 2 instances of 6c85f7bf4 · " in measurement.message
