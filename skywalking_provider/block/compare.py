@@ -9,6 +9,7 @@ from skywalking_provider.block.common import NonEmpty, NotBoolean
 from skywalking_provider.block.entity import Instances, Layer, ServiceParts
 from skywalking_provider.block.indicator import IndicatorName
 from skywalking_provider.support.strict_model import StrictModel
+from skywalking_provider.support.validation_messages import describe_value
 
 MAX_RATIO: Final = 20
 MAX_DIFFERENCE: Final = 0.5
@@ -100,5 +101,16 @@ class JudgedConfidence(StrictModel):
 
 
 def accept_number(value: Any) -> Any:
-    """Return the map of a confidence; a number is that of `worse`."""
-    return {"worse": value} if isinstance(value, str | int | float) and not isinstance(value, bool) else value
+    """Return the map of a confidence; a number is that of `worse`.
+
+    Raises:
+        ValueError: The value is of another type.
+    """
+    match value:
+        case dict() | JudgedConfidence():
+            return value
+        case bool() | None | list():
+            raise ValueError(
+                f"is {describe_value(value)} instead of a number. Write one such as 0.999, or a map with worse and fine"
+            )
+    return {"worse": value}

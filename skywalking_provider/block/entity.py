@@ -13,7 +13,9 @@ from skywalking_provider.support.strict_model import StrictModel
 
 # Argo encodes a 32-bit number with Kubernetes' SafeEncodeString, which has no vowels.
 _HASH = re.compile(r"[b-df-hj-np-tv-xz24-9]{1,10}")
-_HASH_HINT = "set the argument in the Rollout's analysis to valueFrom: {podTemplateHashValue: Latest}"
+_HASH_HINT = (
+    "set the argument in the Rollout's analysis to valueFrom: {podTemplateHashValue: Latest}, or to Stable for compare"
+)
 
 # RE2 needs time linear in the length of the name, whatever the expression. Its log would go to standard error.
 _RE2_OPTIONS = re2.Options()

@@ -17,7 +17,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_jso
 from pydantic_core import core_schema
 
 from skywalking_provider.block.judged import JudgedSpec
-from skywalking_provider.block.parse import QUERY_TYPES
+from skywalking_provider.block.parse import JUDGED_KEYS, QUERY_TYPES
 from skywalking_provider.support.durations import format_duration
 from skywalking_provider.support.strict_model import StrictModel
 
@@ -44,6 +44,8 @@ def build_block_schema() -> dict[str, Any]:
     for model in _subclasses(StrictModel):
         if model.__name__ in definitions:
             _describe(definitions[model.__name__], model)
+    # Without a required key, a block that lacks its window would be a judged one.
+    definitions[JudgedSpec.__name__]["anyOf"] = [{"required": [key]} for key in sorted(JUDGED_KEYS)]
     definitions = {name: _with_shared_references(one) for name, one in definitions.items()} | {
         name: {key: _with_shared_references(value) for key, value in one.items()} for name, one in _SHARED.items()
     }

@@ -38,12 +38,25 @@ def _check_whole_minutes(length: timedelta) -> timedelta:
     return length
 
 
+def _reject_since(value: object) -> object:
+    if value is not None:
+        raise ValueError("does not belong to a judged block, which always starts at the run; remove it")
+    return value
+
+
+def _reject_map(value: object) -> object:
+    if isinstance(value, dict):
+        raise ValueError("is a map instead of a number. Write the map below compare, as compare.harmful")
+    return value
+
+
 class JudgedSpec(EntityKeys):
     """An indicator whose closed minutes since the run's start are judged.
 
     Exactly one of compare and objective is set.
 
     Attributes:
+        since: Not valid in a judged block, which always starts at the run.
         percentile: Percentile of `latency`. Without it, `latency` is the average.
         compare: Stable, with which the canary is compared in the same minutes.
         objective: Success rate or apdex that is wanted at least, or latency in milliseconds that is wanted at most.
@@ -54,11 +67,12 @@ class JudgedSpec(EntityKeys):
         max_wait: Maximum time to wait for a finding, from the start of the measurement.
     """
 
+    since: Annotated[None, BeforeValidator(_reject_since)] = None
     sli: Sli
     percentile: Percentile | None = None
     compare: Compare | None = None
     objective: Number | None = None
-    harmful: Number | None = None
+    harmful: Annotated[Number | None, BeforeValidator(_reject_map)] = None
     confidence: Annotated[
         JudgedConfidence, BeforeValidator(accept_number, json_schema_input_type=JudgedConfidence | WorseConfidence)
     ] = JudgedConfidence()
@@ -73,11 +87,9 @@ class JudgedSpec(EntityKeys):
             )
         if self.percentile is not None and self.sli is not IndicatorName.LATENCY:
             raise InvalidKeyError("percentile", f"belongs to sli: latency, not to {self.sli}")
-        if self.since is not None:
-            raise InvalidKeyError(
-                "since", "does not belong to a judged block, which always starts at the run; remove it"
-            )
-        if (self.compare is None) == (self.objective is None):
+        if self.compare is None and self.objective is None:
+            raise InvalidKeyError("objective", "is empty, and so is compare; write one of them")
+        if self.compare is not None and self.objective is not None:
             raise InvalidKeyError("objective", "excludes compare; write one of them")
         return self
 

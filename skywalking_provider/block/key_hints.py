@@ -79,19 +79,25 @@ _CONDITION_WORDS: Final[Mapping[str, str]] = {
     "expression": "Write language: cel with success and failure.",
 }
 _READS_ALL_MINUTES: Final = "Remove it: a judged block reads all minutes since the run's start."
-_JUDGED_WORDS: Final[Mapping[str, str]] = {
+_READING_WORDS: Final[Mapping[str, str]] = {
     "window": _READS_ALL_MINUTES,
     "interval": f"{_READS_ALL_MINUTES} The time between measurements is the metric's own interval, beside `provider`.",
-    "since": f"{_READS_ALL_MINUTES} Write warmUp to leave out the first ones.",
     "mincalls": "Remove it: a judged block waits while there are too few calls.",
-    "aggregate": "Remove it: a judged block judges the percentile of each minute.",
-    "compatibility": "Remove it: the built-in provider has no judged blocks.",
+}
+_STANDARD_WORDS: Final[Mapping[str, str]] = {
     "baseline": "Write compare.",
     "stable": "Write compare.",
     "control": "Write compare.",
-    "threshold": "Write objective.",
     "target": "Write objective.",
     "slo": "Write objective.",
+}
+"""Words of other tools for what a canary is judged against."""
+_JUDGED_WORDS: Final[Mapping[str, str]] = {
+    **_READING_WORDS,
+    **_STANDARD_WORDS,
+    "aggregate": "Remove it: a judged block judges the percentile of each minute.",
+    "compatibility": "Remove it: the built-in provider has no judged blocks.",
+    "threshold": "Write objective.",
     "alpha": "Write confidence.",
     "significance": "Write confidence.",
     "tolerated": "It belongs to compare.",
@@ -99,6 +105,7 @@ _JUDGED_WORDS: Final[Mapping[str, str]] = {
 }
 _JUDGED_ONLY: Final = frozenset({"compare", "objective", "harmful", "confidence", "warmup", "tolerated"})
 _COMPARE_WORDS: Final[Mapping[str, str]] = {
+    **_READING_WORDS,
     "tolerance": "Write tolerated.",
     "harm": "Write harmful.",
     "ratio": "Write tolerated: {ratio: …}.",
@@ -133,6 +140,8 @@ def hint_for_key(level: type[BaseModel], key: str) -> str:
     if issubclass(level, GraphqlSpec | ExpressionSpec | IndicatorSpec):
         if word in _JUDGED_ONLY:
             return _judged_hint(level)
+        if issubclass(level, IndicatorSpec) and word in _STANDARD_WORDS:
+            return f"{_STANDARD_WORDS[word]} The block is then judged, without window and conditions."
         return _length_hint(level, word) or _BLOCK_WORDS.get(word, "") or _place_hint(level, key)
     return ""
 

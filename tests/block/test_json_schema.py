@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import find, given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -51,6 +51,9 @@ BAD: list[Any] = [
     NAMED | {"sli": "apdex", "layer": "a b"},
     NAMED | {"sli": "apdex", "conditions": {"language": "expr"}},
     NAMED | {"expression": "service_cpm", "scale": 0},
+    {"sli": "apdex", "service": "a"},
+    {"sli": "apdex", "service": "a", "warmUp": "1m"},
+    {"sli": "apdex", "service": "a", "objective": 0.9, "since": "run"},
     NAMED | {"sli": "apdex", "compare": {"service": "b"}},
     {"sli": "apdex", "service": "a", "compare": {"service": "b", "tolerated": {"ratio": 0.5}}},
     {"sli": "apdex", "service": "a", "compare": {"service": "b", "harmful": 3}},
@@ -140,6 +143,42 @@ entity = together(
     st.one_of(keys(endpoint=texts), keys(instances=instances)),
 )
 latency = keys({"sli": st.just("latency"), "percentile": st.sampled_from([50, 99, "95", " 90 ", "75.0"])})
+
+
+def numbers(lowest: float, highest: float) -> st.SearchStrategy[Any]:
+    """Return a strategy of numbers in a range, some of them as text."""
+    one = st.floats(lowest, highest).map(lambda number: round(number, 6))
+    return st.one_of(one, one.map(str), one.map(lambda number: f" {number} "))
+
+
+def exactly(required: dict[str, st.SearchStrategy[Any]], **optional: st.SearchStrategy[Any]) -> Any:
+    """Return a strategy of some of the keys, always with these values."""
+    return st.fixed_dictionaries(required, optional=optional)
+
+
+confidence = st.one_of(numbers(0.95, 0.99999), exactly({}, worse=numbers(0.95, 0.99999), fine=numbers(0.6, 0.999)))
+part = st.one_of(exactly({"endpoint": texts}), exactly({"instances": instances}), exactly({}))
+rate = exactly({"sli": st.sampled_from(["apdex", "success-rate"])})
+compare = together(
+    exactly({}, service=service, layer=layers),
+    part,
+    exactly(
+        {},
+        tolerated=exactly({}, ratio=numbers(1, 2), difference=numbers(0.001, 0.01)),
+        harmful=exactly({"ratio": numbers(2, 20)}, difference=numbers(0.01, 0.5)),
+    ),
+)
+judged = together(
+    st.one_of(st.just({}), common.map(lambda some: {key: value for key, value in some.items() if key != "since"})),
+    exactly({"service": service}, layer=layers, confidence=confidence, warmUp=durations),
+    part,
+    st.one_of(
+        together(rate, exactly({"compare": compare})),
+        together(latency, exactly({"compare": compare})),
+        together(rate, exactly({"objective": numbers(0.95, 0.999)}, harmful=numbers(0.5, 0.94))),
+        together(latency, exactly({"objective": numbers(1, 500)}, harmful=numbers(501, 5000))),
+    ),
+)
 blocks = st.one_of(
     together(
         common,
@@ -155,6 +194,17 @@ blocks = st.one_of(
 @given(blocks)
 def test_block_that_the_parser_accepts_is_valid_in_the_schema(block: dict[str, Any]) -> None:
     assert SCHEMA.is_valid(block) or not accepts(block)
+
+
+@given(judged)
+def test_judged_block_that_the_parser_accepts_is_valid_in_the_schema(block: dict[str, Any]) -> None:
+    assert SCHEMA.is_valid(block) or not accepts(block)
+
+
+def test_strategy_of_judged_blocks_has_valid_ones() -> None:
+    found = find(judged, lambda block: accepts(block) and "compare" in block and "confidence" in block)
+
+    assert SCHEMA.is_valid(found)
 
 
 @given(st.sampled_from(GOOD), st.text(min_size=1), anything)
@@ -177,11 +227,14 @@ def test_schema_is_valid_and_describes_every_key() -> None:
     schema = build_block_schema()
 
     Draft202012Validator.check_schema(schema)
-    for model in ("GraphqlSpec", "ExpressionSpec", "IndicatorSpec"):
+    for model in (
+        "GraphqlSpec", "ExpressionSpec", "IndicatorSpec", "JudgedSpec", "Compare", "Margin", "JudgedConfidence"
+    ):  # fmt: skip
         for key, part in schema["$defs"][model]["properties"].items():
             assert part.get("description"), f"{model}.{key}"
     assert "onNoData" in schema["$defs"]["IndicatorSpec"]["properties"]
     assert schema["$defs"]["IndicatorSpec"]["properties"]["outageGrace"]["default"] == "5m"
+    assert schema["$defs"]["JudgedSpec"]["properties"]["maxWait"]["default"] == "15m"
 
 
 def test_committed_schema_equals_the_output_of_the_command() -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from skywalking_provider.block import Bound, JudgedSpec, parse_block
 from skywalking_provider.errors import ProviderError
@@ -28,6 +30,12 @@ def parsed(block: dict[str, Any]) -> JudgedSpec:
 
 def compare(**keys: Any) -> dict[str, Any]:
     return COMPARE | {"compare": {"instances": HASHES["stable"]} | keys}
+
+
+def margins(lowest: float, highest: float) -> st.SearchStrategy[dict[str, float]]:
+    """Return a strategy of margins whose numbers are in a range, the difference in thousandths."""
+    number = st.floats(lowest + 0.01, highest)
+    return st.fixed_dictionaries({"ratio": number, "difference": number.map(lambda one: one / 1000)})
 
 
 def error_message(block: dict[str, Any]) -> str:
@@ -91,6 +99,53 @@ def test_numbers_of_arguments_are_texts() -> None:
     assert (spec.objective, spec.harmful_objective, spec.confidence.worse) == (0.995, 0.98, 0.9999)
 
 
+@pytest.mark.parametrize(
+    ("block", "lowest", "highest"),
+    [
+        (compare(), {"compare.tolerated.ratio": 1, "compare.tolerated.difference": 0}, {"compare.harmful.ratio": 20}),
+        (compare(), {}, {"compare.harmful.difference": 0.5}),
+        (COMPARE | {"sli": "latency"}, {}, {"compare.harmful.difference": 60_000}),
+        (OBJECTIVE, {"confidence": 0.95}, {"confidence": 0.999999}),
+        (OBJECTIVE, {"confidence.worse": 0.95}, {"confidence.fine": 0.999}),
+        (OBJECTIVE, {"objective": 0.500001}, {"objective": 0.999999}),
+        (OBJECTIVE, {"harmful": 0.5}, {"harmful": 0.98}),
+        (OBJECTIVE | {"sli": "latency"}, {"objective": 1}, {"objective": 60_000}),
+        (OBJECTIVE | {"sli": "latency", "objective": 300}, {"harmful": 300.5}, {"harmful": 1e6}),
+        (OBJECTIVE, {"warmUp": "0m"}, {"warmUp": "479m"}),
+    ],
+)
+def test_limits_themselves_are_valid(block: dict[str, Any], lowest: dict[str, Any], highest: dict[str, Any]) -> None:
+    for path, value in (*lowest.items(), *highest.items()):
+        written = json.loads(json.dumps(block))
+        *levels, key = path.split(".")
+        inner = written
+        for level in levels:
+            inner = inner.setdefault(level, {})
+        inner[key] = value
+        assert parsed(written).judged
+
+
+@pytest.mark.parametrize("block", [COMPARE, OBJECTIVE])
+def test_minutes_of_an_earlier_version_can_be_excluded(block: dict[str, Any]) -> None:
+    spec = parsed(block | {"earlierPods": "exclude"})
+
+    assert spec.earlier_pods == "exclude"
+    assert (spec.window_length, spec.required_calls) == (timedelta(minutes=480), 0)
+
+
+@given(
+    st.fixed_dictionaries(
+        {"tolerated": margins(1, 3), "harmful": margins(3, 20)},
+        optional={"layer": st.sampled_from(["MESH", "GENERAL"])},
+    )
+)
+def test_numbers_as_texts_have_the_same_spec(keys: dict[str, Any]) -> None:
+    texts = keys | {name: {key: str(value) for key, value in keys[name].items()} for name in ("tolerated", "harmful")}
+
+    assert parsed(compare(**texts)) == parsed(compare(**keys))
+    assert parsed(compare(**keys)).tolerated == Bound(keys["tolerated"]["difference"], keys["tolerated"]["ratio"])
+
+
 def test_stable_takes_from_the_block_what_compare_leaves_out() -> None:
     stable = parsed(compare(service="stable.bookinfo") | {"layer": "MESH"}).stable
 
@@ -134,10 +189,14 @@ def test_block_may_compare_the_canary_with_itself(block: dict[str, Any], *, itse
         (COMPARE | {"objective": 0.99}, "objective: excludes compare; write one of them"),
         (COMPARE | {"sli": "throughput"}, "sli: throughput cannot be judged"),
         (COMPARE | {"percentile": 99}, "percentile: belongs to sli: latency, not to success-rate"),
+        (OBJECTIVE | {"objective": None, "compare": None}, "objective: is empty, and so is compare; write one of them"),
+        (COMPARE | {"harmful": {"ratio": 4}}, "harmful: is a map instead of a number. Write the map below compare"),
         (COMPARE | {"harmful": 0.9}, "harmful: belongs to an objective; write compare.harmful"),
         (COMPARE | {"window": "10m"}, "window: unknown key. Remove it: a judged block reads all minutes"),
         (COMPARE | {"interval": "10m"}, "interval: unknown key. Remove it: a judged block reads all minutes"),
         (COMPARE | {"since": "window"}, "since: does not belong to a judged block"),
+        (OBJECTIVE | {"since": "run"}, "since: does not belong to a judged block"),
+        (OBJECTIVE | {"since": "window", "earlierPods": "exclude"}, "since: does not belong to a judged block"),
         (COMPARE | {"minCalls": 100}, "minCalls: unknown key. Remove it: a judged block waits"),
         (
             COMPARE | {"sli": "latency", "percentile": 99, "aggregate": "highest"},
@@ -145,6 +204,7 @@ def test_block_may_compare_the_canary_with_itself(block: dict[str, Any], *, itse
         ),
         (COMPARE | {"compatibility": "argo"}, "compatibility: unknown key. Remove it: the built-in provider has no"),
         (COMPARE | {"warmUp": "90s"}, "warmUp: 1m30s is not in whole minutes"),
+        (COMPARE | {"warmUp": "-1m"}, "warmUp: '-1m' is negative"),
         (COMPARE | {"warmUp": "8h"}, "warmUp: is 8h, must be less than 480 minutes"),
         (compare(tolerated={"ratio": 0.9}), "compare.tolerated.ratio: is 0.9, must be at least 1"),
         (compare(harmful={"ratio": 21}), "compare.harmful.ratio: is 21, must be at most 20"),
@@ -169,6 +229,25 @@ def test_block_may_compare_the_canary_with_itself(block: dict[str, Any], *, itse
         (compare(tolerated={"ratio": "nan"}), "compare.tolerated.ratio: is 'nan' instead of a number"),
         (compare(baseline="a"), "compare.baseline: unknown key"),
         (compare(endpoint="/a"), "compare: has endpoint and instances"),
+        (compare(window="5m"), "compare.window: unknown key. Remove it: a judged block reads all minutes"),
+        (compare(minCalls=5), "compare.minCalls: unknown key. Remove it: a judged block waits"),
+        (compare(sli="apdex"), "compare.sli: unknown key. It belongs to the first level."),
+        (
+            compare(instances={"podTemplateHash": ""}),
+            "compare.instances.podTemplateHash: is empty; set the argument in the Rollout's analysis to valueFrom:",
+        ),
+        (
+            compare(instances={"podTemplateHash": "{{args.stable-hash}}"}),
+            "compare.instances.podTemplateHash: {{args.stable-hash}} was not replaced",
+        ),
+        (
+            OBJECTIVE | {"confidence": True},
+            "confidence: is true instead of a number. Write one such as 0.999, or a map",
+        ),
+        (OBJECTIVE | {"confidence": None}, "confidence: is null instead of a number"),
+        (OBJECTIVE | {"confidence": "high"}, "confidence.worse: is 'high' instead of a number"),
+        (OBJECTIVE | {"confidence": {"level": 0.99}}, "confidence.level: unknown key. Known keys: fine, worse."),
+        (OBJECTIVE | {"confidence": {"fine": True}}, "confidence.fine: is true or false, but a number is expected"),
         (COMPARE | {"confidence": 0.9}, "confidence.worse: is 0.9, must be at least 0.95"),
         (COMPARE | {"confidence": 1}, "confidence.worse: is 1, must be at most 0.999999"),
         (COMPARE | {"confidence": {"fine": 0.5}}, "confidence.fine: is 0.5, must be more than 0.5"),
@@ -177,6 +256,9 @@ def test_block_may_compare_the_canary_with_itself(block: dict[str, Any], *, itse
         (OBJECTIVE | {"objective": 99}, "objective: is 99, must be more than 0.5 and less than 1; write 0.99 for 99 %"),
         (OBJECTIVE | {"objective": 0.5}, "objective: is 0.5, must be more than 0.5"),
         (OBJECTIVE | {"objective": True}, "objective: is true or false, but a number is expected"),
+        (OBJECTIVE | {"objective": "inf"}, "objective: is 'inf' instead of a number"),
+        (OBJECTIVE | {"objective": "99%"}, "objective: is '99%' instead of a number"),
+        (OBJECTIVE | {"harmful": "nan"}, "harmful: is 'nan' instead of a number"),
         (OBJECTIVE | {"harmful": 0.99}, "harmful: is 0.99, must be at least 0.5 and less than the objective 0.99"),
         (OBJECTIVE | {"harmful": 0.4}, "harmful: is 0.4, must be at least 0.5"),
         (OBJECTIVE | {"sli": "latency", "objective": 0.3}, "objective: is 0.3, must be at least 1 millisecond"),
@@ -184,7 +266,29 @@ def test_block_may_compare_the_canary_with_itself(block: dict[str, Any], *, itse
             OBJECTIVE | {"sli": "latency", "objective": 300, "harmful": 200},
             "harmful: is 200, must be more than the objective 300",
         ),
+        (
+            OBJECTIVE | {"sli": "latency", "objective": 300, "harmful": 300},
+            "harmful: is 300, must be more than the objective 300",
+        ),
         (OBJECTIVE | {"threshold": 0.99}, "threshold: unknown key. Write objective"),
+        (OBJECTIVE | {"maxwait": "3m"}, "maxwait: unknown key. Did you mean maxWait?"),
+        (OBJECTIVE | {"tolerated": {"ratio": 2}}, "tolerated: unknown key. It belongs to compare."),
+        (
+            {"sli": "apdex", "service": "a", "window": "3m", "baseline": {}},
+            "baseline: unknown key. Write compare. The block is then judged, without window and conditions.",
+        ),
+        (
+            {"sli": "apdex", "service": "a", "window": "3m", "slo": 0.9},
+            "slo: unknown key. Write objective. The block is then judged",
+        ),
+        (
+            {"sli": "apdex", "service": "a", "window": "3m", "confidence": 0.99},
+            "confidence: unknown key. It belongs to a judged block. Write compare or objective",
+        ),
+        (
+            {"query": "{ version }", "interval": "3m", "compatibility": "argo", "compare": {}},
+            "compare: unknown key. Only indicators by name can be judged. Write sli instead of query or expression.",
+        ),
         (
             {"query": "{ version }", "interval": "3m", "objective": 0.9},
             "objective: unknown key. Only indicators by name",
@@ -205,6 +309,12 @@ def test_block_may_compare_the_canary_with_itself(block: dict[str, Any], *, itse
 )
 def test_invalid_block_has_a_message_with_the_next_step(block: dict[str, Any], message: str) -> None:
     assert error_message(block).startswith(message)
+
+
+def test_empty_hash_of_stable_has_the_value_to_set() -> None:
+    assert error_message(compare(instances={"podTemplateHash": ""})).endswith(
+        "to valueFrom: {podTemplateHashValue: Latest}, or to Stable for compare"
+    )
 
 
 @pytest.mark.parametrize("block", [COMPARE, OBJECTIVE])
