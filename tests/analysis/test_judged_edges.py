@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from skywalking_provider.mock_oap import Scenario
+from skywalking_provider.mock_oap.metric_catalog import METRICS, MetricDefinition, MetricScope
 from skywalking_provider.model import Deadline, Measurement, Phase, Run
 from tests.analysis.harness import NOON, Harness, HarnessFactory
 from tests.analysis.judged import (
@@ -317,6 +318,35 @@ async def test_combination_without_a_metric_has_the_oal_line(
     assert measurement.phase is Phase.ERROR
     assert measurement.message.startswith("METRIC_UNAVAILABLE OAP has no ")
     assert f"Add `{MISSING[scope, indicator]}`" in measurement.message
+
+
+@pytest.fixture
+def instance_percentile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Add the metric of the OAL line above to the mock."""
+    name = "service_instance_percentile"
+    monkeypatch.setitem(METRICS, name, MetricDefinition(name, MetricScope.INSTANCE, None))
+
+
+@pytest.mark.usefixtures("instance_percentile")
+async def test_percentile_of_one_instance_on_each_side_is_judged(harness: HarnessFactory) -> None:
+    async with harness(all_scopes()) as running:
+        measurement = await judge_at(running, 20.2, SCOPES["instance"] | INDICATORS["percentile"])
+
+    assert (measurement.phase, measurement.message) == (Phase.SUCCESSFUL, "")
+
+
+@pytest.mark.usefixtures("instance_percentile")
+@pytest.mark.parametrize("hash_", [CANARY_HASH, STABLE_HASH])
+async def test_percentile_of_several_instances_of_a_side_is_an_error(harness: HarnessFactory, hash_: str) -> None:
+    pods = [pod(CANARY_HASH, calls(240)), pod(STABLE_HASH, calls(1080)), pod(hash_, calls(240), suffix="bbbbb")]
+    async with harness(rollout(*pods)) as running:
+        measurement = await judge_at(running, 20.2, SCOPES["instance"] | INDICATORS["percentile"])
+
+    assert measurement.phase is Phase.ERROR
+    assert measurement.message == (
+        "QUERY_INVALID percentiles of 2 instances cannot be merged. Remove percentile to judge the average latency, or"
+        " select one instance, a service or an endpoint"
+    )
 
 
 def series_requests(running: Harness) -> int:
