@@ -34,7 +34,8 @@ def fail_exact_bound(rollouts: Rollouts, confidence: float = 0.95) -> Flags:
     failures at that rate is below 5 %.
     """
     calls, failures = _sum_last(rollouts.calls, _WINDOW_MINUTES), _sum_last(rollouts.failures, _WINDOW_MINUTES)
-    return (failures > 0) & (bdtrc(np.maximum(failures, 1) - 1, calls, 1 - OBJECTIVE) < 1 - confidence)
+    probability: Floats = bdtrc(np.maximum(failures, 1) - 1, calls, 1 - OBJECTIVE)
+    return (failures > 0) & (probability < 1 - confidence)
 
 
 def fail_fisher(rollouts: Rollouts, level: float = 0.05) -> Flags:
@@ -93,4 +94,5 @@ def _sum_last(values: Ints, minutes: int) -> Ints:
 
 
 def _log_choose(calls: Ints, failures: Ints) -> Floats:
-    return gammaln(calls + 1) - gammaln(failures + 1) - gammaln(calls - failures + 1)
+    logarithm: Floats = gammaln(calls + 1) - gammaln(failures + 1) - gammaln(calls - failures + 1)
+    return logarithm

@@ -133,6 +133,7 @@ def _mean_of_minutes(scenario: LatencyScenario, calls: Ints, expected: Floats, r
 
 
 def _sum_by_minute(values: np.ndarray, calls: Ints) -> Floats:
-    total = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
+    total: Floats = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
     ends = np.cumsum(calls)
-    return total[ends] - total[ends - calls]
+    sums: Floats = total[ends] - total[ends - calls]
+    return sums

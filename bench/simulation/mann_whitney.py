@@ -41,8 +41,8 @@ def classify_high(canary: Floats, stable: Floats) -> Flags:
         return np.zeros(len(canary), dtype=bool)
     differences = (canary[:, :, None] - stable[:, None, :]).reshape(len(canary), -1)
     limit = _FRACTION * np.abs(np.median(differences, axis=1))
-    equal = (canary == stable).all(axis=1)
-    return (_statistic(canary - limit[:, None], stable) > _QUANTILE) & ~equal
+    different: Flags = (canary != stable).any(axis=1)
+    return different & (_statistic(canary - limit[:, None], stable) > _QUANTILE)
 
 
 def _statistic(canary: Floats, stable: Floats) -> Floats:

@@ -100,4 +100,4 @@ def encode(outcome: Outcome) -> dict[str, Any]:
 
 
 def _count_by_minute(minutes: Ints, duration: int) -> list[int]:
-    return np.bincount(minutes, minlength=duration + 1)[1:].tolist()
+    return [int(count) for count in np.bincount(minutes, minlength=duration + 1)[1:]]

@@ -87,8 +87,8 @@ class VectorisedJudge:
         self._look()
 
     def _look(self) -> None:
-        worse_evidence = sum(self._worse) / len(self._worse) + 1 / (self._minutes + 1)
-        fine_evidence = sum(self._fine) / len(self._fine)
+        worse_evidence = np.sum(self._worse, axis=0) / len(self._worse) + 1 / (self._minutes + 1)
+        fine_evidence = np.sum(self._fine, axis=0) / len(self._fine)
         worse = worse_evidence >= self._confidence.worse_evidence
         suspicious = worse_evidence >= np.sqrt(self._confidence.worse_evidence)
         fine = (fine_evidence >= self._confidence.fine_evidence) & ~suspicious & ~self._incident

@@ -28,8 +28,8 @@ def test_template_fails_while_one_of_three_minutes_is_below() -> None:
     assert fail_template(rollout(minutes)).tolist() == [[False, True, True, True, False, False]]
 
 
-def test_success_rate_of_the_template_is_rounded_down_as_skywalking_does() -> None:
-    assert fail_template(rollout([(101, 1), (99, 1)])).tolist() == [[False, True]]
+def test_template_accepts_a_success_rate_of_99_percent_and_none_below() -> None:
+    assert fail_template(rollout([(100, 1), (101, 1), (99, 1)])).tolist() == [[False, False, True]]
 
 
 def test_ratio_fails_by_the_calls_of_ten_minutes() -> None:
@@ -99,7 +99,9 @@ def test_mann_whitney_classifies_only_a_shift_beyond_a_quarter_of_the_estimate()
     stable = np.array([[0.01, 0.02, 0.03, 0.04, 0.05, 0.06]])
 
     assert classify_high(stable + 0.06, stable).item()
-    assert not classify_high(stable + 0.01, stable).item()
+    # Significant, but not beyond a quarter of the estimate.
+    assert _statistic(stable + 0.035, stable).item() > 1.96
+    assert not classify_high(stable + 0.035, stable).item()
     assert not classify_high(stable, stable).item()
     assert not classify_high(stable - 0.06, stable).item()
 
