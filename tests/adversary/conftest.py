@@ -4,6 +4,7 @@ A case is one identifier of docs/security.md, section "Adversarial trials". It i
 all of its tests pass. With `--all-cases` a case without a test, or with a skipped test, fails the run.
 """
 
+import signal
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -83,6 +84,14 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         results = session.config.stash[_RESULTS]
         if not all(results[case].held for case in CASES) and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _default_hangup_signal() -> Iterator[None]:
+    """Let the processes of the trials handle SIGHUP, also under `nohup`, which makes them ignore it."""
+    previous = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, previous)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,14 +79,28 @@ async def installation(tmp_path: Path) -> AsyncIterator[Installation]:
         yield installation
 
 
+async def wait_for_logs(replicas: Sequence[Replica], runs: set[str], phase: str) -> dict[Replica, set[str]]:
+    """Return the runs that each replica has logged, once all are: a thread writes the log after the response."""
+    async with asyncio.timeout(60):
+        while True:
+            logged = {
+                replica: {one["analysisrun"] for one in replica.logged_measurements() if one["phase"] == phase} & runs
+                for replica in replicas
+            }
+            if set().union(*logged.values()) == runs:
+                return logged
+            await asyncio.sleep(0.05)
+
+
 async def test_measurement_on_killed_replica_is_finished_by_another(installation: Installation) -> None:
     installation.oap.add_fault("status", status=503)
     runs = [f"run-{number}" for number in range(9)]
     started = await asyncio.gather(*(installation.call("run", run) for run in runs))
     assert {m["phase"] for m in started} == {"Running"}
-    victim, *others = installation.members
-    by_victim = {line["analysisrun"] for line in victim.logged_measurements()} & set(runs)
-    assert by_victim
+    runs_by_replica = await wait_for_logs(installation.members, set(runs), phase="Running")
+    victim = max(installation.members, key=lambda replica: len(runs_by_replica[replica]))
+    others = [replica for replica in installation.members if replica is not victim]
+    by_victim = runs_by_replica[victim]
 
     victim.kill()
     installation.oap.clear_faults()
@@ -94,10 +108,7 @@ async def test_measurement_on_killed_replica_is_finished_by_another(installation
 
     assert {m["phase"] for m in finished} == {"Successful"}
     assert [m["startedAt"] for m in finished] == [m["startedAt"] for m in started]
-    by_others = {
-        line["analysisrun"] for other in others for line in other.logged_measurements() if line["phase"] == "Successful"
-    }
-    assert by_victim <= by_others
+    await wait_for_logs(others, by_victim, phase="Successful")
 
 
 async def test_replica_killed_under_load_loses_no_measurement(installation: Installation) -> None:
