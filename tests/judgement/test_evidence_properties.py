@@ -176,6 +176,7 @@ def test_rate_bets_compute_logarithms_of_factors_of_at_least_a_twentieth(case: t
         arguments.append(argument)
         return log1p(argument)
 
+    rates._bet_on_minute.cache_clear()  # a remembered minute computes nothing
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rates, "log1p", recorded)
         last_bets(*case)
