@@ -87,6 +87,10 @@ class Window:
         """Number of buckets in the window."""
         return (self.end.astimezone(UTC) - self.start.astimezone(UTC)) // self.step
 
+    def bucket_start(self, at: int) -> datetime:
+        """Return the start of the bucket at a position, in the window's zone. Clock changes inside it are respected."""
+        return (self.start.astimezone(UTC) + at * self.step).astimezone(self.start.tzinfo)
+
 
 class Scope(StrEnum):
     """SkyWalking's scope of a metric."""

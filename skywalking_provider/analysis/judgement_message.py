@@ -1,15 +1,12 @@
 """Texts of a judgement: the numbers of both sides first, then the evidence. No I/O."""
 
-from datetime import UTC
-
-from skywalking_provider.analysis.judging import Judgement, PooledSide, is_latency
+from skywalking_provider.analysis.judging import Judgement, PooledSide
 from skywalking_provider.analysis.message import Origin, format_calls, format_thousands, join_parts
 from skywalking_provider.block import IndicatorName
+from skywalking_provider.judgement import MAX_ESTIMATE_MINUTES
 from skywalking_provider.queries.series import format_number
 from skywalking_provider.support.counts import format_count
 
-_RATE_FORMAT = ".4g"
-_MAX_ESTIMATE_MINUTES = 24 * 60  # traffic changes in the course of a day
 _FAILURES = {IndicatorName.SUCCESS_RATE: "failures", IndicatorName.APDEX: "dissatisfied calls"}
 _FAILED = {IndicatorName.SUCCESS_RATE: "failed", IndicatorName.APDEX: "dissatisfied"}
 
@@ -40,7 +37,7 @@ def describe_undecided(judgement: Judgement, origin: Origin) -> str:
     if judgement.between_limits:
         return join_parts(
             f"between tolerated and harmful: {describe_values(judgement)}, {_describe_limit(judgement)},"
-            f" harmful {_format_value(judgement, judgement.harmful)}",
+            f" harmful {format_value(judgement, judgement.harmful)}",
             *_describe_origin(judgement, origin),
         )
     return join_parts(
@@ -61,18 +58,18 @@ def describe_values(judgement: Judgement) -> str:
 
 def _describe_estimate(judgement: Judgement) -> str:
     minutes = judgement.minutes_to_fine
-    if minutes is None or minutes > _MAX_ESTIMATE_MINUTES:
+    if minutes is None or minutes > MAX_ESTIMATE_MINUTES:
         return ""
     return f"about {format_count(minutes, 'more minute')} at this traffic"
 
 
 def _describe_side(judgement: Judgement, side: PooledSide) -> str:
-    return f"{_format_value(judgement, side.value)} of {format_calls(side.calls)}"
+    return f"{format_value(judgement, side.value)} of {format_calls(side.calls)}"
 
 
 def _describe_failures(judgement: Judgement) -> str:
     """Return the numbers of failed calls, which say more of thin traffic than rates."""
-    if is_latency(judgement.spec):
+    if judgement.spec.judges_latency:
         return describe_values(judgement)
     minutes, failed = format_count(len(judgement.steps), "minute"), _FAILED[judgement.spec.sli]
     canary = f"canary {_format_failures(judgement.canary)} {failed}"
@@ -85,10 +82,10 @@ def _format_failures(side: PooledSide) -> str:
 
 
 def _describe_limit(judgement: Judgement) -> str:
-    bound, value = judgement.spec.tolerated, _format_value(judgement, judgement.tolerated)
+    bound, value = judgement.spec.tolerated, format_value(judgement, judgement.tolerated)
     if bound is None:
         return f"wanted {value}"
-    if is_latency(judgement.spec):
+    if judgement.spec.judges_latency:
         return f"tolerated {value} ({format_number(bound.ratio)} × stable + {format_number(bound.difference)} ms)"
     what = f"{format_number(bound.ratio)} × stable's {_FAILURES[judgement.spec.sli]}"
     return f"tolerated {value} ({what} + {format_number(100 * bound.difference)} %)"
@@ -107,13 +104,16 @@ def format_evidence(evidence: float) -> str:
     return format_thousands(round(rounded)) if rounded >= 100 else f"{rounded:.3g}"
 
 
+def format_value(judgement: Judgement, value: float) -> str:
+    """Return a value of the indicator, with the unit of a latency."""
+    return f"{value:.4g} ms" if judgement.spec.judges_latency else f"{value:.4g}"
+
+
 def _describe_worst_minute(judgement: Judgement, origin: Origin) -> str:
     minute = judgement.sides.canary.minutes[judgement.worst_minute]
-    start = (origin.window.start.astimezone(UTC) + judgement.worst_minute * origin.window.step).astimezone(
-        origin.window.start.tzinfo
-    )
-    if is_latency(judgement.spec):
-        return f"worst minute {start:%H:%M}: {_format_value(judgement, minute.high)} of {format_calls(minute.calls)}"
+    start = origin.window.bucket_start(judgement.worst_minute)
+    if judgement.spec.judges_latency:
+        return f"worst minute {start:%H:%M}: {format_value(judgement, minute.high)} of {format_calls(minute.calls)}"
     failed = _FAILED[judgement.spec.sli]
     return f"worst minute {start:%H:%M}: {_format_count(minute.high)} of {format_thousands(minute.calls)} {failed}"
 
@@ -123,10 +123,6 @@ def _describe_origin(judgement: Judgement, origin: Origin) -> tuple[str, ...]:
     stable = sides.stable.subject if sides.stable else ""
     subject = f"{sides.canary.subject}, stable {stable}" if stable else sides.canary.subject
     return subject, *origin.describe()
-
-
-def _format_value(judgement: Judgement, value: float) -> str:
-    return f"{value:.4g} ms" if is_latency(judgement.spec) else f"{value:{_RATE_FORMAT}}"
 
 
 def _format_count(number: float) -> str:

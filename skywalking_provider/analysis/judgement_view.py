@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from skywalking_provider.analysis.judgement_message import format_evidence
-from skywalking_provider.analysis.judging import Judgement, PooledSide, is_latency
+from skywalking_provider.analysis.judgement_message import format_evidence, format_value
+from skywalking_provider.analysis.judging import Judgement, limit_beside
 from skywalking_provider.block.judged import JudgedSpec
-from skywalking_provider.judgement import Finding
+from skywalking_provider.judgement import MAX_ESTIMATE_MINUTES, Finding
 from skywalking_provider.model import Window
 from skywalking_provider.queries.series import format_number
 from skywalking_provider.queries.sides import Side, SideMinute
@@ -20,7 +20,6 @@ MAX_VIEW_MINUTES = 120
 """Minutes that are kept: the last ones. A chart has no space for more."""
 
 _MAX_EVIDENCE = 1e9
-_MAX_ESTIMATE_MINUTES = 24 * 60
 _BYTES_OF_MINUTE = 400
 
 
@@ -86,7 +85,7 @@ def build_judgement_view(judgement: Judgement, window: Window) -> JudgementView:
     first = max(0, window.buckets - MAX_VIEW_MINUTES)
     return JudgementView(
         judgement.sides.label,
-        is_latency(judgement.spec),
+        judgement.spec.judges_latency,
         judgement.stable is not None,
         judgement.finding,
         explain_finding(judgement),
@@ -119,13 +118,9 @@ def explain_finding(judgement: Judgement) -> str:
 
 def describe_short(judgement: Judgement) -> str:
     """Return the finding and the values of both sides in a few words."""
-    canary = _format_pooled(judgement, judgement.canary)
-    beside = f", stable {_format_pooled(judgement, judgement.stable)}" if judgement.stable else ""
+    canary = format_value(judgement, judgement.canary.value)
+    beside = f", stable {format_value(judgement, judgement.stable.value)}" if judgement.stable else ""
     return f"{judgement.finding}: {judgement.sides.label} {canary}{beside}"
-
-
-def _format_pooled(judgement: Judgement, side: PooledSide) -> str:
-    return f"{side.value:.4g} ms" if is_latency(judgement.spec) else f"{side.value:.4g}"
 
 
 def _explain_open(judgement: Judgement) -> str:
@@ -140,7 +135,7 @@ def _explain_open(judgement: Judgement) -> str:
     if judgement.between_limits:
         return "The canary is between tolerated and harmful."
     minutes = judgement.minutes_to_fine
-    if minutes is None or minutes > _MAX_ESTIMATE_MINUTES:
+    if minutes is None or minutes > MAX_ESTIMATE_MINUTES:
         return "There are too few calls."
     return f"There are too few calls. About {format_count(minutes, 'more minute')} are needed at this traffic."
 
@@ -162,7 +157,7 @@ def _build_minutes(judgement: Judgement, window: Window, positions: Iterable[int
         canary, stable = sides.canary.minutes.get(at), _find_minute(sides.stable, at)
         evidence = steps.get(at)
         yield MinuteView(
-            window.start + at * window.step,
+            window.bucket_start(at),
             _read_value(spec, canary),
             _read_value(spec, stable),
             _resolve_tolerated(spec, stable),
@@ -189,6 +184,4 @@ def _resolve_tolerated(spec: JudgedSpec, stable: SideMinute | None) -> float | N
         return spec.objective
     if value is None:
         return None
-    if spec.judges_latency:
-        return bound.difference + bound.ratio * value
-    return max(0.0, 1 - (bound.difference + bound.ratio * (1 - value)))
+    return max(0.0, limit_beside(spec, bound, value))

@@ -2,13 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, log
 from typing import Any
 
 from skywalking_provider.analysis.window import MeasurementWindow
-from skywalking_provider.block import IndicatorName
 from skywalking_provider.block.compare import Bound
-from skywalking_provider.block.judged import JudgedSpec
+from skywalking_provider.block.judged import MAX_MINUTES, JudgedSpec
 from skywalking_provider.judgement import (
     Confidence,
     Evidence,
@@ -25,13 +23,11 @@ from skywalking_provider.judgement import (
     RateObjective,
     RatePair,
     decide,
+    estimate_minutes,
     is_suspicious,
     latency_variance,
 )
 from skywalking_provider.queries.sides import Side, SideMinute, Sides
-
-MAX_MINUTES = 480
-"""Minutes of one promise: evidence is computed of the last ones. OAP responds with 500 at most."""
 
 _MAX_SHOWN_EVIDENCE = 1e9
 
@@ -66,7 +62,7 @@ class EvidenceStep:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What the minutes of a run say about the canary.
+    """Evidence, finding and sums of the minutes of a run.
 
     Attributes:
         sides: Minutes of both sides.
@@ -114,19 +110,17 @@ class Judgement:
     @property
     def tolerated(self) -> float:
         """Value of the canary that is just tolerated, beside the pooled value of stable."""
-        return self._limit(self.spec.tolerated, self.spec.objective)
+        return self._beside_stable(self.spec.tolerated, self.spec.objective)
 
     @property
     def harmful(self) -> float:
         """Value of the canary that is just harmful, beside the pooled value of stable."""
-        return self._limit(self.spec.harmful_limit, self.spec.harmful_objective)
+        return self._beside_stable(self.spec.harmful_limit, self.spec.harmful_objective)
 
-    def _limit(self, bound: Bound | None, objective: float | None) -> float:
+    def _beside_stable(self, bound: Bound | None, objective: float | None) -> float:
         if self.stable is None or bound is None:
             return objective or 0.0
-        if is_latency(self.spec):
-            return bound.difference + bound.ratio * self.stable.value
-        return 1 - (bound.difference + bound.ratio * (1 - self.stable.value))
+        return limit_beside(self.spec, bound, self.stable.value)
 
     def result(self) -> dict[str, object]:
         """Return the result that conditions are evaluated on."""
@@ -149,9 +143,11 @@ class Judgement:
         }
 
 
-def is_latency(spec: JudgedSpec) -> bool:
-    """Return whether a block judges a latency instead of a rate."""
-    return spec.sli is IndicatorName.LATENCY
+def limit_beside(spec: JudgedSpec, bound: Bound, stable: float) -> float:
+    """Return the value of the canary at a bound, beside a value of stable, in the unit of the indicator."""
+    if spec.judges_latency:
+        return bound.difference + bound.ratio * stable
+    return 1 - (bound.difference + bound.ratio * (1 - stable))
 
 
 def first_minute_of_worse(minutes_since_start: int) -> int:
@@ -200,7 +196,7 @@ def judge_sides(sides: Sides, worse_from: int = 0) -> Judgement:
         None if sides.stable is None else _pool(spec, sides.stable, minutes),
         max(strengths, key=strengths.__getitem__),
         fine_judge.incident,
-        _estimate_minutes(steps[-1].evidence, confidence, fine_judge.fine_growth),
+        estimate_minutes(steps[-1].evidence, confidence, fine_judge.fine_growth),
     )
 
 
@@ -208,11 +204,11 @@ def _build_test(spec: JudgedSpec) -> MinuteTest[Any]:
     variance = latency_variance(spec.percentile)
     if spec.tolerated is not None and spec.harmful_limit is not None:
         tolerated, harmful = _to_limit(spec.tolerated), _to_limit(spec.harmful_limit)
-        return (
-            LatencyComparison(tolerated, harmful, variance) if is_latency(spec) else RateComparison(tolerated, harmful)
-        )
+        if spec.judges_latency:
+            return LatencyComparison(tolerated, harmful, variance)
+        return RateComparison(tolerated, harmful)
     wanted, harmful_objective = spec.objective or 0.0, spec.harmful_objective or 0.0
-    if is_latency(spec):
+    if spec.judges_latency:
         return LatencyObjective(wanted, harmful_objective, variance)
     return RateObjective(1 - wanted, 1 - harmful_objective)
 
@@ -222,7 +218,7 @@ def _to_limit(bound: Bound) -> Limit:
 
 
 def _build_minute(spec: JudgedSpec, canary: SideMinute, stable: SideMinute | None) -> Any:
-    if is_latency(spec):
+    if spec.judges_latency:
         latency = LatencyMinute(canary.calls, canary.high)
         return latency if stable is None else LatencyPair(latency, LatencyMinute(stable.calls, stable.high))
     counts = FailureCounts(canary.calls, canary.low, canary.high)
@@ -232,17 +228,10 @@ def _build_minute(spec: JudgedSpec, canary: SideMinute, stable: SideMinute | Non
 def _pool(spec: JudgedSpec, side: Side, minutes: Sequence[int]) -> PooledSide:
     counted = [side.minutes[minute] for minute in minutes]
     calls = sum(one.calls for one in counted)
-    if is_latency(spec):
+    if spec.judges_latency:
         return PooledSide(calls, 0.0, sum(one.high * one.calls for one in counted) / calls)
     failures = sum(one.high for one in counted)
     return PooledSide(calls, failures, 1 - failures / calls)
-
-
-def _estimate_minutes(evidence: Evidence, confidence: Confidence, growth: float) -> int | None:
-    if growth <= 0 or is_suspicious(evidence, confidence) or evidence.fine <= 0:
-        return None
-    missing = log(confidence.fine_evidence) - log(evidence.fine)
-    return max(1, ceil(missing / growth))
 
 
 def _shorten(number: float) -> float:

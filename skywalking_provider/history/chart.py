@@ -127,7 +127,7 @@ def _build_bars(series: Series, window: Window, top: float, threshold: _Threshol
     slot = WIDTH / len(series.buckets)
     width = min(slot * 0.72, 44.0)
     for at, bucket in enumerate(series.buckets):
-        time = (window.start + at * window.step).strftime("%H:%M")
+        time = window.bucket_start(at).strftime("%H:%M")
         x = slot * at + (slot - width) / 2
         y = _scale_y(bucket, top) if isinstance(bucket, int | float) else LABEL_HEIGHT
         violates = threshold is not None and isinstance(bucket, int | float) and not threshold.is_met_by(bucket)

@@ -6,7 +6,15 @@ By Ville's inequality evidence of 1/α is reached with a probability of at most 
 however often one looks.
 """
 
-from skywalking_provider.judgement.evidence import Confidence, Evidence, Finding, decide, is_suspicious
+from skywalking_provider.judgement.evidence import (
+    MAX_ESTIMATE_MINUTES,
+    Confidence,
+    Evidence,
+    Finding,
+    decide,
+    estimate_minutes,
+    is_suspicious,
+)
 from skywalking_provider.judgement.judge import Judge
 from skywalking_provider.judgement.latency import (
     LatencyComparison,
@@ -20,6 +28,7 @@ from skywalking_provider.judgement.minute_test import MinuteTest
 from skywalking_provider.judgement.rates import FailureCounts, RateComparison, RateObjective, RatePair
 
 __all__ = [
+    "MAX_ESTIMATE_MINUTES",
     "Confidence",
     "Evidence",
     "FailureCounts",
@@ -35,6 +44,7 @@ __all__ = [
     "RateObjective",
     "RatePair",
     "decide",
+    "estimate_minutes",
     "is_suspicious",
     "latency_variance",
 ]

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from math import exp, log, sqrt
+from math import ceil, exp, log, sqrt
 from typing import Final, Self
 
 _CAP: Final = 0.4  # of the logarithm of 1/alpha: what one minute can win, so that two minutes never find a canary worse
@@ -20,6 +20,8 @@ _MAX_CAPITAL: Final = 1e290
 _KEPT: Final = 0.1  # share of the capital that is not staked
 _MAX_FINE: Final = 4.0  # times what is needed; so one bad minute outweighs any number of good ones
 _MAX_FINE_LOG: Final = 50.0
+MAX_ESTIMATE_MINUTES: Final = 24 * 60
+"""Minutes above which an estimate is not shown: traffic changes in the course of a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class Confidence:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the bets have won so far, as a factor of the capital.
+    """Winnings of the bets so far, as a factor of the capital.
 
     Attributes:
         worse: Evidence that the canary is worse than tolerated; 1/α is needed.
@@ -64,7 +66,7 @@ class Evidence:
 
 
 class Finding(StrEnum):
-    """What the evidence says about the canary."""
+    """Statement about the canary that the evidence permits."""
 
     WORSE = "worse"
     FINE = "fine"
@@ -166,3 +168,19 @@ def decide(evidence: Evidence, confidence: Confidence, *, held: bool = False) ->
 def is_suspicious(evidence: Evidence, confidence: Confidence) -> bool:
     """Return whether the canary looks worse than tolerated, but not yet with the confidence that is wanted."""
     return evidence.worse >= sqrt(confidence.worse_evidence)
+
+
+def estimate_minutes(evidence: Evidence, confidence: Confidence, growth: float) -> int | None:
+    """Estimate how many more minutes like those so far are needed to find the canary fine. It is for reading only.
+
+    Args:
+        evidence: Evidence of all minutes that count.
+        confidence: Confidence that is wanted.
+        growth: Growth of the logarithm of `evidence.fine` per minute so far.
+
+    Returns:
+        Number of minutes, at least one; None if the minutes so far do not lead there.
+    """
+    if growth <= 0 or evidence.fine <= 0 or is_suspicious(evidence, confidence):
+        return None
+    return max(1, ceil((log(confidence.fine_evidence) - log(evidence.fine)) / growth))

@@ -127,7 +127,7 @@ def summarize_calls(found: Sequence[PodCalls], window: Window, affected_buckets:
         for one in found
     }
     ends = {pod: at for pod, at in last.items() if at is not None}
-    return EarlierCalls(_bucket_start(window, max(ends.values()) + 1), tuple(sorted(ends))) if ends else None
+    return EarlierCalls(window.bucket_start(max(ends.values()) + 1), tuple(sorted(ends))) if ends else None
 
 
 async def _read_calls(
@@ -151,11 +151,6 @@ def _decode_calls(
 def _remove_parts(name: str, pattern: str) -> str:
     """Remove the parts of a name, between characters other than letters and digits, that match a pattern."""
     return re.sub(rf"(?<![a-z0-9])(?:{pattern})(?![a-z0-9])", "", name, flags=re.IGNORECASE)
-
-
-def _bucket_start(window: Window, index: int) -> datetime:
-    """Return the start of a bucket. Only UTC is right across clock changes."""
-    return (window.start.astimezone(UTC) + index * window.step).astimezone(window.start.tzinfo)
 
 
 def _select_services(

@@ -7,12 +7,11 @@ from typing import Final
 from skywalking_provider.block.entity import EntityKeys
 from skywalking_provider.block.judged import JudgedSpec
 from skywalking_provider.errors import EntityNotFoundError, ProviderError, Reason
-from skywalking_provider.model import Deadline, Entity, EntitySet, Window
+from skywalking_provider.model import Deadline, EntitySet, Window
 from skywalking_provider.oap import Backend
 from skywalking_provider.oap.api.batching import BatchResult
 from skywalking_provider.queries.base import CollectedSample, Diagnosis, QueryDescription
 from skywalking_provider.queries.entities import (
-    describe_selection,
     resolve_entities,
     services_by_name,
 )
@@ -23,9 +22,9 @@ from skywalking_provider.queries.indicators.judged_parts import (
     decode_sides,
     split_into_hours,
 )
-from skywalking_provider.queries.indicators.metric_names import resolve_scope_metrics
 from skywalking_provider.queries.indicators.reads import (
     IndicatorMetrics,
+    describe_indicator,
     select_indicator_metrics,
 )
 from skywalking_provider.queries.indicators.registry import judged_indicator_for
@@ -78,17 +77,9 @@ class JudgedQuery:
         return services_by_name(self.spec, backend)
 
     def describe(self, backend: Backend | None) -> QueryDescription:
-        """See `Query.describe`. The metrics are those of an OAP with the usual names."""
-        selection = describe_selection(self.spec, backend)
-        entity = Entity(selection.service, instance=selection.instances or None, endpoint=self.spec.endpoint)
-        names = resolve_scope_metrics(EntitySet((entity,), (self.spec.layer,) if self.spec.layer else ()))
-        metrics = dict.fromkeys((*self.indicator.metrics(names)[:1], names.calls[0]))
-        return replace(
-            selection,
-            indicator=self.spec.sli.value,
-            metrics=tuple(metrics),
-            judged_against=self.spec.describe_standard(),
-        )
+        """See `Query.describe`."""
+        description = describe_indicator(self.spec, self.indicator, backend)
+        return replace(description, judged_against=self.spec.describe_standard())
 
     async def _read_part(self, window: Window, backend: Backend, deadline: Deadline, *, mqe: bool) -> PartReads:
         sides = [await self._resolve_side(self.spec, backend, window, deadline)]

@@ -1,4 +1,4 @@
-"""Parts of a judged window: what is read of both sides in each, and the minutes that are decoded from it. Pure."""
+"""Parts of a judged window, with the reads of both sides in each and the minutes decoded from them. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,12 +18,12 @@ from skywalking_provider.queries.sample import Sample
 from skywalking_provider.queries.series import Series
 from skywalking_provider.queries.sides import Side, SideMinute, Sides
 
-_BLOCK: Final = timedelta(hours=1)
+_PART: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class SideReads:
-    """What is read of one side in a part of the window.
+    """Entities and metrics of one side in a part of the window.
 
     Attributes:
         entities: Entities of the side; without members if it had none in this part.
@@ -68,8 +68,8 @@ def split_into_hours(window: Window) -> list[Window]:
     if start.astimezone(zone).utcoffset() != window.start.utcoffset():
         start = window.start.astimezone(UTC)
     borders = [start]
-    while borders[-1] + _BLOCK < end - window.step:
-        borders.append((borders[-1] + _BLOCK).replace(minute=0))
+    while borders[-1] + _PART < end - window.step:
+        borders.append((borders[-1] + _PART).replace(minute=0))
     return [
         Window(first.astimezone(zone), last.astimezone(zone), window.step) for first, last in pairwise([*borders, end])
     ]

@@ -1,7 +1,7 @@
 """The query type `sli`. `result` is one number over the whole window."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from skywalking_provider.block import IndicatorSpec
@@ -9,17 +9,16 @@ from skywalking_provider.model import Deadline, Entity, EntitySet, Window
 from skywalking_provider.oap import Backend
 from skywalking_provider.queries.base import CollectedSample, Diagnosis, QueryDescription
 from skywalking_provider.queries.entities import (
-    describe_selection,
     describe_subject,
     resolve_entities,
     services_by_name,
 )
 from skywalking_provider.queries.indicators.base import BucketValue, Indicator
-from skywalking_provider.queries.indicators.metric_names import resolve_scope_metrics
 from skywalking_provider.queries.indicators.reads import (
     IndicatorMetrics,
     build_indicator_requests,
     decode_entities,
+    describe_indicator,
     select_indicator_metrics,
 )
 from skywalking_provider.queries.indicators.registry import indicator_for
@@ -62,12 +61,8 @@ class IndicatorQuery:
         return services_by_name(self.spec, backend)
 
     def describe(self, backend: Backend | None) -> QueryDescription:
-        """See `Query.describe`. The metrics are those of an OAP with the usual names."""
-        selection = describe_selection(self.spec, backend)
-        entity = Entity(selection.service, instance=selection.instances or None, endpoint=self.spec.endpoint)
-        names = resolve_scope_metrics(EntitySet((entity,), (self.spec.layer,) if self.spec.layer else ()))
-        metrics = dict.fromkeys((*self.indicator.metrics(names)[:1], names.calls[0]))
-        return replace(selection, indicator=self.spec.sli.value, metrics=tuple(metrics))
+        """See `Query.describe`."""
+        return describe_indicator(self.spec, self.indicator, backend)
 
 
 def decode_indicator(

@@ -1,14 +1,18 @@
 """Reads of an indicator: the calls and the values of its entities by bucket."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from skywalking_provider.block import IndicatorSpec, JudgedSpec
 from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.model import Entity, EntitySet, Window
+from skywalking_provider.oap import Backend
 from skywalking_provider.oap.api.metric_values import Role, SeriesRequest, SeriesResponse, decode_calls, decode_series
 from skywalking_provider.oap.api.responses import raise_invalid_response
 from skywalking_provider.oap.api.values import Number
+from skywalking_provider.queries.base import QueryDescription
+from skywalking_provider.queries.entities import describe_selection
 from skywalking_provider.queries.indicators.base import BucketValue, Indicator
 from skywalking_provider.queries.indicators.metric_names import (
     MetricMeaning,
@@ -63,6 +67,17 @@ def build_indicator_requests(metrics: IndicatorMetrics, entities: EntitySet, fir
     if metrics.value is not None:
         requests += [_values_request(metrics.value, metrics, at, entity) for at, entity in members]
     return requests
+
+
+def describe_indicator(
+    spec: IndicatorSpec | JudgedSpec, indicator: Indicator, backend: Backend | None
+) -> QueryDescription:
+    """Return the facts that follow from the block alone. The metrics are those of an OAP with the usual names."""
+    selection = describe_selection(spec, backend)
+    entity = Entity(selection.service, instance=selection.instances or None, endpoint=spec.endpoint)
+    names = resolve_scope_metrics(EntitySet((entity,), (spec.layer,) if spec.layer else ()))
+    metrics = dict.fromkeys((*indicator.metrics(names)[:1], names.calls[0]))
+    return replace(selection, indicator=spec.sli.value, metrics=tuple(metrics))
 
 
 def decode_entities(

@@ -38,7 +38,7 @@ def build_chart_rows(sample: Sample | None, window: Window | None) -> list[Chart
 def _build_row(series: Series, window: Window) -> ChartRow:
     times: Sequence[datetime] = ()
     if not series.ids and len(series.buckets) == window.buckets:
-        times = [window.start + position * window.step for position in range(window.buckets)]
+        times = [window.bucket_start(position) for position in range(window.buckets)]
     return ChartRow(series.name, _format_entity(series.entity), series.buckets, tuple(times), series.ids)
 
 

@@ -22,7 +22,7 @@ from skywalking_provider.judgement.latency import MEAN_VARIANCE
 
 
 class CaseKind(StrEnum):
-    """What is judged, and against what."""
+    """Kind of the values, with the form of the limits."""
 
     OBJECTIVE = "objective"
     COMPARE = "compare"

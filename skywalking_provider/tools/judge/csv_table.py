@@ -5,15 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from skywalking_provider.block.judged import MAX_MINUTES
 from skywalking_provider.support.counts import format_count
 from skywalking_provider.support.printable import printable_line
 from skywalking_provider.support.suggestions import did_you_mean
 from skywalking_provider.tools.judge.case import CaseMinute, SideCounts
 from skywalking_provider.tools.judge.numbers import build_counts, build_latency, parse_calls
 from skywalking_provider.tools.judge.problems import LineProblem
-
-MAX_MINUTES: Final = 480
-"""Minutes of one promise, as in a run."""
 
 RATE_HEADER: Final = "minute,calls,failures[,failures_high][,stable_calls,stable_failures[,stable_failures_high]]"
 LATENCY_HEADER: Final = "minute,calls,ms[,stable_calls,stable_ms]"

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, BeforeValidator, ValidationError, model_validator
 
+from skywalking_provider.block.compare import MAX_DIFFERENCE, MAX_RATIO
 from skywalking_provider.judgement import Confidence, Limit
 from skywalking_provider.judgement.latency import MEAN_VARIANCE
 from skywalking_provider.support.key_levels import yaml_keys
@@ -28,8 +29,6 @@ from skywalking_provider.tools.judge.numbers import (
 
 _MIN_ERROR: Final = 1e-12  # smaller probabilities would need evidence beyond what the judge keeps
 _MAX_VARIANCE: Final = 1e6
-_MAX_RATIO: Final = 20
-_MAX_RATE_DIFFERENCE: Final = 0.5
 _MAX_DIGITS: Final = 300
 
 
@@ -71,8 +70,8 @@ def _parse_pair(max_difference: float) -> Callable[[object], Limit]:
             raise ValueError(f"is {_describe(value)}. Write [difference, ratio]")
         difference = check_range(parse_number(value[0]), "difference", max_difference)
         ratio = parse_number(value[1])
-        if not 1 <= ratio <= _MAX_RATIO:
-            raise ValueError(f"has the ratio {ratio:g}, must be from 1 to {_MAX_RATIO}. Write [difference, ratio]")
+        if not 1 <= ratio <= MAX_RATIO:
+            raise ValueError(f"has the ratio {ratio:g}, must be from 1 to {MAX_RATIO}. Write [difference, ratio]")
         return Limit(difference, ratio)
 
     return parse
@@ -111,7 +110,7 @@ Probability = Annotated[float, BeforeValidator(_parse_probability)]
 Rate = Annotated[float, BeforeValidator(_parse_rate)]
 Milliseconds = Annotated[float, BeforeValidator(_parse_positive(MAX_MILLISECONDS))]
 Variance = Annotated[float, BeforeValidator(_parse_positive(_MAX_VARIANCE))]
-RatePair = Annotated[Limit, BeforeValidator(_parse_pair(_MAX_RATE_DIFFERENCE))]
+RatePair = Annotated[Limit, BeforeValidator(_parse_pair(MAX_DIFFERENCE))]
 MillisecondPair = Annotated[Limit, BeforeValidator(_parse_pair(MAX_MILLISECONDS))]
 
 

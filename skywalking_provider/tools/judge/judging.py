@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, log
 
-from skywalking_provider.judgement import Evidence, Finding, Judge, decide, is_suspicious
+from skywalking_provider.judgement import Evidence, Finding, Judge, decide, estimate_minutes, is_suspicious
 from skywalking_provider.tools.judge.case import Case, SideCounts
 
 
 @dataclass(frozen=True, slots=True)
 class MinuteLook:
-    """What is found after one minute.
+    """Evidence and finding after one minute.
 
     Attributes:
         counts: Whether the minute counts; otherwise the evidence is that of the minute before.
@@ -25,7 +24,7 @@ class MinuteLook:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What the minutes of a case say about the canary.
+    """Evidence, finding and sums of the minutes of a case.
 
     Attributes:
         case: The case.
@@ -76,16 +75,10 @@ def judge_case(case: Case) -> Judgement:
         judge.evidence,
         finding,
         judge.incident,
-        _estimate_minutes(case, judge.evidence, judge.fine_growth),
+        estimate_minutes(judge.evidence, case.confidence, judge.fine_growth),
         _pool(case, [minute.canary for minute in counted]),
         _pool(case, [minute.stable for minute in counted]),
     )
-
-
-def _estimate_minutes(case: Case, evidence: Evidence, growth: float) -> int | None:
-    if growth <= 0 or evidence.fine <= 0 or is_suspicious(evidence, case.confidence):
-        return None
-    return max(1, ceil((log(case.confidence.fine_evidence) - log(evidence.fine)) / growth))
 
 
 def _pool(case: Case, sides: Sequence[SideCounts | None]) -> SideCounts:

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from skywalking_provider.judgement import Finding
+from skywalking_provider.judgement import MAX_ESTIMATE_MINUTES, Finding
 from skywalking_provider.support.counts import format_count
 from skywalking_provider.tools.judge.case import Case, SideCounts
 from skywalking_provider.tools.judge.judging import Judgement
 from skywalking_provider.tools.judge.options import JudgeSli
 
 _MAX_SHOWN_EVIDENCE = 1e9
-_MAX_ESTIMATE_MINUTES = 24 * 60  # traffic changes in the course of a day
 
 FINDING_TEXTS: Mapping[Finding, str] = {
     Finding.WORSE: "worse: the canary is worse than tolerated",
@@ -103,7 +102,7 @@ def _describe_open(judgement: Judgement, sli: JudgeSli) -> str:
             "The canary is neither found worse than tolerated nor better than harmful, and these minutes do not"
             " approach either. Add minutes, or change the limits."
         )
-    long = minutes > _MAX_ESTIMATE_MINUTES
+    long = minutes > MAX_ESTIMATE_MINUTES
     estimate = "more than a day" if long else f"about {format_count(minutes, 'more minute')}"
     return (
         f"Too few calls: evidence for fine {format_evidence(judgement.evidence.fine)},"
