@@ -209,8 +209,9 @@ class JudgedSpec(EntityKeys):
         if self.stable is None:
             return f"objective {self.objective:g}{unit}, harmful {self.harmful_objective:g}{unit}"
         selected = self.stable.instances.display if self.stable.instances else self.stable.endpoint or "another service"
+        what = "stable" if self.judges_latency else "stable's failure rate"
         bounds = ", ".join(
-            f"{name} {bound.ratio:g} × stable + {bound.difference:g}{unit}"
+            f"{name} {bound.ratio:g} × {what} + {bound.difference:g}{unit}"
             for name, bound in (("tolerated", self.tolerated), ("harmful", self.harmful_limit))
             if bound
         )

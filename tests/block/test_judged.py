@@ -320,7 +320,10 @@ def test_empty_hash_of_stable_has_the_value_to_set() -> None:
 @pytest.mark.parametrize("block", [COMPARE, OBJECTIVE])
 def test_standard_is_described_in_one_line(block: dict[str, Any]) -> None:
     expected = {
-        "compare": "stable (5b8c6d7f99), tolerated 1.25 × stable + 0.001, harmful 3 × stable + 0.01",
+        "compare": (
+            "stable (5b8c6d7f99), tolerated 1.25 × stable's failure rate + 0.001, harmful 3 × stable's failure rate"
+            " + 0.01"
+        ),
         "objective": "objective 0.99, harmful 0.97",
     }
 

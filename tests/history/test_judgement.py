@@ -64,10 +64,11 @@ async def test_comparison_keeps_both_sides_with_the_limit_of_each_minute() -> No
         " 1 of 1 000 runs."
     )
     assert entry.summary.startswith("worse: success-rate 0.9")
-    assert (
-        "Judged against",
-        f"stable ({STABLE_HASH}), tolerated 1.25 × stable + 0.001, harmful 3 × stable + 0.01",
-    ) in (entry.facts)
+    standard = (
+        f"stable ({STABLE_HASH}), tolerated 1.25 × stable's failure rate + 0.001,"
+        " harmful 3 × stable's failure rate + 0.01"
+    )
+    assert ("Judged against", standard) in entry.facts
 
 
 async def test_objective_has_its_line_and_no_stable() -> None:
