@@ -13,6 +13,7 @@ from skywalking_provider.config.backend import BackendConfig, Basic, Bearer, Cac
 from skywalking_provider.config.key_hints import hint_for_key
 from skywalking_provider.config.listeners import HttpConfig, PageConfig
 from skywalking_provider.config.root import OAP_ADDRESS, Config, LogConfig
+from skywalking_provider.config.service_links import find_service_variables
 from skywalking_provider.config.tls import ClientTls, ServerTls
 from skywalking_provider.support.key_levels import yaml_keys
 from skywalking_provider.support.suggestions import did_you_mean
@@ -95,8 +96,10 @@ def _describe_yaml_error(error: yaml.YAMLError) -> str:
 
 def _read_environment(environment: dict[str, str]) -> dict[str, Any]:
     content: dict[str, Any] = {}
-    for name, value in environment.items():
-        if not name.startswith(ENVIRONMENT_PREFIX) or name == CONFIG_FILE:
+    prefixed = {name: value for name, value in environment.items() if name.startswith(ENVIRONMENT_PREFIX)}
+    passed_over = find_service_variables(prefixed) | {CONFIG_FILE}
+    for name, value in prefixed.items():
+        if name in passed_over:
             continue
         keys = [_key(part) for part in name.removeprefix(ENVIRONMENT_PREFIX).split("__")]
         if keys[0] not in yaml_keys(Config):

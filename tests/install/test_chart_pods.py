@@ -1,8 +1,19 @@
 """Pods of the chart: security context, scheduling, Services and probes."""
 
+from pathlib import Path
+
+import pytest
 import yaml
 
-from tests.install.install_tools import DEPLOYMENT, EVERYTHING, find_by_name, pod_specs, render
+from tests.install.install_tools import (
+    CI_VALUES,
+    DEPLOYMENT,
+    EVERYTHING,
+    find_by_name,
+    pod_specs,
+    render,
+    values_id,
+)
 
 
 def test_pods_have_no_token_no_root_and_only_tmp_writable() -> None:
@@ -23,6 +34,15 @@ def test_pods_have_no_token_no_root_and_only_tmp_writable() -> None:
         "seccompProfile": {"type": "RuntimeDefault"},
     }
     assert [mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly")] == ["/tmp"]  # noqa: S108
+
+
+@pytest.mark.parametrize("values", CI_VALUES, ids=values_id)
+def test_pods_of_the_chart_have_no_variables_of_services(values: Path) -> None:
+    objects = render(values)
+    pods = pod_specs(objects) + [each["spec"] for each in objects.all if each["kind"] == "Pod"]
+
+    assert pods
+    assert all(pod["enableServiceLinks"] is False for pod in pods)
 
 
 def test_replicas_are_spread_and_have_a_disruption_budget() -> None:

@@ -51,8 +51,12 @@ def config_map(objects: RenderedObjects) -> dict[str, Any]:
 
 
 def comparable_pod(pod: dict[str, Any]) -> dict[str, Any]:
-    """Return a pod without the parts that may differ: image names and the checksum of the configuration."""
+    """Return a pod without the parts that may differ.
+
+    These are image names, the checksum of the configuration, and a field that the stock chart has no value for.
+    """
     pod = yaml.safe_load(yaml.safe_dump(pod))
+    pod.pop("enableServiceLinks", None)
     find_by_name(pod["volumes"], "skywalking-provider-config")["configMap"]["name"] = "the one"
     for container in pod["initContainers"]:
         container["image"] = "the one"
@@ -98,6 +102,10 @@ def test_component_keeps_the_controllers_fields(component: RenderedObjects) -> N
         key: value for key, value in container.items() if key != "volumeMounts"
     }
     assert get_pod(component)["securityContext"] == {"runAsNonRoot": True, "fsGroup": 999}
+
+
+def test_component_pod_has_no_variables_of_services(component: RenderedObjects) -> None:
+    assert get_pod(component)["enableServiceLinks"] is False
 
 
 def test_component_orders_bridge_service_and_controller(
