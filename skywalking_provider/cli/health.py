@@ -1,4 +1,4 @@
-"""Command `skywalking-provider health`: checks a running service, for exec probes."""
+"""Command `skywalking-provider health`: checks a running service, for probes outside Kubernetes."""
 
 from pathlib import Path
 from typing import Annotated

@@ -69,12 +69,7 @@ def test_values_order_bridge_service_and_controller() -> None:
     assert "restartPolicy" not in bridge
     assert service["restartPolicy"] == "Always"
     assert service["args"] == ["serve", "--config=/etc/skywalking-provider/config.yaml"]
-    assert service["startupProbe"]["exec"]["command"] == [
-        "skywalking-provider",
-        "health",
-        "--socket",
-        "/run/skywalking/provider.sock",
-    ]
+    assert service["startupProbe"]["httpGet"] == {"path": "/readyz", "port": 9464}
     assert service["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": 9464}
     assert bridge["image"] == service["image"] == "registry.example.org/skywalking-provider:0.1.0"
 
@@ -132,7 +127,7 @@ def test_values_without_native_sidecar_use_an_ordinary_container() -> None:
     assert [each["name"] for each in pod["initContainers"]] == ["skywalking-provider-bridge"]
     service = find_by_name(pod["containers"], "skywalking-provider")
     assert "restartPolicy" not in service
-    assert "startupProbe" not in service
+    assert service["startupProbe"]["httpGet"] == {"path": "/readyz", "port": 9464}
 
 
 def test_values_of_a_deployment_mount_bridge_and_certificate() -> None:

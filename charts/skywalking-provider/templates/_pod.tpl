@@ -55,26 +55,21 @@ ports:
   - {name: grpc, containerPort: 9500}
   {{- end }}
   - {name: sw-metrics, containerPort: 9464}
+{{- /* HTTP probes, because a command would start a Python interpreter for each probe, within the service's CPU limit.
+The first startup probe comes after a normal start (3 s), so that such a start has no warning among the pod's events.
+With a limit of 50m a start takes 15 s. */}}
+startupProbe:
+  httpGet: {path: /readyz, port: 9464}
+  initialDelaySeconds: 4
+  periodSeconds: 1
+  timeoutSeconds: 5
+  failureThreshold: 120
 livenessProbe:
   httpGet: {path: /healthz, port: 9464}
   periodSeconds: 10
   timeoutSeconds: 5
   failureThreshold: 6
-{{- if eq .Values.mode "sidecar" }}
-{{- if .Values.sidecar.native }}
-startupProbe:
-  exec:
-    command: [skywalking-provider, health, --socket, /run/skywalking/provider.sock]
-  periodSeconds: 1
-  timeoutSeconds: 5
-  failureThreshold: 60
-{{- end }}
-{{- else }}
-startupProbe:
-  httpGet: {path: /readyz, port: 9464}
-  periodSeconds: 1
-  timeoutSeconds: 5
-  failureThreshold: 60
+{{- if eq .Values.mode "deployment" }}
 readinessProbe:
   httpGet: {path: /readyz, port: 9464}
   periodSeconds: 5
