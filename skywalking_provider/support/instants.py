@@ -13,13 +13,14 @@ LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 MAX_AHEAD = timedelta(days=2)
 """How far an instant of the past may be ahead of the local clock: a clock with the wrong date, and a wrong zone."""
 
-_EPOCH_SECONDS = range(int(LATEST.timestamp()))
-_NANOSECONDS = range(10**9)
+_END_SECONDS = int(LATEST.timestamp())
+_SECOND = 10**9  # nanoseconds
 
 
 def instant_from_epoch(seconds: int, nanoseconds: int) -> datetime | None:
     """Return the instant that many seconds after 1970 in UTC; None if it is not a possible one."""
-    if seconds not in _EPOCH_SECONDS or nanoseconds not in _NANOSECONDS:
+    # Not `in range(...)`, which compares a number that is not an int with each number of the range.
+    if not (0 <= seconds < _END_SECONDS and 0 <= nanoseconds < _SECOND):
         return None
     return EARLIEST + timedelta(seconds=seconds, microseconds=nanoseconds // 1000)
 
