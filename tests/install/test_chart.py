@@ -33,6 +33,8 @@ def test_chart_passes_helm_lint(values: Path, helm: str) -> None:
 @pytest.mark.parametrize("values", CI_VALUES, ids=values_id)
 def test_chart_renders_the_same_with_both_helm_versions(values: Path) -> None:
     first, second = (RenderedObjects(helm_template(values, helm=helm)).all for helm in HELMS)
+    for each in (*first, *second):  # differs on purpose: test_helm_test_pod_goes_after_its_log_is_read
+        each["metadata"].get("annotations", {}).pop("helm.sh/hook-delete-policy", None)
 
     assert sorted(first, key=repr) == sorted(second, key=repr)
 

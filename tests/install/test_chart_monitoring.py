@@ -57,6 +57,16 @@ def test_helm_test_runs_the_doctor_in_a_separate_pod(values: Path, tmp_path: Pat
     assert result.exit_code == 3, result.output  # valid command line, no OAP
 
 
+@pytest.mark.parametrize(
+    ("helm", "policy"),
+    [("helm", "before-hook-creation,hook-succeeded"), ("helm-3", "before-hook-creation")],  # helm is 4.2
+)
+def test_helm_test_pod_goes_after_its_log_is_read(helm: str, policy: str) -> None:
+    pod = render(SIDECAR, helm=helm).get("Pod", "skywalking-provider-doctor")
+
+    assert pod["metadata"]["annotations"]["helm.sh/hook-delete-policy"] == policy
+
+
 def test_helm_test_of_a_deployment_connects_as_the_bridge_does() -> None:
     objects = render(DEPLOYMENT)
     [doctor] = objects.get("Pod", "skywalking-provider-doctor")["spec"]["containers"]
