@@ -11,6 +11,7 @@ from tests.install.install_tools import (
     EVERYTHING,
     HELMS,
     KUBERNETES,
+    OVER_HTTP,
     SIDECAR,
     RenderedObjects,
     helm_template,
@@ -76,7 +77,7 @@ def test_chart_extra_objects_are_templated() -> None:
     assert render(SIDECAR, extra).names("Secret") == ["skywalking-provider-x"]
 
 
-def test_notes_list_three_commands() -> None:
+def test_notes_list_three_steps() -> None:
     output = run_tool("helm", "install", "try", str(CHART), "--dry-run=client", "-n", "argo", f"--values={SIDECAR}")
     notes = output[output.index("NOTES:") :]
 
@@ -84,6 +85,24 @@ def test_notes_list_three_commands() -> None:
     assert "helm upgrade argo-rollouts argo/argo-rollouts -n argo -f argo-rollouts-skywalking.yaml" in notes
     assert "helm test try -n argo --logs" in notes
     assert "WARNING" not in notes
+    commands = [line.strip() for line in notes.splitlines() if line.startswith("   ")]
+    upgraded, restarted, tested, *_ = (
+        next(place for place, command in enumerate(commands) if command.startswith(begin))
+        for begin in (
+            "helm upgrade argo-rollouts",
+            "kubectl -n argo rollout status deploy/argo-rollouts",
+            "kubectl -n argo exec",
+        )
+    )
+    assert upgraded < restarted < tested, "exec needs a pod with the sidecar"
+
+
+def test_notes_wait_for_the_service_before_the_controller_downloads_from_it() -> None:
+    output = run_tool("helm", "install", "try", str(CHART), "--dry-run=client", "-n", "argo", f"--values={OVER_HTTP}")
+    waits = output.index("kubectl -n argo rollout status deploy/try-skywalking-provider\n")
+
+    assert waits < output.index("helm upgrade argo-rollouts argo/argo-rollouts -n argo")
+    assert "upgrade this release with --wait" in output
 
 
 def test_notes_without_tls_warn() -> None:
