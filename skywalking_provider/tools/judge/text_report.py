@@ -1,7 +1,6 @@
 """Tables for a terminal: the evidence after each minute with a plot, and the findings of test vectors."""
 
 from collections.abc import Iterator, Sequence
-from math import log
 
 from rich.cells import cell_len
 from rich.console import RenderableType
@@ -11,6 +10,7 @@ from rich.text import Text
 
 from skywalking_provider.judgement import Finding
 from skywalking_provider.support.printable import printable_line
+from skywalking_provider.tools.evidence import FINDING_STYLES, draw_bar
 from skywalking_provider.tools.judge.judging import Judgement
 from skywalking_provider.tools.judge.options import JudgeSli
 from skywalking_provider.tools.judge.verdict_text import (
@@ -21,11 +21,8 @@ from skywalking_provider.tools.judge.verdict_text import (
     format_side,
 )
 
-_PARTS = " ▏▎▍▌▋▊▉█"
 _MIN_BAR, _MAX_BAR, _GAP = 4, 20, 2
 _LEFT_OUT = "left out"
-_STYLES = {Finding.WORSE: "red", Finding.FINE: "green", Finding.OPEN: "cyan"}
-_ICONS = {Finding.WORSE: "✖", Finding.FINE: "✔", Finding.OPEN: "◌"}
 
 
 def build_report(
@@ -48,7 +45,8 @@ def build_report(
         yield Text()
     finding = judgement.finding
     name, _, meaning = FINDING_TEXTS[finding].partition(":")
-    yield Text().append(f"{_ICONS[finding]} {name}", style=f"bold {_STYLES[finding]}").append(f":{meaning}")
+    style = FINDING_STYLES[finding]
+    yield Text().append(f"{style.icon} {name}", style=f"bold {style.colour}").append(f":{meaning}")
     for line in describe_verdict(judgement, sli, labels):
         yield Padding(Text(line), (0, 0, 0, 2), expand=False) if wrap else Text(f"  {line}")
 
@@ -109,27 +107,13 @@ def _build_minutes(judgement: Judgement, labels: Sequence[str], width: int) -> T
             Text(label),
             *map(Text, cells),
             format_evidence(worse),
-            Text(draw_bar(worse, confidence.worse_evidence, bar), style=_STYLES[Finding.WORSE]),
+            Text(draw_bar(worse, confidence.worse_evidence, bar), style=FINDING_STYLES[Finding.WORSE].colour),
             format_evidence(fine),
-            Text(draw_bar(fine, confidence.fine_evidence, bar), style=_STYLES[Finding.FINE]),
+            Text(draw_bar(fine, confidence.fine_evidence, bar), style=FINDING_STYLES[Finding.FINE].colour),
             _format_finding(look.finding),
         )
     return table
 
 
-def draw_bar(evidence: float, needed: float, width: int) -> str:
-    """Return a bar of evidence on a logarithmic scale: empty at 1 and below, full where it is enough.
-
-    Args:
-        evidence: Evidence.
-        needed: Evidence that is enough; more than 1.
-        width: Characters of a full bar.
-    """
-    if evidence >= needed:
-        return _PARTS[-1] * width
-    parts = int(log(evidence) / log(needed) * width * 8) if evidence > 1 else 0
-    return (_PARTS[-1] * (parts // 8) + _PARTS[parts % 8]).strip()
-
-
 def _format_finding(finding: Finding) -> Text:
-    return Text(finding, style=_STYLES[finding])
+    return Text(finding, style=FINDING_STYLES[finding].colour)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from skywalking_provider.cli import app
-from skywalking_provider.tools.judge.text_report import draw_bar
+from skywalking_provider.tools.evidence import draw_bar
 from tests.judgement.golden import LOOKS
 
 Judge = Callable[..., Result]
