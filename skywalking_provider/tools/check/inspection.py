@@ -26,6 +26,7 @@ from skywalking_provider.tools.check.argo.validation import (
     read_argo_metric,
     runs_indefinitely,
 )
+from skywalking_provider.tools.check.judged_advice import JUDGED_KEYS, find_judged_notes
 from skywalking_provider.tools.check.template import RUN_KIND, Template
 from skywalking_provider.tools.check.template_args import replace_known_arguments
 
@@ -35,7 +36,7 @@ _INDEFINITE: Final = (
     "runs indefinitely: it has an interval and no count. Argo accepts that in a background analysis only;"
     " set count for a step, prePromotionAnalysis or postPromotionAnalysis"
 )
-_VERDICT_KEYS: Final = ("conditions", "compare", "objective")
+_VERDICT_KEYS: Final = ("conditions", *JUDGED_KEYS)
 """Keys of a block that decide the phase without a condition of the metric."""
 _ANY_DURATION: Final = "1m"
 _DURATION_HINT: Final = 'Write it in Go\'s notation, such as "90s", "3m" or "24h"'
@@ -125,6 +126,7 @@ def _find_notes(
         yield _NO_CONDITION
     if runs_indefinitely(metric) and template.kind != RUN_KIND:
         yield _INDEFINITE
+    yield from find_judged_notes(template.metrics[at], metric.interval)
     for key in LIMITS:
         if not is_number(metric.limits.get(key)):
             yield f'{key}: "{metric.limits[key]}" is not a number. Argo reads it as 0'

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from skywalking_provider.analysis.judgement_view import MinuteView
 from skywalking_provider.tools.check.chart_rows import ChartRow, build_chart_rows
 from skywalking_provider.tools.check.recording import Exchange
 from skywalking_provider.tools.check.runner import CheckResult, Condition
@@ -24,6 +25,8 @@ def build_check_json(check_result: CheckResult) -> dict[str, Any]:
         "message": measurement.message,
         "value": measurement.value,
         "result": check_result.result,
+        "assumedStart": check_result.assumed_start and _format_time(check_result.assumed_start),
+        "judgement": _judgement_json(check_result),
         "conditions": [_condition_json(one) for one in check_result.conditions],
         "window": window
         and {"start": _format_time(window.start), "end": _format_time(window.end), "buckets": window.buckets},
@@ -36,6 +39,31 @@ def build_check_json(check_result: CheckResult) -> dict[str, Any]:
         "dryRun": check_result.target.dry_run,
         "notes": list(check_result.notes),
         "exitCode": int(check_result.exit_code),
+    }
+
+
+def _judgement_json(check_result: CheckResult) -> dict[str, Any] | None:
+    view = check_result.judgement
+    if view is None:
+        return None
+    return {
+        "finding": str(view.finding),
+        "explanation": view.explanation,
+        "needed": {"worse": view.needed_worse, "fine": view.needed_fine},
+        "minutesToFine": check_result.minutes_to_fine,
+        "minutes": [_judged_minute_json(one) for one in view.minutes],
+    }
+
+
+def _judged_minute_json(minute: MinuteView) -> dict[str, Any]:
+    return {
+        "time": _format_time(minute.start),
+        "canary": minute.canary,
+        "stable": minute.stable,
+        "tolerated": minute.tolerated,
+        "calls": {"canary": minute.canary_calls, "stable": minute.stable_calls},
+        "worse": minute.worse,
+        "fine": minute.fine,
     }
 
 

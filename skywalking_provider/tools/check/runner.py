@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 
+from skywalking_provider.analysis.clean_traffic import count_minutes_to_fine
 from skywalking_provider.analysis.engine import Engine
 from skywalking_provider.analysis.evaluation import ConditionEvaluator, MetricConditions
 from skywalking_provider.analysis.events import MeasurementDetails, MeasurementEvent
+from skywalking_provider.analysis.judgement_view import JudgementView, build_judgement_view
 from skywalking_provider.block import parse_block
 from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.model import Deadline, Measurement, Metric, Phase, Run, Window
@@ -16,6 +18,7 @@ from skywalking_provider.queries.sample import Sample
 from skywalking_provider.support import go_json
 from skywalking_provider.tools.check.recording import Exchange, RecordingBackends
 from skywalking_provider.tools.check.selection import MetricToCheck
+from skywalking_provider.tools.check.thin_traffic import describe_thin_traffic
 
 _TIMEOUT_SECONDS = 14.5
 """Time that the bridge grants the service for one call."""
@@ -129,11 +132,39 @@ class CheckResult:
         return tuple(one for one in self.exchanges if one.request in requests) or self.exchanges[-1:]
 
     @property
+    def assumed_start(self) -> datetime | None:
+        """Start of the run that is assumed for a judged block, on the OAP's clock; None for others."""
+        start = self.event.run.started_at
+        if start is None:
+            return None
+        zone = self.window.start.tzinfo if self.window else UTC
+        return (start + self.event.details.clock_offset).astimezone(zone)
+
+    @property
+    def judgement(self) -> JudgementView | None:
+        """Judgement of a judged block; None for others, and if no minute counts."""
+        judgement = self.event.details.judgement
+        return build_judgement_view(judgement, self.window) if judgement and self.window else None
+
+    @property
+    def minutes_to_fine(self) -> int | None:
+        """Minutes until a canary in order is found fine at the traffic that was read; None if it is not known."""
+        judgement = self.event.details.judgement
+        return count_minutes_to_fine(judgement.sides, self.window.buckets) if judgement and self.window else None
+
+    @property
     def notes(self) -> tuple[str, ...]:
-        """Notes on the template, and on the OAP's clock if it is wrong."""
+        """Notes on the template, on thin traffic, and on the OAP's clock if it is wrong."""
         skew = describe_clock_skew(self.event.details.clock_offset)
         clock = f"the clock of backend {self.backend} is {skew}. Synchronize the clocks by NTP: windows use both"
-        return (*self.target.notes, clock) if skew else tuple(self.target.notes)
+        return (*self.target.notes, *filter(None, [self._describe_traffic()]), *([clock] if skew else ()))
+
+    def _describe_traffic(self) -> str:
+        """Return the warning about thin traffic; empty for none. Conditions do not wait for a finding."""
+        details = self.event.details
+        if details.judgement is None or self.window is None or details.success or details.failure:
+            return ""
+        return describe_thin_traffic(details.judgement, self.window.buckets)
 
     @property
     def exit_code(self) -> ExitCode:

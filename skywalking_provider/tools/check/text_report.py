@@ -8,8 +8,14 @@ from skywalking_provider.analysis.message import format_window
 from skywalking_provider.support.counts import format_count
 from skywalking_provider.support.formatting import compact, json_lines, query_lines, truncate_lines
 from skywalking_provider.tools.check.chart_rows import build_chart_rows
+from skywalking_provider.tools.check.judgement_text import (
+    draw_evidence,
+    draw_minutes,
+    format_assumed_start,
+    format_finding,
+)
 from skywalking_provider.tools.check.recording import Exchange
-from skywalking_provider.tools.check.runner import CheckResult, Condition
+from skywalking_provider.tools.check.runner import JUDGED_TIME, CheckResult, Condition
 from skywalking_provider.tools.check.selection import SkippedMetric
 from skywalking_provider.tools.check.text_chart import draw_chart
 from skywalking_provider.tools.phases import PHASE_STYLES
@@ -36,6 +42,8 @@ def build_sections(check_result: CheckResult, width: int, *, wide: bool) -> list
         sections += _request_sections(exchange, width, max_lines)
         if wide:
             sections.append(("response", [_dim_line(line) for line in _response_lines(exchange, width)]))
+    if check_result.assumed_start:
+        sections.append(("run", [format_assumed_start(check_result.assumed_start, JUDGED_TIME)]))
     if check_result.sample and check_result.window:
         rows = build_chart_rows(check_result.sample, check_result.window)
         window = format_window(check_result.window, check_result.measurement.started_at)
@@ -43,6 +51,7 @@ def build_sections(check_result: CheckResult, width: int, *, wide: bool) -> list
         sections.append(("buckets", [title, *draw_chart(rows, check_result.window, width)]))
         result = truncate_lines(json_lines(check_result.result, width), max_lines, _TRUNCATION_HINT)
         sections.append(("result", [Text(line) for line in result]))
+    sections += _judgement_sections(check_result, width, wide=wide)
     sections += [(one.kind, [_format_condition(one)]) for one in check_result.conditions]
     sections.append(("verdict", [_format_verdict(check_result)]))
     if check_result.measurement.message:
@@ -127,6 +136,18 @@ def _response_lines(exchange: Exchange, width: int) -> list[str]:
     if exchange.error is not None:
         return [f"error: {exchange.error}"]
     return json_lines(exchange.data, width)
+
+
+def _judgement_sections(check_result: CheckResult, width: int, *, wide: bool) -> list[ReportSection]:
+    """Return the sections of a judgement; none without one."""
+    view = check_result.judgement
+    if view is None:
+        return []
+    return [
+        ("minutes", draw_minutes(view, width, wide=wide)),
+        ("evidence", draw_evidence(view, width)),
+        ("finding", [format_finding(view)]),
+    ]
 
 
 def _dim_line(line: str) -> Text:

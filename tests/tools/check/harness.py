@@ -75,6 +75,17 @@ def build_indicator_metric(condition: str = "result >= 0.99", **block: Any) -> d
     return {"name": name, "successCondition": condition, "provider": {"plugin": {PLUGIN: content}}}
 
 
+def build_judged_metric(**block: Any) -> dict[str, Any]:
+    """Build a metric that compares the canary with stable."""
+    content = {
+        "sli": "success-rate",
+        "service": VANILLA,
+        "instances": {"podTemplateHash": "6c85f7bf4"},
+        "compare": {"instances": {"podTemplateHash": "7d4f9c8b65"}},
+    }
+    return {"name": "success-rate", "provider": {"plugin": {PLUGIN: content | block}}}
+
+
 def build_template(*metrics: Mapping[str, Any], **spec: Any) -> str:
     """Build a template of metrics."""
     return yaml.safe_dump(

@@ -15,13 +15,15 @@ from tests.tools.check.harness import (
     CANARY,
     DATA,
     build_indicator_metric,
+    build_judged_metric,
     build_template,
     run_check,
     start_oap_at_noon,
 )
 
 KEYS = [
-    "file", "kind", "template", "metric", "provider", "phase", "reason", "message", "value", "result", "conditions",
+    "file", "kind", "template", "metric", "provider", "phase", "reason", "message", "value", "result",
+    "assumedStart", "judgement", "conditions",
     "window", "series", "calls", "backend", "requests", "resumeAt", "elapsedMs", "dryRun", "notes", "exitCode",
 ]  # fmt: skip
 
@@ -42,6 +44,38 @@ async def test_check_failing_canary_prints_request_buckets_condition_and_verdict
 
     assert (done.exit_code, done.stderr) == (1, "")
     golden("reviews", done.normalized_stdout)
+
+
+@pytest.mark.parametrize(("scenario", "exit_code"), [("judged-bad", 1), ("judged-thin", 4)])
+async def test_check_judged_block_prints_assumed_start_minutes_evidence_and_finding(
+    scenario: str, exit_code: int
+) -> None:
+    async with start_oap_at_noon(scenario) as oap:
+        done = await run_check("-f", "-", "--address", oap.address, stdin=build_template(build_judged_metric()))
+
+    assert (done.exit_code, done.stderr) == (exit_code, "")
+    golden(scenario, done.normalized_stdout)
+
+
+async def test_check_json_output_of_a_judged_block_has_the_minutes_and_the_finding() -> None:
+    metrics = [build_judged_metric(), build_indicator_metric(name="threshold")]
+    async with start_oap_at_noon("judged-thin") as oap:
+        done = await run_check("-f", "-", "-o", "json", "--address", oap.address, stdin=build_template(*metrics))
+
+    judged, threshold = done.json_objects
+    judgement = judged["judgement"]
+    assert list(judged) == KEYS
+    assert judged["assumedStart"].startswith("2026-11-24T11:30:")
+    assert judgement["explanation"].startswith("Nothing is found yet.")
+    assert (judgement["finding"], judgement["minutesToFine"]) == ("open", 73)
+    assert judgement["needed"] == {"worse": pytest.approx(1000), "fine": pytest.approx(20)}
+    assert len(judgement["minutes"]) == judged["window"]["buckets"] == 28
+    assert judgement["minutes"][0] | {"worse": 0, "fine": 0} == {
+        "time": "2026-11-24T11:31:00+00:00", "canary": 1.0, "stable": 1.0, "tolerated": 0.999,
+        "calls": {"canary": 6, "stable": 54}, "worse": 0, "fine": 0,
+    }  # fmt: skip
+    assert judgement["minutes"][-1]["fine"] == pytest.approx(judged["result"]["evidence"]["fine"], rel=1e-5)
+    assert (threshold["assumedStart"], threshold["judgement"]) == (None, None)
 
 
 async def test_check_wide_output_prints_absent_minutes_in_oap_zone_and_raw_response() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from skywalking_provider.tools.check.selection import MetricToCheck, SkippedMetric, select_metrics
 from skywalking_provider.tools.check.template import TemplateError, parse_templates
-from tests.tools.check.harness import PLUGIN, build_indicator_metric, build_template
+from tests.tools.check.harness import PLUGIN, build_indicator_metric, build_judged_metric, build_template
 
 NO_CONDITION = "no condition: every result is Successful"
 INDEFINITE = (
@@ -177,6 +177,42 @@ def test_judged_block_needs_no_condition(judged: dict[str, Any]) -> None:
     one["provider"]["plugin"][PLUGIN] = {"sli": "success-rate", "service": "reviews.bookinfo"} | judged
 
     assert notes(build_template(one)) == [()]
+
+
+@pytest.mark.parametrize(
+    ("fields", "block", "expected"),
+    [
+        ({"interval": "1m", "count": 3}, {}, ()),
+        ({"interval": "30s", "count": 3}, {}, ()),
+        ({"interval": "90s", "count": 3}, {},
+         (("interval: 90s is longer than 1m: a fault is found later, and more looks do not abort healthy canaries."
+          " Set interval to 1m"),)),
+        ({"successCondition": "result.canary > 0.9"}, {},
+         (("successCondition beside compare decides alone: no measurement waits for a finding. Remove it to let compare"
+          " decide"),)),
+        ({"failureCondition": "result.canary < 0.9"}, {"conditions": {"success": "true"}, "compare": None,
+                                                       "objective": 0.99},
+         (("failureCondition and conditions beside objective decide alone: no measurement waits for a finding."
+          " Remove them to let objective decide"),)),
+        ({}, {"conditions": {"success": "true"}},
+         (("conditions beside compare decide alone: no measurement waits for a finding. Remove them to let compare"
+          " decide"),)),
+        ({"interval": "5m", "count": 3, "successCondition": "result > 0.9"}, {"compare": None}, ()),
+    ],
+)  # fmt: skip
+def test_surprising_fields_of_a_judged_metric_are_noted(
+    fields: dict[str, Any], block: dict[str, Any], expected: tuple[str, ...]
+) -> None:
+    assert notes(build_template(build_judged_metric(**block) | fields)) == [expected]
+
+
+def test_interval_of_a_judged_metric_may_be_an_argument() -> None:
+    text = build_template(
+        build_judged_metric() | {"interval": "{{args.interval}}", "count": 3}, args=[{"name": "interval"}]
+    )
+
+    assert notes(text, interval="1m") == [()]
+    assert notes(text, interval="2m")[0][0].startswith("interval: 2m is longer than 1m")
 
 
 def test_unknown_key_is_noted_at_the_metric_that_has_it_or_at_all() -> None:

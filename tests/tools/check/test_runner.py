@@ -10,7 +10,7 @@ from skywalking_provider.analysis.engine import Engine
 from skywalking_provider.analysis.evaluation import open_condition_evaluator
 from skywalking_provider.config import BackendConfig
 from skywalking_provider.errors import Reason
-from skywalking_provider.mock_oap import MockOap
+from skywalking_provider.mock_oap import ManualClock, MockOap
 from skywalking_provider.model import Deadline, Phase, Run
 from skywalking_provider.oap import open_backends
 from skywalking_provider.tools.check.chart_rows import ChartRow, build_chart_rows
@@ -24,6 +24,7 @@ from tests.tools.check.harness import (
     PLUGIN,
     VANILLA,
     build_indicator_metric,
+    build_judged_metric,
     build_template,
     start_oap_at_noon,
 )
@@ -76,18 +77,53 @@ async def test_measure_equals_measurement_of_service_with_same_requests(version:
 
 
 async def test_measure_judged_block_assumes_that_the_run_started_half_an_hour_ago() -> None:
-    block = {
-        "sli": "success-rate",
-        "service": VANILLA,
-        "instances": {"podTemplateHash": "6c85f7bf4"},
-        "compare": {"instances": {"podTemplateHash": "7d4f9c8b65"}},
-    }
     async with start_oap_at_noon() as oap:
-        (one,) = await check(oap, {"name": "m", "provider": {"plugin": {PLUGIN: block}}})
+        (one,) = await check(oap, build_judged_metric())
 
     assert one.reason is Reason.WORSE_THAN_STABLE
+    assert one.assumed_start == datetime(2026, 11, 24, 11, 30, 20, tzinfo=UTC)
     assert one.window
     assert (f"{one.window.start:%H:%M}", one.window.buckets) == ("11:31", 28)
+
+
+async def test_measure_assumes_a_start_on_the_clock_and_in_the_zone_of_the_oap() -> None:
+    clock = ManualClock(NOON + timedelta(minutes=7))
+    async with MockOap("failing-canary", clock=clock, timezone="+0545") as oap:
+        (one,) = await check(oap, build_judged_metric())
+        (other,) = await check(oap, build_indicator_metric())
+
+    assert one.assumed_start
+    assert one.assumed_start.isoformat() == "2026-11-24T17:22:20+05:45"
+    assert other.assumed_start is None
+
+
+async def test_judged_metric_with_thin_traffic_is_noted_with_the_minutes_that_it_needs() -> None:
+    metrics = [
+        build_judged_metric(),
+        build_judged_metric(maxWait="73m"),
+        build_judged_metric() | {"successCondition": "result.canary > 0.9"},
+    ]
+    async with start_oap_at_noon("judged-thin") as oap:
+        thin, patient, by_condition = await check(oap, *metrics)
+
+    assert (thin.reason, thin.minutes_to_fine) == (Reason.UNDECIDED, 73)
+    assert thin.notes == (
+        (
+            "at 6 calls a minute a finding takes about 73 minutes; maxWait is 15m. Give the step more time (maxWait) or"
+            " more weight, or write harmful: {ratio: 3, difference: 0.1} below compare"
+        ),
+    )
+    assert patient.notes == ()
+    assert not [note for note in by_condition.notes if "a finding takes" in note]
+
+
+async def test_thin_traffic_of_a_worse_canary_is_not_noted() -> None:
+    async with start_oap_at_noon("judged-bad") as oap:
+        (one,) = await check(oap, build_judged_metric(maxWait="1m"))
+
+    assert one.reason is Reason.WORSE_THAN_STABLE
+    assert one.minutes_to_fine == 5
+    assert one.notes == ()
 
 
 async def test_chart_rows_of_instances_have_times_in_oap_zone() -> None:
