@@ -1,12 +1,14 @@
-"""Plugin that fails a test in which one callback of an event loop used more than 100 ms of CPU time.
+"""Plugin that fails a test in which one callback of an event loop used too much CPU time.
 
-While a callback runs, the service responds to no other request. A callback is one step of a coroutine, from one await
-to the next. The CPU time is that of its thread, so that a busy machine does not fail a test. Garbage collection and the
-import of modules are not counted: they belong to the test that happens to run first. Neither are the templates of the
-history page, which the service compiles before it listens, and the mock OAP, which is another process in operation.
+While a callback runs, the service responds to no other request. The limit is 100 ms. A callback is one step of a
+coroutine, from one await to the next. The CPU time is that of its thread, so that a busy machine does not fail a test.
+Garbage collection and the import of modules are not counted: they belong to the test that happens to run first. Neither
+are the templates of the history page, which the service compiles before it listens, and the mock OAP, which is another
+process in operation.
 
-The bodies of asynchronous tests and fixtures are callbacks, too. Build large inputs in synchronous fixtures. Where that
-is not possible, mark the test with `@pytest.mark.allow_slow_callbacks("reason")`.
+The bodies of asynchronous tests and fixtures are callbacks, too. They also start processes and build inputs, which a
+busy machine makes slower, so their limit is 300 ms. Build large inputs in synchronous fixtures. Where that is not
+possible, mark the test with `@pytest.mark.allow_slow_callbacks("reason")`.
 
 asyncio's event loops are measured, with those of virtual time. The handles of uvloop are compiled and cannot be
 replaced.
@@ -21,6 +23,7 @@ from asyncio.events import Handle
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import _bootstrap  # type: ignore[attr-defined]
+from pathlib import Path
 from typing import Any, Final
 
 import jinja2
@@ -29,7 +32,10 @@ import pytest
 from skywalking_provider.mock_oap.graphql_executor import Executor
 
 LIMIT_SECONDS: Final = 0.1
+TEST_LIMIT_SECONDS: Final = 0.3
 MARKER: Final = "allow_slow_callbacks"
+_TEST_FILES: Final = frozenset({"tests", "pytest_asyncio"})
+"""Folders of tests, and of the plugin that runs asynchronous fixtures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +97,18 @@ class ExcludedTime(threading.local):
 class CallbackTimer:
     """Measures the CPU time of each callback of asyncio's event loops.
 
+    Args:
+        is_test: Returns whether a callback is part of a test or fixture, which has a limit of its own.
+
     Attributes:
         excluded: Time that is not counted.
-        slow: Callbacks above the limit, since the list was last cleared.
+        slow: Callbacks above their limit, since the list was last cleared.
     """
 
-    def __init__(self, limit_seconds: float = LIMIT_SECONDS) -> None:
+    def __init__(self, is_test: Callable[[object], bool]) -> None:
         self.excluded = ExcludedTime()
         self.slow: list[SlowCallback] = []
-        self._limit = limit_seconds
+        self._is_test = is_test
 
     def wrap(self, run: Callable[[Handle], Any]) -> Callable[[Handle], Any]:
         """Return `Handle._run` with a measurement."""
@@ -111,10 +120,17 @@ class CallbackTimer:
                 return run(handle)
             finally:
                 seconds = time.thread_time() - began - (self.excluded.seconds - excluded)
-                if seconds > self._limit:
+                if seconds > (TEST_LIMIT_SECONDS if self._is_test(callback) else LIMIT_SECONDS):
                     self.slow.append(SlowCallback(seconds, describe_callback(callback, handle)))
 
         return measured
+
+
+def is_step_of_test(callback: object) -> bool:
+    """Return whether a callback is a step of an asynchronous test or fixture."""
+    task = getattr(callback, "__self__", None)
+    code = getattr(task.get_coro(), "cr_code", None) if isinstance(task, asyncio.Task) else None
+    return code is not None and bool(_TEST_FILES.intersection(Path(code.co_filename).parts))
 
 
 def describe_callback(callback: object, handle: Handle) -> str:
@@ -126,12 +142,12 @@ def describe_callback(callback: object, handle: Handle) -> str:
     return f"step of {task.get_coro()!r}, now {'at ' + ' < '.join(reversed(frames)) if frames else 'finished'}"
 
 
-_TIMER: Final = CallbackTimer()
+_TIMER: Final = CallbackTimer(is_step_of_test)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
-        "markers", f"{MARKER}(reason): one callback of the event loop may use more than 100 ms of CPU"
+        "markers", f"{MARKER}(reason): callbacks of the event loop may use more CPU time than the limit"
     )
     run, find_and_load = Handle._run, _bootstrap._find_and_load  # type: ignore[attr-defined]
     Handle._run = _TIMER.wrap(run)  # type: ignore[attr-defined]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.slow_callbacks import LIMIT_SECONDS, CallbackTimer
+from tests.slow_callbacks import LIMIT_SECONDS, TEST_LIMIT_SECONDS, CallbackTimer, is_step_of_test
 
 pytest_plugins = ("pytester",)
 
@@ -19,8 +19,8 @@ def use_cpu(seconds: float) -> None:
         pass
 
 
-def run_measured(coroutine_function: object) -> CallbackTimer:
-    timer = CallbackTimer()
+def run_measured(coroutine_function: object, *, as_test: bool = False) -> CallbackTimer:
+    timer = CallbackTimer(is_step_of_test if as_test else lambda _: False)
     before = Handle._run
     Handle._run = timer.wrap(before)
     try:
@@ -54,6 +54,24 @@ def test_slow_plain_callback_is_reported() -> None:
     assert "use_cpu" in str(slow)
 
 
+@pytest.mark.allow_slow_callbacks("the plugin is tested")
+def test_steps_of_tests_have_a_limit_of_their_own() -> None:
+    async def prepare(seconds: float) -> None:
+        use_cpu(seconds)
+
+    async def work() -> None:
+        asyncio.get_running_loop().call_soon(use_cpu, LIMIT_SECONDS + 0.05)
+        await prepare(LIMIT_SECONDS + 0.05)
+        await asyncio.sleep(0)
+        await prepare(TEST_LIMIT_SECONDS + 0.05)
+
+    callback, step = run_measured(work, as_test=True).slow
+
+    assert "use_cpu" in str(callback)
+    assert "work" in str(step)
+    assert step.seconds > TEST_LIMIT_SECONDS
+
+
 def test_waiting_short_steps_and_threads_are_not_slow() -> None:
     async def wait() -> None:
         await asyncio.to_thread(use_cpu, 2 * LIMIT_SECONDS)
@@ -66,7 +84,7 @@ def test_waiting_short_steps_and_threads_are_not_slow() -> None:
 
 
 def test_garbage_collection_and_imports_are_not_counted() -> None:
-    timer = CallbackTimer()
+    timer = CallbackTimer(is_step_of_test)
     import_slowly = timer.excluded.wrap(lambda: use_cpu(2 * LIMIT_SECONDS))
 
     def collect_and_import(_: object) -> None:
@@ -84,7 +102,7 @@ def test_garbage_collection_and_imports_are_not_counted() -> None:
 def test_import_in_a_callback_is_not_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "slow_to_import.py").write_text(
-        "import time\nend = time.thread_time() + 0.2\nwhile time.thread_time() < end: pass"
+        "import time\nend = time.thread_time() + 0.4\nwhile time.thread_time() < end: pass"
     )
 
     async def import_slowly() -> None:
@@ -102,7 +120,7 @@ def test_test_with_slow_callback_fails_unless_it_is_marked(pytester: pytest.Pyte
         import pytest
 
         async def use_cpu():
-            end = time.thread_time() + 0.15
+            end = time.thread_time() + 0.35
             while time.thread_time() < end:
                 pass
 
