@@ -181,11 +181,13 @@ def judge_sides(sides: Sides, worse_from: int = 0) -> Judgement:
     for minute in minutes:
         stable = None if sides.stable is None else sides.stable.minutes[minute]
         both = _build_minute(spec, sides.canary.minutes[minute], stable)
-        bets = fine_judge.add(both)
-        if worse_judge is not fine_judge and minute >= worse_from:
-            bets = worse_judge.add(both)
+        bets, evidence = fine_judge.add(both), fine_judge.evidence
+        if worse_judge is not fine_judge:
+            if minute >= worse_from:
+                bets = worse_judge.add(both)
+            evidence = Evidence(worse_judge.evidence.worse, evidence.fine)
         strengths[minute] = max(bets.worse)
-        steps.append(EvidenceStep(minute, Evidence(worse_judge.evidence.worse, fine_judge.evidence.fine)))
+        steps.append(EvidenceStep(minute, evidence))
     finding = decide(steps[-1].evidence, confidence, held=fine_judge.incident)
     return Judgement(
         sides,

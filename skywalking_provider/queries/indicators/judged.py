@@ -83,8 +83,8 @@ class JudgedQuery:
 
     async def _read_part(self, window: Window, backend: Backend, deadline: Deadline, *, mqe: bool) -> PartReads:
         sides = [await self._resolve_side(self.spec, backend, window, deadline)]
-        if self.spec.stable is not None:
-            stable = await self._resolve_side(self.spec.stable, backend, window, deadline, "compare.")
+        if (selected := self.spec.stable) is not None:
+            stable = await self._resolve_side(selected, backend, window, deadline, "compare.")
             check_distinct(self.spec, sides[0].entities, stable.entities)
             sides.append(replace(stable, first=len(sides[0].entities.members)))
         requests = [request for side in sides for request in side.build_requests()]

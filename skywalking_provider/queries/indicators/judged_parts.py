@@ -133,10 +133,11 @@ def _decode_side(
         for rows in rows_by_entity.values():
             for row in rows:
                 rows_by_minute.setdefault(offset + row.bucket, []).append(row)
+    positions = range(window.buckets)
     return {
         minute: indicator.summarize_minute(rows)
         for minute, rows in sorted(rows_by_minute.items())
-        if 0 <= minute < window.buckets
+        if minute in positions
     }
 
 
