@@ -1,5 +1,6 @@
 """Edge cases of judged blocks: sides without calls, overlapping selections, gaps, clocks and long runs."""
 
+import asyncio
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -363,6 +364,19 @@ async def test_runs_that_started_in_different_hours_share_their_requests(harness
             await judge_at(running, 200.2, COMPARE, run=replace(RUN, created_at=start, started_at=start))
 
         assert series_requests(running) == before
+
+
+async def test_next_look_reads_and_lists_only_the_newest_part(harness: HarnessFactory) -> None:
+    cached = {"cache": {"responseTtl": "1ms", "verdictTtl": "0s"}}
+    async with harness(both(calls(120, 1), calls(1080, 9)), backend=cached) as running:
+        await judge_at(running, 200.2, COMPARE)
+        before = len(running.oap.requests)
+        await asyncio.sleep(0.01)  # past the TTL of responses that may still change
+        await judge_at(running, 201.2, COMPARE)
+
+        later = {request.body for request in running.oap.requests[before:] if "getTimeInfo" not in request.body}
+        assert len(later) == 2  # the list of instances and their series
+        assert all("2026-11-24 1500" in body for body in later)
 
 
 async def test_pods_of_different_hours_are_one_side(harness: HarnessFactory) -> None:

@@ -102,7 +102,7 @@ def instances_request(service: InventoryService, window: Window) -> GraphqlReque
         "query q($service: ID!, $duration: Duration!) {"
         " instances: listInstances(serviceId: $service, duration: $duration) { name attributes { name value } } }"
     )
-    return GraphqlRequest(query, {"service": service.id, "duration": duration_variable(window)})
+    return GraphqlRequest(query, {"service": service.id, "duration": duration_variable(window)}, window)
 
 
 def endpoints_request(service: InventoryService, keyword: str) -> GraphqlRequest:
