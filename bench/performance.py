@@ -22,6 +22,7 @@ _SCENARIOS = {
     "memory": scenarios.measure_memory,
     "startup": scenarios.measure_startup,
     "conditions": scenarios.measure_conditions,
+    "judged": scenarios.measure_judged_looks,
 }
 
 

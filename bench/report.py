@@ -43,6 +43,7 @@ def report_tables(raw: Raw) -> Iterator[ReportTable]:
     yield _burst_table(raw)
     yield _memory_table(raw)
     yield _startup_table(raw)
+    yield _judged_table(raw)
 
 
 def _latency_table(raw: Raw) -> ReportTable:
@@ -119,6 +120,16 @@ def _startup_table(raw: Raw) -> ReportTable:
         str(len(ready)),
     )
     return ReportTable("Start-up until SERVING on one core", ("(f) median, s", "longest, s", "starts"), [row])
+
+
+def _judged_table(raw: Raw) -> ReportTable:
+    judged = raw["judged"]
+    row = (
+        *(f"{judged['requestsPerMeasurement'][metrics]:.4f}" for metrics in ("1", "5")),
+        *(f"{judged['cpuMs'][form]:.2f}" for form in ("thresholded", "judged")),
+    )
+    header = ("(g) OAP requests per measurement, 1 metric", "5 metrics", "CPU of a thresholded look, ms", "judged, ms")
+    return ReportTable("Judged looks: 1,000 runs of up to 60 minutes on 50 services", header, [row])
 
 
 def print_report(raw: Raw, console: Console) -> None:

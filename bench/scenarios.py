@@ -187,9 +187,19 @@ def measure_startup(bench: Bench) -> list[Row]:
 
 
 def measure_conditions(bench: Bench) -> Row:
-    """Measure the evaluation of one condition on five values, in a separate process on the service's core."""
-    bench.report_progress("conditions")
-    command = ["taskset", "-c", bench.cores.service, str(SHIPPED_PYTHON), "-m", "bench.conditions"]
+    """Measure the evaluation of one condition on five values."""
+    return _run_module(bench, "conditions")
+
+
+def measure_judged_looks(bench: Bench) -> Row:
+    """(g) Measure the OAP requests of judged runs, and the CPU time of a judged look beside a thresholded one."""
+    return _run_module(bench, "judged_looks")
+
+
+def _run_module(bench: Bench, name: str) -> Row:
+    """Return what a module of the benchmark prints in a separate process on the service's core."""
+    bench.report_progress(name.replace("_", " "))
+    command = ["taskset", "-c", bench.cores.service, str(SHIPPED_PYTHON), "-m", f"bench.{name}"]
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     row: Row = json.loads(done.stdout)
     return row
