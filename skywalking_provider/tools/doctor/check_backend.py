@@ -113,6 +113,11 @@ async def _inventory_findings(backend: Backend, deadline: Deadline) -> AsyncIter
         )
     else:
         yield ok(f"{format_count(len(metrics), 'metric')}, including those of every sli")
+    if metrics and (missing := _missing_instance_metrics(metrics)):
+        yield note(
+            f"it has no {', '.join(missing)}, which blocks with instances need, such as judged ones by podTemplateHash",
+            "Define them in OAL, as OAP's core.oal does",
+        )
     services = await backend.connection.services(deadline)
     layers = Counter(layer for service in services for layer in service.layers)
     if services:
@@ -125,6 +130,11 @@ async def _inventory_findings(backend: Backend, deadline: Deadline) -> AsyncIter
 def _missing_metrics(known: frozenset[str]) -> list[str]:
     names = resolve_scope_metrics(EntitySet((Entity("any"),)))
     return [name.value for name, one in INDICATORS.items() if known.isdisjoint(one.metrics(names))]
+
+
+def _missing_instance_metrics(known: frozenset[str]) -> list[str]:
+    names = resolve_scope_metrics(EntitySet((Entity("any", instance="any"),)))
+    return [one[0] for one in (names.calls, names.success_rate, names.latency) if known.isdisjoint(one)]
 
 
 def _error_finding(error: ProviderError, name: str, config: BackendConfig) -> Finding:

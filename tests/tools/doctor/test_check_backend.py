@@ -96,6 +96,24 @@ async def test_check_backend_missing_metrics_names_the_indicators() -> None:
     assert "2 metrics, but none for apdex, latency" in format_section(section)
 
 
+async def test_check_backend_missing_metrics_of_instances_are_noted() -> None:
+    listed = [
+        "service_cpm",
+        *("service_sla", "service_apdex", "service_resp_time", "service_percentile"),
+        "service_instance_cpm",
+    ]
+    async with MockOap(clock=ManualClock(NOON)) as oap:
+        metrics = ", ".join(f'{{"name": "{name}"}}' for name in listed)
+        oap.respond_with(f'{{"data": {{"metrics": [{metrics}]}}}}', match="listMetrics")
+        section = await check(oap)
+
+    assert "6 metrics, including those of every sli" in format_section(section)
+    assert (
+        "it has no service_instance_sla, service_instance_resp_time, which blocks with instances need, such as judged"
+        " ones by podTemplateHash -> Define them in OAL, as OAP's core.oal does"
+    ) in format_section(section)
+
+
 async def test_check_backend_https_url_of_a_plain_port_names_http() -> None:
     async with MockOap(clock=ManualClock(NOON)) as oap:
         config = BackendConfig(url=oap.address.replace("http:", "https:"))
