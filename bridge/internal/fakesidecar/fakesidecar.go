@@ -97,6 +97,15 @@ func (s *Sidecar) Kill() {
 	}
 }
 
+// Stop ends the server as a process that receives SIGTERM: clients are informed, calls in flight finish, then connections end.
+func (s *Sidecar) Stop() {
+	s.mu.Lock()
+	server := s.server
+	s.server = nil
+	s.mu.Unlock()
+	server.GracefulStop()
+}
+
 // Received returns the requests of one method so far, oldest first.
 func Received[Request any](s *Sidecar, method string) []Request {
 	s.mu.Lock()

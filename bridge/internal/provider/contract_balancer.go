@@ -11,6 +11,8 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/balancer"
+	"google.golang.org/grpc/balancer/base"
+	"google.golang.org/grpc/balancer/endpointsharding"
 	"google.golang.org/grpc/balancer/roundrobin"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/connectivity"
@@ -32,7 +34,7 @@ const (
 )
 
 // resolveInterval is the time between two resolutions of the target name. gRPC alone resolves again only when a connection
-// fails, so new replicas would get no calls. gRPC's DNS resolver queries at most every 30 s.
+// fails, so new replicas would get no calls.
 var resolveInterval = 30 * time.Second
 
 func init() { balancer.Register(contractBalancerBuilder{}) }
@@ -119,8 +121,14 @@ func (c *contractClientConn) NewSubConn(
 	return &contractSubConn{conn, c}, err
 }
 
+// errNoAddress is the error of a call while the name has no address, as that of a Deployment without a ready replica.
+var errNoAddress = status.Error(codes.Unavailable, "the name has no address: no replica is ready, or the service has another name")
+
 // UpdateState passes the state on with a picker that returns gRPC's own connections.
 func (c *contractClientConn) UpdateState(state balancer.State) {
+	if len(endpointsharding.ChildStatesFromPicker(state.Picker)) == 0 {
+		state.Picker = base.NewErrPicker(errNoAddress)
+	}
 	state.Picker = unwrapPicker{state.Picker, c}
 	c.ClientConn.UpdateState(state)
 }
