@@ -2,6 +2,7 @@
 # Downloads and builds the lab's parts into .cache/lab. A part that is up to date is skipped.
 #
 # Usage: lab/build.sh [part...]     default: etcd oap kubernetes kwok istio others argo-1.10 argo-1.9
+#        lab/build.sh node         what lab/node needs beside etcd, kubernetes and argo-1.10
 # Works on a fresh Debian: missing packages (etcd, a JDK, Maven, openssl) are installed.
 # Environment: LAB_HOME (.cache/lab), OAP_VERSION (10.1.0, 9.6.0 or 9.2.0).
 source "$(dirname "$0")/lib.sh"
@@ -9,17 +10,19 @@ export GOTOOLCHAIN=auto CGO_ENABLED=0 GOFLAGS=-buildvcs=false
 OAP_VERSION=${OAP_VERSION:-10.1.0}
 mkdir -p "$LAB_BIN" "$LAB_HOME/manifests" "$LAB_HOME/stamps"
 
-# debian PROGRAM PACKAGE: installs the package if the program is missing.
+# debian PROGRAM PACKAGE...: installs the packages if the program is missing.
 debian() {
-  command -v "$1" > /dev/null && return
-  report "install Debian package $2 for $1"
-  command -v apt-get > /dev/null || fail "$1 not found and apt-get is not available. Install $1."
+  local program=$1
+  shift
+  command -v "$program" > /dev/null && return
+  report "install Debian package $* for $program"
+  command -v apt-get > /dev/null || fail "$program not found and apt-get is not available. Install $program."
   local root=()
   [ "$(id -u)" = 0 ] || root=(sudo)
   # RUNLEVEL=1 keeps the scripts of a server package from starting the server.
   "${root[@]}" apt-get update -qq
-  "${root[@]}" env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$2" \
-    > "$LAB_DIR/apt.log" 2>&1 || { tail -n 20 "$LAB_DIR/apt.log" >&2; fail "apt-get install $2 failed"; }
+  "${root[@]}" env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" \
+    > "$LAB_DIR/apt.log" 2>&1 || { tail -n 20 "$LAB_DIR/apt.log" >&2; fail "apt-get install $* failed"; }
 }
 
 # progress: prints every hundredth package that `go build -v` reports.
@@ -38,18 +41,19 @@ fingerprint() { cat "$@" | sha256sum | cut -d ' ' -f 1; }
 fresh() { [ "$(cat "$LAB_HOME/stamps/$1" 2>/dev/null)" = "$2" ]; }
 
 # go_part MODULE [OUTPUT=]PACKAGE...: builds the programs of one of the lab's Go modules into LAB_BIN.
+# LDFLAGS has further flags of the linker.
 go_part() {
-  local module=$1 stamp item name missing=
+  local module=$1 name=$1-${2%%=*} stamp item program missing='' flags="-s -w ${LDFLAGS-}"
   shift
-  stamp=$(fingerprint "$LAB/$module/go.mod" "$LAB/$module/go.sum" <(go env GOARCH))
+  stamp=$(fingerprint "$LAB/$module/go.mod" "$LAB/$module/go.sum" <(go env GOARCH; echo "$flags"))
   for item in "$@"; do [ -x "$LAB_BIN/${item%%=*}" ] || missing=1; done
-  if [ -z "$missing" ] && fresh "$module" "$stamp"; then report "$module is up to date"; return; fi
+  if [ -z "$missing" ] && fresh "$name" "$stamp"; then report "$module: ${*%%=*} up to date"; return; fi
   for item in "$@"; do
-    name=${item%%=*}
-    report "$module: build $name (the first build takes some minutes)"
-    (cd "$LAB/$module" && nice go build -v -ldflags '-s -w' -o "$LAB_BIN/$name" "${item#*=}") 2>&1 | progress
+    program=${item%%=*}
+    report "$module: build $program (the first build takes some minutes)"
+    (cd "$LAB/$module" && nice go build -v -ldflags "$flags" -o "$LAB_BIN/$program" "${item#*=}") 2>&1 | progress
   done
-  echo "$stamp" > "$LAB_HOME/stamps/$module"
+  echo "$stamp" > "$LAB_HOME/stamps/$name"
 }
 
 # module_dir MODULE PATH: prints the folder of a dependency of one of the lab's Go modules, verified by its go.sum.
@@ -61,10 +65,80 @@ join_yaml() { local file; for file in "$@"; do echo ---; cat "$file"; done; }
 
 build_etcd() { debian etcd etcd-server; debian openssl openssl; report "etcd is $(command -v etcd)"; }
 
-build_kubernetes() {
-  go_part kubernetes kube-apiserver=k8s.io/kubernetes/cmd/kube-apiserver \
-    kube-controller-manager=k8s.io/kubernetes/cmd/kube-controller-manager \
-    kube-scheduler=k8s.io/kubernetes/cmd/kube-scheduler kubectl=k8s.io/kubernetes/cmd/kubectl
+# kubernetes_part PROGRAM...: builds programs that know their version. Helm and Argo CD compare it with a chart's kubeVersion.
+kubernetes_part() {
+  local name version release programs=()
+  release=$(sed -n 's|^[[:space:]]*k8s.io/kubernetes \(v[0-9.]*\).*|\1|p' "$LAB/kubernetes/go.mod")
+  IFS=. read -r -a version <<< "${release#v}"
+  local package=k8s.io/component-base/version
+  local LDFLAGS="-X $package.gitVersion=$release -X $package.gitMajor=${version[0]} -X $package.gitMinor=${version[1]}"
+  for name in "$@"; do programs+=("$name=k8s.io/kubernetes/cmd/$name"); done
+  go_part kubernetes "${programs[@]}"
+}
+
+build_kubernetes() { kubernetes_part kube-apiserver kube-controller-manager kube-scheduler kubectl; }
+
+# Packages of lab/node, extracted only: nothing is installed and no service starts.
+PACKAGE_NAMES=(containerd runc containernetworking-plugins iptables libip4tc2 libip6tc2 libxtables12 libnftnl11 libmnl0
+  libnfnetlink0 libnetfilter-conntrack3 conntrack busybox-static)
+
+build_packages() {
+  local stamp work name
+  stamp=$(fingerprint <(echo "${PACKAGE_NAMES[@]}"; dpkg --print-architecture))
+  if [ -d "$LAB_HOME/packages" ] && fresh packages "$stamp"; then report "packages of lab/node are up to date"; return; fi
+  report "packages: ${PACKAGE_NAMES[*]}"
+  work=$(mktemp -d)
+  chmod 777 "$work" # apt downloads as an unprivileged user
+  [ -n "$(find /var/lib/apt/lists -name '*_Packages*' -print -quit)" ] || apt-get update -qq
+  (cd "$work" && apt-get download -qq "${PACKAGE_NAMES[@]}") || fail "apt-get download failed. Run apt-get update and repeat."
+  rm -rf "$LAB_HOME/packages"
+  for name in "$work"/*.deb; do dpkg-deb --extract "$name" "$LAB_HOME/packages"; done
+  rm -rf "$work"
+  # The links that the package's installation would make.
+  for name in iptables ip6tables iptables-save iptables-restore ip6tables-save ip6tables-restore; do
+    ln -s xtables-nft-multi "$LAB_HOME/packages/usr/sbin/$name"
+  done
+  echo "$stamp" > "$LAB_HOME/stamps/packages"
+}
+
+# image NAME [ARGUMENT...]: writes the root directory roots/NAME as images/NAME.tar.
+image() {
+  local name=$1
+  shift
+  python3 "$ROOT/tools/oci_image.py" "$1" "$LAB_HOME/roots/$name" "$LAB_HOME/images/$name.tar" "${@:2}"
+}
+
+# The images of lab/node: the pause container, DNS, a shell for applications, and the stock Argo Rollouts controller.
+build_images() {
+  local roots=$LAB_HOME/roots stamp name argo
+  need "$LAB_BIN/rollouts-controller-1.10" argo-1.10
+  argo=$(sed -n 's|^[[:space:]]*github.com/argoproj/argo-rollouts \(v[0-9.]*\).*|\1|p' "$LAB/argo-1.10/go.mod")
+  stamp=$(fingerprint "$LAB_HOME/stamps/packages" "$LAB_BIN"/{coredns,rollouts-controller-1.10} "$LAB/build.sh" "$ROOT/tools/oci_image.py")
+  if [ -d "$LAB_HOME/images" ] && fresh images "$stamp"; then report "images are up to date"; return; fi
+  debian gcc gcc libc6-dev
+  rm -rf "$roots"
+  mkdir -p "$roots"/{pause,coredns,busybox/{bin,etc,tmp},argo-rollouts-1.10/{bin,etc/ssl/certs,tmp,home/argo-rollouts}}
+  chmod 1777 "$roots"/{busybox,argo-rollouts-1.10}/tmp
+  gcc -Os -static -DVERSION=lab -o "$roots/pause/pause" "$(module_dir kubernetes k8s.io/kubernetes)/build/pause/linux/pause.c"
+  image pause registry.lab/pause:1 --user 65535:65535 --entrypoint /pause
+  cp "$LAB_BIN/coredns" "$roots/coredns/"
+  image coredns registry.lab/coredns:1 --entrypoint /coredns
+  cp "$LAB_HOME/packages/bin/busybox" "$roots/busybox/bin/"
+  for name in $("$roots/busybox/bin/busybox" --list); do [ -e "$roots/busybox/bin/$name" ] || ln -s busybox "$roots/busybox/bin/$name"; done
+  image busybox registry.lab/busybox:1 --env PATH=/bin --cmd sh
+  # The user, the folders and the name of the upstream image, so that Argo's own manifests fit.
+  cp "$LAB_BIN/rollouts-controller-1.10" "$roots/argo-rollouts-1.10/bin/rollouts-controller"
+  printf 'root:x:0:0:root:/root:/sbin/nologin\nargo-rollouts:x:999:999::/home/argo-rollouts:/sbin/nologin\n' > "$roots/argo-rollouts-1.10/etc/passwd"
+  image argo-rollouts-1.10 "quay.io/argoproj/argo-rollouts:$argo" --user 999 --workdir /home/argo-rollouts --entrypoint /bin/rollouts-controller
+  rm -rf "$roots"
+  echo "$stamp" > "$LAB_HOME/stamps/images"
+}
+
+build_node() {
+  build_packages
+  kubernetes_part kubelet kube-proxy
+  go_part coredns coredns=.
+  build_images
 }
 
 build_kwok() {
@@ -130,9 +204,9 @@ build_oap() {
 [ $# -gt 0 ] || set -- etcd oap kubernetes kwok istio others argo-1.10 argo-1.9
 for part in "$@"; do
   case $part in
-    etcd | oap | kubernetes | kwok | istio | others) "build_$part" ;;
+    etcd | oap | kubernetes | kwok | istio | others | node) "build_$part" ;;
     argo-1.10 | argo-1.9) build_argo "${part#argo-}" ;;
-    *) fail "part $part unknown. Use etcd, oap, kubernetes, kwok, istio, others, argo-1.10 or argo-1.9." ;;
+    *) fail "part $part unknown. Use etcd, oap, kubernetes, kwok, istio, others, argo-1.10, argo-1.9 or node." ;;
   esac
 done
 report "done in $SECONDS s"
