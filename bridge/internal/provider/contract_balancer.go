@@ -121,8 +121,9 @@ func (c *contractClientConn) NewSubConn(
 	return &contractSubConn{conn, c}, err
 }
 
-// errNoAddress is the error of a call while the name has no address, as that of a Deployment without a ready replica.
-var errNoAddress = status.Error(codes.Unavailable, "the name has no address: no replica is ready, or the service has another name")
+// errNoAddress is the error of a call while the name has no address, as that of a Deployment without a ready replica. It is not
+// a status, because gRPC does not retry a call whose picker returns one.
+var errNoAddress = errors.New("the name has no address: no replica is ready, or the service has another name")
 
 // UpdateState passes the state on with a picker that returns gRPC's own connections.
 func (c *contractClientConn) UpdateState(state balancer.State) {

@@ -152,7 +152,9 @@ func TestNameResolutionNoReplicaForLongNewOneIsCalledSoon(t *testing.T) {
 	replicas := startReplicas(t, 1)
 	names := startNameServer(t)
 	p := newResolvingPlugin(t, names, replicas[0])
+	began := time.Now()
 	m := p.Run(nil, metric)
+	require.GreaterOrEqual(t, time.Since(began), time.Second, "the call is retried, with pauses of 1.5 s ± 20 %")
 	require.Equal(t, v1alpha1.AnalysisPhaseRunning, m.Phase)
 	require.Contains(t, m.Message, "PROVIDER_UNAVAILABLE no connection to the sidecar at "+p.options.Target+
 		": the name has no address: no replica is ready, or the service has another name. Check that it is running.")
