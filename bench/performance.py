@@ -22,6 +22,7 @@ _SCENARIOS = {
     "memory": scenarios.measure_memory,
     "startup": scenarios.measure_startup,
     "conditions": scenarios.measure_conditions,
+    "hostile": scenarios.measure_beside_hostile,
     "judged": scenarios.measure_judged_looks,
 }
 

@@ -5,9 +5,10 @@ import os
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import grpc
@@ -75,17 +76,21 @@ class ServiceProcess:
 
 
 @contextmanager
-def start_service(cores: Cores, folder: Path, url: str, **backend: Any) -> Iterator[ServiceProcess]:
+def start_service(
+    cores: Cores, folder: Path, url: str, others: Mapping[str, Any] = MappingProxyType({}), **backend: Any
+) -> Iterator[ServiceProcess]:
     """Start the service with the image's runtime, alone on its core.
 
     Args:
         cores: Cores of the benchmark.
         folder: Folder for configuration, socket and log.
         url: URL of the OAP.
+        others: Configurations of other backends by name. The callers' namespace may use none of them.
         backend: More keys of the backend, as in docs/configuration.md.
     """
+    backends = {"bench": {"url": url} | backend, **others}
     config, socket, log = folder / "config.yaml", folder / "provider.sock", folder / "service.log"
-    config.write_text(yaml.safe_dump({"backends": {"bench": {"url": url} | backend}}))
+    config.write_text(yaml.safe_dump({"backends": backends}))
     command = (SHIPPED_PYTHON, "-m", "skywalking_provider", "serve", "--config", config, "--socket", socket)
     started_at = time.monotonic()
     with log.open("ab") as errors, _start_process(_pinned_command(cores.service, *command), stderr=errors) as process:

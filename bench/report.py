@@ -44,6 +44,7 @@ def report_tables(raw: Raw) -> Iterator[ReportTable]:
     yield _memory_table(raw)
     yield _startup_table(raw)
     yield _judged_table(raw)
+    yield _hostile_table(raw)
 
 
 def _latency_table(raw: Raw) -> ReportTable:
@@ -130,6 +131,21 @@ def _judged_table(raw: Raw) -> ReportTable:
     )
     header = ("(g) OAP requests per measurement, 1 metric", "5 metrics", "CPU of a thresholded look, ms", "judged, ms")
     return ReportTable("Judged looks: 1,000 runs of up to 60 minutes on 50 services", header, [row])
+
+
+def _hostile_table(raw: Raw) -> ReportTable:
+    rows = [
+        (
+            kind,
+            f"{statistics.hostile_responses(raw, kind):.0f}",
+            *(f"{statistics.latency_beside_ms(raw, kind, quantile):.2f}" for quantile in ("p50", "p99", "max")),
+        )
+        for kind in dict.fromkeys(row["kind"] for row in raw["hostile"])
+    ]
+    header = ("(h) responses of another OAP", "number", "p50, ms", "p99, ms", "max, ms")
+    return ReportTable(
+        "Latency of one in flight beside hostile responses to another namespace, OAP with 20 ms", header, rows
+    )
 
 
 def print_report(raw: Raw, console: Console) -> None:

@@ -6,15 +6,17 @@ Each repetition measures all systems one after another, so a slow minute of the 
 import json
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Any
 
-from bench import processes
+from bench import hostile_neighbour, processes
 from bench.cpu_affinity import ROOT, SHIPPED_PYTHON, Cores, cpu_seconds, reset_peak, resident_mib
+from bench.soak import greedy_tenant
 
 Row = dict[str, Any]
 ProgressReporter = Callable[[str], None]
@@ -62,11 +64,13 @@ class Bench:
         return result
 
     @contextmanager
-    def start_service(self, **backend: Any) -> Iterator[processes.ServiceProcess]:
-        """Start the service."""
+    def start_service(
+        self, others: Mapping[str, Any] = MappingProxyType({}), **backend: Any
+    ) -> Iterator[processes.ServiceProcess]:
+        """Start the service with the OAP, and with other backends."""
         with (
             TemporaryDirectory(prefix="bench-") as folder,
-            processes.start_service(self.cores, Path(folder), self.oap.url, **backend) as service,
+            processes.start_service(self.cores, Path(folder), self.oap.url, others, **backend) as service,
         ):
             yield service
 
@@ -172,6 +176,27 @@ def measure_memory(bench: Bench) -> list[Row]:
                 result = bench.run_uncached_load(callers["provider"], {"workers": 1000, "metrics": 1, "runs": 1000})
                 row["peakMiB"] = resident_mib(service.pid, peak=True)
                 rows.append(row | {"parallelLoad": result, "oap": bench.oap.fetch_statistics()})
+    return rows
+
+
+def measure_beside_hostile(bench: Bench) -> list[Row]:
+    """(h) Measure the latency with one in flight while another namespace reads an OAP with hostile responses."""
+    rows = []
+    bench.oap.configure()
+    with hostile_neighbour.start_hostile_backend(bench.cores) as url:
+        others = {hostile_neighbour.BACKEND: {"url": url, "allowedNamespaces": [greedy_tenant.NAMESPACE]}}
+        with bench.start_service(others) as service, bench.start_callers(service, "provider") as callers:
+            _warm_up(bench, callers)
+            load = {"workers": 1, "metrics": 1, "seconds": 2 * bench.seconds}
+            for repetition in bench.repeat("beside hostile responses"):
+                for kind in (None, *hostile_neighbour.KINDS):
+                    row: Row = {"kind": kind.value if kind else "none", "repetition": repetition}
+                    if kind is None:
+                        rows.append(row | bench.run_uncached_load(callers["provider"], load))
+                        continue
+                    with hostile_neighbour.HostileNeighbour(url, kind, service.socket) as neighbour:
+                        row |= bench.run_uncached_load(callers["provider"], load)
+                    rows.append(row | {"hostileResponses": neighbour.measurements})
     return rows
 
 

@@ -44,6 +44,7 @@ def evaluate_targets(raw: Raw) -> list[Target]:
     ready = median_of_rows(raw["startup"], lambda row: row["seconds"])
     condition = raw["conditions"]["engineMs"]["p50"]
     hit_ratio = raw["conditions"]["compiledCacheHitRatio"]
+    beside_hostile = max(latency_beside_ms(raw, row["kind"], "p99") for row in raw["hostile"])
     judged_requests, judged_cpu = raw["judged"]["requestsPerMeasurement"]["5"], added_judged_cpu_ms(raw)
     return [
         Target("added latency, one in flight, p50", f"{p50:.2f} ms", "≤ 2 ms", "≤ 1.0 ms", p50 <= 2),
@@ -55,6 +56,7 @@ def evaluate_targets(raw: Raw) -> list[Target]:
         Target("1,000 in flight, OAP takes 5 s: lost measurements", f"{lost}", "0", "", lost == 0),
         Target("1,000 in flight, default configuration: peak memory", f"{peak:.0f} MiB", "≤ 128 MiB", "", peak <= 128),
         Target("start-up until SERVING", f"{ready:.2f} s", "≤ 1 s", "", ready <= 1),
+        Target("p99 beside hostile responses", f"{beside_hostile:.0f} ms", "≤ 50 ms", "", beside_hostile <= 50),
         Target("one condition on 5 values, p50", f"{condition:.3f} ms", "≤ 0.2 ms", "", condition <= 0.2),
         Target(
             "judged runs of 5 metrics: OAP requests per measurement",
@@ -66,6 +68,16 @@ def evaluate_targets(raw: Raw) -> list[Target]:
         Target("judged look: CPU beside a thresholded one", f"{judged_cpu:.2f} ms", "≤ 2 ms", "", judged_cpu <= 2),
         Target("hit ratio of compiled conditions", f"{100 * hit_ratio:.2f} %", "> 99 %", "", hit_ratio > 0.99),
     ]
+
+
+def latency_beside_ms(raw: Raw, kind: str, quantile: str) -> float:
+    """Return the latency of a measurement beside a kind of hostile responses, in milliseconds."""
+    return median_of_rows(select(raw["hostile"], kind=kind), lambda row: row["latencyMs"][quantile])
+
+
+def hostile_responses(raw: Raw, kind: str) -> float:
+    """Return the number of hostile responses of a kind in one repetition."""
+    return median_of_rows(select(raw["hostile"], kind=kind), lambda row: row.get("hostileResponses", 0))
 
 
 def added_judged_cpu_ms(raw: Raw) -> float:
@@ -144,7 +156,7 @@ def count_lost(row: Row) -> int:
 
 def count_unexpected(raw: Raw) -> int:
     """Return the number of measurements that were not Successful. With any, the figures are not valid."""
-    rows = [row for scenario in ("latency", "rates", "burst") for row in raw[scenario]]
+    rows = [row for scenario in ("latency", "rates", "burst", "hostile") for row in raw[scenario]]
     return sum(row["latencyMs"]["count"] - row["phases"].get("Successful", 0) for row in rows)
 
 
