@@ -82,6 +82,10 @@ def test_message_of_too_few_calls_has_the_number_and_the_limit(calls: int | None
     assert message == f"{text} calls, wanted 2 000 (minCalls) · because · 3 instances of abc · {ORIGIN}"
 
 
+def test_message_of_too_few_calls_without_a_cause_has_the_origin_only() -> None:
+    assert too_few_calls(Sample(1, "x", (), 1), 20, "", FROM_PROD) == f"1 call, wanted 20 (minCalls) · {ORIGIN}"
+
+
 def test_message_without_a_common_minute_names_both_sides() -> None:
     message = no_data(Sample(None, "x", (Series("a", (1,)), Series("b", (1,)))), "", FROM_PROD)
 

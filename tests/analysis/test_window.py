@@ -236,6 +236,12 @@ def test_window_begins_at_the_change_if_the_clock_was_put_back(start: str, end: 
     assert (window.start, window.end) == (utc(expected).astimezone(BERLIN), now)
 
 
+def test_window_begins_at_the_change_to_the_zone_of_utc() -> None:
+    now = utc("2026-10-25 01:20").astimezone(ZoneInfo("Europe/London"))
+
+    assert closed_window(50 * MINUTE, timedelta(0), now, now).start.astimezone(UTC) == utc("2026-10-25 01:00")
+
+
 def test_bucket_after_a_clock_change_starts_at_its_own_local_time() -> None:
     window = Window(utc("2026-03-29 00:58").astimezone(BERLIN), utc("2026-03-29 01:02").astimezone(BERLIN))
 

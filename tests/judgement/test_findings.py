@@ -17,6 +17,7 @@ from skywalking_provider.judgement import (
     RateObjective,
     RatePair,
     decide,
+    estimate_minutes,
     latency_variance,
 )
 from skywalking_provider.judgement.evidence import FineEvidence, WorseEvidence, is_suspicious
@@ -53,6 +54,26 @@ def test_evidence_is_suspicious_from_the_root_of_what_is_needed() -> None:
 
     assert is_suspicious(Evidence(8, 0), confidence)
     assert not is_suspicious(Evidence(7.999, 0), confidence)
+
+
+@pytest.mark.parametrize(
+    ("worse", "fine", "growth", "minutes"),
+    [
+        (1, 1, 0.5, 6),  # ln 20 = 2.9957
+        (1, 0.5, 0.5, 8),  # ln 40 = 3.6889
+        (1, 19.9, 1, 1),
+        (1, 30, 0.5, 1),
+        (SUSPICIOUS * 0.999, 2, 0.5, 5),  # ln 10 = 2.3026
+        (SUSPICIOUS * 1.001, 2, 0.5, None),
+        (1, 1, 0, None),
+        (1, 1, -1, None),
+        (1, 0, 0.5, None),
+    ],
+)
+def test_estimate_of_the_missing_minutes_follows_from_the_growth(
+    worse: float, fine: float, growth: float, minutes: int | None
+) -> None:
+    assert estimate_minutes(Evidence(worse, fine), Confidence(), growth) == minutes
 
 
 @pytest.mark.parametrize(

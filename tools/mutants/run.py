@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("modules", nargs="*", help="modules such as queries/series.py (default: all of modules.toml)")
     parser.add_argument("--rerun", action="store_true", help="also run modules that did not change")
     options = parser.parse_args(arguments)
-    tests = {one["path"]: one["tests"] for one in tomllib.loads(MODULES.read_text(encoding="utf-8"))["module"]}
+    tests = load_tests()
     equivalent = load_equivalent_mutants()
     if unknown := (set(options.modules) | equivalent.keys()) - tests.keys():
         parser.error(f"{MODULES.name} does not have {', '.join(sorted(unknown))}. Add the module with its tests.")
@@ -49,11 +49,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             failed = True
             print(error, flush=True)
             continue
-        save(module, evaluations[-1], reasons, tests)
+        save(module, evaluations[-1], reasons, load_tests())  # again, because others may be added meanwhile
         print_evaluation(module, evaluations[-1])
     if evaluations:
         print_score("all", total(one.score for one in evaluations))
     return int(failed or any(one.stale or one.score.percentage < MIN_PERCENTAGE for one in evaluations))
+
+
+def load_tests() -> dict[str, list[str]]:
+    """Return the tests of each module."""
+    return {one["path"]: one["tests"] for one in tomllib.loads(MODULES.read_text(encoding="utf-8"))["module"]}
 
 
 def load_equivalent_mutants() -> dict[str, Mapping[Mutant, str]]:
