@@ -120,9 +120,8 @@ def _describe_worst_minute(judgement: Judgement, origin: Origin) -> str:
 
 def _describe_origin(judgement: Judgement, origin: Origin) -> tuple[str, ...]:
     sides = judgement.sides
-    stable = sides.stable.subject if sides.stable else ""
-    subject = f"{sides.canary.subject}, stable {stable}" if stable else sides.canary.subject
-    return subject, *origin.describe()
+    stable = f"stable {sides.stable.subject}" if sides.stable and sides.stable.subject else ""
+    return ", ".join(side for side in (sides.canary.subject, stable) if side), *origin.describe()
 
 
 def _format_count(number: float) -> str:

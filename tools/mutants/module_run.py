@@ -33,14 +33,15 @@ PYTEST_ARGUMENTS = [
     "--hypothesis-profile=mutants",
 ]
 # mutmut stops a mutant after the multiplier times (seconds of its tests + the constant) of the wall clock. That ends
-# mutants that wait for ever. Those that compute for ever end by the limit of CPU time.
+# mutants that wait for ever. Those that compute for ever end by the limit of CPU time. The former is long, because the
+# tests get a hundredth of a core beside a busy machine.
 SETTINGS = f"""
 [tool.mutmut]
 source_paths = ["{PACKAGE}"]
 also_copy = {json.dumps(COPIED)}
 pytest_add_cli_args = {json.dumps(PYTEST_ARGUMENTS)}
-timeout_constant = 1.0
-timeout_multiplier = 10.0
+timeout_constant = 5.0
+timeout_multiplier = 20.0
 use_git_change_detection = false
 track_dependencies = false
 """
@@ -74,7 +75,8 @@ def digest(module: str, tests: Sequence[str]) -> str:
     """
     options = " ".join(one for one in tests if one.startswith("-") or "::" in one)
     files = [one.partition("::")[0] for one in tests if not one.startswith("-")]
-    state = hashlib.sha256(f"{importlib.metadata.version('mutmut')} {SETTINGS}{options}".encode())
+    versions = (importlib.metadata.version(name) for name in ("mutmut", "hypothesis"))
+    state = hashlib.sha256(" ".join((*versions, *PYTEST_ARGUMENTS, options)).encode())
     folders = {folder for test in files for folder in Path(test).parents[:-1]}  # up to tests/
     helpers = (one for folder in folders for one in (ROOT / folder).glob("*.py") if not one.name.startswith("test_"))
     paths = {ROOT / PACKAGE / module, CPU_LIMIT, *(ROOT / test for test in files), *helpers}

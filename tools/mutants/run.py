@@ -11,6 +11,8 @@ than `staticmethod` and `classmethod`, and statements outside of functions, stay
 
 import argparse
 import os
+import signal
+import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -90,4 +92,5 @@ def print_score(name: str, score: Score) -> None:
 
 if __name__ == "__main__":
     os.nice(10)  # other work on the machine comes first
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that mutmut ends, too
     raise SystemExit(main())
