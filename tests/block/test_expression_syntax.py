@@ -6,8 +6,11 @@ from hypothesis import strategies as st
 
 from skywalking_provider.block.expression_syntax import (
     MAX_EXPRESSION,
+    called_functions,
     check_expression,
+    extract_labels,
     extract_metric_names,
+    ranked_metrics,
     ranking_function,
 )
 
@@ -117,3 +120,46 @@ def test_metric_names_are_those_that_are_neither_functions_nor_labels(text: str,
 )
 def test_ranking_function_is_the_first_call_of_one(text: str, function: str) -> None:
     assert ranking_function(text) == function
+
+
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ("m{p='50',code=\"200\"}", [("m", "p", "50"), ("m", "code", "200")]),
+        ("f(m{p=' 50 ,, 99'},x,'y')", [("m", "p", "50"), ("m", "p", "99")]),
+        ("m[a='1']", []),
+        ("m + {p='1'}", [("", "p", "1")]),
+        ("m{a='1'} + n, b, '2'", [("m", "a", "1")]),
+        ("m{a=1}", [("m", "a", "1")]),
+        ("m{'1'}", [("m", "", "1")]),
+        ("m{a='XX1XX'}", [("m", "a", "XX1XX")]),
+    ],
+)
+def test_labels_belong_to_the_metric_before_their_braces(text: str, labels: list[tuple[str, str, str]]) -> None:
+    assert extract_labels(text) == labels
+
+
+@pytest.mark.parametrize(
+    ("text", "metrics"),
+    [
+        ("top_n(a, 10, asc)", ["a"]),
+        ("top_n_of(top_n(a, 1, des), top_n (b{p='1'}, 2, asc), 3, des)", ["a", "b"]),
+        ("avg(top_n)", []),
+        ("top_n[a]", []),
+        ("avg(a)", []),
+    ],
+)
+def test_ranked_metrics_are_the_first_arguments_of_top_n(text: str, metrics: list[str]) -> None:
+    assert ranked_metrics(text) == metrics
+
+
+@pytest.mark.parametrize(
+    ("text", "functions"),
+    [
+        ("avg(service_cpm)", ["avg"]),
+        ("top_n_of(top_n(a, 1, des), top_n (b, 2, asc))", ["top_n_of", "top_n"]),
+        ("a + b", []),
+    ],
+)
+def test_called_functions_are_listed_once_in_their_order(text: str, functions: list[str]) -> None:
+    assert called_functions(text) == functions

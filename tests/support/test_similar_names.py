@@ -152,3 +152,8 @@ def test_did_you_mean_among_more_names_looks_up_a_hundred_for_each_character(len
     did_you_mean("x" * length, known)
 
     assert 0 < known.lookups <= 100 * (length + 1)
+
+
+def test_hint_without_a_comparison_has_the_number_of_known_names() -> None:
+    assert describe_count(["a"], "keys") == "Compare it with the known keys."
+    assert describe_count(["a", "b"], "keys") == "Compare it with the 2 known keys."
