@@ -19,6 +19,7 @@ from skywalking_provider.oap.api.metric_values import (
     SeriesResponse,
     build_request,
     decode_calls,
+    decode_labels,
     decode_series,
 )
 from skywalking_provider.oap.api.request import duration_variable
@@ -154,6 +155,31 @@ def test_label_of_a_series_without_expressions_may_be_absent() -> None:
     decoded = decode_series({"e0": [{"label": None, "values": {"values": [{"value": 1}]}}]}, labeled, WINDOW, mqe=False)
 
     assert decoded.series == (LabeledSeries({"p": ""}, (1,)),)
+
+
+def test_percentiles_with_other_numbers_of_buckets_are_as_long_as_the_shortest() -> None:
+    labeled = SeriesRequest("e0", "service_percentile", ENTITIES[0], labeled=True)
+    rows = {"0": (0, 0, 3), "4": (0, 7)}
+    data = {
+        "e0": [
+            {"label": label, "values": {"values": [{"value": one} for one in numbers]}}
+            for label, numbers in rows.items()
+        ]
+    }
+
+    assert [one.buckets for one in decode_series(data, labeled, WINDOW, mqe=False).series] == [(None, 0), (None, 7)]
+
+
+def test_labels_of_a_metric_are_those_of_all_its_series() -> None:
+    labels = [[{"key": "p", "value": "50"}], [{"key": "p", "value": "99"}, {"key": "zone", "value": None}]]
+    results = [{"metric": {"labels": one}, "values": []} for one in labels]
+
+    assert decode_labels(expression_result(*results, {"metric": None, "values": []}), "e0") == {
+        ("p", "50"),
+        ("p", "99"),
+        ("zone", ""),
+    }
+    assert decode_labels(expression_result(error="unknown metric"), "e0") == frozenset()
 
 
 @pytest.mark.parametrize(
