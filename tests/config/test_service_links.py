@@ -2,7 +2,6 @@
 
 import string
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, get_args, get_origin
 
 import pytest
@@ -13,6 +12,7 @@ from pydantic import BaseModel
 from skywalking_provider.config import Config, ConfigError, load_config
 from skywalking_provider.config.service_links import find_service_variables
 from skywalking_provider.support.key_levels import yaml_keys
+from tests.config.kubelet import Port, Service, kubelet_variables
 
 URL = {"SWP_BACKENDS__PROD__URL": "http://oap:12800"}
 
@@ -27,41 +27,6 @@ OF_RELEASE_SWP = {
     "SWP_SKYWALKING_PROVIDER_HTTP_PORT_9464_TCP_ADDR": "10.96.12.7",
 }
 """Variables of the chart's Service in a release named swp."""
-
-
-@dataclass(frozen=True, slots=True)
-class Port:
-    name: str
-    number: int
-    protocol: str
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    name: str
-    address: str
-    ports: tuple[Port, ...]
-
-
-def kubelet_variables(service: Service) -> Iterator[tuple[str, str]]:
-    """Yield the variables of a Service, as pkg/kubelet/envvars of Kubernetes 1.34 makes them."""
-    name = _variable_part(service.name)
-    host = f"[{service.address}]" if ":" in service.address else service.address
-    yield f"{name}_SERVICE_HOST", service.address
-    yield f"{name}_SERVICE_PORT", str(service.ports[0].number)
-    yield f"{name}_PORT", f"{service.ports[0].protocol.lower()}://{host}:{service.ports[0].number}"
-    for port in service.ports:
-        if port.name:
-            yield f"{name}_SERVICE_PORT_{_variable_part(port.name)}", str(port.number)
-        prefix = f"{name}_PORT_{port.number}_{port.protocol}"
-        yield prefix, f"{port.protocol.lower()}://{host}:{port.number}"
-        yield f"{prefix}_PROTO", port.protocol.lower()
-        yield f"{prefix}_PORT", str(port.number)
-        yield f"{prefix}_ADDR", service.address
-
-
-def _variable_part(name: str) -> str:
-    return name.upper().replace("-", "_")
 
 
 _ALNUM = string.ascii_lowercase + string.digits

@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from skywalking_provider.config import load_config
+from tests.config.kubelet import Port, Service, kubelet_variables
 from tests.install.install_tools import (
     DEPLOYMENT,
     EVERYTHING,
@@ -91,6 +92,18 @@ def test_backend_keys_all_reach_the_service(tmp_path: Path) -> None:
     }
     assert config.insecure
     assert config.page is None
+
+
+def test_release_whose_services_look_like_variables_of_the_service_is_configured_as_any_other(tmp_path: Path) -> None:
+    """The Services of a release called swp give the controller's pod variables that begin with SWP_."""
+    objects = render(SIDECAR, release="swp")
+    name = "swp-skywalking-provider"
+    file = tmp_path / "config.yaml"
+    file.write_text(objects.get("ConfigMap", name)["data"]["config.yaml"])
+    [port] = objects.get("Service", f"{name}-http")["spec"]["ports"]
+    service = Service(f"{name}-http", "10.96.12.7", (Port(port["name"], port["port"], "TCP"),))
+
+    assert load_config(file, {}, dict(kubelet_variables(service))) == load_config(file, {}, {})
 
 
 def test_configuration_change_restarts_the_pods() -> None:
