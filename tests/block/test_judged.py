@@ -328,3 +328,24 @@ def test_standard_is_described_in_one_line(block: dict[str, Any]) -> None:
     }
 
     assert parsed(block).describe_standard() == expected["compare" if "compare" in block else "objective"]
+
+
+@pytest.mark.parametrize(
+    ("block", "stable"),
+    [
+        ({"service": "b"}, "another service"),
+        ({"service": "b", "endpoint": "GET:/pay"}, "GET:/pay"),
+        ({"instances": HASHES["stable"]}, "5b8c6d7f99"),
+    ],
+)
+def test_standard_has_the_selection_of_stable(block: dict[str, Any], stable: str) -> None:
+    assert parsed(COMPARE | {"compare": block}).describe_standard().startswith(f"stable ({stable}), tolerated 1.25 × ")
+
+
+def test_standard_of_a_latency_has_milliseconds() -> None:
+    assert parsed(COMPARE | {"sli": "latency"}).describe_standard() == (
+        "stable (5b8c6d7f99), tolerated 1.25 × stable + 10 ms, harmful 2 × stable + 50 ms"
+    )
+    assert parsed(OBJECTIVE | {"sli": "latency", "objective": 200}).describe_standard() == (
+        "objective 200 ms, harmful 400 ms"
+    )

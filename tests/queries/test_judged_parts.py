@@ -1,7 +1,8 @@
 """Parts of a judged window: where it is split, and how the minutes of both sides are put together again."""
 
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -24,7 +25,7 @@ from tests.analysis.judged import COMPARE, OBJECTIVE
 MINUTE = timedelta(minutes=1)
 BERLIN, KATHMANDU = ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Kathmandu")
 METRICS = IndicatorMetrics("service_instance_sla", "service_instance_cpm")
-CANARY, CANARY_TOO, STABLE = (Entity("a", instance=f"a-{name}") for name in ("c1", "c2", "s1"))
+CANARY, OTHER_CANARY, NEW_CANARY, STABLE = (Entity("a", instance=f"a-{name}") for name in ("c1", "c2", "c3", "s1"))
 
 
 def utc(text: str) -> datetime:
@@ -136,7 +137,7 @@ def test_minutes_of_both_sides_are_put_together_from_all_parts() -> None:
                 "c2": values(400, 500),
                 "v2": values(9900, 9800),
             },
-            reads(CANARY, CANARY_TOO),
+            reads(OTHER_CANARY, NEW_CANARY),
             reads(STABLE, first=2, selector="def"),
         ),
     )
@@ -147,9 +148,9 @@ def test_minutes_of_both_sides_are_put_together_from_all_parts() -> None:
     canary = {0: SideMinute(100, 1, 1), 1: SideMinute(200, 4, 4), 2: SideMinute(400, 30, 30)}
     stable = {2: SideMinute(400, 4, 4), 3: SideMinute(500, 10, 10)}
     assert sample.sides == Sides(
-        one, "success-rate", Side(canary, "2 instances of abc"), Side(stable, "1 instance of def")
+        one, "success-rate", Side(canary, "3 instances of abc"), Side(stable, "1 instance of def")
     )
-    assert list(sample.sides.canary.minutes) == [0, 1, 2]
+    assert [repr(minute) for minute in sample.sides.canary.minutes] == ["0", "1", "2"]
     assert sample.series == (
         Series("service_instance_sla of canary", (100, 200, 400)),
         Series("service_instance_sla of stable", (400, 500)),
@@ -161,6 +162,31 @@ def test_minutes_of_both_sides_are_put_together_from_all_parts() -> None:
         Series("success-rate of stable", (None, None, 0.99, 0.98)),
         Series("calls of stable", (None, None, 400, 500), counts_calls=True),
     )
+
+
+def test_minutes_after_the_window_are_ignored() -> None:
+    data = {"c0": values(100, 100, 100), "v0": values(9900, 9900, 9900)}
+    parts = [part("11-24 12:00", "11-24 12:03", data, reads(CANARY))]
+
+    sample = decode_sides(spec(OBJECTIVE), SuccessRate(), parts, window("11-24 12:00", "11-24 12:02"), mqe=False)
+
+    assert sample.calls == 200
+
+
+@pytest.fixture
+def local_kathmandu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "Asia/Kathmandu")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("local_kathmandu")
+def test_local_zone_does_not_matter() -> None:
+    assert starts(window("11-24 12:10", "11-24 13:30")) == ["11-24 12:00", "11-24 13:00", "11-24 13:30"]
+    zone = ZoneInfo("Australia/Lord_Howe")
+    assert starts(window("10-03 15:40", "10-03 17:00", zone), zone) == ["10-04 02:40", "10-04 03:00", "10-04 04:00"]
 
 
 def test_minutes_with_an_objective_are_those_of_one_side() -> None:
