@@ -9,7 +9,7 @@ from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.mock_oap.scenario import Scenario, ScenarioService, Traffic
 from skywalking_provider.model import Phase
 from skywalking_provider.oap.api.percentile_labels import Label, is_percentile, mqe_label_hint, v2_label_hint
-from skywalking_provider.queries.labels import check_selected_labels, check_v2_labels, parse_v2_label
+from skywalking_provider.queries.labels import check_selected_labels, check_v2_labels, labeled_metrics, parse_v2_label
 from tests.analysis.harness import CANARY, VANILLA, VERSIONS, HarnessFactory, measure
 
 BY_POSITION = "OAP before 10 labels p50, p75, p90, p95 and p99 with 0 to 4"
@@ -236,8 +236,18 @@ def test_label_that_may_appear_later_is_a_cause_and_no_error() -> None:
     assert check_selected_labels("e", [("m", "c", "5"), ("n", "d", "6")], {"m": {("c", "2")}, "n": {("d", "2")}}) == (
         "e: m has no label c='5' in these minutes, but c='2'; e: n has no label d='6' in these minutes, but d='2'"
     )
+    assert check_v2_labels("p", "meter_status", ("500", "501"), known).startswith(
+        "p: meter_status has no label '500', '501' in these minutes"
+    )
     assert check_v2_labels("p", "meter_status", ("200",), known) == ""
     assert check_v2_labels("p", "meter_status", ("500",), ()) == ""
+    assert check_selected_labels("e", [("m", "code", "500")], {"m": frozenset()}) == ""
+
+
+def test_labels_are_read_of_the_first_four_metrics() -> None:
+    selected = [(metric, "p", rank) for metric in ("a", "", "b", "c", "d", "e") for rank in ("50", "99")]
+
+    assert labeled_metrics(selected) == ("a", "b", "c", "d")
 
 
 def test_cause_has_the_first_five_labels_of_the_metric() -> None:

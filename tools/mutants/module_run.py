@@ -1,5 +1,6 @@
 """Run of mutmut on one module, in a workspace of its own."""
 
+import ast
 import hashlib
 import importlib.metadata
 import json
@@ -69,20 +70,39 @@ class ModuleRunError(Exception):
 
 
 def digest(module: str, tests: Sequence[str]) -> str:
-    """Return the digest of a module, its tests with the helpers in their folders and those above, and the settings.
+    """Return the digest of a module, its tests with the helpers that they import, and the settings.
 
     A change of another module that the tests use does not count. `--rerun` runs all modules.
     """
     options = " ".join(one for one in tests if one.startswith("-") or "::" in one)
-    files = [one.partition("::")[0] for one in tests if not one.startswith("-")]
     versions = (importlib.metadata.version(name) for name in ("mutmut", "hypothesis"))
     state = hashlib.sha256(" ".join((*versions, *PYTEST_ARGUMENTS, options)).encode())
-    folders = {folder for test in files for folder in Path(test).parents[:-1]}  # up to tests/
-    helpers = (one for folder in folders for one in (ROOT / folder).glob("*.py") if not one.name.startswith("test_"))
-    paths = {ROOT / PACKAGE / module, CPU_LIMIT, *(ROOT / test for test in files), *helpers}
+    paths = {ROOT / PACKAGE / module, CPU_LIMIT}
+    for one in tests:
+        if not one.startswith("-"):
+            _add_with_helpers(ROOT / one.partition("::")[0], paths)
     for path in sorted(paths):
         state.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
     return state.hexdigest()[:32]
+
+
+def _add_with_helpers(path: Path, paths: set[Path]) -> None:
+    """Add a file of the tests, the files of the tests that it imports, and the `conftest.py` of its folders."""
+    if path in paths or not path.is_file():
+        return
+    paths.add(path)
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        match node:
+            case ast.ImportFrom(module=str(name)) if name.startswith("tests."):
+                imported = [name, *(f"{name}.{one.name}" for one in node.names)]  # a module, or a name in it
+            case ast.Import():
+                imported = [one.name for one in node.names if one.name.startswith("tests.")]
+            case _:
+                continue
+        for name in imported:
+            _add_with_helpers(ROOT / f"{name.replace('.', '/')}.py", paths)
+    for folder in path.relative_to(ROOT).parents[:-1]:
+        _add_with_helpers(ROOT / folder / "conftest.py", paths)
 
 
 def run_module(module: str, tests: Sequence[str]) -> Run:
