@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# kubelet and kube-proxy. Run in the node by up.sh.
+# kubelet. Run in the node by up.sh.
 source "$(dirname "$0")/lib.sh"
 need "$KUBECONFIG_FILE" "kubernetes, then lab/node/up.sh"
 
@@ -35,24 +35,5 @@ YAML
 report "kubelet of node lab-node, pods and volumes in $LAB_DIR/kubelet"
 launch_with_packages kubelet kubelet --config "$LAB_DIR/kubelet.yaml" --kubeconfig "$LAB_DIR/kubelet.kubeconfig" \
   --root-dir "$LAB_DIR/kubelet" --cert-dir "$LAB_DIR/pki/kubelet" --hostname-override lab-node --node-ip "$NODE_IP" --v 2
-
-# The size of the table of connections belongs to the machine.
-cat > "$LAB_DIR/kube-proxy.yaml" <<YAML
-apiVersion: kubeproxy.config.k8s.io/v1alpha1
-kind: KubeProxyConfiguration
-clientConnection: {kubeconfig: $KUBECONFIG_FILE}
-bindAddress: $NODE_IP
-hostnameOverride: lab-node
-healthzBindAddress: 127.0.0.1:10256
-metricsBindAddress: 127.0.0.1:10249
-mode: iptables
-clusterCIDR: 10.244.0.0/16
-detectLocalMode: ClusterCIDR
-conntrack: {maxPerCore: 0, min: 0, tcpEstablishedTimeout: 0s, tcpCloseWaitTimeout: 0s}
-iptables: {minSyncPeriod: 0s, syncPeriod: 10s}
-YAML
-report "kube-proxy with iptables, Services in 10.96.0.0/16"
-launch_with_packages kube-proxy kube-proxy --config "$LAB_DIR/kube-proxy.yaml"
 node_is_ready() { kubectl wait --for=condition=Ready node/lab-node --timeout 1s; }
 await kubelet 60 node_is_ready
-await kube-proxy 30 port_is_open 10256

@@ -15,7 +15,7 @@ await namespaces 30 is_prepared
 "$NODE/run.sh" "$NODE/containerd.sh"
 "$NODE/run.sh" "$NODE/import.sh" "$IMAGES/coredns.tar" "$@" & # beside the start of the control plane
 imports=$!
-for part in etcd apiserver controller-manager scheduler node/kubelet; do "$NODE/run.sh" "$LAB/$part.sh"; done
+for part in etcd apiserver controller-manager scheduler node/kubelet node/kube-proxy; do "$NODE/run.sh" "$LAB/$part.sh"; done
 wait "$imports" || fail "an image could not be imported"
 "$NODE/run.sh" "$NODE/dns.sh"
 report "ready in $SECONDS s. Use lab/node/run.sh kubectl get pods -A."
