@@ -3,7 +3,7 @@
 import json
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +23,15 @@ class Kubectl:
     program: Path
     kubeconfig: Path
     namespace: str = "default"
+    seconds: float = 30
+    """Time limit of a call. A call took 10 s on a machine that was building something at the same time."""
 
     def in_namespace(self, namespace: str) -> "Kubectl":
-        return Kubectl(self.program, self.kubeconfig, namespace)
+        return replace(self, namespace=namespace)
 
     def run(self, *args: str, stdin: str | None = None) -> str:
         command = [str(self.program), "--kubeconfig", str(self.kubeconfig), "-n", self.namespace, *args]
-        # 30 s: a call took 10 s on a machine that was building something at the same time.
-        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=self.seconds, check=False)
         if done.returncode:
             raise KubectlError(f"kubectl {' '.join(args)}: {done.stderr.strip()}")
         return done.stdout

@@ -23,58 +23,18 @@ import yaml
 from skywalking_provider import __version__
 from skywalking_provider.mock_oap import MockOap
 from skywalking_provider.tools.demo.argo_host import run_argo_host
+from tests.install.image_build import DOCKERFILE, build_image, instruction
 from tests.install.install_tools import METRIC, ROOT
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
-IMAGE = ROOT / ".cache" / "image"
 CHROOT = shutil.which("chroot", path="/usr/sbin:/usr/bin")
-DOCKERFILE = (ROOT / "Dockerfile").read_text()
-IGNORED = (ROOT / ".dockerignore").read_text().splitlines()
-
-
-def stage(name: str) -> str:
-    """Return the instructions of one stage, one per line."""
-    found = re.search(rf"^FROM [^\n]*(?<= AS ){name}$(.*?)(?=^FROM )", DOCKERFILE, re.MULTILINE | re.DOTALL)
-    assert found, name
-    return found[1].replace("\\\n", " ")
-
-
-def context(name: str, folder: Path) -> Path:
-    """Return the files that a stage copies from a fresh clone, except those that .dockerignore excludes."""
-    anywhere = [line.removeprefix("**/") for line in IGNORED if line.startswith("**/")]
-    shutil.rmtree(folder, ignore_errors=True)
-    for arguments in re.findall(r"^COPY (?!--from)(.*)$", stage(name), re.MULTILINE):
-        *sources, target = arguments.split()
-        for source in sources:
-            to = folder / target
-            if (ROOT / source).is_dir():
-                shutil.copytree(ROOT / source, to, ignore=shutil.ignore_patterns(*anywhere), dirs_exist_ok=True)
-            else:
-                to.mkdir(parents=True, exist_ok=True)
-                shutil.copy(ROOT / source, to)
-    for line in IGNORED:
-        if line[:1] not in "#!*":
-            shutil.rmtree(folder / line, ignore_errors=True)
-    return folder
 
 
 @pytest.fixture(scope="module")
 def image() -> Path:
-    """Run the stages in order, each with only the files that it copies, and return the root of the image."""
-    sources, bridges, root = context("go", IMAGE / "go"), IMAGE / "bridges", IMAGE / "root"
-    subprocess.run([sources / "expr" / "build"], env=os.environ | {"GOTOOLCHAIN": "auto"}, check=True)
-    subprocess.run([sources / "image" / "bridges", bridges], check=True)
-    wasm = Path("skywalking_provider/conditions/expr/expr.wasm")
-    shutil.copy(sources / wasm, context("root", IMAGE / "src") / wasm)
-    subprocess.run([IMAGE / "src" / "image" / "root", root, bridges], check=True)
-    return root
-
-
-def instruction(name: str) -> list[str]:
-    """Return the arguments of the last stage's instructions with this name."""
-    last = DOCKERFILE[DOCKERFILE.rindex("\nFROM") :].replace("\\\n", " ")
-    return re.findall(rf"^\s*{name}\s+(.*)$", last, re.MULTILINE)
+    """Return the root of the image."""
+    return build_image()
 
 
 def environment() -> dict[str, str]:
