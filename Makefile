@@ -147,9 +147,10 @@ adversary: build ## run all adversarial cases and print one line for each (ten m
 	@$(BIN)/pytest -q --all-cases -p no:randomly -o timeout=600 tests/adversary
 
 .PHONY: e2e
-e2e: build $(CHART_TOOLS) ## run the end-to-end tests: stock controller, real API server, real OAP
+e2e: build $(CHART_TOOLS) ## run the end-to-end tests: stock controller, real API server, real OAP, pods with real containers
 	$(call report,Build the parts of the lab)
 	@lab/build.sh
+	@if lab/node/check.sh; then lab/build.sh node; else test -z "$${REQUIRE_NODE:-}"; fi
 	$(call report,Run the end-to-end tests)
 	@$(BIN)/pytest -v -m e2e tests/e2e tests/install
 

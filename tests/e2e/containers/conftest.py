@@ -1,0 +1,99 @@
+"""Node with the image of the service, in which the tests of this folder run side by side."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.containers.argo_chart import ARGO_CRDS
+from tests.e2e.containers.mock_oap import OAP
+from tests.e2e.containers.node import SCRIPTS, Node, NodeError
+from tests.e2e.containers.side_by_side import Started, start
+from tests.e2e.lab import ROOT, ProgressReporter
+from tests.install.image_build import IMAGE, build_image
+
+NAME = "registry.example.org/skywalking-provider:0.1.0"  # as in docs/install.md
+NODE = pytest.StashKey[Node]()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.timeout(900))  # the first test also waits for builds and the others
+
+
+@pytest.fixture(scope="session")
+def archive(report_progress: ProgressReporter) -> Path:
+    """Return the archive of the service's image: `PROVIDER_IMAGE`, or a new one."""
+    if given := os.environ.get("PROVIDER_IMAGE"):
+        return Path(given)
+    root = build_image()
+    archive = IMAGE / "skywalking-provider.tar"
+    tool, dockerfile = str(ROOT / "tools/oci_image.py"), str(ROOT / "Dockerfile")
+    command = [sys.executable, tool, NAME, str(root), str(archive), "--dockerfile", dockerfile]
+    subprocess.run(command, check=True, capture_output=True)
+    report_progress(f"{NAME} built")
+    return archive
+
+
+@pytest.fixture(scope="session")
+def supported(home: Path) -> None:
+    """Skip if this machine cannot run the node; fail if REQUIRE_NODE is set."""
+    environment = os.environ | {"LAB_HOME": str(home), "LAB_DIR": str(home / "run/e2e-node")}
+    check = subprocess.run([SCRIPTS / "check.sh"], env=environment, capture_output=True, text=True, check=False)
+    if check.returncode:
+        (pytest.fail if os.environ.get("REQUIRE_NODE") else pytest.skip)(check.stderr.strip())
+
+
+@pytest.fixture(scope="session")
+def node(
+    supported: None,  # noqa: ARG001 - before the image is built
+    archive: Path,
+    home: Path,
+    pytestconfig: pytest.Config,
+    report_progress: ProgressReporter,
+) -> Iterator[Node]:
+    """Start the node with a mock OAP and Argo's CRDs. Its logs stay in .cache/lab/run/e2e-node."""
+    node = Node(home / "run/e2e-node", home)
+    try:
+        images = home / "images"
+        node.start(archive, images / "busybox.tar", images / "argo-rollouts-1.10.tar")
+        report_progress("node ready")
+        pytestconfig.stash[NODE] = node
+        node.kubectl().run("apply", "--server-side", "-f", str(home / ARGO_CRDS))
+        node.kubectl("istio-system").apply(OAP)
+        yield node
+    finally:
+        node.stop()
+
+
+@pytest.fixture(scope="session")
+def started(request: pytest.FixtureRequest, node: Node) -> Iterator[Started]:
+    """Start the bodies of all selected tests."""
+    tests = [getattr(item, "function", None) for item in request.session.items]
+    with ThreadPoolExecutor(32) as pool:
+        yield start(tests, node, pool)
+
+
+@pytest.fixture(autouse=True)
+def headline(request: pytest.FixtureRequest, report_progress: ProgressReporter) -> None:
+    """Print the test's name before it starts, without the lab that the other tests need."""
+    report_progress(f"{request.node.name.removeprefix('test_').replace('_', ' ')}:")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Append the pods and the last events to a failure."""
+    report = yield
+    if report.failed and NODE in item.config.stash:
+        for what in ("pods", "events"):
+            try:
+                text = item.config.stash[NODE].kubectl().run("get", what, "--all-namespaces", "-o", "wide")
+            except (NodeError, RuntimeError, subprocess.TimeoutExpired) as error:
+                text = str(error)
+            report.sections.append((what, "\n".join(text.splitlines()[-40:])))
+    return report

@@ -1,0 +1,53 @@
+"""Mock OAP in a pod, under the address that docs/install.md names."""
+
+from tests.e2e.kubectl import Object
+
+GOOD = "canary|reviews|bookinfo|cluster-1|-"
+BAD = "canary|ratings|bookinfo|cluster-1|-"
+IMAGE = "registry.example.org/skywalking-provider:0.1.0"
+SCENARIO = f"""
+description: one service responds well, and every tenth call of the other fails
+services:
+  - {{name: "{GOOD}", layer: MESH, traffic: [{{calls: 60, latencies: [30, 45, 160]}}]}}
+  - {{name: "{BAD}", layer: MESH, traffic: [{{calls: 60, failures: 6, latencies: [30, 45, 160]}}]}}
+"""
+
+OAP: list[Object] = [
+    {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "istio-system"}},
+    {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "oap", "namespace": "istio-system"},
+        "data": {"scenario.yaml": SCENARIO},
+    },
+    {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "oap", "namespace": "istio-system"},
+        "spec": {
+            "selector": {"matchLabels": {"app": "oap"}},
+            "template": {
+                "metadata": {"labels": {"app": "oap"}},
+                "spec": {
+                    "containers": [
+                        {
+                            "name": "oap",
+                            "image": IMAGE,
+                            "resources": {"requests": {"cpu": "500m"}},  # a share beside the pods under test
+                            "args": ["mock-oap", "--listen=0.0.0.0:12800", "--scenario=/scenario/scenario.yaml"],
+                            "readinessProbe": {"tcpSocket": {"port": 12800}, "periodSeconds": 1},
+                            "volumeMounts": [{"name": "scenario", "mountPath": "/scenario"}],
+                        }
+                    ],
+                    "volumes": [{"name": "scenario", "configMap": {"name": "oap"}}],
+                },
+            },
+        },
+    },
+    {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "oap", "namespace": "istio-system"},
+        "spec": {"selector": {"app": "oap"}, "ports": [{"port": 12800}]},
+    },
+]
