@@ -1,6 +1,6 @@
 """A backend as one namespace uses it: its reads are requests of that namespace."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
@@ -45,6 +45,26 @@ class Backend:
         """Return all these series of a window, read with as few requests as the OAP accepts."""
         return self.connection.batch_reader.read(
             series_requests, window, lambda request: self.read(request, deadline), mqe=mqe
+        )
+
+    def series_with_instances(
+        self,
+        series_requests: Sequence[SeriesRequest],
+        instances_of: Mapping[str, InventoryService],
+        list_characters: int,
+        window: Window,
+        deadline: Deadline,
+        *,
+        mqe: bool,
+    ) -> Awaitable[BatchResult | None]:
+        """Return these series and lists of instances from one request. See `BatchReader.read_with_instances`."""
+        return self.connection.batch_reader.read_with_instances(
+            series_requests,
+            instances_of,
+            list_characters,
+            window,
+            lambda request: self.read(request, deadline),
+            mqe=mqe,
         )
 
     async def instances(

@@ -33,6 +33,7 @@ from skywalking_provider.oap.api.server_time import ServerClock, fetch_server_cl
 from skywalking_provider.oap.observer import Observer, Source
 from skywalking_provider.oap.traffic.cached_reader import CachedReader
 from skywalking_provider.oap.traffic.concurrency import ConcurrencyLimiter
+from skywalking_provider.oap.traffic.instance_lists import InstanceLists
 from skywalking_provider.oap.traffic.pipeline import RequestPipeline
 from skywalking_provider.oap.traffic.response_cache import IMMUTABLE_TTL_SECONDS, is_immutable
 from skywalking_provider.oap.traffic.shared_request import SharedRequest
@@ -61,6 +62,7 @@ class BackendConnection:
 
     Attributes:
         suggest: Returns a hint for a name that the OAP does not have.
+        instance_lists: Last lists of instances.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class BackendConnection:
         self.redactor = client.credentials.redactor
         self.credentials_version = client.credentials.version
         self.batch_reader = BatchReader(config.max_answer_bytes)
+        self.instance_lists = InstanceLists()
         self._observer = observer
         self._now = now
         self._pipeline = RequestPipeline(name, config, client, observer, now, monotonic)

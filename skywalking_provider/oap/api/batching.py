@@ -5,23 +5,26 @@ series is found. Series of different measurements never share a request.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Final
 
 from skywalking_provider.errors import ProviderError, Reason, Rejection, RejectionKind
 from skywalking_provider.model import Window
+from skywalking_provider.oap.api.inventory import InventoryService
 from skywalking_provider.oap.api.metric_values import SeriesRequest, build_request
 from skywalking_provider.oap.api.request import GraphqlRequest
 from skywalking_provider.oap.api.response_data import response_size
 
-# Fields and tokens of one series, and tokens of the operation around all.
+# Fields and tokens of one series, tokens of the operation around all, fields and tokens of one list of instances.
 _MQE_FIELDS: Final = 11
 _MQE_TOKENS: Final = 48
 _V2_FIELDS: Final = 6
 _V2_TOKENS: Final = 40
 _HEAD_TOKENS: Final = 16
+_LIST_FIELDS: Final = 5  # of a list of instances
+_LIST_TOKENS: Final = 32
 _LABELS: Final = 5  # the percentiles of one metric
 
 _BYTES_PER_POINT: Final = 64  # a bucket with its id and value has about 45
@@ -107,6 +110,41 @@ class BatchReader:
                 task.cancel()
             await asyncio.wait(tasks)
 
+    async def read_with_instances(
+        self,
+        series_requests: Sequence[SeriesRequest],
+        instances_of: Mapping[str, InventoryService],
+        list_characters: int,
+        window: Window,
+        execute: ExecuteRequest,
+        *,
+        mqe: bool,
+    ) -> BatchResult | None:
+        """Return the data of all series and of lists of instances from one request; None if its limits forbid that.
+
+        Args:
+            series_requests: Series with different aliases.
+            instances_of: Services whose instances are listed, by the alias of the list.
+            list_characters: Expected size of the lists in the response.
+            window: Window of all series and lists.
+            execute: Sends one request, within the deadline of the measurement.
+            mqe: Whether the OAP supports expressions.
+
+        Raises:
+            BackendUnavailableError: As `execute`.
+            ProviderError: As `execute`; the request is not split.
+        """
+        limits = reserve_lists(self._limits, len(instances_of), list_characters)
+        if _capacity(series_requests, window, limits, mqe=mqe) < len(series_requests):
+            return None
+        request = build_request(series_requests, window, mqe=mqe, instances_of=instances_of)
+        try:
+            data = await execute(request)
+        except ProviderError as error:
+            self._limits = tightened_limits(self._limits, error.rejection, len(series_requests), mqe=mqe)
+            raise
+        return BatchResult(data, (request,), response_size(data))
+
     async def _read_batch(
         self, series_requests: Sequence[SeriesRequest], window: Window, execute: ExecuteRequest, *, mqe: bool
     ) -> BatchResult:
@@ -140,11 +178,28 @@ class BatchReader:
 
 
 def max_batch_size(series_requests: Sequence[SeriesRequest], window: Window, limits: BatchLimits, *, mqe: bool) -> int:
-    """Return how many of these series fit into one request; at least one."""
-    fields, tokens = (_MQE_FIELDS, _MQE_TOKENS) if mqe else (_V2_FIELDS, _V2_TOKENS)
-    labels = _LABELS if any(one.labeled for one in series_requests) else 1
-    points = max(1, window.buckets) * labels
-    return max(1, min(limits.fields // fields, (limits.tokens - _HEAD_TOKENS) // tokens, limits.points // points))
+    """Return how many of these series one request may have; at least one."""
+    return max(1, _capacity(series_requests, window, limits, mqe=mqe))
+
+
+def count_points(series_requests: Sequence[SeriesRequest], window: Window) -> int:
+    """Return the number of buckets in the response to series."""
+    return max(1, window.buckets) * sum(_LABELS if one.labeled else 1 for one in series_requests)
+
+
+def reserve_lists(limits: BatchLimits, count: int, characters: int) -> BatchLimits:
+    """Return the limits of the series in a request that has lists of instances, too.
+
+    Args:
+        limits: Limits of the request.
+        count: Number of lists.
+        characters: Size of the lists in the response.
+    """
+    return BatchLimits(
+        limits.fields - count * _LIST_FIELDS,
+        limits.tokens - count * _LIST_TOKENS,
+        limits.points - -(-characters // _BYTES_PER_POINT),
+    )
 
 
 def split_evenly(series_requests: Sequence[SeriesRequest], max_size: int) -> list[Sequence[SeriesRequest]]:
@@ -178,3 +233,10 @@ def _merge_results(results: Sequence[BatchResult]) -> BatchResult:
         data |= one.data
     requests = tuple(request for one in results for request in one.requests)
     return BatchResult(data, requests, sum(one.size for one in results))
+
+
+def _capacity(series_requests: Sequence[SeriesRequest], window: Window, limits: BatchLimits, *, mqe: bool) -> int:
+    """Return how many of these series are within the limits; below one if none is."""
+    fields, tokens = (_MQE_FIELDS, _MQE_TOKENS) if mqe else (_V2_FIELDS, _V2_TOKENS)
+    points = max(count_points((one,), window) for one in series_requests)
+    return min(limits.fields // fields, (limits.tokens - _HEAD_TOKENS) // tokens, limits.points // points)

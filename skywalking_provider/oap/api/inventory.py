@@ -14,6 +14,9 @@ MAX_ENDPOINTS = 100  # of one request: names for a suggestion need no more
 ALL_SERVICES_REQUEST = GraphqlRequest("query { services: listServices { id name layers normal } }", {})
 METRICS_REQUEST = GraphqlRequest("query { metrics: listMetrics { name type catalog } }", {})
 LAYERS_REQUEST = GraphqlRequest("query { layers: listLayers }", {})
+INSTANCES_ALIAS: Final = "instances"
+"""Alias of a list of instances; a request with several lists numbers them."""
+_INSTANCE_SELECTION: Final = "{ name attributes { name value } }"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +101,13 @@ def parse_layers(data: Mapping[str, Any]) -> tuple[str, ...]:
 
 def instances_request(service: InventoryService, window: Window) -> GraphqlRequest:
     """Build the request for the instances that existed in a window."""
-    query = (
-        "query q($service: ID!, $duration: Duration!) {"
-        " instances: listInstances(serviceId: $service, duration: $duration) { name attributes { name value } } }"
-    )
-    return GraphqlRequest(query, {"service": service.id, "duration": duration_variable(window)}, window)
+    query = f"query q(${INSTANCES_ALIAS}: ID!, $duration: Duration!) {{ {instances_field(INSTANCES_ALIAS)} }}"
+    return GraphqlRequest(query, {INSTANCES_ALIAS: service.id, "duration": duration_variable(window)}, window)
+
+
+def instances_field(alias: str) -> str:
+    """Return the field for the instances of a service in `$duration`; the variable with the alias has its id."""
+    return f"{alias}: listInstances(serviceId: ${alias}, duration: $duration) {_INSTANCE_SELECTION}"
 
 
 def endpoints_request(service: InventoryService, keyword: str) -> GraphqlRequest:
@@ -127,11 +132,11 @@ def parse_services(data: Mapping[str, Any]) -> ServiceInventory:
     )
 
 
-def parse_instances(data: Mapping[str, Any]) -> tuple[InventoryInstance, ...]:
-    """Parse the response to `instances_request`."""
+def parse_instances(data: Mapping[str, Any], alias: str = INSTANCES_ALIAS) -> tuple[InventoryInstance, ...]:
+    """Parse the response to `instances_request`, or another field of `instances_field`."""
     return tuple(
         InventoryInstance(one.name, {attribute.name: attribute.value for attribute in one.attributes})
-        for one in INSTANCES.parse(data, "instances")
+        for one in INSTANCES.parse(data, alias)
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.model import Entity, Window
 from skywalking_provider.oap.api.bucket_ids import check_local_time_ids, check_millisecond_ids
+from skywalking_provider.oap.api.inventory import InventoryService, instances_field
 from skywalking_provider.oap.api.percentile_labels import POSITION_KEY, RANK_KEY, Label, normalise_percentile
 from skywalking_provider.oap.api.request import GraphqlRequest, duration_variable
 from skywalking_provider.oap.api.responses import (
@@ -116,8 +117,21 @@ def decode_labels(data: Mapping[str, Any], alias: str) -> frozenset[Label]:
     return frozenset((label.key, label.value or "") for one in metrics if one for label in one.labels)
 
 
-def build_request(series_requests: Sequence[SeriesRequest], window: Window, *, mqe: bool) -> GraphqlRequest:
-    """Build one request for all these series."""
+def build_request(
+    series_requests: Sequence[SeriesRequest],
+    window: Window,
+    *,
+    mqe: bool,
+    instances_of: Mapping[str, InventoryService] | None = None,
+) -> GraphqlRequest:
+    """Build one request for all these series.
+
+    Args:
+        series_requests: Series with different aliases.
+        window: Window of all series and lists.
+        mqe: Whether the OAP supports expressions.
+        instances_of: Services whose instances are listed, by the alias of the list.
+    """
     variables: dict[str, object] = {"duration": duration_variable(window)}
     declared, fields = ["$duration: Duration!"], []
     for one in series_requests:
@@ -143,6 +157,10 @@ def build_request(series_requests: Sequence[SeriesRequest], window: Window, *, m
                 f"{one.alias}: {query}(condition: ${one.alias}{more}, duration: $duration)"
                 " { label values { values { id value } } }"
             )
+    for alias, service in (instances_of or {}).items():
+        declared.append(f"${alias}: ID!")
+        variables[alias] = service.id
+        fields.append(instances_field(alias))
     return GraphqlRequest(f"query read({', '.join(declared)}) {{ {' '.join(fields)} }}", variables, window)
 
 

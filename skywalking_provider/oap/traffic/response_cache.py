@@ -12,7 +12,8 @@ from skywalking_provider.model import Window
 from skywalking_provider.oap.api.response_data import ResponseData, response_size
 
 _MAX_CACHE_BYTES: Final = 2 * 1024 * 1024  # of all packed responses; unpacked they take about eight times as much
-_MAX_RESPONSE_CHARACTERS: Final = 64 * 1024  # of one response
+MAX_RESPONSE_CHARACTERS: Final = 64 * 1024
+"""Largest size of one response. A larger one is not cached."""
 _MIN_ENTRY_BYTES: Final = 512  # counted for a small response, so that at most 4,096 are cached
 IMMUTABLE_TTL_SECONDS: Final = 600.0
 """TTL of the response for an immutable window, 10 minutes. Its buckets do not change any more, but OAP's data may be
@@ -67,5 +68,5 @@ class ResponseCache:
     def put(self, key: bytes, data: dict[str, Any], expires_at: float) -> None:
         """Cache a response until an instant of the clock, unless it is too large or expired."""
         size = response_size(data)
-        if size <= _MAX_RESPONSE_CHARACTERS and self._monotonic() < expires_at:
+        if size <= MAX_RESPONSE_CHARACTERS and self._monotonic() < expires_at:
             self._entries[key] = _CachedResponse(marshal.dumps(dict(data)), size, expires_at)

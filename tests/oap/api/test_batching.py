@@ -23,7 +23,14 @@ from skywalking_provider.mock_oap import MockOap
 from skywalking_provider.mock_oap.request_limits import complexity, token_over_limit
 from skywalking_provider.model import Entity, Window
 from skywalking_provider.oap import open_backends
-from skywalking_provider.oap.api.batching import BatchLimits, max_batch_size, split_evenly, tightened_limits
+from skywalking_provider.oap.api.batching import (
+    BatchLimits,
+    max_batch_size,
+    reserve_lists,
+    split_evenly,
+    tightened_limits,
+)
+from skywalking_provider.oap.api.inventory import InventoryService
 from skywalking_provider.oap.api.metric_values import SeriesRequest, build_request
 from skywalking_provider.oap.api.request import GraphqlRequest
 from tests.oap.virtual_time import (
@@ -62,6 +69,41 @@ def test_largest_batch_is_within_the_limits_of_a_real_oap(mqe: bool, labeled: bo
     assert complexity(document, document.definitions[0]) <= fields  # type: ignore[arg-type]
     assert token_over_limit(query) is None
     assert count > 0.9 * min(fields / (11 if mqe else 6), 15_000 / 48)
+
+
+@pytest.mark.parametrize("mqe", [True, False])
+@pytest.mark.parametrize("lists", [1, 2])
+@pytest.mark.parametrize("fields", [100, 1000, 3000, 100_000])
+def test_largest_batch_with_lists_is_within_the_limits_of_a_real_oap(mqe: bool, lists: int, fields: int) -> None:
+    services = {f"instances{at}": InventoryService(f"id{at}", "reviews", (), normal=True) for at in range(lists)}
+    requests = series(5000)
+    limits = reserve_lists(BatchLimits(fields=fields, points=10**9), lists, 1000)
+    count = max_batch_size(requests, TEN_MINUTES, limits, mqe=mqe)
+
+    query = build_request(requests[:count], TEN_MINUTES, mqe=mqe, instances_of=services).query
+
+    document = parse(query)
+    assert complexity(document, document.definitions[0]) <= fields  # type: ignore[arg-type]
+    assert token_over_limit(query) is None
+
+
+def test_lists_leave_less_of_the_response_to_series() -> None:
+    assert reserve_lists(BatchLimits(points=1000), 1, 6400).points == 900
+
+
+@in_virtual_time
+async def test_series_are_not_read_with_lists_beyond_the_limits() -> None:
+    oap = refusing(lambda _: None)
+    service = InventoryService("id", "reviews", (), normal=True)
+    async with open_scripted_backends({"prod": oap}) as backends:
+        backend = backends.select(None, None, "team")
+        for count, characters, read in ((90, 100, True), (91, 100, False), (1, 64 * 1024 * 1024, False)):
+            result = await backend.series_with_instances(
+                series(count), {"instances0": service}, characters, TEN_MINUTES, deadline_after(5), mqe=True
+            )
+            assert (result is not None) == read
+
+    assert len(oap.requests) == 1
 
 
 def test_long_windows_have_smaller_batches() -> None:
