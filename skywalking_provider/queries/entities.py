@@ -3,14 +3,14 @@
 Only `resolve_entities` sends requests. The other functions are pure: OAP's lists are arguments.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import re2
 
 from skywalking_provider.block import EntityKeys, EntitySpec, Instances, JudgedSpec
 from skywalking_provider.errors import EntityNotFoundError, ProviderError, Reason
-from skywalking_provider.model import Deadline, Entity, EntitySet, Window
+from skywalking_provider.model import Deadline, Entity, EntitySet
 from skywalking_provider.oap import Backend
 from skywalking_provider.oap.api.inventory import MAX_ENDPOINTS, InventoryInstance, InventoryService, ServiceInventory
 from skywalking_provider.queries.base import QueryDescription
@@ -20,11 +20,22 @@ from skywalking_provider.support.service_names import format_service_name
 from skywalking_provider.support.suggester import Suggest
 from skywalking_provider.support.suggestions import did_you_mean
 
+ListInstances = Callable[[InventoryService], Awaitable[Sequence[InventoryInstance]]]
+"""Returns the instances of a service in the window of a measurement."""
+
 _FULL_LENGTH_NOTE: Final = " (63-character pod names, which pods of an Experiment may have, too)"
 
 
-async def resolve_entities(spec: EntityKeys, backend: Backend, window: Window, deadline: Deadline) -> EntitySet:
+async def resolve_entities(
+    spec: EntityKeys, backend: Backend, list_instances: ListInstances, deadline: Deadline
+) -> EntitySet:
     """Find the entities of a spec in the OAP's inventory.
+
+    Args:
+        spec: Block of the metric.
+        backend: Backend of the block.
+        list_instances: Returns the instances of a service, if the spec selects some.
+        deadline: Deadline of the requests.
 
     Raises:
         EntityNotFoundError: OAP does not list the entity.
@@ -42,7 +53,7 @@ async def resolve_entities(spec: EntityKeys, backend: Backend, window: Window, d
         return EntitySet((Entity(service.name, service.normal, endpoint=endpoint),), service.layers)
     if spec.instances is None:
         return EntitySet((Entity(service.name, service.normal),), service.layers)
-    listed = await backend.instances(service, window, deadline)
+    listed = await list_instances(service)
     names, selector = _select(spec.instances, service.name, listed)
     instances = tuple(Entity(service.name, service.normal, instance=one) for one in names)
     return EntitySet(instances, service.layers, selector)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from skywalking_provider.block import ExpressionSpec
@@ -30,12 +31,14 @@ from skywalking_provider.queries.diagnosis import (
     fetch_or_default,
 )
 from skywalking_provider.queries.entities import (
+    ListInstances,
     describe_selection,
     describe_subject,
     resolve_entities,
     services_by_name,
 )
 from skywalking_provider.queries.indicators.metric_names import calls_metric
+from skywalking_provider.queries.instance_reads import SeriesPlan, read_planned_series
 from skywalking_provider.queries.labels import check_selected_labels, labeled_metrics
 from skywalking_provider.queries.sample import Sample
 from skywalking_provider.queries.series import Series, format_number
@@ -60,16 +63,9 @@ class ExpressionQuery:
                 f"expression: backend {backend.connection.name} has an OAP before 9.5, which lacks expressions",
                 "use query or sli",
             )
-        entities = await resolve_entities(self.spec, backend, window, deadline)
-        if self.spec.scope is not Scope.SERVICE:
-            check_scope(
-                self.spec.expression,
-                self.spec.scope,
-                await backend.connection.metrics(deadline),
-                backend.connection.suggest,
-            )
-        requests = build_expression_requests(self.spec, entities)
-        batch = await backend.series(requests, window, deadline, mqe=True)
+        entities, batch = await read_planned_series(
+            partial(self._plan_series, backend, deadline), backend, window, deadline, mqe=True
+        )
         try:
             sample = await backend.process(batch.size, decode_expression, self.spec, entities, window, batch.data)
         except ProviderError as error:
@@ -94,6 +90,19 @@ class ExpressionQuery:
     def describe(self, backend: Backend | None) -> QueryDescription:
         """See `Query.describe`."""
         return replace(describe_selection(self.spec, backend), expression=self.spec.expression)
+
+    async def _plan_series(
+        self, backend: Backend, deadline: Deadline, list_instances: ListInstances
+    ) -> SeriesPlan[EntitySet]:
+        entities = await resolve_entities(self.spec, backend, list_instances, deadline)
+        if self.spec.scope is not Scope.SERVICE:
+            check_scope(
+                self.spec.expression,
+                self.spec.scope,
+                await backend.connection.metrics(deadline),
+                backend.connection.suggest,
+            )
+        return SeriesPlan(entities, build_expression_requests(self.spec, entities))
 
 
 def build_expression_requests(spec: ExpressionSpec, entities: EntitySet) -> list[SeriesRequest]:

@@ -5,7 +5,7 @@ attribute. Envoy's access logs name it `<pod>.<namespace>`, with the pod's name 
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from heapq import nsmallest
@@ -81,6 +81,14 @@ def is_pod_of_other_version(instance: InventoryInstance, pod_template_hash: str,
     return bool(names) and (bool(_hash_label(instance)) or any(map(_HASH_AND_SUFFIX.match, names)))
 
 
+def drop_unread_attributes(known: Iterable[InventoryInstance]) -> tuple[InventoryInstance, ...]:
+    """Return the instances without the attributes that no selection reads: agents report whole lists of libraries."""
+    return tuple(
+        InventoryInstance(one.name, {key: value for key, value in one.attributes.items() if _is_read(key)})
+        for one in known
+    )
+
+
 def describe_instances(known: Sequence[InventoryInstance]) -> str:
     """Return a clause with the first names of instances, each with the pod's name that an attribute has."""
     if not known:
@@ -111,6 +119,11 @@ def _pod_names(instance: InventoryInstance) -> Iterator[str]:
 def _hash_label(instance: InventoryInstance) -> str:
     values = (value for key, value in instance.attributes.items() if _normalize_key(key).endswith(_HASH_LABEL))
     return next(values, "").strip()
+
+
+def _is_read(key: str) -> bool:
+    normalized = _normalize_key(key)
+    return normalized in _POD_NAME_KEYS or normalized.endswith(_HASH_LABEL)
 
 
 @lru_cache(maxsize=1024)  # an OAP repeats a few keys for thousands of instances
@@ -150,9 +163,7 @@ def _not_found_error(
 def _describe_comparison(known: Sequence[InventoryInstance]) -> str:
     """Return the description of what the hash was compared with."""
     keys = {_shorten(key, _MAX_KEY) for instance in known for key in instance.attributes}
-    compared = sorted(
-        key for key in keys if _normalize_key(key) in _POD_NAME_KEYS or _normalize_key(key).endswith(_HASH_LABEL)
-    )
+    compared = sorted(filter(_is_read, keys))
     if compared:
         return f"The hash was compared with the name and the attributes {', '.join(compared[:_MAX_LISTED])} of each"
     others = f"attributes: {', '.join(nsmallest(_MAX_LISTED, keys))}" if keys else "there are no attributes"

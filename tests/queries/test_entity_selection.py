@@ -213,14 +213,14 @@ class Inventory:
         self.requests.append(("endpoints", keyword))
         return self._endpoints[keyword]
 
-    async def instances(self, service: InventoryService, window: Window, deadline: Deadline) -> list[InventoryInstance]:
-        assert (service in (MESH, DATABASE), window, deadline) == (True, WINDOW, DEADLINE)
+    async def instances(self, service: InventoryService) -> list[InventoryInstance]:
+        assert service in (MESH, DATABASE)
         self.requests.append(("instances",))
         return self._instances
 
 
 async def resolve(inventory: Inventory, **keys: object) -> EntitySet:
-    return await resolve_entities(spec_of(**keys), cast("Any", inventory), WINDOW, DEADLINE)
+    return await resolve_entities(spec_of(**keys), cast("Any", inventory), inventory.instances, DEADLINE)
 
 
 async def test_service_is_resolved_from_the_cached_list() -> None:

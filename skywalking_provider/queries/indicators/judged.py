@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from skywalking_provider.block.entity import EntityKeys
@@ -9,12 +10,8 @@ from skywalking_provider.block.judged import JudgedSpec
 from skywalking_provider.errors import EntityNotFoundError, ProviderError, Reason
 from skywalking_provider.model import Deadline, EntitySet, Window
 from skywalking_provider.oap import Backend
-from skywalking_provider.oap.api.batching import BatchResult
 from skywalking_provider.queries.base import CollectedSample, Diagnosis, QueryDescription
-from skywalking_provider.queries.entities import (
-    resolve_entities,
-    services_by_name,
-)
+from skywalking_provider.queries.entities import ListInstances, resolve_entities, services_by_name
 from skywalking_provider.queries.indicators.base import JudgedIndicator
 from skywalking_provider.queries.indicators.judged_parts import (
     PartReads,
@@ -28,6 +25,7 @@ from skywalking_provider.queries.indicators.reads import (
     select_indicator_metrics,
 )
 from skywalking_provider.queries.indicators.registry import judged_indicator_for
+from skywalking_provider.queries.instance_reads import SeriesPlan, read_planned_series
 from skywalking_provider.queries.sample import Sample
 
 _MAX_NAMED: Final = 3
@@ -58,8 +56,11 @@ class JudgedQuery:
     async def collect(self, backend: Backend, window: Window, deadline: Deadline) -> CollectedSample:
         """See `Query.collect`. The result is that of the judgement, which is not part of the query."""
         mqe = (await backend.connection.features(deadline)).supports_mqe
-        windows = split_into_hours(window)
-        parts = await asyncio.gather(*(self._read_part(one, backend, deadline, mqe=mqe) for one in windows))
+        *past, newest = split_into_hours(window)
+        parts = await asyncio.gather(
+            *(self._read_part(one, backend, deadline, mqe=mqe, newest=False) for one in past),
+            self._read_part(newest, backend, deadline, mqe=mqe, newest=True),
+        )
         for sides in zip(*(part.sides for part in parts), strict=True):
             if all(side.missing for side in sides) and (error := sides[-1].missing):
                 raise error
@@ -81,21 +82,29 @@ class JudgedQuery:
         description = describe_indicator(self.spec, self.indicator, backend)
         return replace(description, judged_against=self.spec.describe_standard())
 
-    async def _read_part(self, window: Window, backend: Backend, deadline: Deadline, *, mqe: bool) -> PartReads:
-        sides = [await self._resolve_side(self.spec, backend, window, deadline)]
+    async def _read_part(
+        self, window: Window, backend: Backend, deadline: Deadline, *, mqe: bool, newest: bool
+    ) -> PartReads:
+        sides, batch = await read_planned_series(
+            partial(self._plan_series, backend, deadline), backend, window, deadline, mqe=mqe, with_lists=newest
+        )
+        return PartReads(window, sides, batch)
+
+    async def _plan_series(
+        self, backend: Backend, deadline: Deadline, list_instances: ListInstances
+    ) -> SeriesPlan[tuple[SideReads, ...]]:
+        sides = [await self._resolve_side(self.spec, backend, list_instances, deadline)]
         if (selected := self.spec.stable) is not None:
-            stable = await self._resolve_side(selected, backend, window, deadline, "compare.")
+            stable = await self._resolve_side(selected, backend, list_instances, deadline, "compare.")
             check_distinct(self.spec, sides[0].entities, stable.entities)
             sides.append(replace(stable, first=len(sides[0].entities.members)))
-        requests = [request for side in sides for request in side.build_requests()]
-        batch = await backend.series(requests, window, deadline, mqe=mqe) if requests else BatchResult({}, ())
-        return PartReads(window, tuple(sides), batch)
+        return SeriesPlan(tuple(sides), [request for side in sides for request in side.build_requests()])
 
     async def _resolve_side(
-        self, spec: EntityKeys, backend: Backend, window: Window, deadline: Deadline, path: str = ""
+        self, spec: EntityKeys, backend: Backend, list_instances: ListInstances, deadline: Deadline, path: str = ""
     ) -> SideReads:
         try:
-            entities = await resolve_entities(spec, backend, window, deadline)
+            entities = await resolve_entities(spec, backend, list_instances, deadline)
         except EntityNotFoundError as error:
             return SideReads(EntitySet(()), missing=EntityNotFoundError(f"{path}{error.message}", error.hint))
         return SideReads(entities, await self._select_metrics(backend, entities, deadline))

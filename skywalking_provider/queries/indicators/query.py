@@ -2,17 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from skywalking_provider.block import IndicatorSpec
 from skywalking_provider.model import Deadline, Entity, EntitySet, Window
 from skywalking_provider.oap import Backend
 from skywalking_provider.queries.base import CollectedSample, Diagnosis, QueryDescription
-from skywalking_provider.queries.entities import (
-    describe_subject,
-    resolve_entities,
-    services_by_name,
-)
+from skywalking_provider.queries.entities import ListInstances, describe_subject, resolve_entities, services_by_name
 from skywalking_provider.queries.indicators.base import BucketValue, Indicator
 from skywalking_provider.queries.indicators.reads import (
     IndicatorMetrics,
@@ -22,6 +19,7 @@ from skywalking_provider.queries.indicators.reads import (
     select_indicator_metrics,
 )
 from skywalking_provider.queries.indicators.registry import indicator_for
+from skywalking_provider.queries.instance_reads import SeriesPlan, read_planned_series
 from skywalking_provider.queries.sample import Sample
 from skywalking_provider.queries.series import Series
 
@@ -41,12 +39,9 @@ class IndicatorQuery:
         """See `Query.collect`."""
         indicator = self.indicator
         mqe = (await backend.connection.features(deadline)).supports_mqe
-        entities = await resolve_entities(self.spec, backend, window, deadline)
-        metrics = select_indicator_metrics(
-            indicator, entities, await backend.connection.metrics(deadline), backend.connection.suggest
+        (metrics, entities), batch = await read_planned_series(
+            partial(self._plan_series, backend, deadline), backend, window, deadline, mqe=mqe
         )
-        requests = build_indicator_requests(metrics, entities)
-        batch = await backend.series(requests, window, deadline, mqe=mqe)
         sample = await backend.process(
             batch.size, decode_indicator, indicator, metrics, entities, window, batch.data, mqe=mqe
         )
@@ -63,6 +58,15 @@ class IndicatorQuery:
     def describe(self, backend: Backend | None) -> QueryDescription:
         """See `Query.describe`."""
         return describe_indicator(self.spec, self.indicator, backend)
+
+    async def _plan_series(
+        self, backend: Backend, deadline: Deadline, list_instances: ListInstances
+    ) -> SeriesPlan[tuple[IndicatorMetrics, EntitySet]]:
+        entities = await resolve_entities(self.spec, backend, list_instances, deadline)
+        metrics = select_indicator_metrics(
+            self.indicator, entities, await backend.connection.metrics(deadline), backend.connection.suggest
+        )
+        return SeriesPlan((metrics, entities), build_indicator_requests(metrics, entities))
 
 
 def decode_indicator(
