@@ -11,7 +11,7 @@ while read -r controllers folder; do
     for file in cpuset.cpus cpuset.mems; do cat "$folder/$file" > "$folder/$group/$file"; done
   fi
   # A group has the share of one process of its parent by default. The node is dozens of processes.
-  [[ ,$controllers, != *,cpu,* ]] || echo 16384 > "$folder/$group/cpu.shares"
+  [[ ,$controllers, != *,cpu,* ]] || echo 10240 > "$folder/$group/cpu.shares"
   echo "$controllers $folder/$group" >> "$LAB_DIR/cgroups"
   echo $$ > "$folder/$group/cgroup.procs"
 done < <(cgroups_of self)

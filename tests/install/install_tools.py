@@ -49,7 +49,7 @@ class HelmError(Exception):
 def run_tool(program: str, *arguments: str, stdin: str | None = None) -> str:
     path = ROOT / ".cache" / "bin" / program
     assert path.exists(), f"{path} is missing. Run `make chart-tools`."
-    done = subprocess.run([path, *arguments], input=stdin, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([path, *arguments], input=stdin, capture_output=True, text=True, timeout=300, check=False)
     if done.returncode:
         raise HelmError(done.stderr)
     return done.stdout

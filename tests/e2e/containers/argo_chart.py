@@ -3,10 +3,13 @@
 The controller only watches its own namespace, so that several controllers run in one cluster.
 """
 
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 
 import yaml
 
+from tests.e2e.kubectl import Object
 from tests.install.install_tools import RenderedObjects, argo_manifests, run_tool
 
 ARGO_CRDS = "manifests/argo-1.10-crds.yaml"
@@ -34,9 +37,15 @@ data:
 VALUES = {"controller": {"metricProviderPlugins": []}, "podSecurityContext": {"runAsNonRoot": True}}
 
 
+@cache
+def build_argo_objects() -> list[Object]:
+    """Build Argo's manifests for a controller of one namespace, once in a test run."""
+    return RenderedObjects(run_tool("kustomize", "build", str(argo_manifests() / "namespace-install"))).all
+
+
 def write_argo_chart(folder: Path) -> None:
     """Write the chart to a folder."""
-    objects = RenderedObjects(run_tool("kustomize", "build", str(argo_manifests() / "namespace-install"))).all
+    objects = deepcopy(build_argo_objects())
     [deployment] = [each for each in objects if each["kind"] == "Deployment"]
     container = deployment["spec"]["template"]["spec"]["containers"][0]
     container |= {"image": IMAGE, "imagePullPolicy": "IfNotPresent"}

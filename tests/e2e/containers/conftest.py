@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.containers.argo_chart import ARGO_CRDS
+from tests.e2e.containers.argo_chart import ARGO_CRDS, build_argo_objects
 from tests.e2e.containers.mock_oap import OAP
 from tests.e2e.containers.node import SCRIPTS, Node, NodeError
 from tests.e2e.containers.side_by_side import Started, start
@@ -23,7 +23,8 @@ NODE = pytest.StashKey[Node]()
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.timeout(900))  # the first test also waits for builds and the others
+            # The first test also waits for the build of the image. Before the marker of the folder above.
+            item.add_marker(pytest.mark.timeout(1800), append=False)
 
 
 @pytest.fixture(scope="session")
@@ -68,13 +69,16 @@ def node(
         node.kubectl("istio-system").apply(OAP)
         yield node
     finally:
+        report_progress("stop the node")
         node.stop()
+        report_progress("node stopped")
 
 
 @pytest.fixture(scope="session")
 def started(request: pytest.FixtureRequest, node: Node) -> Iterator[Started]:
     """Start the bodies of all selected tests."""
     tests = [getattr(item, "function", None) for item in request.session.items]
+    build_argo_objects()
     with ThreadPoolExecutor(32) as pool:
         yield start(tests, node, pool)
 

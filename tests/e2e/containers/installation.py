@@ -133,7 +133,9 @@ class Installation:
             "provider": {"plugin": {"skywalking/metrics": block}},
         }
         run = {"apiVersion": "argoproj.io/v1alpha1", "kind": "AnalysisRun", "metadata": {"name": name}}
-        self.kubectl.apply([run | {"spec": {"metrics": [metric]}}])
+        # Argo keeps ten measurements by default.
+        kept = [{"metricName": "success-rate", "limit": 100}]
+        self.kubectl.apply([run | {"spec": {"metrics": [metric], "measurementRetention": kept}}])
 
     def run_status(self, name: str) -> Object:
         status: Object = self.kubectl.get(RUN, name).get("status", {})
