@@ -11,7 +11,11 @@ from skywalking_provider.mock_oap.scenario import parse_scenario
 from skywalking_provider.model import Phase
 from skywalking_provider.oap.api.inventory import InventoryInstance
 from skywalking_provider.queries.entities import select_instances
-from skywalking_provider.queries.instance_selection import describe_instances, select_by_hash
+from skywalking_provider.queries.instance_selection import (
+    describe_instances,
+    drop_unread_attributes,
+    select_by_hash,
+)
 from tests.analysis.harness import HarnessFactory, measure
 
 HASH, STABLE = "6c85f7bf4", "7d4f9c8b65"
@@ -301,3 +305,10 @@ async def test_message_of_a_name_with_63_characters_says_that_an_experiment_may_
         f" · 1 instance of {HASH} (63-character pod names, which pods of an Experiment may have, too) · "
         in failed.message
     )
+
+
+def test_attributes_that_no_selection_reads_are_dropped() -> None:
+    read = {"Pod-Name": "a", "k8s.pod.name": "b", "host_name": "c", "rollouts-pod-template-hash": "d"}
+    known = [InventoryInstance("one", {"Jar Dependencies": "x", **read, "pods": "y"}), InventoryInstance("two", {})]
+
+    assert drop_unread_attributes(iter(known)) == (InventoryInstance("one", read), InventoryInstance("two", {}))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.model import Entity, Window
+from skywalking_provider.oap.api.inventory import InventoryService, instances_field
 from skywalking_provider.oap.api.metric_values import (
     MAX_COUNT,
     LabeledSeries,
@@ -168,6 +169,19 @@ def test_percentiles_with_other_numbers_of_buckets_are_as_long_as_the_shortest()
     }
 
     assert [one.buckets for one in decode_series(data, labeled, WINDOW, mqe=False).series] == [(None, 0), (None, 7)]
+
+
+@pytest.mark.parametrize("mqe", [True, False])
+def test_request_of_series_also_lists_the_instances_of_services(*, mqe: bool) -> None:
+    services = {f"l{at}": InventoryService(f"id-{at}", f"service-{at}", (), normal=True) for at in range(2)}
+
+    plain = build_request([PLAIN], WINDOW, mqe=mqe)
+    request = build_request([PLAIN], WINDOW, mqe=mqe, instances_of=services)
+
+    head, _, body = plain.query.partition(") { ")
+    lists = " ".join(instances_field(alias) for alias in services)
+    assert request.query == f"{head}, $l0: ID!, $l1: ID!) {{ {body.removesuffix(' }')} {lists} }}"
+    assert request.variables == {**plain.variables, "l0": "id-0", "l1": "id-1"}
 
 
 def test_labels_of_a_metric_are_those_of_all_its_series() -> None:
