@@ -3,6 +3,7 @@
 #
 # Usage: lab/build.sh [part...]     default: etcd oap kubernetes kwok istio others argo-1.10 argo-1.9
 #        lab/build.sh node         what lab/node needs beside etcd, kubernetes and argo-1.10
+#        lab/build.sh plugin oap-mesh    kubectl argo rollouts; OAP with the receiver of Envoy's access logs
 # Works on a fresh Debian: missing packages (etcd, a JDK, Maven, openssl) are installed.
 # Environment: LAB_HOME (.cache/lab), OAP_VERSION (10.1.0, 9.6.0 or 9.2.0).
 source "$(dirname "$0")/lib.sh"
@@ -141,6 +142,9 @@ build_node() {
   build_images
 }
 
+# kubectl finds the plugin in PATH, as `kubectl argo rollouts`.
+build_plugin() { go_part argo-1.10 kubectl-argo-rollouts=github.com/argoproj/argo-rollouts/cmd/kubectl-argo-rollouts; }
+
 build_kwok() {
   go_part kwok kwok=sigs.k8s.io/kwok/cmd/kwok
   local stages
@@ -172,24 +176,32 @@ build_argo() { # 1.10 or 1.9
   join_yaml "$crds"/*-crd.yaml > "$LAB_HOME/manifests/argo-$1-crds.yaml"
 }
 
-build_oap() {
+# build_oap_jars FOLDER [MAVEN OPTION]: downloads the jars of OAP_VERSION into LAB_HOME/FOLDER.
+build_oap_jars() {
   debian javac default-jdk-headless
   debian mvn maven
+  local folder=$1 libs=$LAB_HOME/$1/$OAP_VERSION/libs stamp
+  shift
+  stamp=$(fingerprint "$LAB/oap/pom.xml" <(echo "$@"))
+  if [ -d "$libs" ] && fresh "$folder-$OAP_VERSION" "$stamp"; then report "$folder $OAP_VERSION is up to date"; return; fi
+  report "$folder $OAP_VERSION: download its jars from Maven Central (90 MB)"
+  rm -rf "$libs"
+  mvn -B -q -f "$LAB/oap/pom.xml" "$@" -Doap.version="$OAP_VERSION" dependency:copy-dependencies \
+    -DincludeScope=runtime -DoutputDirectory="$libs" > "$LAB_DIR/mvn.log" 2>&1 ||
+    { tail -n 20 "$LAB_DIR/mvn.log" >&2; fail "Maven failed. Its output is above."; }
+  # Only another platform needs these.
+  rm -f "$libs"/netty-tcnative-boringssl-static-*-{osx,windows}*.jar
+  echo "$stamp" > "$LAB_HOME/stamps/$folder-$OAP_VERSION"
+}
+
+build_oap_mesh() { build_oap_jars oap-mesh -Pmesh; }
+
+build_oap() {
   local home=$LAB_HOME/oap/$OAP_VERSION stamp wire=current
   case $OAP_VERSION in 9.2.*) wire=9.2 ;; esac
-  stamp=$(fingerprint "$LAB/oap/pom.xml")
-  if [ -d "$home/libs" ] && fresh "oap-$OAP_VERSION" "$stamp"; then
-    report "OAP $OAP_VERSION is up to date"
-  else
-    report "OAP $OAP_VERSION: download its jars from Maven Central (90 MB)"
-    rm -rf "$home/libs"
-    mvn -B -q -f "$LAB/oap/pom.xml" -Doap.version="$OAP_VERSION" dependency:copy-dependencies \
-      -DincludeScope=runtime -DoutputDirectory="$home/libs" > "$LAB_DIR/mvn.log" 2>&1 ||
-      { tail -n 20 "$LAB_DIR/mvn.log" >&2; fail "Maven failed. Its output is above."; }
-    # Only a cluster of OAPs or another platform needs these.
-    rm -f "$home"/libs/{kubernetes-,istio-,netty-tcnative-boringssl-static-*-{osx,windows}}*.jar
-    echo "$stamp" > "$LAB_HOME/stamps/oap-$OAP_VERSION"
-  fi
+  build_oap_jars oap
+  # Only a cluster of OAPs or a mesh needs these.
+  rm -f "$home"/libs/{kubernetes-,istio-}*.jar
   local sources=("$LAB/oap/feed"/*.java "$LAB/oap/feed/wire-$wire"/*.java)
   stamp=$(fingerprint "$LAB/oap/pom.xml" "${sources[@]}")
   # Only if it is out of date: a running feeder loads its classes on demand.
@@ -204,9 +216,9 @@ build_oap() {
 [ $# -gt 0 ] || set -- etcd oap kubernetes kwok istio others argo-1.10 argo-1.9
 for part in "$@"; do
   case $part in
-    etcd | oap | kubernetes | kwok | istio | others | node) "build_$part" ;;
+    etcd | oap | kubernetes | kwok | istio | others | node | plugin | oap-mesh) "build_${part//-/_}" ;;
     argo-1.10 | argo-1.9) build_argo "${part#argo-}" ;;
-    *) fail "part $part unknown. Use etcd, oap, kubernetes, kwok, istio, others, argo-1.10, argo-1.9 or node." ;;
+    *) fail "part $part unknown. Use etcd, oap, kubernetes, kwok, istio, others, argo-1.10, argo-1.9, node, plugin or oap-mesh." ;;
   esac
 done
 report "done in $SECONDS s"

@@ -10,7 +10,7 @@ setting OAP_GRPC_PORT 11800
 setting OAP_ZONE UTC
 setting OAP_PERSIST_S 1
 setting OAP_H2 mem:oap
-libs=$LAB_HOME/oap/$OAP_VERSION/libs
+libs=$LAB_HOME/${OAP_LIBS:-oap}/$OAP_VERSION/libs
 need "$libs" "oap (OAP_VERSION=$OAP_VERSION)"
 export OAP_REST_PORT OAP_GRPC_PORT OAP_PERSIST_S OAP_H2
 
