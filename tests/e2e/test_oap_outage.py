@@ -93,7 +93,7 @@ def outage(lab: Lab, oap_pool: OapPool, report_progress: ProgressReporter) -> Ou
     oap.start("oap")
     seconds = time.monotonic() - killed_at
     report_progress(f"OAP was unavailable for {seconds:.0f} s")
-    wait_for_all(all_four, lambda: all(one.last.promoted for one in with_long_grace), 180, "two promotions")
+    wait_for_all(all_four, lambda: all(one.last.promoted for one in with_long_grace), 360, "two promotions")
     oap_pool.stop(RESTARTED_OAP)
     return Outage(seconds, timelines)
 
