@@ -24,6 +24,8 @@ from tests.e2e.manifests import (
 from tests.e2e.oap_pool import RESTARTED_OAP, OapPool, backend_name
 from tests.e2e.rollout_timeline import RolloutSnapshot, RolloutTimeline, wait_for_all
 
+pytestmark = pytest.mark.timeout(900)  # the OAP starts again, which takes minutes on a busy machine
+
 FACTOR = 6
 MINUTE = 60 / FACTOR
 COUNT = 6
