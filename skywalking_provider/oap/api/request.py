@@ -21,16 +21,18 @@ class GraphqlRequest:
         query: Text of the query.
         variables: Variables of the query.
         window: The only buckets that it reads; None if the text may read others.
+        optional: Whether no verdict depends on the response. It is then sent once, and only while slots are free.
     """
 
     query: str
     variables: Mapping[str, object]
     window: Window | None = field(default=None, compare=False)
+    optional: bool = False
 
     @property
     def cache_key(self) -> str:
-        """Key that only identical requests share."""
-        return f"{self.query}\0{_encode_sorted(self.variables)}"
+        """Key that only identical requests share. No verdict waits for an optional request, which may be shed."""
+        return f"{self.query}\0{_encode_sorted(self.variables)}" + ("\0optional" if self.optional else "")
 
 
 def duration_variable(window: Window) -> dict[str, str]:

@@ -76,6 +76,10 @@ class ConcurrencyLimiter:
         finally:
             self._release(shared_request)
 
+    def has_idle_slots(self, shared_request: SharedRequest) -> bool:
+        """Return whether a request that no verdict depends on may take a slot: no request waits, and half stay free."""
+        return not self._queue and self._free - 1 >= self._size // 2 and self._is_eligible(shared_request)
+
     def record_duration(self, seconds: float) -> None:
         """Add the duration of a sent request, however it ended. The expected wait is computed from it."""
         self._mean_duration += (seconds - self._mean_duration) * (_WEIGHT if self._mean_duration else 1.0)

@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
@@ -25,6 +25,9 @@ from skywalking_provider.oap.traffic.concurrency import ConcurrencyLimiter
 from skywalking_provider.oap.traffic.retry import retry_delay
 from skywalking_provider.oap.traffic.shared_request import SharedRequest
 from skywalking_provider.oap.transport.client import OapClient
+
+_OPTIONAL_PAUSE_SECONDS: Final = 60.0
+"""After a failed optional request none is sent for a minute, so that an OAP that cannot serve them is left alone."""
 
 _log = structlog.get_logger()
 
@@ -63,14 +66,20 @@ class RequestPipeline:
         self._reported_state = Circuit.CLOSED
         self._last_failure = ""
         self._checks: set[asyncio.Task[None]] = set()
+        # State: the time from which on optional requests are sent.
+        self._optional_from = float("-inf")
 
     async def execute(self, request: GraphqlRequest, shared_request: SharedRequest) -> dict[str, Any]:
         """Return the `data` of the response; retry failures within the deadline.
+
+        An optional request is sent once at most. It is rejected while the backend has no idle slots.
 
         Raises:
             BackendUnavailableError: No usable response before the deadline, or the circuit breaker is open.
             ProviderError: OAP rejects the query or the credentials; a retry cannot succeed.
         """
+        if request.optional:
+            return await self._attempt_optional(request, shared_request)
         attempt = 1
         while True:
             try:
@@ -110,6 +119,37 @@ class RequestPipeline:
                 return await self._send(request, permit)
             finally:
                 shared_request.in_flight = False
+
+    async def _attempt_optional(self, request: GraphqlRequest, shared_request: SharedRequest) -> dict[str, Any]:
+        """Send an optional request. Its failure counts neither for the circuit breaker nor for the expected wait."""
+        if (
+            self._breaker.circuit is not Circuit.CLOSED
+            or self._monotonic() < self._optional_from
+            or not self.limiter.has_idle_slots(shared_request)
+        ):
+            message = f"backend {self._name}: an optional request was not sent"
+            raise BackendUnavailableError(message, kind=FailureKind.OVERLOADED)
+        async with self.limiter.slot(shared_request):
+            shared_request.in_flight = True
+            try:
+                seconds = min(self._timeout, shared_request.deadline.remaining)
+                return await self._send_optional(request, Deadline.after(seconds, self._monotonic))
+            finally:
+                shared_request.in_flight = False
+
+    async def _send_optional(self, request: GraphqlRequest, deadline: Deadline) -> dict[str, Any]:
+        started_at = self._monotonic()
+        failure: BaseException | None = None
+        self._observer.request_started(self._name)
+        try:
+            return await self._client.read(request, deadline)
+        except BaseException as error:
+            failure = error
+            self._optional_from = self._monotonic() + _OPTIONAL_PAUSE_SECONDS
+            raise
+        finally:
+            self._observer.request_done(self._name, classify_outcome(failure), self._monotonic() - started_at)
+            del failure  # as in `_send`
 
     async def _send(self, request: GraphqlRequest, permit: Permit) -> dict[str, Any]:
         started_at = self._monotonic()
