@@ -56,6 +56,8 @@ class Traffic(_Part):
     """Share of calls that succeed; an alternative to `failures`."""
     latencies: tuple[Annotated[int, Field(ge=0, le=3_600_000)], ...] = Field(default=(50,), min_length=1)
     """Milliseconds, assigned to the calls round robin."""
+    endpoints: Annotated[tuple[str, ...], AfterValidator(_unique)] = ()
+    """Endpoints of the service that the calls are for; if empty, all of them."""
     delay: int = Field(default=0, ge=0)
     """Seconds until a call becomes visible, for late data."""
     idle_every: int | None = Field(default=None, ge=2)
@@ -151,6 +153,9 @@ class ScenarioService(_Part):
     @model_validator(mode="after")
     def _names(self) -> Self:
         _unique(tuple(instance.name for instance in self.instances))
+        spans = [*self.traffic, *(span for instance in self.instances for span in instance.traffic)]
+        if unknown := {name for span in spans for name in span.endpoints} - {*self.endpoints}:
+            raise ValueError(f"endpoint {min(unknown)!r} of traffic is not one of endpoints. Add it to the service.")
         return self
 
 

@@ -146,7 +146,7 @@ class Store:
                         traffic.failure_count,
                         traffic.latencies,
                         stream.instances,
-                        service.endpoints,
+                        traffic.endpoints or service.endpoints,
                         service.apdex_threshold,
                     )
                     shares.append((calls, self._visible(traffic, minute, now)))

@@ -22,6 +22,7 @@ def test_shipped_scenarios_lists_them_with_descriptions():
     assert shipped_scenarios() == [
         "bad-canary",
         "failing-canary",
+        "failing-endpoint",
         "healthy-canary",
         "idle-minutes",
         "judged-bad",
