@@ -131,7 +131,9 @@ async def measure(template: dict[str, Any], scenario: str, minutes: int) -> Meas
     async with MockOap(scenario, clock=lambda: NOON) as oap, open_condition_evaluator() as languages:
         config = Config.model_validate({"backends": {"prod": {"url": oap.url}}})
         async with open_backends(config.backends, lambda: NOON) as backends:
-            return await Engine(backends, languages, lambda: NOON).run(requested, run, Deadline.after(10))
+            return await Engine(backends, languages, lambda: NOON, cause_seconds=60).run(
+                requested, run, Deadline.after(60)
+            )
 
 
 async def test_readme_template_for_the_mocks_bad_canary_fails_with_the_message_of_the_readme() -> None:

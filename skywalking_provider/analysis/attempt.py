@@ -6,6 +6,7 @@ from datetime import datetime
 
 from skywalking_provider.analysis import message
 from skywalking_provider.analysis import verdict as verdicts
+from skywalking_provider.analysis.cause import FailedVerdict, add_cause, find_cause
 from skywalking_provider.analysis.evaluation import ConditionEvaluator, MetricConditions
 from skywalking_provider.analysis.events import MeasurementDetails
 from skywalking_provider.analysis.judgement_message import describe_values
@@ -18,7 +19,7 @@ from skywalking_provider.analysis.verdict_cache import CachedVerdict, VerdictCac
 from skywalking_provider.analysis.window import MeasurementWindow, resolve_window
 from skywalking_provider.block import Spec
 from skywalking_provider.errors import BackendUnavailableError, EntityNotFoundError, ProviderError, Reason
-from skywalking_provider.model import Deadline, Measurement, Metric, Run
+from skywalking_provider.model import Deadline, Measurement, Metric, Phase, Run
 from skywalking_provider.oap import Backend
 from skywalking_provider.oap.api.server_time import describe_clock_skew
 from skywalking_provider.queries import CollectedSample, Diagnosis, Query
@@ -62,12 +63,18 @@ class AttemptEvaluator:
         conditions: Evaluator of conditions.
         now: Clock of this process, with its time zone.
         monotonic: Clock of the verdict cache in seconds.
+        cause_seconds: Time for the cause of a Failed verdict.
     """
 
     def __init__(
-        self, conditions: ConditionEvaluator, now: Callable[[], datetime], monotonic: Callable[[], float]
+        self,
+        conditions: ConditionEvaluator,
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float],
+        cause_seconds: float,
     ) -> None:
         self._conditions = conditions
+        self._cause_seconds = cause_seconds
         self._now = now
         self._verdict_cache = VerdictCache(monotonic)
 
@@ -107,7 +114,7 @@ class AttemptEvaluator:
         if (cached := self._verdict_cache.get(key)) is not None:
             backend.connection.count_cache_hit()
             _record_sample(details, cached.collected_sample)
-            details.evaluated, details.judgement = True, cached.judgement
+            details.evaluated, details.judgement, details.cause = True, cached.judgement, cached.cause
             return cached.verdict, cached.value
         wait_budget = self._wait_budget(attempt, window)
         if detail := await self._describe_unusable_window(attempt, requested, window, earlier):
@@ -128,8 +135,12 @@ class AttemptEvaluator:
             details.sample = collected.sample
         verdict, value, characters = await self._decide(attempt, origin, collected, details.judgement, wait_budget)
         details.evaluated = True
+        if verdict.phase is Phase.FAILED:
+            failed = FailedVerdict(attempt.query, window.window, collected.sample, details.judgement)
+            details.cause = await find_cause(failed, backend, attempt.deadline, self._cause_seconds)
+            verdict = add_cause(verdict, details.cause)
         if verdict.reason is not Reason.UNDECIDED:  # each measurement has its own wait budget
-            entry = CachedVerdict(verdict, value, collected, characters, details.judgement)
+            entry = CachedVerdict(verdict, value, collected, characters, details.judgement, details.cause)
             self._verdict_cache.put(key, entry, attempt.started_at)
         return verdict, value
 

@@ -13,6 +13,7 @@ import structlog
 from skywalking_provider.analysis import message
 from skywalking_provider.analysis import verdict as verdicts
 from skywalking_provider.analysis.attempt import Attempt, AttemptEvaluator
+from skywalking_provider.analysis.cause import DEFAULT_BUDGET_SECONDS
 from skywalking_provider.analysis.evaluation import ConditionEvaluator, select_conditions
 from skywalking_provider.analysis.events import MeasurementDetails, MeasurementEvent, MeasurementListener
 from skywalking_provider.analysis.rendering import MAX_VALUE, build_measurement
@@ -43,6 +44,7 @@ class Engine:
         now: Clock of this process, with its time zone.
         listeners: Listeners that receive an event for each attempt.
         monotonic: Monotonic clock in seconds, for durations and the verdict cache.
+        cause_seconds: Time for the cause of a Failed verdict.
     """
 
     def __init__(
@@ -52,12 +54,13 @@ class Engine:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         listeners: Sequence[MeasurementListener] = (),
         monotonic: Callable[[], float] = time.monotonic,
+        cause_seconds: float = DEFAULT_BUDGET_SECONDS,
     ) -> None:
         self._backends = backends
         self._now = now
         self._listeners = listeners
         self._monotonic = monotonic
-        self._attempts = AttemptEvaluator(evaluator, now, monotonic)
+        self._attempts = AttemptEvaluator(evaluator, now, monotonic, cause_seconds)
 
     async def run(self, metric: Metric, run: Run, deadline: Deadline) -> Measurement:
         """Start a measurement."""

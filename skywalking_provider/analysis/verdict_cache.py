@@ -14,10 +14,12 @@ from skywalking_provider.analysis.verdict import Verdict
 from skywalking_provider.model import Metric, Window
 from skywalking_provider.oap import Backend
 from skywalking_provider.queries import CollectedSample
+from skywalking_provider.queries.causes.endpoints import EndpointCause
 
 _MAX_CACHE_BYTES = 4 * 1024 * 1024  # of all entries, by `_approximate_size`
 _ENTRY_BYTES = 4096  # of an entry without its texts and numbers, so that at most 1,024 are cached
 _NUMBER_BYTES = 64  # of one bucket of a series
+_ENDPOINT_BYTES = 512  # of one endpoint of a cause, without its name
 _MAX_RESULT_CHARACTERS = 4096
 _MAX_NUMBERS = 1024
 """Buckets of all series of a sample."""
@@ -52,6 +54,7 @@ class CachedVerdict:
         collected_sample: Sample that was evaluated.
         characters: Length of the whole result in JSON.
         judgement: Judgement of a judged block; None for others.
+        cause: Endpoints behind a Failed verdict; None if they are not known.
     """
 
     verdict: Verdict
@@ -59,6 +62,7 @@ class CachedVerdict:
     collected_sample: CollectedSample
     characters: int
     judgement: Judgement | None = None
+    cause: EndpointCause | None = None
 
     @property
     def numbers(self) -> int:
@@ -133,5 +137,10 @@ def _approximate_size(metric: Metric, cached_verdict: CachedVerdict) -> int:
         _ENTRY_BYTES
         + len(metric.block)
         + 4 * (sum(map(len, texts)) + len(cached_verdict.verdict.detail) + cached_verdict.characters)
+        + (_cause_size(cached_verdict.cause) if cached_verdict.cause else 0)
         + _NUMBER_BYTES * cached_verdict.numbers
     )
+
+
+def _cause_size(cause: EndpointCause) -> int:
+    return _ENDPOINT_BYTES * len(cause.endpoints) + 4 * cause.size

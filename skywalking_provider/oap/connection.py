@@ -135,6 +135,16 @@ class BackendConnection:
         return (await self._metrics.get(deadline)).types
 
     @property
+    def known_services(self) -> ServiceInventory:
+        """The services if they were fetched before, however old; else none."""
+        return self._services.peek or ServiceInventory()
+
+    @property
+    def known_metrics(self) -> Mapping[str, str]:
+        """The metrics with their catalogs if they were fetched before, however old; else empty."""
+        return self._metrics.peek.catalogs if self._metrics.peek else {}
+
+    @property
     def known_metric_types(self) -> Mapping[str, MetricType]:
         """The types of the metrics if they were fetched before, however old; else empty."""
         return self._metrics.peek.types if self._metrics.peek else {}

@@ -8,6 +8,7 @@ from typing import Protocol
 from skywalking_provider.model import Deadline, Window
 from skywalking_provider.oap import Backend
 from skywalking_provider.oap.api.request import GraphqlRequest
+from skywalking_provider.queries.causes.target import CauseTarget
 from skywalking_provider.queries.sample import Sample
 from skywalking_provider.support.durations import format_duration
 
@@ -145,6 +146,10 @@ class Query(Protocol):
         Raises:
             ProviderError: The block cannot be measured.
         """
+        ...
+
+    def select_cause_target(self, backend: Backend) -> CauseTarget | None:
+        """Return the services whose endpoints can explain a Failed verdict; None without any. No request is sent."""
         ...
 
     def describe(self, backend: Backend | None) -> QueryDescription:

@@ -87,6 +87,10 @@ class ExpressionQuery:
         """See `Query.services_by_name`."""
         return services_by_name(self.spec, backend)
 
+    def select_cause_target(self, backend: Backend) -> None:  # noqa: ARG002
+        """See `Query.select_cause_target`. The meaning of the author's metrics is not known."""
+        return
+
     def describe(self, backend: Backend | None) -> QueryDescription:
         """See `Query.describe`."""
         return replace(describe_selection(self.spec, backend), expression=self.spec.expression)

@@ -2,9 +2,11 @@
 
 import structlog
 
+from skywalking_provider.analysis.cause_view import build_cause_json
 from skywalking_provider.analysis.events import MeasurementEvent
 from skywalking_provider.model import Phase, Run
 
+_MAX_ENDPOINTS = 3  # of a cause
 _log = structlog.get_logger()
 _OWNERS = {"Rollout": "rollout", "Experiment": "experiment"}
 
@@ -22,6 +24,7 @@ def log_measurement(event: MeasurementEvent) -> None:
         phase=measurement.phase.value,
         **({"event_reason": event.reason.value} if event.reason else {}),
         message=measurement.message,
+        **({"cause": build_cause_json(cause, _MAX_ENDPOINTS)} if (cause := event.details.cause) else {}),
         backend=event.details.backend,
         started_at=measurement.started_at.isoformat(timespec="seconds").replace("+00:00", "Z"),
         seconds=round(event.seconds, 3),

@@ -21,6 +21,7 @@ CANARY = "canary|reviews|bookinfo|cluster-1|-"
 VANILLA = "reviews.bookinfo"
 HASH = "6c85f7bf4"
 VERSIONS = ["9.2.0", "9.6.0", "10.1.0"]
+CAUSE_SECONDS = 60  # a slow machine must not lose a cause
 REFERENCE_CONDITION = "all(result.service_apdex.values.values, {asFloat(.value) >= 9900})"
 
 
@@ -110,6 +111,6 @@ def harness() -> HarnessFactory:
             }
             config = BackendConfig.model_validate({"url": mock.url} | plain | (backend or {}))
             backends = await stack.enter_async_context(open_backends({"prod": config}, now))
-            yield Harness(mock, clock, Engine(backends, languages, now))
+            yield Harness(mock, clock, Engine(backends, languages, now, cause_seconds=CAUSE_SECONDS))
 
     return make

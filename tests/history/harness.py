@@ -62,7 +62,7 @@ async def open_history_harness(
             {"url": oap.url, "clockTtl": "0s", "cache": {"responseTtl": "0s", "verdictTtl": "0s"}} | backend
         )
         backends = await stack.enter_async_context(open_backends({"prod": config}, clock))
-        yield HistoryHarness(Engine(backends, evaluator, clock, [listener]), clock, oap)
+        yield HistoryHarness(Engine(backends, evaluator, clock, [listener], cause_seconds=60), clock, oap)
 
 
 def build_metric(name: str, success: str, block: dict[str, Any], failure: str = "") -> Metric:

@@ -14,6 +14,8 @@ from skywalking_provider.analysis.events import MeasurementDetails, MeasurementE
 from skywalking_provider.config import LogConfig
 from skywalking_provider.errors import Reason
 from skywalking_provider.model import Measurement, Metric, Phase, Run
+from skywalking_provider.queries.causes.endpoints import Traffic, rank_endpoints
+from skywalking_provider.queries.causes.target import Contribution
 from skywalking_provider.server.logging import configure_logging
 from skywalking_provider.telemetry import measurement_log
 
@@ -41,6 +43,32 @@ def log_event(stderr: pytest.CaptureFixture[str], event: MeasurementEvent, **con
     with patch.object(measurement_log, "_log", structlog.get_logger()):
         measurement_log.log_measurement(event)
     return stderr.readouterr().err
+
+
+def test_failed_measurement_is_logged_with_the_first_endpoints_of_its_cause(
+    stderr: pytest.CaptureFixture[str],
+) -> None:
+    canary = {f"/{name}": Traffic(100, failures) for name, failures in zip("abcd", (4, 3, 2, 1), strict=True)}
+    stable = {"/a": Traffic(200, 1)}
+    event = build_event(Phase.FAILED, Reason.CONDITION_NOT_MET)
+    event.details.cause = rank_endpoints(Contribution.FAILURES, canary, Traffic(400, 10), stable, Traffic(200, 1))
+
+    cause = json.loads(log_event(stderr, event))["cause"]
+
+    assert cause | {"endpoints": []} == {
+        "ranking": "failures",
+        "serviceWide": False,
+        "calls": 400,
+        "failures": 10,
+        "endpoints": [],
+    }
+    assert [one["name"] for one in cause["endpoints"]] == ["/a", "/b", "/c"]
+    assert cause["endpoints"][0] == {
+        "name": "/a",
+        "calls": 100,
+        "failures": 4,
+        "stable": {"calls": 200, "failures": 1},
+    }
 
 
 def test_measurement_is_logged_as_one_json_line_with_argos_field_names(stderr: pytest.CaptureFixture[str]) -> None:

@@ -145,6 +145,10 @@ class BatchReader:
             raise
         return BatchResult(data, (request,), response_size(data))
 
+    def capacity(self, series_requests: Sequence[SeriesRequest], window: Window, *, mqe: bool) -> int:
+        """Return how many series like these fit into one request."""
+        return max_batch_size(series_requests, window, self._limits, mqe=mqe)
+
     async def _read_batch(
         self, series_requests: Sequence[SeriesRequest], window: Window, execute: ExecuteRequest, *, mqe: bool
     ) -> BatchResult:

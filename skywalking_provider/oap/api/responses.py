@@ -160,6 +160,14 @@ class ExpressionResult:
     error: StrictStr | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class SelectedRecord:
+    """`SelectedRecord`: an entity of a ranking with its average as a text."""
+
+    name: StrictStr
+    value: StrictStr | None = None
+
+
 class FieldParser(Generic[T]):
     """Parser of one field of a response."""
 
@@ -192,6 +200,7 @@ INSTANCES = FieldParser[tuple[ListedInstance, ...]](Items[ListedInstance])
 KV_INT = FieldParser[KVInt](KVInt)
 METRICS_VALUES = FieldParser[MetricsValues](MetricsValues)
 LABELED_METRICS_VALUES = FieldParser[tuple[MetricsValues, ...]](Items[MetricsValues])
+RANKING = FieldParser[tuple[SelectedRecord, ...]](Items[SelectedRecord])
 EXPRESSION_RESULT = FieldParser[ExpressionResult](ExpressionResult)
 
 

@@ -92,6 +92,10 @@ class GraphqlQuery:
         """See `Query.services_by_name`."""
         return services_read_by_name(self.spec.query)
 
+    def select_cause_target(self, backend: Backend) -> None:  # noqa: ARG002
+        """See `Query.select_cause_target`. The meaning of the author's metrics is not known."""
+        return
+
     def describe(self, backend: Backend | None) -> QueryDescription:
         """See `Query.describe`. Until the OAP's features are known, the newest ones are assumed."""
         features = backend.connection.known_features if backend else None

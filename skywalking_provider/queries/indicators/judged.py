@@ -11,6 +11,8 @@ from skywalking_provider.errors import EntityNotFoundError, ProviderError, Reaso
 from skywalking_provider.model import Deadline, EntitySet, Window
 from skywalking_provider.oap import Backend
 from skywalking_provider.queries.base import CollectedSample, Diagnosis, QueryDescription
+from skywalking_provider.queries.causes.selection import select_target
+from skywalking_provider.queries.causes.target import CauseTarget
 from skywalking_provider.queries.entities import ListInstances, resolve_entities, services_by_name
 from skywalking_provider.queries.indicators.base import JudgedIndicator
 from skywalking_provider.queries.indicators.judged_parts import (
@@ -76,6 +78,10 @@ class JudgedQuery:
     def services_by_name(self, backend: Backend) -> tuple[str, ...]:
         """See `Query.services_by_name`."""
         return services_by_name(self.spec, backend)
+
+    def select_cause_target(self, backend: Backend) -> CauseTarget | None:
+        """See `Query.select_cause_target`."""
+        return select_target(self.spec.sli, self.spec, self.spec.stable, backend)
 
     def describe(self, backend: Backend | None) -> QueryDescription:
         """See `Query.describe`."""

@@ -9,6 +9,8 @@ from skywalking_provider.block import IndicatorSpec
 from skywalking_provider.model import Deadline, Entity, EntitySet, Window
 from skywalking_provider.oap import Backend
 from skywalking_provider.queries.base import CollectedSample, Diagnosis, QueryDescription
+from skywalking_provider.queries.causes.selection import select_target
+from skywalking_provider.queries.causes.target import CauseTarget
 from skywalking_provider.queries.entities import ListInstances, describe_subject, resolve_entities, services_by_name
 from skywalking_provider.queries.indicators.base import BucketValue, Indicator
 from skywalking_provider.queries.indicators.reads import (
@@ -54,6 +56,10 @@ class IndicatorQuery:
     def services_by_name(self, backend: Backend) -> tuple[str, ...]:
         """See `Query.services_by_name`."""
         return services_by_name(self.spec, backend)
+
+    def select_cause_target(self, backend: Backend) -> CauseTarget | None:
+        """See `Query.select_cause_target`."""
+        return select_target(self.spec.sli, self.spec, None, backend)
 
     def describe(self, backend: Backend | None) -> QueryDescription:
         """See `Query.describe`."""

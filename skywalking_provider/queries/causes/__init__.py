@@ -1,0 +1,1 @@
+"""Causes of a Failed verdict: the endpoints behind the number that was measured."""
