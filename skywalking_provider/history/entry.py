@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from skywalking_provider.analysis.cause_view import CauseView, build_cause_view
 from skywalking_provider.analysis.events import MeasurementDetails, MeasurementEvent
 from skywalking_provider.analysis.judgement_view import JudgementView, build_judgement_view, describe_short
 from skywalking_provider.history.sanitize import HistoryRequest, TextSanitizer
 from skywalking_provider.model import Phase, Run, Window
 from skywalking_provider.oap.api.request import GraphqlRequest
+from skywalking_provider.queries.causes.endpoints import EndpointCause
 from skywalking_provider.queries.sample import Sample
 from skywalking_provider.queries.series import Series
 
@@ -58,6 +60,7 @@ class HistoryEntry:
         resume_at: Time of the next attempt of a pending measurement.
         seconds: Duration of the latest attempt.
         judgement: Minutes and finding of a judged block, which replace its series; None for others.
+        cause: Endpoints behind a Failed verdict; None if they are not known.
         attempts: Number of events of this measurement; a pending measurement has several.
         number: Sequence number since the start of the service.
     """
@@ -86,6 +89,7 @@ class HistoryEntry:
     resume_at: datetime | None
     seconds: float
     judgement: JudgementView | None = None
+    cause: CauseView | None = None
     attempts: int = 1
     number: int = 0
 
@@ -112,7 +116,8 @@ class HistoryEntry:
         facts = sum(len(text) for _, text in self.facts)
         series = sum(100 + 40 * len(one.buckets) for one in self.series)
         judgement = self.judgement.size if self.judgement else 0
-        return 2000 + sum(map(len, texts)) + facts + requests + series + judgement
+        cause = self.cause.size if self.cause else 0
+        return 2000 + sum(map(len, texts)) + facts + requests + series + judgement + cause
 
     def continue_from(self, previous: "HistoryEntry | None", number: int) -> "HistoryEntry":
         """Return the entry with the number and the attempts of its previous state."""
@@ -160,7 +165,14 @@ def build_entry(event: MeasurementEvent, recorded_at: datetime, sanitizer: TextS
         resume_at=measurement.resume_at,
         seconds=event.seconds,
         judgement=judgement,
+        cause=_build_cause(details.cause, sanitizer) if details.cause else None,
     )
+
+
+def _build_cause(cause: EndpointCause, sanitizer: TextSanitizer) -> CauseView:
+    """Build the view of a cause from sanitized names."""
+    endpoints = tuple(replace(one, name=sanitizer.sanitize_name(one.name)) for one in cause.endpoints)
+    return build_cause_view(replace(cause, endpoints=endpoints))
 
 
 def _summarize(details: MeasurementDetails, sample: Sample | None) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from skywalking_provider.analysis.cause_view import build_cause_json
 from skywalking_provider.analysis.judgement_view import MinuteView
 from skywalking_provider.tools.check.chart_rows import ChartRow, build_chart_rows
 from skywalking_provider.tools.check.recording import Exchange
@@ -27,6 +28,7 @@ def build_check_json(check_result: CheckResult) -> dict[str, Any]:
         "result": check_result.result,
         "assumedStart": check_result.assumed_start and _format_time(check_result.assumed_start),
         "judgement": _judgement_json(check_result),
+        "cause": build_cause_json(cause) if (cause := check_result.event.details.cause) else None,
         "conditions": [_condition_json(one) for one in check_result.conditions],
         "window": window
         and {"start": _format_time(window.start), "end": _format_time(window.end), "buckets": window.buckets},

@@ -23,6 +23,9 @@ from skywalking_provider.tools.check.thin_traffic import describe_thin_traffic
 _TIMEOUT_SECONDS = 14.5
 """Time that the bridge grants the service for one call."""
 
+_CAUSE_SECONDS = 10.0
+"""Time for the cause of a Failed verdict. No rollout waits for it."""
+
 JUDGED_TIME = timedelta(minutes=30)
 """Time since the start of the run that is assumed for a judged block. Half an hour has enough of thin traffic, too."""
 
@@ -198,7 +201,9 @@ async def measure(
     events: list[MeasurementEvent] = []
     instant = now()
     backends.recorder.reset()
-    engine = Engine(backends.backends, evaluator, now=lambda: instant, listeners=[events.append])
+    engine = Engine(
+        backends.backends, evaluator, now=lambda: instant, listeners=[events.append], cause_seconds=_CAUSE_SECONDS
+    )
     run = Run(
         namespace=namespace or target.template.namespace or "default",
         name="check",

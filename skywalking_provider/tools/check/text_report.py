@@ -4,9 +4,11 @@ from collections.abc import Iterable, Sequence
 
 from rich.text import Text
 
+from skywalking_provider.analysis.cause_view import build_cause_view
 from skywalking_provider.analysis.message import format_window
 from skywalking_provider.support.counts import format_count
 from skywalking_provider.support.formatting import compact, json_lines, query_lines, truncate_lines
+from skywalking_provider.tools.check.cause_text import draw_cause
 from skywalking_provider.tools.check.chart_rows import build_chart_rows
 from skywalking_provider.tools.check.judgement_text import (
     draw_evidence,
@@ -54,6 +56,8 @@ def build_sections(check_result: CheckResult, width: int, *, wide: bool) -> list
     sections += _judgement_sections(check_result, width, wide=wide)
     sections += [(one.kind, [_format_condition(one)]) for one in check_result.conditions]
     sections.append(("verdict", [_format_verdict(check_result)]))
+    if cause := check_result.event.details.cause:
+        sections.append(("cause", draw_cause(build_cause_view(cause), width, wide=wide)))
     if check_result.measurement.message:
         sections.append(("message", [Text(check_result.measurement.message)]))
     sections += [("note", [Text(note, style="yellow")]) for note in check_result.notes]

@@ -23,7 +23,7 @@ from tests.tools.check.harness import (
 
 KEYS = [
     "file", "kind", "template", "metric", "provider", "phase", "reason", "message", "value", "result",
-    "assumedStart", "judgement", "conditions",
+    "assumedStart", "judgement", "cause", "conditions",
     "window", "series", "calls", "backend", "requests", "resumeAt", "elapsedMs", "dryRun", "notes", "exitCode",
 ]  # fmt: skip
 
