@@ -51,6 +51,7 @@ async def test_canary_instances_of_a_shared_service_are_measured_alone(harness: 
     assert canary.message == (
         'CONDITION_NOT_MET success-rate 0.9, wanted "result >= 0.99" · 300 calls in 5 buckets'
         f" · 1 instance of {HASH} · 11:54–11:59 +0000 · backend prod"
+        " · service-wide mostly POST:/reviews: 30 of 30 failures"
     )
 
 
