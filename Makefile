@@ -36,8 +36,9 @@ lock: ## update the lock files from pyproject.toml
 	@for set in "runtime --extra otel" "dev --extra otel --group dev"; do set -- $$set; name=$$1; shift; \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	    pyproject.toml "$$@" --output-file requirements/$$name.lock; done
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-	  --group build --output-file requirements/build.lock
+	@for group in build docs; do \
+	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	    --group $$group --output-file requirements/$$group.lock; done
 
 BRIDGE := .cache/bin/skywalking-bridge
 HOST := .cache/bin/argo-host
@@ -94,6 +95,14 @@ $(CHART_TOOLS): tools/charts/go.mod tools/charts/go.sum | go
 	$(call report,Build $(PACKAGE): $@ (the first build takes some minutes))
 	@cd tools/charts && CGO_ENABLED=0 go build -buildvcs=false -ldflags "-s -w" -o ../../$@ $(PACKAGE)
 
+# The generator of the documentation site, apart from the packages of the tests.
+SITE_TOOLS := .cache/site-tools
+$(SITE_TOOLS)/.installed: requirements/docs.lock
+	$(call report,Install the Python packages of requirements/docs.lock into $(SITE_TOOLS))
+	@$(PYTHON) -m venv --clear $(SITE_TOOLS)
+	@$(SITE_TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/docs.lock
+	@touch $@
+
 .cache/precompiled: $(WASM) $(VENV)/.installed
 	$(call report,Compile $(WASM) for this machine)
 	@$(BIN)/python -m skywalking_provider.conditions.expr.wasm_module
@@ -120,8 +129,13 @@ chart-tools: $(CHART_TOOLS) ## build Helm and kustomize for the tests of the cha
 demo: build ## analyse healthy and bad canaries on this machine, with a threshold and judged (under a minute)
 	@$(BIN)/skywalking-provider demo --bridge $(BRIDGE) --argo-host $(HOST)
 
+.PHONY: docs
+docs: $(SITE_TOOLS)/.installed ## build the documentation site: .cache/site/index.html
+	$(call report,Build the documentation site and check its links)
+	@$(SITE_TOOLS)/bin/python tools/site/build.py
+
 .PHONY: test
-test: build cc chromium $(CHART_TOOLS) ## run the unit, property, capture, contract and conformance tests
+test: build cc chromium $(CHART_TOOLS) $(SITE_TOOLS)/.installed ## run the unit, property, capture, contract and conformance tests
 	$(call report,Run the Python tests)
 	@$(BIN)/pytest -q -m "not e2e and not slow"
 	$(call report,Run the Go tests of the condition language)
@@ -135,7 +149,7 @@ test: build cc chromium $(CHART_TOOLS) ## run the unit, property, capture, contr
 LOADED = tools/run_loaded.py 4
 
 .PHONY: test-loaded
-test-loaded: build cc chromium $(CHART_TOOLS) ## run the Python tests and the bridge's Go tests beside four busy processes
+test-loaded: build cc chromium $(CHART_TOOLS) $(SITE_TOOLS)/.installed ## run the Python tests and the bridge's Go tests beside four busy processes
 	$(call report,Run the Python tests beside four busy processes)
 	@$(BIN)/python $(LOADED) $(BIN)/pytest -q -m "not e2e and not slow" -o timeout=600
 	$(call report,Run the Go tests of the bridge beside four busy processes)

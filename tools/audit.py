@@ -69,9 +69,10 @@ def main(root: Path = ROOT) -> int:
 
 
 def check_python(root: Path) -> AuditResult:
-    """Check the packages of both lock files. A vulnerable development package is only reported."""
+    """Check the packages of all lock files. A vulnerable package that is not shipped is only reported."""
     shipped = set(_PINNED.findall((root / "requirements/runtime.lock").read_text()))
-    pinned = sorted(shipped | set(_PINNED.findall((root / "requirements/dev.lock").read_text())))
+    locks = (root / "requirements").glob("*.lock")
+    pinned = sorted({package for lock in locks for package in _PINNED.findall(lock.read_text())})
     index_url = resolve_index_url()
     if all(_fetch_advisories(index_url, package) is None for package in sorted(shipped)[:_MAX_PROBES]):
         return _unreachable_result("Python packages", index_url)
