@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from skywalking_provider.mock_oap.events import EventStore, InvalidEventsError
 from skywalking_provider.mock_oap.faults import Fault, FaultKind, Faults
 from skywalking_provider.mock_oap.graphql_executor import (
     BAD_REQUEST,
@@ -25,6 +26,7 @@ from skywalking_provider.mock_oap.graphql_executor import (
 )
 
 PATH: Final = "/graphql"
+EVENTS_PATH: Final = "/v3/events"
 HTML: Final = b"<html>\n<head><title>Sign in</title></head>\n<body><h1>Please sign in</h1></body>\n</html>\n"
 _MARK: Final = "wrong types"
 _CHUNK: Final = 64 * 1024
@@ -51,8 +53,9 @@ class RecordedRequest:
 class HttpHandler:
     """Handles HTTP requests. `closing` ends those that hang."""
 
-    def __init__(self, executor: Executor, faults: Faults, closing: asyncio.Event) -> None:
+    def __init__(self, executor: Executor, events: EventStore, faults: Faults, closing: asyncio.Event) -> None:
         self._executor = executor
+        self._events = events
         self._faults = faults
         self._closing = closing
         self._storage_fault: Fault | None = None
@@ -84,12 +87,25 @@ class HttpHandler:
 
     def normal_response(self, request: web.Request, body: str) -> HttpResponse:
         """Return the response without any fault."""
-        if request.path != PATH:
+        if request.path not in (PATH, EVENTS_PATH):
             return HttpResponse.from_status(HTTPStatus.NOT_FOUND, "Not Found")
         if request.method != "POST":
             return HttpResponse(HTTPStatus.METHOD_NOT_ALLOWED, b"405 Method Not Allowed", TEXT_UTF8)
+        if request.path == EVENTS_PATH:
+            return self._report_events(request, body)
         parsed = self._parse_request(request, body)
         return parsed if isinstance(parsed, HttpResponse) else self._executor.execute(parsed)
+
+    def _report_events(self, request: web.Request, body: str) -> HttpResponse:
+        if request.content_type != "application/json":
+            return HttpResponse.from_status(HTTPStatus.BAD_REQUEST, "Bad Request")
+        try:
+            self._events.report(body, self._executor.oap_version)
+        except InvalidEventsError:
+            return HttpResponse.from_status(HTTPStatus.BAD_REQUEST, "Bad Request")
+        except ValueError:
+            return HttpResponse.from_status(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal Server Error")
+        return HttpResponse(HTTPStatus.OK, b"", "application/protobuf")
 
     def _parse_request(self, request: web.Request, body: str) -> ExecutionInput | HttpResponse:
         kind = request.content_type if "Content-Type" in request.headers else ""

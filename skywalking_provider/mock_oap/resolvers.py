@@ -73,6 +73,7 @@ def build_root(store: Store, oap_version: OapVersion, *, decimal_comma: bool) ->
         "readNullableMetricsValue": nullable,
         "readLabeledMetricsValues": labeled,
         "sortMetrics": lambda _, condition, duration: reads.sorted(condition, duration),
+        "queryEvents": lambda _, condition=None: {"events": store.events.query(condition or {}, oap_version)},
         "execExpression": lambda _, expression, entity, duration: expressions.execute(expression, entity, duration),
     }
 

@@ -25,8 +25,8 @@ _MAX_RECORDED = 10_000
 class MockOap:
     """A mock Apache SkyWalking OAP server in this process.
 
-    Use it as `async with MockOap("healthy-canary") as oap: ... oap.url`. It serves `/graphql` and `/mock/...`; other
-    paths are HTTP 404.
+    Use it as `async with MockOap("healthy-canary") as oap: ... oap.url`. It serves `/graphql`, `/v3/events` and
+    `/mock/...`; other paths are HTTP 404.
 
     Args:
         scenario: Name of a shipped scenario, YAML file, or scenario.
@@ -69,7 +69,7 @@ class MockOap:
             self.store, self.oap_version, max_complexity=max_complexity, decimal_comma=decimal_comma
         )
         self._closing = asyncio.Event()
-        self._handler = HttpHandler(self._executor, self.faults, self._closing)
+        self._handler = HttpHandler(self._executor, self.store.events, self.faults, self._closing)
         self._runner: web.AppRunner | None = None
 
     # -- start and stop

@@ -9,6 +9,7 @@ from skywalking_provider.mock_oap.aggregation import Calls, Distributed, Tally, 
 from skywalking_provider.mock_oap.clock import MINUTE, MockClock
 from skywalking_provider.mock_oap.duration import Duration, TimeBucket
 from skywalking_provider.mock_oap.entity_ids import EntityKey, MetricScope, encode
+from skywalking_provider.mock_oap.events import EventStore
 from skywalking_provider.mock_oap.metric_catalog import MetricDefinition
 from skywalking_provider.mock_oap.scenario import Scenario, ScenarioInstance, ScenarioService, Traffic
 
@@ -25,10 +26,11 @@ class _Stream:
 
 
 class Store:
-    """Computes values from a scenario and the clock. Stateless: equal instants give equal values."""
+    """Computes values from a scenario and the clock: equal instants give equal values. Events are the only state."""
 
     def __init__(self, scenario: Scenario, clock: MockClock) -> None:
         self.clock = clock
+        self.events = EventStore(clock)
         self.set_scenario(scenario)
 
     def set_scenario(self, scenario: Scenario) -> None:

@@ -39,6 +39,8 @@ class OapVersion:
     """Labels of a percentile metric, in the order of 50, 75, 90, 95, 99."""
     percentile_key: str
     """Key of the percentile label. V2 responses omit the key `_`."""
+    max_event_message: int
+    """Characters of an event's message in a storage with SQL."""
     mqe: "MqeVersion | None"
     """Version of the metrics query expression; None if the OAP has none."""
 
@@ -103,6 +105,7 @@ _10_1: Final = OapVersion(
     rejects_single_bucket=False,
     percentile_labels=tuple(str(p) for p in PERCENTILES),
     percentile_key="p",
+    max_event_message=2000,
     mqe=_MQE_10,
 )
 _9_6: Final = replace(
@@ -113,6 +116,7 @@ _9_6: Final = replace(
     limits_introspection=False,
     percentile_labels=_POSITIONS,
     percentile_key="_",
+    max_event_message=200,
     mqe=_MQE_9,
 )
 _9_2: Final = replace(

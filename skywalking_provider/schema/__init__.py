@@ -9,9 +9,9 @@ from typing import Final
 
 from graphql import GraphQLSchema, build_schema
 
-BEFORE_9_4: Final = ("common", "before-9.4")
+BEFORE_9_4: Final = ("common", "events", "before-9.4")
 """SDL files of OAP before 9.4. Their names lack `.graphqls`."""
-SINCE_9_5: Final = ("common", "since-9.5", "mqe")
+SINCE_9_5: Final = ("common", "events", "since-9.5", "mqe")
 """SDL files of OAP 9.5 and newer."""
 
 
