@@ -22,7 +22,7 @@ pause_before_next sample_of wanted_by longest_wait parted conditions_for frame_o
 PLAIN = re.compile(rf"(?<![a-z])(?:{WORDS})(?![a-z])", re.IGNORECASE | re.VERBOSE)
 OLD = re.compile(rf"\b(?:INTERNAL(?=[\s`\"])|{'|'.join(IDENTIFIERS.split())})\b")
 SKIPPED = re.compile(
-    r"^(docs/adr/|CHANGELOG\.md|LICENSE|requirements/|tests/captures/|bench/results/|skywalking_provider/contract/v1/"
+    r"^(docs/adr/|CHANGELOG\.md|LICENSE|requirements/|tests/captures/|bench/results/|skywalking_provider/contract/(v1|skywalking)/"
     r"|bridge/contract/|tools/plain_words\.py|docs/glossary\.md)|\.(png|lock|sum|svg)$|expr-cases\.jsonl|oracle"
 )
 

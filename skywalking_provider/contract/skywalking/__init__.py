@@ -1,0 +1,1 @@
+"""Generated from proto/skywalking/v3: the event service of SkyWalking."""
