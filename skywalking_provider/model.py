@@ -128,7 +128,7 @@ class EntitySet:
 
     Attributes:
         members: At least one entity; all have the same scope.
-        layers: Layers of the service.
+        layers: Layers of the service, first that of the block if it has one; empty if they are not known.
         selector: Selector of the instances as written, for messages; empty for a single entity.
     """
 

@@ -249,3 +249,4 @@ def _verdict_key(attempt: Attempt, window: MeasurementWindow) -> VerdictKey:
 
 def _record_sample(details: MeasurementDetails, collected: CollectedSample) -> None:
     details.sample, details.requests, details.subject = collected.sample, collected.requests, collected.subject
+    details.entities = collected.entities

@@ -20,7 +20,7 @@ from skywalking_provider.analysis.rendering import MAX_VALUE, build_measurement
 from skywalking_provider.analysis.verdict import Verdict
 from skywalking_provider.block import Spec, parse_block
 from skywalking_provider.errors import BackendUnavailableError, ProviderError, Reason
-from skywalking_provider.model import Deadline, Measurement, Metric, Phase, Run
+from skywalking_provider.model import Deadline, Entity, EntitySet, Measurement, Metric, Phase, Run
 from skywalking_provider.oap import Backend, BackendRegistry
 from skywalking_provider.queries import query_for
 
@@ -99,6 +99,18 @@ class Engine:
             _log.exception("metadata failed", metric=metric.name)
             return {"error": f"{Reason.PROVIDER_INTERNAL} {_INTERNAL_ERROR}"}
 
+    def _named_entities(self, metric: Metric, namespace: str) -> EntitySet | None:
+        """Return the services or the endpoint that a block names; None if it names none, or is invalid."""
+        try:
+            spec = parse_block(metric.block)
+            backend, query = self._backends.select(spec.backend, spec.address, namespace), query_for(spec)
+            description = query.describe(backend)
+            names = query.services_by_name(backend) or tuple(filter(None, [description.service]))
+        except ProviderError:
+            return None
+        members = tuple(Entity(name, endpoint=description.endpoint or None) for name in names)
+        return EntitySet(members) if members else None
+
     def _backend_for_metadata(self, spec: Spec) -> Backend | None:
         """Return the backend of a block if every namespace may use it.
 
@@ -141,6 +153,7 @@ class Engine:
                 seconds=self._monotonic() - started_at,
                 detail=message.truncate_message(verdict.detail),
                 facts=partial(self.metadata, metric),
+                named_entities=partial(self._named_entities, metric, run.namespace),
             )
         )
         return measurement

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from skywalking_provider.analysis.judging import Judgement
 from skywalking_provider.errors import Reason
-from skywalking_provider.model import Measurement, Metric, Run, Window
+from skywalking_provider.model import EntitySet, Measurement, Metric, Run, Window
 from skywalking_provider.oap.api.request import GraphqlRequest
 from skywalking_provider.queries.causes.endpoints import EndpointCause
 from skywalking_provider.queries.sample import Sample
@@ -24,6 +24,7 @@ class MeasurementDetails:
         requests: Requests for the sample.
         sample: Collected sample.
         subject: Measured entities; empty if the block names them itself.
+        entities: Measured entities, those of the canary in a judged block; None if they are not known.
         cel: Whether the conditions are CEL expressions.
         evaluated: Whether the conditions were evaluated, or the judgement was made.
         judgement: Judgement of a judged block; None for others.
@@ -38,6 +39,7 @@ class MeasurementDetails:
     requests: tuple[GraphqlRequest, ...] = ()
     sample: Sample | None = None
     subject: str = ""
+    entities: EntitySet | None = None
     cel: bool = False
     evaluated: bool = False
     judgement: Judgement | None = None
@@ -58,6 +60,8 @@ class MeasurementEvent:
         seconds: Duration of the attempt.
         detail: Message of the measurement without the reason code.
         facts: Function that returns the facts of the block, for attempts that read nothing. It parses the block.
+        named_entities: Function that returns the services or the endpoint that the block names, for attempts whose
+            entities are not known; None if it names none. It parses the block.
     """
 
     metric: Metric
@@ -68,6 +72,7 @@ class MeasurementEvent:
     seconds: float
     detail: str = ""
     facts: Callable[[], Mapping[str, str]] = dict
+    named_entities: Callable[[], EntitySet | None] = lambda: None
 
 
 MeasurementListener = Callable[[MeasurementEvent], None]

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, model_validator
 
+from skywalking_provider.config.events import EventsConfig
 from skywalking_provider.config.tls import ClientTls
 from skywalking_provider.config.types import (
     HeaderName,
@@ -110,6 +111,7 @@ class BackendConfig(StrictModel):
         max_requests: Maximum number of requests in flight, shared fairly between namespaces.
         retries: Maximum number of further attempts of a failed request within its deadline.
         circuit: Circuit breaker.
+        events: Events that are reported to this OAP.
     """
 
     url: Url
@@ -126,6 +128,7 @@ class BackendConfig(StrictModel):
     max_requests: int = Field(default=32, ge=1, le=1024)
     retries: int = Field(default=2, ge=0, le=10)
     circuit: CircuitConfig = CircuitConfig()
+    events: EventsConfig = EventsConfig()
     tls: ClientTls | None = None
     headers: dict[HeaderName, SecretText] = Field(default_factory=dict)
     basic: Basic | None = None
@@ -141,6 +144,15 @@ class BackendConfig(StrictModel):
     def _check_tls_needs_https(self) -> "BackendConfig":
         if self.tls and not self.url.startswith("https://"):
             raise ValueError("tls: needs an https:// url. Change the url, or remove tls")
+        return self
+
+    @model_validator(mode="after")
+    def _check_events_verify_certificates(self) -> "BackendConfig":
+        if self.events.address is not None and self.tls is not None and self.tls.insecure_skip_verify:
+            raise ValueError(
+                "events.address: gRPC always verifies certificates, and tls.insecureSkipVerify is set. Set tls.caFile,"
+                " or remove address to report over HTTP"
+            )
         return self
 
     @model_validator(mode="after")

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
 from skywalking_provider.config.backend import BackendConfig, Basic, Bearer, CacheConfig, CircuitConfig
+from skywalking_provider.config.events import EventsConfig
 from skywalking_provider.config.key_hints import hint_for_key
 from skywalking_provider.config.listeners import HttpConfig, PageConfig
 from skywalking_provider.config.root import OAP_ADDRESS, Config, LogConfig
@@ -40,6 +41,7 @@ _SECTIONS = (
     Bearer,
     CacheConfig,
     CircuitConfig,
+    EventsConfig,
     ServerTls,
     ClientTls,
 )

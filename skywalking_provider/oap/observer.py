@@ -22,6 +22,23 @@ class Source(StrEnum):
     CACHE = "cache"
 
 
+class EventOutcome(StrEnum):
+    """Fate of an event for SkyWalking: a closed set, used as a metric label."""
+
+    SENT = "sent"
+    """The OAP accepted it."""
+    QUEUE_FULL = "queue_full"
+    """Dropped, because the queue was full: the OAP accepts events too slowly."""
+    UNAVAILABLE = "unavailable"
+    """Dropped after several attempts without a usable response."""
+    REJECTED = "rejected"
+    """Dropped, because the OAP rejects it."""
+    NO_SERVICE = "no_service"
+    """Dropped, because the OAP does not list its service."""
+    STOPPED = "stopped"
+    """Dropped, because the service stopped before it was sent."""
+
+
 class Circuit(StrEnum):
     """State of a circuit breaker: requests pass if closed, none if open, one probe if half-open."""
 
@@ -53,6 +70,9 @@ class Observer:
 
     def circuit_changed(self, backend: str, state: Circuit) -> None:
         """Handle a new state of the circuit breaker; the first one is closed."""
+
+    def events_done(self, backend: str, outcome: EventOutcome, count: int = 1) -> None:
+        """Handle the end of events for SkyWalking's event API: sent or dropped."""
 
     def clock_skew(self, backend: str, seconds: float) -> None:
         """Handle the offset of an OAP's clock: seconds ahead of the local clock."""

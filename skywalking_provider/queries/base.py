@@ -5,7 +5,7 @@ from datetime import timedelta
 from enum import StrEnum, auto
 from typing import Protocol
 
-from skywalking_provider.model import Deadline, Window
+from skywalking_provider.model import Deadline, EntitySet, Window
 from skywalking_provider.oap import Backend
 from skywalking_provider.oap.api.request import GraphqlRequest
 from skywalking_provider.queries.causes.target import CauseTarget
@@ -21,11 +21,13 @@ class CollectedSample:
         sample: Result and series.
         subject: Measured entities, for messages: "3 instances of 6c85f7bf4". Empty if the block names them itself.
         requests: Requests that were sent for the sample.
+        entities: Measured entities, those of the canary in a judged block; None if an author's query names none.
     """
 
     sample: Sample
     subject: str = ""
     requests: tuple[GraphqlRequest, ...] = ()
+    entities: EntitySet | None = None
 
 
 class DiagnosisKind(StrEnum):

@@ -46,17 +46,18 @@ async def resolve_entities(
     if _match_service(name, spec.layer, services) is None:  # the cached list may be older than the service
         services = await backend.connection.services(deadline, fresh=True)
     service = find_service(name, spec.layer, services, suggest)
+    layers = tuple(sorted(service.layers, key=lambda layer: layer != spec.layer))
     if spec.endpoint is not None:
         known = await backend.endpoints(service, spec.endpoint, deadline)
         others = () if spec.endpoint in known else await backend.endpoints(service, "", deadline)
         endpoint = find_endpoint(spec.endpoint, service.name, known, others, suggest)
-        return EntitySet((Entity(service.name, service.normal, endpoint=endpoint),), service.layers)
+        return EntitySet((Entity(service.name, service.normal, endpoint=endpoint),), layers)
     if spec.instances is None:
-        return EntitySet((Entity(service.name, service.normal),), service.layers)
+        return EntitySet((Entity(service.name, service.normal),), layers)
     listed = await list_instances(service)
     names, selector = _select(spec.instances, service.name, listed)
     instances = tuple(Entity(service.name, service.normal, instance=one) for one in names)
-    return EntitySet(instances, service.layers, selector)
+    return EntitySet(instances, layers, selector)
 
 
 def services_by_name(spec: EntityKeys, backend: Backend) -> tuple[str, ...]:

@@ -72,7 +72,7 @@ class ExpressionQuery:
             raise await diagnose_rejected_expression(
                 error, self.spec.expression, self.spec.scope, backend, deadline
             ) from error
-        return CollectedSample(sample, describe_subject(entities), batch.requests)
+        return CollectedSample(sample, describe_subject(entities), batch.requests, entities)
 
     async def diagnose(self, sample: Sample, backend: Backend, deadline: Deadline) -> Diagnosis:
         """See `Query.diagnose`. The entity was found, so only labels and the scope of the metrics can be wrong."""

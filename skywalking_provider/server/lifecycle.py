@@ -3,9 +3,11 @@
 import asyncio
 import gc
 import os
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import grpc.aio
 import structlog
@@ -18,7 +20,7 @@ from skywalking_provider.analysis.evaluation import ConditionEvaluator, open_con
 from skywalking_provider.config import Config, ConfigError
 from skywalking_provider.contract.v1 import metric_provider_pb2 as pb
 from skywalking_provider.contract.v1 import metric_provider_pb2_grpc as rpc
-from skywalking_provider.oap import open_backends
+from skywalking_provider.oap import BackendRegistry, Observer, open_backends
 from skywalking_provider.server import tls
 from skywalking_provider.server.admission import Admission
 from skywalking_provider.server.client_authorization import ClientIdentityInterceptor
@@ -30,6 +32,9 @@ from skywalking_provider.server.receive_limiter import ReceiveLimiter
 from skywalking_provider.server.service import MetricProviderService
 from skywalking_provider.server.signals import install_signal_handlers
 from skywalking_provider.server.unix_socket import SocketPath, exclusive_socket_path, find_shared_folder
+
+if TYPE_CHECKING:
+    from skywalking_provider.reporting.reporters import EventReporters
 
 SERVICE = pb.DESCRIPTOR.services_by_name["MetricProvider"].full_name
 MAX_REQUEST_BYTES = 128 * 1024
@@ -90,20 +95,36 @@ class RunningServer:
     """
 
     def __init__(
-        self, server: grpc.aio.Server, readiness: Readiness, port: int, instrumentation: Instrumentation
+        self,
+        server: grpc.aio.Server,
+        readiness: Readiness,
+        port: int,
+        instrumentation: Instrumentation,
+        reporters: "EventReporters | None",
     ) -> None:
         self._server = server
         self._readiness = readiness
+        self._reporters = reporters
         self.port = port
         self.addresses = instrumentation.addresses
+        # State: whether the calls in flight were cancelled, and the last events in progress.
+        self._forced = False
+        self._flush: asyncio.Task[None] | None = None
 
     async def drain(self, seconds: float) -> None:
-        """Reject new calls, and let calls in flight finish within the given seconds."""
+        """Reject new calls, let calls in flight finish, and send the queued events, all within the given seconds."""
+        ends_at = time.monotonic() + seconds
         await self._readiness.end()
         await self._server.stop(seconds)
+        if self._reporters is not None and not self._forced:
+            self._flush = asyncio.create_task(self._reporters.flush(max(0.0, ends_at - time.monotonic())))
+            await asyncio.wait([self._flush])
 
     async def stop_now(self) -> None:
-        """Cancel the calls in flight."""
+        """Cancel the calls in flight and the last events."""
+        self._forced = True
+        if self._flush is not None:
+            self._flush.cancel()
         await self._server.stop(None)
 
 
@@ -120,8 +141,10 @@ async def open_server(
         backends = await stack.enter_async_context(
             open_backends(config.backends, _now, observer=instrumentation.observer)
         )
+        reporters = await stack.enter_async_context(_open_reporters(config, backends, instrumentation.observer))
         server = _new_server(endpoint, instrumentation.interceptors)
-        engine = Engine(backends, evaluator, _now, instrumentation.listeners)
+        listeners = [*instrumentation.listeners, *([reporters.report] if reporters else [])]
+        engine = Engine(backends, evaluator, _now, listeners)
         rpc.add_MetricProviderServicer_to_server(MetricProviderService(engine, _now, Admission()), server)
         health_pb2_grpc.add_HealthServicer_to_server(readiness.servicer, server)
         if not (endpoint.tls or endpoint.exposed):
@@ -133,7 +156,7 @@ async def open_server(
         await readiness.begin()
         watch = asyncio.create_task(readiness.watch(evaluator))
         try:
-            yield RunningServer(server, readiness, port, instrumentation)
+            yield RunningServer(server, readiness, port, instrumentation, reporters)
         finally:
             watch.cancel()
             await asyncio.wait([watch])
@@ -150,6 +173,20 @@ async def _open_ready_evaluator() -> AsyncIterator[ConditionEvaluator]:
         raise ConfigError(f"condition evaluator does not start: {error}") from error
     async with opened:
         yield evaluator
+
+
+@asynccontextmanager
+async def _open_reporters(
+    config: Config, backends: BackendRegistry, observer: Observer
+) -> "AsyncIterator[EventReporters | None]":
+    """Report events for SkyWalking until the context ends, if a backend has them enabled."""
+    if not any(backend.events.enabled for backend in config.backends.values()):
+        yield None
+        return
+    from skywalking_provider.reporting.reporters import open_reporters  # noqa: PLC0415 - only if it is used
+
+    async with open_reporters(config.backends, backends, observer) as reporters:
+        yield reporters
 
 
 def _connection_options() -> tuple[tuple[str, int], ...]:

@@ -20,7 +20,7 @@ from skywalking_provider import __version__
 from skywalking_provider.analysis.events import MeasurementEvent
 from skywalking_provider.analysis.outcomes import NO_REASON, phase_reason_pairs
 from skywalking_provider.oap import Observer
-from skywalking_provider.oap.observer import Circuit, Outcome, Source
+from skywalking_provider.oap.observer import Circuit, EventOutcome, Outcome, Source
 
 NO_BACKEND = "-"
 """Label value for measurements whose block selects no backend."""
@@ -133,12 +133,17 @@ class BackendMetrics(Observer):
         self._retries = counter("retries", "Requests that failed and were retried.")
         self._shed = counter("shed", "Requests rejected because their wait would exceed the deadline (maxRequests).")
         self._circuit = gauge("circuit_state", "1 for the current state of a backend's circuit breaker.", "state")
+        self._events = counter(
+            "events", "Events for the event API of an OAP, by outcome; all but `sent` are lost.", "code"
+        )
         self._skew = gauge("clock_skew_seconds", "Offset of an OAP's clock; positive if it is ahead of the provider.")
         for backend in backends:
             for each in (self._seconds, self._inflight, self._coalesced, self._cache_hits, self._retries, self._shed):
                 each.labels(backend)
             for outcome in Outcome:
                 self._requests.labels(backend, outcome)
+            for event_outcome in EventOutcome:
+                self._events.labels(backend, event_outcome)
             self.circuit_changed(backend, Circuit.CLOSED)
 
     def request_started(self, backend: str) -> None:
@@ -167,6 +172,10 @@ class BackendMetrics(Observer):
         """Set the state of the circuit breaker."""
         for one in Circuit:
             self._circuit.labels(backend, one).set(one is state)
+
+    def events_done(self, backend: str, outcome: EventOutcome, count: int = 1) -> None:
+        """Count events that were sent or dropped."""
+        self._events.labels(backend, outcome).inc(count)
 
     def clock_skew(self, backend: str, seconds: float) -> None:
         """Set the offset of the OAP's clock."""

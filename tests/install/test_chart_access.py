@@ -42,6 +42,17 @@ def test_network_policy_allows_the_controller_dns_and_the_oaps_only() -> None:
     ]
 
 
+def test_network_policy_allows_the_port_of_enabled_events() -> None:
+    backends = {
+        "grpc": {"url": "http://a:12800", "events": {"enabled": True, "address": "a:11800"}},
+        "http": {"url": "https://b", "events": {"enabled": True}},
+        "off": {"url": "http://c:12800", "events": {"enabled": False, "address": "c:11900"}},
+    }
+    policy = render(DEPLOYMENT, {"backends": backends}).get("NetworkPolicy")["spec"]
+
+    assert [port["port"] for port in policy["egress"][1]["ports"]] == [11800, 12800, 443]
+
+
 def test_cert_manager_certificate_of_the_bridge_has_the_allowed_identity() -> None:
     objects = render(DEPLOYMENT)
     config = yaml.safe_load(objects.get("ConfigMap")["data"]["config.yaml"])

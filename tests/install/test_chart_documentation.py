@@ -11,6 +11,7 @@ import yaml
 
 from skywalking_provider import __version__
 from skywalking_provider.config.backend import BackendConfig, Basic, Bearer, CacheConfig, CircuitConfig
+from skywalking_provider.config.events import EventsConfig
 from skywalking_provider.config.tls import ClientTls
 from skywalking_provider.support.key_levels import yaml_keys
 from tests.install.install_tools import CHART, ROOT
@@ -74,6 +75,7 @@ def test_schema_of_a_backend_equals_the_services_without_inline_secrets() -> Non
         "bearer": set(yaml_keys(Bearer)) - {"token"},
         "cache": set(yaml_keys(CacheConfig)),
         "circuit": set(yaml_keys(CircuitConfig)),
+        "events": set(yaml_keys(EventsConfig)),
         "tls": set(yaml_keys(ClientTls)),
     }
 

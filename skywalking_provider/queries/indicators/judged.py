@@ -69,7 +69,8 @@ class JudgedQuery:
         size = sum(part.batch.size for part in parts)
         sample = await backend.process(size, decode_sides, self.spec, self.indicator, parts, window, mqe=mqe)
         sent = tuple(request for part in parts for request in part.batch.requests)
-        return CollectedSample(sample, sample.sides.canary.subject if sample.sides else "", sent)
+        canary = next(one for part in reversed(parts) if (one := part.sides[0].entities).members)
+        return CollectedSample(sample, sample.sides.canary.subject if sample.sides else "", sent, canary)
 
     async def diagnose(self, sample: Sample, backend: Backend, deadline: Deadline) -> Diagnosis:  # noqa: ARG002
         """See `Query.diagnose`. The entities and the metrics exist, so missing calls are the only cause."""

@@ -47,7 +47,7 @@ class IndicatorQuery:
         sample = await backend.process(
             batch.size, decode_indicator, indicator, metrics, entities, window, batch.data, mqe=mqe
         )
-        return CollectedSample(sample, describe_subject(entities), batch.requests)
+        return CollectedSample(sample, describe_subject(entities), batch.requests, entities)
 
     async def diagnose(self, sample: Sample, backend: Backend, deadline: Deadline) -> Diagnosis:  # noqa: ARG002
         """See `Query.diagnose`. The entity and the metrics exist, so missing calls are the only cause."""
