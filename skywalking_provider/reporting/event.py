@@ -44,7 +44,7 @@ class SkyWalkingEvent:
         error: Whether the type is Error. Otherwise it is Normal.
         message: Metric, phase and message of the measurement in one line, cut.
         parameters: Names and values of the facts. A message that is cut is whole there.
-        start: Start of the AnalysisRun.
+        start: Creation of the AnalysisRun.
         end: End of the measurement.
     """
 
@@ -93,7 +93,8 @@ def build_events(
     if not measurement.phase.completed or measurement.finished_at is None or entities is None:
         return ()
     message = _build_message(event.metric.name, measurement, redact)
-    start = event.run.started_at or event.run.created_at or measurement.started_at
+    # Not started_at first: it is missing in the first measurement, and the start must be the same in all.
+    start = event.run.created_at or event.run.started_at or measurement.started_at
     template = SkyWalkingEvent(
         uuid="",
         namespace=event.run.namespace,

@@ -69,7 +69,7 @@ def lab(
     with tempfile.TemporaryDirectory(prefix="e2e-") as sockets:  # the path of a Unix socket has at most 107 bytes
         lab = Lab.create(home / "run/e2e", home, ports, report_progress).reset()
         config = lab.folder / "sidecar.yaml"
-        config.write_text(build_sidecar_config(lab, oap_pool.urls))
+        config.write_text(build_sidecar_config(lab, oap_pool))
         lab.settings.update(LAB_SOCKET=f"{sockets}/provider.sock", LAB_SIDECAR_CONFIG=str(config))
         pytestconfig.stash[LAB] = lab
         try:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from tests.e2e.kubectl import Kubectl
@@ -190,11 +191,30 @@ class Lab:
             "end": f"{end:%Y-%m-%d %H%M}",
             "step": "MINUTE",
         }
-        body = json.dumps({"query": query, "variables": {"service": service, "duration": duration}}).encode()
+        values = self.query(query, service=service, duration=duration)["calls"]["values"]["values"]
+        return sum(one["value"] > 0 for one in values)
+
+    def read_events(self, service: str) -> list[dict[str, Any]]:
+        """Return the events of a service that began in the last hour."""
+        query = """query q($condition: EventQueryCondition) { queryEvents(condition: $condition) { events {
+          uuid name type message layer startTime endTime source { serviceInstance } parameters { key value } } } }"""
+        now = datetime.now(ZoneInfo(self.settings.get("OAP_ZONE", "UTC")))
+        time = {
+            "start": f"{now - timedelta(hours=1):%Y-%m-%d %H%M}",
+            "end": f"{now + timedelta(minutes=5):%Y-%m-%d %H%M}",
+            "step": "MINUTE",
+        }
+        condition = {"source": {"service": service}, "time": time, "paging": {"pageSize": 100}}
+        events: list[dict[str, Any]] = self.query(query, condition=condition)["queryEvents"]["events"]
+        return events
+
+    def query(self, query: str, **variables: Any) -> dict[str, Any]:
+        """Return the data of OAP's response to a query."""
+        body = json.dumps({"query": query, "variables": variables}).encode()
         request = urllib.request.Request(self.graphql_url, body, {"content-type": "application/json"})  # noqa: S310 - a local server
         with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310 - the lab's own OAP
-            values = json.load(response)["data"]["calls"]["values"]["values"]
-        return sum(one["value"] > 0 for one in values)
+            data: dict[str, Any] = json.load(response)["data"]
+        return data
 
 
 def wait_for(condition: Callable[[], bool], seconds: float, description: str) -> None:

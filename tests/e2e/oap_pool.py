@@ -33,6 +33,12 @@ class OapPool:
         self._labs[RESTARTED_OAP].settings.update(OAP_VERSION="10.1.0", OAP_H2=f"file:{storage}/oap")
 
     @property
+    def events(self) -> Mapping[str, dict[str, object]]:
+        """Return the configuration of events by OAP: one over gRPC, one over HTTP. 9.2.0 has no event receiver."""
+        grpc = f"127.0.0.1:{self._labs['10.1.0'].settings['OAP_GRPC_PORT']}"
+        return {"10.1.0": {"enabled": True, "address": grpc}, "9.6.0": {"enabled": True}}
+
+    @property
     def urls(self) -> Mapping[str, str]:
         return {name: lab.oap_url for name, lab in self._labs.items()}
 
@@ -64,10 +70,14 @@ def backend_name(name: str) -> str:
     return f"oap-{name}".replace(".", "-")
 
 
-def build_sidecar_config(lab: Lab, oap_urls: Mapping[str, str]) -> str:
+def build_sidecar_config(lab: Lab, oap_pool: OapPool) -> str:
     """Build the sidecar's configuration. The reference template selects the lab's own OAP, the others by name."""
     # The reference address is only an alias that selects the backend. No connection to it is made.
-    backends = {"prod": {"url": lab.oap_url, "aliases": [REFERENCE_ADDRESS], "settle": "5s"}}
-    backends |= {backend_name(name): {"url": url, "settle": "5s"} for name, url in oap_urls.items()}
+    own: dict[str, object] = {"url": lab.oap_url, "aliases": [REFERENCE_ADDRESS], "events": {"enabled": True}}
+    backends = {"prod": own} | {backend_name(name): {"url": url} for name, url in oap_pool.urls.items()}
+    for name, events in oap_pool.events.items():
+        backends[backend_name(name)]["events"] = events
+    for backend in backends.values():
+        backend["settle"] = "5s"
     http = {"listen": lab.http_listen, "bridges": str(lab.bridge_folder)}
     return yaml.safe_dump({"http": http, "backends": backends})

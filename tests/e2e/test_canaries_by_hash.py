@@ -5,12 +5,13 @@ and time zones.
 """
 
 from collections.abc import Callable
+from datetime import datetime
 
 import pytest
 
 from tests.e2e.environment import Environment, pod_names
 from tests.e2e.kubectl import Object
-from tests.e2e.lab import Lab, ProgressReporter
+from tests.e2e.lab import Lab, ProgressReporter, wait_for
 from tests.e2e.manifests import (
     get_block,
     load_manifest,
@@ -20,7 +21,7 @@ from tests.e2e.manifests import (
 )
 from tests.e2e.oap_pool import VERSIONS, OapPool
 from tests.e2e.parallel_rollouts import RolloutScenario, ScenarioResults, run_in_parallel
-from tests.e2e.rollout_timeline import WaitCondition
+from tests.e2e.rollout_timeline import RUN, WaitCondition
 
 
 def hash_rollout(service: str) -> Object:
@@ -147,3 +148,46 @@ def test_background_analysis_without_data_pauses_rollout_and_keeps_weight(
     assert not any(snapshot.aborted for snapshot in timeline.snapshots)
     assert 0 < timeline.last.weights[1] < 100
     assert "InconclusiveAnalysisRun" in timeline.pause_reasons()
+
+
+@pytest.mark.parametrize(
+    ("version", "scenario", "kind", "message"),
+    [
+        ("10.1.0", "healthy_canary", "Normal", "success-rate Successful: 1"),
+        ("10.1.0", "bad_canary", "Error", "success-rate Failed: CONDITION_NOT_MET success-rate 0.9, wanted"),
+        ("9.6.0", "bad_canary", "Error", "success-rate Failed: CONDITION_NOT_MET success-rate 0.9, wanted"),
+    ],
+)
+def test_events_of_a_rollout_are_read_back_from_the_oap(
+    results: ScenarioResults, oap_pool: OapPool, version: str, scenario: str, kind: str, message: str
+) -> None:
+    timeline = results.timeline(f"{version} {scenario}")
+    [run] = timeline.kubectl.list([RUN])
+    [metric] = run["status"]["metricResults"]
+    service = f"reviews.{run['metadata']['namespace']}"
+    oap = oap_pool.ensure_running(version)
+
+    wait_for(lambda: bool(oap.read_events(service)), 60, f"events of {service} in OAP {version}")
+    finished_at = parse_seconds(metric["measurements"][-1]["finishedAt"])
+    wait_for(
+        lambda: {one["endTime"] // 1000 for one in oap.read_events(service)} == {finished_at}, 60, "the last event"
+    )
+    events = oap.read_events(service)
+
+    hash_of_run = run["metadata"]["labels"]["rollouts-pod-template-hash"]
+    instances = [one["source"]["serviceInstance"] for one in events]
+    assert len(set(instances)) == len(events) == len({one["uuid"] for one in events})
+    assert all(f"-{hash_of_run}-" in instance for instance in instances)
+    for event in events:
+        assert (event["name"], event["type"], event["layer"]) == ("AnalysisRun", kind, "MESH")
+        assert event["message"].startswith(message)
+        assert event["startTime"] == 1000 * parse_seconds(run["metadata"]["creationTimestamp"])
+        parameters = {one["key"]: one["value"] for one in event["parameters"]}
+        assert parameters["analysisRun"] == run["metadata"]["name"]
+        assert parameters["namespace"] == run["metadata"]["namespace"]
+        assert (parameters["rollout"], parameters["podTemplateHash"]) == ("reviews", hash_of_run)
+        assert parameters["value"] == metric["measurements"][-1]["value"]
+
+
+def parse_seconds(instant: str) -> int:
+    return int(datetime.fromisoformat(instant).timestamp())

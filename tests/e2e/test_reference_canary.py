@@ -1,7 +1,7 @@
 """The reference rollout and analysis on the stock controller: promoted if healthy, rolled back if not."""
 
 from tests.e2e.kubectl import Kubectl
-from tests.e2e.lab import Lab, ProgressReporter
+from tests.e2e.lab import Lab, ProgressReporter, wait_for
 from tests.e2e.manifests import reference_analysis, reference_rollout, start_rollout
 from tests.e2e.rollout_timeline import DESTINATION_RULE, RUN
 
@@ -46,6 +46,10 @@ def test_reference_canary_bad_is_aborted_after_four_failed_measurements(
     assert run["status"]["phase"] == "Failed"
     [result] = run["status"]["metricResults"]
     assert (result["failed"], result.get("error", 0), result.get("successful", 0)) == (4, 0, 0)
+    wait_for(lambda: bool(lab.read_events(service)), 60, "the event of the service")
+    [event] = lab.read_events(service)  # four measurements
+    assert (event["type"], event["layer"], event["source"]["serviceInstance"]) == ("Error", "MESH", "")
+    assert " Failed: CONDITION_NOT_MET" in event["message"]
 
 
 def stable_subset(kubectl: Kubectl) -> str:

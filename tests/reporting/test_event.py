@@ -45,7 +45,7 @@ def test_failed_measurement_is_an_error_event_of_its_service() -> None:
             "value": "0.95",
             "measuredAt": "2026-11-30T12:04:05+00:00",
         },
-        "startTime": 1796040005000,
+        "startTime": 1796040004000,
         "endTime": 1796040247250,
         "layer": "MESH",
     }
@@ -95,14 +95,24 @@ def test_uuid_differs_by_run_metric_and_entity() -> None:
     assert len(set(uuids)) == len(uuids) == 8
 
 
-def test_start_without_a_started_run_is_that_of_the_measurement() -> None:
-    run = Run(namespace="bookinfo", name="r")
-    (built,) = build_events(build_event(run=run), 5)
-    assert built.start == FINISHED - timedelta(seconds=2)
+def test_start_is_that_of_the_run_and_else_of_the_measurement() -> None:
+    created = STARTED - timedelta(seconds=1)
+    starts = {
+        build_events(build_event(run=run), 5)[0].start: expected
+        for run, expected in (
+            (RUN, created),
+            (replace(RUN, started_at=None), created),  # as in the first measurement
+            (replace(RUN, created_at=None), STARTED),
+            (Run(namespace="bookinfo", name="r"), FINISHED - timedelta(seconds=2)),
+        )
+    }
+
+    assert all(start == expected for start, expected in starts.items())
+    assert len(starts) == 3
 
 
 def test_start_after_the_end_is_the_end() -> None:
-    (built,) = build_events(build_event(run=replace(RUN, started_at=FINISHED + timedelta(hours=1))), 5)
+    (built,) = build_events(build_event(run=replace(RUN, created_at=FINISHED + timedelta(hours=1))), 5)
     assert built.start == built.end == FINISHED
 
 
@@ -188,7 +198,6 @@ def test_longest_parameters_fit_the_column_and_keep_the_most_of_the_message() ->
     (built,) = build_events(event, 5)
 
     assert MAX_PARAMETERS - 6 <= len(gson(built.parameters)) <= MAX_PARAMETERS
-    assert built.start == STARTED
 
 
 def test_message_beyond_the_limit_is_whole_in_the_parameters() -> None:
