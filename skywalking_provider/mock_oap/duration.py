@@ -108,6 +108,17 @@ def parse_duration(text: Mapping[str, str], zone: tzinfo, oap_version: OapVersio
     return _build_duration(start, end.strftime(_LABEL[step]), step, zone, oap_version)
 
 
+def parse_range(text: Mapping[str, str], zone: tzinfo) -> tuple[datetime, datetime]:
+    """Return the first instant of a GraphQL `Duration` and the first one after it, for reads of stored events.
+
+    Raises:
+        DataFetchingError: A time is malformed or does not exist.
+    """
+    step = Step(text["step"])
+    start, end = (_parse_local_time(text[key], step, zone) for key in ("start", "end"))
+    return start.replace(tzinfo=zone).astimezone(UTC), (end + step.width).replace(tzinfo=zone).astimezone(UTC)
+
+
 def _build_duration(start: datetime, end: str, step: Step, zone: tzinfo, oap_version: OapVersion) -> Duration:
     buckets = [TimeBucket(start, step, zone)]
     # OAP steps from the start until it reaches the end. If the end is before the start, the limit ends the loop.

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NoReturn
 
+from skywalking_provider.mock_oap.alarm_queries import AlarmQueries
 from skywalking_provider.mock_oap.graphql_errors import DataFetchingError, Json
 from skywalking_provider.mock_oap.metadata_queries import MetadataQueries
 from skywalking_provider.mock_oap.metric_catalog import METRICS, MetricType, find_metrics
@@ -23,6 +24,7 @@ WITHOUT_STORAGE: Final = frozenset(
 def build_root(store: Store, oap_version: OapVersion, *, decimal_comma: bool) -> dict[str, Resolver]:
     """Return the resolvers by field name. graphql-core passes its info as the first argument."""
     metadata, reads = MetadataQueries(store, oap_version), MetricsV2Queries(store, oap_version)
+    alarms = AlarmQueries(store, oap_version)
     expressions = ExpressionResolver(store, oap_version, decimal_comma)
 
     def time_info(_: object) -> Json:
@@ -74,6 +76,8 @@ def build_root(store: Store, oap_version: OapVersion, *, decimal_comma: bool) ->
         "readLabeledMetricsValues": labeled,
         "sortMetrics": lambda _, condition, duration: reads.sorted(condition, duration),
         "queryEvents": lambda _, condition=None: {"events": store.events.query(condition or {}, oap_version)},
+        "getAlarm": lambda _, **arguments: alarms.get_alarm(**arguments),
+        "queryAlarms": lambda _, condition: alarms.query_alarms(condition),
         "execExpression": lambda _, expression, entity, duration: expressions.execute(expression, entity, duration),
     }
 

@@ -120,6 +120,32 @@ class ScenarioCaller(_Part):
     traffic: tuple[Traffic, ...] = Field(min_length=1)
 
 
+class ScenarioAlarm(_Part):
+    """An alarm of the service, or of one of its instances or endpoints."""
+
+    rule: str = Field(min_length=1)
+    """Name of the rule. An OAP before 11 has it only in the message of a rule without one."""
+    begin: int = Field(alias="from")
+    """Minute in which it begins, counted from the minute in which the mock's clock started."""
+    second: float = Field(default=20, ge=0, lt=60)
+    """Second of the minute: an OAP evaluates its rules at about 20 seconds of each."""
+    every: int | None = Field(default=None, ge=1)
+    """Minutes after which the rule raises it again; None if it does not."""
+    until: int | None = None
+    """First minute in which the rule no longer raises it; None if it always does."""
+    recovers_after: int | None = Field(default=None, ge=0)
+    """Minutes after which it has recovered; None if it does not recover."""
+    message: str = ""
+    instance: str | None = None
+    endpoint: str | None = None
+    tags: dict[str, str] = {}
+
+    @property
+    def text(self) -> str:
+        """The message, by default the OAP's own."""
+        return self.message or f"Alarm caused by Rule {self.rule}"
+
+
 def _is_normal(fields: Mapping[str, Any]) -> bool:
     return not NOT_NORMAL.issuperset(fields.get("layers", ()))
 
@@ -144,6 +170,7 @@ class ScenarioService(_Part):
     endpoints: Annotated[tuple[str, ...], AfterValidator(_unique)] = ()
     traffic: tuple[Traffic, ...] = ()
     callers: tuple[ScenarioCaller, ...] = ()
+    alarms: tuple[ScenarioAlarm, ...] = ()
 
     @property
     def is_virtual(self) -> bool:
@@ -224,6 +251,7 @@ _LEVELS: Final[Mapping[str, type[_Part]]] = {
     "instances": ScenarioInstance,
     "traffic": Traffic,
     "callers": ScenarioCaller,
+    "alarms": ScenarioAlarm,
 }
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime, tzinfo
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +17,7 @@ from skywalking_provider.mock_oap.graphql_executor import Executor
 from skywalking_provider.mock_oap.http_handler import PATH, HttpHandler, RecordedRequest
 from skywalking_provider.mock_oap.scenario import Scenario, load_scenario
 from skywalking_provider.mock_oap.store import Store
-from skywalking_provider.mock_oap.versions import select_version
+from skywalking_provider.mock_oap.versions import AlarmApi, select_version
 
 _MAX_BODY = 16 * 1024 * 1024
 _MAX_RECORDED = 10_000
@@ -38,6 +39,7 @@ class MockOap:
         host: Address to listen on.
         port: Port to listen on; 0 selects a free one.
         max_complexity: Limit of selected fields; by default that of the version.
+        alarm_api: Alarm queries that it has.
         decimal_comma: Whether numbers of expressions have a decimal comma.
         tls: TLS context of the listener; None serves plain HTTP.
     """
@@ -54,11 +56,13 @@ class MockOap:
         host: str = "127.0.0.1",
         port: int = 0,
         max_complexity: int | None = None,
+        alarm_api: AlarmApi = AlarmApi.GET_ALARM,
         decimal_comma: bool = False,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.scenario = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
-        self.oap_version = select_version(version)
+        selected = select_version(version)
+        self.oap_version = replace(selected, sdl=(*selected.sdl, *alarm_api.sdl))
         self.clock = MockClock(clock, parse_zone(timezone) if isinstance(timezone, str) else timezone, speed)
         self.store = Store(self.scenario, self.clock)
         self.requests: list[RecordedRequest] = []

@@ -31,7 +31,7 @@ def _names(text: str) -> frozenset[str]:
 _SINCE_9_2: Final = _names(
     """
     getAllEndpointTopN getAllServiceInstanceTopN getEndpointTopN getServiceInstanceTopN getServiceTopN
-    getAlarm getAlarmTrend queryBrowserErrorLogs
+    getAlarmTrend queryBrowserErrorLogs
     analysisEBPFProfilingResult queryEBPFProfilingSchedules queryEBPFProfilingTasks
     queryPrepareCreateEBPFProfilingTaskData
     queryLogTagAutocompleteKeys queryLogTagAutocompleteValues queryLogs supportQueryLogsByKeywords test

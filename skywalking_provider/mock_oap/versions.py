@@ -1,9 +1,10 @@
 """Differences between the OAP versions in the query protocol, taken from recorded responses of real servers."""
 
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Final
 
-from skywalking_provider.schema import BEFORE_9_4, SINCE_9_5
+from skywalking_provider.schema import ALARMS_SINCE_10_4, ALARMS_SINCE_11, BEFORE_9_4, SINCE_9_5
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,30 @@ _9_2: Final = replace(
     rejects_single_bucket=True,
     mqe=None,
 )
+
+
+class AlarmApi(StrEnum):
+    """Generation of the alarm queries, which the mock has beside the recorded versions."""
+
+    GET_ALARM = "getAlarm"
+    """`getAlarm` without the time of the recovery, as recorded."""
+    RECOVERY = "recovery"
+    """`getAlarm` with the time of the recovery (10.4), from the schema."""
+    QUERY_ALARMS = "queryAlarms"
+    """`queryAlarms` beside it (11), from the schema."""
+
+    @property
+    def sdl(self) -> tuple[str, ...]:
+        """SDL files beside those of the version."""
+        match self:
+            case AlarmApi.GET_ALARM:
+                return ()
+            case AlarmApi.RECOVERY:
+                return ALARMS_SINCE_10_4
+            case AlarmApi.QUERY_ALARMS:
+                return ALARMS_SINCE_11
+
+
 OAP_VERSIONS: Final = {version.version: version for version in (_9_2, _9_6, _10_1)}
 
 

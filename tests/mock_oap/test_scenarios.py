@@ -20,6 +20,7 @@ async def canary_values(scenario: str, metric: str, **entity: str) -> list[int |
 
 def test_shipped_scenarios_lists_them_with_descriptions():
     assert shipped_scenarios() == [
+        "alarming-canary",
         "bad-canary",
         "failing-canary",
         "failing-endpoint",

@@ -15,6 +15,7 @@ from skywalking_provider.mock_oap.metric_catalog import METRICS
 from skywalking_provider.mock_oap.mqe.grammar import MqeSyntaxError, parse_expression
 from skywalking_provider.mock_oap.resolvers import build_root
 from skywalking_provider.mock_oap.scenario import (
+    ScenarioAlarm,
     ScenarioCaller,
     ScenarioInstance,
     ScenarioService,
@@ -77,6 +78,7 @@ def document_table(heading: str) -> dict[str, str]:
         ("key of an instance", ScenarioInstance),
         ("key of `traffic`", Traffic),
         ("key of a caller", ScenarioCaller),
+        ("key of an alarm", ScenarioAlarm),
     ],
 )
 def test_documentation_lists_every_key_of_a_scenario(heading: str, model: type[Scenario]):

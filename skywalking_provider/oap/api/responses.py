@@ -1,8 +1,8 @@
 """SkyWalking's responses as types. A response of another form is rejected here, with the place of the problem.
 
-The fields are those of SkyWalking's query protocol (metrics-v2.graphqls, metrics-v3.graphqls, metadata-v2.graphqls);
-fields that the provider does not read are left out. Only `data` is parsed: `transport/error_mapping.py` handles
-`errors`.
+The fields are those of SkyWalking's query protocol (metrics-v2.graphqls, metrics-v3.graphqls, metadata-v2.graphqls,
+alarm.graphqls); fields that the provider does not read are left out. Only `data` is parsed:
+`transport/error_mapping.py` handles `errors`.
 
 A list ends at its first invalid item: pydantic otherwise makes an error of each, 700 bytes for one of two bytes.
 """
@@ -14,10 +14,12 @@ from pydantic import AfterValidator, Field, StrictBool, StrictInt, StrictStr, Ty
 from pydantic.dataclasses import dataclass
 
 from skywalking_provider.errors import ProviderError, Reason
+from skywalking_provider.support.instants import LATEST
 
 T = TypeVar("T")
 
 _MAX_SHOWN: Final = 24  # characters of a value in a message
+_END_MILLISECONDS: Final = int(LATEST.timestamp()) * 1000
 _MAX_PATH: Final = 200  # characters of a path in a message; some of its names are the OAP's
 
 
@@ -168,6 +170,33 @@ class SelectedRecord:
     value: StrictStr | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class KeyValue:
+    """`KeyValue`."""
+
+    key: StrictStr
+    value: StrictStr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedAlarm:
+    """`AlarmMessage`. Its times are milliseconds since 1970; that of the recovery is None or 0 before."""
+
+    began_at: Annotated[StrictInt, Field(alias="startTime", ge=0, lt=_END_MILLISECONDS)]
+    id: StrictStr
+    message: StrictStr
+    scope: StrictStr | None = None
+    tags: Items[KeyValue] = ()
+    recovered_at: Annotated[Long | None, Field(alias="recoveryTime")] = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedAlarms:
+    """`Alarms`."""
+
+    msgs: Items[ListedAlarm]
+
+
 class FieldParser(Generic[T]):
     """Parser of one field of a response."""
 
@@ -201,6 +230,7 @@ KV_INT = FieldParser[KVInt](KVInt)
 METRICS_VALUES = FieldParser[MetricsValues](MetricsValues)
 LABELED_METRICS_VALUES = FieldParser[tuple[MetricsValues, ...]](Items[MetricsValues])
 RANKING = FieldParser[tuple[SelectedRecord, ...]](Items[SelectedRecord])
+ALARMS = FieldParser[ListedAlarms](ListedAlarms)
 EXPRESSION_RESULT = FieldParser[ExpressionResult](ExpressionResult)
 
 
