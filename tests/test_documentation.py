@@ -74,17 +74,18 @@ def test_every_yaml_snippet_is_accepted_by_the_provider(text: str) -> None:  # n
             parse_scenario(text, "docs")
         case {"data": {"metricProviderPlugins": str(plugins)}}:
             assert [plugin["name"] for plugin in yaml.safe_load(plugins)] == [PLUGIN]
-        case {"sli": _} | {"expression": _} | {"query": _}:
+        case {"sli": _} | {"expression": _} | {"query": _} | {"alarms": _}:
             parse_block(json.dumps(content).encode())
         case {"conditions": dict()}:
             parse_block(json.dumps({"sli": "apdex", "window": "5m", "service": "a.b"} | content).encode())
         case (
             {"args": [{"name": str(), "valueFrom": dict()}]}
+            | {"rules": dict()}
             | [{"analysis": {"args": list()}}]
             | [{"experiment": {"analyses": list()}}]
             | {"env": list()}
         ):
-            pass  # the analysis in a Rollout, its experiment, and an agent's container
+            pass  # the analysis in a Rollout, its experiment, an agent's container, and an OAP's alarm rules
         case {"kind": "Rollout"}:
             pass  # its references have a test of their own
         case {"provider": {"skywalking": dict()}} | {"spec": {"metrics": [{"provider": {"skywalking": _}}]}}:

@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 WORDS = r"""
-told | spared? | spares | mend(s|ed|ing)? | nobody | somebody | whoever | weather | errands? | silen(ce|t|tly)
+told | spared? | spares | mend(s|ed|ing)? | nobody | somebody | whoever | weather | errands?
+| silen(ce(?![-_]?\ ?period)|t|tly)
 | troubles? | healed | woven | to[ _]the[ _]letter | of[ _]late | as[ _]ever
 """
 IDENTIFIERS = """

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from skywalking_provider.analysis import message
 from skywalking_provider.analysis import verdict as verdicts
+from skywalking_provider.analysis.alarm_verdict import alarm_verdict
 from skywalking_provider.analysis.cause import FailedVerdict, add_cause, find_cause
 from skywalking_provider.analysis.evaluation import ConditionEvaluator, MetricConditions
 from skywalking_provider.analysis.events import MeasurementDetails
@@ -13,7 +14,13 @@ from skywalking_provider.analysis.judgement_message import describe_values
 from skywalking_provider.analysis.judging import Judgement, judge_sides, position_of_worse
 from skywalking_provider.analysis.rendering import format_value, last_unavailable_at
 from skywalking_provider.analysis.result_encoding import encode_result
-from skywalking_provider.analysis.sample_verdict import condition_verdict, judgement_verdict, missing_data_verdict
+from skywalking_provider.analysis.sample_verdict import (
+    condition_verdict,
+    decides_without_data,
+    depends_on_wait,
+    judgement_verdict,
+    missing_data_verdict,
+)
 from skywalking_provider.analysis.verdict import Verdict, WaitBudget
 from skywalking_provider.analysis.verdict_cache import CachedVerdict, VerdictCache, VerdictKey
 from skywalking_provider.analysis.window import MeasurementWindow, resolve_window
@@ -125,7 +132,9 @@ class AttemptEvaluator:
             unknown = await describe_unknown_calls(backend, window.window, attempt.deadline)
             return verdicts.on_entity_not_found(error, wait_budget, unknown), ""
         origin = self._origin(attempt, window)
-        if verdict := missing_data_verdict(attempt.spec, origin, collected, diagnosis, wait_budget):
+        if not decides_without_data(attempt.conditions, collected) and (
+            verdict := missing_data_verdict(attempt.spec, origin, collected, diagnosis, wait_budget)
+        ):
             return verdict, ""
         if collected.sample.sides is not None:
             details.judgement = judge_sides(collected.sample.sides, key.judged_from)
@@ -139,7 +148,7 @@ class AttemptEvaluator:
             failed = FailedVerdict(attempt.query, window.window, collected.sample, details.judgement)
             details.cause = await find_cause(failed, backend, attempt.deadline, self._cause_seconds)
             verdict = add_cause(verdict, details.cause)
-        if verdict.reason is not Reason.UNDECIDED:  # each measurement has its own wait budget
+        if not depends_on_wait(verdict, collected):  # each measurement has its own wait budget
             entry = CachedVerdict(verdict, value, collected, characters, details.judgement, details.cause)
             self._verdict_cache.put(key, entry, attempt.started_at)
         return verdict, value
@@ -156,6 +165,9 @@ class AttemptEvaluator:
         result = await encode_result(collected.sample.result, attempt.backend.connection.worker)
         if judgement is not None and not attempt.conditions.written:
             verdict = judgement_verdict(judgement, origin, wait_budget)
+            return verdict, result.decode() if verdict.phase.completed else "", len(result)
+        if (alarms := collected.sample.alarms) is not None and not attempt.conditions.written:
+            verdict = alarm_verdict(alarms, collected.sample.summary, collected.subject, origin, wait_budget)
             return verdict, result.decode() if verdict.phase.completed else "", len(result)
         evaluation = await self._conditions.evaluate(
             attempt.conditions, result, attempt.deadline, attempt.run.namespace

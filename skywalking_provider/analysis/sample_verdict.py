@@ -14,6 +14,20 @@ from skywalking_provider.model import Phase
 from skywalking_provider.queries import CollectedSample, Diagnosis
 
 
+def decides_without_data(conditions: MetricConditions, collected: CollectedSample) -> bool:
+    """Return whether a sample has a verdict even if it has no data: an alarm fired, and there are no conditions."""
+    alarms = collected.sample.alarms
+    return alarms is not None and not alarms.empty and not conditions.written
+
+
+def depends_on_wait(verdict: Verdict, collected: CollectedSample) -> bool:
+    """Return whether a verdict on the same sample is another one while there is time to wait."""
+    alarms = collected.sample.alarms
+    return verdict.reason is Reason.UNDECIDED or (
+        verdict.reason is Reason.ALARM_FIRED and alarms is not None and not alarms.fired
+    )
+
+
 def missing_data_verdict(
     spec: Spec, origin: message.Origin, collected: CollectedSample, diagnosis: Diagnosis, wait_budget: WaitBudget
 ) -> Verdict | None:

@@ -127,6 +127,18 @@ def on_undecided(message: str, wait_budget: WaitBudget) -> Verdict:
     return Verdict(Phase.INCONCLUSIVE, Reason.UNDECIDED, f"{message} · {_format_wait(wait_budget)}")
 
 
+def on_firing(message: str, wait_budget: WaitBudget) -> Verdict:
+    """Decide on an alarm from before the window that may last: wait for its end, then return Failed.
+
+    Args:
+        message: Description of the alarm.
+        wait_budget: Time during which its end is waited for.
+    """
+    if not wait_budget.exhausted:
+        return _running_verdict(Reason.ALARM_FIRED, message, wait_budget)
+    return Verdict(Phase.FAILED, Reason.ALARM_FIRED, f"{message} · {_format_wait(wait_budget)}")
+
+
 def on_error(error: ProviderError) -> Verdict:
     """Decide on a permanent error: return an Error without waiting."""
     return Verdict(Phase.ERROR, error.reason, str(error))

@@ -1,5 +1,6 @@
 """The block of a metric: its models, its parser and its JSON Schema. No I/O."""
 
+from skywalking_provider.block.alarms import AlarmsSpec
 from skywalking_provider.block.common import OnNoData, OnOutage
 from skywalking_provider.block.compare import Bound
 from skywalking_provider.block.entity import EntityKeys, EntitySpec, Instances, ServiceParts
@@ -10,6 +11,7 @@ from skywalking_provider.block.judged import JudgedSpec
 from skywalking_provider.block.parse import BlockError, Spec, parse_block
 
 __all__ = [
+    "AlarmsSpec",
     "BlockError",
     "Bound",
     "EntityKeys",

@@ -53,8 +53,8 @@ def build_block_schema() -> dict[str, Any]:
         "$schema": SCHEMA_DIALECT,
         "$id": SCHEMA_ID,
         "title": "Block of a metric under provider.plugin",
-        "description": "Exactly one of the keys query, expression and sli selects the query type. An sli block "
-        "with compare or objective is judged.",
+        "description": "Exactly one of the keys query, expression, sli and alarms selects the query type. An sli "
+        "block with compare or objective is judged.",
         "type": "object",
         "oneOf": [{"$ref": f"#/$defs/{model.__name__}"} for model in models],
         "$defs": definitions,

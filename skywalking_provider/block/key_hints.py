@@ -5,6 +5,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
+from skywalking_provider.block.alarms import Alarms, AlarmsSpec
 from skywalking_provider.block.common import BlockConditions
 from skywalking_provider.block.compare import Compare
 from skywalking_provider.block.entity import EntitySpec, Instances, ServiceParts
@@ -116,7 +117,41 @@ _COMPARE_WORDS: Final[Mapping[str, str]] = {
     "confidence": "It belongs beside sli.",
     "percentile": "It belongs beside sli.",
 }
+_BELOW_ALARMS: Final = "It belongs below alarms."
+_ALARM_BLOCK_WORDS: Final[Mapping[str, str]] = {
+    "rules": _BELOW_ALARMS,
+    "rule": "Write alarms: {rules: […]}.",
+    "rulenames": "Write alarms: {rules: […]}.",
+    "tags": _BELOW_ALARMS,
+    "scope": "Write alarms: {scopes: […]} for alarms of another kind of entity than that which the block selects.",
+    "scopes": _BELOW_ALARMS,
+    "silenceperiod": _BELOW_ALARMS,
+}
+_ALARM_WORDS: Final[Mapping[str, str]] = {
+    "rule": "Write rules: […].",
+    "rulenames": "Write rules: […].",
+    "names": "Write rules: […].",
+    "scope": "Write scopes: […].",
+    "level": "Write tags: {level: …}.",
+    "labels": "Write tags.",
+    "severity": "Write tags: {level: …}.",
+    "keyword": "Remove it. Select alarms by rules or tags.",
+    "message": "Remove it. Select alarms by rules or tags.",
+    "service": "It belongs beside alarms.",
+    "instances": "It belongs beside alarms.",
+    "endpoint": "It belongs beside alarms.",
+    "window": "It belongs beside alarms.",
+}
 _SERVICE_WORDS: Final[Mapping[str, str]] = {"version": "Write subset.", "ns": "Write namespace."}
+
+_NESTED_WORDS: Final[Mapping[type[BaseModel], Mapping[str, str]]] = {
+    Instances: _INSTANCE_WORDS,
+    BlockConditions: _CONDITION_WORDS,
+    ServiceParts: _SERVICE_WORDS,
+    Alarms: _ALARM_WORDS,
+    Compare: _COMPARE_WORDS,
+}
+"""Words of the levels below the block."""
 
 
 def hint_for_key(level: type[BaseModel], key: str) -> str:
@@ -127,17 +162,14 @@ def hint_for_key(level: type[BaseModel], key: str) -> str:
         key: The unknown key.
     """
     word = key.replace("-", "").replace("_", "").lower()
-    if issubclass(level, Instances):
-        return _INSTANCE_WORDS.get(word, "")
-    if issubclass(level, BlockConditions):
-        return _CONDITION_WORDS.get(word, "")
-    if issubclass(level, ServiceParts):
-        return _SERVICE_WORDS.get(word, "")
-    if issubclass(level, Compare):
-        return _COMPARE_WORDS.get(word, "")
+    for nested, words in _NESTED_WORDS.items():
+        if issubclass(level, nested):
+            return words.get(word, "")
     if issubclass(level, JudgedSpec):
         return _JUDGED_WORDS.get(word, "") or _BLOCK_WORDS.get(word, "") or _place_hint(level, key)
-    if issubclass(level, GraphqlSpec | ExpressionSpec | IndicatorSpec):
+    if issubclass(level, AlarmsSpec) and word in _ALARM_BLOCK_WORDS:
+        return _ALARM_BLOCK_WORDS[word]
+    if issubclass(level, GraphqlSpec | ExpressionSpec | IndicatorSpec | AlarmsSpec):
         if word in _JUDGED_ONLY:
             return _judged_hint(level)
         if issubclass(level, IndicatorSpec) and word in _STANDARD_WORDS:
@@ -150,7 +182,7 @@ def _length_hint(level: type[BaseModel], word: str) -> str:
     if word not in _LENGTH_WORDS:
         return ""
     if not issubclass(level, EntitySpec):
-        return "Write interval: only sli and expression have a window."
+        return "Write interval: only sli, expression and alarms have a window."
     beside = " The time between measurements is the metric's own interval, beside `provider`."
     return f"Write window: only a query has an interval.{beside if word == 'interval' else ''}"
 
@@ -159,7 +191,7 @@ def _judged_hint(level: type[BaseModel]) -> str:
     """Return the hint for a key of judged blocks in another block."""
     if issubclass(level, IndicatorSpec):
         return "It belongs to a judged block. Write compare or objective instead of window and conditions."
-    return "Only indicators by name can be judged. Write sli instead of query or expression."
+    return "Only indicators by name can be judged. Write sli instead of query, expression or alarms."
 
 
 def _place_hint(level: type[BaseModel], key: str) -> str:
@@ -169,6 +201,11 @@ def _place_hint(level: type[BaseModel], key: str) -> str:
         return "It belongs to the metric, beside `provider`."
     if match_key(tuple(BACKEND_KEYS), key):
         return "It belongs to backends.<name> of the provider's configuration."
-    types: dict[str, type[BaseModel]] = {"query": GraphqlSpec, "expression": ExpressionSpec, "sli": IndicatorSpec}
+    types: dict[str, type[BaseModel]] = {
+        "query": GraphqlSpec,
+        "expression": ExpressionSpec,
+        "sli": IndicatorSpec,
+        "alarms": AlarmsSpec,
+    }
     others = [name for name, other in types.items() if match_key(yaml_keys(other), key)]
     return f"It belongs to a block with {' or '.join(others)}." if others else ""

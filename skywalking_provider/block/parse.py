@@ -7,6 +7,7 @@ from typing import Any, Final
 from cachetools import LRUCache
 from pydantic import ValidationError
 
+from skywalking_provider.block.alarms import AlarmsSpec
 from skywalking_provider.block.common import InvalidKeyError
 from skywalking_provider.block.expression import ExpressionSpec
 from skywalking_provider.block.graphql import GraphqlSpec
@@ -23,12 +24,13 @@ _MAX_CACHE_BYTES: Final = 4 * 1024 * 1024  # of all cached specs, approximately
 _SPEC_BYTES: Final = 2048  # of a spec without its texts, so that at most 2,048 are cached
 _BYTES_PER_CHARACTER: Final = 4  # of a block and the spec that is parsed from it
 
-Spec = GraphqlSpec | ExpressionSpec | IndicatorSpec | JudgedSpec
+Spec = GraphqlSpec | ExpressionSpec | IndicatorSpec | JudgedSpec | AlarmsSpec
 
 QUERY_TYPES: Final[dict[str, type[Spec]]] = {
     "query": GraphqlSpec,
     "expression": ExpressionSpec,
     "sli": IndicatorSpec,
+    "alarms": AlarmsSpec,
 }
 """Spec class of each query type, by the key that selects the type."""
 
@@ -82,7 +84,9 @@ def _parse(block: bytes) -> Spec:
     except (ValueError, RecursionError) as error:
         raise BlockError(f"it is not JSON ({error})") from error
     if not isinstance(content, dict):
-        raise BlockError(f"it is a JSON {_json_type(content)}; write an object with one of query, expression and sli")
+        raise BlockError(
+            f"it is a JSON {_json_type(content)}; write an object with one of query, expression, sli and alarms"
+        )
     _check_arguments(content)
     model = _select_query_type(content)
     try:
@@ -104,7 +108,7 @@ def _check_arguments(content: dict[str, Any]) -> None:
 def _select_query_type(content: dict[str, Any]) -> type[Spec]:
     written = [key for key in QUERY_TYPES if key in content]
     if len(written) != 1:
-        problem = f"it has {' and '.join(written)}" if written else "it has none of query, expression and sli"
+        problem = f"it has {' and '.join(written)}" if written else "it has none of query, expression, sli and alarms"
         raise BlockError(f"{problem}; write exactly one")
     model = QUERY_TYPES[written[0]]
     return JudgedSpec if model is IndicatorSpec and JUDGED_KEYS & content.keys() else model

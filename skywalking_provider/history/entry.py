@@ -24,6 +24,7 @@ _FACT_TITLES = {  # of the facts that are derived from the block
     "sli": "Indicator",
     "metrics": "Metrics",
     "judgedAgainst": "Judged against",
+    "alarms": "Alarms",
     "ResolvedSkyWalkingExpression": "Expression",
 }
 

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 from skywalking_provider.config import BackendConfig
 from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.model import Deadline
+from skywalking_provider.oap.api.alarms import ALARM_FIELDS_REQUEST, AlarmFeatures, parse_reports_recovery
 from skywalking_provider.oap.api.batching import BatchReader
 from skywalking_provider.oap.api.features import (
     ALL_FEATURES,
@@ -94,6 +95,9 @@ class BackendConnection:
         self._features = RefreshingValue(
             f"the schema of backend {name}", self._fetch_features, _FEATURES_TTL_SECONDS, monotonic
         )
+        self._alarm_features = RefreshingValue(
+            f"the alarms' schema of backend {name}", self._fetch_alarm_features, _FEATURES_TTL_SECONDS, monotonic
+        )
         self._services = RefreshingValue(
             f"the services of backend {name}", self._fetch_services, _NAMES_TTL_SECONDS, monotonic
         )
@@ -116,6 +120,10 @@ class BackendConnection:
     async def features(self, deadline: Deadline) -> ServerFeatures:
         """Return the OAP's features. An OAP that forbids introspection is assumed to have all of them."""
         return await self._features.get(deadline)
+
+    async def alarm_features(self, deadline: Deadline) -> AlarmFeatures:
+        """Return what the OAP supports for alarms. One that forbids introspection is assumed to report no recovery."""
+        return await self._alarm_features.get(deadline)
 
     @property
     def known_features(self) -> ServerFeatures | None:
@@ -157,7 +165,7 @@ class BackendConnection:
     async def close(self) -> None:
         """Cancel the requests in flight."""
         await self._reader.close()
-        for value in (self._time, self._features, self._services, self._metrics):
+        for value in (self._time, self._features, self._alarm_features, self._services, self._metrics):
             await value.close()
         await self._pipeline.close()
 
@@ -175,6 +183,16 @@ class BackendConnection:
             if error.reason is not Reason.QUERY_INVALID:
                 raise
             return ALL_FEATURES  # cached, so that not every measurement repeats a request that is rejected
+
+    async def _fetch_alarm_features(self, shared_request: SharedRequest) -> AlarmFeatures:
+        selects_rules = (await self.features(shared_request.deadline)).supports_alarm_query
+        try:
+            data = await self._pipeline.execute(ALARM_FIELDS_REQUEST, shared_request)
+            return AlarmFeatures(selects_rules, await self._parse(parse_reports_recovery, data))
+        except ProviderError as error:
+            if error.reason is not Reason.QUERY_INVALID:
+                raise
+            return AlarmFeatures(selects_rules)
 
     async def _fetch_services(self, shared_request: SharedRequest) -> ServiceInventory:
         if (await self.features(shared_request.deadline)).supports_mqe:

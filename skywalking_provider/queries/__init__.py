@@ -1,6 +1,7 @@
 """The query types of a block: what each requests from an OAP server, and how it computes a sample."""
 
-from skywalking_provider.block import ExpressionSpec, GraphqlSpec, IndicatorSpec, JudgedSpec, Spec
+from skywalking_provider.block import AlarmsSpec, ExpressionSpec, GraphqlSpec, IndicatorSpec, JudgedSpec, Spec
+from skywalking_provider.queries.alarms.query import AlarmsQuery
 from skywalking_provider.queries.base import CollectedSample, Diagnosis, DiagnosisKind, Query, QueryDescription
 from skywalking_provider.queries.expression import ExpressionQuery
 from skywalking_provider.queries.graphql.query import GraphqlQuery
@@ -25,3 +26,5 @@ def query_for(spec: Spec) -> Query:
             return IndicatorQuery(spec)
         case JudgedSpec():
             return JudgedQuery(spec)
+        case AlarmsSpec():
+            return AlarmsQuery(spec)

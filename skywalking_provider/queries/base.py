@@ -79,6 +79,7 @@ class QueryDescription:
         instances: Selector of instances.
         starts_at_run: Whether the window excludes buckets from before the start of the run.
         judged_against: Standard of a judged block: stable or an objective, with the limits.
+        alarms: Rules, tags and scopes of the alarms that count.
     """
 
     window: timedelta
@@ -95,6 +96,7 @@ class QueryDescription:
     instances: str = ""
     starts_at_run: bool = False
     judged_against: str = ""
+    alarms: str = ""
 
     def to_metadata(self) -> dict[str, str]:
         """Return the facts as the metadata of `GetMetadata`, without empty ones."""
@@ -113,6 +115,7 @@ class QueryDescription:
             "instances": self.instances,
             "since": "run" if self.starts_at_run else "",
             "judgedAgainst": self.judged_against,
+            "alarms": self.alarms,
         }
         return {key: fact for key, fact in facts.items() if fact}
 

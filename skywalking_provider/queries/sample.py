@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from skywalking_provider.queries.alarms.report import AlarmReport
 from skywalking_provider.queries.series import Series
 from skywalking_provider.queries.sides import Sides
 
@@ -18,6 +19,7 @@ class Sample:
         buckets_with_data: Number of buckets in the window that have data; None if unknown.
         chart_series: Series for charts, in the unit of the result. A bucket without calls is None.
         missing_labels: Labels that the response has none of, as a cause of missing data for messages; empty if unknown.
+        alarms: Alarms that count; None for other blocks than those of alarms.
         sides: Minutes of a judged block; None for other blocks. The result is then that of the judgement.
     """
 
@@ -28,6 +30,7 @@ class Sample:
     buckets_with_data: int | None = None
     chart_series: tuple[Series, ...] = ()
     missing_labels: str = ""
+    alarms: AlarmReport | None = None
     sides: Sides | None = None
 
     @property

@@ -64,7 +64,7 @@ def test_window_of_instances_selected_by_hash_does_not_start_at_the_run() -> Non
 @pytest.mark.parametrize(
     ("keys", "expected"),
     [
-        ({}, "it has none of query, expression and sli; write exactly one"),
+        ({}, "it has none of query, expression, sli and alarms; write exactly one"),
         ({"sli": "apdex", "query": "{ x }"}, "it has query and sli; write exactly one"),
         ({"sli": "errors", "window": "5m", "service": SERVICE}, ". Write 'success-rate', 'apdex', 'latency' or"),
         ({"sli": "apdex", "service": SERVICE}, "window: is required"),

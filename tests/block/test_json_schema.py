@@ -28,6 +28,9 @@ GOOD: list[dict[str, Any]] = [
     {"sli": "success-rate", "service": "a", "objective": "0.99", "harmful": 0.95, "confidence": "0.9999"},
     {"sli": "latency", "percentile": 95, "service": "a", "compare": {"service": "b", "harmful": {"ratio": "3"}}},
     {"sli": "apdex", "service": "a", "compare": {"service": "b"}, "warmUp": "2m", "confidence": {"fine": 0.9}},
+    NAMED | {"alarms": {}},
+    NAMED | {"alarms": {"rules": ["a_rule"], "tags": {"level": "CRITICAL"}, "scopes": ["service"]}, "minCalls": 1},
+    NAMED | {"alarms": {"silencePeriod": "1h"}, "instances": {"name": "a.*"}},
     NAMED | {"sli": "throughput", "backend": None, "onNoData": "failed", "settle": "0"},
 ]
 BAD: list[Any] = [
@@ -51,6 +54,15 @@ BAD: list[Any] = [
     NAMED | {"sli": "apdex", "layer": "a b"},
     NAMED | {"sli": "apdex", "conditions": {"language": "expr"}},
     NAMED | {"expression": "service_cpm", "scale": 0},
+    {"alarms": {}, "service": "a"},
+    NAMED | {"alarms": None},
+    NAMED | {"alarms": ["a_rule"]},
+    NAMED | {"alarms": {"rules": "a_rule"}},
+    NAMED | {"alarms": {"scopes": ["Service"]}},
+    NAMED | {"alarms": {"scopes": ["relation"]}},
+    NAMED | {"alarms": {"tags": {"level": 1}}},
+    NAMED | {"alarms": {"keyword": "a"}},
+    NAMED | {"alarms": {}, "sli": "apdex"},
     {"sli": "apdex", "service": "a"},
     {"sli": "apdex", "service": "a", "warmUp": "1m"},
     {"sli": "apdex", "service": "a", "objective": 0.9, "since": "run"},
@@ -179,6 +191,12 @@ judged = together(
         together(latency, exactly({"objective": numbers(1, 500)}, harmful=numbers(501, 5000))),
     ),
 )
+alarms = keys(
+    rules=st.lists(st.sampled_from(["a_rule", " b_rule "]), max_size=2, unique=True),
+    tags=st.dictionaries(texts, texts, max_size=2),
+    scopes=st.lists(st.sampled_from(["service", "instance", "endpoint"]), max_size=3, unique=True),
+    silencePeriod=durations,
+)
 blocks = st.one_of(
     together(
         common,
@@ -187,6 +205,7 @@ blocks = st.one_of(
     ),
     together(common, entity, keys({"expression": st.just("service_cpm")}, scale=ratios)),
     together(common, entity, keys({"sli": st.sampled_from(["apdex", "success-rate", "throughput"])})),
+    together(common, entity, keys({"alarms": alarms})),
     together(common, entity, latency, keys(aggregate=st.sampled_from(["highest", "weighted"]))),
 )
 
@@ -228,7 +247,8 @@ def test_schema_is_valid_and_describes_every_key() -> None:
 
     Draft202012Validator.check_schema(schema)
     for model in (
-        "GraphqlSpec", "ExpressionSpec", "IndicatorSpec", "JudgedSpec", "Compare", "Margin", "JudgedConfidence"
+        "GraphqlSpec", "ExpressionSpec", "IndicatorSpec", "JudgedSpec", "AlarmsSpec", "Alarms", "Compare", "Margin",
+        "JudgedConfidence",
     ):  # fmt: skip
         for key, part in schema["$defs"][model]["properties"].items():
             assert part.get("description"), f"{model}.{key}"

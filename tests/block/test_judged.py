@@ -287,7 +287,7 @@ def test_block_may_compare_the_canary_with_itself(block: dict[str, Any], *, itse
         ),
         (
             {"query": "{ version }", "interval": "3m", "compatibility": "argo", "compare": {}},
-            "compare: unknown key. Only indicators by name can be judged. Write sli instead of query or expression.",
+            "compare: unknown key. Only indicators by name can be judged. Write sli instead of query, expression or",
         ),
         (
             {"query": "{ version }", "interval": "3m", "objective": 0.9},

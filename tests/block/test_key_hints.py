@@ -58,11 +58,11 @@ CASES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (SLI, {"interval": "3m"}, f"interval: unknown key. Write window: only a query has an interval.{OWN_INTERVAL}"),
     (MQE, {"interval": "3m"}, f"interval: unknown key. Write window: only a query has an interval.{OWN_INTERVAL}"),
     (MQE, {"duration": "3m"}, "duration: unknown key. Write window: only a query has an interval."),
-    (GRAPHQL, {"window": "3m"}, "window: unknown key. Write interval: only sli and expression have a window."),
+    (GRAPHQL, {"window": "3m"}, "window: unknown key. Write interval: only sli, expression and alarms have a window."),
     (MQE, {"percentile": 99}, "percentile: unknown key. It belongs to a block with sli."),
     (SLI, {"scale": 100}, "scale: unknown key. It belongs to a block with expression."),
     (SLI, {"absent": "zero"}, "absent: unknown key. It belongs to a block with query."),
-    (GRAPHQL, {"min-calls": 5}, "min-calls: unknown key. It belongs to a block with expression or sli."),
+    (GRAPHQL, {"min-calls": 5}, "min-calls: unknown key. It belongs to a block with expression or sli or alarms."),
     # keys of the backend and of the metric
     (SLI, {"headers": {"a": "b"}}, f"headers: unknown key. It {BACKEND}."),
     (SLI, {"timezone": "+0800"}, f"timezone: unknown key. It {BACKEND}."),

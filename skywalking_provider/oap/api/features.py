@@ -22,14 +22,17 @@ class ServerFeatures:
         supports_mqe: `execExpression` (9.5 and newer).
         supports_nullable: `readNullableMetricsValue`, and with it `isEmptyValue` (9.5 and newer): absent buckets
             are distinguished from zeros.
+        supports_alarm_query: `queryAlarms` (11 and newer). `getAlarm`, which every OAP has, selects no rules.
     """
 
     supports_mqe: bool
     supports_nullable: bool
+    supports_alarm_query: bool = False
 
 
 ALL_FEATURES = ServerFeatures(supports_mqe=True, supports_nullable=True)
-"""Assumed if an OAP forbids introspection: a wrong guess becomes an error message of the OAP."""
+"""Assumed if an OAP forbids introspection: a wrong guess becomes an error message of the OAP. Alarms are read by
+`getAlarm`."""
 
 
 def parse_features(data: Mapping[str, Any]) -> ServerFeatures:
@@ -43,5 +46,7 @@ def parse_features(data: Mapping[str, Any]) -> ServerFeatures:
     if not queries:
         return ALL_FEATURES
     return ServerFeatures(
-        supports_mqe="execExpression" in queries, supports_nullable="readNullableMetricsValue" in queries
+        supports_mqe="execExpression" in queries,
+        supports_nullable="readNullableMetricsValue" in queries,
+        supports_alarm_query="queryAlarms" in queries,
     )

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
-from skywalking_provider.block import IndicatorSpec
+from skywalking_provider.block import EntitySpec, IndicatorSpec
 from skywalking_provider.model import Deadline, Entity, EntitySet, Window
 from skywalking_provider.oap import Backend
+from skywalking_provider.oap.api.request import GraphqlRequest
 from skywalking_provider.queries.base import CollectedSample, Diagnosis, QueryDescription
 from skywalking_provider.queries.causes.selection import select_target
 from skywalking_provider.queries.causes.target import CauseTarget
@@ -39,15 +39,8 @@ class IndicatorQuery:
 
     async def collect(self, backend: Backend, window: Window, deadline: Deadline) -> CollectedSample:
         """See `Query.collect`."""
-        indicator = self.indicator
-        mqe = (await backend.connection.features(deadline)).supports_mqe
-        (metrics, entities), batch = await read_planned_series(
-            partial(self._plan_series, backend, deadline), backend, window, deadline, mqe=mqe
-        )
-        sample = await backend.process(
-            batch.size, decode_indicator, indicator, metrics, entities, window, batch.data, mqe=mqe
-        )
-        return CollectedSample(sample, describe_subject(entities), batch.requests, entities)
+        sample, entities, requests = await read_indicator(self.spec, self.indicator, backend, window, deadline)
+        return CollectedSample(sample, describe_subject(entities), requests, entities)
 
     async def diagnose(self, sample: Sample, backend: Backend, deadline: Deadline) -> Diagnosis:  # noqa: ARG002
         """See `Query.diagnose`. The entity and the metrics exist, so missing calls are the only cause."""
@@ -65,14 +58,31 @@ class IndicatorQuery:
         """See `Query.describe`."""
         return describe_indicator(self.spec, self.indicator, backend)
 
-    async def _plan_series(
-        self, backend: Backend, deadline: Deadline, list_instances: ListInstances
-    ) -> SeriesPlan[tuple[IndicatorMetrics, EntitySet]]:
-        entities = await resolve_entities(self.spec, backend, list_instances, deadline)
+
+async def read_indicator(
+    spec: EntitySpec, indicator: Indicator, backend: Backend, window: Window, deadline: Deadline
+) -> tuple[Sample, EntitySet, tuple[GraphqlRequest, ...]]:
+    """Read an indicator of a block's entities. Return its sample, the entities and the requests that were sent.
+
+    Raises:
+        BackendUnavailableError: No usable response arrived before the deadline.
+        EntityNotFoundError: OAP does not list the entity yet.
+        ProviderError: The block or the response is invalid.
+    """
+
+    async def plan_series(list_instances: ListInstances) -> SeriesPlan[tuple[IndicatorMetrics, EntitySet]]:
+        entities = await resolve_entities(spec, backend, list_instances, deadline)
         metrics = select_indicator_metrics(
-            self.indicator, entities, await backend.connection.metrics(deadline), backend.connection.suggest
+            indicator, entities, await backend.connection.metrics(deadline), backend.connection.suggest
         )
         return SeriesPlan((metrics, entities), build_indicator_requests(metrics, entities))
+
+    mqe = (await backend.connection.features(deadline)).supports_mqe
+    (metrics, entities), batch = await read_planned_series(plan_series, backend, window, deadline, mqe=mqe)
+    sample = await backend.process(
+        batch.size, decode_indicator, indicator, metrics, entities, window, batch.data, mqe=mqe
+    )
+    return sample, entities, batch.requests
 
 
 def decode_indicator(

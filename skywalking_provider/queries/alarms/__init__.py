@@ -1,0 +1,1 @@
+"""The query type `alarms`: what the alarms of an OAP show about an entity."""
