@@ -3,6 +3,7 @@
 import structlog
 
 from skywalking_provider.conditions.base import ConditionProblem, Evaluation
+from skywalking_provider.conditions.expr.inline_scheduler import InlineScheduler
 from skywalking_provider.conditions.expr.instance import WasmCall
 from skywalking_provider.conditions.expr.scheduler import TwoTierScheduler
 from skywalking_provider.conditions.limits import (
@@ -25,13 +26,17 @@ class ExprLanguage:
     The constructor loads the WASM module, which takes milliseconds, or seconds if it must be compiled first. Call it
     before the event loop serves requests, or in a thread. The object belongs to the event loop of its first use.
 
+    Args:
+        limits: Limits of one evaluation.
+        inline: Whether to evaluate in the caller's thread. Conditions then block the event loop.
+
     Raises:
         FileNotFoundError: expr.wasm was not built.
     """
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, *, inline: bool = False) -> None:
         self._limits = limits or Limits()
-        self._scheduler = TwoTierScheduler(self._limits)
+        self._scheduler = InlineScheduler(self._limits) if inline else TwoTierScheduler(self._limits)
 
     @property
     def healthy(self) -> bool:
