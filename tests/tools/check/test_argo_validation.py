@@ -103,3 +103,8 @@ def test_durations_of_known_units_are_accepted(parts: list[tuple[int, str]]) -> 
 @given(st.text())
 def test_any_text_has_a_duration_error_or_a_digit(text: str) -> None:
     assert find_duration_error(text) or any(digit in text for digit in "0123456789")
+
+
+def test_duration_of_more_digits_than_python_converts_is_invalid() -> None:
+    assert find_duration_error(f"{'9' * 5000}s").startswith("time: invalid duration")
+    assert find_duration_error(f"{'0' * 5000}9s") == ""

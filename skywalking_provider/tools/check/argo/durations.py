@@ -14,6 +14,7 @@ _UNIT_NANOSECONDS: Final = {
     "h": 3_600_000_000_000,
 }
 _LIMIT: Final = 1 << 63  # nanoseconds; reached by a negative duration only
+_MAX_DIGITS: Final = len(str(_LIMIT))  # Python converts no text of more than 4,300 digits
 _PART: Final = re.compile(r"([0-9]*)(?:\.([0-9]*))?([^.0-9]*)")
 
 
@@ -29,14 +30,14 @@ def find_duration_error(text: str) -> str:
     while rest:
         match = _PART.match(rest)
         whole, fraction, unit = match.groups("") if match else ("", "", "")
-        if not whole + fraction or int(whole or "0") > _LIMIT:
+        if not whole + fraction or len(whole.lstrip("0")) > _MAX_DIGITS or int(whole.lstrip("0") or "0") > _LIMIT:
             return invalid
         if not unit:
             return f"time: missing unit in duration {_quote(text)}"
         if unit not in _UNIT_NANOSECONDS:
             return f"time: unknown unit {_quote(unit)} in duration {_quote(text)}"
         size = _UNIT_NANOSECONDS[unit]
-        nanoseconds += int(whole or "0") * size + int(fraction[:18].ljust(18, "0")) * size // 10**18
+        nanoseconds += int(whole.lstrip("0") or "0") * size + int(fraction[:18].ljust(18, "0")) * size // 10**18
         if nanoseconds > _LIMIT:
             return invalid
         rest = rest[match.end() :] if match else ""
