@@ -15,6 +15,7 @@ _COMMANDS = {
     "mock-oap": "mock_oap_command",
     "check": "check_command",
     "judge": "judge_command",
+    "lint": "lint_command",
     "migrate": "migrate_command",
     "schema": "schema_command",
     "bridge": "bridge_command",

@@ -64,12 +64,13 @@ def find_schema_problems(document: Mapping[str, Any], kind: str) -> list[SchemaP
         document: The whole object.
         kind: Kind of the object; every kind but AnalysisRun has the schema of an AnalysisTemplate.
     """
-    schemas = _load_schemas()
+    schemas = load_crd_schemas()
     return list(_walk(document, schemas.get(kind, schemas["AnalysisTemplate"]), (), ()))
 
 
 @cache
-def _load_schemas() -> Mapping[str, Any]:
+def load_crd_schemas() -> Mapping[str, Any]:
+    """Return the schemas of Argo's CRDs by kind. A ClusterAnalysisTemplate has the one of an AnalysisTemplate."""
     text = resources.files(__package__).joinpath("crd_schema.json").read_text(encoding="utf-8")
     loaded: Mapping[str, Any] = json.loads(text)
     return loaded

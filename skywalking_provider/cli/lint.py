@@ -1,0 +1,126 @@
+"""`skywalking-provider lint`: find mistakes in analysis templates, offline."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterable
+from contextlib import AsyncExitStack
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import structlog
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from skywalking_provider.config import BackendConfig, ConfigError, load_config
+from skywalking_provider.support.printable import escape_unprintable_json, printable_line, printable_values
+from skywalking_provider.tools.lint.linter import Linter, LintReport
+from skywalking_provider.tools.lint.prober import Prober
+from skywalking_provider.tools.lint.registry import Severity
+from skywalking_provider.tools.lint.reports.github import format_github_commands
+from skywalking_provider.tools.lint.reports.json_report import build_lint_json
+from skywalking_provider.tools.lint.reports.sarif import build_sarif
+from skywalking_provider.tools.lint.reports.text import format_findings, format_skipped, format_summary
+from skywalking_provider.tools.lint.rules.backends import open_configured
+from skywalking_provider.tools.lint.sources import read_sources
+
+_FINDINGS, _USAGE_ERROR = 1, 2
+
+
+class LintOutput(StrEnum):
+    """Forms of the standard output."""
+
+    HUMAN = "human"
+    JSON = "json"
+    SARIF = "sarif"
+    GITHUB = "github"
+
+
+class FailOn(StrEnum):
+    """Severity from which on findings make the exit code 1."""
+
+    WARNING = "warning"
+    ERROR = "error"
+    NEVER = "never"
+
+
+def lint_command(
+    *,
+    paths: Annotated[
+        list[str] | None, typer.Argument(metavar="[PATH]...", help="Files, folders, or - for stdin.")
+    ] = None,
+    filenames: Annotated[
+        list[str] | None,
+        typer.Option("--filename", "-f", metavar="PATH", help="The same as PATH, as in the other commands."),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Configuration of the provider: backends that blocks may name.", exists=True)
+    ] = None,
+    plugin_name: Annotated[
+        str, typer.Option(metavar="NAME", help="Name of the plugin in Argo's configuration.")
+    ] = "skywalking/metrics",
+    output: Annotated[LintOutput, typer.Option("--output", "-o", help="Output format.")] = LintOutput.HUMAN,
+    fail_on: Annotated[FailOn, typer.Option(help="Lowest severity that makes the exit code 1.")] = FailOn.WARNING,
+) -> None:
+    """Find mistakes in AnalysisTemplates without a cluster and without an OAP.
+
+    Reads YAML files, the YAML files of folders, and the output of helm template. Each finding has a stable id.
+
+    Exit codes: 0 no finding, 1 findings, 2 wrong usage, or an invalid configuration.
+    """
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    names = [*(paths or ()), *(filenames or ())]
+    if not names:
+        raise typer.BadParameter("is missing. Pass files, folders, or - for stdin.", param_hint="PATH")
+    try:
+        configs = load_config(config, {}).backends if config else None
+        report = asyncio.run(_lint(names, plugin_name, configs))
+    except (ConfigError, FileNotFoundError) as error:
+        for line in str(error).splitlines():
+            typer.echo(f"skywalking-provider: {printable_line(line)}", err=True)
+        raise typer.Exit(_USAGE_ERROR) from error
+    _write(report, output)
+    if _is_failure(report, fail_on):
+        raise typer.Exit(_FINDINGS)
+
+
+async def _lint(names: list[str], plugin: str, configs: dict[str, BackendConfig] | None) -> LintReport:
+    async with AsyncExitStack() as stack:
+        backends = None if configs is None else await stack.enter_async_context(open_configured(configs))
+        prober = await stack.enter_async_context(Prober())
+        return await Linter(prober, plugin, backends).lint(read_sources(names, sys.stdin.buffer))
+
+
+def _write(report: LintReport, output: LintOutput) -> None:
+    match output:
+        case LintOutput.HUMAN:
+            console = Console(highlight=False, soft_wrap=True)
+            _print(console, format_findings(report))
+            _print(console, [*format_skipped(report), format_summary(report)])
+        case LintOutput.JSON:
+            _write_json(build_lint_json(report))
+        case LintOutput.SARIF:
+            _write_json(build_sarif(report))
+        case LintOutput.GITHUB:
+            for line in format_github_commands(report):
+                typer.echo(printable_line(line))
+
+
+def _write_json(content: dict[str, Any]) -> None:
+    text = json.dumps(printable_values(content), indent=2, ensure_ascii=False)
+    typer.echo(escape_unprintable_json(text))
+
+
+def _print(console: Console, lines: Iterable[Text]) -> None:
+    for line in lines:
+        line.plain = printable_line(line.plain)
+        console.print(line)
+
+
+def _is_failure(report: LintReport, fail_on: FailOn) -> bool:
+    if fail_on is FailOn.NEVER:
+        return False
+    least = Severity(fail_on.value).rank
+    return any(one.severity.rank >= least for one in report.findings)

@@ -1,0 +1,1 @@
+"""Rules of `lint`, by subject. Each function yields the problems of one object or metric."""
