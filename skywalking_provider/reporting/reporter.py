@@ -67,12 +67,13 @@ class EventReporter:
         self._max_instances = max_instances
         self._redact = redact
         self._queue = EventQueue() if queue is None else queue
-        # State: a signal that something is queued, one that the service stops, the batch in progress, and the last
-        # logged problem.
+        # State: a signal that something is queued, one that the service stops, the batch in progress, the last logged
+        # problem, and whether the log has a warning of the full queue.
         self._queued = asyncio.Event()
         self._stopping = asyncio.Event()
         self._batch: Sequence[SkyWalkingEvent] = ()
         self._problem = ""
+        self._overflowing = False
         self._task: asyncio.Task[None] | None = None
 
     def report(self, event: MeasurementEvent) -> None:
@@ -82,7 +83,9 @@ class EventReporter:
                 self._queued.set()
             else:
                 self._count(EventOutcome.QUEUE_FULL)
-                self._report_problem("the queue is full: the OAP accepts events too slowly")
+                if not self._overflowing:
+                    self._overflowing = True
+                    _log.warning("events for SkyWalking dropped", backend=self._backend, reason="the queue is full")
 
     def start(self) -> None:
         """Start the task that sends."""
@@ -148,6 +151,7 @@ class EventReporter:
             return
         await self._sender.send([one.to_json() for one in self._batch], self._timeout)
         self._count(EventOutcome.SENT, len(self._batch))
+        self._overflowing = False
         if self._problem:
             self._problem = ""
             _log.info("events for SkyWalking accepted again", backend=self._backend)
@@ -172,7 +176,7 @@ class EventReporter:
         self._observer.events_done(self._backend, outcome, count)
 
     def _report_problem(self, problem: str) -> None:
-        """Log a problem once, until events are accepted again."""
-        if not self._problem:
+        """Log a problem, unless it is the one that was logged last, until events are accepted again."""
+        if problem != self._problem:
             _log.warning("events for SkyWalking not accepted", backend=self._backend, reason=problem)
         self._problem = problem

@@ -1,5 +1,6 @@
 """Queue of events: bounded, one entry for each UUID, fair by namespace."""
 
+import tracemalloc
 from collections import Counter
 from dataclasses import replace
 
@@ -7,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skywalking_provider.reporting.event import SkyWalkingEvent, build_events
-from skywalking_provider.reporting.queue import EventQueue
-from tests.reporting.harness import build_event
+from skywalking_provider.reporting.queue import MAX_EVENTS, EventQueue
+from tests.reporting.harness import RUN, build_event
 
 (TEMPLATE,) = build_events(build_event(), 5)
 
@@ -73,3 +74,20 @@ def test_queue_is_bounded_and_returns_the_latest_of_what_it_accepted(steps: list
         counts = Counter(uuid[0] for uuid in expected)
         assert all(count <= 8 for count in counts.values())
     assert {one.uuid: one.message for one in queue.take(100)} == expected
+
+
+def test_full_queue_of_the_largest_events_takes_bounded_memory() -> None:
+    queue = EventQueue()
+    tracemalloc.start()
+    try:
+        for number in range(3 * MAX_EVENTS):
+            text, name = f"{number}{'é' * 4000}", f"{number}-{'n' * 240}"
+            run = replace(RUN, uid=name[:36], name=name, owner_name=name, namespace=f"team-{number % 50}")
+            for one in build_events(build_event(metric=name, message=text[:1024], value=text, run=run), 5):
+                queue.put(one)
+        size, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert len(queue) > MAX_EVENTS // 2
+    assert size < 8 * 1024 * 1024

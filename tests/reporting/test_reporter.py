@@ -129,6 +129,13 @@ async def test_rejected_batch_is_not_sent_again_and_the_next_one_is_sent() -> No
 async def test_hanging_event_api_fills_a_bounded_queue_and_delays_no_measurement() -> None:
     hanging = asyncio.Event()
     sender = ScriptedSender(hanging)
+    with capture_logs() as logs:
+        await fill_queue_of_hanging_api(sender, hanging)
+
+    assert [one["event"] for one in logs] == ["events for SkyWalking dropped"]
+
+
+async def fill_queue_of_hanging_api(sender: ScriptedSender, hanging: asyncio.Event) -> None:
     async with running(sender, max_events=20) as (reporter, counter):
         reporter.report(build_event(metric="first"))
         await settle(lambda: len(sender.batches) == 1)

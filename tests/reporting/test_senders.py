@@ -196,6 +196,27 @@ async def test_grpc_request_to_a_hanging_api_ends_after_its_time() -> None:
             await GrpcEventSender("prod", backend("http://oap"), address).send(EVENTS, 0.2)
 
 
+@pytest.mark.parametrize("events", [[], EVENTS, EVENTS * 20])
+async def test_grpc_port_without_a_listener_is_an_unavailable_backend(events: list[dict[str, Any]]) -> None:
+    sender = GrpcEventSender("prod", backend("http://oap"), "127.0.0.1:9")
+    for _ in range(5):
+        with pytest.raises(BackendUnavailableError, match="event API of backend prod"):
+            await sender.send(events, 30)
+
+
+async def test_cancelled_grpc_request_ends_its_task() -> None:
+    async with grpc_oap() as (service, address):
+        service.hangs = True
+        task = asyncio.create_task(GrpcEventSender("prod", backend("http://oap"), address).send(EVENTS, 3600))
+        async with asyncio.timeout(60):
+            while not service.metadata:  # noqa: ASYNC110 - the server signals nothing
+                await asyncio.sleep(0.01)
+            task.cancel()
+            await asyncio.wait([task])
+
+    assert task.cancelled()
+
+
 @pytest.mark.parametrize("headers", [{"X-Token": "hunter2-é"}, {"X-Token-Bin": "hunter2"}, {"grpc-x": "hunter2"}])
 async def test_header_that_grpc_cannot_send_is_an_error_without_its_value(headers: dict[str, str]) -> None:
     sender = GrpcEventSender("prod", backend("http://oap", headers=headers), "127.0.0.1:9")

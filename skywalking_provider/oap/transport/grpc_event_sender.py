@@ -55,6 +55,14 @@ class GrpcEventSender:
                 await rpc.EventServiceStub(channel).collect(iter(messages), metadata=metadata, timeout=seconds)
             except grpc.aio.AioRpcError as error:
                 raise self._map_error(error) from error
+            except asyncio.CancelledError as error:
+                if _is_cancelled():
+                    raise
+                # grpc cancels a call whose connection fails before the messages are written.
+                raise BackendUnavailableError(
+                    f"the event API of backend {self._name} at {self._address} cannot be reached",
+                    kind=FailureKind.CONNECT,
+                ) from error
 
     async def close(self) -> None:
         """See `EventSender.close`. No connection is kept."""
@@ -85,6 +93,12 @@ class GrpcEventSender:
         return BackendUnavailableError(
             text, kind=FailureKind.UNAVAILABLE if code in _UNREACHED else FailureKind.SERVER_ERROR
         )
+
+
+def _is_cancelled() -> bool:
+    """Return whether the current task is cancelled, and not only a call that it waits for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _build_metadata(name: str, headers: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -14,6 +14,7 @@ from skywalking_provider.oap.api.server_time import MAX_CLOCK_SKEW, ServerClock
 from skywalking_provider.queries.indicators.metric_names import resolve_scope_metrics
 from skywalking_provider.queries.indicators.registry import INDICATORS
 from skywalking_provider.support.counts import format_count
+from skywalking_provider.tools.doctor.check_events import check_events
 from skywalking_provider.tools.doctor.findings import Finding, Section, note, ok, problem, unreachable
 
 TIMEOUT_SECONDS = 10.0
@@ -54,6 +55,8 @@ async def _findings(
     yield await _version_finding(backend, deadline)
     async for finding in _inventory_findings(backend, deadline):
         yield finding
+    if config.events.enabled:
+        yield await check_events(backend.connection.name, config, deadline.remaining)
 
 
 def _describe_security(config: BackendConfig) -> str:

@@ -199,3 +199,26 @@ async def test_check_backend_error_keeps_earlier_findings() -> None:
         section = await check(oap)
 
     assert [one.level for one in section.findings] == [Level.OK, Level.OK, Level.OK, Level.UNREACHABLE]
+
+
+async def test_check_backend_enabled_events_are_checked_with_an_empty_report() -> None:
+    async with MockOap(clock=ManualClock(NOON)) as oap:
+        off, on = await check(oap), await check(oap, events={"enabled": True})
+        reports = [one.body for one in oap.requests if one.path == "/v3/events"]
+
+    assert "events" not in format_section(off)
+    assert "ok it accepts events over HTTP" in format_section(on)
+    assert reports == ["[]"]
+
+
+async def test_check_backend_without_an_event_api_is_a_problem_with_a_hint() -> None:
+    async with MockOap(clock=ManualClock(NOON)) as oap:
+        oap.add_fault("status", status=404, match="[]")
+        http = await check(oap, events={"enabled": True})
+        oap.clear_faults()
+        grpc = await check(oap, events={"enabled": True, "address": "127.0.0.1:9"})
+
+    assert http.level is grpc.level is Level.PROBLEM
+    assert "Enable OAP's module receiver-event" in format_section(http)
+    assert "the event API of backend prod at 127.0.0.1:9" in format_section(grpc)
+    assert "Check backends.prod.events" in format_section(grpc)
