@@ -191,6 +191,18 @@ bench-live: build ## compare the verdicts of Argo's built-in provider and this o
 	$(call report,Compare both providers on a live OAP with its default flush period)
 	@$(BIN)/python -m bench.live_comparison --json bench/results/live_comparison.json
 
+TALK ?= hash
+
+.PHONY: talk
+talk: build ## run the talk as a whole: Git, Argo CD, canary, Istio, SkyWalking, verdict (TALK=hash, label or compare; 25 minutes)
+	@lab/build.sh etcd kubernetes kwok istio argo-1.10 talk
+	$(call report,Run the talk, judged by $(TALK): a good, a bad and a slow version)
+	@lab/network.sh $(BIN)/python -m bench.talk --way $(TALK)
+
+.PHONY: talk-all
+talk-all: ## run the talk in all its ways (75 minutes)
+	@for way in hash label compare; do $(MAKE) talk TALK=$$way; done
+
 .PHONY: mutants
 mutants: $(VENV)/.installed ## test the tests of the pure modules with mutants (an hour; MODULES="queries/series.py" for some)
 	$(call report,Run the tests of the pure modules on mutants)

@@ -1,0 +1,51 @@
+"""Load generator: a steady rate of requests through the gateway, with the version that responded to each."""
+
+import asyncio
+import time
+
+import aiohttp
+
+from bench.talk.application import VERSION_HEADER
+from bench.talk.traffic_split import Call
+
+CALLS_PER_SECOND = 20.0
+_TIMEOUT = aiohttp.ClientTimeout(total=10)
+
+
+class LoadGenerator:
+    """Load generator.
+
+    Attributes:
+        calls: All calls that have ended.
+    """
+
+    def __init__(self, rate: float = CALLS_PER_SECOND) -> None:
+        self._rate = rate
+        self.calls: list[Call] = []
+
+    async def run(self, gateway: str, host: str) -> None:
+        """Send requests until this task is cancelled; a slow response does not delay the next request.
+
+        Args:
+            gateway: Address of the gateway's pod.
+            host: Host of the VirtualService.
+        """
+        url = f"http://{gateway}:8888/reviews/1"
+        async with aiohttp.ClientSession(timeout=_TIMEOUT) as session, asyncio.TaskGroup() as tasks:
+            due = time.monotonic()
+            while True:
+                tasks.create_task(self._call(session, url, host))
+                # After a pause of the machine, the rate continues; it is not made up for by a burst.
+                due = max(due + 1 / self._rate, time.monotonic() - 1)
+                await asyncio.sleep(max(0.0, due - time.monotonic()))
+
+    async def _call(self, session: aiohttp.ClientSession, url: str, host: str) -> None:
+        started_at, began = time.time(), time.monotonic()
+        version, status = "", 0
+        try:
+            async with session.get(url, headers={"host": host}) as response:
+                await response.read()
+                version, status = response.headers.get(VERSION_HEADER, ""), response.status
+        except (aiohttp.ClientError, TimeoutError):
+            pass  # counted as a call without version
+        self.calls.append(Call(started_at, version, status, time.monotonic() - began))

@@ -1,0 +1,55 @@
+"""Ways in which the talk's rollout is judged: by pod hash, by label, or compared with stable."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+PAUSE_FACTOR = 4
+"""All pauses of the talk are divided by this factor, so that a way takes under 25 minutes."""
+
+
+class Way(StrEnum):
+    """A way to judge the canary."""
+
+    HASH = "hash"
+    LABEL = "label"
+    COMPARE = "compare"
+
+
+_LABEL_RULE = (
+    "${pod.metadata.labels.version}|${service.metadata.name}|${pod.metadata.namespace}"
+    "|${pod.metadata.labels.cluster}|${pod.metadata.labels.env}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WayPlan:
+    """Names and settings of a way.
+
+    Attributes:
+        rollout: Name of the Rollout, and of Argo CD's application.
+        service_name_rule: OAP's rule for the names of services; empty for its default.
+        description: One line for the reports.
+    """
+
+    rollout: str
+    service_name_rule: str
+    description: str
+
+
+PLANS = {
+    Way.HASH: WayPlan(
+        "reviews-rollout",
+        "",
+        "thresholds for success rate and latency of the pods with the canary's hash, in SkyWalking's default names",
+    ),
+    Way.LABEL: WayPlan(
+        "reviews-rollout",
+        _LABEL_RULE,
+        "the talk's apdex of canary|reviews|bookinfo|cluster-1|-, a name from labels of the pods",
+    ),
+    Way.COMPARE: WayPlan(
+        "reviews",
+        "",
+        "judged blocks that compare the canary with stable, as in examples/bookinfo",
+    ),
+}
