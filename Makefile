@@ -142,6 +142,7 @@ test: build cc chromium $(CHART_TOOLS) $(SITE_TOOLS)/.installed ## run the unit,
 	@cd expr && go test ./...
 	$(call report,Test the chart's alerts and dashboard with Prometheus's own engine)
 	@cd tools/promql && go test -count=1 ./...
+	@cd lab/reviews && go test -count=1 ./...
 	$(call report,Run the Go tests of the bridge, including the conformance with Argo's own plugin client)
 	@cd bridge && go test -race -count=1 ./...
 
@@ -192,16 +193,26 @@ bench-live: build ## compare the verdicts of Argo's built-in provider and this o
 	@$(BIN)/python -m bench.live_comparison --json bench/results/live_comparison.json
 
 TALK ?= hash
+PROVIDER_ARCHIVE := .cache/image/skywalking-provider.tar
+TALK_IMAGES := .cache/lab/images/talk
+
+$(PROVIDER_ARCHIVE): $(shell git ls-files skywalking_provider image requirements Dockerfile pyproject.toml) $(BRIDGE_SOURCES) $(EXPR_SOURCES) | $(VENV)/.installed go
+	$(call report,Build the image: $@)
+	@$(BIN)/python -m tests.install.image_build
+	@touch $@
 
 .PHONY: talk
-talk: build ## run the talk as a whole: Git, Argo CD, canary, Istio, SkyWalking, verdict (TALK=hash, label or compare; 25 minutes)
-	@lab/build.sh etcd kubernetes kwok istio argo-1.10 talk
-	$(call report,Run the talk, judged by $(TALK): a good, a bad and a slow version)
-	@lab/network.sh $(BIN)/python -m bench.talk --way $(TALK)
+talk: build $(PROVIDER_ARCHIVE) ## run the talk as a whole: Git, Argo CD, canary, Istio, SkyWalking, verdict (TALK=hash, label or compare; 25 minutes)
+	@lab/node/check.sh
+	@lab/build.sh etcd kubernetes istio others argo-1.10 node talk
+	@$(BIN)/python -m bench.talk.images $(TALK_IMAGES)
+	$(call report,Run the talk judged by $(TALK): a good version and a bad and a slow one)
+	@LAB_DIR=$(CURDIR)/.cache/lab/talk lab/node/with.sh $(PROVIDER_ARCHIVE) .cache/lab/images/argo-rollouts-1.10.tar $(TALK_IMAGES)/*.tar -- \
+	  $(BIN)/python -m bench.talk --way $(TALK)
 
 .PHONY: talk-all
 talk-all: ## run the talk in all its ways (75 minutes)
-	@for way in hash label compare; do $(MAKE) talk TALK=$$way; done
+	@for way in hash label compare; do $(MAKE) talk TALK=$$way || exit; done
 
 .PHONY: mutants
 mutants: $(VENV)/.installed ## test the tests of the pure modules with mutants (an hour; MODULES="queries/series.py" for some)
@@ -221,7 +232,8 @@ lint: $(VENV)/.installed ## check style, words, types, import layers, Go code, t
 	$(call report,Run go vet and gofmt)
 	@cd expr && go vet ./... && GOOS=wasip1 GOARCH=wasm go vet .
 	@cd tools/promql && go vet ./...
-	@cd bridge && go vet ./... && test -z "$$(gofmt -l . ../expr ../tools/promql | tee /dev/stderr)"
+	@cd lab/reviews && go vet ./...
+	@cd bridge && go vet ./... && test -z "$$(gofmt -l . ../expr ../tools/promql ../lab/reviews | tee /dev/stderr)"
 	$(call report,Check the contract)
 	@cd proto && ../$(BIN)/buf lint
 	$(call report,Check for known vulnerabilities)

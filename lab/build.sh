@@ -3,7 +3,7 @@
 #
 # Usage: lab/build.sh [part...]     default: etcd oap kubernetes kwok istio others argo-1.10 argo-1.9
 #        lab/build.sh node         what lab/node needs beside etcd, kubernetes and argo-1.10
-#        lab/build.sh talk         what `make talk` needs beside etcd, kubernetes, kwok, istio and argo-1.10
+#        lab/build.sh talk         what `make talk` needs beside node, istio, others and what they need
 # Works on a fresh Debian: missing packages (etcd, a JDK, Maven, openssl) are installed.
 # Environment: LAB_HOME (.cache/lab), OAP_VERSION (10.1.0, 9.6.0 or 9.2.0).
 source "$(dirname "$0")/lib.sh"
@@ -186,6 +186,12 @@ build_argo_cd() {
   for name in git-verify-wrapper.sh gpg-wrapper.sh; do install -m 755 "$source/hack/$name" "$LAB_BIN/$name"; done
 }
 
+# The application of the talk's pods.
+build_reviews() {
+  (cd "$LAB/reviews" && go build -trimpath -ldflags '-s -w' -o "$LAB_BIN/reviews" .)
+  report "reviews is up to date"
+}
+
 build_istiod() { go_part istiod pilot-discovery=istio.io/istio/pilot/cmd/pilot-discovery; }
 
 # kubectl finds the plugin in PATH, as `kubectl argo rollouts`.
@@ -195,6 +201,7 @@ build_talk() {
   build_plugin
   build_redis
   build_envoy
+  build_reviews
   build_oap_mesh
   build_istiod
   build_argo_cd
@@ -229,6 +236,7 @@ build_argo() { # 1.10 or 1.9
   local crds
   crds=$(module_dir "argo-$1" github.com/argoproj/argo-rollouts)/manifests/crds
   join_yaml "$crds"/*-crd.yaml > "$LAB_HOME/manifests/argo-$1-crds.yaml"
+  cat "$crds/../install.yaml" > "$LAB_HOME/manifests/argo-$1-install.yaml"
 }
 
 # build_oap_jars FOLDER [MAVEN OPTION]: downloads the jars of OAP_VERSION into LAB_HOME/FOLDER.
@@ -271,7 +279,7 @@ build_oap() {
 [ $# -gt 0 ] || set -- etcd oap kubernetes kwok istio others argo-1.10 argo-1.9
 for part in "$@"; do
   case $part in
-    etcd | oap | kubernetes | kwok | istio | others | node | plugin | oap-mesh | redis | envoy | istiod | argo-cd | talk)
+    etcd | oap | kubernetes | kwok | istio | others | node | plugin | oap-mesh | redis | envoy | reviews | istiod | argo-cd | talk)
       "build_${part//-/_}" ;;
     argo-1.10 | argo-1.9) build_argo "${part#argo-}" ;;
     *) fail "part $part unknown. Use etcd, oap, kubernetes, kwok, istio, others, argo-1.10, argo-1.9, node, talk or a part of talk." ;;

@@ -1,11 +1,13 @@
-"""Command line of the talk. Run it in a network of its own: lab/network.sh python -m bench.talk."""
+"""Command line of the talk. Run it in a node of its own: lab/node/with.sh IMAGE.tar... -- python -m bench.talk."""
 
 import argparse
 import asyncio
 import json
+import os
 import shutil
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from bench.talk.live_view import create_live_view, format_event, render_record
 from bench.talk.load import LoadGenerator
 from bench.talk.manifests import ROOT
 from bench.talk.page import render_page
-from bench.talk.pods import PodRunner
+from bench.talk.pods import PodWatcher
 from bench.talk.record import Record
 from bench.talk.system import System
 from bench.talk.ways import PLANS, Way
@@ -34,15 +36,15 @@ async def run_talk(way: Way, folder: Path, console: Console) -> Record:
         if not console.is_terminal:
             console.print(format_event(event), markup=False, highlight=False, soft_wrap=True)
 
-    async with System(folder, PLANS[way].rollout) as system:
+    async with System(folder, PLANS[way]) as system:
         parts = LabParts(folder, environment, lambda text: record.add_event(Part.LAB, text))
-        pods = PodRunner(system, parts.programs / "envoy", folder / "pods")
+        pods = PodWatcher(system)
         record = Record(way, time.time(), load.calls, pods.hashes, show)
         director = Director(record, parts, load, system, pods)
         with (
             create_live_view(console, lambda: render_record(record, director.version))
             if console.is_terminal
-            else console
+            else nullcontext()
         ):
             try:
                 await director.run()
@@ -81,9 +83,10 @@ def main() -> int:
     parser.add_argument("--results", type=Path, default=ROOT / "bench/results")
     arguments = parser.parse_args()
     way: Way = arguments.way
-    folder = ROOT / ".cache/lab/talk" / way
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    if "LAB_DIR" not in os.environ:
+        parser.error("the talk runs in a node. Run make talk, or lab/node/with.sh.")
+    folder = Path(os.environ["LAB_DIR"])
+    shutil.rmtree(folder / "repository", ignore_errors=True)
     console = Console()
     record = asyncio.run(run_talk(way, folder, console))
     for suffix, text in (("json", to_json(record)), ("html", render_page(record))):

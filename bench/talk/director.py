@@ -7,18 +7,19 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 import aiohttp
-import yaml
 
 from bench.talk.events import Part
-from bench.talk.lab_parts import LabParts
+from bench.talk.installation import APPLICATIONS, BOOKINFO, credentials, read_application, write_installation
+from bench.talk.lab_parts import MANIFESTS, LabParts
 from bench.talk.load import LoadGenerator
-from bench.talk.manifests import NAMESPACE, count_weights, infrastructure, render_files
+from bench.talk.manifests import count_weights, render_files
 from bench.talk.memory import keep_peaks, read_memory
+from bench.talk.mesh import NAMESPACE, infrastructure
 from bench.talk.minutes import read_minutes
 from bench.talk.outcome import VersionOutcome, find_problems
-from bench.talk.pods import PodRunner
+from bench.talk.pods import PodWatcher
 from bench.talk.record import Record
-from bench.talk.repository import FOLDER, Repository
+from bench.talk.repository import Repository
 from bench.talk.system import System
 from bench.talk.traffic_split import SplitCheck, WeightSegment, check_split, find_segments
 from bench.talk.versions import FIRST, UPDATES, Version
@@ -29,7 +30,7 @@ _POLL_SECONDS = 1.0
 _MINUTES_SECONDS = 10.0
 _ROLLOUT_SECONDS = 900.0
 """Limit for the rollout of one version. The pauses of a good one take 8 minutes."""
-_START_SECONDS = 240.0
+_START_SECONDS = 240
 _AFTER_SECONDS = 20.0
 """Time after the end of a rollout in which its traffic is counted once more."""
 
@@ -46,18 +47,19 @@ class Director:
         version: Name of the version that was committed last.
     """
 
-    def __init__(self, record: Record, parts: LabParts, load: LoadGenerator, system: System, pods: PodRunner) -> None:
+    def __init__(self, record: Record, parts: LabParts, load: LoadGenerator, system: System, pods: PodWatcher) -> None:
         self.record, self.version = record, ""
         self._parts, self._load, self._system, self._pods = parts, load, system, pods
-        self._rollout = PLANS[record.way].rollout
+        self._plan = PLANS[record.way]
         self._repository = Repository(parts.folder / "repository")
 
     async def run(self) -> None:
         """Run the talk; the record has its outcomes and problems."""
         async with self._background(self._watch_memory()):
+            await self._parts.apply_crds()
+            await self._parts.apply(infrastructure())
             await self._parts.start()
-            await self._parts.kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all(infrastructure()))
-            await self._repository.create()
+            await self._install()
             async with self._background(self._pods.run()), self._background(self._watch()):
                 await self._deploy_first()
                 async with self._background(self._load.run(self._pods.gateway_address, HOST)):
@@ -68,18 +70,35 @@ class Director:
                             await self._update(version)
         self.record.facts["minutes"] = f"{self._elapsed_minutes():.1f}"
 
+    async def _install(self) -> None:
+        """Install the provider and Argo Rollouts by Argo CD, as examples/argo-cd does."""
+        await self._repository.create()
+        write_installation(self._repository.path, MANIFESTS / "argo-1.10-install.yaml")
+        await self._repository.commit(".", {}, "charts and examples/argo-cd")
+        await self._parts.apply(credentials())
+        for name in APPLICATIONS:
+            await self._parts.apply([read_application(name, self._repository.url)])
+            # Healthy needs the pods, which start from the values that the first Application only describes.
+            await self._parts.argocd("app", "wait", name, "--sync", "--health", "--timeout", str(_START_SECONDS))
+            self.record.add_event(Part.ARGO_CD, f"application {name} is Synced and Healthy")
+
     async def _deploy_first(self) -> None:
         await self._commit(FIRST)
-        await self._parts.argocd(
-            *("app", "create", self._rollout, "--repo", self._repository.url, "--path", FOLDER),
-            *("--dest-server", "https://kubernetes.default.svc", "--dest-namespace", NAMESPACE),
-            *("--sync-policy", "automated"),
-        )
+        if self._plan.application == BOOKINFO:
+            await self._parts.apply([read_application(BOOKINFO, self._repository.url)])
+        else:
+            await self._parts.argocd(
+                *("app", "create", self._plan.application, "--repo", self._repository.url, "--path", self._plan.folder),
+                *("--dest-server", "https://kubernetes.default.svc", "--dest-namespace", NAMESPACE),
+                *("--sync-policy", "automated"),
+            )
         await self._wait_for(lambda: self.record.latest.health == "Healthy", "the first version to be Healthy")
         await self._wait_for(lambda: bool(self._pods.gateway_address), "the gateway's pod")
 
     async def _commit(self, version: Version) -> str:
-        commit = await self._repository.commit(render_files(self.record.way, version), f"reviews {version.name}")
+        commit = await self._repository.commit(
+            self._plan.folder, render_files(self.record.way, version), f"reviews {version.name}"
+        )
         self.version = version.name
         self.record.add_event(Part.GIT, f"commit {commit[:7]}: reviews {version.name} ({version.behaviour})")
         return commit
@@ -116,7 +135,7 @@ class Director:
             check_split(final, self._load.calls, version.name),
             await self._get_rollout(),
             canary_text,
-            await self._parts.argocd("app", "get", self._rollout),
+            await self._parts.argocd("app", "get", self._plan.application),
         )
         self.record.outcomes.append(outcome)
         problems = find_problems(outcome, count_weights(self.record.way))
@@ -145,7 +164,7 @@ class Director:
 
     async def _get_rollout(self) -> str:
         text = await self._parts.kubectl(
-            "argo", "rollouts", "get", "rollout", self._rollout, "-n", NAMESPACE, "--no-color"
+            "argo", "rollouts", "get", "rollout", self._plan.rollout, "-n", NAMESPACE, "--no-color"
         )
         return text.rstrip() + "\n"
 

@@ -1,19 +1,21 @@
-"""Parts of the lab for the talk: started by the scripts of lab/ in their order, and stopped with the talk."""
+"""Parts of the lab in the node that are processes: started by the scripts of lab/, and stopped with the node."""
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from bench.talk.manifests import ROOT
+import yaml
 
-_GROUPS = (
-    ("etcd",),
-    ("apiserver",),
-    ("controller-manager", "scheduler", "kwok", "oap-mesh", "sidecar", "controller"),
-    ("istiod", "argocd"),
-)
-"""Parts of a group start at the same time, after those of the groups before."""
+from bench.talk.manifests import ROOT
+from bench.talk.mesh import Object
+
+HOME = Path(os.environ.get("LAB_HOME") or ROOT / ".cache/lab")
+PROGRAMS = HOME / "bin"
+MANIFESTS = HOME / "manifests"
+_CRDS = ("argo-1.10", "istio", "others")
+_PARTS = ("oap-mesh", "istiod", "argocd")
+"""Processes beside the pods. They start at the same time, because none needs another one."""
 
 
 class LabPartError(Exception):
@@ -21,40 +23,45 @@ class LabPartError(Exception):
 
 
 class LabParts:
-    """Parts of the lab in their own folder."""
+    """Parts of the lab in the node's folder."""
 
     def __init__(self, folder: Path, environment: dict[str, str], report: Callable[[str], None]) -> None:
         self.folder, self._report = folder, report
-        self._home = Path(os.environ.get("LAB_HOME") or ROOT / ".cache/lab")
-        self._environment = os.environ | {"LAB_DIR": str(folder), "LAB_HOME": str(self._home)} | environment
+        # Pods reach OAP on the node's address, and nothing else reaches the node.
+        settings = {"LAB_DIR": str(folder), "LAB_HOME": str(HOME), "OAP_HOST": "0.0.0.0"}  # noqa: S104
+        self._environment = os.environ | settings | environment
 
-    @property
-    def programs(self) -> Path:
-        """Return the folder of the lab's programs."""
-        return self._home / "bin"
+    async def apply_crds(self) -> None:
+        """Apply the CRDs of Argo Rollouts, of Istio, and of what the chart can contain."""
+        for name in _CRDS:
+            await self.kubectl("apply", "--server-side", "-f", str(MANIFESTS / f"{name}-crds.yaml"))
+        await self.kubectl("wait", "--for", "condition=Established", "--timeout", "60s", "crd", "--all")
 
     async def start(self) -> None:
         """Start all parts; each is ready when its script has ended."""
-        for group in _GROUPS:
-            async with asyncio.TaskGroup() as tasks:
-                for part in group:
-                    tasks.create_task(self._start_part(part))
+        async with asyncio.TaskGroup() as tasks:
+            for part in _PARTS:
+                tasks.create_task(self._start_part(part))
 
     async def _start_part(self, part: str) -> None:
         await self.run(ROOT / "lab" / f"{part}.sh")
         self._report(f"{part} is ready")
 
+    async def apply(self, objects: Iterable[Object]) -> None:
+        """Apply objects that are not in Git."""
+        await self.kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all(objects))
+
     async def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
         # The flag is the last one, because none may stand before the name of a plugin.
         flag = ("--kubeconfig", str(self.folder / "kubeconfig"))
-        return await self.run(self.programs / "kubectl", *arguments, *flag, stdin=stdin)
+        return await self.run(PROGRAMS / "kubectl", *arguments, *flag, stdin=stdin)
 
     async def argocd(self, *arguments: str) -> str:
-        return await self.run(self.programs / "argocd", *arguments, "--server", "127.0.0.1:8443", "--plaintext")
+        return await self.run(PROGRAMS / "argocd", *arguments, "--server", "127.0.0.1:8443", "--plaintext")
 
     async def run(self, program: Path, *arguments: str, stdin: str | None = None) -> str:
         """Run a program and return its output; raise an error with the output if it failed."""
-        path = f"{self.programs}:{os.environ['PATH']}"
+        path = f"{PROGRAMS}:{os.environ['PATH']}"
         process = await asyncio.create_subprocess_exec(
             program,
             *arguments,

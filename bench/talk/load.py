@@ -5,10 +5,12 @@ import time
 
 import aiohttp
 
-from bench.talk.application import VERSION_HEADER
+from bench.talk.mesh import GATEWAY_PORT
 from bench.talk.traffic_split import Call
 
 CALLS_PER_SECOND = 20.0
+VERSION_HEADER = "x-version"
+"""Header of the application (lab/reviews)."""
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
 
 
@@ -30,7 +32,7 @@ class LoadGenerator:
             gateway: Address of the gateway's pod.
             host: Host of the VirtualService.
         """
-        url = f"http://{gateway}:8888/reviews/1"
+        url = f"http://{gateway}:{GATEWAY_PORT}/reviews/1"
         async with aiohttp.ClientSession(timeout=_TIMEOUT) as session, asyncio.TaskGroup() as tasks:
             due = time.monotonic()
             while True:

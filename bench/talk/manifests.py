@@ -3,23 +3,19 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import yaml
 
+from bench.talk.mesh import APPLICATION_PORT, DRAIN, ENVOY_VOLUME, GATEWAY, Object, envoy_container
 from bench.talk.versions import Version
 from bench.talk.ways import PAUSE_FACTOR, Way
-
-Object = dict[str, Any]
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples" / "bookinfo"
 TALK = ROOT / "tests" / "e2e" / "manifests"
-NAMESPACE = "bookinfo"
-GATEWAY = "bookinfo-gateway"
 PLUGIN = "skywalking/metrics"
 REPLICAS = 2
-"""Pods of the stable version. The talk has five; each pod of this lab has an Envoy of 60 MB."""
+"""Pods of the stable version. The talk has five; each pod of the lab has an Envoy of 60 MB."""
 _LABEL_INTERVAL = "30s"
 """Interval of the talk's metric (5m there): four failures must fit between the first minute and the last step."""
 _UNITS = {"s": 1, "m": 60, "h": 3600}
@@ -33,7 +29,8 @@ def render_files(way: Way, version: Version) -> dict[str, str]:
     if way is Way.COMPARE:
         templates, [rollout] = _load(EXAMPLES / "analysis.yaml"), _load(EXAMPLES / "rollout.yaml")
         pod = rollout["spec"]["template"]
-        files = {"rollout.yaml": [rollout]}
+        names = ("kustomization.yaml", "namespace.yaml")
+        files = {"rollout.yaml": [rollout]} | {name: _load(EXAMPLES / name) for name in names}
     else:
         templates, [rollout] = list(_render_templates(way)), _load(TALK / "reference-rollout.yaml")
         deployment = _deployment()
@@ -44,7 +41,9 @@ def render_files(way: Way, version: Version) -> dict[str, str]:
             canary["analysis"]["templates"] = [{"templateName": one["metadata"]["name"]} for one in templates]
             canary["analysis"]["args"] = [{"name": "canary-hash", "valueFrom": {"podTemplateHashValue": "Latest"}}]
         files = {"deployment.yaml": [deployment], "rollout.yaml": [rollout]}
-    pod["spec"]["containers"][0]["image"] = version.image
+    pod["spec"]["containers"][0] |= {"image": version.image, "lifecycle": DRAIN}
+    pod["spec"]["containers"].append(envoy_container("sidecar", "reviews", APPLICATION_PORT))
+    pod["spec"].setdefault("volumes", []).append(ENVOY_VOLUME)
     rollout["spec"]["replicas"] = REPLICAS
     for step in rollout["spec"]["strategy"]["canary"]["steps"]:
         if duration := step.get("pause", {}).get("duration"):
@@ -62,59 +61,6 @@ def count_weights(way: Way) -> list[int]:
     path = EXAMPLES / "rollout.yaml" if way is Way.COMPARE else TALK / "reference-rollout.yaml"
     [rollout] = _load(path)
     return [step["setWeight"] for step in rollout["spec"]["strategy"]["canary"]["steps"] if "setWeight" in step]
-
-
-def infrastructure() -> list[Object]:
-    """Return the objects that are not in Git: the namespace, the gateway and its pod, and the sidecars' ports."""
-    labels = {"istio": "ingressgateway", "app": "istio-ingressgateway"}
-    port = {"number": 8888, "name": "http", "protocol": "HTTP"}
-    return [
-        *_load(EXAMPLES / "namespace.yaml"),
-        {
-            "apiVersion": "apps/v1",
-            "kind": "Deployment",
-            "metadata": {"name": "istio-ingressgateway", "namespace": NAMESPACE},
-            "spec": {
-                "replicas": 1,
-                "selector": {"matchLabels": labels},
-                "template": {
-                    "metadata": {"labels": labels},
-                    "spec": {"containers": [{"name": "istio-proxy", "image": "envoy"}]},
-                },
-            },
-        },
-        {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": {"name": "istio-ingressgateway", "namespace": NAMESPACE},
-            "spec": {"selector": labels, "ports": [{"name": "http", "port": 80, "targetPort": 8888}]},
-        },
-        {
-            "apiVersion": "networking.istio.io/v1",
-            "kind": "Gateway",
-            "metadata": {"name": GATEWAY, "namespace": NAMESPACE},
-            "spec": {
-                "selector": {"istio": "ingressgateway"},
-                "servers": [{"port": port, "hosts": ["*"]}],
-            },
-        },
-        # Without iptables, a sidecar listens on its pod's address only with this resource.
-        {
-            "apiVersion": "networking.istio.io/v1",
-            "kind": "Sidecar",
-            "metadata": {"name": "reviews", "namespace": NAMESPACE},
-            "spec": {
-                "workloadSelector": {"labels": {"app": "reviews"}},
-                "ingress": [
-                    {
-                        "port": {"number": 9080, "protocol": "HTTP", "name": "http"},
-                        "captureMode": "NONE",
-                        "defaultEndpoint": "127.0.0.1:9080",
-                    }
-                ],
-            },
-        },
-    ]
 
 
 def divide_duration(duration: str) -> str:

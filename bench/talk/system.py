@@ -9,10 +9,11 @@ from typing import Any, Self
 
 import aiohttp
 
-from bench.talk.manifests import NAMESPACE
+from bench.talk.mesh import NAMESPACE, NODE_ADDRESS
 from bench.talk.snapshot import Object, Snapshot, parse_snapshot
+from bench.talk.ways import WayPlan
 
-KUBERNETES = "https://127.0.0.1:6443"
+KUBERNETES = f"https://{NODE_ADDRESS}:6443"
 ARGO_CD = "http://127.0.0.1:8443"
 OAP = "http://127.0.0.1:12800/graphql"
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
@@ -22,8 +23,8 @@ _NOT_FOUND: dict[str, Any] = {}
 class System:
     """Client of the system's APIs. A request that fails raises aiohttp's error; an absent object is empty."""
 
-    def __init__(self, lab: Path, rollout: str) -> None:
-        self._lab, self._rollout = lab, rollout
+    def __init__(self, lab: Path, plan: WayPlan) -> None:
+        self._lab, self._plan = lab, plan
         self._session = aiohttp.ClientSession(timeout=_TIMEOUT)
 
     async def __aenter__(self) -> Self:
@@ -44,8 +45,10 @@ class System:
         istio = f"apis/networking.istio.io/v1/namespaces/{NAMESPACE}"
         service = await self._get(f"{istio}/virtualservices/reviews")
         at = time.time()
-        application = await self._get(f"apis/argoproj.io/v1alpha1/namespaces/argocd/applications/{self._rollout}")
-        rollout = await self._get(f"{argo}/rollouts/{self._rollout}")
+        application = await self._get(
+            f"apis/argoproj.io/v1alpha1/namespaces/argocd/applications/{self._plan.application}"
+        )
+        rollout = await self._get(f"{argo}/rollouts/{self._plan.rollout}")
         runs = await self._list(f"{argo}/analysisruns")
         tree = await self._read_tree() if application else _NOT_FOUND
         return parse_snapshot(at, application, tree, rollout, service, runs)
@@ -70,7 +73,7 @@ class System:
         return ssl.create_default_context(cafile=str(self._lab / "pki/apiserver.crt"))
 
     async def _read_tree(self) -> dict[str, Any]:
-        url = f"{ARGO_CD}/api/v1/applications/{self._rollout}/resource-tree"
+        url = f"{ARGO_CD}/api/v1/applications/{self._plan.application}/resource-tree"
         async with self._session.get(url) as response:
             if not response.ok:
                 return _NOT_FOUND

@@ -17,7 +17,7 @@ class Version:
     """A version of the application.
 
     Attributes:
-        name: Tag of its image, which the application returns with each response.
+        name: Tag of its image, which the application (lab/reviews) returns with each response.
         behaviour: What its pods do.
     """
 

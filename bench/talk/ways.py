@@ -26,12 +26,16 @@ class WayPlan:
     """Names and settings of a way.
 
     Attributes:
-        rollout: Name of the Rollout, and of Argo CD's application.
+        rollout: Name of the Rollout.
+        application: Name of Argo CD's application.
+        folder: Folder of the manifests in the repository.
         service_name_rule: OAP's rule for the names of services; empty for its default.
         description: One line for the reports.
     """
 
     rollout: str
+    application: str
+    folder: str
     service_name_rule: str
     description: str
 
@@ -39,16 +43,22 @@ class WayPlan:
 PLANS = {
     Way.HASH: WayPlan(
         "reviews-rollout",
+        "reviews-rollout",
+        "argo/rollout",
         "",
         "thresholds for success rate and latency of the pods with the canary's hash, in SkyWalking's default names",
     ),
     Way.LABEL: WayPlan(
         "reviews-rollout",
+        "reviews-rollout",
+        "argo/rollout",
         _LABEL_RULE,
         "the talk's apdex of canary|reviews|bookinfo|cluster-1|-, a name from labels of the pods",
     ),
     Way.COMPARE: WayPlan(
         "reviews",
+        "bookinfo",
+        "examples/bookinfo",
         "",
         "judged blocks that compare the canary with stable, as in examples/bookinfo",
     ),

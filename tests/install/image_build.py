@@ -1,15 +1,21 @@
-"""Build of the image: the Dockerfile's stages, each with only the files that it copies, without a container engine."""
+"""Build of the image: the Dockerfile's stages, each with only the files that it copies, without a container engine.
+
+Usage: python -m tests.install.image_build     writes .cache/image/skywalking-provider.tar
+"""
 
 import os
 import re
 import shutil
 import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
 from tests.install.install_tools import ROOT
 
 IMAGE = ROOT / ".cache" / "image"
+ARCHIVE = IMAGE / "skywalking-provider.tar"
+NAME = "registry.example.org/skywalking-provider:0.1.0"  # as in docs/install.md and examples/argo-cd
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 IGNORED = (ROOT / ".dockerignore").read_text().splitlines()
 
@@ -52,7 +58,19 @@ def build_image() -> Path:
     return root
 
 
+def write_archive() -> Path:
+    """Build the image and return its archive, as lab/node imports it."""
+    tool, dockerfile = ROOT / "tools/oci_image.py", ROOT / "Dockerfile"
+    command = [sys.executable, tool, NAME, build_image(), ARCHIVE, "--dockerfile", dockerfile]
+    subprocess.run(command, check=True, capture_output=True)
+    return ARCHIVE
+
+
 def instruction(name: str) -> list[str]:
     """Return the arguments of the last stage's instructions with this name."""
     last = DOCKERFILE[DOCKERFILE.rindex("\nFROM") :].replace("\\\n", " ")
     return re.findall(rf"^\s*{name}\s+(.*)$", last, re.MULTILINE)
+
+
+if __name__ == "__main__":
+    write_archive()

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,10 +12,9 @@ from tests.e2e.containers.argo_chart import ARGO_CRDS, build_argo_objects
 from tests.e2e.containers.mock_oap import OAP
 from tests.e2e.containers.node import SCRIPTS, Node, NodeError
 from tests.e2e.containers.side_by_side import Started, start
-from tests.e2e.lab import ROOT, ProgressReporter
-from tests.install.image_build import IMAGE, build_image
+from tests.e2e.lab import ProgressReporter
+from tests.install.image_build import NAME, write_archive
 
-NAME = "registry.example.org/skywalking-provider:0.1.0"  # as in docs/install.md
 NODE = pytest.StashKey[Node]()
 
 
@@ -32,11 +30,7 @@ def archive(report_progress: ProgressReporter) -> Path:
     """Return the archive of the service's image: `PROVIDER_IMAGE`, or a new one."""
     if given := os.environ.get("PROVIDER_IMAGE"):
         return Path(given)
-    root = build_image()
-    archive = IMAGE / "skywalking-provider.tar"
-    tool, dockerfile = str(ROOT / "tools/oci_image.py"), str(ROOT / "Dockerfile")
-    command = [sys.executable, tool, NAME, str(root), str(archive), "--dockerfile", dockerfile]
-    subprocess.run(command, check=True, capture_output=True)
+    archive = write_archive()
     report_progress(f"{NAME} built")
     return archive
 

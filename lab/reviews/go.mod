@@ -1,0 +1,3 @@
+module lab/reviews
+
+go 1.26
