@@ -12,7 +12,6 @@ pki=$LAB_DIR/pki
 mkdir -p "$pki"
 chmod 700 "$pki"
 [ -s "$pki/service-account.key" ] || (umask 077; openssl genrsa -out "$pki/service-account.key" 2048 2> /dev/null)
-# Without a newline at their ends, because OAP's client sends a token file as it is.
 for name in token kubelet-token; do [ -s "$pki/$name" ] || (umask 077; printf '%s' "$(openssl rand -hex 24)" > "$pki/$name"); done
 (umask 077; cat > "$pki/tokens.csv" <<CSV
 $(cat "$pki/token"),lab-admin,lab-admin,system:masters
@@ -42,7 +41,7 @@ launch apiserver "$LAB_BIN/kube-apiserver" "${flags[@]}" \
   --service-account-signing-key-file "$pki/service-account.key" \
   --feature-gates WatchList=false,SizeBasedListCostEstimate=false
 
-# write_kubeconfig FILE USER TOKEN_FILE
+# write_kubeconfig FILE USER TOKEN_FILE: OAP's client does not read `tokenFile`, so the token itself is written.
 write_kubeconfig() {
   (umask 077; cat > "$1" <<YAML
 apiVersion: v1
@@ -52,7 +51,7 @@ clusters:
   cluster: {server: "https://$address:$LAB_API_PORT", certificate-authority: "$pki/apiserver.crt"}
 users:
 - name: $2
-  user: {tokenFile: "$3"}
+  user: {token: "$(cat "$3")"}
 contexts:
 - name: lab
   context: {cluster: lab, user: $2}

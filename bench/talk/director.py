@@ -20,6 +20,7 @@ from bench.talk.outcome import VersionOutcome, find_problems
 from bench.talk.pods import PodWatcher
 from bench.talk.record import Record
 from bench.talk.repository import Repository
+from bench.talk.self_heal import is_restored
 from bench.talk.system import System
 from bench.talk.traffic_split import SplitCheck, WeightSegment, check_split, find_segments
 from bench.talk.versions import FIRST, UPDATES, Version
@@ -94,6 +95,11 @@ class Director:
             )
         await self._wait_for(lambda: self.record.latest.health == "Healthy", "the first version to be Healthy")
         await self._wait_for(lambda: bool(self._pods.gateway_address), "the gateway's pod")
+        if self._plan.application == BOOKINFO:
+            restored = await is_restored(self._parts, self._plan.rollout)
+            self.record.add_event(Part.ARGO_CD, f"a change of the Rollout was {'' if restored else 'not '}restored")
+            if not restored:
+                self.record.problems.append("Argo CD did not restore a change of the Rollout within a minute")
 
     async def _commit(self, version: Version) -> str:
         commit = await self._repository.commit(
