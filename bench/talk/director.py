@@ -93,7 +93,11 @@ class Director:
                 *("--dest-server", "https://kubernetes.default.svc", "--dest-namespace", NAMESPACE),
                 *("--sync-policy", "automated"),
             )
-        await self._wait_for(lambda: self.record.latest.health == "Healthy", "the first version to be Healthy")
+        # An application without objects is Healthy, too.
+        await self._wait_for(
+            lambda: bool(self.record.latest.stable) and self.record.latest.health == "Healthy",
+            "the first version to be Healthy",
+        )
         await self._wait_for(lambda: bool(self._pods.gateway_address), "the gateway's pod")
         if self._plan.application == BOOKINFO:
             restored = await is_restored(self._parts, self._plan.rollout)

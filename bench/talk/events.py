@@ -48,9 +48,9 @@ def find_events(before: Snapshot, now: Snapshot) -> Iterator[Event]:
 
 
 def new_measurements(before: Snapshot, now: Snapshot) -> Iterator[Measurement]:
-    """Yield the measurements that are new, or have another phase or message."""
-    known = {one.key: one for one in before.measurements}
-    yield from (one for one in now.measurements if known.get(one.key) != one)
+    """Yield the measurements that are new, or have another phase. The message of a waiting one changes each minute."""
+    known = {one.key: one.phase for one in before.measurements}
+    yield from (one for one in now.measurements if known.get(one.key) != one.phase)
 
 
 def _measured(at: float, measurement: Measurement) -> Event:

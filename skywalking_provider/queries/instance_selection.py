@@ -31,6 +31,7 @@ _NEXT_STEP_AGENT: Final = (
     "If the agents do not report the pod's name, set their instance name to it (agent.instance_name of Java,"
     " SW_AGENT_INSTANCE_NAME of Java, Go and Python)"
 )
+_NEXT_STEP_MESH: Final = "A new pod is known after its first requests"
 _NEXT_STEP_CUT: Final = "Shorten the rollout's name to 46 characters, or select the pods with instances: {name: REGEX}"
 _NEXT_STEP_EXPERIMENT: Final = (
     "To measure one template of an Experiment, select it with instances: {name: REGEX} by the name of its ReplicaSet,"
@@ -154,7 +155,7 @@ def _not_found_error(
             " the new version's hash in their names whatever version they run",
             _NEXT_STEP_EXPERIMENT,
         )
-    next_step = _NEXT_STEP_AGENT
+    next_step = _NEXT_STEP_MESH if all(map(_hash_label, known)) else _NEXT_STEP_AGENT
     if any(is_experiment_pod(text) for instance in known for text in _pod_names(instance)):
         next_step = f"No pod of an Experiment has its own ReplicaSet's hash in its name. {_NEXT_STEP_EXPERIMENT}"
     return EntityNotFoundError(problem, f"{describe_instances(known)}. {_describe_comparison(known)}. {next_step}")

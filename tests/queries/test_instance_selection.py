@@ -133,6 +133,13 @@ EXPERIMENT = (
             ),
         ),
         (
+            [InventoryInstance("reviews-1.shop", {"rollouts-pod-template-hash": STABLE})],
+            (
+                "The only instance is reviews-1.shop. The hash was compared with the name and the attributes"
+                " rollouts-pod-template-hash of each. A new pod is known after its first requests"
+            ),
+        ),
+        (
             [instance(UUID, language="python", os_name="Linux")],
             (
                 f"The only instance is {UUID}. The hash was compared with the name of each, and no attribute has the"
@@ -155,7 +162,7 @@ EXPERIMENT = (
             ),
         ),
     ],
-    ids=["none", "attributes", "other attributes", "no attributes", "another experiment"],
+    ids=["none", "attributes", "label", "other attributes", "no attributes", "another experiment"],
 )
 def test_hash_that_is_not_found_is_an_error_with_what_was_compared(
     known: list[InventoryInstance], message: str

@@ -3,7 +3,7 @@
 from typing import Any
 
 from bench.talk.events import Event, Part, find_events
-from bench.talk.snapshot import Snapshot, parse_snapshot
+from bench.talk.snapshot import Measurement, Snapshot, parse_snapshot
 
 ROUTE = [
     {"destination": {"host": "reviews", "subset": "stable"}, "weight": 80},
@@ -49,6 +49,16 @@ def test_snapshot_has_the_state_of_all_parts() -> None:
     assert (snapshot.sync, snapshot.health, snapshot.health_message) == ("Synced", "Degraded", "RolloutAborted")
     assert (snapshot.stable, snapshot.canary, snapshot.aborted, snapshot.weight) == ("h1", "h2", True, 20)
     assert [one.message for one in snapshot.measurements] == ["CONDITION_NOT_MET"]
+
+
+def test_new_message_of_a_waiting_measurement_is_no_event() -> None:
+    def waiting(message: str, phase: str = "Running") -> Snapshot:
+        one = Measurement("run-1", "apdex", 0, phase, "", message, "")
+        return Snapshot(0.0, measurements=(one,))
+
+    assert list(find_events(waiting("NO_DATA"), waiting("TOO_FEW_CALLS"))) == []
+    [event] = find_events(waiting("NO_DATA"), waiting("CONDITION_NOT_MET", "Failed"))
+    assert event.text == "apdex: Failed, CONDITION_NOT_MET"
 
 
 def test_snapshot_of_absent_objects_is_empty() -> None:
