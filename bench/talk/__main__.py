@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import json
 import os
-import shutil
 import sys
 import time
 from contextlib import nullcontext
@@ -85,10 +84,8 @@ def main() -> int:
     way: Way = arguments.way
     if "LAB_DIR" not in os.environ:
         parser.error("the talk runs in a node. Run make talk, or lab/node/with.sh.")
-    folder = Path(os.environ["LAB_DIR"])
-    shutil.rmtree(folder / "repository", ignore_errors=True)
     console = Console()
-    record = asyncio.run(run_talk(way, folder, console))
+    record = asyncio.run(run_talk(way, Path(os.environ["LAB_DIR"]), console))
     for suffix, text in (("json", to_json(record)), ("html", render_page(record))):
         path = arguments.results / f"talk.{way}.{suffix}"
         path.write_text(text)

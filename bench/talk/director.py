@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -27,6 +28,8 @@ from bench.talk.versions import FIRST, UPDATES, Version
 from bench.talk.ways import PLANS
 
 HOST = f"reviews.{NAMESPACE}.svc.cluster.local"
+REPOSITORY = Path("/run/talk")
+"""Folder of the repository. /run belongs to the node, and the reports contain no path of the machine."""
 _POLL_SECONDS = 1.0
 _MINUTES_SECONDS = 10.0
 _ROLLOUT_SECONDS = 900.0
@@ -52,7 +55,7 @@ class Director:
         self.record, self.version = record, ""
         self._parts, self._load, self._system, self._pods = parts, load, system, pods
         self._plan = PLANS[record.way]
-        self._repository = Repository(parts.folder / "repository")
+        self._repository = Repository(REPOSITORY)
 
     async def run(self) -> None:
         """Run the talk; the record has its outcomes and problems."""

@@ -41,7 +41,9 @@ def _page(record: Record) -> Iterator[str]:
             "Points: share of the canary in ten seconds of real traffic. "
             "Cells: SkyWalking's minutes with their calls "
             "(green: good, red: success rate below 99 %, yellow: above 500 ms). "
-            "Circles: measurements; the mouse shows the message.</p>"
+            "Circles: measurements; the mouse shows the message. "
+            "Bars of Argo CD: green Synced or Healthy, yellow OutOfSync or Suspended, blue Progressing, "
+            "red Degraded.</p>"
         )
     yield "<h2>Versions</h2>"
     yield from _table(
