@@ -8,7 +8,7 @@ import aiohttp
 from bench.talk.mesh import GATEWAY_PORT
 from bench.talk.traffic_split import Call
 
-CALLS_PER_SECOND = 20.0
+CALLS_PER_SECOND = 50.0
 VERSION_HEADER = "x-version"
 """Header of the application (lab/reviews)."""
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
