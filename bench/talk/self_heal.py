@@ -1,4 +1,4 @@
-"""Check that Argo CD restores what somebody changes in the cluster, as `selfHeal` of examples/argo-cd says.
+"""Check that Argo CD restores what a user changes in the cluster, as `selfHeal` of examples/argo-cd says.
 
 That it leaves the weights of a canary alone is a result of the talk itself: each step must have its weight.
 """
