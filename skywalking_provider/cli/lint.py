@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +17,7 @@ from rich.text import Text
 
 from skywalking_provider.config import BackendConfig, ConfigError, load_config
 from skywalking_provider.support.printable import escape_unprintable_json, printable_line, printable_values
-from skywalking_provider.tools.lint.linter import Linter, LintReport
+from skywalking_provider.tools.lint.linter import LintContext, Linter, LintReport
 from skywalking_provider.tools.lint.prober import Prober
 from skywalking_provider.tools.lint.registry import Severity
 from skywalking_provider.tools.lint.reports.github import format_github_commands
@@ -24,6 +25,7 @@ from skywalking_provider.tools.lint.reports.json_report import build_lint_json
 from skywalking_provider.tools.lint.reports.sarif import build_sarif
 from skywalking_provider.tools.lint.reports.text import format_findings, format_skipped, format_summary
 from skywalking_provider.tools.lint.rules.backends import open_configured
+from skywalking_provider.tools.lint.rules.versions import parse_version
 from skywalking_provider.tools.lint.sources import read_sources
 
 _FINDINGS, _USAGE_ERROR = 1, 2
@@ -61,6 +63,10 @@ def lint_command(
     plugin_name: Annotated[
         str, typer.Option(metavar="NAME", help="Name of the plugin in Argo's configuration.")
     ] = "skywalking/metrics",
+    oap_version: Annotated[
+        str | None,
+        typer.Option(metavar="VERSION", help="Version of the OAP, such as 10.1: what it lacks is a finding."),
+    ] = None,
     output: Annotated[LintOutput, typer.Option("--output", "-o", help="Output format.")] = LintOutput.HUMAN,
     fail_on: Annotated[FailOn, typer.Option(help="Lowest severity that makes the exit code 1.")] = FailOn.WARNING,
 ) -> None:
@@ -75,8 +81,12 @@ def lint_command(
     if not names:
         raise typer.BadParameter("is missing. Pass files, folders, or - for stdin.", param_hint="PATH")
     try:
+        version = parse_version(oap_version) if oap_version else None
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--oap-version") from error
+    try:
         configs = load_config(config, {}).backends if config else None
-        report = asyncio.run(_lint(names, plugin_name, configs))
+        report = asyncio.run(_lint(names, LintContext(plugin_name, oap_version=version), configs))
     except (ConfigError, FileNotFoundError) as error:
         for line in str(error).splitlines():
             typer.echo(f"skywalking-provider: {printable_line(line)}", err=True)
@@ -86,11 +96,12 @@ def lint_command(
         raise typer.Exit(_FINDINGS)
 
 
-async def _lint(names: list[str], plugin: str, configs: dict[str, BackendConfig] | None) -> LintReport:
+async def _lint(names: list[str], context: LintContext, configs: dict[str, BackendConfig] | None) -> LintReport:
     async with AsyncExitStack() as stack:
-        backends = None if configs is None else await stack.enter_async_context(open_configured(configs))
+        if configs is not None:
+            context = replace(context, backends=await stack.enter_async_context(open_configured(configs)))
         prober = await stack.enter_async_context(Prober())
-        return await Linter(prober, plugin, backends).lint(read_sources(names, sys.stdin.buffer))
+        return await Linter(prober, context).lint(read_sources(names, sys.stdin.buffer))
 
 
 def _write(report: LintReport, output: LintOutput) -> None:

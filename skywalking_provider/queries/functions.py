@@ -24,6 +24,11 @@ _SINCE: Final = {
 _RENAMED: Final = {"relabel": "relabels"}  # SkyWalking's documentation of MQE wrote the former
 
 
+def first_version(name: str) -> str:
+    """Return the first version of OAP with a function, such as "10.2"; empty if the function is not known."""
+    return _SINCE.get(name, "")
+
+
 def suggest_functions(expression: str, error: str, metrics: Collection[str]) -> str:
     """Return a hint for the functions of an expression that an OAP rejects as unknown metrics.
 

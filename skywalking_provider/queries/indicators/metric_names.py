@@ -102,6 +102,17 @@ _OAL_EXAMPLES = {
 }
 
 
+def core_metrics() -> dict[str, tuple[Scope, MetricMeaning]]:
+    """Return the metrics of every OAP by name, each with its scope and meaning."""
+    groups = [*_SCOPES.items(), *((Scope.SERVICE, one) for one in _VIRTUAL_TARGETS.values())]
+    return {
+        name: (scope, meaning)
+        for scope, names in groups
+        for meaning in MetricMeaning
+        for name in names.by_meaning(meaning)
+    }
+
+
 def resolve_scope_metrics(entities: EntitySet, known: Collection[str] = ()) -> ScopeMetrics:
     """Return the metrics of the entities' scope and layer.
 

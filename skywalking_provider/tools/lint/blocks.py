@@ -6,7 +6,7 @@ the block, so that no list of keys and types has to be kept here. A key that no 
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, Final
 
@@ -16,13 +16,14 @@ from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 from skywalking_provider.analysis.evaluation import select_conditions
 from skywalking_provider.block import BlockError, Spec, parse_block
 from skywalking_provider.block.common import InvalidKeyError
+from skywalking_provider.block.graphql_syntax import QuerySyntaxError
 from skywalking_provider.block.key_hints import hint_for_key
 from skywalking_provider.errors import ProviderError
 from skywalking_provider.model import Metric
 from skywalking_provider.support.strict_model import StrictModel
 from skywalking_provider.support.validation_messages import format_validation_error
 from skywalking_provider.tools.lint.arguments import STAND_INS, Path, paths_with_unknown, replace_texts
-from skywalking_provider.tools.lint.findings import Problem, split_hint
+from skywalking_provider.tools.lint.findings import Place, Problem, split_hint
 from skywalking_provider.tools.lint.objects import TemplateMetric
 from skywalking_provider.tools.lint.registry import Rule
 
@@ -146,7 +147,17 @@ def _problems(
             continue
         context = detail.get("ctx", {}).get("error")
         path = tuple(context.key.split(".")) if isinstance(context, InvalidKeyError) else detail["loc"]
-        yield _problem(message, (*metric.block_path, *path), at_key=detail["type"] == "extra_forbidden")
+        found = _problem(message, (*metric.block_path, *path), at_key=detail["type"] == "extra_forbidden")
+        line = context.line if isinstance(context, QuerySyntaxError) else 0
+        yield replace(found, place=_place_of_line(metric, found.path, line))
+
+
+def _place_of_line(metric: TemplateMetric, path: Path, line: int) -> Place | None:
+    """Return the place of a line of a text in block style; None for another text."""
+    node = metric.owner.document.find(path)
+    if not line or node is None or not node.is_block_text:
+        return None
+    return Place(node.place.line + line, metric.owner.document.place(path, at_key=True).column + 2)
 
 
 def _problem(text: str, path: Path, *, at_key: bool) -> Problem:

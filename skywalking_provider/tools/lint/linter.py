@@ -24,8 +24,10 @@ from skywalking_provider.tools.lint.rules.blocks import find_block_problems, fin
 from skywalking_provider.tools.lint.rules.conditions import find_condition_problems, read_conditions
 from skywalking_provider.tools.lint.rules.judged import find_judged_problems
 from skywalking_provider.tools.lint.rules.limits import find_limit_problems
+from skywalking_provider.tools.lint.rules.metrics import find_metric_problems
 from skywalking_provider.tools.lint.rules.rollouts import TemplateKey, find_rollout_problems, template_key
 from skywalking_provider.tools.lint.rules.thresholds import find_threshold_problems
+from skywalking_provider.tools.lint.rules.versions import Version, find_version_problems
 from skywalking_provider.tools.lint.sources import SkippedFolder, Source
 from skywalking_provider.tools.lint.suppressions import Suppression, apply_suppressions, read_suppressions
 from skywalking_provider.tools.lint.yaml_nodes import Document
@@ -34,6 +36,21 @@ from skywalking_provider.tools.templates import find_helm_markup
 
 _MAX_TEXT: Final = 500
 _SOURCE: Final = re.compile(r"# Source: (\S+)\s*$")
+
+
+@dataclass(frozen=True, slots=True)
+class LintContext:
+    """Facts about the installation for which templates are linted.
+
+    Attributes:
+        plugin: Name of the plugin in Argo's configuration.
+        backends: Configured backends; None to leave their rule out.
+        oap_version: Version of the OAP; None to leave its rule out.
+    """
+
+    plugin: str
+    backends: Backends | None = None
+    oap_version: Version | None = None
 
 
 @dataclass(slots=True)
@@ -73,14 +90,13 @@ class Linter:
 
     Args:
         prober: Evaluates conditions.
-        plugin: Name of the plugin in Argo's configuration.
-        backends: Configured backends; None to leave their rule out.
+        context: Facts about the installation.
     """
 
-    def __init__(self, prober: Prober, plugin: str, backends: Backends | None = None) -> None:
+    def __init__(self, prober: Prober, context: LintContext) -> None:
         self._prober = prober
-        self._plugin = plugin
-        self._backends = backends
+        self._context = context
+        self._plugin = context.plugin
 
     async def lint(self, sources: Iterable[Source | SkippedFolder]) -> LintReport:
         """Return the findings of all sources. Rollouts are compared with the templates of every source."""
@@ -146,7 +162,7 @@ class Linter:
         if not metric.reads_skywalking(self._plugin):
             return
         block = read_block(metric)
-        for one in _find_static(metric, block, self._backends):
+        for one in _find_static(metric, block, self._context):
             yield one
         conditions = [one async for one in find_condition_problems(metric, block, self._prober)]
         for one in conditions:
@@ -156,11 +172,13 @@ class Linter:
                 yield one
 
 
-def _find_static(metric: TemplateMetric, block: Block, backends: Backends | None) -> Iterator[Problem]:
+def _find_static(metric: TemplateMetric, block: Block, context: LintContext) -> Iterator[Problem]:
     """Yield the problems that need no evaluation of conditions."""
     yield from find_limit_texts(metric)
     yield from find_block_problems(metric, block)
-    yield from find_backend_problem(metric, block, backends)
+    yield from find_backend_problem(metric, block, context.backends)
+    yield from find_metric_problems(metric, block)
+    yield from find_version_problems(metric, block, context.oap_version)
     yield from find_limit_problems(metric, block)
     yield from find_judged_problems(metric, block, read_conditions(metric, block))
 

@@ -65,6 +65,12 @@ class Rule(StrEnum):
     BLOCK_NO_DATA = "block-no-data", Severity.WARNING, "A canary without data passes."
     BLOCK_SAME_SIDES = "block-same-sides", Severity.ERROR, "A judged block compares the canary with itself."
 
+    QUERY_VARIABLE = "query-variable", Severity.ERROR, "A query needs a variable that nothing sets."
+    METRIC_TYPE = "metric-type", Severity.ERROR, "A read does not suit the type of its metric."
+    METRIC_LABEL = "metric-label", Severity.ERROR, "No version of OAP has the label of a percentile."
+    METRIC_SCOPE = "metric-scope", Severity.ERROR, "OAP has no such metric for the selected entity."
+    OAP_VERSION = "oap-version", Severity.ERROR, "The OAP of `--oap-version` lacks what the block uses."
+
     CONDITION_INVALID = "condition-invalid", Severity.ERROR, "A condition does not compile for its result."
     CONDITION_MISSING = "condition-missing", Severity.ERROR, "Without a condition every result is Successful."
     CONDITION_FIELD = "condition-field", Severity.ERROR, "A condition reads a field that the result does not have."

@@ -1,20 +1,30 @@
 """Results that a block can have, as JSON: what its conditions are compiled for and evaluated on. Pure.
 
-The types follow docs/block.md. A form of the block that is not known here has any result: its conditions are compiled,
-and not evaluated.
+The types follow docs/block.md. Judgements, alarms and responses are built by the code that builds them in the service.
 """
 
 import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from skywalking_provider.analysis.judging import judge_sides
-from skywalking_provider.block import ExpressionSpec, GraphqlSpec, IndicatorName, IndicatorSpec, JudgedSpec, Spec
+from skywalking_provider.block import (
+    AlarmsSpec,
+    ExpressionSpec,
+    GraphqlSpec,
+    IndicatorName,
+    IndicatorSpec,
+    JudgedSpec,
+    Spec,
+)
 from skywalking_provider.block.expression_syntax import ranking_function
+from skywalking_provider.oap.api.alarms import OapAlarm
+from skywalking_provider.queries.alarms.report import AlarmReport, SelectedAlarm
 from skywalking_provider.queries.sides import Side, SideMinute, Sides
+from skywalking_provider.tools.lint.query_results import build_results
 
 MANY_CALLS: Final = 1_000_000
 """Calls of a minute that stand for unlimited traffic."""
@@ -35,6 +45,8 @@ class ResultShape:
         high: Highest number.
         samples: Results, if they are not numbers.
         complete: Whether the samples show every outcome of a condition that does not contradict itself.
+        typed: Whether the samples have every field of the result.
+        decides: Whether the block has a verdict without conditions.
     """
 
     name: str
@@ -42,6 +54,14 @@ class ResultShape:
     high: float | None = None
     samples: tuple[str, ...] = ()
     complete: bool = True
+    typed: bool = True
+    decides: bool = False
+
+    @property
+    def fields(self) -> frozenset[str] | None:
+        """Fields of the result; None if it is no map, or if its fields are not known."""
+        maps = [one for one in map(json.loads, self.samples) if isinstance(one, dict)] if self.typed else []
+        return frozenset(key for one in maps for key in one) if maps else None
 
     @property
     def sample(self) -> bytes:
@@ -66,15 +86,15 @@ _RATE: Final = ResultShape("a number from 0 to 1", 0.0, 1.0)
 _AMOUNT: Final = ResultShape("a number that is not negative", 0.0, _LARGE)
 _NUMBER: Final = ResultShape("a number", -_LARGE, _LARGE)
 _SERIES: Final = ResultShape("a list of numbers", samples=("[0, 1]", "[1000000, 2000000]"), complete=False)
-_LABELS: Final = ResultShape("a map by label", samples=('{"50": [0, 1], "99": [0, 1]}',), complete=False)
-_LABEL_NUMBERS: Final = ResultShape("a map by label", samples=('{"50": 0, "99": 1}',), complete=False)
+_LABELS: Final = ResultShape("a map by label", samples=('{"50": [0, 1], "99": [0, 1]}',), complete=False, typed=False)
+_LABEL_NUMBERS: Final = ResultShape("a map by label", samples=('{"50": 0, "99": 1}',), complete=False, typed=False)
 _RANKING: Final = ResultShape("a list of names and values", samples=('[{"name": "a", "value": 1}]',), complete=False)
-_INSTANCES: Final = ResultShape("a map by instance", samples=('{"a-6c85f7bf4-9zr8t": 1}',), complete=False)
-_DATA: Final = ResultShape("a map", samples=('{"a": {}}',), complete=False)
+_INSTANCES: Final = ResultShape("a map by instance", samples=('{"a-6c85f7bf4-9zr8t": 1}',), complete=False, typed=False)
+_DATA: Final = ResultShape("a map", samples=('{"a": {}}',), complete=False, typed=False)
 
 
 def find_shapes(spec: Spec) -> tuple[ResultShape, ...]:
-    """Return the types of results that a block can have; empty if they are not known."""
+    """Return the types of results that a block can have."""
     match spec:
         case JudgedSpec():
             return (_judged_shape(strip_selection(spec)),)
@@ -85,8 +105,9 @@ def find_shapes(spec: Spec) -> tuple[ResultShape, ...]:
         case ExpressionSpec():
             return _expression_shapes(spec)
         case GraphqlSpec():
-            return (_DATA,)
-    return ()
+            return (_query_shape(spec.query),)
+        case AlarmsSpec():
+            return (_alarms_shape(),)
 
 
 def _expression_shapes(spec: ExpressionSpec) -> tuple[ResultShape, ...]:
@@ -111,7 +132,25 @@ def strip_selection(spec: JudgedSpec) -> JudgedSpec:
 def _judged_shape(spec: JudgedSpec) -> ResultShape:
     """Return the results of a canary that is worse, fine, and not decided, as the judge itself writes them."""
     results = (judge_sides(sides).result() for sides in (_failing(spec), _clean(spec), _thin(spec)))
-    return ResultShape("a judgement", samples=tuple(json.dumps(one) for one in results))
+    return ResultShape("a judgement", samples=tuple(json.dumps(one) for one in results), decides=True)
+
+
+@lru_cache(64)
+def _query_shape(query: str) -> ResultShape:
+    """Return the responses to a query. Their texts are numbers, so that they do not show every outcome."""
+    results = build_results(query)
+    if results is None:
+        return _DATA
+    return ResultShape("the response to the query", samples=tuple(map(json.dumps, results)), complete=False)
+
+
+@cache
+def _alarms_shape() -> ResultShape:
+    """Return the results without an alarm and with one, as the provider writes them."""
+    alarm = OapAlarm(scope="Service", entity_id="", message="", began_at=0, tags=())
+    fired = (SelectedAlarm(alarm, "example_rule"),)
+    reports = AlarmReport(), AlarmReport(fired, fired, 1), AlarmReport(firing=fired)
+    return ResultShape("alarms", samples=tuple(json.dumps(one.result()) for one in reports), decides=True)
 
 
 def _failing(spec: JudgedSpec) -> Sides:

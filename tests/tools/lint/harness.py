@@ -7,9 +7,10 @@ from io import BytesIO
 from pathlib import Path
 
 from skywalking_provider.config import Config
-from skywalking_provider.tools.lint.linter import Linter, LintReport
+from skywalking_provider.tools.lint.linter import LintContext, Linter, LintReport
 from skywalking_provider.tools.lint.prober import Prober
-from skywalking_provider.tools.lint.rules.backends import open_configured
+from skywalking_provider.tools.lint.registry import Rule
+from skywalking_provider.tools.lint.rules.backends import Backends, open_configured
 from skywalking_provider.tools.lint.sources import Source, read_sources
 
 ROOT = Path(__file__).parents[3]
@@ -35,6 +36,8 @@ CONFIG = {
         "payments": {"url": "http://oap.payments:12800", "allowedNamespaces": ["payments"]},
     }
 }
+
+VERSION = (9, 6)
 
 
 @dataclass(frozen=True)
@@ -62,18 +65,23 @@ def read_cases() -> Iterator[Case]:
             yield Case(file.stem, name, wrap(text))
 
 
-async def lint(*sources: Source, configured: bool = False, plugin: str = PLUGIN) -> LintReport:
-    async with Prober() as prober:
-        if not configured:
-            return await Linter(prober, plugin).lint(sources)
-        async with open_configured(Config.model_validate(CONFIG).backends) as backends:
-            return await Linter(prober, plugin, backends).lint(sources)
+def context_of(rule: str, backends: Backends, plugin: str = PLUGIN) -> LintContext:
+    """Return the facts about the installation that a rule needs."""
+    version = VERSION if rule == Rule.OAP_VERSION else None
+    return LintContext(plugin, backends if rule == Rule.BLOCK_BACKEND else None, version)
 
 
-async def lint_text(text: str, *, configured: bool = False, plugin: str = PLUGIN) -> LintReport:
-    return await lint(Source("t.yaml", text), configured=configured, plugin=plugin)
+async def lint(*sources: Source, rule: str = "", plugin: str = PLUGIN) -> LintReport:
+    async with Prober() as prober, open_configured(Config.model_validate(CONFIG).backends) as backends:
+        return await Linter(prober, context_of(rule, backends, plugin)).lint(sources)
+
+
+async def lint_text(text: str, *, rule: str = "", plugin: str = PLUGIN) -> LintReport:
+    return await lint(Source("t.yaml", text), rule=rule, plugin=plugin)
 
 
 async def lint_paths(*paths: Path | str, stdin: bytes = b"") -> LintReport:
     async with Prober() as prober:
-        return await Linter(prober, PLUGIN).lint(read_sources([str(path) for path in paths], BytesIO(stdin)))
+        return await Linter(prober, LintContext(PLUGIN)).lint(
+            read_sources([str(path) for path in paths], BytesIO(stdin))
+        )

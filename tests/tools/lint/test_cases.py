@@ -13,7 +13,7 @@ from skywalking_provider.tools.lint.prober import Prober
 from skywalking_provider.tools.lint.registry import Rule
 from skywalking_provider.tools.lint.rules.backends import open_configured
 from skywalking_provider.tools.lint.sources import Source
-from tests.tools.lint.harness import CONFIG, DATA, PLUGIN, Case, read_cases
+from tests.tools.lint.harness import CONFIG, DATA, Case, context_of, read_cases
 
 CASES = list(read_cases())
 OF_FILES = {Rule.FILE_UNREADABLE, Rule.FILE_TOO_LARGE}  # test_inputs.py
@@ -23,11 +23,8 @@ GOLDEN = DATA / "findings.txt"
 async def lint_cases() -> dict[Case, list[Finding]]:
     """Lint each case alone, with evaluators that are started once."""
     async with Prober() as prober, open_configured(Config.model_validate(CONFIG).backends) as backends:
-        plain, configured = Linter(prober, PLUGIN), Linter(prober, PLUGIN, backends)
         return {
-            case: (
-                await (configured if case.rule == Rule.BLOCK_BACKEND else plain).lint([Source("t.yaml", case.text)])
-            ).findings
+            case: (await Linter(prober, context_of(case.rule, backends)).lint([Source("t.yaml", case.text)])).findings
             for case in CASES
         }
 

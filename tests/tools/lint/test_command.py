@@ -100,6 +100,16 @@ def test_configuration_adds_the_rule_about_backends(tmp_path: Path) -> None:
     assert "block-backend" in outcome.stdout
 
 
+def test_version_of_the_oap_adds_its_rule() -> None:
+    text = RIGHT.replace("sli: success-rate", 'expression: "increase(service_cpm, 2)"').replace(
+        "result >", "len(result) >"
+    )
+
+    assert run("-", stdin=text).returncode == 0
+    assert "oap-version" in run("-", "--oap-version", "9.6.0", stdin=text).stdout
+    assert run("-", "--oap-version", "9.x", stdin=text).returncode == 2
+
+
 def test_files_of_the_option_and_the_arguments_are_read(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(ERROR)
     (tmp_path / "b.yaml").write_text(ERROR)

@@ -27,7 +27,7 @@ def test_section_begins_with_severity_and_summary(rule: Rule) -> None:
 @pytest.mark.parametrize("rule", [rule for rule in Rule if rule not in WITHOUT_EXAMPLE])
 async def test_example_has_the_finding_of_its_section(rule: Rule) -> None:
     (example,) = EXAMPLE.findall(SECTIONS[rule])
-    report = await lint_text(wrap(example), configured=rule is Rule.BLOCK_BACKEND)
+    report = await lint_text(wrap(example), rule=rule)
 
     assert [one.rule for one in report.findings] == [rule]
 

@@ -1,6 +1,5 @@
 """Rules about conditions: they compile for their result, read what it has, and can pass and fail."""
 
-import json
 import re
 from collections.abc import AsyncIterator, Iterator
 from typing import Final
@@ -53,7 +52,7 @@ async def find_condition_problems(metric: TemplateMetric, block: Block, prober: 
     shapes = find_shapes(block.spec)
     conditions = read_conditions(metric, block)
     if not conditions.written:
-        if shapes and not block.spec.judged:
+        if not any(shape.decides for shape in shapes):
             message = "there is no condition: every result is Successful"
             yield Problem(Rule.CONDITION_MISSING, message, "Add successCondition", metric.path)
         return
@@ -124,7 +123,9 @@ def _find_unknown_fields(
     metric: TemplateMetric, conditions: Conditions, spec: Spec, shapes: tuple[ResultShape, ...]
 ) -> Iterator[Problem]:
     """Yield the fields of `result` that it does not have. A map has no types, so that the compiler accepts them."""
-    known = _known_fields(spec, shapes)
+    known = shapes[0].fields if len(shapes) == 1 else None
+    if known is None and isinstance(spec, GraphqlSpec):
+        known = _response_names(spec.query)
     if known is None:
         return
     for path, text in _written(metric, conditions):
@@ -134,16 +135,8 @@ def _find_unknown_fields(
                 yield Problem(Rule.CONDITION_FIELD, f"{path[-1]}: result has no field {name}", hint, path)
 
 
-def _known_fields(spec: Spec, shapes: tuple[ResultShape, ...]) -> frozenset[str] | None:
-    """Return the fields of a result; None if they are not known or the result has none."""
-    if isinstance(spec, GraphqlSpec):
-        return _response_names(spec.query)
-    if spec.judged and shapes:
-        return frozenset(key for one in shapes[0].samples for key in json.loads(one))
-    return None
-
-
 def _response_names(query: str) -> frozenset[str] | None:
+    """Return the names of a query's reads in the response; None if a fragment has some."""
     operations = [one for one in parse_query(query).definitions if isinstance(one, OperationDefinitionNode)]
     fields = operations[0].selection_set.selections
     if not all(isinstance(one, FieldNode) for one in fields):
@@ -162,14 +155,16 @@ async def _find_fixed_outcome(
         if phase is not Phase.ERROR:
             yield Problem(rule, f"{written} does not read result: it is always {phase}", "Compare result", path)
             return
-    shape = next((one for one in shapes if one.complete), None)
-    if shape is None or (len(shapes) > 1 and shape is not shapes[0]):
+    shape = shapes[0]
+    if not (shape.typed and (shape.complete or len(shapes) == 1)):
         return
     outcomes = await prober.find_outcomes(conditions, shape)
     if outcomes.phases == {Phase.ERROR}:
         _, _, cause = outcomes.error.rpartition('": ')
         message = f"{path[-1]} ends with an Error for {shape.name}: {cause}"
         yield Problem(Rule.CONDITION_INVALID, message, "Correct the condition", path)
+    elif not shape.complete:
+        return
     elif Phase.FAILED not in outcomes.phases:
         both = " and ".join(key for key in ("successCondition", "failureCondition") if metric.text(key))
         subject = written if len(conditions.written) == 1 else both or "the conditions"
@@ -186,7 +181,7 @@ def _join(phases: set[Phase]) -> str:
 
 def _range_hint(shape: ResultShape) -> str:
     if shape.low is None:
-        return "Compare result.verdict with worse or fine"
+        return f"Compare a field of the result: {', '.join(sorted(shape.fields or ()))}"
     if shape.high == 1.0:
         return "Compare with a number between 0 and 1, such as 0.99 for 99 %"
     return "Compare with a number that results can be on both sides of"
