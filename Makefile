@@ -134,6 +134,11 @@ docs: $(SITE_TOOLS)/.installed ## build the documentation site: .cache/site/inde
 	$(call report,Build the documentation site and check its links)
 	@$(SITE_TOOLS)/bin/python tools/site/build.py
 
+.PHONY: screenshots
+screenshots: build chromium ## renew the pictures of docs/ with the fixtures of the tests
+	$(call report,Take the pictures of docs/ in Chromium)
+	@$(BIN)/python -m tests.screenshots
+
 .PHONY: test
 test: build cc chromium $(CHART_TOOLS) $(SITE_TOOLS)/.installed ## run the unit, property, capture, contract and conformance tests
 	$(call report,Run the Python tests)
