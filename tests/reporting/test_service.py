@@ -174,3 +174,22 @@ async def test_second_stop_ends_the_sending_of_queued_events(tmp_path: Path) -> 
         await service.server.stop_now()
         async with asyncio.timeout(60):
             await draining
+
+
+async def test_documented_request_reads_the_events(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "events.md").read_text()
+    _, _, body = page.partition("-H 'Content-Type: application/graphql' -d '")
+    query = body.partition("'\n```")[0]
+    async with open_service(tmp_path) as service:
+        await service.measure()
+        await service.wait_for_events(bool)
+        now = datetime.now(UTC)
+        for written, instant in (("1100", now - timedelta(hours=1)), ("1300", now + timedelta(hours=1))):
+            query = query.replace(f"2026-11-30 {written}", f"{instant:%Y-%m-%d %H%M}")
+        async with (
+            aiohttp.ClientSession(headers={"Content-Type": "application/graphql"}) as session,
+            session.post(service.oap.url, data=query) as response,
+        ):
+            [event] = (await response.json(content_type=None))["data"]["queryEvents"]["events"]
+
+    assert event["source"]["service"] == CANARY
