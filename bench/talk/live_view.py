@@ -42,6 +42,7 @@ def render_record(record: Record, version: str) -> RenderableType:
         version: Version that was committed last.
     """
     return Group(
+        f"[bold]talk, {record.way}:[/] {PLANS[record.way].description}",
         _render_state(record, version),
         _render_minutes(record),
         Panel(
@@ -52,14 +53,13 @@ def render_record(record: Record, version: str) -> RenderableType:
 
 def _render_state(record: Record, version: str) -> RenderableType:
     now = record.latest
-    table = Table(title=f"talk, {record.way}: {PLANS[record.way].description}", title_justify="left", show_header=False)
+    table = Table(show_header=False)
     table.add_row("time", f"{(time.time() - record.started_at) / 60:.1f} min")
     table.add_row("Git", f"version {version or '-'}")
     health = now.health or "-"
-    table.add_row(
-        "Argo CD", f"{now.sync or '-'} with {now.revision[:7] or '-'}, [{_STYLES.get(health, 'default')}]{health}"
-    )
-    table.add_row("Rollout", f"{now.phase or '-'}, steps done: {now.step}")
+    state = f"{now.sync} with {now.revision[:7]}, [{_STYLES.get(health, 'default')}]{health}"
+    table.add_row("Argo CD", state if now.sync else "no application yet")
+    table.add_row("Rollout", f"{now.phase}, steps done: {now.step}" if now.phase else "none yet")
     table.add_row("weight asked", f"{now.weight} % to the canary")
     table.add_row("weight seen", describe_share(record.calls, record.hashes.get(now.canary, ""), time.time()))
     return table

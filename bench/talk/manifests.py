@@ -16,7 +16,7 @@ TALK = ROOT / "tests" / "e2e" / "manifests"
 PLUGIN = "skywalking/metrics"
 REPLICAS = 2
 """Pods of the stable version. The talk has five; each pod of the lab has an Envoy of 60 MB."""
-_LABEL_INTERVAL = "30s"
+_LABEL_INTERVAL = "15s"
 """Interval of the talk's metric (5m there): four failures must fit between the first minute and the last step."""
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 
