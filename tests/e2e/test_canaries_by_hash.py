@@ -4,6 +4,7 @@ Stable version and canary are one service there. All scenarios run at the same t
 and time zones.
 """
 
+import json
 from collections.abc import Callable
 from datetime import datetime
 
@@ -38,9 +39,9 @@ def hash_rollout(service: str) -> Object:
     return rollout
 
 
-def start_by_hash(environment: Environment) -> RolloutScenario:
+def start_by_hash(environment: Environment, manifest: str = "hash-analysis.yaml") -> RolloutScenario:
     """Start a rollout whose stable version has traffic and whose canary has none yet."""
-    [template] = load_manifest("hash-analysis.yaml")
+    [template] = load_manifest(manifest)
     timeline = yield from environment.start(hash_rollout(environment.service), template)
     environment.oap.add_traffic(environment.service, "good", pod_names(timeline, timeline.previous_stable))
     yield WaitCondition(timeline, lambda now: bool(pod_names(timeline, now.canary)), 60, "the canary's pods")
@@ -92,7 +93,19 @@ def no_data(environment: Environment) -> RolloutScenario:
     return timeline
 
 
+def alarming_canary(environment: Environment) -> RolloutScenario:
+    """Start a canary that an alarm rule of the OAP judges, and fail some of its calls."""
+    timeline = yield from start_by_hash(environment, "alarms-analysis.yaml")
+    environment.oap.add_traffic(environment.service, "bad", pod_names(timeline, timeline.last.canary))
+    yield timeline.decision_condition(240)
+    return timeline
+
+
 SCENARIOS: tuple[Callable[[Environment], RolloutScenario], ...] = (healthy_canary, bad_canary, delayed_traffic, no_data)
+
+
+ALARM_VERSIONS = ("10.1.0", "9.6.0")
+"""OAPs of the lab with alarm rules."""
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +116,11 @@ def results(lab: Lab, oap_pool: OapPool, report_progress: ProgressReporter) -> S
         )
         for version in VERSIONS
         for scenario in SCENARIOS
+    } | {
+        f"{version} {alarming_canary.__name__}": alarming_canary(
+            Environment.create(lab, oap_pool, version, alarming_canary.__name__, report_progress)
+        )
+        for version in ALARM_VERSIONS
     }
     return run_in_parallel(lab.kubectl, scenarios)
 
@@ -128,6 +146,19 @@ def test_bad_canary_selected_by_hash_is_rolled_back(results: ScenarioResults, ve
     assert end.phases == ["Failed"]
     assert end.last_message.startswith('CONDITION_NOT_MET success-rate 0.9, wanted "result >= 0.99"')
     assert f" of {end.canary} · " in end.last_message
+
+
+@pytest.mark.parametrize("version", ALARM_VERSIONS)
+def test_canary_whose_alarm_fires_is_rolled_back(results: ScenarioResults, version: str) -> None:
+    end = results.timeline(f"{version} alarming_canary").last
+
+    assert end.rolled_back
+    assert end.phases[-1] == "Failed"
+    assert end.last_message.startswith("ALARM_FIRED Alarm caused by Rule instance_success_rule at ")
+    assert f" of {end.canary} · " in end.last_message
+    result = json.loads(end.measurements[-1].value)
+    assert result["rules"] == ["instance_success_rule"]
+    assert (result["firing"] > 0, result["fired"] > 0, result["recovered"]) == (True, True, 0)
 
 
 def test_canary_with_delayed_traffic_waits_and_is_promoted(results: ScenarioResults, version: str) -> None:
