@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from skywalking_provider.analysis.alarm_view import build_alarm_views
 from skywalking_provider.analysis.cause_view import CauseView, build_cause_view
 from skywalking_provider.analysis.events import MeasurementDetails, MeasurementEvent
 from skywalking_provider.analysis.judgement_view import JudgementView, build_judgement_view, describe_short
@@ -151,8 +152,9 @@ def build_entry(event: MeasurementEvent, recorded_at: datetime, sanitizer: TextS
         success=sanitizer.sanitize_text(details.success),
         failure=sanitizer.sanitize_text(details.failure),
         subject=sanitizer.sanitize_text(details.subject),
-        facts=tuple(
-            (title, sanitizer.sanitize_text(facts[key])) for key, title in _FACT_TITLES.items() if key in facts
+        facts=(
+            *((title, sanitizer.sanitize_text(facts[key])) for key, title in _FACT_TITLES.items() if key in facts),
+            *(("Alarm", sanitizer.sanitize_text(line)) for line in _list_alarms(details, recorded_at)),
         ),
         window=details.window,
         requests=tuple(sanitizer.sanitize_request(one.query, one.variables) for one in requests[:_MAX_REQUESTS]),
@@ -174,6 +176,14 @@ def _build_cause(cause: EndpointCause, sanitizer: TextSanitizer) -> CauseView:
     """Build the view of a cause from sanitized names."""
     endpoints = tuple(replace(one, name=sanitizer.sanitize_name(one.name)) for one in cause.endpoints)
     return build_cause_view(replace(cause, endpoints=endpoints))
+
+
+def _list_alarms(details: MeasurementDetails, now: datetime) -> list[str]:
+    """Return a line for each alarm of a block of alarms; none for others."""
+    if details.sample is None or details.sample.alarms is None or details.window is None:
+        return []
+    views = build_alarm_views(details.sample.alarms, details.window.start.tzinfo)
+    return [one.describe(now) for one in views]
 
 
 def _summarize(details: MeasurementDetails, sample: Sample | None) -> str:

@@ -137,11 +137,11 @@ def _find_notes(
 
 
 def _has_verdict(metric: Mapping[str, Any]) -> bool:
-    """Return whether a metric has a condition of Argo, or its block has one in CEL or is judged."""
+    """Return whether a metric has a condition of Argo, or its block has one in CEL, is judged or one of alarms."""
     if metric.get("successCondition") or metric.get("failureCondition"):
         return True
-    blocks = (metric["provider"].get("plugin") or {}).values()
-    return any(block.get(key) for block in blocks if isinstance(block, dict) for key in _VERDICT_KEYS)
+    blocks = [block for block in (metric["provider"].get("plugin") or {}).values() if isinstance(block, dict)]
+    return any("alarms" in block or any(block.get(key) for key in _VERDICT_KEYS) for block in blocks)
 
 
 def _find_contradicting_argument(template: Template) -> str:

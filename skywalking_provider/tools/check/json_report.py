@@ -28,6 +28,7 @@ def build_check_json(check_result: CheckResult) -> dict[str, Any]:
         "result": check_result.result,
         "assumedStart": check_result.assumed_start and _format_time(check_result.assumed_start),
         "judgement": _judgement_json(check_result),
+        "alarms": _alarms_json(check_result),
         "cause": build_cause_json(cause) if (cause := check_result.event.details.cause) else None,
         "conditions": [_condition_json(one) for one in check_result.conditions],
         "window": window
@@ -55,6 +56,15 @@ def _judgement_json(check_result: CheckResult) -> dict[str, Any] | None:
         "minutesToFine": check_result.minutes_to_fine,
         "minutes": [_judged_minute_json(one) for one in view.minutes],
     }
+
+
+def _alarms_json(check_result: CheckResult) -> list[dict[str, Any]] | None:
+    if check_result.alarms is None:
+        return None
+    return [
+        {"beganAt": _format_time(one.began_at), "state": str(one.state), "rule": one.rule or None, "text": one.text}
+        for one in check_result.alarms
+    ]
 
 
 def _judged_minute_json(minute: MinuteView) -> dict[str, Any]:

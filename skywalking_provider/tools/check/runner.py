@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 
+from skywalking_provider.analysis.alarm_view import AlarmView, build_alarm_views
 from skywalking_provider.analysis.clean_traffic import count_minutes_to_fine
 from skywalking_provider.analysis.engine import Engine
 from skywalking_provider.analysis.evaluation import ConditionEvaluator, MetricConditions
@@ -148,6 +149,13 @@ class CheckResult:
         """Judgement of a judged block; None for others, and if no minute counts."""
         judgement = self.event.details.judgement
         return build_judgement_view(judgement, self.window) if judgement and self.window else None
+
+    @property
+    def alarms(self) -> tuple[AlarmView, ...] | None:
+        """Alarms of a block of alarms; None for others."""
+        if self.sample is None or self.sample.alarms is None or self.window is None:
+            return None
+        return build_alarm_views(self.sample.alarms, self.window.start.tzinfo)
 
     @property
     def minutes_to_fine(self) -> int | None:

@@ -53,6 +53,10 @@ def build_sections(check_result: CheckResult, width: int, *, wide: bool) -> list
         sections.append(("buckets", [title, *draw_chart(rows, check_result.window, width)]))
         result = truncate_lines(json_lines(check_result.result, width), max_lines, _TRUNCATION_HINT)
         sections.append(("result", [Text(line) for line in result]))
+    alarms = [one.describe(check_result.measurement.started_at) for one in check_result.alarms or ()]
+    sections.append(
+        ("alarms", [Text(line) for line in truncate_lines(wrap_lines(alarms, width), max_lines, _TRUNCATION_HINT)])
+    )
     sections += _judgement_sections(check_result, width, wide=wide)
     sections += [(one.kind, [_format_condition(one)]) for one in check_result.conditions]
     sections.append(("verdict", [_format_verdict(check_result)]))

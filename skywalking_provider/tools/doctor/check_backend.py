@@ -9,6 +9,7 @@ from skywalking_provider.config import BackendConfig
 from skywalking_provider.errors import BackendUnavailableError, FailureKind, ProviderError, Reason
 from skywalking_provider.model import Deadline, Entity, EntitySet
 from skywalking_provider.oap import Backend, open_backends
+from skywalking_provider.oap.api.alarms import AlarmFeatures
 from skywalking_provider.oap.api.request import GraphqlRequest
 from skywalking_provider.oap.api.server_time import MAX_CLOCK_SKEW, ServerClock
 from skywalking_provider.queries.indicators.metric_names import resolve_scope_metrics
@@ -55,6 +56,7 @@ async def _findings(
     yield await _version_finding(backend, deadline)
     async for finding in _inventory_findings(backend, deadline):
         yield finding
+    yield ok(f"blocks of alarms: {describe_alarm_features(await backend.connection.alarm_features(deadline))}")
     if config.events.enabled:
         yield await check_events(backend.connection.name, config, deadline.remaining)
 
@@ -128,6 +130,12 @@ async def _inventory_findings(backend: Backend, deadline: Deadline) -> AsyncIter
         yield ok(f"{format_count(len(services), 'service')} ({by_layer})")
     else:
         yield note("it has no services yet", "Check that agents or Istio report to it")
+
+
+def describe_alarm_features(features: AlarmFeatures) -> str:
+    """Return what the OAP reports about alarms."""
+    rule = "it selects them by rule" if features.selects_rules else "it reports the rule only in the message or a tag"
+    return f"{rule}, and {'reports the recovery' if features.reports_recovery else 'reports no recovery'}"
 
 
 def _missing_metrics(known: frozenset[str]) -> list[str]:

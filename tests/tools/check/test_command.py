@@ -14,6 +14,7 @@ import yaml
 from tests.tools.check.harness import (
     CANARY,
     DATA,
+    PLUGIN,
     build_indicator_metric,
     build_judged_metric,
     build_template,
@@ -23,7 +24,7 @@ from tests.tools.check.harness import (
 
 KEYS = [
     "file", "kind", "template", "metric", "provider", "phase", "reason", "message", "value", "result",
-    "assumedStart", "judgement", "cause", "conditions",
+    "assumedStart", "judgement", "alarms", "cause", "conditions",
     "window", "series", "calls", "backend", "requests", "resumeAt", "elapsedMs", "dryRun", "notes", "exitCode",
 ]  # fmt: skip
 
@@ -76,6 +77,25 @@ async def test_check_json_output_of_a_judged_block_has_the_minutes_and_the_findi
     }  # fmt: skip
     assert judgement["minutes"][-1]["fine"] == pytest.approx(judged["result"]["evidence"]["fine"], rel=1e-5)
     assert (threshold["assumedStart"], threshold["judgement"]) == (None, None)
+
+
+async def test_check_block_of_alarms_lists_them_with_their_states() -> None:
+    block = {"alarms": {}, "window": "6m", "service": "reviews.bookinfo", "instances": {"podTemplateHash": "6c85f7bf4"}}
+    metric = {"name": "alarms", "provider": {"plugin": {PLUGIN: block}}}
+    async with start_oap_at_noon("alarming-canary") as oap:
+        text = await run_check("-f", "-", "--address", oap.address, stdin=build_template(metric))
+        data = await run_check("-f", "-", "-o", "json", "--address", oap.address, stdin=build_template(metric))
+
+    assert (text.exit_code, text.stderr) == (1, "")
+    golden("alarms", text.normalized_stdout.replace("2026-11-24 1", "1"))
+    (one,) = data.json_objects
+    assert list(one) == KEYS
+    assert {key: one["alarms"][0][key] for key in ("state", "rule", "text")} == {
+        "state": "firing",
+        "rule": "service_instance_sla_rule",
+        "text": "Alarm caused by Rule service_instance_sla_rule",
+    }
+    assert not any("no condition" in note for note in one["notes"])
 
 
 async def test_check_wide_output_prints_absent_minutes_in_oap_zone_and_raw_response() -> None:

@@ -171,6 +171,13 @@ def test_condition_in_the_block_is_a_condition() -> None:
     assert notes(build_template(one)) == [()]
 
 
+def test_block_of_alarms_needs_no_condition() -> None:
+    one = metric(successCondition="")
+    one["provider"]["plugin"][PLUGIN] = {"alarms": {}, "window": "5m", "service": "reviews.bookinfo"}
+
+    assert notes(build_template(one)) == [()]
+
+
 @pytest.mark.parametrize("judged", [{"objective": 0.99}, {"compare": {"service": "stable.bookinfo"}}])
 def test_judged_block_needs_no_condition(judged: dict[str, Any]) -> None:
     one = metric(successCondition="")

@@ -7,6 +7,7 @@ import pytest
 
 from skywalking_provider.config import BackendConfig
 from skywalking_provider.mock_oap import ManualClock, MockOap
+from skywalking_provider.mock_oap.versions import AlarmApi
 from skywalking_provider.tools.doctor.check_backend import check_backend
 from skywalking_provider.tools.doctor.findings import Level, Section, doctor_exit_code
 
@@ -48,6 +49,22 @@ async def test_check_backend_oap_before_9_5_is_a_note_about_missing_features() -
     assert section.level is Level.NOTE
     assert "before 9.5, no expressions" in format_section(section)
     assert "need OAP 9.5 or newer" in format_section(section)
+
+
+@pytest.mark.parametrize(
+    ("api", "message"),
+    [
+        (AlarmApi.GET_ALARM, "it reports the rule only in the message or a tag, and reports no recovery"),
+        (AlarmApi.RECOVERY, "it reports the rule only in the message or a tag, and reports the recovery"),
+        (AlarmApi.QUERY_ALARMS, "it selects them by rule, and reports the recovery"),
+    ],
+)
+async def test_check_backend_reports_what_the_oap_has_about_alarms(api: AlarmApi, message: str) -> None:
+    async with MockOap(clock=ManualClock(NOON), alarm_api=api) as oap:
+        section = await check(oap)
+
+    assert section.level is Level.OK
+    assert f"blocks of alarms: {message}" in format_section(section)
 
 
 async def test_check_backend_restricted_to_namespaces_is_checked() -> None:
