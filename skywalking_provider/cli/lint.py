@@ -1,10 +1,11 @@
 """`skywalking-provider lint`: find mistakes in analysis templates, offline."""
 
 import asyncio
+import gc
 import json
 import sys
-from collections.abc import Iterable
-from contextlib import AsyncExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -29,6 +30,8 @@ from skywalking_provider.tools.lint.rules.versions import parse_version
 from skywalking_provider.tools.lint.sources import read_sources
 
 _FINDINGS, _USAGE_ERROR = 1, 2
+_WIDTH = 120
+"""Columns of a file's line where the output is no terminal."""
 
 
 class LintOutput(StrEnum):
@@ -86,7 +89,8 @@ def lint_command(
         raise typer.BadParameter(str(error), param_hint="--oap-version") from error
     try:
         configs = load_config(config, {}).backends if config else None
-        report = asyncio.run(_lint(names, LintContext(plugin_name, oap_version=version), configs))
+        with _without_garbage_collection():
+            report = asyncio.run(_lint(names, LintContext(plugin_name, oap_version=version), configs))
     except (ConfigError, FileNotFoundError) as error:
         for line in str(error).splitlines():
             typer.echo(f"skywalking-provider: {printable_line(line)}", err=True)
@@ -94,6 +98,16 @@ def lint_command(
     _write(report, output)
     if _is_failure(report, fail_on):
         raise typer.Exit(_FINDINGS)
+
+
+@contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Stop the collector of cycles. It would search all documents, which are kept to the end, again and again."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 async def _lint(names: list[str], context: LintContext, configs: dict[str, BackendConfig] | None) -> LintReport:
@@ -108,7 +122,7 @@ def _write(report: LintReport, output: LintOutput) -> None:
     match output:
         case LintOutput.HUMAN:
             console = Console(highlight=False, soft_wrap=True)
-            _print(console, format_findings(report))
+            _print(console, format_findings(report, console.width if console.is_terminal else _WIDTH))
             _print(console, [*format_skipped(report), format_summary(report)])
         case LintOutput.JSON:
             _write_json(build_lint_json(report))

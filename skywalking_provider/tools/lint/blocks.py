@@ -7,6 +7,7 @@ the block, so that no list of keys and types has to be kept here. A key that no 
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from itertools import product
 from typing import Any, Final
 
@@ -66,8 +67,27 @@ def read_block(metric: TemplateMetric) -> Block:
             other = _find_valid_variant(metric, attempts) if any(map(_concerns_several, details)) else None
             if other is not None:
                 return Block(other, unknown)
-            return Block(None, unknown, tuple(_problems(metric, parsed, details, attempts)))
+            problems = tuple(_problems(metric, parsed, details, attempts))
+            return Block(_parse_known_keys(metric, attempts, details), unknown, problems)
     return Block(None, unknown)
+
+
+def _parse_known_keys(
+    metric: TemplateMetric, attempts: dict[Path, int], details: Sequence[ErrorDetails]
+) -> Spec | None:
+    """Return the spec without the unknown keys, so that other rules find their mistakes, too; None for other errors."""
+    if not details or any(one["type"] != "extra_forbidden" for one in details):
+        return None
+    content = replace_texts(metric.block, metric.arguments, attempts)
+    for one in details:
+        *above, key = one["loc"]
+        level = reduce(lambda node, part: node.get(part, node) if isinstance(node, dict) else node, above, content)
+        if isinstance(level, dict):
+            level.pop(key, None)
+    try:
+        return parse_block(_encode(content))
+    except BlockError:
+        return None
 
 
 def _parse(metric: TemplateMetric, attempts: dict[Path, int]) -> Spec | BlockError:

@@ -24,6 +24,7 @@ class Problem:
         path: Keys and positions from the document's root to the place.
         at_key: Whether the place is the last key of the path instead of its value.
         place: Place in the text, instead of a path; None for the path's.
+        width: Number of characters at that place; 0 for the rest of the line.
     """
 
     rule: Rule
@@ -32,6 +33,7 @@ class Problem:
     path: tuple[str | int, ...] = ()
     at_key: bool = False
     place: Place | None = None
+    width: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Finding:
         hint: Next step in the imperative.
         subject: Object and metric; empty for the file as a whole.
         source: File of a Helm chart that the object was rendered from; empty if it is unknown.
+        end_column: Column behind the place in its line; 0 for the end of the line.
     """
 
     rule: Rule
@@ -55,6 +58,7 @@ class Finding:
     hint: str
     subject: str = ""
     source: str = ""
+    end_column: int = 0
 
     @property
     def severity(self) -> Severity:

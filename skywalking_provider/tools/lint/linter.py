@@ -167,7 +167,7 @@ class Linter:
         conditions = [one async for one in find_condition_problems(metric, block, self._prober)]
         for one in conditions:
             yield one
-        if not conditions:
+        if not conditions or (block.spec is not None and block.spec.judged):
             async for one in find_threshold_problems(metric, block, self._prober):
                 yield one
 
@@ -196,8 +196,10 @@ def _locate(source: Source, owner: ArgoObject, subject: str, problems: Iterable[
     for one in problems:
         place = one.place or owner.document.place(one.path, at_key=one.at_key)
         rendered_from = _find_chart_file(source, owner.document)
-        text = subject or owner.subject
-        yield _build_finding(one, source, place, text, rendered_from)
+        end_column = place.column + one.width if one.width else 0
+        if one.place is None:
+            end_column = owner.document.end_column(one.path, at_key=one.at_key)
+        yield _build_finding(one, source, place, subject or owner.subject, rendered_from, end_column)
 
 
 def _locate_in_file(source: Source, problems: Iterable[Problem]) -> Iterator[Finding]:
@@ -205,9 +207,11 @@ def _locate_in_file(source: Source, problems: Iterable[Problem]) -> Iterator[Fin
         yield _build_finding(one, source, one.place or Place())
 
 
-def _build_finding(problem: Problem, source: Source, place: Place, subject: str = "", chart_file: str = "") -> Finding:
+def _build_finding(
+    problem: Problem, source: Source, place: Place, subject: str = "", chart_file: str = "", end_column: int = 0
+) -> Finding:
     texts = (_shorten(problem.message), _shorten(problem.hint), _shorten(subject))
-    return Finding(problem.rule, source.name, place, *texts, chart_file)
+    return Finding(problem.rule, source.name, place, *texts, chart_file, end_column)
 
 
 def _shorten(text: str) -> str:

@@ -71,6 +71,15 @@ class Document:
                 place = key if at_key and key != MERGED else node.place
         return place
 
+    def end_column(self, path: tuple[str | int, ...], *, at_key: bool = False) -> int:
+        """Return the column behind the key or value of a path; 0 if it ends in another line or is not there."""
+        node = self.find(path)
+        if node is None or not path:
+            return 0
+        if at_key:
+            return self.place(path, at_key=True).column + len(str(path[-1]))
+        return node.end.column if node.end.line == node.place.line else 0
+
     def find(self, path: tuple[str | int, ...]) -> Node | None:
         """Return the node of a path; None if the document does not have it."""
         node: Node | None = self.root

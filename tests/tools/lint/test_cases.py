@@ -13,7 +13,7 @@ from skywalking_provider.tools.lint.prober import Prober
 from skywalking_provider.tools.lint.registry import Rule
 from skywalking_provider.tools.lint.rules.backends import open_configured
 from skywalking_provider.tools.lint.sources import Source
-from tests.tools.lint.harness import CONFIG, DATA, Case, context_of, read_cases
+from tests.tools.lint.harness import CONFIG, DATA, Case, context_of, lint_text, read_cases, wrap
 
 CASES = list(read_cases())
 OF_FILES = {Rule.FILE_UNREADABLE, Rule.FILE_TOO_LARGE}  # test_inputs.py
@@ -59,3 +59,24 @@ def test_findings_have_the_recorded_places_and_messages(findings: dict[Case, lis
         GOLDEN.write_text(text)
 
     assert text == GOLDEN.read_text()
+
+
+UNKNOWN_KEY = """\
+- name: rate
+  interval: 30s
+  count: 3
+  successCondition: result >= 99
+  provider:
+    plugin:
+      skywalking/metrics: {sli: success-rate, window: 1m, minCalls: 100, service: "{{args.service}}", windw: 5m}
+"""
+
+
+async def test_unknown_key_of_a_block_does_not_hide_other_mistakes() -> None:
+    report = await lint_text(wrap(UNKNOWN_KEY))
+
+    assert [one.rule for one in report.findings] == [
+        Rule.INTERVAL_SHORT,
+        Rule.CONDITION_CANNOT_PASS,
+        Rule.BLOCK_INVALID,
+    ]

@@ -41,7 +41,7 @@ def results(report: LintReport) -> list[dict[str, Any]]:
 
 
 def test_text_has_place_message_line_and_hint(report: LintReport) -> None:
-    lines = [line.plain for line in format_findings(report)]
+    lines = [line.plain for line in format_findings(report, 120)]
 
     assert lines[6:12] == [
         "✖ shop/a b.yaml:15:23  error  condition-cannot-pass  AnalysisTemplate t, metric rate",
@@ -54,6 +54,32 @@ def test_text_has_place_message_line_and_hint(report: LintReport) -> None:
     assert format_summary(report).plain == "1 error, 1 warning in 1 file, 1 template, 1 metric of SkyWalking"
 
 
+@pytest.mark.parametrize(
+    ("width", "shown", "mark"),
+    [
+        (120, "  15 │     successCondition: result >= 99 && result >= 98 && result >= 97 && result >= 96", 23 + 6),
+        (60, "  15 │     successCondition: result >= 99 && result >= 98 &…", 23 + 6),
+        (10, "  15 │     successCondition: result >= 99 && r…", 23 + 6),
+    ],
+)
+async def test_long_line_is_cut_behind_the_place(width: int, shown: str, mark: int) -> None:
+    text = TEXT.replace("result >= 99", " && ".join(f"result >= {n}" for n in (99, 98, 97, 96)))
+    lines = [line.plain for line in format_findings(await lint(Source("a.yaml", text)), width)]
+
+    assert lines[8] == shown
+    assert lines[9].index("^") == mark
+    assert len(lines[9]) <= len(shown)
+
+
+async def test_long_line_is_cut_before_the_place() -> None:
+    text = TEXT.replace("{sli", f"{{layer: {'A' * 200}, windw: 5m, sli")
+    lines = [line.plain for line in format_findings(await lint(Source("a.yaml", text)), 60)]
+    (at,) = (at for at, line in enumerate(lines) if "windw: 5m" in line)
+
+    assert lines[at].startswith("  18 │ …AAAA")
+    assert lines[at + 1].index("^^^^^") == lines[at].index("windw")
+
+
 async def test_summary_without_findings_has_the_numbers() -> None:
     report = await lint(Source("a.yaml", "a: b"), Source("b.yaml", "a: b"))
 
@@ -64,7 +90,7 @@ async def test_line_with_a_secret_is_in_no_format() -> None:
     secrets = [case for case in read_cases() if case.rule == Rule.BLOCK_SECRET]
     for case in secrets:
         report = await lint(Source("t.yaml", case.text))
-        written = [*(line.plain for line in format_findings(report)), *format_github_commands(report)]
+        written = [*(line.plain for line in format_findings(report, 120)), *format_github_commands(report)]
         written += [json.dumps(build_lint_json(report)), json.dumps(build_sarif(report))]
 
         assert report.findings
@@ -93,7 +119,7 @@ def test_sarif_is_valid_and_has_the_place(report: LintReport) -> None:
 
     assert location == {
         "artifactLocation": {"uri": "shop/a%20b.yaml", "uriBaseId": "%SRCROOT%"},
-        "region": {"startLine": 15, "startColumn": 23},
+        "region": {"startLine": 15, "startColumn": 23, "endColumn": 35},
     }
 
 

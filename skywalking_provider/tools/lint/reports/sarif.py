@@ -50,7 +50,7 @@ def _build_result(finding: Finding, rules: list[Rule]) -> dict[str, Any]:
     location: dict[str, Any] = {
         "physicalLocation": {
             "artifactLocation": _build_artifact(finding.file),
-            "region": {"startLine": finding.place.line, "startColumn": finding.place.column},
+            "region": _build_region(finding),
         }
     }
     if finding.subject:
@@ -62,6 +62,11 @@ def _build_result(finding: Finding, rules: list[Rule]) -> dict[str, Any]:
         "message": {"text": finding.text},
         "locations": [location],
     }
+
+
+def _build_region(finding: Finding) -> dict[str, int]:
+    region = {"startLine": finding.place.line, "startColumn": finding.place.column}
+    return region | {"endColumn": finding.end_column} if finding.end_column else region
 
 
 def _build_artifact(file: str) -> dict[str, str]:

@@ -14,13 +14,19 @@ _STYLES: Final = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
 _ICONS: Final = {Severity.ERROR: "✖", Severity.WARNING: "•"}
 _HIDDEN: Final = frozenset({Rule.BLOCK_SECRET})
 """Rules whose line is not shown, because it may hold a secret."""
-_MAX_WIDTH: Final = 160
+_MIN_WIDTH: Final = 40
+"""Columns of a file's line at least, however narrow the terminal is."""
 
 
-def format_findings(report: LintReport) -> Iterator[Text]:
-    """Yield the lines of all findings, each with an empty line behind it."""
+def format_findings(report: LintReport, width: int) -> Iterator[Text]:
+    """Yield the lines of all findings, each with an empty line behind it.
+
+    Args:
+        report: The report.
+        width: Columns for the lines of files. Messages may be longer.
+    """
     for finding in report.findings:
-        yield from _format_finding(finding, report.lines.get(finding.file, []))
+        yield from _format_finding(finding, report.lines.get(finding.file, []), width)
         yield Text()
 
 
@@ -33,7 +39,7 @@ def format_summary(report: LintReport) -> Text:
         if severity in severities
     ]
     worst = next((one for one in reversed(Severity) if one in severities), None)
-    text = Text(", ".join(counts) or "no findings", _STYLES[worst] if worst else "green")
+    text = Text().append(", ".join(counts) or "no findings", _STYLES[worst] if worst else "green")
     read = ", ".join(
         (
             format_count(report.files, "file"),
@@ -55,7 +61,7 @@ def format_skipped(report: LintReport) -> Iterator[Text]:
         )
 
 
-def _format_finding(finding: Finding, lines: Sequence[str]) -> Iterator[Text]:
+def _format_finding(finding: Finding, lines: Sequence[str], width: int) -> Iterator[Text]:
     style = _STYLES[finding.severity]
     place = finding.place
     yield (
@@ -69,16 +75,26 @@ def _format_finding(finding: Finding, lines: Sequence[str]) -> Iterator[Text]:
     )
     yield Text(f"  {finding.message}")
     if finding.rule not in _HIDDEN and place.line <= len(lines):
-        yield from _format_line(lines[place.line - 1], place.line, place.column, style)
+        yield from _format_line(lines[place.line - 1], finding, width, style)
     if finding.hint:
         yield Text().append("  → ", "dim").append(finding.hint)
 
 
-def _format_line(line: str, number: int, column: int, style: str) -> Iterator[Text]:
-    line = line.replace("\t", " ")
-    if not line.strip() or len(line) > _MAX_WIDTH:
+def _format_line(line: str, finding: Finding, width: int, style: str) -> Iterator[Text]:
+    """Yield the line with a mark below the place. A long line is cut around the place."""
+    line = line.replace("\t", " ").rstrip()
+    at = finding.place.column - 1
+    if not line or at > len(line):
         return
-    margin = f"  {number} │ "
-    yield Text().append(margin, "dim").append(line)
-    width = max(len(line.rstrip()) - column + 1, 1)
-    yield Text().append(f"{' ' * (len(margin) - 2)}│ ", "dim").append(f"{' ' * (column - 1)}{'^' * width}", style)
+    margin = f"  {finding.place.line} │ "
+    room = max(width - len(margin), _MIN_WIDTH)
+    marked = max(min((finding.end_column or len(line) + 1) - 1, len(line)) - at, 1)
+    first = max(0, min(at - room // 3, len(line) - room)) if at >= room * 2 // 3 else 0
+    shown = line[first : first + room]
+    if first:
+        shown = f"…{shown[1:]}"
+    if first + room < len(line):
+        shown = f"{shown[:-1]}…"
+    yield Text().append(margin, "dim").append(shown)
+    mark = "^" * min(marked, len(shown) - (at - first)) or "^"
+    yield Text().append(f"{' ' * (len(margin) - 2)}│ ", "dim").append(f"{' ' * (at - first)}{mark}", style)

@@ -102,19 +102,19 @@ async def _find_compile_problem(
     message = f"{path[-1]} does not compile{of}: {found.message.rstrip('.')}"
     plain_text = node is not None and not node.style
     hint = _COMMENT_HINT if plain_text and "unexpected token EOF" in message else "Correct the condition"
-    place = None if "{{" in raw else _place(metric, path, found)
+    place = _place(metric, path, found)
     return Problem(Rule.CONDITION_INVALID, message, hint, path, place=place)
 
 
 def _place(metric: TemplateMetric, path: Path, found: ConditionProblem) -> Place | None:
     """Return the place of an error inside a condition; None if it cannot be located."""
     node = metric.owner.document.find(path)
-    if node is None or not found.line:
+    if node is None or not found.line or "{{" in str(node.value):  # an argument's value has another length
         return None
     if node.is_block_text:
         indent = metric.owner.document.place(path, at_key=True).column + 2
         return Place(node.place.line + found.line, indent + found.column - 1)
-    if found.line > 1 or node.end.line > node.place.line:
+    if found.line > 1 or node.end.line > node.place.line or "\n" in str(node.value):
         return None
     return Place(node.place.line, node.place.column + int(node.is_quoted) + found.column - 1)
 
@@ -129,10 +129,13 @@ def _find_unknown_fields(
     if known is None:
         return
     for path, text in _written(metric, conditions):
-        for name in dict.fromkeys(_FIELD.findall(text)):
+        for name, match in {one[1]: one for one in _FIELD.finditer(text)}.items():
             if name not in known and not (conditions.cel and name in _METHODS):
                 hint = did_you_mean(name, known, "fields").removesuffix(".")
-                yield Problem(Rule.CONDITION_FIELD, f"{path[-1]}: result has no field {name}", hint, path)
+                place = _place(metric, path, ConditionProblem("", 1, match.start(1) + 1))
+                width = len(name) if place else 0
+                message = f"{path[-1]}: result has no field {name}"
+                yield Problem(Rule.CONDITION_FIELD, message, hint, path, place=place, width=width)
 
 
 def _response_names(query: str) -> frozenset[str] | None:
@@ -159,7 +162,7 @@ async def _find_fixed_outcome(
     if not (shape.typed and (shape.complete or len(shapes) == 1)):
         return
     outcomes = await prober.find_outcomes(conditions, shape)
-    if outcomes.phases == {Phase.ERROR}:
+    if Phase.ERROR in outcomes.phases and not {Phase.SUCCESSFUL, Phase.FAILED} <= outcomes.phases:
         _, _, cause = outcomes.error.rpartition('": ')
         message = f"{path[-1]} ends with an Error for {shape.name}: {cause}"
         yield Problem(Rule.CONDITION_INVALID, message, "Correct the condition", path)

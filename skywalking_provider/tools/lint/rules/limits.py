@@ -79,8 +79,8 @@ def _find_error_limits(metric: TemplateMetric) -> Iterator[Problem]:
         return
     limit = metric.argo.limit(key)
     if 0 <= limit < _MIN_ERRORS and not metric.dry_run:
-        which = "second" if limit else "first"
-        message = f"{key}: {limit} aborts at the {which} Error in a row, and a restart of the bridge can cost two"
+        which = "second Error in a row" if limit else "first Error"
+        message = f"{key}: {limit} aborts at the {which}, and a restart of the bridge can cost two measurements"
         yield Problem(Rule.LIMIT_FIRST_ERROR, message, "Remove it: the default is 4", (*metric.path, key))
     if limit > _MAX_ERRORS:
         hours = limit * _ERROR_PAUSE / timedelta(hours=1)
