@@ -11,7 +11,7 @@ from skywalking_provider.analysis.cause import FailedVerdict, add_cause, find_ca
 from skywalking_provider.analysis.evaluation import ConditionEvaluator, MetricConditions
 from skywalking_provider.analysis.events import MeasurementDetails
 from skywalking_provider.analysis.judgement_message import describe_values
-from skywalking_provider.analysis.judging import Judgement, judge_sides, position_of_worse
+from skywalking_provider.analysis.judging import Judgement, JudgeSides, position_of_worse
 from skywalking_provider.analysis.rendering import format_value, last_unavailable_at
 from skywalking_provider.analysis.result_encoding import encode_result
 from skywalking_provider.analysis.sample_verdict import (
@@ -71,6 +71,7 @@ class AttemptEvaluator:
         now: Clock of this process, with its time zone.
         monotonic: Clock of the verdict cache in seconds.
         cause_seconds: Time for the cause of a Failed verdict.
+        judge: Judges the minutes of a judged block.
     """
 
     def __init__(
@@ -79,7 +80,9 @@ class AttemptEvaluator:
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
         cause_seconds: float,
+        judge: JudgeSides,
     ) -> None:
+        self._judge = judge
         self._conditions = conditions
         self._cause_seconds = cause_seconds
         self._now = now
@@ -137,7 +140,7 @@ class AttemptEvaluator:
         ):
             return verdict, ""
         if collected.sample.sides is not None:
-            details.judgement = judge_sides(collected.sample.sides, key.judged_from)
+            details.judgement = self._judge(collected.sample.sides, key.judged_from)
             summary = describe_values(details.judgement)
             sample = replace(collected.sample, result=details.judgement.result(), summary=summary)
             collected = replace(collected, sample=sample)

@@ -16,13 +16,14 @@ from skywalking_provider.analysis.attempt import Attempt, AttemptEvaluator
 from skywalking_provider.analysis.cause import DEFAULT_BUDGET_SECONDS
 from skywalking_provider.analysis.evaluation import ConditionEvaluator, select_conditions
 from skywalking_provider.analysis.events import MeasurementDetails, MeasurementEvent, MeasurementListener
+from skywalking_provider.analysis.judging import JudgeSides, judge_sides
 from skywalking_provider.analysis.rendering import MAX_VALUE, build_measurement
 from skywalking_provider.analysis.verdict import Verdict
 from skywalking_provider.block import Spec, parse_block
 from skywalking_provider.errors import BackendUnavailableError, ProviderError, Reason
 from skywalking_provider.model import Deadline, Entity, EntitySet, Measurement, Metric, Phase, Run
 from skywalking_provider.oap import Backend, BackendRegistry
-from skywalking_provider.queries import query_for
+from skywalking_provider.queries import Query, query_for
 
 _RESERVE_SECONDS = 0.25
 """Part of a deadline that is left for the verdict and the response after the last request."""
@@ -45,6 +46,8 @@ class Engine:
         listeners: Listeners that receive an event for each attempt.
         monotonic: Monotonic clock in seconds, for durations and the verdict cache.
         cause_seconds: Time for the cause of a Failed verdict.
+        new_query: Returns the query of a spec. A replay has its own, which decodes recorded responses once.
+        judge: Judges the minutes of a judged block. A replay continues from the look before.
     """
 
     def __init__(
@@ -55,12 +58,15 @@ class Engine:
         listeners: Sequence[MeasurementListener] = (),
         monotonic: Callable[[], float] = time.monotonic,
         cause_seconds: float = DEFAULT_BUDGET_SECONDS,
+        new_query: Callable[[Spec], Query] = query_for,
+        judge: JudgeSides = judge_sides,
     ) -> None:
+        self._new_query = new_query
         self._backends = backends
         self._now = now
         self._listeners = listeners
         self._monotonic = monotonic
-        self._attempts = AttemptEvaluator(evaluator, now, monotonic, cause_seconds)
+        self._attempts = AttemptEvaluator(evaluator, now, monotonic, cause_seconds, judge)
 
     async def run(self, metric: Metric, run: Run, deadline: Deadline) -> Measurement:
         """Start a measurement."""
@@ -184,7 +190,7 @@ class Engine:
         details.backend = backend.connection.name
         deadline = deadline.minus(_RESERVE_SECONDS)
         return Attempt(
-            metric, run, previous, spec, query_for(spec), conditions, backend, deadline, started_at, rejection
+            metric, run, previous, spec, self._new_query(spec), conditions, backend, deadline, started_at, rejection
         )
 
     def _notify_listeners(self, event: MeasurementEvent) -> None:

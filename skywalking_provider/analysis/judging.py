@@ -1,6 +1,6 @@
 """Judgement of the minutes that a judged block collected: evidence, finding and result. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -165,6 +165,10 @@ def position_of_worse(window: MeasurementWindow) -> int:
     return max(0, window.window.buckets - since_start + first_minute_of_worse(since_start))
 
 
+JudgeSides = Callable[[Sides, int], Judgement]
+"""Function with the parameters and the result of `judge_sides`."""
+
+
 def judge_sides(sides: Sides, worse_from: int = 0) -> Judgement:
     """Judge the minutes that count.
 
@@ -172,34 +176,73 @@ def judge_sides(sides: Sides, worse_from: int = 0) -> Judgement:
         sides: Minutes of both sides. At least one minute counts.
         worse_from: Position of the first minute for the evidence of a worse canary; the other evidence uses all.
     """
-    minutes, spec = sides.counted, sides.spec
-    confidence = Confidence.of(spec.confidence.worse, spec.confidence.fine)
-    fine_judge = worse_judge = Judge(_build_test(spec), confidence)
-    if worse_from > minutes[0]:
-        worse_judge = Judge(_build_test(spec), confidence)
-    steps, strengths = list[EvidenceStep](), dict[int, float]()
-    for minute in minutes:
-        stable = None if sides.stable is None else sides.stable.minutes[minute]
-        both = _build_minute(spec, sides.canary.minutes[minute], stable)
-        bets, evidence = fine_judge.add(both), fine_judge.evidence
-        if worse_judge is not fine_judge:
-            if minute >= worse_from:
-                bets = worse_judge.add(both)
-            evidence = Evidence(worse_judge.evidence.worse, evidence.fine)
-        strengths[minute] = max(bets.worse)
-        steps.append(EvidenceStep(minute, evidence))
-    finding = decide(steps[-1].evidence, confidence, held=fine_judge.incident)
-    return Judgement(
-        sides,
-        finding,
-        confidence,
-        tuple(steps),
-        _pool(spec, sides.canary, minutes),
-        None if sides.stable is None else _pool(spec, sides.stable, minutes),
-        max(strengths, key=strengths.__getitem__),
-        fine_judge.incident,
-        estimate_minutes(steps[-1].evidence, confidence, fine_judge.fine_growth),
-    )
+    return ContinuingJudge()(sides, worse_from)
+
+
+class ContinuingJudge:
+    """Judge that continues from its last judgement if the minutes are the same, followed by others.
+
+    The judgement is that of all minutes, as that of a new judge.
+    """
+
+    def __init__(self) -> None:
+        # State: what was judged last (spec, first minute for worse, minutes), and the evidence so far.
+        self._spec: JudgedSpec | None = None
+        self._worse_from = 0
+        self._judged: list[_JudgedMinute] = []
+        self._steps: list[EvidenceStep] = []
+        self._strengths: dict[int, float] = {}
+
+    def __call__(self, sides: Sides, worse_from: int = 0) -> Judgement:
+        """Judge the minutes that count. See `judge_sides`."""
+        spec, stable = sides.spec, None if sides.stable is None else sides.stable.minutes
+        counted = [
+            (minute, sides.canary.minutes[minute], None if stable is None else stable[minute])
+            for minute in sides.counted
+        ]
+        known = len(self._judged)
+        if spec is not self._spec or worse_from != self._worse_from or self._judged != counted[:known]:
+            self._restart(spec, worse_from, counted[0][0])
+            known = 0
+        for minute in counted[known:]:
+            self._add(minute)
+        minutes = sides.counted
+        evidence = self._steps[-1].evidence
+        return Judgement(
+            sides,
+            decide(evidence, self._confidence, held=self._fine_judge.incident),
+            self._confidence,
+            tuple(self._steps),
+            _pool(spec, sides.canary, minutes),
+            None if sides.stable is None else _pool(spec, sides.stable, minutes),
+            max(self._strengths, key=self._strengths.__getitem__),
+            self._fine_judge.incident,
+            estimate_minutes(evidence, self._confidence, self._fine_judge.fine_growth),
+        )
+
+    def _restart(self, spec: JudgedSpec, worse_from: int, first: int) -> None:
+        self._spec, self._worse_from = spec, worse_from
+        self._confidence = Confidence.of(spec.confidence.worse, spec.confidence.fine)
+        self._fine_judge = self._worse_judge = Judge(_build_test(spec), self._confidence)
+        if worse_from > first:
+            self._worse_judge = Judge(_build_test(spec), self._confidence)
+        self._judged, self._steps, self._strengths = [], [], {}
+
+    def _add(self, judged: "_JudgedMinute") -> None:
+        assert self._spec is not None  # noqa: S101 # set by `_restart`
+        minute, canary, stable = judged
+        both = _build_minute(self._spec, canary, stable)
+        bets, evidence = self._fine_judge.add(both), self._fine_judge.evidence
+        if self._worse_judge is not self._fine_judge:
+            if minute >= self._worse_from:
+                bets = self._worse_judge.add(both)
+            evidence = Evidence(self._worse_judge.evidence.worse, evidence.fine)
+        self._strengths[minute] = max(bets.worse)
+        self._steps.append(EvidenceStep(minute, evidence))
+        self._judged.append(judged)
+
+
+_JudgedMinute = tuple[int, SideMinute, SideMinute | None]
 
 
 def _build_test(spec: JudgedSpec) -> MinuteTest[Any]:

@@ -78,8 +78,8 @@ def is_pod_of_other_version(instance: InventoryInstance, pod_template_hash: str,
     """
     if _place_in_instance(instance, pod_template_hash) is not HashPlace.ABSENT:
         return False
-    names = [text.removeprefix(f"{rollout}-") for text in _pod_names(instance) if text.startswith(f"{rollout}-")]
-    return bool(names) and (bool(_hash_label(instance)) or any(map(_HASH_AND_SUFFIX.match, names)))
+    names = [text.removeprefix(f"{rollout}-") for text in pod_names(instance) if text.startswith(f"{rollout}-")]
+    return bool(names) and (bool(hash_label(instance)) or any(map(_HASH_AND_SUFFIX.match, names)))
 
 
 def drop_unread_attributes(known: Iterable[InventoryInstance]) -> tuple[InventoryInstance, ...]:
@@ -101,8 +101,8 @@ def describe_instances(known: Sequence[InventoryInstance]) -> str:
 
 
 def _place_in_instance(instance: InventoryInstance, pod_template_hash: str) -> HashPlace:
-    places = {locate_hash(text, pod_template_hash) for text in _pod_names(instance)}
-    if label := _hash_label(instance):  # exact, unlike a name
+    places = {locate_hash(text, pod_template_hash) for text in pod_names(instance)}
+    if label := hash_label(instance):  # exact, unlike a name
         if label == pod_template_hash:
             return HashPlace.POD
         return HashPlace.EXPERIMENT if HashPlace.EXPERIMENT in places else HashPlace.ABSENT
@@ -110,14 +110,16 @@ def _place_in_instance(instance: InventoryInstance, pod_template_hash: str) -> H
     return next((place for place in by_evidence if place in places), HashPlace.ABSENT)
 
 
-def _pod_names(instance: InventoryInstance) -> Iterator[str]:
+def pod_names(instance: InventoryInstance) -> Iterator[str]:
+    """Yield the texts of an instance that may contain the name of its pod."""
     yield instance.name
     for key, value in instance.attributes.items():
         if _normalize_key(key) in _POD_NAME_KEYS:
             yield value
 
 
-def _hash_label(instance: InventoryInstance) -> str:
+def hash_label(instance: InventoryInstance) -> str:
+    """Return the pod-template-hash that a label of the pod has; empty without such a label."""
     values = (value for key, value in instance.attributes.items() if _normalize_key(key).endswith(_HASH_LABEL))
     return next(values, "").strip()
 
@@ -155,8 +157,8 @@ def _not_found_error(
             " the new version's hash in their names whatever version they run",
             _NEXT_STEP_EXPERIMENT,
         )
-    next_step = _NEXT_STEP_MESH if all(map(_hash_label, known)) else _NEXT_STEP_AGENT
-    if any(is_experiment_pod(text) for instance in known for text in _pod_names(instance)):
+    next_step = _NEXT_STEP_MESH if all(map(hash_label, known)) else _NEXT_STEP_AGENT
+    if any(is_experiment_pod(text) for instance in known for text in pod_names(instance)):
         next_step = f"No pod of an Experiment has its own ReplicaSet's hash in its name. {_NEXT_STEP_EXPERIMENT}"
     return EntityNotFoundError(problem, f"{describe_instances(known)}. {_describe_comparison(known)}. {next_step}")
 
@@ -172,7 +174,7 @@ def _describe_comparison(known: Sequence[InventoryInstance]) -> str:
 
 
 def _describe_instance(instance: InventoryInstance) -> str:
-    others = [name for name in _pod_names(instance) if name and name not in instance.name]
+    others = [name for name in pod_names(instance) if name and name not in instance.name]
     text = f"{instance.name} (pod {others[0]})" if others else instance.name
     return _shorten(text, _MAX_SHOWN)
 

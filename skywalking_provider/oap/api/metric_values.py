@@ -137,14 +137,14 @@ def build_request(
     for one in series_requests:
         if mqe:
             declared += [f"${one.alias}: String!", f"${one.alias}_entity: Entity!"]
-            variables |= {one.alias: one.expression, f"{one.alias}_entity": _encode_entity(one.entity)}
+            variables |= {one.alias: one.expression, f"{one.alias}_entity": encode_entity(one.entity)}
             fields.append(
                 f"{one.alias}: execExpression(expression: ${one.alias}, entity: ${one.alias}_entity,"
                 f" duration: $duration) {EXPRESSION_SELECTION}"
             )
         else:
             declared.append(f"${one.alias}: MetricsCondition!")
-            variables[one.alias] = {"name": one.expression, "entity": _encode_entity(one.entity)}
+            variables[one.alias] = {"name": one.expression, "entity": encode_entity(one.entity)}
             query, more = (
                 ("readLabeledMetricsValues", ', labels: ["0", "1", "2", "3", "4"]')
                 if one.labeled
@@ -164,7 +164,8 @@ def build_request(
     return GraphqlRequest(f"query read({', '.join(declared)}) {{ {' '.join(fields)} }}", variables, window)
 
 
-def _encode_entity(entity: Entity) -> dict[str, object]:
+def encode_entity(entity: Entity) -> dict[str, object]:
+    """Encode an entity as SkyWalking's `Entity` input."""
     encoded: dict[str, object] = {
         "scope": entity.scope.value,
         "serviceName": entity.service,

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from skywalking_provider.model import Window
 
@@ -43,3 +43,15 @@ def duration_variable(window: Window) -> dict[str, str]:
         "end": last.strftime(_BUCKET_FORMAT),
         "step": "MINUTE",
     }
+
+
+def parse_duration_variable(duration: Mapping[str, object], zone: tzinfo) -> Window:
+    """Parse the result of `duration_variable`.
+
+    Args:
+        duration: SkyWalking's `Duration` input, at MINUTE step.
+        zone: Zone of the window.
+    """
+    start, last = (datetime.strptime(str(duration[key]), _BUCKET_FORMAT) for key in ("start", "end"))  # noqa: DTZ007
+    end = (last.replace(tzinfo=zone).astimezone(UTC) + timedelta(minutes=1)).astimezone(zone)
+    return Window(start.replace(tzinfo=zone), end)

@@ -18,7 +18,7 @@ _log = structlog.get_logger()
 # A clock outside of this range is invalid; Python's datetime ends not far from it.
 _EARLIEST, _LATEST = (datetime(year, 1, 1, tzinfo=UTC).timestamp() * 1000 for year in (2000, 2200))
 
-_TIME_INFO_REQUEST = GraphqlRequest("query { getTimeInfo { timezone currentTimestamp } }", {})
+TIME_INFO_REQUEST = GraphqlRequest("query { getTimeInfo { timezone currentTimestamp } }", {})
 
 
 MAX_CLOCK_SKEW = timedelta(seconds=60)
@@ -70,7 +70,7 @@ async def fetch_server_clock(
         ProviderError: The OAP rejects the request, or its response is not valid.
     """
     before = now()
-    data = await execute(_TIME_INFO_REQUEST)
+    data = await execute(TIME_INFO_REQUEST)
     return apply_zone(parse_server_clock(data, before + (now() - before) / 2), zone, now())
 
 

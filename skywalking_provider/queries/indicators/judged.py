@@ -1,6 +1,7 @@
 """The query type `sli` with `compare` or `objective`: the minutes of canary and stable since the run's start."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
@@ -60,12 +61,10 @@ class JudgedQuery:
         mqe = (await backend.connection.features(deadline)).supports_mqe
         *past, newest = split_into_hours(window)
         parts = await asyncio.gather(
-            *(self._read_part(one, backend, deadline, mqe=mqe, newest=False) for one in past),
-            self._read_part(newest, backend, deadline, mqe=mqe, newest=True),
+            *(self.read_part(one, backend, deadline, mqe=mqe, newest=False) for one in past),
+            self.read_part(newest, backend, deadline, mqe=mqe, newest=True),
         )
-        for sides in zip(*(part.sides for part in parts), strict=True):
-            if all(side.missing for side in sides) and (error := sides[-1].missing):
-                raise error
+        check_found(parts)
         size = sum(part.batch.size for part in parts)
         sample = await backend.process(size, decode_sides, self.spec, self.indicator, parts, window, mqe=mqe)
         sent = tuple(request for part in parts for request in part.batch.requests)
@@ -89,9 +88,10 @@ class JudgedQuery:
         description = describe_indicator(self.spec, self.indicator, backend)
         return replace(description, judged_against=self.spec.describe_standard())
 
-    async def _read_part(
+    async def read_part(
         self, window: Window, backend: Backend, deadline: Deadline, *, mqe: bool, newest: bool
     ) -> PartReads:
+        """Read a part of a window. The newest part may read the lists of instances together with the series."""
         sides, batch = await read_planned_series(
             partial(self._plan_series, backend, deadline), backend, window, deadline, mqe=mqe, with_lists=newest
         )
@@ -126,6 +126,17 @@ class JudgedQuery:
                 "Remove percentile to judge the average latency, or select one instance, a service or an endpoint",
             )
         return metrics
+
+
+def check_found(parts: Sequence[PartReads]) -> None:
+    """Check that each side has entities in one part at least.
+
+    Raises:
+        EntityNotFoundError: That of the newest part.
+    """
+    for sides in zip(*(part.sides for part in parts), strict=True):
+        if all(side.missing for side in sides) and (error := sides[-1].missing):
+            raise error
 
 
 def check_distinct(spec: JudgedSpec, canary: EntitySet, stable: EntitySet) -> None:

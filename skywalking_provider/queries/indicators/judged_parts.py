@@ -90,9 +90,46 @@ def decode_sides(
     Raises:
         ProviderError: OAP rejects a metric, or a value is out of range.
     """
+    decoded = [(part, decode_part(indicator, part, mqe=mqe)) for part in parts]
+    return merge_parts(spec, indicator, decoded, window)
+
+
+SideMinutes = Mapping[int, SideMinute]
+"""Minutes of one side by position."""
+
+
+def decode_part(indicator: JudgedIndicator, part: PartReads, *, mqe: bool) -> tuple[SideMinutes, ...]:
+    """Return the minutes of each side by position in a part.
+
+    Args:
+        indicator: Indicator of the block.
+        part: The part.
+        mqe: Whether the requests were expressions.
+
+    Raises:
+        ProviderError: OAP rejects a metric, or a value is out of range.
+    """
+    return tuple(_decode_side(indicator, part, side, mqe=mqe) for side in part.sides)
+
+
+def merge_parts(
+    spec: JudgedSpec,
+    indicator: JudgedIndicator,
+    decoded_parts: Sequence[tuple[PartReads, tuple[SideMinutes, ...]]],
+    window: Window,
+) -> Sample:
+    """Collect the minutes of both sides from decoded parts.
+
+    Args:
+        spec: Spec of the block.
+        indicator: Indicator of the block.
+        decoded_parts: Parts in order, each with its minutes. One part at least has entities of each side.
+        window: Window of the measurement. Minutes outside of it are ignored.
+    """
+    parts = [part for part, _ in decoded_parts]
     count = len(parts[0].sides)
     names = ("canary", "stable")[:count] if count > 1 else ("",)
-    decoded = [_decode_side(indicator, parts, at, window, mqe=mqe) for at in range(count)]
+    decoded = [_merge_side([(part, minutes[at]) for part, minutes in decoded_parts], window) for at in range(count)]
     metrics = [next(one for part in parts if (one := part.sides[at].metrics)) for at in range(count)]
     series = tuple(
         Series(_name(used.value or used.calls, name), tuple(one.calls for one in minutes.values()))
@@ -117,28 +154,30 @@ def decode_sides(
     )
 
 
-def _decode_side(
-    indicator: JudgedIndicator, parts: Sequence[PartReads], at: int, window: Window, *, mqe: bool
-) -> dict[int, SideMinute]:
-    """Return the minutes of one side by position in the window."""
+def _decode_side(indicator: JudgedIndicator, part: PartReads, side: SideReads, *, mqe: bool) -> dict[int, SideMinute]:
+    """Return the minutes of one side by position in a part."""
+    if side.metrics is None:
+        return {}
     rows_by_minute: dict[int, list[BucketValue]] = {}
-    for part in parts:
-        side = part.sides[at]
-        if side.metrics is None:
-            continue
-        offset = (part.window.start.astimezone(UTC) - window.start.astimezone(UTC)) // window.step
-        rows_by_entity = decode_entities(
-            indicator, side.metrics, side.entities, part.window, part.batch.data, mqe=mqe, first=side.first
-        )
-        for rows in rows_by_entity.values():
-            for row in rows:
-                rows_by_minute.setdefault(offset + row.bucket, []).append(row)
-    positions = range(window.buckets)
-    return {
-        minute: indicator.summarize_minute(rows)
-        for minute, rows in sorted(rows_by_minute.items())
-        if minute in positions
-    }
+    rows_by_entity = decode_entities(
+        indicator, side.metrics, side.entities, part.window, part.batch.data, mqe=mqe, first=side.first
+    )
+    for rows in rows_by_entity.values():
+        for row in rows:
+            rows_by_minute.setdefault(row.bucket, []).append(row)
+    return {minute: indicator.summarize_minute(rows) for minute, rows in sorted(rows_by_minute.items())}
+
+
+def _merge_side(parts: Sequence[tuple[PartReads, SideMinutes]], window: Window) -> dict[int, SideMinute]:
+    """Return the minutes of one side by position in the window."""
+    start, buckets = window.start.astimezone(UTC), window.buckets
+    merged = dict[int, SideMinute]()
+    for part, minutes in parts:
+        offset = (part.window.start.astimezone(UTC) - start) // window.step
+        for at, minute in minutes.items():
+            if 0 <= offset + at < buckets:
+                merged[offset + at] = minute
+    return merged
 
 
 def _describe_side(parts: Sequence[PartReads], at: int) -> str:
