@@ -16,6 +16,7 @@ _COMMANDS = {
     "check": "check_command",
     "judge": "judge_command",
     "lint": "lint_command",
+    "backtest": "backtest_command",
     "migrate": "migrate_command",
     "schema": "schema_command",
     "bridge": "bridge_command",

@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.text import Text
 
 from skywalking_provider.analysis.evaluation import open_condition_evaluator
-from skywalking_provider.config import BackendConfig, ConfigError, load_config
+from skywalking_provider.cli.inputs import load_backends, read_files
+from skywalking_provider.config import BackendConfig, ConfigError
 from skywalking_provider.oap.transport.credentials import redactor_for
 from skywalking_provider.support.printable import escape_unprintable_json, printable_line
 from skywalking_provider.support.redaction import redact_json
@@ -23,7 +24,7 @@ from skywalking_provider.tools.check.other_objects import describe_other_objects
 from skywalking_provider.tools.check.recording import open_recording_backends
 from skywalking_provider.tools.check.runner import CheckResult, ExitCode, measure, worst_exit_code
 from skywalking_provider.tools.check.selection import MetricToCheck, SkippedMetric, select_metrics
-from skywalking_provider.tools.check.template import ParsedFile, Template, TemplateError, parse_file, require_templates
+from skywalking_provider.tools.check.template import ParsedFile, Template, TemplateError, require_templates
 from skywalking_provider.tools.check.template_args import check_names, parse_arg_flags
 from skywalking_provider.tools.check.text_report import (
     LABEL_WIDTH,
@@ -35,7 +36,6 @@ from skywalking_provider.tools.check.text_report import (
 )
 
 _WIDTH = 100  # columns of a chart without a terminal
-_ADDRESS_BACKEND = "default"
 
 
 class CheckOutput(StrEnum):
@@ -95,11 +95,11 @@ def check_command(
         raise typer.BadParameter("cannot be combined with --config. Set one of them", param_hint="--address")
     try:
         arg_values = parse_arg_flags(arguments or ())
-        files = _read_files(list(dict.fromkeys(filenames)))
+        files = read_files(list(dict.fromkeys(filenames)))
         templates = require_templates(files)
         check_names(arg_values, templates)
         targets, skipped = select_metrics(templates, arg_values, metrics or (), plugin_name)
-        backends = _load_backends(config, address) if targets else {}
+        backends = load_backends(config, address) if targets else {}
     except (TemplateError, ConfigError) as error:
         for line in str(error).splitlines():
             typer.echo(f"skywalking-provider: {printable_line(line)}", err=True)
@@ -120,40 +120,10 @@ def check_command(
     raise typer.Exit(worst_exit_code(one.exit_code for one in results))
 
 
-def _read_files(files: list[str]) -> list[ParsedFile]:
-    """Return the objects of all files, or raise all their problems."""
-    parsed: list[ParsedFile] = []
-    problems: list[str] = []
-    for file in files:
-        try:
-            text = (sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()).decode()
-            parsed.append(parse_file(text, "stdin" if file == "-" else file))
-        except OSError as error:
-            problems.append(f"{file}: cannot be read ({error.strerror})")
-        except UnicodeDecodeError:
-            problems.append(f"{file}: is not UTF-8")
-        except TemplateError as error:
-            problems += error.lines
-    if problems:
-        raise TemplateError(*problems)
-    return parsed
-
-
 def _describe_others(files: Sequence[ParsedFile]) -> Iterator[str]:
     known = frozenset(template.name for file in files for template in file.templates)
     for file in files:
         yield from (f"{file.file}: {line}" for line in describe_other_objects(file.others, known))
-
-
-def _load_backends(config: Path | None, address: str | None) -> dict[str, BackendConfig]:
-    if address is None:
-        try:
-            return load_config(config, {}).backends
-        except ConfigError as error:
-            raise ConfigError(f"{error}, or set --address") from error
-    # The environment may set credentials and timeouts of that backend, as for serve.
-    loaded = load_config(None, {"backends": {_ADDRESS_BACKEND: {"url": address}}})
-    return {_ADDRESS_BACKEND: loaded.backends[_ADDRESS_BACKEND]}
 
 
 async def _measure(

@@ -32,6 +32,7 @@ def test_shipped_scenarios_lists_them_with_descriptions():
         "judged-thin",
         "late-data",
         "no-such-service",
+        "past-deploys",
         "relabeled-pods",
         "shared-incident",
         "slow-canary",

@@ -1,0 +1,232 @@
+"""`skywalking-provider backtest`: replay the analysis of a template over past minutes."""
+
+import asyncio
+import json
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final
+
+import structlog
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from skywalking_provider.analysis.evaluation import open_condition_evaluator
+from skywalking_provider.cli.inputs import load_backends, read_files
+from skywalking_provider.config import BackendConfig, ConfigError
+from skywalking_provider.errors import BackendUnavailableError, ProviderError
+from skywalking_provider.oap import open_backends
+from skywalking_provider.oap.transport.credentials import redactor_for
+from skywalking_provider.support.durations import parse_duration
+from skywalking_provider.support.printable import escape_unprintable_json, printable_line
+from skywalking_provider.support.redaction import redact_json
+from skywalking_provider.tools.backtest.chunk_cache import default_folder
+from skywalking_provider.tools.backtest.history import MINUTE
+from skywalking_provider.tools.backtest.json_report import build_backtest_json
+from skywalking_provider.tools.backtest.live_reads import ReadProgress
+from skywalking_provider.tools.backtest.runner import (
+    Backtest,
+    BacktestError,
+    BacktestOptions,
+    ReplayProgress,
+    TemplateBacktest,
+)
+from skywalking_provider.tools.backtest.text_report import build_table, build_title, describe_aborts
+from skywalking_provider.tools.check.recording import SingleBackendRegistry
+from skywalking_provider.tools.check.template import Template, TemplateError, require_templates
+from skywalking_provider.tools.check.template_args import check_names, parse_arg_flags
+
+_WIDTH: Final = 160  # columns without a terminal
+_USAGE_ERROR, _BACKEND_ERROR = 2, 3
+_MAX_SINCE: Final = timedelta(days=30)
+_DAYS: Final = re.compile(r"(\d{1,3})d(.*)")
+
+
+class BacktestOutput(StrEnum):
+    """Output format."""
+
+    HUMAN = "human"
+    JSON = "json"
+
+
+def backtest_command(
+    context: typer.Context,
+    *,
+    filenames: Annotated[
+        list[str],
+        typer.Option("--filename", "-f", metavar="FILE", help="File with templates; - is stdin. May be repeated."),
+    ],
+    since: Annotated[
+        str, typer.Option(metavar="DURATION", help="Length of the history, such as 7d or 36h; 30d at most.")
+    ] = "7d",
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", envvar="SWP_CONFIG_FILE", help="YAML file with the backends.")
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="Read this OAP, regardless of backend and address in the metrics. Excludes --config."
+        ),
+    ] = None,
+    arguments: Annotated[
+        list[str] | None,
+        typer.Option("--arg", "-a", metavar="NAME=VALUE", help="Value of an argument. May be repeated."),
+    ] = None,
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option("--metric", "-m", metavar="NAME", help="Replay only this metric. May be repeated."),
+    ] = None,
+    namespace: Annotated[
+        str | None,
+        typer.Option("--namespace", "-n", help="Namespace of the runs. Default: the template's, else default."),
+    ] = None,
+    length: Annotated[
+        str | None,
+        typer.Option(metavar="DURATION", help="Length of a run. Default: that of the metrics; 30m without a count."),
+    ] = None,
+    every: Annotated[
+        str | None,
+        typer.Option(metavar="DURATION", help="Time between the starts of runs. Default: the length of a run."),
+    ] = None,
+    max_requests: Annotated[
+        int, typer.Option(min=1, max=32, metavar="NUMBER", help="Requests to the OAP at a time.")
+    ] = 2,
+    cache: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Folder of the responses. Default: below ~/.cache.")
+    ] = None,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Neither use nor keep responses on disk.")] = False,
+    output: Annotated[
+        BacktestOutput, typer.Option("--output", "-o", help="json is for programs.")
+    ] = BacktestOutput.HUMAN,
+    plugin_name: Annotated[
+        str, typer.Option(metavar="NAME", help="Name of the plugin in Argo's configuration.")
+    ] = "skywalking/metrics",
+) -> None:
+    """Replay the analysis of a template over past minutes, and show how often it would have aborted a rollout.
+
+    The service's engine evaluates each run in virtual time, as Argo would have called it: interval, count, limits,
+    conditions or judgement, and waiting. The minutes are read from the OAP once, and kept on disk.
+
+    A version that is selected by an argument for podTemplateHash is found in the history: runs of a comparison are
+    those of past deploys, and other runs measure the newest version. An argument with a value (-a) is used as it is.
+
+    The exit code is 0 for any outcome, 2 for wrong usage or an invalid template, and 3 if the OAP cannot be read.
+    """
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    source = context.get_parameter_source("config")
+    if address and source is not None and source.name == "COMMANDLINE":
+        raise typer.BadParameter("cannot be combined with --config. Set one of them", param_hint="--address")
+    options = BacktestOptions(
+        since=_parse_history(since),
+        arg_values={},
+        length=_parse_minutes(length, "--length"),
+        every=_parse_minutes(every, "--every"),
+        namespace=namespace,
+        metric_names=metrics or (),
+        plugin=plugin_name,
+        max_requests=max_requests,
+        cache=None if no_cache else cache or default_folder(),
+    )
+    try:
+        options = options.with_arguments(parse_arg_flags(arguments or ()))
+        templates = require_templates(read_files(list(dict.fromkeys(filenames))))
+        check_names(options.arg_values, templates)
+        backends = load_backends(config, address)
+    except (TemplateError, ConfigError) as error:
+        raise _exit_with(str(error), _USAGE_ERROR) from error
+    try:
+        backtests = asyncio.run(_backtest(templates, backends, options, any_name=address is not None))
+    except TemplateError as error:
+        raise _exit_with(str(error), _USAGE_ERROR) from error
+    except (BacktestError, BackendUnavailableError) as error:
+        raise _exit_with(redactor_for(backends.values())(str(error)), _BACKEND_ERROR) from error
+    except ProviderError as error:
+        raise _exit_with(redactor_for(backends.values())(f"{error.reason} {error}"), _USAGE_ERROR) from error
+    _show(backtests, backends, output)
+
+
+async def _backtest(
+    templates: Sequence[Template], configs: Mapping[str, BackendConfig], options: BacktestOptions, *, any_name: bool
+) -> list[Backtest]:
+    limited = {name: one.model_copy(update={"max_requests": options.max_requests}) for name, one in configs.items()}
+    async with (
+        open_condition_evaluator() as evaluator,
+        open_backends(limited, lambda: datetime.now(UTC)) as opened,
+    ):
+        registry = SingleBackendRegistry(opened) if any_name else opened
+        with _show_progress() as progress:
+            return [
+                await TemplateBacktest(template, registry, limited, evaluator, options, progress).run()
+                for template in templates
+            ]
+
+
+@contextmanager
+def _show_progress() -> Iterator[ReplayProgress]:
+    """Show the progress at a terminal, on standard error."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        reading, replaying = bar.add_task("reading", total=None), bar.add_task("replaying", total=None)
+        reads = ReadProgress()
+        progress = ReplayProgress(reads)
+        reads.changed = lambda: bar.update(reading, total=reads.needed, completed=reads.complete)
+        progress.changed = lambda: bar.update(replaying, total=progress.runs, completed=progress.replayed)
+        yield progress
+
+
+def _show(backtests: Sequence[Backtest], backends: Mapping[str, BackendConfig], output: BacktestOutput) -> None:
+    redact = redactor_for(backends.values())
+    if output is BacktestOutput.JSON:
+        content = redact_json([build_backtest_json(one) for one in backtests], redact)
+        typer.echo(escape_unprintable_json(json.dumps(content, indent=2, ensure_ascii=False)))
+        return
+    console = Console(highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, markup=False, emoji=False, width=_WIDTH)
+    for one in backtests:
+        console.print(build_title(one), soft_wrap=True)
+        console.print()
+        console.print(build_table(one))
+        lines = [*describe_aborts(one), *(Text(f"note: {note}", style="yellow") for note in one.notes)]
+        lines += [Text(f"- {skipped.metric}: skipped, {skipped.reason}", style="dim") for skipped in one.skipped]
+        console.print()
+        for line in lines:
+            line.plain = printable_line(redact(line.plain))
+            console.print(line, soft_wrap=True)
+
+
+def _parse_history(text: str) -> timedelta:
+    try:
+        days, rest = match.groups() if (match := _DAYS.fullmatch(text.strip())) else ("0", text)
+        since = timedelta(days=int(days)) + (parse_duration(rest) if rest else timedelta(0))
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--since") from error
+    if not 10 * MINUTE <= since <= _MAX_SINCE:
+        raise typer.BadParameter(f"is {text}, must be from 10m to 30d. Correct it", param_hint="--since")
+    return since // MINUTE * MINUTE
+
+
+def _parse_minutes(text: str | None, name: str) -> timedelta | None:
+    if text is None:
+        return None
+    try:
+        length = parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=name) from error
+    if length < MINUTE or length % MINUTE:
+        raise typer.BadParameter(f"is {text}, must be in whole minutes. Write 10m, 1h, ...", param_hint=name)
+    return length
+
+
+def _exit_with(message: str, code: int) -> typer.Exit:
+    """Print an error. Return the exit of the command."""
+    for line in message.splitlines():
+        typer.echo(f"skywalking-provider: {printable_line(line)}", err=True)
+    return typer.Exit(code)

@@ -1,0 +1,56 @@
+"""Inputs that several commands share: files with templates, and backends."""
+
+import sys
+from pathlib import Path
+from typing import Final
+
+from skywalking_provider.config import BackendConfig, ConfigError, load_config
+from skywalking_provider.tools.check.template import ParsedFile, TemplateError, parse_file
+
+_ADDRESS_BACKEND: Final = "default"
+
+
+def read_files(files: list[str]) -> list[ParsedFile]:
+    """Return the objects of all files.
+
+    Args:
+        files: Names; - is stdin.
+
+    Raises:
+        TemplateError: All problems of all files.
+    """
+    parsed: list[ParsedFile] = []
+    problems: list[str] = []
+    for file in files:
+        try:
+            text = (sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()).decode()
+            parsed.append(parse_file(text, "stdin" if file == "-" else file))
+        except OSError as error:
+            problems.append(f"{file}: cannot be read ({error.strerror})")
+        except UnicodeDecodeError:
+            problems.append(f"{file}: is not UTF-8")
+        except TemplateError as error:
+            problems += error.lines
+    if problems:
+        raise TemplateError(*problems)
+    return parsed
+
+
+def load_backends(config: Path | None, address: str | None) -> dict[str, BackendConfig]:
+    """Load the backends of a configuration, or the only backend at an address.
+
+    Args:
+        config: YAML file; None for the environment alone.
+        address: Address of an OAP; None for the configuration.
+
+    Raises:
+        ConfigError: The configuration is not valid, or has no backend.
+    """
+    if address is None:
+        try:
+            return load_config(config, {}).backends
+        except ConfigError as error:
+            raise ConfigError(f"{error}, or set --address") from error
+    # The environment may set credentials and timeouts of that backend, as for serve.
+    loaded = load_config(None, {"backends": {_ADDRESS_BACKEND: {"url": address}}})
+    return {_ADDRESS_BACKEND: loaded.backends[_ADDRESS_BACKEND]}
