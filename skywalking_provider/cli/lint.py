@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from enum import StrEnum
+from io import BytesIO
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO, TextIO
 
 import structlog
 import typer
@@ -27,7 +28,7 @@ from skywalking_provider.tools.lint.reports.sarif import build_sarif
 from skywalking_provider.tools.lint.reports.text import format_findings, format_skipped, format_summary
 from skywalking_provider.tools.lint.rules.backends import open_configured
 from skywalking_provider.tools.lint.rules.versions import parse_version
-from skywalking_provider.tools.lint.sources import read_sources
+from skywalking_provider.tools.lint.sources import STDIN, read_sources
 
 _FINDINGS, _USAGE_ERROR = 1, 2
 _WIDTH = 120
@@ -71,6 +72,13 @@ def lint_command(
         typer.Option(metavar="VERSION", help="Version of the OAP, such as 10.1: what it lacks is a finding."),
     ] = None,
     output: Annotated[LintOutput, typer.Option("--output", "-o", help="Output format.")] = LintOutput.HUMAN,
+    pass_through: Annotated[
+        bool,
+        typer.Option(
+            "--pass-through",
+            help="With - alone: write the input to stdout if the exit code is 0, and findings to stderr.",
+        ),
+    ] = False,
     fail_on: Annotated[FailOn, typer.Option(help="Lowest severity that makes the exit code 1.")] = FailOn.WARNING,
 ) -> None:
     """Find mistakes in AnalysisTemplates without a cluster and without an OAP.
@@ -83,21 +91,27 @@ def lint_command(
     names = [*(paths or ()), *(filenames or ())]
     if not names:
         raise typer.BadParameter("is missing. Pass files, folders, or - for stdin.", param_hint="PATH")
+    if pass_through and names != [STDIN]:
+        raise typer.BadParameter("needs - as the only path. Pass the template by standard input.", param_hint="PATH")
     try:
         version = parse_version(oap_version) if oap_version else None
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--oap-version") from error
+    stdin = BytesIO(sys.stdin.buffer.read()) if pass_through else sys.stdin.buffer
     try:
         configs = load_config(config, {}).backends if config else None
         with _without_garbage_collection():
-            report = asyncio.run(_lint(names, LintContext(plugin_name, oap_version=version), configs))
+            report = asyncio.run(_lint(names, stdin, LintContext(plugin_name, oap_version=version), configs))
     except (ConfigError, FileNotFoundError) as error:
         for line in str(error).splitlines():
             typer.echo(f"skywalking-provider: {printable_line(line)}", err=True)
         raise typer.Exit(_USAGE_ERROR) from error
-    _write(report, output)
+    _write(report, output, sys.stderr if pass_through else sys.stdout)
     if _is_failure(report, fail_on):
         raise typer.Exit(_FINDINGS)
+    if isinstance(stdin, BytesIO):
+        sys.stdout.buffer.write(stdin.getvalue())
+        sys.stdout.flush()
 
 
 @contextmanager
@@ -110,32 +124,34 @@ def _without_garbage_collection() -> Iterator[None]:
         gc.enable()
 
 
-async def _lint(names: list[str], context: LintContext, configs: dict[str, BackendConfig] | None) -> LintReport:
+async def _lint(
+    names: list[str], stdin: BinaryIO, context: LintContext, configs: dict[str, BackendConfig] | None
+) -> LintReport:
     async with AsyncExitStack() as stack:
         if configs is not None:
             context = replace(context, backends=await stack.enter_async_context(open_configured(configs)))
         prober = await stack.enter_async_context(Prober())
-        return await Linter(prober, context).lint(read_sources(names, sys.stdin.buffer))
+        return await Linter(prober, context).lint(read_sources(names, stdin))
 
 
-def _write(report: LintReport, output: LintOutput) -> None:
+def _write(report: LintReport, output: LintOutput, stream: TextIO) -> None:
     match output:
         case LintOutput.HUMAN:
-            console = Console(highlight=False, soft_wrap=True)
+            console = Console(highlight=False, soft_wrap=True, file=stream)
             _print(console, format_findings(report, console.width if console.is_terminal else _WIDTH))
             _print(console, [*format_skipped(report), format_summary(report)])
         case LintOutput.JSON:
-            _write_json(build_lint_json(report))
+            _write_json(build_lint_json(report), stream)
         case LintOutput.SARIF:
-            _write_json(build_sarif(report))
+            _write_json(build_sarif(report), stream)
         case LintOutput.GITHUB:
             for line in format_github_commands(report):
-                typer.echo(printable_line(line))
+                typer.echo(printable_line(line), file=stream)
 
 
-def _write_json(content: dict[str, Any]) -> None:
+def _write_json(content: dict[str, Any], stream: TextIO) -> None:
     text = json.dumps(printable_values(content), indent=2, ensure_ascii=False)
-    typer.echo(escape_unprintable_json(text))
+    typer.echo(escape_unprintable_json(text), file=stream)
 
 
 def _print(console: Console, lines: Iterable[Text]) -> None:

@@ -124,6 +124,16 @@ def test_formats_for_programs_are_the_whole_standard_output() -> None:
     assert run("-", "-o", "github", stdin=ERROR).stdout.startswith("::error file=stdin,line=15,")
 
 
+def test_pass_through_writes_the_input_unless_there_are_findings() -> None:
+    right, wrong = run("--pass-through", "-", stdin=RIGHT), run("-f", "-", "--pass-through", stdin=ERROR)
+
+    assert (right.returncode, right.stdout) == (0, RIGHT)
+    assert right.stderr == "no findings in 1 file, 1 template, 1 metric of SkyWalking\n"
+    assert (wrong.returncode, wrong.stdout) == (1, "")
+    assert "condition-cannot-pass" in wrong.stderr
+    assert run("--pass-through", "a.yaml").returncode == 2
+
+
 def test_name_of_the_plugin_selects_the_metrics() -> None:
     text = ERROR.replace("skywalking/metrics", "shop/apm")
 

@@ -12,6 +12,7 @@ from skywalking_provider.tools.lint.findings import Finding
 from skywalking_provider.tools.lint.linter import LintReport
 from skywalking_provider.tools.lint.registry import Rule
 from skywalking_provider.tools.lint.sources import Source
+from tests.install.install_tools import CI_VALUES, helm_template, run_tool, values_id
 from tests.tools.lint.harness import ROOT, lint, lint_paths, wrap
 
 MODULE = "github.com/argoproj/argo-rollouts"
@@ -52,6 +53,27 @@ async def test_manifests_of_this_repository_have_no_finding() -> None:
 
     assert report.templates >= 7
     assert report.findings == []
+
+
+@pytest.mark.parametrize("values", CI_VALUES, ids=values_id)
+async def test_objects_of_the_chart_have_no_finding(values: Path) -> None:
+    report = await lint_paths("-", stdin=helm_template(values).encode())
+
+    assert (report.files, report.findings) == (1, [])
+
+
+async def test_finding_in_a_rendered_chart_names_its_template(tmp_path: Path) -> None:
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "Chart.yaml").write_text("{apiVersion: v2, name: shop, version: 0.1.0}")
+    (tmp_path / "values.yaml").write_text("{limit: 99}")
+    block = "{sli: apdex, window: 5m, service: '{{ \"{{args.service}}\" }}'}"
+    metric = f"- name: a\n  successCondition: result >= LIMIT\n  provider: {{plugin: {{skywalking/metrics: {block}}}}}"
+    text = wrap(metric.replace("LIMIT", "{{ .Values.limit }}"))
+    (tmp_path / "templates" / "analysis.yaml").write_text(text)
+    rendered = run_tool("helm", "template", "shop", str(tmp_path))
+    (finding,) = (await lint_paths("-", stdin=rendered.encode())).findings
+
+    assert (finding.rule, finding.source) == (Rule.CONDITION_CANNOT_PASS, "shop/templates/analysis.yaml")
 
 
 async def test_manifests_of_the_end_to_end_tests_have_only_findings_that_they_need() -> None:

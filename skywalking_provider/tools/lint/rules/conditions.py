@@ -13,7 +13,7 @@ from skywalking_provider.model import Phase
 from skywalking_provider.support.suggestions import did_you_mean
 from skywalking_provider.tools.lint.arguments import STAND_INS, Path
 from skywalking_provider.tools.lint.blocks import Block
-from skywalking_provider.tools.lint.findings import Place, Problem
+from skywalking_provider.tools.lint.findings import Place, Problem, split_hint
 from skywalking_provider.tools.lint.objects import TemplateMetric
 from skywalking_provider.tools.lint.prober import Conditions, Prober
 from skywalking_provider.tools.lint.registry import Rule
@@ -27,6 +27,7 @@ _METHODS: Final = frozenset(
 _READS_RESULT: Final = re.compile(r"\b(?:result|isNil|default)\b")
 _CONSTANT: Final = b"{}"
 _MAX_QUOTED: Final = 80
+_EVALUATION_PREFIX: Final = "could not evaluate the conditions: "
 _COMMENT_HINT: Final = "Complete the condition, and quote it if it has #, which begins a comment in YAML"
 
 
@@ -163,9 +164,10 @@ async def _find_fixed_outcome(
         return
     outcomes = await prober.find_outcomes(conditions, shape)
     if Phase.ERROR in outcomes.phases and not {Phase.SUCCESSFUL, Phase.FAILED} <= outcomes.phases:
-        _, _, cause = outcomes.error.rpartition('": ')
+        _, _, text = outcomes.error.rpartition('": ')
+        cause, hint = split_hint(text.removeprefix(_EVALUATION_PREFIX))
         message = f"{path[-1]} ends with an Error for {shape.name}: {cause}"
-        yield Problem(Rule.CONDITION_INVALID, message, "Correct the condition", path)
+        yield Problem(Rule.CONDITION_INVALID, message, hint or "Correct the condition", path)
     elif not shape.complete:
         return
     elif Phase.FAILED not in outcomes.phases:
