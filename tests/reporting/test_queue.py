@@ -66,21 +66,20 @@ def test_queue_is_bounded_and_returns_the_latest_of_what_it_accepted(steps: list
         else:
             number += 1
             one = event(f"{step[0]}{step[1]}", step[0], str(number))
-            if queue.put(one):
+            has_place = one.uuid in expected or Counter(uuid[0] for uuid in expected)[step[0]] < 8 - len(expected)
+            assert queue.put(one) is has_place
+            if has_place:
                 expected[one.uuid] = one.message
-            else:
-                assert one.uuid not in expected
         assert len(queue) == len(expected) <= 8
-        counts = Counter(uuid[0] for uuid in expected)
-        assert all(count <= 8 for count in counts.values())
     assert {one.uuid: one.message for one in queue.take(100)} == expected
 
 
 def test_full_queue_of_the_largest_events_takes_bounded_memory() -> None:
-    queue = EventQueue()
+    events = 100
+    queue = EventQueue(events)
     tracemalloc.start()
     try:
-        for number in range(3 * MAX_EVENTS):
+        for number in range(3 * events):
             text, name = f"{number}{'é' * 4000}", f"{number}-{'n' * 240}"
             run = replace(RUN, uid=name[:36], name=name, owner_name=name, namespace=f"team-{number % 50}")
             for one in build_events(build_event(metric=name, message=text[:1024], value=text, run=run), 5):
@@ -89,5 +88,12 @@ def test_full_queue_of_the_largest_events_takes_bounded_memory() -> None:
     finally:
         tracemalloc.stop()
 
-    assert len(queue) > MAX_EVENTS // 2
-    assert size < 8 * 1024 * 1024
+    assert len(queue) > events // 2
+    assert size / events * MAX_EVENTS < 8 * 1024 * 1024
+
+
+def test_places_are_free_again_after_events_are_taken() -> None:
+    queue = EventQueue(4)
+    for number in range(20):
+        assert queue.put(event(str(number)))
+        assert [one.uuid for one in queue.take(5)] == [str(number)]
