@@ -12,7 +12,7 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Sends mesh telemetry to an OAP: first the past minutes of every service that is not new, then one batch per second.
+ * Sends mesh telemetry, or an agent's segments and logs, to an OAP: first the past minutes of every service that is not new, then one batch per second.
  *
  * Usage: Feed HOST PORT TABLE BACKFILL_MINUTES. Calls that an unavailable OAP did not accept are sent again.
  */
@@ -20,6 +20,7 @@ public final class Feed {
 
     private final ManagedChannel channel;
     private final Wire wire;
+    private final AgentWire agentWire;
     private final Path table;
     private final int backfill;
     private final Map<String, Long> fedUntil = new HashMap<>();
@@ -29,6 +30,7 @@ public final class Feed {
     private Feed(ManagedChannel channel, Path table, int backfill) {
         this.channel = channel;
         this.wire = new Wire(channel);
+        this.agentWire = new AgentWire(channel);
         this.table = table;
         this.backfill = backfill;
     }
@@ -59,7 +61,8 @@ public final class Feed {
             boolean first = !fedUntil.containsKey(service.row());
             long from = first ? (service.isNew() ? now : past) : fedUntil.get(service.row());
             List<Traffic.Call> calls = service.between(from, now);
-            if (!calls.isEmpty()) wire.send(calls);
+            if (!calls.isEmpty() && service.hasAgent()) agentWire.send(calls);
+            else if (!calls.isEmpty()) wire.send(calls);
             fedUntil.put(service.row(), now);
             if (first) say("caught up: " + calls.size() + " calls of " + service.service());
         }

@@ -6,7 +6,8 @@ import java.util.Arrays;
 import java.util.List;
 
 /** Calls that a service receives, as a function of time only: minute m of the epoch has perMinute[m modulo its size] calls. */
-record Traffic(String service, Profile profile, List<Integer> perMinute, List<String> instances, boolean isNew) {
+record Traffic(String service, Profile profile, List<Integer> perMinute, List<String> instances,
+    boolean isNew, boolean hasAgent) {
 
     static final long MINUTE = 60_000;
 
@@ -70,13 +71,14 @@ record Traffic(String service, Profile profile, List<Integer> perMinute, List<St
             try {
                 String service = words[1];
                 String version = service.split("\\|")[0];
-                if (words.length > 4 && !words[4].equals("new")) throw new IllegalArgumentException(words[4]);
+                List<String> flags = List.of(words).subList(Math.min(4, words.length), words.length);
+                if (!List.of("new", "agent").containsAll(flags)) throw new IllegalArgumentException(flags.toString());
                 all.add(new Traffic(service, Profile.valueOf(words[0]),
                     Arrays.stream(words[2].split("/")).map(Integer::valueOf).toList(),
                     words.length > 3 ? List.of(words[3].split(",")) : List.of(version + "-0", version + "-1"),
-                    words.length > 4));
+                    flags.contains("new"), flags.contains("agent")));
             } catch (IllegalArgumentException | ArrayIndexOutOfBoundsException error) {
-                throw new IOException(table + ":" + number + ": expected `good|usual|doubtful|bad|slow SERVICE CALLS[/CALLS...] [INSTANCE,... [new]]`, got: " + line);
+                throw new IOException(table + ":" + number + ": expected `good|usual|doubtful|bad|slow SERVICE CALLS[/CALLS...] [INSTANCE,... [new] [agent]]`, got: " + line);
             }
         }
         return all;
