@@ -141,6 +141,11 @@ class EntitySet:
         """Scope of all members."""
         return self.members[0].scope
 
+    @property
+    def instances(self) -> tuple[str, ...]:
+        """Names of the instances; empty for a service or an endpoint."""
+        return tuple(one.instance for one in self.members if one.instance is not None)
+
 
 @dataclass(frozen=True, slots=True)
 class Measurement:

@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 import yaml
 
+from skywalking_provider.analysis.cause import CauseLimits
 from skywalking_provider.analysis.engine import Engine
 from skywalking_provider.analysis.evaluation import open_condition_evaluator
 from skywalking_provider.block import parse_block
@@ -132,7 +133,7 @@ async def measure(template: dict[str, Any], scenario: str, minutes: int) -> Meas
     async with MockOap(scenario, clock=lambda: NOON) as oap, open_condition_evaluator() as languages:
         config = Config.model_validate({"backends": {"prod": {"url": oap.url}}})
         async with open_backends(config.backends, lambda: NOON) as backends:
-            return await Engine(backends, languages, lambda: NOON, cause_seconds=60).run(
+            return await Engine(backends, languages, lambda: NOON, cause_limits=CauseLimits(60)).run(
                 requested, run, Deadline.after(60)
             )
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from skywalking_provider.analysis import message
 from skywalking_provider.analysis import verdict as verdicts
 from skywalking_provider.analysis.alarm_verdict import alarm_verdict
-from skywalking_provider.analysis.cause import FailedVerdict, add_cause, find_cause
+from skywalking_provider.analysis.cause import CauseLimits, FailedVerdict, add_cause, find_cause
 from skywalking_provider.analysis.evaluation import ConditionEvaluator, MetricConditions
 from skywalking_provider.analysis.events import MeasurementDetails
 from skywalking_provider.analysis.judgement_message import describe_values
@@ -70,7 +70,7 @@ class AttemptEvaluator:
         conditions: Evaluator of conditions.
         now: Clock of this process, with its time zone.
         monotonic: Clock of the verdict cache in seconds.
-        cause_seconds: Time for the cause of a Failed verdict.
+        cause_limits: Limits of the reads of the cause of a Failed verdict.
         judge: Judges the minutes of a judged block.
     """
 
@@ -79,12 +79,12 @@ class AttemptEvaluator:
         conditions: ConditionEvaluator,
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
-        cause_seconds: float,
+        cause_limits: CauseLimits,
         judge: JudgeSides,
     ) -> None:
         self._judge = judge
         self._conditions = conditions
-        self._cause_seconds = cause_seconds
+        self._cause_limits = cause_limits
         self._now = now
         self._verdict_cache = VerdictCache(monotonic)
 
@@ -148,8 +148,8 @@ class AttemptEvaluator:
         verdict, value, characters = await self._decide(attempt, origin, collected, details.judgement, wait_budget)
         details.evaluated = True
         if verdict.phase is Phase.FAILED:
-            failed = FailedVerdict(attempt.query, window.window, collected.sample, details.judgement)
-            details.cause = await find_cause(failed, backend, attempt.deadline, self._cause_seconds)
+            failed = FailedVerdict(attempt.query, window.window, collected, details.judgement)
+            details.cause = await find_cause(failed, backend, attempt.deadline, self._cause_limits)
             verdict = add_cause(verdict, details.cause)
         if not depends_on_wait(verdict, collected):  # each measurement has its own wait budget
             entry = CachedVerdict(verdict, value, collected, characters, details.judgement, details.cause)

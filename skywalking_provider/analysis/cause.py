@@ -1,35 +1,50 @@
-"""Cause of a Failed verdict of an indicator: the endpoints behind it, and their clause in the message."""
+"""Cause of a Failed verdict of an indicator: it is read after the verdict, which never depends on it."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
 
+from skywalking_provider.analysis.cause_clause import cut_name, describe_cause
 from skywalking_provider.analysis.judging import Judgement
-from skywalking_provider.analysis.message import format_calls, format_thousands, join_parts
+from skywalking_provider.analysis.message import join_parts
 from skywalking_provider.analysis.verdict import Verdict
 from skywalking_provider.block import IndicatorName
 from skywalking_provider.errors import ProviderError
 from skywalking_provider.model import Deadline, Window
 from skywalking_provider.oap import Backend
-from skywalking_provider.queries import Query
-from skywalking_provider.queries.causes.endpoints import EndpointCause, EndpointShare
-from skywalking_provider.queries.causes.reads import read_endpoint_cause
+from skywalking_provider.queries import CollectedSample, Query
+from skywalking_provider.queries.causes.cause import Cause
+from skywalking_provider.queries.causes.endpoints import EndpointCause
+from skywalking_provider.queries.causes.reads import read_cause
+from skywalking_provider.queries.causes.records import RecordSample
 from skywalking_provider.queries.causes.target import Contribution
-from skywalking_provider.queries.sample import Sample
-from skywalking_provider.support.printable import printable_line
 
-MAX_CLAUSE: Final = 120
-"""Characters of the clause in a message."""
 _MAX_NAME: Final = 253
 """Characters of the name of an endpoint outside the message."""
-DEFAULT_BUDGET_SECONDS: Final = 2.0
-"""Time for the cause of one measurement."""
+_MAX_CONTENT: Final = 200
+"""Characters of a log."""
 _RESERVE_SECONDS: Final = 0.25
 """Part of the deadline that is left for the verdict, which is known already."""
+_LAST_READ_SECONDS: Final = 0.1
+"""Part of the budget after the deadline of its requests, so that a request ends by its own deadline."""
 
 _log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class CauseLimits:
+    """Limits of the reads of a cause.
+
+    Attributes:
+        seconds: Time for the cause of one measurement.
+        with_content: Whether the texts of logs may be read.
+    """
+
+    seconds: float = 2.0
+    with_content: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +54,18 @@ class FailedVerdict:
     Attributes:
         query: Query of the block.
         window: Window of the measurement.
-        sample: Sample that was judged or evaluated.
+        collected: Sample that was judged or evaluated.
         judgement: Judgement of a judged block; None for others.
     """
 
     query: Query
     window: Window
-    sample: Sample
+    collected: CollectedSample
     judgement: Judgement | None = None
 
 
-async def find_cause(
-    failed: FailedVerdict, backend: Backend, deadline: Deadline, budget_seconds: float
-) -> EndpointCause | None:
-    """Return the endpoints behind a Failed verdict; None if they are not known.
+async def find_cause(failed: FailedVerdict, backend: Backend, deadline: Deadline, limits: CauseLimits) -> Cause | None:
+    """Return what explains a Failed verdict; None if it is not known.
 
     The verdict never depends on it: every error is ignored, and the time is bounded.
 
@@ -60,96 +73,95 @@ async def find_cause(
         failed: The verdict.
         backend: Backend of the measurement.
         deadline: Deadline of the measurement.
-        budget_seconds: Time for the cause within the deadline.
+        limits: Limits of the cause within the deadline.
     """
     target = failed.query.select_cause_target(backend)
     if target is None:
         return None
-    budget = Deadline.after(budget_seconds, deadline.monotonic)
+    if target.service_wide:
+        own = _own_amount(failed, target.contribution, averages=target.averages)
+        entities = failed.collected.entities
+        target = replace(target, instances=entities.instances if entities else (), own_amount=own)
+    budget = Deadline.after(limits.seconds, deadline.monotonic)
     within = min(budget, deadline.minus(_RESERVE_SECONDS), key=lambda one: one.at)
+    reads = within.minus(_LAST_READ_SECONDS)
     try:
         async with asyncio.timeout(within.remaining):
-            cause = await read_endpoint_cause(target, backend, failed.window, within)
+            cause = await read_cause(target, backend, failed.window, reads, with_content=limits.with_content)
     except (ProviderError, TimeoutError):
         return None
     except Exception:  # noqa: BLE001 - the verdict is known, and must not be lost
         _log.exception("cause of a failed measurement not found", backend=backend.connection.name)
         return None
-    if cause is None or cause.first is None:
+    if cause is None:
         return None
     if target.indicator is IndicatorName.APDEX and not _explains_apdex(cause, failed):
         return None
-    return _sanitize(cause, backend)
+    return _sanitize(cause, backend.connection.redactor)
 
 
-def add_cause(verdict: Verdict, cause: EndpointCause | None) -> Verdict:
+def add_cause(verdict: Verdict, cause: Cause | None) -> Verdict:
     """Return the verdict with the clause of its cause at the end of its text."""
-    return verdict if cause is None else replace(verdict, detail=join_parts(verdict.detail, describe_cause(cause)))
+    clause = describe_cause(cause) if cause else ""
+    return replace(verdict, detail=join_parts(verdict.detail, clause)) if clause else verdict
 
 
-def describe_cause(cause: EndpointCause, max_characters: int = MAX_CLAUSE) -> str:
-    """Return the clause for the message: the endpoint that added most, and its numbers. Empty if none did."""
-    first = cause.first
-    if first is None:
-        return ""
-    before = f"{'service-wide ' if cause.service_wide else ''}{_select_words(cause, first)} "
-    after = f": {_describe_numbers(cause, first)}"
-    return f"{before}{cut_name(first.name, max_characters - len(before) - len(after))}{after}"[:max_characters]
-
-
-def _sanitize(cause: EndpointCause, backend: Backend) -> EndpointCause:
-    """Return the cause with names that every exit may show. A secret is redacted before its name can be cut."""
-    redact = backend.connection.redactor
-    endpoints = tuple(replace(one, name=cut_name(redact(one.name), _MAX_NAME)) for one in cause.endpoints)
-    return replace(cause, endpoints=endpoints)
-
-
-def cut_name(name: str, max_characters: int) -> str:
-    """Return a name in one printable line of a limited length."""
-    line = " ".join(printable_line(name).split())
-    return line if len(line) <= max_characters else f"{line[: max(0, max_characters - 1)]}…"
-
-
-def format_share(share: float, total: float) -> str:
-    """Return a share in percent. Only all of it is 100 %."""
-    percent = round(100 * share / total) if total else 0
-    return f"{min(percent, 99) if share < total else percent} %"
-
-
-def _select_words(cause: EndpointCause, first: EndpointShare) -> str:
-    """Return the words before the endpoint, which claim no more than the numbers show."""
-    failures = cause.contribution is Contribution.FAILURES
-    share, total = (first.canary.amount, cause.total.amount) if failures else (first.added, _time_total(cause))
-    if 2 * share > total:
-        return "mostly"
-    return "more in" if any(one.canary.amount > first.canary.amount for one in cause.endpoints) else "most in"
-
-
-def _describe_numbers(cause: EndpointCause, first: EndpointShare) -> str:
-    stable = first.stable
-    if cause.contribution is Contribution.FAILURES:
-        failures = f"{_count(first.canary.amount)} of {_count(cause.total.amount)} failures"
-        beside = f", stable {_count(stable.amount)} of {format_calls(stable.calls)}" if stable else ""
-        return f"{failures}{beside}"
-    time = f"{_count(first.canary.per_call)} ms on average"
-    if stable is None:
-        return f"{time}, {format_share(first.added, _time_total(cause))} of the response time"
-    beside = f", stable {_count(stable.per_call)} ms" if stable.calls else ""
-    return f"{time}{beside}, {format_share(first.added, _time_total(cause))} of the added time"
-
-
-def _time_total(cause: EndpointCause) -> float:
-    """Return the milliseconds that the share of an endpoint refers to."""
-    return cause.added if cause.beside_stable else cause.total.amount
-
-
-def _count(number: float) -> str:
-    return format_thousands(round(number))
-
-
-def _explains_apdex(cause: EndpointCause, failed: FailedVerdict) -> bool:
-    """Return whether failures are at least half of what an Apdex score lost. Slow calls lose a part of it, too."""
+def _own_amount(failed: FailedVerdict, contribution: Contribution, *, averages: bool) -> float | None:
+    """Return the failed calls of the canary, or the milliseconds of all its calls; None if they are unknown."""
+    if contribution is Contribution.TIME and not averages:
+        return None
     if failed.judgement is not None:
-        return 2 * cause.total.amount >= failed.judgement.canary.failures
-    score = failed.sample.result
-    return isinstance(score, int | float) and 2 * cause.total.amount >= (1 - score) * (failed.sample.calls or 0)
+        canary = failed.judgement.canary
+        return canary.failures if contribution is Contribution.FAILURES else canary.value * canary.calls
+    result, calls = failed.collected.sample.result, failed.collected.sample.calls
+    if not isinstance(result, int | float) or calls is None:
+        return None
+    return (1 - result) * calls if contribution is Contribution.FAILURES else result * calls
+
+
+def _explains_apdex(cause: Cause, failed: FailedVerdict) -> bool:
+    """Return whether failures are at least half of what an Apdex score lost. Slow calls lose a part of it, too."""
+    if cause.endpoints is None:
+        return False
+    failures = 2 * cause.endpoints.total.amount
+    if failed.judgement is not None:
+        return failures >= failed.judgement.canary.failures
+    score = failed.collected.sample.result
+    return isinstance(score, int | float) and failures >= (1 - score) * (failed.collected.sample.calls or 0)
+
+
+def _sanitize(cause: Cause, redact: Callable[[str], str]) -> Cause:
+    """Return the cause with texts that every exit may show. A secret is redacted before its text can be cut."""
+
+    def name(text: str) -> str:
+        return cut_name(redact(text), _MAX_NAME)
+
+    return replace(
+        cause,
+        endpoints=_sanitize_endpoints(cause.endpoints, name) if cause.endpoints else None,
+        records=_sanitize_records(cause.records, redact, name) if cause.records else None,
+    )
+
+
+def _sanitize_endpoints(endpoints: EndpointCause, name: Callable[[str], str]) -> EndpointCause:
+    return replace(endpoints, endpoints=tuple(replace(one, name=name(one.name)) for one in endpoints.endpoints))
+
+
+def _sanitize_records(records: RecordSample, redact: Callable[[str], str], name: Callable[[str], str]) -> RecordSample:
+    """Return traces and logs with safe texts. The id of a trace has no characters to replace."""
+    return replace(
+        records,
+        endpoints=tuple((name(endpoint), traces) for endpoint, traces in records.endpoints),
+        traces=tuple(
+            replace(one, endpoint=name(one.endpoint)) for one in records.traces if redact(one.trace_id) == one.trace_id
+        ),
+        logs=tuple(
+            replace(
+                one,
+                trace_id=one.trace_id if redact(one.trace_id) == one.trace_id else "",
+                endpoint=name(one.endpoint),
+                content=cut_name(redact(one.content), _MAX_CONTENT),
+            )
+            for one in records.logs
+        ),
+    )

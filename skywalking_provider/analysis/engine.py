@@ -13,7 +13,7 @@ import structlog
 from skywalking_provider.analysis import message
 from skywalking_provider.analysis import verdict as verdicts
 from skywalking_provider.analysis.attempt import Attempt, AttemptEvaluator
-from skywalking_provider.analysis.cause import DEFAULT_BUDGET_SECONDS
+from skywalking_provider.analysis.cause import CauseLimits
 from skywalking_provider.analysis.evaluation import ConditionEvaluator, select_conditions
 from skywalking_provider.analysis.events import MeasurementDetails, MeasurementEvent, MeasurementListener
 from skywalking_provider.analysis.judging import JudgeSides, judge_sides
@@ -45,7 +45,7 @@ class Engine:
         now: Clock of this process, with its time zone.
         listeners: Listeners that receive an event for each attempt.
         monotonic: Monotonic clock in seconds, for durations and the verdict cache.
-        cause_seconds: Time for the cause of a Failed verdict.
+        cause_limits: Limits of the reads of the cause of a Failed verdict.
         new_query: Returns the query of a spec. A replay has its own, which decodes recorded responses once.
         judge: Judges the minutes of a judged block. A replay continues from the look before.
     """
@@ -57,7 +57,7 @@ class Engine:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         listeners: Sequence[MeasurementListener] = (),
         monotonic: Callable[[], float] = time.monotonic,
-        cause_seconds: float = DEFAULT_BUDGET_SECONDS,
+        cause_limits: CauseLimits = CauseLimits(),  # noqa: B008 - frozen
         new_query: Callable[[Spec], Query] = query_for,
         judge: JudgeSides = judge_sides,
     ) -> None:
@@ -66,7 +66,7 @@ class Engine:
         self._now = now
         self._listeners = listeners
         self._monotonic = monotonic
-        self._attempts = AttemptEvaluator(evaluator, now, monotonic, cause_seconds, judge)
+        self._attempts = AttemptEvaluator(evaluator, now, monotonic, cause_limits, judge)
 
     async def run(self, metric: Metric, run: Run, deadline: Deadline) -> Measurement:
         """Start a measurement."""

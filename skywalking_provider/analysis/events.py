@@ -8,7 +8,7 @@ from skywalking_provider.analysis.judging import Judgement
 from skywalking_provider.errors import Reason
 from skywalking_provider.model import EntitySet, Measurement, Metric, Run, Window
 from skywalking_provider.oap.api.request import GraphqlRequest
-from skywalking_provider.queries.causes.endpoints import EndpointCause
+from skywalking_provider.queries.causes.cause import Cause
 from skywalking_provider.queries.sample import Sample
 
 
@@ -28,7 +28,7 @@ class MeasurementDetails:
         cel: Whether the conditions are CEL expressions.
         evaluated: Whether the conditions were evaluated, or the judgement was made.
         judgement: Judgement of a judged block; None for others.
-        cause: Endpoints behind a Failed verdict; None if they are not known.
+        cause: Cause of a Failed verdict; None if it is not known.
         clock_offset: Clock of the OAP minus the local clock; zero until it is known.
     """
 
@@ -43,7 +43,7 @@ class MeasurementDetails:
     cel: bool = False
     evaluated: bool = False
     judgement: Judgement | None = None
-    cause: EndpointCause | None = None
+    cause: Cause | None = None
     clock_offset: timedelta = timedelta(0)
 
 

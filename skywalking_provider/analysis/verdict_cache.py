@@ -14,12 +14,12 @@ from skywalking_provider.analysis.verdict import Verdict
 from skywalking_provider.model import Metric, Window
 from skywalking_provider.oap import Backend
 from skywalking_provider.queries import CollectedSample
-from skywalking_provider.queries.causes.endpoints import EndpointCause
+from skywalking_provider.queries.causes.cause import Cause
 
 _MAX_CACHE_BYTES = 4 * 1024 * 1024  # of all entries, by `_approximate_size`
 _ENTRY_BYTES = 4096  # of an entry without its texts and numbers, so that at most 1,024 are cached
 _NUMBER_BYTES = 64  # of one bucket of a series
-_ENDPOINT_BYTES = 512  # of one endpoint of a cause, without its name
+_CAUSE_ITEM_BYTES = 512  # of one endpoint, trace or log of a cause, without its texts
 _MAX_RESULT_CHARACTERS = 4096
 _MAX_NUMBERS = 1024
 """Buckets of all series of a sample."""
@@ -54,7 +54,7 @@ class CachedVerdict:
         collected_sample: Sample that was evaluated.
         characters: Length of the whole result in JSON.
         judgement: Judgement of a judged block; None for others.
-        cause: Endpoints behind a Failed verdict; None if they are not known.
+        cause: Cause of a Failed verdict; None if it is not known.
     """
 
     verdict: Verdict
@@ -62,7 +62,7 @@ class CachedVerdict:
     collected_sample: CollectedSample
     characters: int
     judgement: Judgement | None = None
-    cause: EndpointCause | None = None
+    cause: Cause | None = None
 
     @property
     def numbers(self) -> int:
@@ -142,5 +142,5 @@ def _approximate_size(metric: Metric, cached_verdict: CachedVerdict) -> int:
     )
 
 
-def _cause_size(cause: EndpointCause) -> int:
-    return _ENDPOINT_BYTES * len(cause.endpoints) + 4 * cause.size
+def _cause_size(cause: Cause) -> int:
+    return _CAUSE_ITEM_BYTES * cause.items + 4 * cause.size

@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.text import Text
 
 from skywalking_provider.analysis.evaluation import open_condition_evaluator
-from skywalking_provider.cli.inputs import load_backends, read_files
-from skywalking_provider.config import BackendConfig, ConfigError
+from skywalking_provider.cli.inputs import load_backend_config, read_files
+from skywalking_provider.config import BackendConfig, ConfigError, PageConfig
 from skywalking_provider.oap.transport.credentials import redactor_for
 from skywalking_provider.support.printable import escape_unprintable_json, printable_line
 from skywalking_provider.support.redaction import redact_json
@@ -99,12 +99,15 @@ def check_command(
         templates = require_templates(files)
         check_names(arg_values, templates)
         targets, skipped = select_metrics(templates, arg_values, metrics or (), plugin_name)
-        backends = load_backends(config, address) if targets else {}
+        loaded = load_backend_config(config, address) if targets else None
+        backends = loaded.backends if loaded else {}
     except (TemplateError, ConfigError) as error:
         for line in str(error).splitlines():
             typer.echo(f"skywalking-provider: {printable_line(line)}", err=True)
         raise typer.Exit(ExitCode.ERROR) from error
-    results = asyncio.run(_measure(targets, backends, namespace, any_name=address is not None))
+    results = asyncio.run(
+        _measure(targets, backends, loaded.page if loaded else None, namespace, any_name=address is not None)
+    )
     redact = redactor_for(backends.values())
     others = [] if metrics else list(_describe_others(files))
     if output is CheckOutput.JSON:
@@ -127,14 +130,20 @@ def _describe_others(files: Sequence[ParsedFile]) -> Iterator[str]:
 
 
 async def _measure(
-    targets: Sequence[MetricToCheck], backends: dict[str, BackendConfig], namespace: str | None, *, any_name: bool
+    targets: Sequence[MetricToCheck],
+    backends: dict[str, BackendConfig],
+    page: PageConfig | None,
+    namespace: str | None,
+    *,
+    any_name: bool,
 ) -> list[CheckResult]:
     """Measure one metric after another, so that the duration of each is its own."""
     if not targets:
         return []
+    details = page is not None and page.cause_details
     async with (
         open_condition_evaluator() as evaluator,
-        open_recording_backends(backends, any_name=any_name) as recording,
+        open_recording_backends(backends, any_name=any_name, cause_details=details) as recording,
     ):
         return [await measure(target, recording, evaluator, namespace=namespace) for target in targets]
 

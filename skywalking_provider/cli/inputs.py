@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from skywalking_provider.config import BackendConfig, ConfigError, load_config
+from skywalking_provider.config import BackendConfig, Config, ConfigError, load_config
 from skywalking_provider.tools.check.template import ParsedFile, TemplateError, parse_file
 
 _ADDRESS_BACKEND: Final = "default"
@@ -37,7 +37,12 @@ def read_files(files: list[str]) -> list[ParsedFile]:
 
 
 def load_backends(config: Path | None, address: str | None) -> dict[str, BackendConfig]:
-    """Load the backends of a configuration, or the only backend at an address.
+    """Load the backends of a configuration, or the only backend at an address. See `load_backend_config`."""
+    return load_backend_config(config, address).backends
+
+
+def load_backend_config(config: Path | None, address: str | None) -> Config:
+    """Load a configuration with its backends, or with the only backend at an address.
 
     Args:
         config: YAML file; None for the environment alone.
@@ -48,9 +53,9 @@ def load_backends(config: Path | None, address: str | None) -> dict[str, Backend
     """
     if address is None:
         try:
-            return load_config(config, {}).backends
+            return load_config(config, {})
         except ConfigError as error:
             raise ConfigError(f"{error}, or set --address") from error
     # The environment may set credentials and timeouts of that backend, as for serve.
     loaded = load_config(None, {"backends": {_ADDRESS_BACKEND: {"url": address}}})
-    return {_ADDRESS_BACKEND: loaded.backends[_ADDRESS_BACKEND]}
+    return loaded.model_copy(update={"backends": {_ADDRESS_BACKEND: loaded.backends[_ADDRESS_BACKEND]}})

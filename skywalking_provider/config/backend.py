@@ -12,6 +12,7 @@ from skywalking_provider.config.tls import ClientTls
 from skywalking_provider.config.types import (
     HeaderName,
     Link,
+    LinkPattern,
     NamespacePattern,
     Seconds,
     SecretText,
@@ -101,6 +102,8 @@ class BackendConfig(StrictModel):
         timeout: Time that one attempt of a request may take.
         tls: Certificates of an https:// connection.
         ui: Address of the SkyWalking UI, for the link in a run's status.
+        trace_link: Pattern of the link to a trace in SkyWalking's UI.
+        log_link: Pattern of the link to logs in SkyWalking's UI.
         service_name: Pattern that builds SkyWalking's name of a service from its parts.
         timezone: IANA name of the OAP's zone, where its clocks change twice a year: getTimeInfo reports only the
             current offset, and a window over the change needs both.
@@ -118,6 +121,8 @@ class BackendConfig(StrictModel):
     aliases: tuple[Url, ...] = ()
     allowed_namespaces: Annotated[tuple[NamespacePattern, ...], Field(min_length=1)] | None = None
     ui: Link | None = None
+    trace_link: LinkPattern | None = None
+    log_link: LinkPattern | None = None
     service_name: Annotated[str, AfterValidator(check_pattern)] = "{name}.{namespace}"
     timezone: Zone | None = None
     timeout: Annotated[Seconds, AfterValidator(min_timeout)] = timedelta(seconds=5)

@@ -63,8 +63,10 @@ class PageConfig(StrictModel):
         listen: host:port, on loopback only.
         hosts: Further accepted host names, such as that of an authenticating proxy.
         measurements: Number of measurements in the history.
+        cause_details: Whether the texts of error logs are read, and shown as part of a cause.
     """
 
     listen: Annotated[str, AfterValidator(_loopback)] = "127.0.0.1:9465"
     hosts: tuple[str, ...] = ()
     measurements: int = Field(default=500, ge=1, le=5000)
+    cause_details: bool = False

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, PlainSerializer
 from skywalking_provider.model import Secret
 from skywalking_provider.support.addresses import normalise_address
 from skywalking_provider.support.durations import Duration, format_duration
+from skywalking_provider.support.links import check_link_pattern
 
 
 def _secret(value: object) -> object:
@@ -78,5 +79,6 @@ Mode = Annotated[int, BeforeValidator(_octal), PlainSerializer(lambda mode: f"{m
 HeaderName = Annotated[str, AfterValidator(header_name)]
 NamespacePattern = Annotated[str, AfterValidator(namespace_pattern)]
 Link = Annotated[str, AfterValidator(link)]
+LinkPattern = Annotated[str, AfterValidator(check_link_pattern), AfterValidator(link)]
 Url = Annotated[str, AfterValidator(normalise_address)]
 Zone = Annotated[ZoneInfo, BeforeValidator(_zone), PlainSerializer(str, return_type=str)]

@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from skywalking_provider.analysis.alarm_view import build_alarm_views
-from skywalking_provider.analysis.cause_view import CauseView, build_cause_view
+from skywalking_provider.analysis.cause_view import CauseView, build_cause_view, sanitize_cause_view
 from skywalking_provider.analysis.events import MeasurementDetails, MeasurementEvent
 from skywalking_provider.analysis.judgement_view import JudgementView, build_judgement_view, describe_short
 from skywalking_provider.history.sanitize import HistoryRequest, TextSanitizer
 from skywalking_provider.model import Phase, Run, Window
 from skywalking_provider.oap.api.request import GraphqlRequest
-from skywalking_provider.queries.causes.endpoints import EndpointCause
+from skywalking_provider.queries.causes.cause import Cause
 from skywalking_provider.queries.sample import Sample
 from skywalking_provider.queries.series import Series
 
@@ -62,7 +62,7 @@ class HistoryEntry:
         resume_at: Time of the next attempt of a pending measurement.
         seconds: Duration of the latest attempt.
         judgement: Minutes and finding of a judged block, which replace its series; None for others.
-        cause: Endpoints behind a Failed verdict; None if they are not known.
+        cause: Cause of a Failed verdict; None if it is not known.
         attempts: Number of events of this measurement; a pending measurement has several.
         number: Sequence number since the start of the service.
     """
@@ -172,10 +172,9 @@ def build_entry(event: MeasurementEvent, recorded_at: datetime, sanitizer: TextS
     )
 
 
-def _build_cause(cause: EndpointCause, sanitizer: TextSanitizer) -> CauseView:
-    """Build the view of a cause from sanitized names."""
-    endpoints = tuple(replace(one, name=sanitizer.sanitize_name(one.name)) for one in cause.endpoints)
-    return build_cause_view(replace(cause, endpoints=endpoints))
+def _build_cause(cause: Cause, sanitizer: TextSanitizer) -> CauseView:
+    """Build the view of a cause from sanitized texts."""
+    return sanitize_cause_view(build_cause_view(cause), sanitizer.sanitize_name)
 
 
 def _list_alarms(details: MeasurementDetails, now: datetime) -> list[str]:

@@ -65,6 +65,16 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """One call: its latency in milliseconds, whether it succeeds, and the instance and endpoint; empty without one."""
+
+    latency: int
+    ok: bool
+    instance: str
+    endpoint: str
+
+
+@dataclass(frozen=True, slots=True)
 class Calls:
     """The calls of a minute, and the instances and endpoints that they are assigned to round robin."""
 
@@ -74,6 +84,16 @@ class Calls:
     instances: tuple[str, ...]
     endpoints: tuple[str, ...]
     threshold: int
+
+    def call(self, index: int) -> Call:
+        """Return one of the calls, from 0 to `count` - 1."""
+        return Call(
+            self.latencies[index % len(self.latencies)],
+            # Failures are spread evenly: of 10 calls with 2 failures, the 5th and the 10th fail.
+            (index + 1) * self.failures // self.count == index * self.failures // self.count,
+            self.instances[index % len(self.instances)] if self.instances else "",
+            self.endpoints[index % len(self.endpoints)] if self.endpoints else "",
+        )
 
 
 @dataclass(frozen=True, slots=True)

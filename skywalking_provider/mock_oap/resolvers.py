@@ -9,9 +9,10 @@ from skywalking_provider.mock_oap.metadata_queries import MetadataQueries
 from skywalking_provider.mock_oap.metric_catalog import METRICS, MetricType, find_metrics
 from skywalking_provider.mock_oap.metrics_v2_queries import MetricsV2Queries
 from skywalking_provider.mock_oap.mqe import ExpressionResolver
+from skywalking_provider.mock_oap.record_queries import RecordQueries
 from skywalking_provider.mock_oap.store import Store
 from skywalking_provider.mock_oap.unsupported import reject_unsupported_metric
-from skywalking_provider.mock_oap.versions import OapVersion
+from skywalking_provider.mock_oap.versions import OapVersion, TraceStorage
 
 Resolver = Callable[..., Any]
 
@@ -26,6 +27,7 @@ def build_root(store: Store, oap_version: OapVersion, *, decimal_comma: bool) ->
     metadata, reads = MetadataQueries(store, oap_version), MetricsV2Queries(store, oap_version)
     alarms = AlarmQueries(store, oap_version)
     expressions = ExpressionResolver(store, oap_version, decimal_comma)
+    records = RecordQueries(store, oap_version)
 
     def time_info(_: object) -> Json:
         return {"timezone": store.clock.offset_text(), "currentTimestamp": store.clock.millis()}
@@ -78,6 +80,11 @@ def build_root(store: Store, oap_version: OapVersion, *, decimal_comma: bool) ->
         "queryEvents": lambda _, condition=None: {"events": store.events.query(condition or {}, oap_version)},
         "getAlarm": lambda _, **arguments: alarms.get_alarm(**arguments),
         "queryAlarms": lambda _, condition: alarms.query_alarms(condition),
+        "queryBasicTraces": lambda _, condition=None: records.basic_traces(condition or {}),
+        "queryTraces": lambda _, condition=None: records.whole_traces(condition or {}),
+        "hasQueryTracesV2Support": lambda _: oap_version.trace_storage is TraceStorage.WHOLE,
+        "queryTrace": lambda _, traceId: records.trace(traceId),  # noqa: N803
+        "queryLogs": lambda _, condition=None: records.logs(condition or {}),
         "execExpression": lambda _, expression, entity, duration: expressions.execute(expression, entity, duration),
     }
 

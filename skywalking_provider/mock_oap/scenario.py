@@ -166,6 +166,10 @@ class ScenarioService(_Part):
     """First minute in which OAP lists it; None if always."""
     apdex_threshold: int = Field(default=500, gt=0)
     """Milliseconds."""
+    agent: bool = False
+    """Whether an agent reports each of its calls as a trace."""
+    error_log: str = ""
+    """Text of the log that the agent reports with each failed call; empty for none."""
     instances: tuple[ScenarioInstance, ...] = ()
     endpoints: Annotated[tuple[str, ...], AfterValidator(_unique)] = ()
     traffic: tuple[Traffic, ...] = ()
@@ -181,6 +185,8 @@ class ScenarioService(_Part):
     def _names(self) -> Self:
         _unique(tuple(instance.name for instance in self.instances))
         spans = [*self.traffic, *(span for instance in self.instances for span in instance.traffic)]
+        if self.error_log and not self.agent:
+            raise ValueError("errorLog needs an agent. Set agent to true.")
         if unknown := {name for span in spans for name in span.endpoints} - {*self.endpoints}:
             raise ValueError(f"endpoint {min(unknown)!r} of traffic is not one of endpoints. Add it to the service.")
         return self

@@ -17,7 +17,7 @@ from skywalking_provider.mock_oap.graphql_executor import Executor
 from skywalking_provider.mock_oap.http_handler import PATH, HttpHandler, RecordedRequest
 from skywalking_provider.mock_oap.scenario import Scenario, load_scenario
 from skywalking_provider.mock_oap.store import Store
-from skywalking_provider.mock_oap.versions import AlarmApi, select_version
+from skywalking_provider.mock_oap.versions import AlarmApi, TraceStorage, select_version
 
 _MAX_BODY = 16 * 1024 * 1024
 _MAX_RECORDED = 10_000
@@ -42,6 +42,7 @@ class MockOap:
         alarm_api: Alarm queries that it has.
         decimal_comma: Whether numbers of expressions have a decimal comma.
         tls: TLS context of the listener; None serves plain HTTP.
+        trace_storage: Query of traces that the storage serves.
     """
 
     def __init__(
@@ -59,9 +60,10 @@ class MockOap:
         alarm_api: AlarmApi = AlarmApi.GET_ALARM,
         decimal_comma: bool = False,
         tls: ssl.SSLContext | None = None,
+        trace_storage: TraceStorage = TraceStorage.SEGMENTS,
     ) -> None:
         self.scenario = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
-        selected = select_version(version)
+        selected = select_version(version).with_trace_storage(trace_storage)
         self.oap_version = replace(selected, sdl=(*selected.sdl, *alarm_api.sdl))
         self.clock = MockClock(clock, parse_zone(timezone) if isinstance(timezone, str) else timezone, speed)
         self.store = Store(self.scenario, self.clock)

@@ -97,6 +97,11 @@ class Store:
                     total.merge(tally)
         return total if total.calls else None
 
+    def calls_at(self, service: ScenarioService, minute: datetime) -> list[tuple[Calls, int]]:
+        """Return the calls of a service in a minute, each group with its number of visible calls."""
+        now = self.clock.now()
+        return self._calls(service, _service_streams(service), minute, now) if minute <= now else []
+
     # -- the scenario's minutes
 
     def _minute(self, instant: datetime) -> int:

@@ -34,7 +34,7 @@ _SINCE_9_2: Final = _names(
     getAlarmTrend queryBrowserErrorLogs
     analysisEBPFProfilingResult queryEBPFProfilingSchedules queryEBPFProfilingTasks
     queryPrepareCreateEBPFProfilingTaskData
-    queryLogTagAutocompleteKeys queryLogTagAutocompleteValues queryLogs supportQueryLogsByKeywords test
+    queryLogTagAutocompleteKeys queryLogTagAutocompleteValues supportQueryLogsByKeywords test
     estimateProcessScale getEndpointInfo getProcess listProcesses
     getAllBrowserServices getAllDatabases searchBrowserService searchBrowserServices searchEndpoint searchService
     getLinearIntValues getMultipleLinearIntValues getSubsetOfMultipleLinearIntValues getThermodynamic getValues
@@ -42,7 +42,7 @@ _SINCE_9_2: Final = _names(
     getProfileTaskList getProfileTaskLogs getTopNRecords
     getEndpointDependencies getEndpointTopology getGlobalTopology getProcessTopology getServiceInstanceTopology
     getServiceTopology getServicesTopology
-    queryBasicTraces queryTrace queryTraceTagAutocompleteKeys queryTraceTagAutocompleteValues
+    queryTraceTagAutocompleteKeys queryTraceTagAutocompleteValues
     getAllTemplates getTemplate
     """
 )

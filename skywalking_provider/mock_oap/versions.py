@@ -4,7 +4,24 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from skywalking_provider.schema import ALARMS_SINCE_10_4, ALARMS_SINCE_11, BEFORE_9_4, SINCE_9_5
+from skywalking_provider.schema import (
+    ALARMS_SINCE_10_4,
+    ALARMS_SINCE_11,
+    BEFORE_9_4,
+    SINCE_9_5,
+    WHOLE_TRACES,
+)
+
+
+class TraceStorage(StrEnum):
+    """Generation of the trace queries."""
+
+    SEGMENTS = "segments"
+    """`queryBasicTraces` alone, as recorded."""
+    DETECTED_SEGMENTS = "detected-segments"
+    """`queryTraces` is in the schema (10.3), but the storage does not serve it."""
+    WHOLE = "whole"
+    """`queryTraces` alone: BanyanDB since OAP 10.3, from the schema."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +61,13 @@ class OapVersion:
     """Characters of an event's message in a storage with SQL."""
     mqe: "MqeVersion | None"
     """Version of the metrics query expression; None if the OAP has none."""
+    trace_storage: TraceStorage = TraceStorage.SEGMENTS
+    """Query of traces that the storage serves."""
+
+    def with_trace_storage(self, trace_storage: TraceStorage) -> "OapVersion":
+        """Return the version with another generation of the trace queries."""
+        sdl = self.sdl if trace_storage is TraceStorage.SEGMENTS else (*self.sdl, WHOLE_TRACES)
+        return replace(self, sdl=sdl, trace_storage=trace_storage)
 
     @property
     def labels_by_key(self) -> bool:

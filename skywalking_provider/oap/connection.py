@@ -35,6 +35,7 @@ from skywalking_provider.oap.observer import Observer, Source
 from skywalking_provider.oap.traffic.cached_reader import CachedReader
 from skywalking_provider.oap.traffic.concurrency import ConcurrencyLimiter
 from skywalking_provider.oap.traffic.instance_lists import InstanceLists
+from skywalking_provider.oap.traffic.optional_pause import OptionalPause
 from skywalking_provider.oap.traffic.pipeline import RequestPipeline
 from skywalking_provider.oap.traffic.response_cache import IMMUTABLE_TTL_SECONDS, is_immutable
 from skywalking_provider.oap.traffic.shared_request import SharedRequest
@@ -64,6 +65,7 @@ class BackendConnection:
     Attributes:
         suggest: Returns a hint for a name that the OAP does not have.
         instance_lists: Last lists of instances.
+        records_pause: Pause of the reads of traces and logs.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class BackendConnection:
         self.credentials_version = client.credentials.version
         self.batch_reader = BatchReader(config.max_answer_bytes)
         self.instance_lists = InstanceLists()
+        self.records_pause = OptionalPause(monotonic)
         self._observer = observer
         self._now = now
         self._pipeline = RequestPipeline(name, config, client, observer, now, monotonic)

@@ -15,6 +15,7 @@ from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from skywalking_provider import __version__
+from skywalking_provider.analysis.cause import CauseLimits
 from skywalking_provider.analysis.engine import Engine
 from skywalking_provider.analysis.evaluation import ConditionEvaluator, open_condition_evaluator
 from skywalking_provider.config import Config, ConfigError
@@ -144,7 +145,8 @@ async def open_server(
         reporters = await stack.enter_async_context(_open_reporters(config, backends, instrumentation.observer))
         server = _new_server(endpoint, instrumentation.interceptors)
         listeners = [*instrumentation.listeners, *([reporters.report] if reporters else [])]
-        engine = Engine(backends, evaluator, _now, listeners)
+        limits = CauseLimits(with_content=config.page is not None and config.page.cause_details)
+        engine = Engine(backends, evaluator, _now, listeners, cause_limits=limits)
         rpc.add_MetricProviderServicer_to_server(MetricProviderService(engine, _now, Admission()), server)
         health_pb2_grpc.add_HealthServicer_to_server(readiness.servicer, server)
         if not (endpoint.tls or endpoint.exposed):

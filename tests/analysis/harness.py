@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from skywalking_provider.analysis.cause import CauseLimits
 from skywalking_provider.analysis.engine import Engine
 from skywalking_provider.analysis.evaluation import open_condition_evaluator
 from skywalking_provider.config import BackendConfig
@@ -111,6 +112,6 @@ def harness() -> HarnessFactory:
             }
             config = BackendConfig.model_validate({"url": mock.url} | plain | (backend or {}))
             backends = await stack.enter_async_context(open_backends({"prod": config}, now))
-            yield Harness(mock, clock, Engine(backends, languages, now, cause_seconds=CAUSE_SECONDS))
+            yield Harness(mock, clock, Engine(backends, languages, now, cause_limits=CauseLimits(CAUSE_SECONDS)))
 
     return make

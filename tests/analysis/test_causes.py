@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from skywalking_provider.analysis.cause import MAX_CLAUSE
+from skywalking_provider.analysis.cause import CauseLimits
+from skywalking_provider.analysis.cause_clause import MAX_CLAUSE
 from skywalking_provider.analysis.events import MeasurementEvent
 from skywalking_provider.mock_oap import Scenario
 from skywalking_provider.model import Deadline, Measurement, Metric, Phase, Run
@@ -17,6 +19,7 @@ from tests.analysis.judged import RUN as JUDGED_RUN
 STABLE = CANARY.replace("canary", "stable")
 THRESHOLD = {"sli": "success-rate", "service": CANARY}
 JUDGED = {"sli": "success-rate", "service": CANARY, "compare": {"service": STABLE}}
+BEFORE_CLAUSE = " · backend prod · "
 CACHE = {"cache": {"responseTtl": "5s", "verdictTtl": "20s"}}
 
 
@@ -51,7 +54,8 @@ def count_causes(harness: Harness) -> tuple[int, int]:
 
 
 def clause(measurement: Measurement) -> str:
-    return measurement.message.rsplit(" · ", 1)[1]
+    """Return the clause with `T` for the id of the trace; empty without a clause."""
+    return re.sub(r"trace [0-9a-f]{32}\.\d+\.\d+$", "trace T", measurement.message.partition(BEFORE_CLAUSE)[2])
 
 
 def reviews(canary: list[dict[str, Any]], stable: list[dict[str, Any]]) -> Scenario:
@@ -75,7 +79,7 @@ async def test_threshold_on_a_service_names_the_endpoint_with_most_failures(
     async with harness("failing-endpoint", version=version) as b:
         measurement = await measure(b, "result >= 0.99", THRESHOLD)
         assert measurement.phase is Phase.FAILED
-        assert clause(measurement) == "mostly POST:/reviews: 20 of 25 failures"
+        assert clause(measurement) == "mostly POST:/reviews: 20 of 25 failures · trace T"
         assert count_causes(b) == (1, 1)
 
 
@@ -84,7 +88,7 @@ async def test_judged_service_has_stable_beside_the_canary(harness: HarnessFacto
     async with harness("failing-endpoint", version=version) as b:
         measurement = await judge_at(b, 20.5, JUDGED)
         assert measurement.message.startswith("WORSE_THAN_STABLE ")
-        assert clause(measurement) == "mostly POST:/reviews: 72 of 90 failures, stable 0 of 1 440 calls"
+        assert clause(measurement) == "mostly POST:/reviews: 72 of 90 failures · trace T"
         assert count_causes(b) == (1, 1)
 
 
@@ -92,17 +96,17 @@ async def test_judged_service_has_stable_beside_the_canary(harness: HarnessFacto
 async def test_latency_names_the_endpoint_with_most_of_the_time(harness: HarnessFactory, version: str) -> None:
     async with harness("failing-endpoint", version=version) as b:
         alone = await measure(b, "result <= 300", {"sli": "latency", "service": CANARY})
-        assert clause(alone) == "mostly POST:/reviews: 1 200 ms on average, 94 % of the response time"
+        assert clause(alone) == "mostly POST:/reviews: 1 200 ms on average · trace T"
         judged = await judge_at(b, 20.5, JUDGED | {"sli": "latency"})
-        assert clause(judged) == "mostly POST:/reviews: 1 200 ms on average, stable 60 ms, 100 % of the added time"
+        assert clause(judged) == "mostly POST:/reviews: 1 200 ms on average · trace T"
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-async def test_instances_have_a_clause_of_the_whole_service(harness: HarnessFactory, version: str) -> None:
+async def test_instances_have_a_clause_of_their_own_error_traces(harness: HarnessFactory, version: str) -> None:
     block = {"sli": "success-rate", "service": VANILLA, "instances": {"podTemplateHash": "6c85f7bf4"}}
     async with harness("failing-endpoint", version=version) as b:
         measurement = await measure(b, "result >= 0.99", block)
-        assert clause(measurement) == "service-wide mostly GET:/reviews/{id}: 25 of 45 failures"
+        assert clause(measurement) == "mostly POST:/reviews: 16 of 20 sampled error traces · trace T"
 
 
 async def test_apdex_is_explained_by_failures_only_if_they_are_half_of_what_it_lost(harness: HarnessFactory) -> None:
@@ -152,8 +156,6 @@ FAULTS: list[dict[str, Any]] = [
     {"kind": "truncated"},
     {"kind": "wrong-types", "size": 4096},
     {"kind": "response", "body": '{"errors":[{"message":"Validation error"}]}'},
-    {"kind": "response", "body": '{"data":{"r0":[],"r1":[]}}'},
-    {"kind": "response", "body": '{"data":{"r0":[{"name":"/a","value":"NaN"}],"r1":[{"name":"","value":"7"}]}}'},
     {"kind": "response", "body": '{"data":null}'},
 ]
 
@@ -168,14 +170,28 @@ async def test_failure_of_a_cause_request_changes_neither_verdict_nor_value(
         b.oap.add_fault(match=match, **fault)
         b.oap.requests.clear()
         if fault["kind"] == "hang":
-            b.engine._attempts._cause_seconds = 2.0  # as by default
+            b.engine._attempts._cause_limits = CauseLimits()
         measurement = await measure(b, "result >= 0.99", THRESHOLD)
         assert (measurement.phase, measurement.value) == (expected.phase, expected.value)
-        assert measurement.message == expected.message.rsplit(" · ", 1)[0]
+        assert f"{measurement.message} · " == "".join(expected.message.partition(BEFORE_CLAUSE)[:2])
         assert sum(count_causes(b)) <= (1 if match == "sortMetrics" else 2)
         b.oap.requests.clear()
         healthy = await measure(b, "result >= 0.5", THRESHOLD)
         assert healthy.phase is Phase.SUCCESSFUL  # no failure counts for the circuit breaker
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"data":{"r0":[],"r1":[]}}',
+        '{"data":{"r0":[{"name":"/a","value":"NaN"}],"r1":[{"name":"","value":"7"}]}}',
+    ],
+)
+async def test_rankings_without_endpoints_leave_a_clause_of_traces(harness: HarnessFactory, body: str) -> None:
+    async with harness("failing-endpoint") as b:
+        b.oap.add_fault("response", match="sortMetrics", body=body)
+        measurement = await measure(b, "result >= 0.99", THRESHOLD)
+        assert clause(measurement) == "mostly POST:/reviews: 16 of 20 sampled error traces · trace T"
 
 
 async def test_failed_cause_requests_pause_for_a_minute(harness: HarnessFactory) -> None:
@@ -195,7 +211,7 @@ async def test_hanging_cause_request_keeps_the_deadline(harness: HarnessFactory)
         assert "mostly" not in measurement.message
 
 
-async def test_oap_without_metrics_of_endpoints_is_not_queried(
+async def test_oap_without_metrics_of_endpoints_has_a_clause_of_traces(
     harness: HarnessFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from skywalking_provider.mock_oap import metric_catalog  # noqa: PLC0415
@@ -205,15 +221,15 @@ async def test_oap_without_metrics_of_endpoints_is_not_queried(
     async with harness("failing-endpoint") as b:
         measurement = await measure(b, "result >= 0.99", THRESHOLD)
         assert measurement.phase is Phase.FAILED
-        assert "POST" not in measurement.message
-        assert count_causes(b) == (0, 0)
+        assert clause(measurement) == "mostly POST:/reviews: 16 of 20 sampled error traces · trace T"
+        assert count_causes(b) == (0, 1)
 
 
 async def test_identical_measurements_share_the_cause(harness: HarnessFactory) -> None:
     async with harness("failing-endpoint", backend=CACHE) as b:
         measurements = await asyncio.gather(*(measure(b, "result >= 0.99", THRESHOLD) for _ in range(50)))
         later = await measure(b, "result >= 0.99", THRESHOLD)
-        assert {clause(one) for one in (*measurements, later)} == {"mostly POST:/reviews: 20 of 25 failures"}
+        assert {clause(one) for one in (*measurements, later)} == {"mostly POST:/reviews: 20 of 25 failures · trace T"}
         assert count_causes(b) == (1, 1)
 
 
@@ -225,8 +241,9 @@ async def test_cached_verdict_keeps_the_cause_for_listeners(harness: HarnessFact
             await measure(b, "result >= 0.99", THRESHOLD)
     causes = [one.details.cause for one in events]
     assert causes[0] is not None
+    assert causes[0].endpoints is not None
     assert causes[0] == causes[1]
-    assert [one.name for one in causes[0].endpoints] == ["POST:/reviews", "GET:/reviews/{id}"]
+    assert [one.name for one in causes[0].endpoints.endpoints] == ["POST:/reviews", "GET:/reviews/{id}"]
 
 
 async def test_name_of_an_endpoint_is_cut_and_printable(harness: HarnessFactory) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from skywalking_provider.analysis.cause import CauseLimits
 from skywalking_provider.analysis.engine import Engine
 from skywalking_provider.analysis.evaluation import open_condition_evaluator
 from skywalking_provider.analysis.events import MeasurementDetails, MeasurementEvent, MeasurementListener
@@ -62,7 +63,7 @@ async def open_history_harness(
             {"url": oap.url, "clockTtl": "0s", "cache": {"responseTtl": "0s", "verdictTtl": "0s"}} | backend
         )
         backends = await stack.enter_async_context(open_backends({"prod": config}, clock))
-        yield HistoryHarness(Engine(backends, evaluator, clock, [listener], cause_seconds=60), clock, oap)
+        yield HistoryHarness(Engine(backends, evaluator, clock, [listener], cause_limits=CauseLimits(60)), clock, oap)
 
 
 def build_metric(name: str, success: str, block: dict[str, Any], failure: str = "") -> Metric:

@@ -15,6 +15,7 @@ from skywalking_provider.history.store import History
 from skywalking_provider.mock_oap import ManualClock, Scenario
 from skywalking_provider.mock_oap.scenario import load_scenario
 from skywalking_provider.model import Phase
+from skywalking_provider.queries.causes.cause import Cause
 from skywalking_provider.queries.causes.endpoints import Traffic, rank_endpoints
 from skywalking_provider.queries.causes.target import Contribution
 from tests.analysis.judged import metric
@@ -43,7 +44,8 @@ async def test_entry_keeps_the_endpoints_and_counts_their_size() -> None:
         (entry,) = history.find(HistoryFilter(), 10)
     assert entry.phase is Phase.FAILED
     assert entry.cause is not None
-    first, second = entry.cause.endpoints
+    (bars,) = entry.cause.bars
+    first, second = bars.endpoints
     assert (first.name, first.canary, first.stable) == ("POST:/reviews", 1.0, 0.0)
     assert second.canary == second.stable
     assert entry.size - replace(entry, cause=None).size >= 1200
@@ -61,7 +63,7 @@ async def test_failed_measurement_opens_with_its_cause(chromium: Browser, option
         await history_page.page.locator("details.entry > summary").click()
         await history_page.take_screenshot(f"cause-{'-'.join(options) or 'light'}", full_page=True)
 
-        cause = history_page.page.locator("figure.cause")
+        cause = history_page.page.locator("section.cause")
         text = await cause.inner_text()
         assert "Failure rate by endpoint" in text
         assert "POST:/reviews" in text
@@ -81,13 +83,13 @@ async def test_long_and_hostile_names_of_endpoints_stay_text_inside_the_page(chr
     names = ["/" + "a" * 253, '<script>alert(1)</script>"><img src=x onerror=alert(2)>', "\u202e/evil"]
     canary = {name: Traffic(1_000_000, 500_000 - at) for at, name in enumerate(names)}
     details = MeasurementDetails(backend="prod")
-    details.cause = rank_endpoints(Contribution.FAILURES, canary, Traffic(10**7, 10**7), service_wide=True)
+    details.cause = Cause(rank_endpoints(Contribution.FAILURES, canary, Traffic(10**7, 10**7), service_wide=True))
     history.add(build_event(phase=Phase.FAILED, message="bad", details=details))
     async with open_history_page(chromium, history, clock, viewport=NARROW) as history_page:
         await history_page.open()
         await history_page.page.locator("details.entry > summary").click()
         await history_page.take_screenshot("cause-hostile", full_page=True)
-        text = await history_page.page.locator("figure.cause").inner_text()
+        text = await history_page.page.locator("section.cause").inner_text()
         assert "<script>alert(1)</script>" in text
         assert "\u202e" not in text
         assert "calls of all instances of the service" in text

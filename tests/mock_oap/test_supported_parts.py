@@ -132,7 +132,7 @@ def is_function(call: str, version: str) -> bool:
     ("version", "query", "part"),
     [
         ("10.1.0", "{ readHeatMap(condition: {}, duration: {}) { values { id } } }", "the query readHeatMap"),
-        ("9.2.0", "{ a: queryBasicTraces(condition: {}) { traces { key } } }", "the query queryBasicTraces"),
+        ("9.2.0", "{ a: queryBrowserErrorLogs(condition: {}) { logs { time } } }", "the query queryBrowserErrorLogs"),
         ("9.6.0", "{ readRecords(condition: {}, duration: {}) { id } }", "the query readRecords"),
         ("10.1.0", "{ ...a } fragment a on Query { getServiceHierarchy }", "the query getServiceHierarchy"),
         ("10.1.0", "mutation { createProfileTask { id } }", "a mutation"),

@@ -14,7 +14,10 @@ from skywalking_provider.analysis.events import MeasurementDetails, MeasurementE
 from skywalking_provider.config import LogConfig
 from skywalking_provider.errors import Reason
 from skywalking_provider.model import Measurement, Metric, Phase, Run
+from skywalking_provider.oap.api.records import LogRecord, TraceChoice, TraceRecord
+from skywalking_provider.queries.causes.cause import Cause
 from skywalking_provider.queries.causes.endpoints import Traffic, rank_endpoints
+from skywalking_provider.queries.causes.records import summarize_records
 from skywalking_provider.queries.causes.target import Contribution
 from skywalking_provider.server.logging import configure_logging
 from skywalking_provider.telemetry import measurement_log
@@ -50,8 +53,13 @@ def test_failed_measurement_is_logged_with_the_first_endpoints_of_its_cause(
 ) -> None:
     canary = {f"/{name}": Traffic(100, failures) for name, failures in zip("abcd", (4, 3, 2, 1), strict=True)}
     stable = {"/a": Traffic(200, 1)}
+    trace = TraceRecord("3f1c", "/a", 250, 1_796_000_000_000, is_error=True)
+    log = LogRecord(1_796_000_000_250, "3f1c", "/a", "a text with personal data")
     event = build_event(Phase.FAILED, Reason.CONDITION_NOT_MET)
-    event.details.cause = rank_endpoints(Contribution.FAILURES, canary, Traffic(400, 10), stable, Traffic(200, 1))
+    event.details.cause = Cause(
+        rank_endpoints(Contribution.FAILURES, canary, Traffic(400, 10), stable, Traffic(200, 1)),
+        summarize_records(TraceChoice.ERRORS, [trace], [log], ""),
+    )
 
     cause = json.loads(log_event(stderr, event))["cause"]
 
@@ -61,6 +69,10 @@ def test_failed_measurement_is_logged_with_the_first_endpoints_of_its_cause(
         "calls": 400,
         "failures": 10,
         "endpoints": [],
+        "sampledTraces": {"choice": "errors", "traces": 1, "endpoints": [{"name": "/a", "traces": 1}]},
+        "traces": [{"id": "3f1c", "endpoint": "/a", "start": 1_796_000_000_000, "ms": 250}],
+        "errorLogs": 1,
+        "logs": [{"time": 1_796_000_000_250, "endpoint": "/a", "trace": "3f1c"}],
     }
     assert [one["name"] for one in cause["endpoints"]] == ["/a", "/b", "/c"]
     assert cause["endpoints"][0] == {

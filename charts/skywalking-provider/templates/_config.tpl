@@ -36,6 +36,9 @@ http:
 {{- if .Values.page.enabled }}
 page:
   listen: 127.0.0.1:9465
+  {{- if .Values.page.causeDetails }}
+  causeDetails: true
+  {{- end }}
 {{- end }}
 {{- end -}}
 

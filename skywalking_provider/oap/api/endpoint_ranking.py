@@ -8,12 +8,14 @@ from typing import Any, Final
 from skywalking_provider.errors import ProviderError
 from skywalking_provider.model import Scope, Window
 from skywalking_provider.oap.api.inventory import InventoryService
+from skywalking_provider.oap.api.records import TraceApi
 from skywalking_provider.oap.api.request import GraphqlRequest, duration_variable
-from skywalking_provider.oap.api.responses import RANKING
+from skywalking_provider.oap.api.responses import FLAG, RANKING
 from skywalking_provider.oap.api.values import parse_mqe_number
 
 MAX_RANKED: Final = 10
 """Endpoints of one ranking."""
+_WHOLE_TRACES: Final = "wholeTraces"
 
 
 class Order(StrEnum):
@@ -37,7 +39,11 @@ class RankedEndpoint:
 
 
 def rankings_request(
-    service: InventoryService, rankings: Sequence[tuple[str, Order]], window: Window
+    service: InventoryService,
+    rankings: Sequence[tuple[str, Order]],
+    window: Window,
+    *,
+    detect_whole_traces: bool = False,
 ) -> GraphqlRequest:
     """Build the optional request for the first endpoints of a service in some rankings.
 
@@ -45,9 +51,11 @@ def rankings_request(
         service: Service of the endpoints.
         rankings: Metric and order of each ranking.
         window: Window of the averages.
+        detect_whole_traces: Whether to read how the storage has traces, too.
     """
-    variables: dict[str, object] = {"duration": duration_variable(window)}
-    declared, fields = ["$duration: Duration!"], []
+    variables: dict[str, object] = {"duration": duration_variable(window)} if rankings else {}
+    declared = ["$duration: Duration!"] if rankings else []
+    fields = [f"{_WHOLE_TRACES}: hasQueryTracesV2Support"] if detect_whole_traces else []
     for at, (metric, order) in enumerate(rankings):
         declared.append(f"$r{at}: TopNCondition!")
         variables[f"r{at}"] = {
@@ -59,7 +67,8 @@ def rankings_request(
             "order": order.value,
         }
         fields.append(f"r{at}: sortMetrics(condition: $r{at}, duration: $duration) {{ name value }}")
-    query = f"query rank({', '.join(declared)}) {{ {' '.join(fields)} }}"
+    head = f"query rank({', '.join(declared)})" if declared else "query rank"
+    query = f"{head} {{ {' '.join(fields)} }}"
     return GraphqlRequest(query, variables, window, optional=True)
 
 
@@ -70,6 +79,17 @@ def parse_ranking(data: Mapping[str, Any], at: int) -> tuple[RankedEndpoint, ...
         ProviderError: OAP_RESPONSE_INVALID.
     """
     return tuple(_iterate_endpoints(data, f"r{at}"))
+
+
+def parse_trace_api(data: Mapping[str, Any]) -> TraceApi:
+    """Parse which query of traces the storage serves.
+
+    Raises:
+        ProviderError: OAP_RESPONSE_INVALID.
+    """
+    if _WHOLE_TRACES not in data:
+        return TraceApi.SEGMENTS
+    return TraceApi.WHOLE if FLAG.parse(data, _WHOLE_TRACES) else TraceApi.SEGMENTS
 
 
 def _iterate_endpoints(data: Mapping[str, Any], alias: str) -> Iterator[RankedEndpoint]:

@@ -16,21 +16,25 @@ HEALTH_REQUEST = GraphqlRequest("{ __typename }", {})
 
 @dataclass(frozen=True, slots=True)
 class ServerFeatures:
-    """Parts of the query protocol that OAP 9.2 lacks.
+    """Parts of the query protocol that not every OAP has.
 
     Attributes:
         supports_mqe: `execExpression` (9.5 and newer).
         supports_nullable: `readNullableMetricsValue`, and with it `isEmptyValue` (9.5 and newer): absent buckets
             are distinguished from zeros.
         supports_alarm_query: `queryAlarms` (11 and newer). `getAlarm`, which every OAP has, selects no rules.
+        supports_records: `queryBasicTraces` and `queryLogs`. An OAP without their modules has them, too.
+        detects_whole_traces: `hasQueryTracesV2Support` (10.3 and newer), which tells how traces are stored.
     """
 
     supports_mqe: bool
     supports_nullable: bool
     supports_alarm_query: bool = False
+    supports_records: bool = False
+    detects_whole_traces: bool = False
 
 
-ALL_FEATURES = ServerFeatures(supports_mqe=True, supports_nullable=True)
+ALL_FEATURES = ServerFeatures(supports_mqe=True, supports_nullable=True, supports_records=True)
 """Assumed if an OAP forbids introspection: a wrong guess becomes an error message of the OAP. Alarms are read by
 `getAlarm`."""
 
@@ -49,4 +53,6 @@ def parse_features(data: Mapping[str, Any]) -> ServerFeatures:
         supports_mqe="execExpression" in queries,
         supports_nullable="readNullableMetricsValue" in queries,
         supports_alarm_query="queryAlarms" in queries,
+        supports_records={"queryBasicTraces", "queryLogs"} <= queries,
+        detects_whole_traces="hasQueryTracesV2Support" in queries,
     )

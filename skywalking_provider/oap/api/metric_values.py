@@ -10,7 +10,7 @@ from skywalking_provider.model import Entity, Window
 from skywalking_provider.oap.api.bucket_ids import check_local_time_ids, check_millisecond_ids
 from skywalking_provider.oap.api.inventory import InventoryService, instances_field
 from skywalking_provider.oap.api.percentile_labels import POSITION_KEY, RANK_KEY, Label, normalise_percentile
-from skywalking_provider.oap.api.request import GraphqlRequest, duration_variable
+from skywalking_provider.oap.api.request import GraphqlRequest, RequestFields, duration_variable
 from skywalking_provider.oap.api.responses import (
     EXPRESSION_RESULT,
     LABELED_METRICS_VALUES,
@@ -123,17 +123,21 @@ def build_request(
     *,
     mqe: bool,
     instances_of: Mapping[str, InventoryService] | None = None,
+    beside: RequestFields | None = None,
 ) -> GraphqlRequest:
     """Build one request for all these series.
 
     Args:
-        series_requests: Series with different aliases.
+        series_requests: Series with different aliases. There is at least one, unless there are further fields.
         window: Window of all series and lists.
         mqe: Whether the OAP supports expressions.
         instances_of: Services whose instances are listed, by the alias of the list.
+        beside: Further fields, which have variables of their own.
     """
-    variables: dict[str, object] = {"duration": duration_variable(window)}
-    declared, fields = ["$duration: Duration!"], []
+    variables, declared, fields = dict[str, object](), list[str](), list[str]()
+    if series_requests or instances_of:
+        variables["duration"] = duration_variable(window)
+        declared.append("$duration: Duration!")
     for one in series_requests:
         if mqe:
             declared += [f"${one.alias}: String!", f"${one.alias}_entity: Entity!"]
@@ -161,6 +165,10 @@ def build_request(
         declared.append(f"${alias}: ID!")
         variables[alias] = service.id
         fields.append(instances_field(alias))
+    if beside is not None:
+        declared += beside.declarations
+        fields += beside.selections
+        variables |= beside.variables
     return GraphqlRequest(f"query read({', '.join(declared)}) {{ {' '.join(fields)} }}", variables, window)
 
 

@@ -35,6 +35,23 @@ class GraphqlRequest:
         return f"{self.query}\0{_encode_sorted(self.variables)}" + ("\0optional" if self.optional else "")
 
 
+@dataclass(frozen=True, slots=True)
+class RequestFields:
+    """Fields that a request reads beside others.
+
+    Attributes:
+        declarations: Declarations of their variables.
+        selections: Their selections, each with an alias of its own.
+        variables: Values of the variables.
+        size: Number of fields in all selections, which OAP limits.
+    """
+
+    declarations: tuple[str, ...] = ()
+    selections: tuple[str, ...] = ()
+    variables: Mapping[str, object] = field(default_factory=dict)
+    size: int = 0
+
+
 def duration_variable(window: Window) -> dict[str, str]:
     """Build SkyWalking's `Duration` input from a window, in the zone of the window. Both its ends are inclusive."""
     last = (window.end.astimezone(UTC) - window.step).astimezone(window.end.tzinfo)

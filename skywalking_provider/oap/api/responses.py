@@ -1,8 +1,8 @@
 """SkyWalking's responses as types. A response of another form is rejected here, with the place of the problem.
 
 The fields are those of SkyWalking's query protocol (metrics-v2.graphqls, metrics-v3.graphqls, metadata-v2.graphqls,
-alarm.graphqls); fields that the provider does not read are left out. Only `data` is parsed:
-`transport/error_mapping.py` handles `errors`.
+alarm.graphqls, trace.graphqls, trace-v2.graphqls, log.graphqls); fields that the provider does not read are left out.
+Only `data` is parsed: `transport/error_mapping.py` handles `errors`.
 
 A list ends at its first invalid item: pydantic otherwise makes an error of each, 700 bytes for one of two bytes.
 """
@@ -197,6 +197,69 @@ class ListedAlarms:
     msgs: Items[ListedAlarm]
 
 
+@dataclass(frozen=True, slots=True)
+class BasicTrace:
+    """`BasicTrace`: one segment of a trace. `start` has milliseconds since 1970 as a text."""
+
+    trace_ids: Annotated[Items[StrictStr], Field(alias="traceIds")]
+    endpoints: Annotated[Items[StrictStr], Field(alias="endpointNames")]
+    milliseconds: Annotated[Long, Field(alias="duration")]
+    start: StrictStr
+    is_error: Annotated[StrictBool | None, Field(alias="isError")] = None
+
+
+@dataclass(frozen=True, slots=True)
+class TraceBrief:
+    """`TraceBrief`."""
+
+    traces: Items[BasicTrace]
+
+
+@dataclass(frozen=True, slots=True)
+class TraceSpan:
+    """`Span` of a whole trace, with the service and the instance that reported it."""
+
+    trace_id: Annotated[StrictStr, Field(alias="traceId")]
+    service: Annotated[StrictStr, Field(alias="serviceCode")]
+    instance: Annotated[StrictStr, Field(alias="serviceInstanceName")]
+    start: Annotated[Long, Field(alias="startTime")]
+    end: Annotated[Long, Field(alias="endTime")]
+    type: StrictStr
+    endpoint: Annotated[StrictStr | None, Field(alias="endpointName")] = None
+    is_error: Annotated[StrictBool | None, Field(alias="isError")] = None
+
+
+@dataclass(frozen=True, slots=True)
+class WholeTrace:
+    """`TraceV2`."""
+
+    spans: Items[TraceSpan]
+
+
+@dataclass(frozen=True, slots=True)
+class TraceList:
+    """`TraceList`."""
+
+    traces: Items[WholeTrace]
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """`Log`. The content is None if it was not requested."""
+
+    timestamp: Long
+    trace_id: Annotated[StrictStr | None, Field(alias="traceId")] = None
+    endpoint: Annotated[StrictStr | None, Field(alias="endpointName")] = None
+    content: StrictStr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogList:
+    """`Logs`."""
+
+    logs: Items[LogLine]
+
+
 class FieldParser(Generic[T]):
     """Parser of one field of a response."""
 
@@ -231,6 +294,10 @@ METRICS_VALUES = FieldParser[MetricsValues](MetricsValues)
 LABELED_METRICS_VALUES = FieldParser[tuple[MetricsValues, ...]](Items[MetricsValues])
 RANKING = FieldParser[tuple[SelectedRecord, ...]](Items[SelectedRecord])
 ALARMS = FieldParser[ListedAlarms](ListedAlarms)
+TRACE_BRIEF = FieldParser[TraceBrief | None](TraceBrief | None)
+TRACE_LIST = FieldParser[TraceList | None](TraceList | None)
+LOGS = FieldParser[LogList | None](LogList | None)
+FLAG = FieldParser[bool](StrictBool)
 EXPRESSION_RESULT = FieldParser[ExpressionResult](ExpressionResult)
 
 

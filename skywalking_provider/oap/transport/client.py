@@ -75,7 +75,7 @@ class OapClient:
         self.worker.close()
 
     async def read(self, request: GraphqlRequest, deadline: Deadline) -> dict[str, Any]:
-        """Send one request and return the `data` of the response.
+        """Send one request and return the `data` of the response. That of an optional request may be partial.
 
         Args:
             request: The request.
@@ -116,7 +116,7 @@ class OapClient:
                 raise _detach(error.__cause__, error) from None
             raise self._connection_error(error) from error
         self._has_responded = True
-        if result.errors:
+        if result.errors and not (request.optional and result.data):
             size = go_json.approximate_size(result.errors[0])
             raise await self.worker.run(size, error_from_graphql, result.errors, self._name, self.credentials.redactor)
         if not isinstance(result.data, dict):

@@ -61,6 +61,7 @@ class EndpointCause:
         endpoints: Endpoints with calls, those that added most first.
         service_wide: Whether the canary is a part of its service, so that the numbers have calls of others.
         beside_stable: Whether stable is another service, whose numbers are known.
+        own_amount: What the canary contributed, if it is a part of its service and that is known.
     """
 
     contribution: Contribution
@@ -68,6 +69,23 @@ class EndpointCause:
     endpoints: tuple[EndpointShare, ...]
     service_wide: bool = False
     beside_stable: bool = False
+    own_amount: float | None = None
+
+    @property
+    def named(self) -> EndpointShare | None:
+        """Endpoint that a message may name; None if no endpoint is certain.
+
+        If others have calls in the numbers, too, half of what the canary contributed must be certain: all that others
+        contributed may be at this endpoint.
+        """
+        first = self.first
+        if first is None or not self.service_wide:
+            return first
+        if not self.own_amount:
+            return None
+        worst = max(self.endpoints, key=lambda one: one.canary.amount)
+        of_others = max(0.0, self.total.amount - self.own_amount)
+        return worst if 2 * (worst.canary.amount - of_others) >= self.own_amount else None
 
     @property
     def first(self) -> EndpointShare | None:
@@ -115,6 +133,7 @@ def rank_endpoints(
     stable_total: Traffic | None = None,
     *,
     service_wide: bool = False,
+    own_amount: float | None = None,
 ) -> EndpointCause:
     """Rank the endpoints of the canary's service by what they added.
 
@@ -125,6 +144,7 @@ def rank_endpoints(
         stable: The same endpoints of stable's service; None without another service.
         stable_total: Calls of stable's service. It stands for the endpoints that stable has no calls of.
         service_wide: Whether the canary is a part of its service.
+        own_amount: What the canary contributed, if it is a part of its service and that is known.
     """
     usual = stable_total.per_call if stable_total else 0.0
     shares = [
@@ -136,7 +156,12 @@ def rank_endpoints(
     amount = max(total.amount, sum(one.canary.amount for one in shares))
     calls = max(total.calls, sum(one.canary.calls for one in shares))
     return EndpointCause(
-        contribution, Traffic(calls, amount), tuple(shares), service_wide, beside_stable=stable is not None
+        contribution,
+        Traffic(calls, amount),
+        tuple(shares),
+        service_wide,
+        beside_stable=stable is not None,
+        own_amount=own_amount,
     )
 
 

@@ -1,143 +1,167 @@
-"""Reads of the endpoints behind a Failed verdict: one request chooses candidates, another one reads their minutes."""
+"""Reads of a cause: one request chooses endpoints, another one reads their minutes, traces and error logs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
-from skywalking_provider.model import Deadline, Entity, EntitySet, Window
+from skywalking_provider.errors import BackendUnavailableError, FailureKind, ProviderError
+from skywalking_provider.model import Deadline, Window
 from skywalking_provider.oap import Backend
-from skywalking_provider.oap.api.endpoint_ranking import MAX_RANKED, Order, parse_ranking, rankings_request
-from skywalking_provider.oap.api.inventory import InventoryService
-from skywalking_provider.oap.api.metric_values import SeriesRequest, build_request
-from skywalking_provider.oap.api.response_data import response_size
-from skywalking_provider.queries.causes.endpoints import EndpointCause, Traffic, choose_candidates, rank_endpoints
-from skywalking_provider.queries.causes.target import CauseTarget, Contribution
-from skywalking_provider.queries.indicators.base import BucketValue, JudgedIndicator
-from skywalking_provider.queries.indicators.reads import (
-    IndicatorMetrics,
-    build_indicator_requests,
-    decode_entities,
-    select_indicator_metrics,
+from skywalking_provider.oap.api.endpoint_ranking import (
+    MAX_RANKED,
+    Order,
+    parse_ranking,
+    parse_trace_api,
+    rankings_request,
 )
-from skywalking_provider.queries.indicators.registry import AverageLatency, SuccessRate
+from skywalking_provider.oap.api.features import ServerFeatures
+from skywalking_provider.oap.api.metric_values import build_request
+from skywalking_provider.oap.api.records import (
+    RecordScope,
+    TraceApi,
+    TraceChoice,
+    parse_logs,
+    parse_traces,
+    record_fields,
+)
+from skywalking_provider.oap.api.request import duration_variable
+from skywalking_provider.oap.api.response_data import response_size
+from skywalking_provider.queries.causes.cause import Cause
+from skywalking_provider.queries.causes.endpoint_groups import build_groups, decode_groups, select_metrics
+from skywalking_provider.queries.causes.endpoints import EndpointCause, choose_candidates
+from skywalking_provider.queries.causes.records import MAX_SCOPES, RecordSample, summarize_records
+from skywalking_provider.queries.causes.target import CauseTarget, Contribution
 
-_INDICATORS: Final[Mapping[Contribution, JudgedIndicator]] = {
-    Contribution.FAILURES: SuccessRate(),
-    Contribution.TIME: AverageLatency(),
+_CHOICES: Final[Mapping[Contribution, TraceChoice]] = {
+    Contribution.FAILURES: TraceChoice.ERRORS,
+    Contribution.TIME: TraceChoice.SLOWEST,
 }
+_SERIES_OF_RECORDS: Final = 10
+"""Series that take as many fields of a request as traces and logs of all scopes."""
 _WORST: Final[Mapping[Contribution, Order]] = {
     Contribution.FAILURES: Order.LOWEST_FIRST,
     Contribution.TIME: Order.HIGHEST_FIRST,
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """Entities of one scope of one service, with their metrics and the number of the first one in the aliases."""
+async def read_cause(
+    target: CauseTarget, backend: Backend, window: Window, deadline: Deadline, *, with_content: bool
+) -> Cause | None:
+    """Return what explains a Failed verdict; None if OAP has nothing.
 
-    entities: EntitySet
-    metrics: IndicatorMetrics
-    first: int
-
-    def build_requests(self) -> list[SeriesRequest]:
-        return build_indicator_requests(self.metrics, self.entities, self.first)
-
-
-async def read_endpoint_cause(
-    target: CauseTarget, backend: Backend, window: Window, deadline: Deadline
-) -> EndpointCause | None:
-    """Return the endpoints that explain a Failed verdict; None if OAP has none.
-
-    It sends two optional requests at most. What the backend has fetched before is not fetched again.
+    It sends two optional requests at most: one ranks the endpoints, the other one reads them, traces and error logs.
+    What the backend has fetched before is not fetched again.
 
     Args:
         target: Services to compare.
         backend: Their backend.
         window: Window of the measurement.
         deadline: Deadline of both requests.
+        with_content: Whether to read the texts of logs.
 
     Raises:
         BackendUnavailableError: The backend has no idle slots, or did not respond.
-        ProviderError: OAP has no metrics of endpoints, or its response is invalid.
+        ProviderError: The response is invalid.
     """
-    features = backend.connection.known_features
+    connection = backend.connection
+    features = connection.known_features
     if features is None:
         return None
-    indicator = _INDICATORS[target.contribution]
-    known = backend.connection.known_metrics
-    metrics = _select_metrics(indicator, _endpoints(target.canary, ("",)), known)
-    if metrics.value is None:
-        return None
-    rankings = [(metrics.value, _WORST[target.contribution]), (metrics.calls, Order.HIGHEST_FIRST)]
-    data = await backend.read(rankings_request(target.canary, rankings, window), deadline)
-    worst, busiest = (parse_ranking(data, at) for at in range(len(rankings)))
-    groups = _build_groups(target, ("",), known)
+    with_records = features.supports_records and connection.records_pause.is_over
+    names, trace_api = await _rank(target, backend, window, deadline, features, with_records=with_records)
+    scopes = _select_scopes(target) if with_records else ()
+    choice = _CHOICES[target.contribution]
+    fields = record_fields(scopes, duration_variable(window), choice, trace_api, with_content=with_content)
+    groups = build_groups(target, names, connection.known_metrics) if names else []
     requests = [request for group in groups for request in group.build_requests()]
-    sides = 1 if target.stable is None else 2
-    room = backend.connection.batch_reader.capacity(requests, window, mqe=features.supports_mqe) // 2 // sides - 1
-    names = choose_candidates(target.contribution, worst, busiest, min(MAX_RANKED, max(0, room)))
-    if not names:
+    if not requests and not scopes:
         return None
-    groups = _build_groups(target, names, known)
-    requests = [request for group in groups for request in group.build_requests()]
-    request = replace(build_request(requests, window, mqe=features.supports_mqe), optional=True)
-    data = await backend.read(request, deadline)
-    size = response_size(data)
-    return await backend.process(size, _decode, target, indicator, groups, window, data, mqe=features.supports_mqe)
-
-
-def _build_groups(target: CauseTarget, names: Sequence[str], known: Mapping[str, str]) -> list[_Group]:
-    """Return the service of each side, followed by its endpoints."""
-    indicator, groups, first = _INDICATORS[target.contribution], list[_Group](), 0
-    for service in (target.canary, target.stable):
-        if service is None:
-            continue
-        whole = EntitySet((Entity(service.name, service.normal),), service.layers)
-        for entities in (whole, _endpoints(service, names)):
-            groups.append(_Group(entities, _select_metrics(indicator, entities, known), first))
-            first += len(entities.members)
-    return groups
-
-
-def _endpoints(service: InventoryService, names: Sequence[str]) -> EntitySet:
-    return EntitySet(tuple(Entity(service.name, service.normal, endpoint=one) for one in names), service.layers)
-
-
-def _select_metrics(indicator: JudgedIndicator, entities: EntitySet, known: Mapping[str, str]) -> IndicatorMetrics:
-    return select_indicator_metrics(indicator, entities, known, lambda *_: "")
-
-
-def _decode(
-    target: CauseTarget,
-    indicator: JudgedIndicator,
-    groups: Sequence[_Group],
-    window: Window,
-    data: Mapping[str, Any],
-    *,
-    mqe: bool,
-) -> EndpointCause:
-    decoded = [
-        {
-            entity: _sum_rows(indicator, rows, target.contribution)
-            for entity, rows in decode_entities(
-                indicator, one.metrics, one.entities, window, data, mqe=mqe, first=one.first
-            ).items()
-        }
-        for one in groups
-    ]
-    totals = [next(iter(whole.values())) for whole in decoded[::2]]
-    endpoints = [{entity.name: traffic for entity, traffic in one.items()} for one in decoded[1::2]]
-    return rank_endpoints(
-        target.contribution,
-        endpoints[0],
-        totals[0],
-        *((endpoints[1], totals[1]) if len(totals) > 1 else ()),
-        service_wide=target.service_wide,
+    request = build_request(requests, window, mqe=features.supports_mqe, beside=fields)
+    try:
+        data = await backend.read(replace(request, optional=True), deadline)
+        decode = partial(decode_groups, target, groups, window, data, mqe=features.supports_mqe)
+        endpoints = await backend.process(response_size(data), decode) if groups else None
+    except ProviderError as error:
+        if scopes and _is_failure(error):
+            connection.records_pause.start()
+        raise
+    records = _decode_records(scopes, trace_api, choice, endpoints, backend, data) if scopes else None
+    if records is None and (endpoints is None or endpoints.first is None):
+        return None
+    return Cause(
+        endpoints if endpoints and endpoints.first else None,
+        records,
+        connection.config.trace_link,
+        connection.config.log_link,
+        target.canary.name,
+        target.canary.id,
+        next(iter(target.canary.layers), ""),
     )
 
 
-def _sum_rows(indicator: JudgedIndicator, rows: Sequence[BucketValue], contribution: Contribution) -> Traffic:
-    if not rows:
-        return Traffic()
-    minute = indicator.summarize_minute(rows)
-    return Traffic(minute.calls, minute.high if contribution is Contribution.FAILURES else minute.high * minute.calls)
+async def _rank(
+    target: CauseTarget,
+    backend: Backend,
+    window: Window,
+    deadline: Deadline,
+    features: ServerFeatures,
+    *,
+    with_records: bool,
+) -> tuple[tuple[str, ...], TraceApi]:
+    """Return the endpoints to read, and the query of traces that the storage serves."""
+    known = backend.connection.known_metrics
+    rankings = list[tuple[str, Order]]()
+    with suppress(ProviderError):  # the OAP has no metrics of endpoints
+        metrics = select_metrics(target, known)
+        if metrics.value is not None:
+            rankings = [(metrics.value, _WORST[target.contribution]), (metrics.calls, Order.HIGHEST_FIRST)]
+    detect = with_records and features.detects_whole_traces
+    if not rankings and not detect:
+        return (), TraceApi.SEGMENTS
+    request = rankings_request(target.canary, rankings, window, detect_whole_traces=detect)
+    data = await backend.read(request, deadline)
+    trace_api = parse_trace_api(data)
+    if not rankings:
+        return (), trace_api
+    worst, busiest = (parse_ranking(data, at) for at in range(len(rankings)))
+    requests = [request for group in build_groups(target, ("",), known) for request in group.build_requests()]
+    sides = 1 if target.stable is None else 2
+    fitting = backend.connection.batch_reader.capacity(requests, window, mqe=features.supports_mqe)
+    room = (fitting - (_SERIES_OF_RECORDS if with_records else 0)) // 2 // sides - 1
+    return choose_candidates(target.contribution, worst, busiest, min(MAX_RANKED, max(0, room))), trace_api
+
+
+def _is_failure(error: ProviderError) -> bool:
+    """Return whether an OAP failed to serve a request, or not in time. One that was not sent is no failure."""
+    return not isinstance(error, BackendUnavailableError) or error.kind not in (
+        FailureKind.OVERLOADED,
+        FailureKind.CIRCUIT_OPEN,
+    )
+
+
+def _select_scopes(target: CauseTarget) -> tuple[RecordScope, ...]:
+    """Return the instances of the canary, or its whole service. Nothing if its instances are not known."""
+    if not target.service_wide:
+        return (RecordScope(target.canary),)
+    return tuple(RecordScope(target.canary, name) for name in sorted(target.instances)[:MAX_SCOPES])
+
+
+def _decode_records(
+    scopes: Sequence[RecordScope],
+    trace_api: TraceApi,
+    choice: TraceChoice,
+    endpoints: EndpointCause | None,
+    backend: Backend,
+    data: Mapping[str, Any],
+) -> RecordSample | None:
+    """Return the sample of traces and logs. A part that OAP cannot read, or in another form, is left out."""
+    try:
+        traces, logs = parse_traces(data, scopes, trace_api), parse_logs(data, scopes)
+    except ProviderError:
+        traces = logs = None
+    if traces is None or logs is None:
+        backend.connection.records_pause.start()
+    named = endpoints.named if endpoints and not endpoints.service_wide else None
+    return summarize_records(choice, traces or (), logs or (), named.name if named else "")

@@ -9,7 +9,12 @@ from skywalking_provider.queries.entities import find_service, resolve_service_n
 
 
 def select_target(
-    indicator: IndicatorName, canary: EntityKeys, stable: EntityKeys | None, backend: Backend
+    indicator: IndicatorName,
+    canary: EntityKeys,
+    stable: EntityKeys | None,
+    backend: Backend,
+    *,
+    averages: bool,
 ) -> CauseTarget | None:
     """Return the services to compare; None if endpoints cannot explain the indicator.
 
@@ -18,6 +23,7 @@ def select_target(
         canary: Selection of the canary.
         stable: Selection of stable; None without one.
         backend: Backend whose known services are searched.
+        averages: Whether the result of the block is an average over calls.
     """
     if indicator not in CONTRIBUTIONS or canary.endpoint is not None:
         return None
@@ -27,7 +33,7 @@ def select_target(
     other = None if stable is None or stable.endpoint is not None else _find(stable, backend)
     if other is not None and other.id == service.id:
         other = None
-    return CauseTarget(indicator, service, other, service_wide=canary.instances is not None)
+    return CauseTarget(indicator, service, other, service_wide=canary.instances is not None, averages=averages)
 
 
 def _find(keys: EntityKeys, backend: Backend) -> InventoryService | None:

@@ -35,12 +35,18 @@ class CauseTarget:
         canary: Service of the canary.
         stable: Service of stable; None if it is that of the canary, or there is none.
         service_wide: Whether the canary is a part of its service. The metrics of endpoints then have calls of others.
+        instances: Instances of the canary that were measured; empty if it is a whole service.
+        own_amount: What the canary itself contributed; None if it is unknown.
+        averages: Whether the result of the block is an average over calls.
     """
 
     indicator: IndicatorName
     canary: InventoryService
     stable: InventoryService | None = None
     service_wide: bool = False
+    instances: tuple[str, ...] = ()
+    own_amount: float | None = None
+    averages: bool = True
 
     @property
     def contribution(self) -> Contribution:

@@ -81,7 +81,7 @@ class JudgedQuery:
 
     def select_cause_target(self, backend: Backend) -> CauseTarget | None:
         """See `Query.select_cause_target`."""
-        return select_target(self.spec.sli, self.spec, self.spec.stable, backend)
+        return select_target(self.spec.sli, self.spec, self.spec.stable, backend, averages=self.spec.percentile is None)
 
     def describe(self, backend: Backend | None) -> QueryDescription:
         """See `Query.describe`."""

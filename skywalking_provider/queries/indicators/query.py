@@ -52,7 +52,7 @@ class IndicatorQuery:
 
     def select_cause_target(self, backend: Backend) -> CauseTarget | None:
         """See `Query.select_cause_target`."""
-        return select_target(self.spec.sli, self.spec, None, backend)
+        return select_target(self.spec.sli, self.spec, None, backend, averages=self.spec.percentile is None)
 
     def describe(self, backend: Backend | None) -> QueryDescription:
         """See `Query.describe`."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
+from skywalking_provider.analysis.cause import CauseLimits
 from skywalking_provider.analysis.engine import Engine
 from skywalking_provider.analysis.evaluation import ConditionEvaluator
 from skywalking_provider.analysis.events import MeasurementEvent
@@ -51,7 +52,7 @@ class MetricReplay:
             now=clock.read,
             listeners=[self._events.append],
             monotonic=clock.monotonic,
-            cause_seconds=0,
+            cause_limits=CauseLimits(0),
             new_query=replayed_queries(end),
             judge=ContinuingJudge(),
         )

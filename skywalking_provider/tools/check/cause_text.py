@@ -1,9 +1,9 @@
-"""Cause in text: the endpoints behind a Failed verdict as bars, the canary beside stable. No I/O."""
+"""Cause in text: endpoints as bars, the canary beside stable, then traces and error logs. No I/O."""
 
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from skywalking_provider.analysis.cause_view import CauseView, EndpointView
+from skywalking_provider.analysis.cause_view import BarsView, CauseView, EndpointView
 from skywalking_provider.support.counts import format_count
 
 _MAX_ENDPOINTS = 3  # all with -o wide
@@ -14,24 +14,42 @@ _BLOCK = "█"
 
 
 def draw_cause(view: CauseView, width: int, *, wide: bool) -> list[Text]:
-    """Return the title and a line for each side of each endpoint.
+    """Return the endpoints of each title with a line for each side, and the traces and logs.
 
     Args:
-        view: Endpoints behind the verdict.
+        view: What explains the verdict.
         width: Columns for the lines.
-        wide: Whether to show all endpoints.
+        wide: Whether to show all endpoints, traces and logs. Otherwise there is one trace, and the number of logs.
     """
-    shown = view.endpoints if wide else view.endpoints[:_MAX_ENDPOINTS]
+    lines = [line for bars in view.bars for line in _draw_bars(bars, width, wide=wide)]
+    if view.traces:
+        lines.append(Text(view.traces_title, style="dim"))
+    for trace in view.traces if wide else view.traces[:1]:
+        lines.append(_cut(f"{trace.trace_id}{' ' * _GAP}{trace.text}", width, wide=wide))
+        if wide and trace.link:
+            lines.append(Text(f"{' ' * _GAP}{trace.link}"))
+    if view.logs_title:
+        lines.append(Text(view.logs_title, style="dim"))
+    if wide:
+        lines += [Text(" · ".join(filter(None, (one.text, one.content)))) for one in view.logs]
+    return lines
+
+
+def _draw_bars(bars: BarsView, width: int, *, wide: bool) -> list[Text]:
+    shown = bars.endpoints if wide else bars.endpoints[:_MAX_ENDPOINTS]
     numbers = max((cell_len(text) for one in shown for text in (one.canary_text, one.stable_text)), default=0)
     space = max(_MIN_NAME, width - _BAR - numbers - len("canary") - 3 * _GAP)
     column = min(space, max((cell_len(one.name) for one in shown), default=0))
-    scope = "  calls of all instances of the service" if view.service_wide else ""
-    lines = [Text(f"{view.title}{scope}", style="dim")]
+    lines = [Text(f"{bars.title}{' ' * _GAP}{bars.note}".rstrip(), style="dim")]
     for one in shown:
         lines += _draw_endpoint(one, column)
-    if more := len(view.endpoints) - len(shown):
+    if more := len(bars.endpoints) - len(shown):
         lines.append(Text(f"and {format_count(more, 'more endpoint')}; -o wide shows all", style="dim"))
     return lines
+
+
+def _cut(line: str, width: int, *, wide: bool) -> Text:
+    return Text(line if wide or cell_len(line) <= width else f"{set_cell_size(line, width - 1)}…")
 
 
 def _draw_endpoint(one: EndpointView, column: int) -> list[Text]:

@@ -29,7 +29,7 @@ def build_check_json(check_result: CheckResult) -> dict[str, Any]:
         "assumedStart": check_result.assumed_start and _format_time(check_result.assumed_start),
         "judgement": _judgement_json(check_result),
         "alarms": _alarms_json(check_result),
-        "cause": build_cause_json(cause) if (cause := check_result.event.details.cause) else None,
+        "cause": build_cause_json(cause, with_content=True) if (cause := check_result.event.details.cause) else None,
         "conditions": [_condition_json(one) for one in check_result.conditions],
         "window": window
         and {"start": _format_time(window.start), "end": _format_time(window.end), "buckets": window.buckets},

@@ -82,16 +82,22 @@ class RecordingBackends:
         backends: Registry of the backends.
         recorder: Recorder of all of them.
         urls: Address of each backend by name.
+        cause_details: Whether the texts of logs may be read for a cause.
     """
 
     backends: BackendRegistry
     recorder: Recorder
     urls: Mapping[str, str]
+    cause_details: bool = False
 
 
 @asynccontextmanager
 async def open_recording_backends(
-    configs: Mapping[str, BackendConfig], now: Callable[[], datetime] = lambda: datetime.now(UTC), *, any_name: bool
+    configs: Mapping[str, BackendConfig],
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    *,
+    any_name: bool,
+    cause_details: bool = False,
 ) -> AsyncIterator[RecordingBackends]:
     """Open backends as `open_backends` does, with a recorder.
 
@@ -99,6 +105,7 @@ async def open_recording_backends(
         configs: Configurations by name.
         now: Clock of this process.
         any_name: Whether the only backend is selected for every name and address.
+        cause_details: Whether the texts of logs may be read for a cause.
     """
     recorder = Recorder()
 
@@ -114,4 +121,5 @@ async def open_recording_backends(
     plain_configs = {name: config.model_copy(update=plain) for name, config in configs.items()}
     async with open_backends(plain_configs, now, new_client) as backends:
         registry = SingleBackendRegistry(backends) if any_name else backends
-        yield RecordingBackends(registry, recorder, {name: config.url for name, config in configs.items()})
+        urls = {name: config.url for name, config in configs.items()}
+        yield RecordingBackends(registry, recorder, urls, cause_details)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 
 from skywalking_provider.analysis.alarm_view import AlarmView, build_alarm_views
+from skywalking_provider.analysis.cause import CauseLimits
 from skywalking_provider.analysis.clean_traffic import count_minutes_to_fine
 from skywalking_provider.analysis.engine import Engine
 from skywalking_provider.analysis.evaluation import ConditionEvaluator, MetricConditions
@@ -209,9 +210,8 @@ async def measure(
     events: list[MeasurementEvent] = []
     instant = now()
     backends.recorder.reset()
-    engine = Engine(
-        backends.backends, evaluator, now=lambda: instant, listeners=[events.append], cause_seconds=_CAUSE_SECONDS
-    )
+    limits = CauseLimits(_CAUSE_SECONDS, with_content=backends.cause_details)
+    engine = Engine(backends.backends, evaluator, now=lambda: instant, listeners=[events.append], cause_limits=limits)
     run = Run(
         namespace=namespace or target.template.namespace or "default",
         name="check",

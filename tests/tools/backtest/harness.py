@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from skywalking_provider.analysis.cause import CauseLimits
 from skywalking_provider.analysis.engine import Engine
 from skywalking_provider.analysis.evaluation import open_condition_evaluator
 from skywalking_provider.config import BackendConfig
@@ -130,7 +131,7 @@ class Stage:
             async with AsyncExitStack() as stack:
                 evaluator = await stack.enter_async_context(open_condition_evaluator())
                 backends = await stack.enter_async_context(open_backends(self.configs, self.clock))
-                engine = Engine(backends, evaluator, self.clock, cause_seconds=0)
+                engine = Engine(backends, evaluator, self.clock, cause_limits=CauseLimits(0))
                 if measurement is None:
                     return await engine.run(metric, run, Deadline.after(60))
                 return await engine.resume(metric, run, measurement, Deadline.after(60))
