@@ -153,7 +153,7 @@ async def test_scenario_file_is_loaded_and_follows_the_clock(tmp_path: Path):
             "services: [{name: a, trafic: []}]",
             (
                 "own: services[0].trafic: unknown key. Remove it, or write one of name, layer, normal, from,"
-                " apdexThreshold, agent, errorLog, instances, endpoints, traffic, callers."
+                " apdexThreshold, agent, errorLog, instances, endpoints, traffic, callers, alarms."
             ),
         ),
         (
