@@ -150,7 +150,14 @@ class Lab:
         return "\n".join(line[:width] for line in text.splitlines()[-lines:])
 
     def add_traffic(
-        self, service: str, profile: str, instances: str = "", *, calls: int | str = 60, new: bool = False
+        self,
+        service: str,
+        profile: str,
+        instances: str = "",
+        *,
+        calls: int | str = 60,
+        new: bool = False,
+        agent: bool = False,
     ) -> None:
         """Give a service this traffic, with the ten minutes before now unless it is new.
 
@@ -160,9 +167,10 @@ class Lab:
             instances: Names of its instances with commas in between; empty for two default ones.
             calls: Calls of a minute. `60/120` alternates with the minutes of the epoch.
             new: Whether the service has no past.
+            agent: Whether an agent reports it by segments and logs. It needs instances.
         """
         with (self.folder / "services.table").open("a") as rows:
-            rows.write(f"{profile} {service} {calls} {instances} {'new' if new else ''}\n")
+            rows.write(f"{profile} {service} {calls} {instances} {'new' if new else ''} {'agent' if agent else ''}\n")
 
     def change_traffic(self, service: str, profile: str, instances: str, calls: int) -> None:
         """Give instances that have traffic another profile and number of calls from now on."""

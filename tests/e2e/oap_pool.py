@@ -29,6 +29,7 @@ class OapPool:
         }
         for name, zone in VERSIONS.items():
             self._labs[name].settings.update(OAP_VERSION=name, OAP_ZONE=zone)
+        self._labs["10.1.0"].settings["OAP_AGENT"] = "default"  # it receives the segments and logs of agents, too
         storage = self._labs[RESTARTED_OAP].folder / "h2"
         self._labs[RESTARTED_OAP].settings.update(OAP_VERSION="10.1.0", OAP_H2=f"file:{storage}/oap")
 
