@@ -143,12 +143,12 @@ def numbers(tree: Any) -> set[float]:
         return set()
 
 
-def start_executor(version: str) -> Executor:
+def start_executor(version: str, scenario: str = "failing-canary") -> Executor:
     clock = MockClock(lambda: NOON, UTC)
-    return Executor(Store(load_scenario("failing-canary"), clock), select_version(version))
+    return Executor(Store(load_scenario(scenario), clock), select_version(version))
 
 
-async def measure(client: JunkClient, block: dict[str, Any]) -> Measurement:
+async def measure(client: JunkClient, block: dict[str, Any], condition: str = "true") -> Measurement:
     config = BackendConfig.model_validate(
         {"url": "http://oap", "clockTtl": "0s", "cache": {"responseTtl": "0s", "verdictTtl": "0s"}}
     )
@@ -160,7 +160,7 @@ async def measure(client: JunkClient, block: dict[str, Any]) -> Measurement:
     async with open_backends({"prod": config}, now, lambda *_: client) as backends:  # type: ignore[arg-type, return-value]
         engine = Engine(backends, AlwaysTrue(), now)  # type: ignore[arg-type]
         content = json.dumps({"maxWait": "0"} | block).encode()
-        return await engine.run(Metric("m", "true", "", content), run, Deadline.after(10))
+        return await engine.run(Metric("m", condition, "", content), run, Deadline.after(10))
 
 
 @pytest.fixture(scope="module")
@@ -199,5 +199,23 @@ def test_fuzzed_response_is_never_internal_error_and_never_success(
             measured_numbers = numbers(json.loads(measurement.value))
             assert measured_numbers
             assert measured_numbers <= numbers(json.loads(expected.value)) or (junk is None and name == "throughput")
+
+    check()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_fuzzed_response_to_alarms_is_never_internal_error(runner: asyncio.Runner, version: str) -> None:
+    block, oap = {"alarms": {}, "window": "5m", "service": CANARY}, start_executor(version, "alarming-canary")
+    valid = JunkClient(oap)
+    expected = runner.run(measure(valid, block, ""))
+    assert expected.message.startswith("ALARM_FIRED"), expected.message
+
+    @settings(deadline=None, max_examples=25)
+    @given(fuzzed=st.integers(0, valid.requests - 1), node=st.integers(0, 500), junk=st.sampled_from(JUNK))
+    def check(fuzzed: int, node: int, junk: Any) -> None:
+        measurement = runner.run(measure(JunkClient(oap, fuzzed, node, junk), block, ""))
+
+        assert not measurement.message.startswith("PROVIDER_INTERNAL"), measurement.message
+        assert measurement.message.isprintable()
 
     check()
