@@ -113,6 +113,19 @@ def test_alarm_of_an_unknown_rule_is_reported_apart_if_the_block_names_rules() -
     assert select(spec({}), (WHOLE,), unknown).unknown_rule == ()
 
 
+def test_message_is_redacted_before_it_is_cut() -> None:
+    long = alarm(WHOLE, f"{'x' * 190} token-of-the-backend")
+    chosen = select_alarms(
+        spec({}),
+        select_targets(spec({}), EntitySet((WHOLE,))),
+        [long],
+        lambda text: text.replace("token-of-the", "***"),
+    )
+
+    (one,) = chosen.alarms
+    assert one.alarm.message == f"{'x' * 190} ***-backe"
+
+
 names = st.text(min_size=1, max_size=20)
 
 

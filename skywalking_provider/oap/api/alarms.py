@@ -17,8 +17,8 @@ PAGE_SIZE: Final = 2000
 """Alarms of one page, the newest first; a page of fewer alarms is the last one. A rule may raise an alarm of every
 instance of an OAP in the same second."""
 MAX_PAGES: Final = 4
-MAX_MESSAGE: Final = 200
-"""Characters of an alarm's message that are kept. The OAP stores up to 20,000."""
+MAX_MESSAGE: Final = 2000
+"""Characters of an alarm's message that are read. The OAP stores up to 20,000."""
 
 ALARM_FIELDS_REQUEST: Final = GraphqlRequest('{ alarm: __type(name: "AlarmMessage") { fields { name } } }', {})
 

@@ -9,9 +9,9 @@ from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.model import Deadline, Window
 from skywalking_provider.oap import Backend
 from skywalking_provider.oap.api.alarms import MAX_PAGES, PAGE_SIZE
-from skywalking_provider.queries.alarms.reads import AlarmPages, read_alarms
+from skywalking_provider.queries.alarms.reads import read_alarms
 from skywalking_provider.queries.alarms.report import AlarmReport, SelectedAlarm, alarm_window, build_report
-from skywalking_provider.queries.alarms.selection import RULE_TAG, AlarmTargets, select_alarms, select_targets
+from skywalking_provider.queries.alarms.selection import RULE_TAG, AlarmSelection, select_alarms, select_targets
 from skywalking_provider.queries.base import CollectedSample, Diagnosis, QueryDescription
 from skywalking_provider.queries.causes.target import CauseTarget
 from skywalking_provider.queries.entities import describe_selection, describe_subject, services_by_name
@@ -23,6 +23,7 @@ from skywalking_provider.support.printable import printable_line
 
 MAX_ENTITIES: Final = 100
 """Entities that one request names; alarms of more are selected from all that the OAP has."""
+_ALARM_CHARACTERS: Final = 500  # of one alarm in a response, approximately
 _MAX_QUOTED: Final = 80
 
 
@@ -47,7 +48,21 @@ class AlarmsQuery:
             alarm_window(window, self.spec.alarms.silence_period, self._settle(backend)),
             deadline,
         )
-        report = evaluate_alarms(self.spec, targets, pages, window, reports_recovery=features.reports_recovery)
+        selection = await backend.process(
+            _ALARM_CHARACTERS * len(pages.alarms),
+            select_alarms,
+            self.spec,
+            targets,
+            pages.alarms,
+            backend.connection.redactor,
+        )
+        report = evaluate_alarms(
+            selection,
+            window,
+            self.spec.alarms.silence_period,
+            complete=pages.complete,
+            reports_recovery=features.reports_recovery,
+        )
         return CollectedSample(
             build_sample(report, calls), describe_subject(entities), (*requests, *pages.requests), entities
         )
@@ -73,23 +88,21 @@ class AlarmsQuery:
 
 
 def evaluate_alarms(
-    spec: AlarmsSpec, targets: AlarmTargets, pages: AlarmPages, window: Window, *, reports_recovery: bool
+    selection: AlarmSelection, window: Window, silence_period: timedelta, *, complete: bool, reports_recovery: bool
 ) -> AlarmReport:
     """Return the alarms that count for a block.
 
     Args:
-        spec: Block of the metric.
-        targets: Entities whose alarms count.
-        pages: Alarms that were read.
+        selection: Alarms of the block's entities, tags and rules.
         window: Window of the measurement.
+        silence_period: Longest silence period of the rules.
+        complete: Whether all alarms of the time were read.
         reports_recovery: Whether the OAP reports recoveries.
 
     Raises:
         ProviderError: QUERY_INVALID: none of the alarms that are known to count fired, and of others it is not known
             whether they count.
     """
-    selection = select_alarms(spec, targets, pages.alarms)
-    silence_period = spec.alarms.silence_period
     report = build_report(selection.alarms, window, silence_period, reports_recovery=reports_recovery)
     if report.fired:
         return report
@@ -103,7 +116,7 @@ def evaluate_alarms(
             f"alarms.rules: an OAP before 11 does not report the rule of an alarm, and {message!r} names none",
             f"Add the tag {RULE_TAG} with its name to each rule in the OAP's alarm-settings.yml, or remove rules",
         )
-    if not pages.complete:
+    if not complete:
         raise ProviderError(
             Reason.QUERY_INVALID,
             f"alarms: the OAP has more than {MAX_PAGES * PAGE_SIZE} alarms in the time of the window",

@@ -1,8 +1,8 @@
 """Alarms that count for a block, and the rules that raised them. No I/O."""
 
 import re
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from skywalking_provider.block import AlarmsSpec
@@ -12,6 +12,7 @@ from skywalking_provider.queries.alarms.report import SelectedAlarm
 
 RULE_TAG: Final = "rule"
 """Tag of a rule that has its name."""
+_MAX_TEXT: Final = 200  # characters of a message that are kept
 _DEFAULT_MESSAGE: Final = re.compile(r"Alarm caused by Rule (\S+)")
 """Message of a rule that has none in the OAP's settings."""
 
@@ -79,13 +80,17 @@ def select_targets(spec: AlarmsSpec, entities: EntitySet) -> AlarmTargets:
     )
 
 
-def select_alarms(spec: AlarmsSpec, targets: AlarmTargets, alarms: Iterable[OapAlarm]) -> AlarmSelection:
+def select_alarms(
+    spec: AlarmsSpec, targets: AlarmTargets, alarms: Iterable[OapAlarm], redact: Callable[[str], str] = str
+) -> AlarmSelection:
     """Select the alarms of a block's entities, tags and rules.
 
     Args:
         spec: Block of the metric.
         targets: Entities whose alarms count.
         alarms: Alarms of the OAP.
+        redact: Removes secrets from a text. A message is redacted before it is cut, because a part of a secret is not
+            recognized later.
     """
     wanted = spec.alarms.tags.items()
     selected, unknown = list[SelectedAlarm](), list[OapAlarm]()
@@ -93,10 +98,11 @@ def select_alarms(spec: AlarmsSpec, targets: AlarmTargets, alarms: Iterable[OapA
         if not targets.include(alarm) or not wanted <= dict(alarm.tags).items():
             continue
         rule = find_rule(alarm, spec.alarms.rules)
+        kept = replace(alarm, message=redact(alarm.message)[:_MAX_TEXT])
         if not spec.alarms.rules or rule in spec.alarms.rules:
-            selected.append(SelectedAlarm(alarm, rule))
+            selected.append(SelectedAlarm(kept, redact(rule)))
         elif not rule:
-            unknown.append(alarm)
+            unknown.append(kept)
     return AlarmSelection(tuple(selected), tuple(unknown))
 
 
