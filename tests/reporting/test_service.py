@@ -75,10 +75,10 @@ class Service:
 
 
 @asynccontextmanager
-async def open_service(tmp_path: Path, **events: Any) -> AsyncIterator[Service]:
+async def open_service(tmp_path: Path, request_timeout: str = "5s") -> AsyncIterator[Service]:
     path = tmp_path / "p.sock"
     async with MockOap("healthy-canary") as oap:
-        backend = {"url": oap.address, "settle": "0s", "events": {"enabled": True} | events}
+        backend = {"url": oap.address, "settle": "0s", "timeout": request_timeout, "events": {"enabled": True}}
         caches = {"cache": {"responseTtl": "0s", "verdictTtl": "0s"}}
         config = Config.model_validate({"backends": {"prod": backend | caches}, "http": {"listen": "127.0.0.1:0"}})
         async with (
@@ -165,7 +165,7 @@ async def test_drain_sends_the_queued_events(tmp_path: Path) -> None:
 
 
 async def test_second_stop_ends_the_sending_of_queued_events(tmp_path: Path) -> None:
-    async with open_service(tmp_path) as service:
+    async with open_service(tmp_path, request_timeout="1h") as service:
         service.oap.add_fault("hang", match='"uuid"')
         await service.measure()
         draining = asyncio.create_task(service.server.drain(3600))
