@@ -13,7 +13,7 @@ from skywalking_provider.tools.lint.prober import Prober
 from skywalking_provider.tools.lint.registry import Rule
 from skywalking_provider.tools.lint.rules.backends import open_configured
 from skywalking_provider.tools.lint.sources import Source
-from tests.tools.lint.harness import CONFIG, DATA, Case, context_of, lint_text, read_cases, wrap
+from tests.tools.lint.harness import CONFIG, DATA, Case, context_of, lint_text, read_cases, read_right_templates, wrap
 
 CASES = list(read_cases())
 OF_FILES = {Rule.FILE_UNREADABLE, Rule.FILE_TOO_LARGE}  # test_inputs.py
@@ -37,6 +37,13 @@ def findings() -> dict[Case, list[Finding]]:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.rule}: {case.name}")
 def test_wrong_template_has_the_finding_of_its_rule_only(case: Case, findings: dict[Case, list[Finding]]) -> None:
     assert {one.rule.value for one in findings[case]} == {case.rule}
+
+
+@pytest.mark.parametrize("name", read_right_templates())
+async def test_right_template_has_no_finding(name: str) -> None:
+    report = await lint_text(read_right_templates()[name])
+
+    assert [(one.rule, one.message) for one in report.findings] == []
 
 
 def test_every_rule_has_three_wrong_templates() -> None:
