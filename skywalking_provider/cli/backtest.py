@@ -28,15 +28,17 @@ from skywalking_provider.support.printable import escape_unprintable_json, print
 from skywalking_provider.support.redaction import redact_json
 from skywalking_provider.tools.backtest.chunk_cache import default_folder
 from skywalking_provider.tools.backtest.history import MINUTE
+from skywalking_provider.tools.backtest.injection import Injection, parse_injection
 from skywalking_provider.tools.backtest.json_report import build_backtest_json
 from skywalking_provider.tools.backtest.live_reads import ReadProgress
-from skywalking_provider.tools.backtest.runner import (
+from skywalking_provider.tools.backtest.model import (
     Backtest,
     BacktestError,
     BacktestOptions,
     ReplayProgress,
-    TemplateBacktest,
+    SplitOptions,
 )
+from skywalking_provider.tools.backtest.runner import TemplateBacktest
 from skywalking_provider.tools.backtest.text_report import build_table, build_title, describe_aborts
 from skywalking_provider.tools.check.recording import SingleBackendRegistry
 from skywalking_provider.tools.check.template import Template, TemplateError, require_templates
@@ -45,6 +47,8 @@ from skywalking_provider.tools.check.template_args import check_names, parse_arg
 _WIDTH: Final = 160  # columns without a terminal
 _USAGE_ERROR, _BACKEND_ERROR = 2, 3
 _MAX_SINCE: Final = timedelta(days=30)
+_MIN_TIMEOUT: Final = timedelta(seconds=30)
+"""Time of one attempt at least: a chunk has six hours of several series."""
 _DAYS: Final = re.compile(r"(\d{1,3})d(.*)")
 
 
@@ -101,6 +105,18 @@ def backtest_command(
         Path | None, typer.Option(metavar="FOLDER", help="Folder of the responses. Default: below ~/.cache.")
     ] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Neither use nor keep responses on disk.")] = False,
+    aa: Annotated[
+        bool, typer.Option("--aa", help="Compare pods of the same version, split at random: every abort is false.")
+    ] = False,
+    splits: Annotated[int, typer.Option(min=1, max=100_000, metavar="NUMBER", help="With --aa: runs.")] = 300,
+    weight: Annotated[
+        float, typer.Option(min=1, max=50, metavar="PERCENT", help="With --aa: the canary's share of the calls.")
+    ] = 10,
+    seed: Annotated[int, typer.Option(metavar="NUMBER", help="Seed of the splits and of injected failures.")] = 1,
+    inject: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FAULT", help="Add a fault to the canary: errors=+4%, latency=x2, latency=+50ms."),
+    ] = None,
     output: Annotated[
         BacktestOutput, typer.Option("--output", "-o", help="json is for programs.")
     ] = BacktestOutput.HUMAN,
@@ -132,6 +148,8 @@ def backtest_command(
         plugin=plugin_name,
         max_requests=max_requests,
         cache=None if no_cache else cache or default_folder(),
+        split=SplitOptions(weight / 100, splits, seed) if aa else None,
+        injection=_parse_faults(inject or (), seed),
     )
     try:
         options = options.with_arguments(parse_arg_flags(arguments or ()))
@@ -154,7 +172,10 @@ def backtest_command(
 async def _backtest(
     templates: Sequence[Template], configs: Mapping[str, BackendConfig], options: BacktestOptions, *, any_name: bool
 ) -> list[Backtest]:
-    limited = {name: one.model_copy(update={"max_requests": options.max_requests}) for name, one in configs.items()}
+    limited = {
+        name: one.model_copy(update={"max_requests": options.max_requests, "timeout": max(one.timeout, _MIN_TIMEOUT)})
+        for name, one in configs.items()
+    }
     async with (
         open_condition_evaluator() as evaluator,
         open_backends(limited, lambda: datetime.now(UTC)) as opened,
@@ -223,6 +244,13 @@ def _parse_minutes(text: str | None, name: str) -> timedelta | None:
     if length < MINUTE or length % MINUTE:
         raise typer.BadParameter(f"is {text}, must be in whole minutes. Write 10m, 1h, ...", param_hint=name)
     return length
+
+
+def _parse_faults(texts: Sequence[str], seed: int) -> Injection | None:
+    try:
+        return parse_injection(texts, seed)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--inject") from error
 
 
 def _exit_with(message: str, code: int) -> typer.Exit:

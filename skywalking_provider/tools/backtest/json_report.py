@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from skywalking_provider.model import Phase
+from skywalking_provider.tools.backtest.model import Backtest
 from skywalking_provider.tools.backtest.outcome import (
     INTERVAL_CONFIDENCE,
     Look,
@@ -14,7 +15,6 @@ from skywalking_provider.tools.backtest.outcome import (
     summarize_metric,
     summarize_runs,
 )
-from skywalking_provider.tools.backtest.runner import Backtest
 
 
 def build_backtest_json(backtest: Backtest) -> dict[str, Any]:
@@ -30,6 +30,17 @@ def build_backtest_json(backtest: Backtest) -> dict[str, Any]:
         "summary": build_summary_json(summarize_runs(backtest.runs)),
         "metrics": [build_summary_json(summarize_metric(one.name, backtest.runs)) for one in backtest.targets],
         "skipped": [{"metric": one.metric, "reason": one.reason} for one in backtest.skipped],
+        "splits": [
+            {"version": one.version.pod_template_hash, "canary": list(one.canary), "weight": one.weight}
+            for one in backtest.splits
+        ],
+        "injection": backtest.injection
+        and {
+            "errors": backtest.injection.errors,
+            "latencyFactor": backtest.injection.latency_factor,
+            "latencyAdded": backtest.injection.latency_added,
+            "seed": backtest.injection.seed,
+        },
         "runs": [_build_run_json(one) for one in backtest.runs],
         "notes": list(backtest.notes),
         "requests": backtest.requests,

@@ -10,13 +10,14 @@ from skywalking_provider.analysis.engine import Engine
 from skywalking_provider.analysis.evaluation import ConditionEvaluator
 from skywalking_provider.analysis.events import MeasurementEvent
 from skywalking_provider.analysis.judging import ContinuingJudge
+from skywalking_provider.block import Spec
 from skywalking_provider.model import Deadline, Measurement, Metric, Phase, Run
 from skywalking_provider.oap import BackendRegistry
+from skywalking_provider.queries import Query
 from skywalking_provider.support import go_json
 from skywalking_provider.tools.backtest.argo_rules import MetricProgress, MetricRules
 from skywalking_provider.tools.backtest.outcome import EndReason, Look, MetricOutcome
 from skywalking_provider.tools.backtest.replay_backend import VirtualClock
-from skywalking_provider.tools.backtest.replayed_query import replayed_queries
 
 _TIMEOUT_SECONDS: Final = 24 * 3600.0
 """The first measurement reads the whole history. The reads have time limits of their own."""
@@ -31,7 +32,7 @@ class MetricReplay:
         evaluator: Evaluator of the conditions.
         clock: Virtual clock of the backends.
         check: Function that raises an error if a read failed. The engine would wait for an unavailable OAP.
-        end: End of the recorded history.
+        new_query: Returns the query of a spec.
     """
 
     def __init__(
@@ -40,7 +41,7 @@ class MetricReplay:
         evaluator: ConditionEvaluator,
         clock: VirtualClock,
         check: Callable[[], None],
-        end: datetime,
+        new_query: Callable[[Spec], Query],
     ) -> None:
         self._clock = clock
         self._check = check
@@ -53,7 +54,7 @@ class MetricReplay:
             listeners=[self._events.append],
             monotonic=clock.monotonic,
             cause_limits=CauseLimits(0),
-            new_query=replayed_queries(end),
+            new_query=new_query,
             judge=ContinuingJudge(),
         )
 

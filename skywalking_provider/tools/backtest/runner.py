@@ -1,26 +1,35 @@
 """Backtest of one template: its runs in the past, replayed by the service's engine against recorded responses."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from skywalking_provider.analysis.evaluation import ConditionEvaluator
 from skywalking_provider.analysis.window import closed_window
-from skywalking_provider.block import Spec, parse_block
+from skywalking_provider.block import JudgedSpec, Spec, parse_block
 from skywalking_provider.block.entity import EntityKeys
 from skywalking_provider.config import BackendConfig
-from skywalking_provider.model import Deadline, Entity, Metric, Run, Window
-from skywalking_provider.oap import Backend, BackendRegistry
-from skywalking_provider.oap.api.metric_values import Role, SeriesRequest, decode_calls
-from skywalking_provider.queries.entities import find_service, resolve_service_name
+from skywalking_provider.model import Deadline, Metric, Run, Window
+from skywalking_provider.oap import BackendRegistry
+from skywalking_provider.support.durations import format_duration
 from skywalking_provider.tools.backtest.chunk_cache import ChunkCache
 from skywalking_provider.tools.backtest.history import MINUTE, History, floor_minute
-from skywalking_provider.tools.backtest.live_reads import LiveReads, ReadProgress
+from skywalking_provider.tools.backtest.judged_targets import select_judged_targets
+from skywalking_provider.tools.backtest.live_reads import LiveReads
+from skywalking_provider.tools.backtest.model import (
+    Backtest,
+    BacktestError,
+    BacktestOptions,
+    ReplayProgress,
+    SplitOptions,
+)
 from skywalking_provider.tools.backtest.outcome import MetricOutcome, RunOutcome
+from skywalking_provider.tools.backtest.pod_split import MIN_PODS, count_pods, plan_splits
 from skywalking_provider.tools.backtest.recorded_oap import RecordedOap
 from skywalking_provider.tools.backtest.replay import MetricReplay
 from skywalking_provider.tools.backtest.replay_backend import ReplayConnection, ReplayRegistry, VirtualClock
+from skywalking_provider.tools.backtest.replay_queries import ReplayQueries
 from skywalking_provider.tools.backtest.schedule import (
     PlannedRun,
     choose_length,
@@ -28,6 +37,7 @@ from skywalking_provider.tools.backtest.schedule import (
     plan_runs_of_deploys,
     plan_runs_of_versions,
 )
+from skywalking_provider.tools.backtest.split_query import read_pod_rows
 from skywalking_provider.tools.backtest.targets import (
     HashArguments,
     Target,
@@ -35,99 +45,12 @@ from skywalking_provider.tools.backtest.targets import (
     select_targets,
     with_placeholders,
 )
-from skywalking_provider.tools.backtest.versions import (
-    PodVersion,
-    VersionCalls,
-    find_deploys,
-    find_reigns,
-    read_version,
-)
-from skywalking_provider.tools.check.selection import SkippedMetric
+from skywalking_provider.tools.backtest.version_reads import ServicePods, read_service_pods
+from skywalking_provider.tools.backtest.versions import find_deploys, find_reigns
 from skywalking_provider.tools.check.template import Template
 
 _TIMEOUT_SECONDS = 60.0
-_CALLS = "service_instance_cpm"
-
-
-class BacktestError(Exception):
-    """A backtest that cannot be made. The message names the problem and the next step."""
-
-
-@dataclass(frozen=True, slots=True)
-class BacktestOptions:
-    """Options of a backtest.
-
-    Attributes:
-        since: Length of the history.
-        length: Length of a run; None for that of the metrics.
-        every: Time between the starts of runs; None for the length.
-        namespace: Namespace of the runs; None for that of the template.
-        arg_values: Values of arguments.
-        metric_names: Metrics to replay; all if empty.
-        plugin: Name of the plugin in Argo's configuration.
-        max_requests: Requests at a time.
-        cache: Folder of the recorded responses; None keeps nothing.
-    """
-
-    since: timedelta
-    length: timedelta | None = None
-    every: timedelta | None = None
-    namespace: str | None = None
-    arg_values: Mapping[str, str] = field(default_factory=dict)
-    metric_names: Sequence[str] = ()
-    plugin: str = "skywalking/metrics"
-    max_requests: int = 2
-    cache: Path | None = None
-
-    def with_arguments(self, arg_values: Mapping[str, str]) -> "BacktestOptions":
-        """Return the same options with values of arguments."""
-        return replace(self, arg_values=arg_values)
-
-
-@dataclass(frozen=True, slots=True)
-class Backtest:
-    """Replayed runs of one template.
-
-    Attributes:
-        template: The template.
-        targets: Replayed metrics.
-        skipped: Metrics that are not replayed.
-        history: Minutes that were replayed.
-        length: Latest end of a run after its start.
-        every: Time between the starts of runs.
-        runs: Outcomes in order of time.
-        notes: Notes for the user.
-        requests: Number of requests that were sent.
-        cached: Number of responses that were found on disk.
-    """
-
-    template: Template
-    targets: tuple[Target, ...]
-    skipped: tuple[SkippedMetric, ...]
-    history: History
-    length: timedelta
-    every: timedelta
-    runs: tuple[RunOutcome, ...]
-    notes: tuple[str, ...] = ()
-    requests: int = 0
-    cached: int = 0
-
-
-@dataclass(slots=True)
-class ReplayProgress:
-    """Progress of the replay.
-
-    Attributes:
-        reads: Reads of the OAP.
-        runs: Runs of a metric to replay.
-        replayed: Runs of a metric that were replayed.
-        changed: Function that is called after each change.
-    """
-
-    reads: ReadProgress
-    runs: int = 0
-    replayed: int = 0
-    changed: Callable[[], None] = lambda: None
+_READ_SECONDS = 24 * 3600.0
 
 
 class TemplateBacktest:
@@ -167,6 +90,7 @@ class TemplateBacktest:
         self._recorded: dict[str, RecordedOap] = {}
         self._caches: dict[str, ChunkCache] = {}
         self._connections: dict[str, ReplayConnection] = {}
+        self._pods: ServicePods | None = None
 
     async def run(self) -> Backtest:
         """Replay all runs.
@@ -180,12 +104,14 @@ class TemplateBacktest:
         arguments = find_hash_arguments(self._template, options.arg_values)
         values = with_placeholders(arguments, options.arg_values)
         targets, skipped = select_targets(self._template, values, options.metric_names, options.plugin)
+        targets, excluded = select_judged_targets(targets, split=options.split is not None, injection=options.injection)
+        skipped += excluded
         specs = {one.name: parse_block(one.check.metric.block) for one in targets}
         history = await self._open_backends(targets, specs)
         rules = {one.name: one.rules for one in targets}
         length = options.length or choose_length(rules, {name: spec.max_wait for name, spec in specs.items()})
         every = options.every or length
-        planned = await self._plan(history, length, every, arguments, targets, specs)
+        planned = await self._plan(history, length, every, arguments, specs)
         runs = await self._replay(planned, targets, specs, arguments)
         return Backtest(
             self._template,
@@ -198,6 +124,8 @@ class TemplateBacktest:
             tuple(self._notes(history, planned, arguments)),
             self._progress.reads.sent,
             sum(one.hits for one in self._caches.values()),
+            tuple(run.split for run in planned if run.split),
+            options.injection,
         )
 
     async def _open_backends(self, targets: Sequence[Target], specs: Mapping[str, Spec]) -> History:
@@ -233,63 +161,47 @@ class TemplateBacktest:
         length: timedelta,
         every: timedelta,
         arguments: HashArguments,
-        targets: Sequence[Target],
         specs: Mapping[str, Spec],
     ) -> list[PlannedRun]:
+        if self._options.split:
+            return await self._plan_splits(history, length, every, specs, self._options.split)
         if not arguments.names:
             return plan_runs(history, length, every)
-        versions = await self._read_versions(history, targets, specs)
+        pods = await self._read_pods(self._first(specs, _selects_by_hash))
+        versions = pods.versions
         if arguments.stable:
             return plan_runs_of_deploys(history, length, every, find_deploys(versions), arguments)
         return plan_runs_of_versions(history, length, every, find_reigns(versions), arguments)
 
-    async def _read_versions(
-        self, history: History, targets: Sequence[Target], specs: Mapping[str, Spec]
-    ) -> list[VersionCalls]:
-        """Read the calls of each version of the first service whose instances are selected by their hash."""
-        spec = next(
-            one
-            for one in (specs[target.name] for target in targets)
-            if isinstance(one, EntityKeys) and one.instances and one.instances.pod_template_hash
-        )
-        backend = self._registry().select(spec.backend, spec.address, self._namespace)
-        deadline = Deadline.after(_TIMEOUT_SECONDS)
-        services = await backend.connection.services(deadline)
-        name = resolve_service_name(spec, backend.connection.config.service_name)
-        service = find_service(name, spec.layer, services, backend.connection.suggest)
-        window = Window(history.start, history.end)
-        pods: dict[PodVersion, list[str]] = {}
-        for instance in await backend.instances(service, window, deadline):
-            if version := read_version(instance):
-                pods.setdefault(version, []).append(instance.name)
-        self._check()
-        return [
-            VersionCalls(version, await self._read_calls(backend, service.name, normal=service.normal, pods=names))
-            for version, names in pods.items()
-        ]
+    def _first(self, specs: Mapping[str, Spec], choose: Callable[[EntityKeys], bool]) -> EntityKeys:
+        return next(one for one in specs.values() if isinstance(one, EntityKeys) and choose(one))
 
-    async def _read_calls(
-        self, backend: Backend, service: str, *, normal: bool, pods: Sequence[str]
-    ) -> tuple[int, ...]:
-        """Return the sum of the pods' calls in each minute of the history."""
-        recorded = self._recorded[backend.connection.name]
-        requests = [
-            SeriesRequest(f"i{at}", _CALLS, Entity(service, normal, instance=pod), role=Role.CALLS)
-            for at, pod in enumerate(pods)
-        ]
-        total: list[int] = []
-        for chunk in recorded.history.chunks:
-            window = chunk.window(recorded.history.zone)
-            mqe = (await backend.connection.features(Deadline.after(_TIMEOUT_SECONDS))).supports_mqe
-            data = await recorded.series(requests, window)
-            sums = [0] * window.buckets
-            for request in requests:
-                for at, count in enumerate(decode_calls(data, request, window, mqe=mqe)):
-                    sums[at] += count or 0
-            total += sums
-        first = (recorded.history.start - recorded.history.chunks[0].start) // MINUTE
+    async def _read_pods(self, spec: EntityKeys) -> ServicePods:
+        backend = self._registry().select(spec.backend, spec.address, self._namespace)
+        pods = await read_service_pods(spec, backend, self._recorded[backend.connection.name])
         self._check()
-        return tuple(total[first:])
+        return pods
+
+    async def _plan_splits(
+        self, history: History, length: timedelta, every: timedelta, specs: Mapping[str, Spec], split: SplitOptions
+    ) -> list[PlannedRun]:
+        """Plan A/A runs.
+
+        Raises:
+            BacktestError: The service has too few pods of one version.
+        """
+        self._pods = await self._read_pods(self._first(specs, _is_entity))
+        planned = plan_splits(history, length, every, self._pods.calls, split.weight, split.count, split.seed)
+        if not planned:
+            most = count_pods(self._pods.calls)
+            raise BacktestError(
+                f"--aa needs {MIN_PODS} pods of one version with calls in a whole run of {format_duration(length)}; the"
+                f" version with most pods has {most} in this history. Scale the service, or choose another --since"
+            )
+        return [
+            PlannedRun(start, start + length, {"canary": ",".join(one.canary)}, one.version.rollout, split=one)
+            for start, one in planned
+        ]
 
     async def _replay(
         self,
@@ -305,8 +217,10 @@ class TemplateBacktest:
         metrics = self._resolve_metrics(planned, targets, arguments)
         for target in targets:
             self._expect_windows(specs[target.name], target, planned)
-            replay = MetricReplay(self._registry(), self._evaluator, self._clock, self._check, self._clock_end)
+            queries = await self._build_queries(specs[target.name])
+            replay = MetricReplay(self._registry(), self._evaluator, self._clock, self._check, queries.query_of)
             for at, run in enumerate(planned):
+                queries.start_run(run.split)
                 outcomes[at].append(
                     await replay.replay(
                         metrics[target.name, run.canary], target.rules, self._build_run(run), run.start, run.end
@@ -314,11 +228,23 @@ class TemplateBacktest:
                 )
                 progress.replayed += 1
                 progress.changed()
+                await asyncio.sleep(0)  # a cancellation ends it here
         dry_run = frozenset(one.name for one in targets if one.check.dry_run)
         return [
             RunOutcome(run.start, run.end, tuple(metric_outcomes), dry_run, run.arguments)
             for run, metric_outcomes in zip(planned, outcomes, strict=True)
         ]
+
+    async def _build_queries(self, spec: Spec) -> ReplayQueries:
+        """Return the queries of a metric: those of A/A runs have the minutes of all pods."""
+        injection = self._options.injection
+        if self._pods is None or not isinstance(spec, JudgedSpec):
+            return ReplayQueries(self._clock_end, injection)
+        backend = self._registry().select(spec.backend, spec.address, self._namespace)
+        recorded = self._recorded[backend.connection.name]
+        rows = await read_pod_rows(spec, self._pods, backend, recorded, Deadline.after(_READ_SECONDS))
+        self._check()
+        return ReplayQueries(self._clock_end, injection, rows)
 
     def _resolve_metrics(
         self, planned: Sequence[PlannedRun], targets: Sequence[Target], arguments: HashArguments
@@ -326,7 +252,7 @@ class TemplateBacktest:
         """Return each metric with the arguments of each version."""
         metrics = {(one.name, ""): one.check.metric for one in targets}
         options = self._options
-        for run in {run.canary: run for run in planned if arguments.names}.values():
+        for run in {run.canary: run for run in planned if run.canary and arguments.names}.values():
             resolved, _ = select_targets(
                 self._template, {**options.arg_values, **run.arguments}, options.metric_names, options.plugin
             )
@@ -387,3 +313,11 @@ class TemplateBacktest:
         if rejected:
             notes.append(f"{rejected} files of the cache were not valid, and were read again from the OAP")
         return notes
+
+
+def _is_entity(spec: EntityKeys) -> bool:
+    return isinstance(spec, EntityKeys)
+
+
+def _selects_by_hash(spec: EntityKeys) -> bool:
+    return spec.instances is not None and spec.instances.pod_template_hash is not None

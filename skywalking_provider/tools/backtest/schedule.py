@@ -7,6 +7,7 @@ from typing import Final
 
 from skywalking_provider.tools.backtest.argo_rules import MetricRules
 from skywalking_provider.tools.backtest.history import MINUTE, History
+from skywalking_provider.tools.backtest.pod_split import PodSplit
 from skywalking_provider.tools.backtest.targets import HashArguments
 from skywalking_provider.tools.backtest.versions import Deploy, Reign
 
@@ -24,6 +25,7 @@ class PlannedRun:
         arguments: Values of the arguments that name versions.
         rollout: Name of the rollout; empty if it is not known.
         canary: Hash of the canary; empty if it is not known.
+        split: Pods of both sides in an A/A run; None for others.
     """
 
     start: datetime
@@ -31,6 +33,7 @@ class PlannedRun:
     arguments: Mapping[str, str] = field(default_factory=dict)
     rollout: str = ""
     canary: str = ""
+    split: PodSplit | None = None
 
 
 def choose_length(rules: Mapping[str, MetricRules], waits: Mapping[str, timedelta]) -> timedelta:

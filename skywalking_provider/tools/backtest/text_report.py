@@ -9,6 +9,7 @@ from rich.text import Text
 from skywalking_provider.model import Phase
 from skywalking_provider.support.counts import format_count
 from skywalking_provider.support.durations import format_duration
+from skywalking_provider.tools.backtest.model import Backtest
 from skywalking_provider.tools.backtest.outcome import (
     INTERVAL_CONFIDENCE,
     Rate,
@@ -17,7 +18,6 @@ from skywalking_provider.tools.backtest.outcome import (
     summarize_metric,
     summarize_runs,
 )
-from skywalking_provider.tools.backtest.runner import Backtest
 from skywalking_provider.tools.phases import PHASE_STYLES
 
 _MAX_RUNS = 10
@@ -31,11 +31,48 @@ def build_title(backtest: Backtest) -> Text:
     text = Text().append(f"{backtest.template.kind} {backtest.template.name}", style="bold")
     text.append(f"  {backtest.template.file}\n", style="dim")
     runs = format_count(len(backtest.runs), "run")
-    return text.append(
+    text.append(
         f"{history.start.astimezone(zone):%Y-%m-%d %H:%M} to {history.end.astimezone(zone):%Y-%m-%d %H:%M %z}"
         f" · {runs} of {format_duration(backtest.length)}, every {format_duration(backtest.every)}",
         style="dim",
     )
+    for line in (describe_splits(backtest), describe_injection(backtest)):
+        if line:
+            text.append(f"\n{line}")
+    return text
+
+
+def describe_splits(backtest: Backtest) -> str:
+    """Return the line about the splits of A/A runs; empty for other runs."""
+    splits = backtest.splits
+    if not splits:
+        return ""
+    weight = sum(one.weight for one in splits) / len(splits)
+    sizes = sorted({len(one.canary) for one in splits})
+    canary = format_count(sizes[0], "pod") if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]} pods"
+    versions = ", ".join(sorted({f"{one.version.rollout}-{one.version.pod_template_hash}" for one in splits}))
+    pods = max(len(one.canary) + len(one.stable) for one in splits)
+    return f"A/A: {pods} pods of {versions}, split at random; the canary has {canary}, {_percent(weight)} of the calls"
+
+
+def describe_injection(backtest: Backtest) -> str:
+    """Return the line about an injected fault, with the time until it was found; empty without one."""
+    fault = backtest.injection
+    if fault is None:
+        return ""
+    parts = [
+        f"{_percent(fault.errors)} more failed calls" if fault.errors else "",
+        f"{fault.latency_factor:g} × the latency" if fault.latency_factor != 1 else "",
+        f"{fault.latency_added:g} ms more latency" if fault.latency_added else "",
+    ]
+    found = [run.deciding.ended_at - run.start for run in backtest.runs if run.phase is Phase.FAILED and run.deciding]
+    with_data = sum(run.has_data for run in backtest.runs)
+    line = f"injected: {', '.join(filter(None, parts))}; found in {len(found)} of {format_count(with_data, 'run')}"
+    if not found:
+        return line
+    minutes = sorted(one / timedelta(minutes=1) for one in found)
+    middle, most = minutes[len(minutes) // 2], minutes[min(len(minutes) - 1, int(0.9 * len(minutes)))]
+    return f"{line}, after {middle:g} minutes (median), {most:g} minutes (90 %)"
 
 
 def build_table(backtest: Backtest) -> Table:

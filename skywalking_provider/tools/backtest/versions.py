@@ -18,7 +18,7 @@ _STABLE_MINUTES: Final = 30
 """Minutes after the first call of a version whose calls decide which other version is stable."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class PodVersion:
     """Version that the name of a pod has."""
 

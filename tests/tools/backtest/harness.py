@@ -18,7 +18,8 @@ from skywalking_provider.mock_oap.scenario import Scenario, parse_scenario
 from skywalking_provider.model import Deadline, Measurement, Metric, Run
 from skywalking_provider.oap import open_backends
 from skywalking_provider.tools.backtest.live_reads import ReadProgress
-from skywalking_provider.tools.backtest.runner import Backtest, BacktestOptions, ReplayProgress, TemplateBacktest
+from skywalking_provider.tools.backtest.model import Backtest, BacktestOptions, ReplayProgress
+from skywalking_provider.tools.backtest.runner import TemplateBacktest
 from skywalking_provider.tools.check.template import Template, parse_templates
 
 NOON = datetime(2026, 11, 24, 12, 0, 20, tzinfo=UTC)
@@ -148,7 +149,7 @@ async def open_stage(stack: AsyncExitStack, scenario: Scenario | str | None = No
     """Start a mock OAP at noon."""
     clock = ManualClock(NOON)
     mock = await stack.enter_async_context(MockOap(scenario or build_history(), clock=clock, **oap))
-    config = BackendConfig.model_validate({"url": mock.url.removesuffix("/graphql"), "retries": 0})
+    config = BackendConfig.model_validate({"url": mock.url.removesuffix("/graphql"), "retries": 0, "timeout": "100s"})
     return Stage(mock, clock, {BACKEND: config}, stack)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from skywalking_provider.tools.backtest import live_reads
 from skywalking_provider.tools.backtest.json_report import build_backtest_json
-from skywalking_provider.tools.backtest.runner import Backtest, BacktestError
+from skywalking_provider.tools.backtest.model import Backtest, BacktestError
 from tests.tools.backtest.harness import (
     HASHES,
     Stage,
@@ -20,6 +20,8 @@ from tests.tools.backtest.harness import (
     list_cache_files,
     open_stage,
 )
+
+pytestmark = pytest.mark.allow_slow_callbacks("a backtest computes for minutes, and serves no one meanwhile")
 
 OBJECTIVE = build_template(build_metric(sli="success-rate", objective=0.9))
 COMPARISON = build_template(build_comparison(), args=HASHES)

@@ -20,6 +20,8 @@ from tests.tools.backtest.harness import (
     open_stage,
 )
 
+pytestmark = pytest.mark.allow_slow_callbacks("a backtest computes for minutes, and serves no one meanwhile")
+
 APDEX_QUERY = """
 query queryData($duration: Duration!) {
   a: readMetricsValues(condition: {name: "service_apdex", entity: {scope: Service, serviceName: "reviews.bookinfo",
