@@ -57,6 +57,12 @@ _NAME: Final = '{"name":"service_cpm"}'
 _SERVICE: Final = '{"id":"YWdlbnQ=.1","name":"agent::reviews","layers":["GENERAL"],"normal":true}'
 _VALUES: Final = '{"label":"0","values":{"values":['
 _RESULT: Final = '{"type":"TIME_SERIES_VALUES","results":['
+_ALARM: Final = '{"startTime":1,"id":"1","message":"m","scope":"Service","tags":[{"key":"level","value":"x"}]}'
+_SEGMENT: Final = '{"traceIds":["1"],"endpointNames":["/a"],"duration":1,"start":"1","isError":true}'
+_SPAN: Final = (
+    '{"traceId":"1","serviceCode":"a","serviceInstanceName":"b","startTime":1,"endTime":2,"type":"Entry",'
+    '"endpointName":"/a","isError":true}'
+)
 PLACES: Final = (
     Place("NAMES", "[", _NAME, "]"),
     Place("TEXTS", "[", '"MESH"', "]"),
@@ -73,6 +79,15 @@ PLACES: Final = (
     Place("EXPRESSION_RESULT", _RESULT + '{"values":[', '{"id":"202611241200","value":"1"}', "]}]}"),
     Place("EXPRESSION_RESULT", _RESULT + '{"values":[],"metric":{"labels":[', '{"key":"p","value":"1"}', "]}}]}"),
     Place("TIME_INFO", '{"timezone":"+0000","currentTimestamp":1,"x":[', "1", "]}"),
+    Place("RANKING", "[", '{"name":"/a","value":"1"}', "]"),
+    Place("ALARMS", '{"msgs":[', _ALARM, "]}"),
+    Place("ALARMS", '{"msgs":[{"startTime":1,"id":"1","message":"m","tags":[', '{"key":"a","value":"b"}', "]}]}"),
+    Place("TRACE_BRIEF", '{"traces":[', _SEGMENT, "]}"),
+    Place("TRACE_BRIEF", '{"traces":[{"endpointNames":[],"duration":1,"start":"1","traceIds":[', '"1"', "]}]}"),
+    Place("TRACE_LIST", '{"traces":[', f'{{"spans":[{_SPAN}]}}', "]}"),
+    Place("TRACE_LIST", '{"traces":[{"spans":[', _SPAN, "]}]}"),
+    Place("LOGS", '{"logs":[', '{"timestamp":1,"traceId":"1","endpointName":"/a","content":"x"}', "]}"),
+    Place("FLAG", "[", "true", "]"),
     Place("KV_INT", '{"value":1,"x":[', "1", "]}"),
     Place("", "[", '{"values":{"values":[{"value":1}]}}', "]"),
     Place("", _VALUES, '{"value":1}', "]}}"),
