@@ -18,6 +18,8 @@ REPLICAS = 2
 """Pods of the stable version. The talk has five; each pod of the lab has an Envoy of 60 MB."""
 _LABEL_INTERVAL = "15s"
 """Interval of the talk's metric (5m there): four failures must fit between the first minute and the last step."""
+_HASH_INTERVAL = "1m"
+"""Interval of the thresholds (up to 5m in the example): a rollout with short pauses ends within two of five minutes."""
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -84,6 +86,7 @@ def _render_templates(way: Way) -> Iterator[Object]:
         if template["metadata"]["name"] in ("success-rate-threshold", "latency-threshold"):
             for metric in template["spec"]["metrics"]:
                 del metric["count"]  # measured until the last step has ended
+                metric["interval"] = _HASH_INTERVAL
             yield template
 
 

@@ -57,7 +57,9 @@ def test_hash_way_measures_success_rate_and_latency_until_the_end() -> None:
     analysis = rollout["spec"]["strategy"]["canary"]["analysis"]
 
     assert [one["templateName"] for one in analysis["templates"]] == [one["metadata"]["name"] for one in templates]
-    assert not any("count" in metric for one in templates for metric in one["spec"]["metrics"])
+    metrics = [metric for one in templates for metric in one["spec"]["metrics"]]
+    assert {metric["interval"] for metric in metrics} == {"1m"}
+    assert not any("count" in metric for metric in metrics)
 
 
 def test_compare_way_has_the_templates_of_the_example_and_divided_pauses() -> None:
