@@ -82,6 +82,7 @@ def main() -> int:
     parser.add_argument("--results", type=Path, default=ROOT / "bench/results")
     arguments = parser.parse_args()
     way: Way = arguments.way
+    arguments.results.mkdir(parents=True, exist_ok=True)
     if "LAB_DIR" not in os.environ:
         parser.error("the talk runs in a node. Run make talk, or lab/node/with.sh.")
     console = Console()
