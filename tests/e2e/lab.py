@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from skywalking_provider.reporting.event import EVENT_NAME
 from tests.e2e.kubectl import Kubectl
 
 ROOT = Path(__file__).parents[2]
@@ -203,7 +204,7 @@ class Lab:
         return sum(one["value"] > 0 for one in values)
 
     def read_events(self, service: str) -> list[dict[str, Any]]:
-        """Return the events of a service that began in the last hour."""
+        """Return the provider's events of a service that began in the last hour. OAP adds one for each alarm."""
         query = """query q($condition: EventQueryCondition) { queryEvents(condition: $condition) { events {
           uuid name type message layer startTime endTime source { serviceInstance } parameters { key value } } } }"""
         now = datetime.now(ZoneInfo(self.settings.get("OAP_ZONE", "UTC")))
@@ -214,7 +215,7 @@ class Lab:
         }
         condition = {"source": {"service": service}, "time": time, "paging": {"pageSize": 100}}
         events: list[dict[str, Any]] = self.query(query, condition=condition)["queryEvents"]["events"]
-        return events
+        return [one for one in events if one["name"] == EVENT_NAME]
 
     def query(self, query: str, **variables: Any) -> dict[str, Any]:
         """Return the data of OAP's response to a query."""
