@@ -257,12 +257,12 @@ build_oap_jars() {
   echo "$stamp" > "$LAB_HOME/stamps/$folder-$OAP_VERSION"
 }
 
-build_oap_mesh() { build_oap_jars oap-mesh -Pmesh; }
+build_oap_mesh() { build_oap_jars oap-mesh -Pmesh,agent; }
 
 build_oap() {
-  local home=$LAB_HOME/oap/$OAP_VERSION stamp wire=current
-  case $OAP_VERSION in 9.2.*) wire=9.2 ;; esac
-  build_oap_jars oap
+  local home=$LAB_HOME/oap/$OAP_VERSION stamp wire=current profiles=(-Pagent)
+  case $OAP_VERSION in 9.2.*) wire=9.2 profiles=() ;; esac
+  build_oap_jars oap "${profiles[@]}"
   # Only a cluster of OAPs or a mesh needs these.
   rm -f "$home"/libs/{kubernetes-,istio-}*.jar
   local sources=("$LAB/oap/feed"/*.java "$LAB/oap/feed/wire-$wire"/*.java)
