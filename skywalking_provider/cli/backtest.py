@@ -18,7 +18,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from skywalking_provider.analysis.evaluation import open_condition_evaluator
-from skywalking_provider.cli.inputs import load_backends, read_files
+from skywalking_provider.cli.inputs import (
+    ArgumentFlags,
+    ConfigFile,
+    MetricNames,
+    OapAddress,
+    RunNamespace,
+    TemplateFiles,
+    load_backends,
+    read_files,
+)
 from skywalking_provider.config import BackendConfig, ConfigError
 from skywalking_provider.errors import BackendUnavailableError, ProviderError
 from skywalking_provider.oap import open_backends
@@ -62,34 +71,15 @@ class BacktestOutput(StrEnum):
 def backtest_command(
     context: typer.Context,
     *,
-    filenames: Annotated[
-        list[str],
-        typer.Option("--filename", "-f", metavar="FILE", help="File with templates; - is stdin. May be repeated."),
-    ],
+    filenames: TemplateFiles,
     since: Annotated[
         str, typer.Option(metavar="DURATION", help="Length of the history, such as 7d or 36h; 30d at most.")
     ] = "7d",
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", envvar="SWP_CONFIG_FILE", help="YAML file with the backends.")
-    ] = None,
-    address: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL", help="Read this OAP, regardless of backend and address in the metrics. Excludes --config."
-        ),
-    ] = None,
-    arguments: Annotated[
-        list[str] | None,
-        typer.Option("--arg", "-a", metavar="NAME=VALUE", help="Value of an argument. May be repeated."),
-    ] = None,
-    metrics: Annotated[
-        list[str] | None,
-        typer.Option("--metric", "-m", metavar="NAME", help="Replay only this metric. May be repeated."),
-    ] = None,
-    namespace: Annotated[
-        str | None,
-        typer.Option("--namespace", "-n", help="Namespace of the runs. Default: the template's, else default."),
-    ] = None,
+    config: ConfigFile = None,
+    address: OapAddress = None,
+    arguments: ArgumentFlags = None,
+    metrics: MetricNames = None,
+    namespace: RunNamespace = None,
     length: Annotated[
         str | None,
         typer.Option(metavar="DURATION", help="Length of a run. Default: that of the metrics; 30m without a count."),

@@ -5,7 +5,6 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import structlog
@@ -14,7 +13,16 @@ from rich.console import Console
 from rich.text import Text
 
 from skywalking_provider.analysis.evaluation import open_condition_evaluator
-from skywalking_provider.cli.inputs import load_backend_config, read_files
+from skywalking_provider.cli.inputs import (
+    ArgumentFlags,
+    ConfigFile,
+    MetricNames,
+    OapAddress,
+    RunNamespace,
+    TemplateFiles,
+    load_backend_config,
+    read_files,
+)
 from skywalking_provider.config import BackendConfig, ConfigError, PageConfig
 from skywalking_provider.oap.transport.credentials import redactor_for
 from skywalking_provider.support.printable import escape_unprintable_json, printable_line
@@ -49,31 +57,12 @@ class CheckOutput(StrEnum):
 def check_command(
     context: typer.Context,
     *,
-    filenames: Annotated[
-        list[str],
-        typer.Option("--filename", "-f", metavar="FILE", help="File with templates; - is stdin. May be repeated."),
-    ],
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", envvar="SWP_CONFIG_FILE", help="YAML file with the backends.")
-    ] = None,
-    address: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL", help="Measure this OAP, regardless of backend and address in the metrics. Excludes --config."
-        ),
-    ] = None,
-    arguments: Annotated[
-        list[str] | None,
-        typer.Option("--arg", "-a", metavar="NAME=VALUE", help="Value of an argument. May be repeated."),
-    ] = None,
-    metrics: Annotated[
-        list[str] | None,
-        typer.Option("--metric", "-m", metavar="NAME", help="Measure only this metric. May be repeated."),
-    ] = None,
-    namespace: Annotated[
-        str | None,
-        typer.Option("--namespace", "-n", help="Namespace of the run. Default: the template's, else default."),
-    ] = None,
+    filenames: TemplateFiles,
+    config: ConfigFile = None,
+    address: OapAddress = None,
+    arguments: ArgumentFlags = None,
+    metrics: MetricNames = None,
+    namespace: RunNamespace = None,
     output: Annotated[
         CheckOutput, typer.Option("--output", "-o", help="wide adds the responses; json is for programs.")
     ] = CheckOutput.HUMAN,

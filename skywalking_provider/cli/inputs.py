@@ -1,13 +1,39 @@
-"""Inputs that several commands share: files with templates, and backends."""
+"""Inputs that several commands share: their options, files with templates, and backends."""
 
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
+
+import typer
 
 from skywalking_provider.config import BackendConfig, Config, ConfigError, load_config
 from skywalking_provider.tools.check.template import ParsedFile, TemplateError, parse_file
 
 _ADDRESS_BACKEND: Final = "default"
+
+TemplateFiles = Annotated[
+    list[str],
+    typer.Option("--filename", "-f", metavar="FILE", help="File with templates; - is stdin. May be repeated."),
+]
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", "-c", envvar="SWP_CONFIG_FILE", help="YAML file with the backends.")
+]
+OapAddress = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL", help="Read this OAP, regardless of backend and address in the metrics. Excludes --config."
+    ),
+]
+ArgumentFlags = Annotated[
+    list[str] | None,
+    typer.Option("--arg", "-a", metavar="NAME=VALUE", help="Value of an argument. May be repeated."),
+]
+MetricNames = Annotated[
+    list[str] | None, typer.Option("--metric", "-m", metavar="NAME", help="Use only this metric. May be repeated.")
+]
+RunNamespace = Annotated[
+    str | None, typer.Option("--namespace", "-n", help="Namespace of the run. Default: the template's, else default.")
+]
 
 
 def read_files(files: list[str]) -> list[ParsedFile]:
