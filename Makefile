@@ -207,7 +207,7 @@ $(PROVIDER_ARCHIVE): $(shell git ls-files skywalking_provider image requirements
 	@touch $@
 
 .PHONY: talk
-talk: build $(PROVIDER_ARCHIVE) ## run the talk as a whole: Git, Argo CD, canary, Istio, SkyWalking, verdict (TALK=hash, label or compare; 25 minutes)
+talk: build $(PROVIDER_ARCHIVE) ## run the talk as a whole: Git, Argo CD, canary, Istio, SkyWalking, verdict (TALK=hash, label or compare; 22 to 28 minutes)
 	@lab/node/check.sh
 	@lab/build.sh etcd kubernetes istio others argo-1.10 node talk
 	@$(BIN)/python -m bench.talk.images $(TALK_IMAGES)

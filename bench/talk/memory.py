@@ -8,9 +8,9 @@ _PARTS = {"python": "talk and service", "java": "OAP", "argocd": "Argo CD", "red
 
 
 def read_memory() -> dict[str, float]:
-    """Return the resident memory of all processes of this network in MiB, by part.
+    """Return the resident memory of all processes of the node in MiB, by part.
 
-    The network has its own process ids, so /proc contains the talk's processes only.
+    The node has its own process ids, so /proc contains the talk's processes only.
     """
     total: dict[str, float] = {}
     for process in Path("/proc").glob("[0-9]*"):

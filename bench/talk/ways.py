@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 PAUSE_FACTOR = 4
-"""All pauses of the talk are divided by this factor, so that a way takes under 25 minutes."""
+"""All pauses of the talk are divided by this factor."""
 
 
 class Way(StrEnum):

@@ -13,7 +13,7 @@ MAX_ALARMS: Final = 10
 
 
 class AlarmState(StrEnum):
-    """What an alarm means for the window."""
+    """State of an alarm in the window."""
 
     FIRING = "firing"
     """It may still last."""

@@ -90,7 +90,7 @@ class LogView:
 
 @dataclass(frozen=True, slots=True)
 class CauseView:
-    """What explains a Failed verdict.
+    """Explanation of a Failed verdict.
 
     Attributes:
         bars: Endpoints as bars: by the canary's own traces, by the metrics of the service, or both.

@@ -1,4 +1,4 @@
-"""Which alarms of an entity fired, are firing and have recovered."""
+"""Report of an entity's alarms: fired, firing and recovered."""
 
 from datetime import UTC, datetime, timedelta
 

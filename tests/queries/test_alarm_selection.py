@@ -1,4 +1,4 @@
-"""Which alarms count for a block, and which rule raised them."""
+"""Selection of the alarms that count for a block, and of their rules."""
 
 import json
 from typing import Any

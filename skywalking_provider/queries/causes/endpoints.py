@@ -94,7 +94,7 @@ class EndpointCause:
 
     @property
     def added(self) -> float:
-        """What all endpoints added."""
+        """Sum of the additions of all endpoints."""
         return sum(one.added for one in self.endpoints)
 
     @property

@@ -17,7 +17,7 @@ def draw_cause(view: CauseView, width: int, *, wide: bool) -> list[Text]:
     """Return the endpoints of each title with a line for each side, and the traces and logs.
 
     Args:
-        view: What explains the verdict.
+        view: Explanation of the verdict.
         width: Columns for the lines.
         wide: Whether to show all endpoints, traces and logs. Otherwise there is one trace, and the number of logs.
     """

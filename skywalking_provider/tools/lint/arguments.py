@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 TAG: Final = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
-"""What Argo replaces: everything between two pairs of braces, even across lines."""
+"""Tag of Argo: two pairs of braces with everything between them, even across lines."""
 _PREFIX: Final = "args."
 _HASH_LETTERS: Final = "bcdfghjklmnpqrstvwxz"
 
