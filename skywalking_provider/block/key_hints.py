@@ -18,7 +18,7 @@ from skywalking_provider.support.key_levels import match_key, yaml_keys
 BACKEND_KEYS: Final = frozenset(
     """
     url aliases allowedNamespaces ui timezone timeout clockTtl cache maxAnswerBytes maxRequests retries circuit tls
-    headers basic bearer
+    headers basic bearer traceLink logLink events
     """.split()  # noqa: SIM905 - a list of one line for each
 )
 """Keys of a backend's configuration that are not keys of a block. A test compares them."""
