@@ -30,6 +30,7 @@ _RED, _GREEN, _YELLOW, _BLUE = (255, 82, 71), (63, 185, 80), (210, 153, 34), (88
 _MAGENTA, _CYAN = (188, 140, 255), (57, 197, 207)
 DARK = TerminalTheme((13, 17, 23), _LIGHT, [(72, 79, 88), _RED, _GREEN, _YELLOW, _BLUE, _MAGENTA, _CYAN, _LIGHT])
 TERMINAL_COLUMNS = 128
+TALK_REPORT = Path(__file__).parents[2] / "bench/results/talk.hash.html"
 
 
 async def take_history(chromium: Browser, target: Path) -> str:
@@ -85,6 +86,19 @@ async def take_demo(chromium: Browser, target: Path) -> str:
     return output
 
 
+async def take_talk(chromium: Browser, target: Path) -> str:
+    """Take the timeline of the talk's committed report; return the visible text."""
+    page = await (await chromium.new_context(viewport={"width": 1280, "height": 900})).new_page()
+    await page.goto(TALK_REPORT.as_uri())
+    legend = await page.locator(".legend").bounding_box()
+    assert legend
+    clip = {"x": 0.0, "y": 0.0, "width": 1280.0, "height": legend["y"] + legend["height"] + 14}
+    await page.screenshot(path=target, animations="disabled", clip=clip)
+    text = await page.inner_text("body")
+    await page.context.close()
+    return text
+
+
 async def take_terminal(chromium: Browser, output: str, target: Path) -> None:
     """Take the output of a program with its colours."""
     console = Console(record=True, width=TERMINAL_COLUMNS, file=io.StringIO())
@@ -101,4 +115,5 @@ PICTURES: dict[str, Callable[[Browser, Path], Awaitable[str]]] = {
     "demo.png": take_demo,
     "judgement.png": take_judgement,
     "page.png": take_history,
+    "talk.png": take_talk,
 }
