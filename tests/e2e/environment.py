@@ -16,6 +16,7 @@ class Environment:
     """Environment of a scenario: the cluster, the OAP with its data, and its own namespace."""
 
     lab: Lab
+    version: str
     oap: Lab
     backend: str
     namespace: str
@@ -28,7 +29,7 @@ class Environment:
         """Create the environment of a scenario on the OAP of this version, which is started."""
         namespace = f"{scenario}-{version}".replace(".", "-").replace("_", "-")
         reporter = prefix_progress(report_progress, f"{version} {scenario}")
-        return cls(lab, oap_pool.ensure_running(version), backend_name(version), namespace, reporter)
+        return cls(lab, version, oap_pool.ensure_running(version), backend_name(version), namespace, reporter)
 
     @property
     def service(self) -> str:
@@ -42,10 +43,10 @@ class Environment:
             block["backend"] = self.backend
         return template
 
-    def start(self, rollout: Object, template: Object) -> RolloutScenario:
+    def start(self, rollout: Object, *templates: Object) -> RolloutScenario:
         """Deploy and update a rollout in this environment."""
-        template = self.select_backend(template)
-        return (yield from rollout_scenario(self.lab, self.namespace, rollout, template, self.report_progress))
+        selected = [self.select_backend(template) for template in templates]
+        return (yield from rollout_scenario(self.lab, self.namespace, rollout, selected, self.report_progress))
 
 
 def pod_names(timeline: RolloutTimeline, pod_template_hash: str) -> str:

@@ -1,6 +1,7 @@
 """Kubernetes objects of the tests: the reference canary with durations divided by a factor, and shorter rollouts."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -93,17 +94,17 @@ def start_rollout(
     lab: Lab, namespace: str, rollout: Object, template: Object, report_progress: ProgressReporter
 ) -> RolloutTimeline:
     """Deploy the first revision of a rollout, update it, and return the timeline from the update on."""
-    return run_scenario(rollout_scenario(lab, namespace, rollout, template, report_progress))
+    return run_scenario(rollout_scenario(lab, namespace, rollout, [template], report_progress))
 
 
 def rollout_scenario(
-    lab: Lab, namespace: str, rollout: Object, template: Object, report_progress: ProgressReporter
+    lab: Lab, namespace: str, rollout: Object, templates: Sequence[Object], report_progress: ProgressReporter
 ) -> RolloutScenario:
     """Do the same as the first part of a scenario."""
     kubectl = lab.kubectl.in_namespace(namespace)
     name = rollout["metadata"]["name"]
     kubectl.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}])
-    kubectl.apply([*load_manifest("mesh.yaml"), template, rollout])
+    kubectl.apply([*load_manifest("mesh.yaml"), *templates, rollout])
     timeline = RolloutTimeline(kubectl, name, "", report_progress)
     before = yield WaitCondition(
         timeline, lambda now: now.promoted and now.stable != "", 90, "the first revision to be Healthy"

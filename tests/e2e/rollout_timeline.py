@@ -19,13 +19,14 @@ OBSERVED_KINDS = (ROLLOUT, VIRTUAL_SERVICE, RUN)
 class MetricMeasurement:
     """One measurement of a metric."""
 
+    metric: str
     phase: str
     value: str
     message: str
 
     @classmethod
-    def parse(cls, measurement: Object) -> Self:
-        return cls(measurement["phase"], measurement.get("value", ""), measurement.get("message", ""))
+    def parse(cls, metric: str, measurement: Object) -> Self:
+        return cls(metric, measurement["phase"], measurement.get("value", ""), measurement.get("message", ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +182,9 @@ def parse_weights(service: Object) -> tuple[int, int]:
 
 def parse_measurements(run: Object) -> list[MetricMeasurement]:
     results: list[dict[str, Any]] = run.get("status", {}).get("metricResults", [])
-    return [MetricMeasurement.parse(one) for result in results for one in result.get("measurements", [])]
+    return [
+        MetricMeasurement.parse(result["name"], one) for result in results for one in result.get("measurements", [])
+    ]
 
 
 def creation_key(run: Object) -> tuple[str, str]:

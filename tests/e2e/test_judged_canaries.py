@@ -29,6 +29,7 @@ from tests.e2e.lab import Lab, ProgressReporter, wait_for
 from tests.e2e.manifests import configure_background_analysis, load_manifest
 from tests.e2e.oap_pool import OapPool, backend_name
 from tests.e2e.parallel_rollouts import RolloutScenario, ScenarioResults, run_in_parallel
+from tests.e2e.ready_templates import HASHES, analyse_by_ready_templates, named_service, render_ready_templates
 from tests.e2e.rollout_timeline import RolloutSnapshot, WaitCondition
 
 pytestmark = pytest.mark.timeout(900)  # minutes are real, and the first test starts the lab
@@ -49,6 +50,13 @@ SLOW_PAUSE_FACTOR = 3
 DECIDED_WITHIN_S = 420
 
 
+READY_TEMPLATES = {
+    "10.1.0": ("success-rate", "latency", "apdex", "alarms", "smoke"),
+    "9.6.0": ("success-rate-background", "latency-background", "apdex-background", "alarms-background"),
+}
+"""The chart's templates by OAP: those for a step and those for a background analysis."""
+
+
 def judged_rollout(service: str, pause_factor: int) -> Object:
     """Return the reference rollout with divided pauses; the judged analysis starts after the first weight."""
     [rollout] = load_manifest("reference-rollout.yaml")
@@ -56,10 +64,7 @@ def judged_rollout(service: str, pause_factor: int) -> Object:
     analysis = rollout["spec"]["strategy"]["canary"]["analysis"]
     analysis["templates"] = [{"templateName": "judged"}]
     analysis["startingStep"] = 1
-    analysis["args"] += [
-        {"name": "canary-hash", "valueFrom": {"podTemplateHashValue": "Latest"}},
-        {"name": "stable-hash", "valueFrom": {"podTemplateHashValue": "Stable"}},
-    ]
+    analysis["args"] += HASHES
     return rollout
 
 
@@ -75,6 +80,7 @@ def run_judged(
     end: Callable[[RolloutSnapshot], bool],
     calls: int = CALLS,
     pause_factor: int = PAUSE_FACTOR,
+    ready: tuple[str, ...] = (),
 ) -> RolloutScenario:
     """Update a rollout and split its calls by the weights until the end.
 
@@ -84,9 +90,13 @@ def run_judged(
         end: Condition that ends the scenario.
         calls: Calls of a minute of both versions together.
         pause_factor: Divisor of the reference rollout's pauses.
+        ready: Names of the chart's templates that judge the canary; empty for the lab's own template.
     """
-    [template] = load_manifest("judged-analysis.yaml")
-    timeline = yield from environment.start(judged_rollout(environment.service, pause_factor), template)
+    rollout = judged_rollout(environment.service, pause_factor)
+    templates = render_ready_templates(environment, ready) or load_manifest("judged-analysis.yaml")
+    if ready:
+        analyse_by_ready_templates(rollout, environment, templates)
+    timeline = yield from environment.start(rollout, *templates)
     stable = pod_names(timeline, timeline.previous_stable)
     yield WaitCondition(timeline, lambda now: bool(pod_names(timeline, now.canary)), 60, "the canary's pods")
     canary, weight = pod_names(timeline, timeline.last.canary), 10
@@ -116,11 +126,13 @@ def paused_by_analysis(now: RolloutSnapshot) -> bool:
 
 
 def healthy(environment: Environment) -> RolloutScenario:
-    return run_judged(environment, ("usual", "usual"), decided)
+    for name in ("canary", "stable"):
+        environment.oap.add_traffic(named_service(environment, name), "usual", calls=CALLS)
+    return run_judged(environment, ("usual", "usual"), decided, ready=READY_TEMPLATES[environment.version])
 
 
 def bad(environment: Environment) -> RolloutScenario:
-    return run_judged(environment, ("bad", "usual"), decided)
+    return run_judged(environment, ("bad", "usual"), decided, ready=READY_TEMPLATES[environment.version][:1])
 
 
 def shared_incident(environment: Environment) -> RolloutScenario:
@@ -156,10 +168,15 @@ def test_judged_healthy_canary_is_promoted_with_its_evidence(results: ScenarioRe
     timeline = results.timeline(f"{version} healthy")
 
     assert timeline.last.promoted
-    assert timeline.last.phases == ["Successful"]
-    result = json.loads(timeline.last.measurements[0].value)
-    assert result["verdict"] == "fine"
-    assert result["calls"]["canary"] < result["calls"]["stable"]
+    assert set(timeline.last.phases) == {"Successful"}
+    measured = {one.metric: one for one in timeline.last.measurements}
+    assert measured.keys() == {name.removesuffix("-background") for name in READY_TEMPLATES[version]}
+    for name in ("success-rate", "latency"):
+        result = json.loads(measured[name].value)
+        assert result["verdict"] == "fine"
+        assert result["calls"]["canary"] < result["calls"]["stable"]
+    assert json.loads(measured["apdex"].value)["verdict"] == "fine"
+    assert json.loads(measured["alarms"].value)["fired"] == 0
     assert [weight for weight in timeline.canary_weights if weight not in (0, 100)] == [10, 20, 40, 60, 80]
 
 
