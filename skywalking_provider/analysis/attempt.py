@@ -8,6 +8,7 @@ from skywalking_provider.analysis import message
 from skywalking_provider.analysis import verdict as verdicts
 from skywalking_provider.analysis.alarm_verdict import alarm_verdict
 from skywalking_provider.analysis.cause import CauseLimits, FailedVerdict, add_cause, find_cause
+from skywalking_provider.analysis.cause_cache import CauseCache
 from skywalking_provider.analysis.evaluation import ConditionEvaluator, MetricConditions
 from skywalking_provider.analysis.events import MeasurementDetails
 from skywalking_provider.analysis.judgement_message import describe_values
@@ -69,7 +70,7 @@ class AttemptEvaluator:
     Args:
         conditions: Evaluator of conditions.
         now: Clock of this process, with its time zone.
-        monotonic: Clock of the verdict cache in seconds.
+        monotonic: Clock of the caches of verdicts and causes in seconds.
         cause_limits: Limits of the reads of the cause of a Failed verdict.
         judge: Judges the minutes of a judged block.
     """
@@ -87,6 +88,7 @@ class AttemptEvaluator:
         self._cause_limits = cause_limits
         self._now = now
         self._verdict_cache = VerdictCache(monotonic)
+        self._cause_cache = CauseCache(monotonic)
 
     async def evaluate(self, attempt: Attempt, details: MeasurementDetails) -> tuple[Verdict, str]:
         """Return the verdict and the value of an attempt. An unavailable backend is a verdict, too.
@@ -149,7 +151,7 @@ class AttemptEvaluator:
         details.evaluated = True
         if verdict.phase is Phase.FAILED:
             failed = FailedVerdict(attempt.query, window.window, collected, details.judgement)
-            details.cause = await find_cause(failed, backend, attempt.deadline, self._cause_limits)
+            details.cause = await find_cause(failed, backend, attempt.deadline, self._cause_limits, self._cause_cache)
             verdict = add_cause(verdict, details.cause)
         if not depends_on_wait(verdict, collected):  # each measurement has its own wait budget
             entry = CachedVerdict(verdict, value, collected, characters, details.judgement, details.cause)

@@ -7,6 +7,7 @@ from typing import Final
 
 import structlog
 
+from skywalking_provider.analysis.cause_cache import CauseCache, CauseKey
 from skywalking_provider.analysis.cause_clause import cut_name, describe_cause
 from skywalking_provider.analysis.judging import Judgement
 from skywalking_provider.analysis.message import join_parts
@@ -20,7 +21,7 @@ from skywalking_provider.queries.causes.cause import Cause
 from skywalking_provider.queries.causes.endpoints import EndpointCause
 from skywalking_provider.queries.causes.reads import read_cause
 from skywalking_provider.queries.causes.records import RecordSample
-from skywalking_provider.queries.causes.target import Contribution
+from skywalking_provider.queries.causes.target import CauseTarget, Contribution
 
 _MAX_NAME: Final = 253
 """Characters of the name of an endpoint outside the message."""
@@ -64,7 +65,9 @@ class FailedVerdict:
     judgement: Judgement | None = None
 
 
-async def find_cause(failed: FailedVerdict, backend: Backend, deadline: Deadline, limits: CauseLimits) -> Cause | None:
+async def find_cause(
+    failed: FailedVerdict, backend: Backend, deadline: Deadline, limits: CauseLimits, cache: CauseCache
+) -> Cause | None:
     """Return what explains a Failed verdict; None if it is not known.
 
     The verdict never depends on it: every error is ignored, and the time is bounded.
@@ -74,6 +77,7 @@ async def find_cause(failed: FailedVerdict, backend: Backend, deadline: Deadline
         backend: Backend of the measurement.
         deadline: Deadline of the measurement.
         limits: Limits of the cause within the deadline.
+        cache: Causes that were read before.
     """
     target = failed.query.select_cause_target(backend)
     if target is None:
@@ -82,22 +86,35 @@ async def find_cause(failed: FailedVerdict, backend: Backend, deadline: Deadline
         own = _own_amount(failed, target.contribution, averages=target.averages)
         entities = failed.collected.entities
         target = replace(target, instances=entities.instances if entities else (), own_amount=own)
+    version = backend.connection.credentials_version()
+    key = CauseKey(target, backend.connection.name, version, failed.window)
+    cached = cache.get(key)
+    if cached is None:
+        try:
+            cause = await _read(target, failed.window, backend, deadline, limits)
+        except (ProviderError, TimeoutError):
+            return None
+        except Exception:  # noqa: BLE001 - the verdict is known, and must not be lost
+            _log.exception("cause of a failed measurement not found", backend=backend.connection.name)
+            return None
+        cache.put(key, cause, backend)
+    else:
+        cause = cached.cause
+    if cause is not None and target.indicator is IndicatorName.APDEX and not _explains_apdex(cause, failed):
+        return None
+    return cause
+
+
+async def _read(
+    target: CauseTarget, window: Window, backend: Backend, deadline: Deadline, limits: CauseLimits
+) -> Cause | None:
+    """Read a cause within its own limits, and make its texts safe."""
     budget = Deadline.after(limits.seconds, deadline.monotonic)
     within = min(budget, deadline.minus(_RESERVE_SECONDS), key=lambda one: one.at)
     reads = within.minus(_LAST_READ_SECONDS)
-    try:
-        async with asyncio.timeout(within.remaining):
-            cause = await read_cause(target, backend, failed.window, reads, with_content=limits.with_content)
-    except (ProviderError, TimeoutError):
-        return None
-    except Exception:  # noqa: BLE001 - the verdict is known, and must not be lost
-        _log.exception("cause of a failed measurement not found", backend=backend.connection.name)
-        return None
-    if cause is None:
-        return None
-    if target.indicator is IndicatorName.APDEX and not _explains_apdex(cause, failed):
-        return None
-    return _sanitize(cause, backend.connection.redactor)
+    async with asyncio.timeout(within.remaining):
+        cause = await read_cause(target, backend, window, reads, with_content=limits.with_content)
+    return _sanitize(cause, backend.connection.redactor) if cause else None
 
 
 def add_cause(verdict: Verdict, cause: Cause | None) -> Verdict:

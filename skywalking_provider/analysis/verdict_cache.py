@@ -9,6 +9,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from skywalking_provider.analysis.cause_cache import cause_size
 from skywalking_provider.analysis.judging import Judgement
 from skywalking_provider.analysis.verdict import Verdict
 from skywalking_provider.model import Metric, Window
@@ -19,7 +20,6 @@ from skywalking_provider.queries.causes.cause import Cause
 _MAX_CACHE_BYTES = 4 * 1024 * 1024  # of all entries, by `_approximate_size`
 _ENTRY_BYTES = 4096  # of an entry without its texts and numbers, so that at most 1,024 are cached
 _NUMBER_BYTES = 64  # of one bucket of a series
-_CAUSE_ITEM_BYTES = 512  # of one endpoint, trace or log of a cause, without its texts
 _MAX_RESULT_CHARACTERS = 4096
 _MAX_NUMBERS = 1024
 """Buckets of all series of a sample."""
@@ -137,10 +137,6 @@ def _approximate_size(metric: Metric, cached_verdict: CachedVerdict) -> int:
         _ENTRY_BYTES
         + len(metric.block)
         + 4 * (sum(map(len, texts)) + len(cached_verdict.verdict.detail) + cached_verdict.characters)
-        + (_cause_size(cached_verdict.cause) if cached_verdict.cause else 0)
+        + cause_size(cached_verdict.cause)
         + _NUMBER_BYTES * cached_verdict.numbers
     )
-
-
-def _cause_size(cause: Cause) -> int:
-    return _CAUSE_ITEM_BYTES * cause.items + 4 * cause.size

@@ -1,6 +1,7 @@
 """Engine with real conditions and a mock OAP. Both use one clock, which the test moves."""
 
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -93,6 +94,7 @@ def harness() -> HarnessFactory:
         backend: dict[str, Any] | None = None,
         at: datetime = NOON,
         skew: timedelta = timedelta(0),
+        monotonic: Callable[[], float] = time.monotonic,
         **oap: Any,
     ) -> AsyncIterator[Harness]:
         clock = ManualClock(at)
@@ -111,7 +113,8 @@ def harness() -> HarnessFactory:
                 "circuit": {"coolDown": "0s"},
             }
             config = BackendConfig.model_validate({"url": mock.url} | plain | (backend or {}))
-            backends = await stack.enter_async_context(open_backends({"prod": config}, now))
-            yield Harness(mock, clock, Engine(backends, languages, now, cause_limits=CauseLimits(CAUSE_SECONDS)))
+            backends = await stack.enter_async_context(open_backends({"prod": config}, now, monotonic=monotonic))
+            engine = Engine(backends, languages, now, monotonic=monotonic, cause_limits=CauseLimits(CAUSE_SECONDS))
+            yield Harness(mock, clock, engine)
 
     return make
