@@ -1,11 +1,10 @@
 """Chart geometry: a bar for a value, a flat line for zero and a gap for an absent bucket. No I/O."""
 
-import operator
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from skywalking_provider.analysis.threshold import Threshold, parse_threshold
 from skywalking_provider.model import Window
 from skywalking_provider.queries.series import Bucket, Series, format_number
 from skywalking_provider.support.counts import format_count
@@ -15,11 +14,6 @@ HEIGHT = 96.0
 LABEL_HEIGHT = 20.0  # space above the bars for their labels
 _CHARACTER_WIDTH = 6.4  # of a digit in a bar label
 _MAX_TIME_LABELS = 6
-_OPERATORS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
-_OPERATOR_SYMBOLS = {">=": "≥", "<=": "≤", ">": ">", "<": "<"}
-_THRESHOLD_PATTERN = re.compile(
-    r"(?:all\(.*\{\s*)?(?:result|asFloat\((?:result|\.value)\)|\.value)\s*(>=|<=|>|<)\s*(-?\d+(?:\.\d+)?)(?:\s*\}\))?"
-)
 
 
 class BarKind(StrEnum):
@@ -95,7 +89,7 @@ def build_chart(series: Series, window: Window | None, condition: str = "") -> C
     if window is None or len(series.buckets) != window.buckets or window.buckets < 2:
         values = " ".join(map(_format_bucket, series.buckets)) or "no value"
         return Chart(series.name, (), values[:400], (), None, f"{series.name}: {values[:200]}")
-    threshold = _parse_threshold(condition)
+    threshold = parse_threshold(condition)
     highest = max([bucket for bucket in series.buckets if isinstance(bucket, int | float)], default=0.0)
     top = max(highest, threshold.value if threshold else 0.0) or 1.0
     bars = tuple(_build_bars(series, window, top, threshold))
@@ -103,27 +97,12 @@ def build_chart(series: Series, window: Window | None, condition: str = "") -> C
     if threshold and threshold.value >= 0:
         line = (
             _scale_y(threshold.value, top),
-            f"{_OPERATOR_SYMBOLS[threshold.operator]} {format_number(threshold.value)}",
+            f"{threshold.symbol} {format_number(threshold.value)}",
         )
     return Chart(series.name, bars, "", tuple(_build_time_labels(bars)), line, _summarize(series))
 
 
-@dataclass(frozen=True, slots=True)
-class _Threshold:
-    operator: str
-    value: float
-
-    def is_met_by(self, number: float) -> bool:
-        return bool(_OPERATORS[self.operator](number, self.value))
-
-
-def _parse_threshold(condition: str) -> _Threshold | None:
-    """Return the threshold of a plain comparison: `result >= 0.99` or `all(…, {asFloat(.value) >= 9900})`."""
-    match = _THRESHOLD_PATTERN.fullmatch(" ".join(condition.split()))
-    return _Threshold(match[1], float(match[2])) if match else None
-
-
-def _build_bars(series: Series, window: Window, top: float, threshold: _Threshold | None) -> Iterator[Bar]:
+def _build_bars(series: Series, window: Window, top: float, threshold: Threshold | None) -> Iterator[Bar]:
     slot = WIDTH / len(series.buckets)
     width = min(slot * 0.72, 44.0)
     for at, bucket in enumerate(series.buckets):
