@@ -33,7 +33,7 @@ generate: $(VENV)/.installed ## generate the Python and Go code of the contract 
 .PHONY: lock
 lock: ## update the lock files from pyproject.toml
 	@$(BIN)/python -m pip install --quiet uv
-	@for set in "runtime --extra otel" "dev --extra otel --group dev"; do set -- $$set; name=$$1; shift; \
+	@for set in "runtime --extra otel" "dev --extra otel --extra report --group dev"; do set -- $$set; name=$$1; shift; \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	    pyproject.toml "$$@" --output-file requirements/$$name.lock; done
 	@for group in build docs; do \

@@ -1,23 +1,18 @@
 """`skywalking-provider backtest`: replay the analysis of a template over past minutes."""
 
 import asyncio
-import json
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
 import structlog
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.text import Text
 
 from skywalking_provider.analysis.evaluation import open_condition_evaluator
+from skywalking_provider.cli.backtest_output import BacktestOutput, check_html, show, show_progress, write_html
 from skywalking_provider.cli.inputs import (
     ArgumentFlags,
     ConfigFile,
@@ -33,39 +28,26 @@ from skywalking_provider.errors import BackendUnavailableError, ProviderError
 from skywalking_provider.oap import open_backends
 from skywalking_provider.oap.transport.credentials import redactor_for
 from skywalking_provider.support.durations import parse_duration
-from skywalking_provider.support.printable import escape_unprintable_json, printable_line
-from skywalking_provider.support.redaction import redact_json
+from skywalking_provider.support.printable import printable_line
 from skywalking_provider.tools.backtest.chunk_cache import default_folder
 from skywalking_provider.tools.backtest.history import MINUTE
 from skywalking_provider.tools.backtest.injection import Injection, parse_injection
-from skywalking_provider.tools.backtest.json_report import build_backtest_json
-from skywalking_provider.tools.backtest.live_reads import ReadProgress
 from skywalking_provider.tools.backtest.model import (
     Backtest,
     BacktestError,
     BacktestOptions,
-    ReplayProgress,
     SplitOptions,
 )
 from skywalking_provider.tools.backtest.runner import TemplateBacktest
-from skywalking_provider.tools.backtest.text_report import build_table, build_title, describe_aborts
 from skywalking_provider.tools.check.recording import SingleBackendRegistry
 from skywalking_provider.tools.check.template import Template, TemplateError, require_templates
 from skywalking_provider.tools.check.template_args import check_names, parse_arg_flags
 
-_WIDTH: Final = 160  # columns without a terminal
 _USAGE_ERROR, _BACKEND_ERROR = 2, 3
 _MAX_SINCE: Final = timedelta(days=30)
 _MIN_TIMEOUT: Final = timedelta(seconds=30)
 """Time of one attempt at least: a chunk has six hours of several series."""
 _DAYS: Final = re.compile(r"(\d{1,3})d(.*)")
-
-
-class BacktestOutput(StrEnum):
-    """Output format."""
-
-    HUMAN = "human"
-    JSON = "json"
 
 
 def backtest_command(
@@ -110,6 +92,10 @@ def backtest_command(
     output: Annotated[
         BacktestOutput, typer.Option("--output", "-o", help="json is for programs.")
     ] = BacktestOutput.HUMAN,
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a page with pictures, too. It needs the extra package `report`."),
+    ] = None,
     plugin_name: Annotated[
         str, typer.Option(metavar="NAME", help="Name of the plugin in Argo's configuration.")
     ] = "skywalking/metrics",
@@ -140,7 +126,10 @@ def backtest_command(
         cache=None if no_cache else cache or default_folder(),
         split=SplitOptions(weight / 100, splits, seed) if aa else None,
         injection=_parse_faults(inject or (), seed),
+        pictures=html is not None,
     )
+    if html is not None:
+        check_html(html)
     try:
         options = options.with_arguments(parse_arg_flags(arguments or ()))
         templates = require_templates(read_files(list(dict.fromkeys(filenames))))
@@ -156,7 +145,12 @@ def backtest_command(
         raise _exit_with(redactor_for(backends.values())(str(error)), _BACKEND_ERROR) from error
     except ProviderError as error:
         raise _exit_with(redactor_for(backends.values())(f"{error.reason} {error}"), _USAGE_ERROR) from error
-    _show(backtests, backends, output)
+    show(backtests, backends, output)
+    if html is not None:
+        try:
+            write_html(backtests, backends, html)
+        except OSError as error:
+            raise _exit_with(f"{html} cannot be written: {error.strerror}. Name another file", _USAGE_ERROR) from error
 
 
 async def _backtest(
@@ -171,46 +165,11 @@ async def _backtest(
         open_backends(limited, lambda: datetime.now(UTC)) as opened,
     ):
         registry = SingleBackendRegistry(opened) if any_name else opened
-        with _show_progress() as progress:
+        with show_progress() as progress:
             return [
                 await TemplateBacktest(template, registry, limited, evaluator, options, progress).run()
                 for template in templates
             ]
-
-
-@contextmanager
-def _show_progress() -> Iterator[ReplayProgress]:
-    """Show the progress at a terminal, on standard error."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        reading, replaying = bar.add_task("reading", total=None), bar.add_task("replaying", total=None)
-        reads = ReadProgress()
-        progress = ReplayProgress(reads)
-        reads.changed = lambda: bar.update(reading, total=reads.needed, completed=reads.complete)
-        progress.changed = lambda: bar.update(replaying, total=progress.runs, completed=progress.replayed)
-        yield progress
-
-
-def _show(backtests: Sequence[Backtest], backends: Mapping[str, BackendConfig], output: BacktestOutput) -> None:
-    redact = redactor_for(backends.values())
-    if output is BacktestOutput.JSON:
-        content = redact_json([build_backtest_json(one) for one in backtests], redact)
-        typer.echo(escape_unprintable_json(json.dumps(content, indent=2, ensure_ascii=False)))
-        return
-    console = Console(highlight=False, markup=False, emoji=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, markup=False, emoji=False, width=_WIDTH)
-    for one in backtests:
-        console.print(build_title(one), soft_wrap=True)
-        console.print()
-        console.print(build_table(one))
-        lines = [*describe_aborts(one), *(Text(f"note: {note}", style="yellow") for note in one.notes)]
-        lines += [Text(f"- {skipped.metric}: skipped, {skipped.reason}", style="dim") for skipped in one.skipped]
-        console.print()
-        for line in lines:
-            line.plain = printable_line(redact(line.plain))
-            console.print(line, soft_wrap=True)
 
 
 def _parse_history(text: str) -> timedelta:

@@ -5,11 +5,14 @@ import io
 import os
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
+import yaml
 from playwright.async_api import Browser
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
@@ -17,9 +20,12 @@ from rich.text import Text
 
 from skywalking_provider.history.store import History
 from skywalking_provider.mock_oap import ManualClock
+from skywalking_provider.mock_oap.scenario import Scenario, parse_scenario
+from skywalking_provider.tools.backtest.page.html import render_page
 from tests.analysis.judged import CANARY_HASH, COMPARE, STABLE_HASH, calls, metric, pod, rollout
 from tests.history.browser import open_history_page
 from tests.history.harness import NOON, build_run, open_history_harness, record_timeline
+from tests.tools.backtest.harness import SERVICE, build_metric, build_template, open_stage
 
 CANARY_FAILURES = (0, 1, 2, 0, 1, 1, 0, 6, 7, 5, 8, 6)
 STABLE_FAILURES = (10, 8, 9, 11, 9, 8, 10, 9, 9, 10, 9, 9)
@@ -99,6 +105,41 @@ async def take_talk(chromium: Browser, target: Path) -> str:
     return text
 
 
+async def take_backtest(chromium: Browser, target: Path) -> str:
+    """Take the page of a backtest over a noisy night with an incident; return the visible text."""
+    async with AsyncExitStack() as stack:
+        stage = await open_stage(stack, await asyncio.to_thread(build_noisy_history))
+        template = build_template(build_metric(sli="success-rate", objective=0.985))
+        html = await asyncio.to_thread(render_page, [await stage.backtest(template, pictures=True)])
+    page = await (await chromium.new_context(viewport={"width": 1240, "height": 900})).new_page()
+    await page.set_content(html)
+    await page.screenshot(path=target, full_page=True)
+    text = await page.inner_text("body")
+    await page.context.close()
+    return text
+
+
+def build_noisy_history() -> Scenario:
+    """Build eight hours of two pods with random failures, and one incident."""
+    random = Random(4)  # noqa: S311 # not for secrets
+    rates = [0.06 if 300 <= at < 312 else 0.011 for at in range(480)]
+    pods = [
+        {
+            "name": f"reviews-7d4f9c8b65-{suffix}",
+            "attributes": {"pod": f"reviews-7d4f9c8b65-{suffix}"},
+            "from": -480,
+            "traffic": [
+                {"from": at - 480, "until": at - 479, "calls": 90, "latencies": [40]}
+                | {"failures": sum(random.random() < rate for _ in range(90))}
+                for at, rate in enumerate(rates)
+            ],
+        }
+        for suffix in ("2xkqz", "h6pnw")
+    ]
+    services = [{"name": SERVICE, "layer": "MESH", "instances": pods}]
+    return parse_scenario(yaml.safe_dump({"services": services}), "noisy")
+
+
 async def take_terminal(chromium: Browser, output: str, target: Path) -> None:
     """Take the output of a program with its colours."""
     console = Console(record=True, width=TERMINAL_COLUMNS, file=io.StringIO())
@@ -112,6 +153,7 @@ async def take_terminal(chromium: Browser, output: str, target: Path) -> None:
 
 
 PICTURES: dict[str, Callable[[Browser, Path], Awaitable[str]]] = {
+    "backtest.png": take_backtest,
     "demo.png": take_demo,
     "judgement.png": take_judgement,
     "page.png": take_history,

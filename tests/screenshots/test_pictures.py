@@ -9,7 +9,7 @@ import pytest_asyncio
 from playwright.async_api import Browser
 
 from tests.chromium import launch_chromium
-from tests.screenshots.pictures import PICTURES, take_history, take_judgement, take_talk, take_terminal
+from tests.screenshots.pictures import PICTURES, take_backtest, take_history, take_judgement, take_talk, take_terminal
 
 ROOT = Path(__file__).parents[2]
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -59,6 +59,14 @@ async def test_timeline_of_the_talk_shows_the_three_versions(chromium: Browser, 
 
     assert "The talk, way hash: as expected" in text
     assert read_size(tmp_path / "talk.png") == read_size(ROOT / "docs/talk.png")
+
+
+async def test_backtest_shows_the_aborted_run_with_its_pictures(chromium: Browser, tmp_path: Path) -> None:
+    text = await take_backtest(chromium, tmp_path / "backtest.png")
+
+    assert "OBJECTIVE_MISSED" in text
+    assert "margin, as a factor of the template's" in text
+    assert read_size(tmp_path / "backtest.png")[0] == read_size(ROOT / "docs/backtest.png")[0]
 
 
 async def test_terminal_has_the_width_of_its_longest_line(chromium: Browser, tmp_path: Path) -> None:

@@ -7,4 +7,5 @@
 - `pod_split`, `split_query`, `injection`, `judged_targets`: A/A runs of one version, and injected faults.
 - `model`, `runner`: the backtest of a template.
 - `text_report`, `json_report`: print outcomes.
+- `study`, `trade_off`, `margin_study`, `page`: minutes of the runs for pictures, and the page with them.
 """

@@ -10,6 +10,7 @@ from skywalking_provider.tools.backtest.injection import Injection
 from skywalking_provider.tools.backtest.live_reads import ReadProgress
 from skywalking_provider.tools.backtest.outcome import RunOutcome
 from skywalking_provider.tools.backtest.pod_split import PodSplit
+from skywalking_provider.tools.backtest.study import MetricStudy
 from skywalking_provider.tools.backtest.targets import Target
 from skywalking_provider.tools.check.selection import SkippedMetric
 from skywalking_provider.tools.check.template import Template
@@ -50,6 +51,7 @@ class BacktestOptions:
         cache: Folder of the recorded responses; None keeps nothing.
         split: Options of A/A runs; None for runs of the template's own selection.
         injection: Fault of the canary in judged blocks; None without one.
+        pictures: Whether the minutes of the runs are kept for pictures.
     """
 
     since: timedelta
@@ -63,6 +65,7 @@ class BacktestOptions:
     cache: Path | None = None
     split: SplitOptions | None = None
     injection: Injection | None = None
+    pictures: bool = False
 
     def with_arguments(self, arg_values: Mapping[str, str]) -> "BacktestOptions":
         """Return the same options with values of arguments."""
@@ -86,6 +89,7 @@ class Backtest:
         cached: Number of responses that were found on disk.
         splits: Splits of A/A runs; empty for others.
         injection: Fault of the canary; None without one.
+        studies: Minutes of the metrics for pictures, in the order of `targets`; empty without pictures.
     """
 
     template: Template
@@ -100,6 +104,7 @@ class Backtest:
     cached: int = 0
     splits: tuple[PodSplit, ...] = ()
     injection: Injection | None = None
+    studies: tuple[MetricStudy, ...] = ()
 
 
 @dataclass(slots=True)

@@ -57,6 +57,7 @@ class MetricOutcome:
         reason: Reason code of the measurement that decided, or why no measurement did; None for a plain success.
         message: Its message.
         looks: Completed measurements in order.
+        later_looks: Measurements that would have followed its end, which Argo does not make; for pictures only.
     """
 
     metric: str
@@ -65,6 +66,7 @@ class MetricOutcome:
     reason: Reason | EndReason | None = None
     message: str = ""
     looks: tuple[Look, ...] = ()
+    later_looks: tuple[Look, ...] = ()
 
     @property
     def has_data(self) -> bool:

@@ -1,7 +1,7 @@
 """Replay of one metric in one run: the service's engine in virtual time, called as Argo calls it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -33,6 +33,7 @@ class MetricReplay:
         clock: Virtual clock of the backends.
         check: Function that raises an error if a read failed. The engine would wait for an unavailable OAP.
         new_query: Returns the query of a spec.
+        looks_on: Whether a metric that ended before its count is measured further, for `MetricOutcome.later_looks`.
     """
 
     def __init__(
@@ -42,8 +43,11 @@ class MetricReplay:
         clock: VirtualClock,
         check: Callable[[], None],
         new_query: Callable[[Spec], Query],
+        *,
+        looks_on: bool = False,
     ) -> None:
         self._clock = clock
+        self._looks_on = looks_on
         self._check = check
         # State: the event of the last measurement.
         self._events: list[MeasurementEvent] = []
@@ -79,7 +83,8 @@ class MetricReplay:
                 looks.append(self._build_look(measurement, at))
                 phase = progress.add(measurement.phase)
                 if phase.completed:
-                    return MetricOutcome(metric.name, phase, at, looks[-1].reason, message, tuple(looks))
+                    later = await self._look_on(metric, rules, run, looks, end) if self._looks_on else ()
+                    return MetricOutcome(metric.name, phase, at, looks[-1].reason, message, tuple(looks), later)
                 at, measurement = progress.next_at(at, measurement.phase), None
             else:
                 at = max(measurement.resume_at or at, at + _MIN_STEP)
@@ -90,6 +95,24 @@ class MetricReplay:
         if rules.count is None:
             return MetricOutcome(metric.name, Phase.SUCCESSFUL, end, looks=tuple(looks))
         return MetricOutcome(metric.name, Phase.INCONCLUSIVE, end, EndReason.WAITING, message, tuple(looks))
+
+    async def _look_on(
+        self, metric: Metric, rules: MetricRules, run: Run, looks: Sequence[Look], end: datetime
+    ) -> tuple[Look, ...]:
+        """Return the measurements that would follow if the metric had not ended. One that waits ends them."""
+        progress, last, later = MetricProgress(rules), looks[-1], list[Look]()
+        made = sum(look.phase is not Phase.ERROR for look in looks)
+        while rules.count is None or made < rules.count:
+            at = progress.next_at(last.at, last.phase)
+            if at > end:
+                break
+            measurement = await self._measure(metric, run, None, at)
+            if not measurement.phase.completed:
+                break
+            last = self._build_look(measurement, at)
+            later.append(last)
+            made += last.phase is not Phase.ERROR
+        return tuple(later)
 
     async def _measure(self, metric: Metric, run: Run, measurement: Measurement | None, at: datetime) -> Measurement:
         self._clock.now = at

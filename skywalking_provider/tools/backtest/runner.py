@@ -38,6 +38,7 @@ from skywalking_provider.tools.backtest.schedule import (
     plan_runs_of_versions,
 )
 from skywalking_provider.tools.backtest.split_query import read_pod_rows
+from skywalking_provider.tools.backtest.study import MetricStudy, RunMinutes, collect_minutes
 from skywalking_provider.tools.backtest.targets import (
     HashArguments,
     Target,
@@ -112,7 +113,7 @@ class TemplateBacktest:
         length = options.length or choose_length(rules, {name: spec.max_wait for name, spec in specs.items()})
         every = options.every or length
         planned = await self._plan(history, length, every, arguments, specs)
-        runs = await self._replay(planned, targets, specs, arguments)
+        runs, studies = await self._replay(planned, targets, specs, arguments)
         return Backtest(
             self._template,
             tuple(targets),
@@ -126,6 +127,7 @@ class TemplateBacktest:
             sum(one.hits for one in self._caches.values()),
             tuple(run.split for run in planned if run.split),
             options.injection,
+            tuple(studies),
         )
 
     async def _open_backends(self, targets: Sequence[Target], specs: Mapping[str, Spec]) -> History:
@@ -145,7 +147,7 @@ class TemplateBacktest:
             ends.append(floor_minute(time.to_server(self._now()).astimezone(UTC) - settle))
             zones[name] = time.zone
         end = min(ends)
-        history = History(end - self._options.since, end)
+        history = History(end - self._options.since, end, next(iter(zones.values())))
         for name, backend in selected.items():
             mqe = (await backend.connection.features(deadline)).supports_mqe
             self._caches[name] = ChunkCache(self._options.cache, self._configs[name].url)
@@ -209,16 +211,21 @@ class TemplateBacktest:
         targets: Sequence[Target],
         specs: Mapping[str, Spec],
         arguments: HashArguments,
-    ) -> list[RunOutcome]:
+    ) -> tuple[list[RunOutcome], list[MetricStudy]]:
         """Replay one metric after another: the clock is moved through the history for each."""
         progress = self._progress
         progress.runs += len(planned) * len(targets)
         outcomes: list[list[MetricOutcome]] = [[] for _ in planned]
+        studies = []
         metrics = self._resolve_metrics(planned, targets, arguments)
         for target in targets:
             self._expect_windows(specs[target.name], target, planned)
             queries = await self._build_queries(specs[target.name])
-            replay = MetricReplay(self._registry(), self._evaluator, self._clock, self._check, queries.query_of)
+            looks_on = self._options.pictures and not specs[target.name].judged
+            replay = MetricReplay(
+                self._registry(), self._evaluator, self._clock, self._check, queries.query_of, looks_on=looks_on
+            )
+            minutes = []
             for at, run in enumerate(planned):
                 queries.start_run(run.split)
                 outcomes[at].append(
@@ -226,14 +233,32 @@ class TemplateBacktest:
                         metrics[target.name, run.canary], target.rules, self._build_run(run), run.start, run.end
                     )
                 )
+                if self._options.pictures:
+                    minutes.append(await self._collect_minutes(metrics[target.name, run.canary], run, queries))
                 progress.replayed += 1
                 progress.changed()
                 await asyncio.sleep(0)  # a cancellation ends it here
+            if self._options.pictures:
+                studies.append(self._build_study(target, specs[target.name], minutes))
         dry_run = frozenset(one.name for one in targets if one.check.dry_run)
-        return [
+        runs = [
             RunOutcome(run.start, run.end, tuple(metric_outcomes), dry_run, run.arguments)
             for run, metric_outcomes in zip(planned, outcomes, strict=True)
         ]
+        return runs, studies
+
+    def _build_study(self, target: Target, spec: Spec, minutes: Sequence[RunMinutes | None]) -> MetricStudy:
+        name = self._registry().select(spec.backend, spec.address, self._namespace).connection.name
+        return MetricStudy(target, spec, spec.settle or self._configs[name].settle, tuple(minutes))
+
+    async def _collect_minutes(self, metric: Metric, run: PlannedRun, queries: ReplayQueries) -> RunMinutes | None:
+        spec = parse_block(metric.block)
+        if not isinstance(spec, JudgedSpec):
+            return None
+        backend = self._registry().select(spec.backend, spec.address, self._namespace)
+        zone, end = self._recorded[backend.connection.name].history.zone, min(run.end, self._clock_end)
+        window = Window((run.start + spec.start_delay).astimezone(zone), end.astimezone(zone))
+        return await collect_minutes(queries.query_of(spec), backend, window, Deadline.after(_READ_SECONDS))
 
     async def _build_queries(self, spec: Spec) -> ReplayQueries:
         """Return the queries of a metric: those of A/A runs have the minutes of all pods."""
