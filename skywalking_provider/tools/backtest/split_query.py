@@ -11,16 +11,12 @@ from skywalking_provider.queries import CollectedSample, Diagnosis
 from skywalking_provider.queries.base import QueryDescription
 from skywalking_provider.queries.causes.target import CauseTarget
 from skywalking_provider.queries.indicators.base import BucketValue, JudgedIndicator
-from skywalking_provider.queries.indicators.reads import (
-    build_indicator_requests,
-    decode_entities,
-    select_indicator_metrics,
-)
 from skywalking_provider.queries.indicators.registry import judged_indicator_for
 from skywalking_provider.queries.sample import Sample
 from skywalking_provider.queries.series import Series
 from skywalking_provider.queries.sides import Side, SideMinute, Sides
 from skywalking_provider.support.counts import format_count
+from skywalking_provider.tools.backtest.entity_rows import read_entity_rows
 from skywalking_provider.tools.backtest.history import MINUTE
 from skywalking_provider.tools.backtest.injection import Injection
 from skywalking_provider.tools.backtest.pod_split import PodSplit
@@ -112,19 +108,10 @@ async def read_pod_rows(
         BackendUnavailableError: The OAP is unavailable.
         ProviderError: The OAP lacks a metric of instances, or its response is not valid.
     """
-    indicator = judged_indicator_for(spec.sli, spec.percentile)
     service = pods.service
     names = [pod for of_version in pods.calls.values() for pod in of_version]
     entities = EntitySet(tuple(Entity(service.service, service.normal, instance=pod) for pod in names), pods.layers)
-    known = await backend.connection.metrics(deadline)
-    metrics = select_indicator_metrics(indicator, entities, known, backend.connection.suggest)
-    mqe = (await backend.connection.features(deadline)).supports_mqe
-    rows: dict[str, dict[datetime, BucketValue]] = {pod: {} for pod in names}
-    requests = build_indicator_requests(metrics, entities)
-    for chunk in recorded.history.chunks:
-        window = chunk.window(recorded.history.zone)
-        data = await recorded.series(requests, window)
-        decoded = decode_entities(indicator, metrics, entities, window, data, mqe=mqe)
-        for entity, values in decoded.items():
-            rows[entity.name] |= {chunk.start + one.bucket * MINUTE: one for one in values}
-    return rows
+    rows = await read_entity_rows(
+        judged_indicator_for(spec.sli, spec.percentile), entities, backend, recorded, deadline
+    )
+    return {entity.name: minutes for entity, minutes in rows.items()}
