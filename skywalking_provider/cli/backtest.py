@@ -1,18 +1,17 @@
 """`skywalking-provider backtest`: replay the analysis of a template over past minutes."""
 
 import asyncio
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import structlog
 import typer
 
 from skywalking_provider.analysis.evaluation import open_condition_evaluator
-from skywalking_provider.cli.backtest_output import BacktestOutput, check_html, show, show_progress, write_html
+from skywalking_provider.cli.backtest_output import BacktestOutput, check_html, show, write_html
 from skywalking_provider.cli.inputs import (
     ArgumentFlags,
     ConfigFile,
@@ -23,6 +22,7 @@ from skywalking_provider.cli.inputs import (
     load_backends,
     read_files,
 )
+from skywalking_provider.cli.past_minutes import limit_requests, parse_history, show_progress
 from skywalking_provider.config import BackendConfig, ConfigError
 from skywalking_provider.errors import BackendUnavailableError, ProviderError
 from skywalking_provider.oap import open_backends
@@ -44,10 +44,6 @@ from skywalking_provider.tools.check.template import Template, TemplateError, re
 from skywalking_provider.tools.check.template_args import check_names, parse_arg_flags
 
 _USAGE_ERROR, _BACKEND_ERROR = 2, 3
-_MAX_SINCE: Final = timedelta(days=30)
-_MIN_TIMEOUT: Final = timedelta(seconds=30)
-"""Time of one attempt at least: a chunk has six hours of several series."""
-_DAYS: Final = re.compile(r"(\d{1,3})d(.*)")
 
 
 def backtest_command(
@@ -115,7 +111,7 @@ def backtest_command(
     if address and source is not None and source.name == "COMMANDLINE":
         raise typer.BadParameter("cannot be combined with --config. Set one of them", param_hint="--address")
     options = BacktestOptions(
-        since=_parse_history(since),
+        since=parse_history(since),
         arg_values={},
         length=_parse_minutes(length, "--length"),
         every=_parse_minutes(every, "--every"),
@@ -156,10 +152,7 @@ def backtest_command(
 async def _backtest(
     templates: Sequence[Template], configs: Mapping[str, BackendConfig], options: BacktestOptions, *, any_name: bool
 ) -> list[Backtest]:
-    limited = {
-        name: one.model_copy(update={"max_requests": options.max_requests, "timeout": max(one.timeout, _MIN_TIMEOUT)})
-        for name, one in configs.items()
-    }
+    limited = limit_requests(configs, options.max_requests)
     async with (
         open_condition_evaluator() as evaluator,
         open_backends(limited, lambda: datetime.now(UTC)) as opened,
@@ -170,17 +163,6 @@ async def _backtest(
                 await TemplateBacktest(template, registry, limited, evaluator, options, progress).run()
                 for template in templates
             ]
-
-
-def _parse_history(text: str) -> timedelta:
-    try:
-        days, rest = match.groups() if (match := _DAYS.fullmatch(text.strip())) else ("0", text)
-        since = timedelta(days=int(days)) + (parse_duration(rest) if rest else timedelta(0))
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--since") from error
-    if not 10 * MINUTE <= since <= _MAX_SINCE:
-        raise typer.BadParameter(f"is {text}, must be from 10m to 30d. Correct it", param_hint="--since")
-    return since // MINUTE * MINUTE
 
 
 def _parse_minutes(text: str | None, name: str) -> timedelta | None:

@@ -1,8 +1,7 @@
-"""Output of `backtest`: progress, text or JSON, and the page with pictures."""
+"""Output of `backtest`: text or JSON, and the page with pictures."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Final
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from skywalking_provider.config import BackendConfig
@@ -18,8 +16,7 @@ from skywalking_provider.oap.transport.credentials import redactor_for
 from skywalking_provider.support.printable import escape_unprintable_json, printable_line
 from skywalking_provider.support.redaction import redact_json
 from skywalking_provider.tools.backtest.json_report import build_backtest_json
-from skywalking_provider.tools.backtest.live_reads import ReadProgress
-from skywalking_provider.tools.backtest.model import Backtest, ReplayProgress
+from skywalking_provider.tools.backtest.model import Backtest
 from skywalking_provider.tools.backtest.text_report import build_table, build_title, describe_aborts
 
 _WIDTH: Final = 160  # columns without a terminal
@@ -53,20 +50,6 @@ def write_html(backtests: Sequence[Backtest], backends: Mapping[str, BackendConf
     from skywalking_provider.tools.backtest.page.html import render_page  # noqa: PLC0415
 
     file.write_text(render_page(backtests, redactor_for(backends.values())), encoding="utf-8")
-
-
-@contextmanager
-def show_progress() -> Iterator[ReplayProgress]:
-    """Show the progress at a terminal, on standard error."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        reading, replaying = bar.add_task("reading", total=None), bar.add_task("replaying", total=None)
-        reads = ReadProgress()
-        progress = ReplayProgress(reads)
-        reads.changed = lambda: bar.update(reading, total=reads.needed, completed=reads.complete)
-        progress.changed = lambda: bar.update(replaying, total=progress.runs, completed=progress.replayed)
-        yield progress
 
 
 def show(backtests: Sequence[Backtest], backends: Mapping[str, BackendConfig], output: BacktestOutput) -> None:
