@@ -17,6 +17,7 @@ _COMMANDS = {
     "judge": "judge_command",
     "lint": "lint_command",
     "backtest": "backtest_command",
+    "suggest": "suggest_command",
     "migrate": "migrate_command",
     "schema": "schema_command",
     "bridge": "bridge_command",

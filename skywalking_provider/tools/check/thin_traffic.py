@@ -29,7 +29,7 @@ def describe_thin_traffic(judgement: Judgement, buckets: int) -> str:
     takes = f"about {format_count(needed, 'minute')}" if needed else f"more than {MAX_MINUTES // 60} hours"
     calls = sum(one.calls for one in judgement.sides.canary.minutes.values())
     wider = find_wider_harmful(judgement.sides, buckets, spec.max_wait // _MINUTE)
-    advice = f", or write {_format_harmful(wider)}" if wider else ""
+    advice = f", or write {format_harmful(wider)}" if wider else ""
     return (
         f"at {_format_rate(calls / buckets)} a minute a finding takes {takes}; maxWait is"
         f" {format_duration(spec.max_wait)}. Give the step more time (maxWait) or more weight{advice}"
@@ -41,7 +41,8 @@ def _format_rate(calls: float) -> str:
     return f"{number} call{'' if number == '1' else 's'}"
 
 
-def _format_harmful(spec: JudgedSpec) -> str:
+def format_harmful(spec: JudgedSpec) -> str:
+    """Return what to write into a block for its limit of a harmful canary."""
     bound = spec.harmful_limit
     if bound is None:
         return f"harmful: {format_number(spec.harmful_objective or 0.0)}"
