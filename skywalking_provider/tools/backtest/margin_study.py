@@ -48,13 +48,15 @@ def study_margin(study: MetricStudy, injection: Injection | None, seed: int = 1)
     for fault in (None, *faults):
         runs = [_with_fault(one, fault and replace(fault, seed=seed), spec) for one in recorded]
         ends = [[find_abort(run, changed, study.target.rules, study.settle) for run in runs] for changed in specs]
-        lines.append(build_line(describe_fault(fault) if fault else "as recorded", ends))
+        lines.append(build_line(describe_fault(fault or injection), ends))
     labels = tuple(f"{factor:g} ×\n{_describe_margin(one)}" for factor, one in zip(FACTORS, specs, strict=True))
     return TradeOff(study.target.name, "margin, as a factor of the template's", FACTORS, 1.0, tuple(lines), labels)
 
 
-def describe_fault(fault: Injection) -> str:
-    """Return the name of a fault."""
+def describe_fault(fault: Injection | None) -> str:
+    """Return the name of a fault, or of minutes without one."""
+    if fault is None:
+        return "as recorded"
     parts = (
         f"+{100 * fault.errors:g} % failed calls" if fault.errors else "",
         f"latency × {fault.latency_factor:g}" if fault.latency_factor != 1 else "",

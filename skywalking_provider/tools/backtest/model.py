@@ -50,7 +50,7 @@ class BacktestOptions:
         max_requests: Requests at a time.
         cache: Folder of the recorded responses; None keeps nothing.
         split: Options of A/A runs; None for runs of the template's own selection.
-        injection: Fault of the canary in judged blocks; None without one.
+        injection: Fault of the canary; None without one.
         pictures: Whether the minutes of the runs are kept for pictures.
     """
 

@@ -2,8 +2,9 @@
 
 from datetime import datetime
 
-from skywalking_provider.block import JudgedSpec, Spec
+from skywalking_provider.block import IndicatorSpec, JudgedSpec, Spec
 from skywalking_provider.queries import Query
+from skywalking_provider.tools.backtest.injected_query import InjectedIndicatorQuery
 from skywalking_provider.tools.backtest.injection import Injection
 from skywalking_provider.tools.backtest.pod_split import PodSplit
 from skywalking_provider.tools.backtest.replayed_query import replayed_queries
@@ -23,16 +24,19 @@ class ReplayQueries:
         self._injection = injection
         self._rows = rows
         self._recorded_query = replayed_queries(end, injection)
-        # State: split of the current run, and its query.
+        # State: start and split of the current run, and the query of the split.
+        self._start = end
         self._split: PodSplit | None = None
         self._query: SplitQuery | None = None
 
-    def start_run(self, split: PodSplit | None) -> None:
-        """Use a split in the looks that follow."""
-        self._split, self._query = split, None
+    def start_run(self, start: datetime, split: PodSplit | None) -> None:
+        """Use a split in the looks that follow, and a fault from the start of the run on."""
+        self._start, self._split, self._query = start, split, None
 
     def query_of(self, spec: Spec) -> Query:
         """Return the query of a spec."""
+        if self._injection is not None and isinstance(spec, IndicatorSpec):
+            return InjectedIndicatorQuery(spec, self._injection, self._start)
         if self._split is None or self._rows is None or not isinstance(spec, JudgedSpec):
             return self._recorded_query(spec)
         if self._query is None:

@@ -13,9 +13,9 @@ from skywalking_provider.config import BackendConfig
 from skywalking_provider.model import Deadline, Metric, Run, Window
 from skywalking_provider.oap import BackendRegistry
 from skywalking_provider.support.durations import format_duration
+from skywalking_provider.tools.backtest.changed_targets import select_changed_targets
 from skywalking_provider.tools.backtest.chunk_cache import ChunkCache
 from skywalking_provider.tools.backtest.history import MINUTE, History, floor_minute
-from skywalking_provider.tools.backtest.judged_targets import select_judged_targets
 from skywalking_provider.tools.backtest.live_reads import LiveReads
 from skywalking_provider.tools.backtest.model import (
     Backtest,
@@ -105,7 +105,9 @@ class TemplateBacktest:
         arguments = find_hash_arguments(self._template, options.arg_values)
         values = with_placeholders(arguments, options.arg_values)
         targets, skipped = select_targets(self._template, values, options.metric_names, options.plugin)
-        targets, excluded = select_judged_targets(targets, split=options.split is not None, injection=options.injection)
+        targets, excluded = select_changed_targets(
+            targets, split=options.split is not None, injection=options.injection
+        )
         skipped += excluded
         specs = {one.name: parse_block(one.check.metric.block) for one in targets}
         history = await self._open_backends(targets, specs)
@@ -227,7 +229,7 @@ class TemplateBacktest:
             )
             minutes = []
             for at, run in enumerate(planned):
-                queries.start_run(run.split)
+                queries.start_run(run.start, run.split)
                 outcomes[at].append(
                     await replay.replay(
                         metrics[target.name, run.canary], target.rules, self._build_run(run), run.start, run.end

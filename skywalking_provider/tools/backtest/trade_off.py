@@ -57,12 +57,15 @@ def build_line(label: str, ends: Sequence[Sequence[float | None]]) -> TradeOffLi
     return TradeOffLine(label, rates, tuple(median(one) if one else None for one in minutes))
 
 
-def study_threshold(study: MetricStudy, outcomes: Sequence[MetricOutcome]) -> TradeOff | None:
+def study_threshold(
+    study: MetricStudy, outcomes: Sequence[MetricOutcome], label: str = "as recorded"
+) -> TradeOff | None:
     """Return the trade-off of a threshold; None if the condition is not a plain comparison with a number.
 
     Args:
         study: The metric.
         outcomes: Its outcomes in all runs, with the measurements after their ends.
+        label: Name of the runs.
     """
     threshold = study.threshold
     with_data = [one for one in outcomes if one.has_data]
@@ -76,7 +79,7 @@ def study_threshold(study: MetricStudy, outcomes: Sequence[MetricOutcome]) -> Tr
     values = tuple(sorted({*grid, threshold.value}))
     ends = [[_find_abort(study, value, one) for one in with_data] for value in values]
     metric = study.target.name
-    line = build_line("as recorded", ends)
+    line = build_line(label, ends)
     return TradeOff(metric, f"threshold (result {threshold.symbol} …)", values, threshold.value, (line,))
 
 

@@ -1,14 +1,14 @@
-"""Metrics whose sides can be changed: by an A/A split, or by an injected fault. Pure."""
+"""Metrics whose minutes can be changed: by an A/A split, or by an injected fault. Pure."""
 
 from collections.abc import Sequence
 
-from skywalking_provider.block import IndicatorName, JudgedSpec, Spec, parse_block
+from skywalking_provider.block import IndicatorName, IndicatorSpec, JudgedSpec, Spec, parse_block
 from skywalking_provider.tools.backtest.injection import Injection
 from skywalking_provider.tools.backtest.targets import Target
 from skywalking_provider.tools.check.selection import SkippedMetric
 
 
-def select_judged_targets(
+def select_changed_targets(
     targets: Sequence[Target], *, split: bool, injection: Injection | None
 ) -> tuple[list[Target], list[SkippedMetric]]:
     """Return the metrics that A/A runs or a fault apply to, and the others with the reason.
@@ -28,14 +28,22 @@ def select_judged_targets(
 
 
 def _exclude(spec: Spec, injection: Injection | None, *, split: bool) -> str:
-    if not split and injection is None:
+    if split and (reason := _exclude_from_split(spec)):
+        return reason
+    if injection is None:
         return ""
+    if not isinstance(spec, JudgedSpec | IndicatorSpec):
+        return "a fault can be added to an indicator (sli) only"
+    if spec.sli is IndicatorName.THROUGHPUT or not injection.affects(latency=spec.sli is IndicatorName.LATENCY):
+        return "the fault does not change it"
+    return ""
+
+
+def _exclude_from_split(spec: Spec) -> str:
     if not isinstance(spec, JudgedSpec):
         return "its block is not judged"
-    if split and spec.compare is None:
+    if spec.compare is None:
         return "it has no compare, so that there is nothing to split"
-    if split and (spec.percentile or spec.sli is IndicatorName.APDEX):
+    if spec.percentile or spec.sli is IndicatorName.APDEX:
         return f"the {'percentiles' if spec.percentile else 'scores'} of several pods cannot be merged"
-    if injection and not injection.affects(latency=spec.judges_latency):
-        return "the fault does not change it"
     return ""
