@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from cachetools import LRUCache
 from graphql import (
     DocumentNode,
     FieldNode,
@@ -47,6 +48,10 @@ OK: Final = 200
 BAD_REQUEST: Final = 400
 SERVER_ERROR: Final = 500
 
+_MAX_CACHED: Final = 128
+"""Documents. To parse and check one takes most of the time of a request."""
+_MAX_CACHED_CHARACTERS: Final = 32 * 1024
+
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
@@ -72,6 +77,15 @@ class ExecutionInput:
     operation_name: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _CheckedDocument:
+    """A valid document with its operation, and the response if it exceeds a limit of fields."""
+
+    document: DocumentNode
+    operation: OperationDefinitionNode
+    limit_error: HttpResponse | None
+
+
 class Executor:
     """Executes requests against a store with the behaviour of one OAP version."""
 
@@ -81,33 +95,52 @@ class Executor:
         self.oap_version = oap_version
         self.schema = load_schema(oap_version.sdl)
         self.max_complexity = max_complexity or oap_version.max_complexity
+        self._checked: LRUCache[tuple[str, str | None], _CheckedDocument | HttpResponse] = LRUCache(_MAX_CACHED)
         self.root: dict[str, Resolver] = build_root(store, oap_version, decimal_comma=decimal_comma)
 
     def execute(self, request: ExecutionInput) -> HttpResponse:
         """Return the response to one request, also to an invalid one."""
-        if token := token_over_limit(request.query):
+        checked = self._check(request.query, request.operation_name)
+        if isinstance(checked, HttpResponse):
+            return checked
+        definitions = checked.operation.variable_definitions or ()
+        values = get_variable_values(self.schema, definitions, dict(request.variables))
+        if isinstance(values, list):
+            if self.oap_version.coercion_is_http_500:
+                return HttpResponse.from_status(SERVER_ERROR, "Internal Server Error")
+            return self._json_response({"errors": [request_error(values[0], VALIDATION)]})
+        if checked.limit_error is not None:
+            return checked.limit_error
+        return self._run(checked.document, request)
+
+    def _check(self, query: str, operation_name: str | None) -> "_CheckedDocument | HttpResponse":
+        """Return the valid document of a request, or the response to an invalid one; from the cache if it is there."""
+        key = (query, operation_name)
+        if (known := self._checked.get(key)) is not None:
+            return known
+        checked = self._check_document(query, operation_name)
+        if len(query) <= _MAX_CACHED_CHARACTERS:
+            self._checked[key] = checked
+        return checked
+
+    def _check_document(self, query: str, operation_name: str | None) -> "_CheckedDocument | HttpResponse":
+        if token := token_over_limit(query):
             return self._json_response({"errors": [token_error(token)]})
         try:
-            document = parse(request.query)
+            document = parse(query)
         except GraphQLSyntaxError as error:
             return self._json_response({"errors": [request_error(error, SYNTAX)]})
-        operation = get_operation_ast(document, request.operation_name)
+        operation = get_operation_ast(document, operation_name)
         if operation is None:
-            return self._no_operation(request)
+            return self._no_operation(operation_name)
         try:
             reject_unsupported_document(self.schema, document, self.oap_version)
         except UnsupportedError as error:
             return self._json_response({"errors": [unsupported_error(error)]}, BAD_REQUEST)
         if errors := validation_errors(self.schema, document):
             return self._json_response({"errors": errors}, BAD_REQUEST)
-        values = get_variable_values(self.schema, operation.variable_definitions or (), dict(request.variables))
-        if isinstance(values, list):
-            if self.oap_version.coercion_is_http_500:
-                return HttpResponse.from_status(SERVER_ERROR, "Internal Server Error")
-            return self._json_response({"errors": [request_error(values[0], VALIDATION)]})
-        if exceeded := self._limit_error(document, operation):
-            return self._json_response({"errors": [exceeded]})
-        return self._run(document, request)
+        exceeded = self._limit_error(document, operation)
+        return _CheckedDocument(document, operation, self._json_response({"errors": [exceeded]}) if exceeded else None)
 
     def _limit_error(self, document: DocumentNode, operation: OperationDefinitionNode) -> Json | None:
         size = complexity(document, operation)
@@ -131,12 +164,12 @@ class Executor:
         response["data"] = result.data
         return self._json_response(response)
 
-    def _no_operation(self, request: ExecutionInput) -> HttpResponse:
+    def _no_operation(self, operation_name: str | None) -> HttpResponse:
         if not self.oap_version.ambiguous_operation_is_json:
             return HttpResponse.from_status(SERVER_ERROR, "Internal Server Error")
         message = "Must provide operation name if query contains multiple operations."
-        if request.operation_name is not None:
-            message = f"Unknown operation named '{request.operation_name}'."
+        if operation_name is not None:
+            message = f"Unknown operation named '{operation_name}'."
         return self._json_response(build_error(message, VALIDATION), SERVER_ERROR)
 
     def _json_response(self, content: Json, status: int = OK) -> HttpResponse:

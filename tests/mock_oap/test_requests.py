@@ -117,3 +117,18 @@ async def test_service_queries_unknown_id_returns_null():
             n=CANARY,
         )
     assert response["data"] == {"a": {"name": CANARY, "layers": ["MESH"], "normal": True}, "b": None, "c": None}
+
+
+async def test_request_with_the_text_of_an_earlier_one_has_its_own_operation_and_variables():
+    query = "query a($layer: String!) { listServices(layer: $layer) { name } } query b { version }"
+    async with MockOap() as oap, aiohttp.ClientSession() as session:
+
+        async def read(operation: str | None, **variables: str) -> dict:
+            body = {"query": query, "variables": variables, "operationName": operation}
+            async with session.post(oap.url, json=body) as response:
+                return await response.json(content_type=None)
+
+        for _ in range(2):
+            assert set((await read("a", layer="MESH"))["data"]) == {"listServices"}
+            assert set((await read("b"))["data"]) == {"version"}
+            assert "errors" in await read("a")
