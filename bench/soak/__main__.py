@@ -15,6 +15,7 @@ from rich.table import Table
 
 from bench.cpu_affinity import describe_machine
 from bench.soak.driver import LoadDriver
+from bench.soak.failure_burst import FailureBurst, find_burst_violations, run_failure_bursts
 from bench.soak.fault_effects import Observations, ineffective_faults, slow_windows, summary_rows
 from bench.soak.fault_schedule import EXPECTED_EFFECTS, P99_LIMITS, run_fault_schedule
 from bench.soak.growth import Growth, ProcessSample, measure_growth
@@ -39,6 +40,7 @@ class Soak:
         self.results = SoakResults()
         self.observations = Observations(self._elapsed)
         self.memory = MemoryPeaks()
+        self.bursts: list[FailureBurst] = []
         processes.on_disturbance = self.observations.record_disturbance
         processes.on_violation = self.results.record_violation
         self.samples: dict[str, list[ProcessSample]] = {"service": [], "bridge": []}
@@ -64,6 +66,18 @@ class Soak:
             self.results.record_violation("the service ended without being killed")
         if not self.results.call_counts["terminate"]:
             self.results.record_violation("no measurement was terminated: no aborted run had a Running measurement")
+
+    async def run_bursts(self) -> None:
+        """Run the bursts of Failed measurements on the service that has had the load."""
+        if not self._processes.service.is_running:
+            return
+        try:
+            self.bursts = await run_failure_bursts(self._processes)
+        except TimeoutError:
+            self.results.record_violation("a burst of Failed measurements did not end")
+        for violation in find_burst_violations(self.bursts):
+            self.results.record_violation(violation)
+        self.memory.sample(self._processes.service.pid)
 
     def check_growth(self) -> dict[str, list[Growth]]:
         """Return the growth in the second half by process. A process that was replaced there is a violation."""
@@ -144,6 +158,18 @@ def result_tables(raw: dict[str, Any]) -> Iterator[Table]:
         for one in resources:
             growth.add_row(name, one["resource"], *(f"{one[key]:.1f}" for key in columns))
     yield growth
+    yield _burst_table(raw["failureBursts"])
+
+
+def _burst_table(rows: list[dict[str, Any]]) -> Table:
+    table = Table(title="Bursts of Failed measurements", title_justify="left")
+    for name in ("count", "with cause", "rankings", "reads", "each", "seconds", "initial MiB", "growth"):
+        table.add_column(name, no_wrap=True)
+    for row in rows:
+        counts = (str(row[key]) for key in ("measurements", "withCause", "rankings", "reads"))
+        sizes = (f"{row[key]:.1f}" for key in ("seconds", "initialMiB", "growthMiB"))
+        table.add_row(*counts, f"{row['requestsEach']:.3f}", *sizes)
+    return table
 
 
 def _fault_table(rows: list[dict[str, Any]]) -> Table:
@@ -173,6 +199,7 @@ async def run_soak(seconds: float, rate: float, console: Console) -> dict[str, A
         async with start_processes(folder) as running:
             soak = Soak(running, seconds, console)
             await soak.run(rate)
+            await soak.run_bursts()
             soak.check_fault_effects()
             soak.check_isolation()
         for log in ("service.log", "argo-host.log"):
@@ -195,6 +222,7 @@ async def run_soak(seconds: float, rate: float, console: Console) -> dict[str, A
         "peakMiB": {"service": round(soak.memory.service_mib), "withWorkers": round(soak.memory.container_mib)},
         "lostWithBridge": results.lost_with_bridge,
         "growth": {name: [asdict(one) for one in resources] for name, resources in growth.items()},
+        "failureBursts": [burst.to_json() for burst in soak.bursts],
         "violations": results.violation_count,
         "examples": results.examples,
     }

@@ -5,16 +5,14 @@ OAP. `python -m bench.soak.hostile_backend` runs it.
 """
 
 import asyncio
-import os
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import aiohttp
 
-from bench.cpu_affinity import ROOT
+from bench.soak.mock_process import run_mock_process, serve_mock
 from bench.soak.workload import build_scenario
-from skywalking_provider.mock_oap import FaultKind, MockOap
+from skywalking_provider.mock_oap import FaultKind
 
 _LOW_PRIORITY = 10
 
@@ -48,24 +46,9 @@ class HostileBackend:
 @asynccontextmanager
 async def run_hostile_backend() -> AsyncIterator[HostileBackend]:
     """Run the OAP on a free port of loopback."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bench.soak.hostile_backend", stdout=asyncio.subprocess.PIPE, cwd=ROOT
-    )
-    try:
-        assert process.stdout  # noqa: S101 - a pipe
-        yield HostileBackend((await process.stdout.readline()).decode().strip())
-    finally:
-        process.terminate()
-        await process.wait()
-
-
-async def main() -> None:
-    """Serve until the process is terminated."""
-    os.nice(_LOW_PRIORITY)
-    async with MockOap(build_scenario()) as oap:
-        print(oap.address, flush=True)
-        await asyncio.Event().wait()
+    async with run_mock_process("bench.soak.hostile_backend") as url:
+        yield HostileBackend(url)
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(serve_mock(build_scenario(), _LOW_PRIORITY))

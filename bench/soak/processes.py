@@ -14,6 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from bench.cpu_affinity import ROOT, SHIPPED_PYTHON
 from bench.live_comparison import find_free_ports
+from bench.soak.failing_backend import FailingBackend, run_failing_backend
 from bench.soak.greedy_tenant import GreedyTenant
 from bench.soak.hostile_backend import HostileBackend, run_hostile_backend
 from bench.soak.listener_flood import ListenerFlood
@@ -23,6 +24,8 @@ from bench.soak.workload import BACKEND_TOKEN, build_scenario
 from skywalking_provider.mock_oap import MockOap
 from skywalking_provider.tools.demo.argo_host import ArgoHost, run_argo_host
 
+FAILING_BACKEND = "failing"
+"""Backend of the bursts of Failed measurements, with the default configuration."""
 RUN_TIMEOUT_SECONDS = 3.0
 _BINARIES = ROOT / ".cache/bin"
 
@@ -92,12 +95,13 @@ class SoakProcesses:
     def __init__(
         self,
         oap: MockOap,
+        failing: FailingBackend,
         hostile: HostileBackend,
         service: SoakService,
         host: ArgoHost,
         ports: tuple[int, int, int],
     ) -> None:
-        self.oap, self.hostile, self.service, self.host = oap, hostile, service, host
+        self.oap, self.failing, self.hostile, self.service, self.host = oap, failing, hostile, service, host
         self._port, *listeners = ports
         self.on_disturbance: Callable[[str], None] = lambda _: None
         self.on_violation: Callable[[str], None] = lambda _: None
@@ -153,6 +157,7 @@ async def start_processes(folder: Path) -> AsyncIterator[SoakProcesses]:
     async with AsyncExitStack() as stack:
         oap = MockOap(build_scenario())
         await oap.start()
+        failing = await stack.enter_async_context(run_failing_backend())
         hostile = await stack.enter_async_context(run_hostile_backend())
         port = int(oap.address.rsplit(":", 1)[1])
         http_port, page_port = find_free_ports(2)
@@ -165,7 +170,11 @@ async def start_processes(folder: Path) -> AsyncIterator[SoakProcesses]:
         (folder / "config.yaml").write_text(
             yaml.safe_dump(
                 {
-                    "backends": {"soak": backend, "hostile": backend | {"url": hostile.url, "timeout": "3s"}},
+                    "backends": {
+                        "soak": backend,
+                        "hostile": backend | {"url": hostile.url, "timeout": "3s"},
+                        FAILING_BACKEND: {"url": failing.url, "bearer": {"token": BACKEND_TOKEN}},
+                    },
                     "http": {"listen": f"127.0.0.1:{http_port}"},
                     "page": {"listen": f"127.0.0.1:{page_port}"},
                 }
@@ -183,7 +192,7 @@ async def start_processes(folder: Path) -> AsyncIterator[SoakProcesses]:
                 f"--run-timeout={RUN_TIMEOUT_SECONDS:.0f}s",
             )
         )
-        processes = SoakProcesses(oap, hostile, service, host, (port, http_port, page_port))
+        processes = SoakProcesses(oap, failing, hostile, service, host, (port, http_port, page_port))
         try:
             yield processes
         finally:

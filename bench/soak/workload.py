@@ -82,6 +82,27 @@ def build_scenario() -> Scenario:
     return Scenario.model_validate({"services": services})
 
 
+def build_failing_scenario() -> Scenario:
+    """Build the data of services with agents, of whose endpoints one fails in the canary's pod."""
+    endpoints = ["GET:/carts/{id}", "DELETE:/carts/{id}", "POST:/carts/{id}/items"]
+    fast = {"calls": 9, "latencies": [30, 45, 160], "endpoints": endpoints}
+    slow = {"calls": 6, "failures": 4, "latencies": [900, 1500], "endpoints": endpoints[-1:]}
+    services = [
+        {
+            "name": f"cart-{number}",
+            "agent": True,
+            "errorLog": "java.lang.IllegalStateException: cart not stored",
+            "endpoints": endpoints,
+            "instances": [
+                {"name": f"cart-{_HASHES['good']}-x7k2d", "traffic": [fast]},
+                {"name": f"cart-{_HASHES['bad']}-9zr8t", "traffic": [fast, slow]},
+            ],
+        }
+        for number in range(SERVICES)
+    ]
+    return Scenario.model_validate({"services": services})
+
+
 def build_analysis_run(number: int) -> dict[str, Any]:
     """Build an AnalysisRun with a secret argument, in the form in which Argo passes it."""
     reference = {"secretKeyRef": {"name": "credentials", "key": "token"}}
