@@ -23,6 +23,7 @@ _TOKEN = re.compile(
 )
 _BLANKS = re.compile(r"\s*")
 _RANKINGS = frozenset({"top_n", "top_n_of"})
+_BOOLEAN = frozenset({"&&", "||"})
 _COMPLETE = ("name", "value", "close")
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
 
@@ -95,6 +96,12 @@ def ranked_metrics(text: str) -> list[str]:
 def called_functions(text: str) -> list[str]:
     """Return the names of the functions that an expression calls, in its order."""
     return list(dict.fromkeys(name for name, follows, _ in _scan_names(text) if follows == "("))
+
+
+def boolean_operators(text: str) -> list[str]:
+    """Return the boolean operators of an expression, `&&` and `||`, each once."""
+    words = (token.group() for token in _TOKEN.finditer(text) if token.lastgroup == "operator")
+    return list(dict.fromkeys(word for word in words if word in _BOOLEAN))
 
 
 def ranking_function(text: str) -> str:

@@ -54,6 +54,22 @@ class EntityKey:
         return f"{own}-{self.dest.id}" if self.dest else own
 
 
+def owner_json(entity: EntityKey) -> dict[str, str | bool | None]:
+    """Return the `Owner` of an entity's value: the fields of its scope, the others null."""
+    service = service_id(entity.service, normal=entity.normal)
+    child = {"ID": entity.id, "Name": entity.child}
+    owner: dict[str, str | bool | None] = {
+        "scope": entity.scope,
+        "serviceID": service,
+        "serviceName": entity.service,
+        "normal": entity.normal,
+    }
+    for scope, field in ((MetricScope.INSTANCE, "serviceInstance"), (MetricScope.ENDPOINT, "endpoint")):
+        for suffix, value in child.items():
+            owner[f"{field}{suffix}"] = value if entity.scope is scope else None
+    return owner
+
+
 def encode(name: str) -> str:
     """Encode a name for an id."""
     return base64.b64encode(name.encode()).decode()

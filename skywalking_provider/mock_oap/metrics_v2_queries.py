@@ -152,9 +152,7 @@ class MetricsV2Queries:
                 raise DataFetchingError("null")
             by_rank = dict(zip(PERCENTILES, row, strict=True))
             stored = "|".join(f"{{p={rank}}},{by_rank[rank]}" for rank in (50, 95, 90, 75, 99))
-            raise DataFetchingError(
-                f'org.h2.jdbc.JdbcSQLDataException: Data conversion error converting "{stored}" [22018-212]'
-            )
+            raise DataFetchingError(self.oap_version.conversion_error.format(stored))
 
 
 def _parse_scope(condition: Mapping[str, Any]) -> MetricScope:

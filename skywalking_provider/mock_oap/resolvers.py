@@ -18,8 +18,17 @@ Resolver = Callable[..., Any]
 
 WITHOUT_STORAGE: Final = frozenset(
     {"version", "checkHealth", "getTimeInfo", "typeOfMetrics", "listMetrics", "__typename", "__schema", "__type"}
+    | {"getMetricsTTL", "getRecordsTTL"}
 )
 """Fields that do not read the storage."""
+
+_METRICS_TTL: Final = dict.fromkeys(("minute", "hour", "day"), 7) | dict.fromkeys(
+    ("coldMinute", "coldHour", "coldDay"), -1
+)
+_RECORDS_TTL: Final = dict.fromkeys(("normal", "trace", "zipkinTrace", "log", "browserErrorLog"), 3) | dict.fromkeys(
+    ("coldNormal", "coldTrace", "coldZipkinTrace", "coldLog", "coldBrowserErrorLog"), -1
+)
+"""Days. OAP's defaults, without a cold stage."""
 
 
 def build_root(store: Store, oap_version: OapVersion, *, decimal_comma: bool) -> dict[str, Resolver]:
@@ -60,6 +69,8 @@ def build_root(store: Store, oap_version: OapVersion, *, decimal_comma: bool) ->
         "version": lambda _: oap_version.build,
         "checkHealth": health,
         "getTimeInfo": time_info,
+        "getMetricsTTL": lambda _: _METRICS_TTL,
+        "getRecordsTTL": lambda _: _RECORDS_TTL,
         "listLayers": lambda _: metadata.layers(),
         "listServices": lambda _, layer=None: metadata.services(layer),
         "listInstances": instances,

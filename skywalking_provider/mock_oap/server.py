@@ -3,7 +3,6 @@
 import asyncio
 import ssl
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import datetime, tzinfo
 from pathlib import Path
 from types import TracebackType
@@ -39,10 +38,10 @@ class MockOap:
         host: Address to listen on.
         port: Port to listen on; 0 selects a free one.
         max_complexity: Limit of selected fields; by default that of the version.
-        alarm_api: Alarm queries that it has.
+        alarm_api: Alarm queries that it has beside those of the version.
         decimal_comma: Whether numbers of expressions have a decimal comma.
         tls: TLS context of the listener; None serves plain HTTP.
-        trace_storage: Query of traces that the storage serves.
+        trace_storage: Query of traces that the storage serves; by default that of the version.
     """
 
     def __init__(
@@ -60,11 +59,11 @@ class MockOap:
         alarm_api: AlarmApi = AlarmApi.GET_ALARM,
         decimal_comma: bool = False,
         tls: ssl.SSLContext | None = None,
-        trace_storage: TraceStorage = TraceStorage.SEGMENTS,
+        trace_storage: TraceStorage | None = None,
     ) -> None:
         self.scenario = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
-        selected = select_version(version).with_trace_storage(trace_storage)
-        self.oap_version = replace(selected, sdl=(*selected.sdl, *alarm_api.sdl))
+        selected = select_version(version).with_sdl(alarm_api.sdl)
+        self.oap_version = selected if trace_storage is None else selected.with_trace_storage(trace_storage)
         self.clock = MockClock(clock, parse_zone(timezone) if isinstance(timezone, str) else timezone, speed)
         self.store = Store(self.scenario, self.clock)
         self.requests: list[RecordedRequest] = []

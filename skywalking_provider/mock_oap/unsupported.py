@@ -58,19 +58,30 @@ _SINCE_10_1: Final = _names(
     getInstanceHierarchy getServiceHierarchy listLayerLevels
     """
 )
+_SINCE_10_4: Final = _names(
+    """
+    queryAsyncProfilerAnalyze queryAsyncProfilerTaskList queryAsyncProfilerTaskProgress
+    queryPprofAnalyze queryPprofTaskList queryPprofTaskProgress
+    """
+)
 UNSUPPORTED_QUERIES: Final = {
     "9.2.0": _SINCE_9_2 | {"getProfileAnalyze", "getProfileTaskSegmentList", "getProfiledSegment"},
     "9.6.0": _SINCE_9_2 | _SINCE_9_6,
     "10.1.0": _SINCE_9_2 | _SINCE_9_6 | _SINCE_10_1,
+    "10.4.0": (_SINCE_9_2 | _SINCE_9_6 | _SINCE_10_1 | _SINCE_10_4) - {"getAlarmTrend"},
 }
 """Fields of `Query` in the schema of each OAP version that the mock has no resolver for."""
 
-_DEBUGGING_SINCE: Final = "10.1.0"
+_DEBUGGING_SINCE: Final = ("10.1.0", "10.4.0")
 _DEBUGGING: Final = frozenset({"debuggingTrace", "debug", "dumpDBRsp"})
 """A field and two arguments of `execExpression` in 10.1: OAP's own trace of a query."""
 
-UNSUPPORTED_FUNCTIONS: Final = frozenset({"sort_values", "sort_label_values"})
-"""Functions of expressions."""
+UNSUPPORTED_FUNCTIONS: Final = {
+    "9.6.0": frozenset[str](),
+    "10.1.0": frozenset({"sort_values", "sort_label_values"}),
+    "10.4.0": frozenset({"sort_values", "sort_label_values", "top_n_of", "baseline"}),
+}
+"""Functions of expressions by version."""
 
 _UNSUPPORTED_METRICS: Final = re.compile(
     r"all_(percentile|heatmap)|top_n_(database|cache)_\w+"
@@ -105,7 +116,7 @@ def reject_unsupported_document(schema: GraphQLSchema, document: DocumentNode, o
         if isinstance(node, OperationDefinitionNode) and node.operation is OperationType.MUTATION:
             raise UnsupportedError("a mutation")
     types = TypeInfo(schema)
-    debugging = _DEBUGGING if oap_version.version == _DEBUGGING_SINCE else frozenset()
+    debugging = _DEBUGGING if oap_version.version in _DEBUGGING_SINCE else frozenset()
     queries = UNSUPPORTED_QUERIES[oap_version.version]
 
     class _Rejector(Visitor):

@@ -9,6 +9,7 @@ from skywalking_provider.schema import (
     ALARMS_SINCE_11,
     BEFORE_9_4,
     SINCE_9_5,
+    SINCE_10_2,
     WHOLE_TRACES,
 )
 
@@ -59,15 +60,23 @@ class OapVersion:
     """Key of the percentile label. V2 responses omit the key `_`."""
     max_event_message: int
     """Characters of an event's message in a storage with SQL."""
+    conversion_error: str
+    """Error of the storage for a labeled metric that is read as a number. Its place is `{}`."""
     mqe: "MqeVersion | None"
     """Version of the metrics query expression; None if the OAP has none."""
     trace_storage: TraceStorage = TraceStorage.SEGMENTS
     """Query of traces that the storage serves."""
+    has_owners: bool = False
+    """Whether the values of a ranking have owners."""
 
     def with_trace_storage(self, trace_storage: TraceStorage) -> "OapVersion":
         """Return the version with another generation of the trace queries."""
-        sdl = self.sdl if trace_storage is TraceStorage.SEGMENTS else (*self.sdl, WHOLE_TRACES)
-        return replace(self, sdl=sdl, trace_storage=trace_storage)
+        added = () if trace_storage is TraceStorage.SEGMENTS else (WHOLE_TRACES,)
+        return replace(self.with_sdl(added), trace_storage=trace_storage)
+
+    def with_sdl(self, files: tuple[str, ...]) -> "OapVersion":
+        """Return the version with these SDL files beside its own."""
+        return replace(self, sdl=tuple(dict.fromkeys((*self.sdl, *files))))
 
     @property
     def labels_by_key(self) -> bool:
@@ -90,6 +99,8 @@ class MqeVersion:
     """Whether the result of an operation on scalars has `labels: []` instead of `metric: null`."""
     illegal_entity_is_unknown: bool
     """Whether an incomplete entity gives the result type UNKNOWN instead of absent values."""
+    has_boolean_operators: bool
+    """Whether `&&` and `||` join comparisons (10.2)."""
 
 
 _MQE_9 = MqeVersion(
@@ -99,6 +110,7 @@ _MQE_9 = MqeVersion(
     unknown_metric_message="Metric: [{}] dose not exist.",
     computed_has_labels=False,
     illegal_entity_is_unknown=False,
+    has_boolean_operators=False,
 )
 
 _MQE_10 = MqeVersion(
@@ -108,12 +120,13 @@ _MQE_10 = MqeVersion(
     unknown_metric_message="Metric: [{}] does not exist.",
     computed_has_labels=True,
     illegal_entity_is_unknown=True,
+    has_boolean_operators=False,
 )
 
 _POSITIONS: Final = ("0", "1", "2", "3", "4")
 PERCENTILES: Final = (50, 75, 90, 95, 99)
 
-# The newest version in full; each older one by its differences.
+# The version that was recorded first in full; the others by their differences.
 _10_1: Final = OapVersion(
     version="10.1.0",
     build="10.1.0-d28dfea",
@@ -131,7 +144,18 @@ _10_1: Final = OapVersion(
     percentile_labels=tuple(str(p) for p in PERCENTILES),
     percentile_key="p",
     max_event_message=2000,
+    conversion_error='org.h2.jdbc.JdbcSQLDataException: Data conversion error converting "{}" [22018-212]',
     mqe=_MQE_10,
+)
+_10_4: Final = replace(
+    _10_1,
+    version="10.4.0",
+    build="10.4.0-b272da3",
+    sdl=(*SINCE_9_5, SINCE_10_2, WHOLE_TRACES, *ALARMS_SINCE_10_4),
+    conversion_error="org.postgresql.util.PSQLException: Bad value for type long : {}",
+    mqe=replace(_MQE_10, has_boolean_operators=True),
+    trace_storage=TraceStorage.DETECTED_SEGMENTS,
+    has_owners=True,
 )
 _9_6: Final = replace(
     _10_1,
@@ -183,7 +207,7 @@ class AlarmApi(StrEnum):
                 return ALARMS_SINCE_11
 
 
-OAP_VERSIONS: Final = {version.version: version for version in (_9_2, _9_6, _10_1)}
+OAP_VERSIONS: Final = {version.version: version for version in (_9_2, _9_6, _10_1, _10_4)}
 
 
 def select_version(version: str) -> OapVersion:

@@ -16,7 +16,7 @@ from skywalking_provider.model import Deadline, Scope
 from skywalking_provider.oap import Backend
 from skywalking_provider.oap.api.inventory import ServiceInventory
 from skywalking_provider.queries.base import Diagnosis, DiagnosisKind
-from skywalking_provider.queries.functions import suggest_functions
+from skywalking_provider.queries.functions import suggest_functions, suggest_operators
 from skywalking_provider.queries.graphql.metric_read import MetricRead, RewrittenQuery
 from skywalking_provider.queries.graphql.rewrite import response_name, top_level_fields
 from skywalking_provider.queries.series import Series
@@ -78,6 +78,8 @@ async def diagnose_rejected_expression(
     """Return OAP's error for an expression with a hint from its list of metrics, or a more precise error."""
     if error.reason is not Reason.QUERY_INVALID:
         return error
+    if (hinted := add_operator_hint(error, expression)) is not error:
+        return hinted
     metrics = await backend.connection.metrics(deadline)
     if error.rejection and error.rejection.kind is RejectionKind.METRIC_NOT_FOUND:
         return _add_name_hints(error, expression, metrics, backend)
@@ -93,9 +95,15 @@ async def diagnose_rejected_query(
 ) -> ProviderError:
     """Return the error of an expression inside a query with the hints that a block with `expression` gets."""
     if error.rejection is None or error.rejection.kind is not RejectionKind.METRIC_NOT_FOUND:
-        return error
+        return add_operator_hint(error, ", ".join(expressions))
     metrics = await fetch_or_default(backend.connection.metrics(deadline), {})
     return _add_name_hints(error, ", ".join(expressions), metrics, backend)
+
+
+def add_operator_hint(error: ProviderError, expression: str) -> ProviderError:
+    """Return the error with a hint if the OAP does not know an operator of the expression; else the error itself."""
+    hint = suggest_operators(expression, error.message) if error.reason is Reason.QUERY_INVALID else ""
+    return ProviderError(error.reason, error.message, hint) if hint else error
 
 
 def _add_name_hints(

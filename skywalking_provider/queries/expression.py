@@ -25,6 +25,7 @@ from skywalking_provider.oap.api.responses import raise_invalid_response
 from skywalking_provider.oap.api.values import Number
 from skywalking_provider.queries.base import CollectedSample, Diagnosis, DiagnosisKind, QueryDescription
 from skywalking_provider.queries.diagnosis import (
+    add_operator_hint,
     check_ranking,
     check_scope,
     diagnose_rejected_expression,
@@ -63,9 +64,12 @@ class ExpressionQuery:
                 f"expression: backend {backend.connection.name} has an OAP before 9.5, which lacks expressions",
                 "use query or sli",
             )
-        entities, batch = await read_planned_series(
-            partial(self._plan_series, backend, deadline), backend, window, deadline, mqe=True
-        )
+        try:
+            entities, batch = await read_planned_series(
+                partial(self._plan_series, backend, deadline), backend, window, deadline, mqe=True
+            )
+        except ProviderError as error:  # before OAP 10, a malformed expression fails the whole request
+            raise add_operator_hint(error, self.spec.expression) from error
         try:
             sample = await backend.process(batch.size, decode_expression, self.spec, entities, window, batch.data)
         except ProviderError as error:

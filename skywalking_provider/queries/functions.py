@@ -1,4 +1,4 @@
-"""Functions of metrics query expressions (MQE), and hints for those that an OAP does not know.
+"""Functions and operators of metrics query expressions (MQE), and hints for those that an OAP does not know.
 
 OAP takes the name of an unknown function for a metric. Source: MQEParser.g4 and the change logs of SkyWalking.
 """
@@ -6,7 +6,7 @@ OAP takes the name of an unknown function for a metric. Source: MQEParser.g4 and
 from collections.abc import Collection
 from typing import Final
 
-from skywalking_provider.block.expression_syntax import called_functions
+from skywalking_provider.block.expression_syntax import boolean_operators, called_functions
 from skywalking_provider.support.suggestions import did_you_mean
 
 _MAX_HINTS: Final = 3
@@ -21,6 +21,8 @@ _SINCE: Final = {
     **dict.fromkeys(("baseline", "top_n_of"), "10.2"),
 }
 """First version of OAP with each function."""
+BOOLEAN_OPERATORS_SINCE: Final = "10.2"
+"""First version of OAP with `&&` and `||`."""
 _RENAMED: Final = {"relabel": "relabels"}  # SkyWalking's documentation of MQE wrote the former
 
 
@@ -45,6 +47,17 @@ def suggest_functions(expression: str, error: str, metrics: Collection[str]) -> 
         if hint
     ]
     return " ".join(hints[:_MAX_HINTS])
+
+
+def suggest_operators(expression: str, error: str) -> str:
+    """Return a hint for an expression with a boolean operator that an OAP does not know.
+
+    Args:
+        expression: The expression.
+        error: Error text of the OAP, which quotes the character that it does not know.
+    """
+    operators = [one for one in boolean_operators(expression) if f"'{one[0]}'" in error]
+    return f"The operator {operators[0]} needs OAP {BOOLEAN_OPERATORS_SINCE} or newer." if operators else ""
 
 
 def _suggest(name: str) -> str:

@@ -13,8 +13,10 @@ BEFORE_9_4: Final = ("common", "records", "events", "alarms", "before-9.4")
 """SDL files of OAP before 9.4. Their names lack `.graphqls`."""
 SINCE_9_5: Final = ("common", "records", "events", "alarms", "since-9.5", "mqe")
 """SDL files of OAP 9.5 and newer."""
+SINCE_10_2: Final = "since-10.2"
+"""SDL file of what OAP 10.2 and 10.3 add to metrics."""
 WHOLE_TRACES: Final = "whole-traces"
-"""SDL file that OAP 10.3 adds."""
+"""SDL file that OAP 10.3 adds to traces."""
 ALARMS_SINCE_10_4: Final = ("alarms-10.4",)
 """SDL files of what OAP 10.4 adds to alarms."""
 ALARMS_SINCE_11: Final = (*ALARMS_SINCE_10_4, "alarms-11")

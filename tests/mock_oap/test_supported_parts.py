@@ -104,13 +104,15 @@ FUNCTION_CALLS = {
     "rate": "rate(service_cpm, 1)",
     "top_n": "top_n(service_cpm, 1, des)",
     "aggregate_labels": "aggregate_labels(service_percentile, sum)",
+    "&&": "1 > 0 && 2 > 1",
+    r"\|\|": "1 > 0 || 2 > 1",
     "relabels": "relabels(service_percentile, _='0', _='1')",
 }
 
 
 def test_documentation_lists_the_functions_of_each_version():
     listed = document_table("function of expressions")
-    for version in ("9.6.0", "10.1.0"):
+    for version in ("9.6.0", "10.1.0", "10.4.0"):
         for name, versions in listed.items():
             call = FUNCTION_CALLS.get(name, f"{name}(service_cpm)")
             if version == "9.6.0":
@@ -133,6 +135,7 @@ def is_function(call: str, version: str) -> bool:
     [
         ("10.1.0", "{ readHeatMap(condition: {}, duration: {}) { values { id } } }", "the query readHeatMap"),
         ("9.2.0", "{ a: queryBrowserErrorLogs(condition: {}) { logs { time } } }", "the query queryBrowserErrorLogs"),
+        ("10.4.0", "{ queryPprofTaskList(request: {}) { errorReason } }", "the query queryPprofTaskList"),
         ("9.6.0", "{ readRecords(condition: {}, duration: {}) { id } }", "the query readRecords"),
         ("10.1.0", "{ ...a } fragment a on Query { getServiceHierarchy }", "the query getServiceHierarchy"),
         ("10.1.0", "mutation { createProfileTask { id } }", "a mutation"),
@@ -159,6 +162,9 @@ async def test_unsupported_query_is_rejected_in_the_name_of_the_mock(version: st
         ("9.6.0", "{ execExpression { debuggingTrace { id } } }"),
         ("10.1.0", "{ listLayers { readHeatMap } }"),
         ("10.1.0", "{ execExpression { owner } }"),
+        ("10.1.0", "{ getMetricsTTL { minute } }"),
+        ("10.4.0", "{ getAlarmTrend { numOfAlarm } }"),
+        ("10.4.0", "{ queryAlarms(condition: {}) { msgs { id } } }"),
         ("10.1.0", '{ getInstance(instanceId: "x") { layer } }'),
         ("9.2.0", '{ readMetricsValue(condition: {name: "a"}, duration: {start: "", end: "", step: DAY}) }'),
     ],
@@ -194,9 +200,17 @@ async def test_unsupported_metric_is_rejected_in_the_name_of_the_mock(part: str,
             assert error["message"].startswith(message)
 
 
-@pytest.mark.parametrize("call", ["sort_values(service_cpm, des)", "sort_label_values(service_cpm, des, 'a')"])
-async def test_unsupported_function_is_rejected_in_the_name_of_the_mock(call: str):
-    async with mock() as oap:
+@pytest.mark.parametrize(
+    ("version", "call"),
+    [
+        ("10.1.0", "sort_values(service_cpm, des)"),
+        ("10.1.0", "sort_label_values(service_cpm, des, 'a')"),
+        ("10.4.0", "top_n_of(top_n(service_cpm, 1, des), 1, des)"),
+        ("10.4.0", "baseline(service_cpm, upper)"),
+    ],
+)
+async def test_unsupported_function_is_rejected_in_the_name_of_the_mock(version: str, call: str):
+    async with mock(version) as oap:
         error = (await evaluate(oap, call, WINDOW))["error"]
     assert error.startswith(f"mock-oap: the function {call.partition('(')[0]} is not supported by the mock.")
 

@@ -124,6 +124,8 @@ UNKNOWN_FUNCTIONS = [
     ("baseline(service_cpm,upper)", "10.1.0", "The function baseline needs OAP 10.2 or newer."),
     ("increase(service_cpm,2)", "9.6.0", "The function increase needs OAP 9.7 or newer."),
     ("is_present(service_cpm)", "9.6.0", "The function is_present needs OAP 10.0 or newer."),
+    ("service_cpm > 1 && service_sla > 1", "10.1.0", "The operator && needs OAP 10.2 or newer."),
+    ("service_cpm > 1 || service_sla > 1", "9.6.0", "The operator || needs OAP 10.2 or newer."),
     ("averge(service_cpm)", "10.1.0", "Did you mean avg?"),
 ]
 

@@ -15,7 +15,7 @@ from graphql import (
 
 from skywalking_provider import schema
 from skywalking_provider.oap.api import responses
-from skywalking_provider.schema import ALARMS_SINCE_11, BEFORE_9_4, SINCE_9_5, WHOLE_TRACES, load_schema
+from skywalking_provider.schema import ALARMS_SINCE_11, BEFORE_9_4, SINCE_9_5, SINCE_10_2, WHOLE_TRACES, load_schema
 
 RESPONSE_TYPES = [
     (responses.TimeInfo, "TimeInfo"),
@@ -38,7 +38,7 @@ RESPONSE_TYPES = [
 ]
 
 
-@pytest.mark.parametrize("files", [BEFORE_9_4, SINCE_9_5, (*SINCE_9_5, *ALARMS_SINCE_11, WHOLE_TRACES)])
+@pytest.mark.parametrize("files", [BEFORE_9_4, SINCE_9_5, (*SINCE_9_5, *ALARMS_SINCE_11, SINCE_10_2, WHOLE_TRACES)])
 def test_sdl_files_together_are_a_valid_schema(files: tuple[str, ...]):
     folder = resources.files(schema)
     sdl = "\n".join((folder / f"{name}.graphqls").read_text(encoding="utf-8") for name in files)
@@ -47,12 +47,14 @@ def test_sdl_files_together_are_a_valid_schema(files: tuple[str, ...]):
 
 def test_sdl_files_are_all_used():
     names = {file.name for file in resources.files(schema).iterdir() if file.name.endswith(".graphqls")}
-    assert names == {f"{name}.graphqls" for name in (*BEFORE_9_4, *SINCE_9_5, *ALARMS_SINCE_11, WHOLE_TRACES)}
+    assert names == {
+        f"{name}.graphqls" for name in (*BEFORE_9_4, *SINCE_9_5, *ALARMS_SINCE_11, SINCE_10_2, WHOLE_TRACES)
+    }
 
 
 @pytest.mark.parametrize(("response_type", "name"), RESPONSE_TYPES, ids=[name for _, name in RESPONSE_TYPES])
 def test_response_type_has_only_fields_of_the_schema(response_type: type, name: str):
-    kind = load_schema((*SINCE_9_5, *ALARMS_SINCE_11, WHOLE_TRACES)).get_type(name)
+    kind = load_schema((*SINCE_9_5, *ALARMS_SINCE_11, SINCE_10_2, WHOLE_TRACES)).get_type(name)
     assert isinstance(kind, GraphQLObjectType)
     for field in fields(response_type):
         alias = getattr(field.default, "alias", None) or next(

@@ -30,12 +30,14 @@ def _compare(test: Callable[[float, float], bool]) -> Operation:
     return lambda left, right: float(test(left, right))
 
 
-OPERATIONS: Final[dict[str, Operation]] = {
+_ARITHMETIC: Final[dict[str, Operation]] = {
     "+": operator.add,
     "-": operator.sub,
     "*": operator.mul,
     "/": divide,
     "%": remainder,
+}
+_COMPARISONS: Final[dict[str, Operation]] = {
     "==": _compare(operator.eq),
     "!=": _compare(operator.ne),
     "<": _compare(operator.lt),
@@ -43,17 +45,37 @@ OPERATIONS: Final[dict[str, Operation]] = {
     ">": _compare(operator.gt),
     ">=": _compare(operator.ge),
 }
+_BOOLEAN: Final[dict[str, Operation]] = {
+    "&&": lambda left, right: float(left == right == 1),
+    "||": lambda left, right: float(1 in (left, right)),
+}
 
 
-def combine(left: Result, right: Result, operation: Operation, computed_labels: tuple[Label, ...] | None) -> Result:
-    """Combine two results.
+def calculate(sign: str, left: Result, right: Result, computed_labels: tuple[Label, ...] | None) -> Result:
+    """Calculate `left sign right`.
 
     Args:
+        sign: Arithmetic, comparing or boolean operator.
         left: Left operand.
         right: Right operand.
-        operation: Arithmetic or comparison.
         computed_labels: Labels of a result that belongs to no metric.
+
+    Raises:
+        EvaluationError: OAP rejects the operation. Its texts are those of BoolOp.java.
     """
+    if sign not in _BOOLEAN:
+        result = _combine(left, right, (_ARITHMETIC | _COMPARISONS)[sign], computed_labels)
+        return replace(result, boolean=sign in _COMPARISONS)
+    for side, operand in (("left", left), ("right", right)):
+        if not operand.boolean:
+            raise EvaluationError(f"Bool Operation: The result of the {side} expression is not a compare result.")
+    try:
+        return replace(_combine(left, right, _BOOLEAN[sign], computed_labels), boolean=True)
+    except EvaluationError as error:
+        raise EvaluationError(f"Unsupported bool operation: {error}") from error
+
+
+def _combine(left: Result, right: Result, operation: Operation, computed_labels: tuple[Label, ...] | None) -> Result:
     if left.type is ResultType.SINGLE and right.type is ResultType.SINGLE:
         return _singles(left, right, operation, computed_labels)
     if left.type in _MANY and right.type is ResultType.SINGLE:

@@ -8,7 +8,7 @@ from skywalking_provider.mock_oap.duration import Duration
 from skywalking_provider.mock_oap.entity_ids import EntityKey, resolve_entity
 from skywalking_provider.mock_oap.metric_catalog import METRICS, MetricDefinition, MetricType
 from skywalking_provider.mock_oap.mqe import ast, functions
-from skywalking_provider.mock_oap.mqe.arithmetic import OPERATIONS, combine
+from skywalking_provider.mock_oap.mqe.arithmetic import calculate
 from skywalking_provider.mock_oap.mqe.result import EvaluationError, Label, Result, ResultRow, ResultType, Value
 from skywalking_provider.mock_oap.ranking import ParentService, rank_entities
 from skywalking_provider.mock_oap.store import Store
@@ -63,7 +63,7 @@ class Evaluator:
         if left.error:
             return left
         right = self.evaluate(node.right)
-        return right if right.error else combine(left, right, OPERATIONS[node.sign], self._computed_labels)
+        return right if right.error else calculate(node.sign, left, right, self._computed_labels)
 
     def _choose(self, node: ast.FirstPresent) -> Result:
         results = []
@@ -150,11 +150,11 @@ class Evaluator:
         service, normal = self.entity.get("serviceName"), self.entity.get("normal")
         parent = ParentService(service, normal is True) if service else None
         ranked = rank_entities(self.store, metric, parent, self.duration, descending=node.descending)
-        values = tuple(Value(float(one.value), one.name) for one in ranked[: node.count])
+        values = tuple(Value(float(one.value), one.name, one.key) for one in ranked[: node.count])
         return Result(ResultType.SORTED, (ResultRow(values),))
 
     def _metric_definition(self, node: ast.MetricNode) -> MetricDefinition:
-        if node.name in UNSUPPORTED_FUNCTIONS:
+        if node.name in UNSUPPORTED_FUNCTIONS[self.oap_version.version]:
             raise UnsupportedError(f"the function {node.name}")
         if node.name not in METRICS:
             reject_unsupported_metric(node.name)

@@ -14,7 +14,9 @@ MAX_TOKENS: Final = 400
 
 _GRAMMAR: Final = r"""
     ?start: expression
-    ?expression: sum | expression COMPARISON _BOOL? sum  -> binary
+    ?expression: %(expression)s
+    ?conjunction: comparison | conjunction AND comparison -> binary
+    ?comparison: sum | comparison COMPARISON _BOOL? sum  -> binary
     ?sum: product | sum SIGN product                     -> binary
     ?product: operand | product FACTOR operand           -> binary
     ?operand: (DECIMAL | INTEGER)                        -> scalar
@@ -34,6 +36,8 @@ _GRAMMAR: Final = r"""
     keep_labels: "(" label_name ("," label_name)* ")"
     !label_name: UNDERSCORE | NAME
 
+    OR: "||"
+    AND: "&&"
     COMPARISON: "==" | "!=" | "<=" | ">=" | "<" | ">"
     SIGN: "+" | "-"
     FACTOR: "*" | "/" | "%%"
@@ -102,6 +106,9 @@ def _format_end(text: str) -> str:
 @cache
 def _build_parser(version: MqeVersion) -> Lark:
     grammar = _GRAMMAR % {
+        "expression": "conjunction | expression OR conjunction -> binary"
+        if version.has_boolean_operators
+        else "comparison",
         "label_name": "label_name" if version.free_labels else "UNDERSCORE",
         "more_labels": ' ("," label)*' if version.free_labels else "",
         "new_label": ' "," label' if version.free_labels else "",

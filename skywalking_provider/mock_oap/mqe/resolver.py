@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from skywalking_provider.mock_oap.duration import parse_duration
+from skywalking_provider.mock_oap.entity_ids import owner_json
 from skywalking_provider.mock_oap.graphql_errors import DataFetchingError, Json
 from skywalking_provider.mock_oap.java_format import decimal_format
 from skywalking_provider.mock_oap.mqe.evaluator import Evaluator
@@ -41,7 +42,7 @@ class ExpressionResolver:
         return {"type": result.type, "error": result.error, "results": [self._row(row) for row in result.rows]}
 
     def _row(self, row: ResultRow) -> Json:
-        labels = row.labels
+        labels, has_owners = row.labels, self.oap_version.has_owners
         return {
             "metric": None if labels is None else {"labels": [{"key": key, "value": value} for key, value in labels]},
             "values": [
@@ -49,6 +50,7 @@ class ExpressionResolver:
                     "id": one.id,
                     "value": None if one.value is None else decimal_format(one.value, comma=self.decimal_comma),
                     "traceID": None,
+                    "owner": owner_json(one.owner) if has_owners and one.owner else None,
                 }
                 for one in row.values
             ],

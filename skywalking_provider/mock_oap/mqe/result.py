@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from skywalking_provider.mock_oap.entity_ids import EntityKey
+
 
 class ResultType(StrEnum):
     """OAP's `ExpressionResultType`."""
@@ -24,6 +26,7 @@ class Value:
 
     value: float | None
     id: str | None = None
+    owner: EntityKey | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,8 @@ class ResultRow:
     def map(self, change: Callable[[float], float]) -> "ResultRow":
         """Return the row with each present value changed."""
         return replace(
-            self, values=tuple(one if one.value is None else Value(change(one.value), one.id) for one in self.values)
+            self,
+            values=tuple(one if one.value is None else replace(one, value=change(one.value)) for one in self.values),
         )
 
 
@@ -48,6 +52,8 @@ class Result:
     rows: tuple[ResultRow, ...] = ()
     labeled: bool = False
     error: str | None = None
+    boolean: bool = False
+    """Whether it is the result of a comparison, or of comparisons that are joined."""
 
     @classmethod
     def from_error(cls, error: str) -> "Result":

@@ -25,6 +25,7 @@ class ServerFeatures:
         supports_alarm_query: `queryAlarms` (11 and newer). `getAlarm`, which every OAP has, selects no rules.
         supports_records: `queryBasicTraces` and `queryLogs`. An OAP without their modules has them, too.
         detects_whole_traces: `hasQueryTracesV2Support` (10.3 and newer), which tells how traces are stored.
+        reports_ttl: `getMetricsTTL` (10.3 and newer).
     """
 
     supports_mqe: bool
@@ -32,6 +33,7 @@ class ServerFeatures:
     supports_alarm_query: bool = False
     supports_records: bool = False
     detects_whole_traces: bool = False
+    reports_ttl: bool = False
 
 
 ALL_FEATURES = ServerFeatures(supports_mqe=True, supports_nullable=True, supports_records=True)
@@ -55,4 +57,5 @@ def parse_features(data: Mapping[str, Any]) -> ServerFeatures:
         supports_alarm_query="queryAlarms" in queries,
         supports_records={"queryBasicTraces", "queryLogs"} <= queries,
         detects_whole_traces="hasQueryTracesV2Support" in queries,
+        reports_ttl="getMetricsTTL" in queries,
     )

@@ -10,6 +10,7 @@ from skywalking_provider.errors import BackendUnavailableError, FailureKind, Pro
 from skywalking_provider.model import Deadline, Entity, EntitySet
 from skywalking_provider.oap import Backend, open_backends
 from skywalking_provider.oap.api.alarms import AlarmFeatures
+from skywalking_provider.oap.api.data_ttl import METRICS_TTL_REQUEST, parse_metrics_ttl
 from skywalking_provider.oap.api.request import GraphqlRequest
 from skywalking_provider.oap.api.server_time import MAX_CLOCK_SKEW, ServerClock
 from skywalking_provider.queries.indicators.metric_names import resolve_scope_metrics
@@ -55,6 +56,8 @@ async def _findings(
         yield finding
     yield await _version_finding(backend, deadline)
     async for finding in _inventory_findings(backend, deadline):
+        yield finding
+    async for finding in _ttl_findings(backend, deadline):
         yield finding
     yield ok(f"blocks of alarms: {describe_alarm_features(await backend.connection.alarm_features(deadline))}")
     if config.events.enabled:
@@ -130,6 +133,15 @@ async def _inventory_findings(backend: Backend, deadline: Deadline) -> AsyncIter
         yield ok(f"{format_count(len(services), 'service')} ({by_layer})")
     else:
         yield note("it has no services yet", "Check that agents or Istio report to it")
+
+
+async def _ttl_findings(backend: Backend, deadline: Deadline) -> AsyncIterator[Finding]:
+    """Yield how long minutes are kept, unless the OAP does not report it."""
+    if not (await backend.connection.features(deadline)).reports_ttl:
+        return
+    ttl = parse_metrics_ttl(await backend.read(METRICS_TTL_REQUEST, deadline))
+    if ttl is not None:
+        yield ok(f"it keeps minutes for {format_count(ttl.days, 'day')} (TTL)")
 
 
 def describe_alarm_features(features: AlarmFeatures) -> str:

@@ -29,6 +29,8 @@ REJECTIONS = {
     "9.2.0-alias-2000-over-complexity": Rejection(RejectionKind.TOKENS),
     "9.2.0-alias-650-over-complexity": Rejection(RejectionKind.TOKENS),
     "9.6.0-alias-2000-over-complexity": Rejection(RejectionKind.TOKENS),
+    "10.4.0-alias-2000-over-complexity": Rejection(RejectionKind.TOKENS),
+    "10.4.0-alias-650-over-complexity": Rejection(RejectionKind.TOKENS),
     "10.1.0-alias-2000-over-complexity": Rejection(RejectionKind.TOKENS),
     "10.1.0-alias-650-over-complexity": Rejection(RejectionKind.TOKENS),
     "10.1.0-alias-500-over-complexity": Rejection(RejectionKind.COMPLEXITY, 3000),

@@ -51,6 +51,20 @@ async def test_check_backend_oap_before_9_5_is_a_note_about_missing_features() -
     assert "need OAP 9.5 or newer" in format_section(section)
 
 
+async def test_check_backend_oap_10_4_reports_its_ttl_and_the_recovery_of_alarms() -> None:
+    async with MockOap(clock=ManualClock(NOON), version="10.4.0") as oap:
+        section = await check(oap)
+
+    assert section.level is Level.OK, format_section(section)
+    for part in ("version 10.4.0", "it keeps minutes for 7 days (TTL)", "and reports the recovery"):
+        assert part in format_section(section)
+
+
+async def test_check_backend_oap_before_10_3_has_no_finding_about_the_ttl() -> None:
+    async with MockOap(clock=ManualClock(NOON), version="10.1.0") as oap:
+        assert "TTL" not in format_section(await check(oap))
+
+
 @pytest.mark.parametrize(
     ("api", "message"),
     [

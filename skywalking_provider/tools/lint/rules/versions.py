@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from skywalking_provider.block import ExpressionSpec, GraphqlSpec
-from skywalking_provider.block.expression_syntax import called_functions, extract_labels
+from skywalking_provider.block.expression_syntax import boolean_operators, called_functions, extract_labels
 from skywalking_provider.oap.api.percentile_labels import POSITION_KEY, RANK_KEY, mqe_label_hint, v2_label_hint
-from skywalking_provider.queries.functions import first_version
+from skywalking_provider.queries.functions import BOOLEAN_OPERATORS_SINCE, first_version
 from skywalking_provider.queries.graphql.metric_read import MetricRead
 from skywalking_provider.tools.lint.blocks import Block
 from skywalking_provider.tools.lint.findings import Problem
@@ -62,6 +62,10 @@ def _find_in_expression(name: str, expression: str, version: Version, path: tupl
         if since and version < parse_version(since):
             message = f"{name}: OAP {_format(version)} has no function {function}, which needs {since}"
             yield Problem(Rule.OAP_VERSION, message, "Write the expression without it, or update the OAP", path)
+    if version < parse_version(BOOLEAN_OPERATORS_SINCE):
+        for sign in boolean_operators(expression):
+            message = f"{name}: OAP {_format(version)} has no operator {sign}, which needs {BOOLEAN_OPERATORS_SINCE}"
+            yield Problem(Rule.OAP_VERSION, message, "Compare in the condition instead, or update the OAP", path)
     by_position = version < _RANKS
     missing = RANK_KEY if by_position else POSITION_KEY
     values = [value for metric, key, value in extract_labels(expression) if "percentile" in metric and key == missing]
