@@ -197,6 +197,12 @@ bench-live: build ## compare the verdicts of Argo's built-in provider and this o
 	$(call report,Compare both providers on a live OAP with its default flush period)
 	@$(BIN)/python -m bench.live_comparison --json bench/results/live_comparison.json
 
+.PHONY: bench-backtest
+bench-backtest: build ## backtest eight hours of generated history on a real OAP, beside the simulation (two minutes)
+	@lab/build.sh oap
+	$(call report,Find the bad deploy of a history, and compare A/A rates with the simulation)
+	@$(BIN)/python -m bench.backtest_history --json bench/results/backtest_history.json
+
 TALK ?= hash
 PROVIDER_ARCHIVE := .cache/image/skywalking-provider.tar
 TALK_IMAGES := .cache/lab/images/talk
