@@ -163,7 +163,7 @@ def result_tables(raw: dict[str, Any]) -> Iterator[Table]:
 
 def _burst_table(rows: list[dict[str, Any]]) -> Table:
     table = Table(title="Bursts of Failed measurements", title_justify="left")
-    for name in ("count", "with cause", "rankings", "reads", "each", "seconds", "initial MiB", "growth"):
+    for name in ("count", "causes", "rankings", "reads", "each", "s", "initial MiB", "growth"):
         table.add_column(name, no_wrap=True)
     for row in rows:
         counts = (str(row[key]) for key in ("measurements", "withCause", "rankings", "reads"))
