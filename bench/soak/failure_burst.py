@@ -20,7 +20,7 @@ from skywalking_provider.tools.demo.argo_host import HostError
 
 RUNS = 1000
 WORKERS = 6
-"""Runs at a time. With Argo's thirty the service is saturated, sheds most causes, and the burst would test little."""
+"""Runs at a time. Argo's thirty saturate the service, which then reads fewer causes, so the burst would test less."""
 BURSTS = 3
 """The first one fills caches and history."""
 MAX_REQUESTS_EACH = 0.1
