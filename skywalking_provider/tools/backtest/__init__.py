@@ -1,8 +1,10 @@
 """Implementation of `skywalking-provider backtest`: past runs of a template, replayed from recorded responses.
 
-- `history`, `series_key`, `slicing`, `chunk_cache`, `live_reads`, `recorded_oap`: past minutes of an OAP, read once.
-- `replay_backend`, `replay_queries`, `replayed_query`: backend and queries of the engine that use them.
-- `targets`, `versions`, `version_reads`, `schedule`: metrics, past versions of a service, and the runs to replay.
+- `history`, `series_key`, `slicing`: past minutes in chunks.
+- `live_reads`, `chunk_cache`, `cached_reads`: reads of an OAP, kept on disk.
+- `recorded_lists`, `recorded_series`, `recorded_queries`, `recorded_windows`, `recorded_oap`: what was read.
+- `replay_backend`, `replayed_backends`, `replay_queries`, `replayed_query`: backends and queries of the engine.
+- `targets`, `versions`, `version_reads`, `schedule`, `run_planner`: metrics, past versions, and the runs to replay.
 - `argo_rules`, `replay`, `outcome`: one run as Argo would have made it, and what follows from all of them.
 - `pod_split`, `split_query`: A/A runs of one version.
 - `injection`, `injected_query`: injected faults. `changed_targets`: metrics that both apply to.

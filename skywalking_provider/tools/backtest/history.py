@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Final
 
 from skywalking_provider.model import Window
@@ -61,6 +62,20 @@ class History:
         while at < min(end, last):
             yield Chunk(at, min(at + CHUNK, last))
             at += CHUNK
+
+
+ChunkPart = tuple[Chunk, int, int]
+"""A chunk with the positions of the first minute of a window in it, and of the one after the last."""
+
+
+@lru_cache(4096)
+def split_window(history: History, window: Window) -> tuple[ChunkPart, ...]:
+    """Return the chunks of a window, each with the positions of the window's part in it."""
+    start, end = window.start.astimezone(UTC), window.end.astimezone(UTC)
+    return tuple(
+        (one, max(0, (start - one.start) // MINUTE), min(one.minutes, (end - one.start) // MINUTE))
+        for one in history.chunks_of(start, end)
+    )
 
 
 def floor_minute(instant: datetime) -> datetime:

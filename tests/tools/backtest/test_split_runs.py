@@ -17,7 +17,7 @@ from skywalking_provider.judgement import Confidence, Limit
 from skywalking_provider.mock_oap.scenario import Scenario
 from skywalking_provider.model import Phase
 from skywalking_provider.queries.sides import SideMinute
-from skywalking_provider.tools.backtest import runner
+from skywalking_provider.tools.backtest import replayed_backends
 from skywalking_provider.tools.backtest.history import Chunk, History
 from skywalking_provider.tools.backtest.injection import Injection, parse_injection
 from skywalking_provider.tools.backtest.live_reads import LiveReads
@@ -60,7 +60,7 @@ def _draw_series(key: SeriesKey, chunk: Chunk) -> dict[str, Any]:
 
 @pytest.fixture
 def noise(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "LiveReads", NoisyReads)
+    monkeypatch.setattr(replayed_backends, "LiveReads", NoisyReads)
 
 
 async def run_split(count: int, inject: tuple[str, ...] = (), **block: Any) -> Backtest:
