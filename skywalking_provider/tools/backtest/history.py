@@ -18,6 +18,9 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 class Chunk:
     """Closed minutes of the history on a grid that does not depend on its start, so that later calls share it.
 
+    No chunk has minutes of two days of the OAP. An OAP with a JDBC storage reads only the first day's table for a
+    window that crosses midnight and is shorter than a day (apache/skywalking#14061).
+
     Attributes:
         start: First minute, in UTC.
         end: End of the last minute, in UTC. Only the newest chunk is shorter than `CHUNK`.
@@ -58,7 +61,8 @@ class History:
     def chunks_of(self, start: datetime, end: datetime) -> Iterator[Chunk]:
         """Yield the chunks that have any of these minutes, none of which is after the end of the history."""
         start, end, last = start.astimezone(UTC), end.astimezone(UTC), self.end.astimezone(UTC)
-        at = _EPOCH + (start - _EPOCH) // CHUNK * CHUNK
+        midnight = _EPOCH - (start.astimezone(self.zone).utcoffset() or timedelta(0))
+        at = midnight + (start - midnight) // CHUNK * CHUNK
         while at < min(end, last):
             yield Chunk(at, min(at + CHUNK, last))
             at += CHUNK

@@ -33,8 +33,8 @@ class RecordedLists:
     async def read(self, service: InventoryService, window: Window) -> tuple[InventoryInstance, ...]:
         """Return the instances of a service that the OAP listed in the hours of a window."""
         await self._record(service)
-        start, end = window.start.astimezone(UTC), window.end.astimezone(UTC)
-        hours, hour = [], start.replace(minute=0)
+        start, end = window.start.astimezone(self._reads.history.zone), window.end.astimezone(UTC)
+        hours, hour = [], start.replace(minute=0).astimezone(UTC)
         while hour < end:
             hours.append(hour)
             hour += _HOUR
