@@ -7,6 +7,7 @@ from typing import Any
 from skywalking_provider.block import IndicatorName, JudgedSpec, parse_block
 from skywalking_provider.tools.suggest import texts
 from skywalking_provider.tools.suggest.limits import place_objective, place_threshold
+from skywalking_provider.tools.suggest.margins import Widths, margins_at
 from skywalking_provider.tools.suggest.model import Form, Plan, SuggestedMetric, SuggestError, SuggestOptions, Survey
 from skywalking_provider.tools.suggest.rollout_steps import RolloutSteps
 from skywalking_provider.tools.suggest.traffic import Traffic, measure_indicator, measure_traffic
@@ -24,13 +25,16 @@ _LOOKS = 5
 """Measurements of a threshold in a step."""
 
 
-def plan_template(survey: Survey, options: SuggestOptions, rollout: RolloutSteps | None) -> tuple[Plan, int]:
+def plan_template(
+    survey: Survey, options: SuggestOptions, rollout: RolloutSteps | None, widths: Widths
+) -> tuple[Plan, int]:
     """Return the plan of a template, and the position of the chosen weight among those of the Rollout.
 
     Args:
         survey: Past of the service.
         options: Options.
         rollout: Steps of the Rollout; None without one.
+        widths: How often the margins of indicators were widened.
 
     Raises:
         SuggestError: The service fails too often for any limit.
@@ -45,7 +49,7 @@ def plan_template(survey: Survey, options: SuggestOptions, rollout: RolloutSteps
         chosen = 0 if rollout else weights.index(options.weight)
         metrics = list(_plan_thresholds(survey, traffic, weights[chosen] if by_pods else 100, advice))
     else:
-        specs = dict(_build_specs(survey, form, advice))
+        specs = dict(_build_specs(survey, form, widths, advice))
         times = estimate_weights(
             [one[1] for one in specs.values()], survey, weights if by_pods else [100.0] * len(weights)
         )
@@ -66,14 +70,16 @@ def plan_template(survey: Survey, options: SuggestOptions, rollout: RolloutSteps
 
 
 def _build_specs(
-    survey: Survey, form: Form, advice: list[str]
+    survey: Survey, form: Form, widths: Widths, advice: list[str]
 ) -> Iterator[tuple[IndicatorName, tuple[dict[str, Any], JudgedSpec]]]:
     for name in survey.minutes:
         block: dict[str, Any] = {"sli": name.value}
         if form is Form.COMPARE:
+            margins = margins_at(name, widths)
+            block["compare"] = margins.to_block() if margins else {}
             selected = {
                 "instances": {"podTemplateHash": "4444444444"},
-                "compare": {"instances": {"podTemplateHash": "5555555555"}},
+                "compare": {"instances": {"podTemplateHash": "5555555555"}, **block["compare"]},
             }
         else:
             objective = place_objective(survey, name)
@@ -103,6 +109,8 @@ def _plan_judged(
     keys = {}
     if form is Form.OBJECTIVE:
         keys["objective"] = texts.describe_objective(name, facts)
+    if block.get("compare"):
+        keys["tolerated"] = texts.WIDER_MARGINS
     most = times[chosen].times[name].most
     wait = choose_wait(most)
     content = dict(block)

@@ -7,6 +7,7 @@ from statistics import median
 from typing import Any, Final
 
 from skywalking_provider.analysis.evaluation import ConditionEvaluator
+from skywalking_provider.block import IndicatorName
 from skywalking_provider.config import BackendConfig
 from skywalking_provider.oap import BackendRegistry
 from skywalking_provider.support.counts import format_count
@@ -21,6 +22,7 @@ from skywalking_provider.tools.backtest.outcome import Rate, Summary, summarize_
 from skywalking_provider.tools.backtest.pod_split import MIN_PODS
 from skywalking_provider.tools.backtest.runner import TemplateBacktest
 from skywalking_provider.tools.check.template import Template
+from skywalking_provider.tools.suggest.margins import is_noisy
 from skywalking_provider.tools.suggest.model import Form, Plan, Survey
 
 _SPLITS: Final = 100
@@ -41,6 +43,15 @@ class Rehearsal:
 
     splits: Backtest | None
     past: Backtest | None
+
+    @property
+    def noisy(self) -> dict[IndicatorName, Summary]:
+        """Outcomes of the A/A runs of the metrics of which too many abort."""
+        if self.splits is None:
+            return {}
+        measured = {one.name for one in self.splits.targets}
+        summaries = {name: summarize_metric(name, self.splits.runs) for name in IndicatorName if name in measured}
+        return {name: one for name, one in summaries.items() if is_noisy(one)}
 
     def comments(self) -> dict[str, list[str]]:
         """Return the comments on each metric."""

@@ -5,15 +5,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from skywalking_provider.analysis.evaluation import ConditionEvaluator
+from skywalking_provider.block import IndicatorName
 from skywalking_provider.config import BackendConfig
 from skywalking_provider.oap import BackendRegistry
 from skywalking_provider.tools.backtest.model import BacktestOptions, ReplayProgress
-from skywalking_provider.tools.backtest.pod_split import MIN_PODS
 from skywalking_provider.tools.check.template import parse_templates
 from skywalking_provider.tools.suggest import texts
+from skywalking_provider.tools.suggest.margins import widen
 from skywalking_provider.tools.suggest.model import Form, Plan, SuggestOptions, Survey
 from skywalking_provider.tools.suggest.plan import plan_template
-from skywalking_provider.tools.suggest.rehearsal import Rehearser
+from skywalking_provider.tools.suggest.rehearsal import Rehearsal, Rehearser
 from skywalking_provider.tools.suggest.rollout_edit import add_background, add_step, build_analysis
 from skywalking_provider.tools.suggest.rollout_steps import RolloutSteps, read_rollout
 from skywalking_provider.tools.suggest.survey import survey_service
@@ -86,9 +87,6 @@ async def suggest_template(
         options = replace(options, namespace=rollout.namespace)
     at = now()
     survey = await survey_service(options, backends, configs, progress.reads, lambda: at)
-    plan, chosen = plan_template(survey, options, rollout)
-    weight = rollout.weights[chosen].share if rollout else options.weight
-    (template,) = parse_templates(write_templates(plan, replace(options, background=False), {}), "suggestion")
     backtest = BacktestOptions(
         options.since,
         namespace=options.namespace,
@@ -97,9 +95,8 @@ async def suggest_template(
         cache=options.cache,
     )
     rehearser = Rehearser(backends, configs, evaluator, backtest, progress, lambda: at)
-    rehearsal = await rehearser.rehearse(template, plan, survey, weight)
-    advice = list(plan.advice)
-    if plan.form is Form.COMPARE and survey.most_pods < MIN_PODS:
+    plan, chosen, rehearsal, advice = await _plan_and_rehearse(survey, options, rollout, rehearser)
+    if plan.form is Form.COMPARE and rehearsal.splits is None:
         advice.append(texts.describe_few_pods(survey))
     changed = None
     if manifest and rollout:
@@ -111,6 +108,30 @@ async def suggest_template(
         _choose_versions(survey),
         changed,
     )
+
+
+async def _plan_and_rehearse(
+    survey: Survey, options: SuggestOptions, rollout: RolloutSteps | None, rehearser: Rehearser
+) -> tuple[Plan, int, Rehearsal, list[str]]:
+    """Return the plan whose A/A runs do not abort, its weight, its backtests and the advice.
+
+    The margins of a metric are widened until its A/A runs pass. If none is wide enough, they are the defaults.
+    """
+    widths: dict[IndicatorName, int] = {}
+    different: dict[IndicatorName, str] = {}
+    while True:
+        plan, chosen = plan_template(survey, options, rollout, widths)
+        weight = rollout.weights[chosen].share if rollout else options.weight
+        (template,) = parse_templates(write_templates(plan, replace(options, background=False), {}), "suggestion")
+        rehearsal = await rehearser.rehearse(template, plan, survey, weight)
+        noisy = {name: one for name, one in rehearsal.noisy.items() if name not in different}
+        for name, summary in noisy.items():
+            wider = widen(name, widths)
+            if wider is None:
+                different[name] = texts.describe_different_pods(name, summary.aborts)
+            widths[name] = wider or 0
+        if not noisy:
+            return plan, chosen, rehearsal, [*plan.advice, *different.values()]
 
 
 def _edit(

@@ -103,8 +103,11 @@ def _write_metric(plan: Plan, options: SuggestOptions, metric: SuggestedMetric, 
     if plan.form is Form.COMPARE:
         yield f"{margin}compare:"
         yield f"{margin}  instances: {_STABLE}"
+        for key, value in metric.block["compare"].items():
+            text = ", ".join(f"{name}: {number:g}" for name, number in value.items())
+            yield _entry(f"{margin}  ", key, f"{{{text}}}", metric.key_reasons, plain=True)
     for key, value in metric.block.items():
-        if key != "sli" and not (background and key == "maxWait"):
+        if key not in ("sli", "compare") and not (background and key == "maxWait"):
             yield _entry(margin, key, value, metric.key_reasons)
 
 
@@ -116,8 +119,8 @@ def _write_usage(name: str, arguments: Sequence[str]) -> Iterator[str]:
         yield f"# {line}"
 
 
-def _entry(margin: str, key: str, value: Any, reasons: Mapping[str, str]) -> str:
-    text = format_scalar(value) if isinstance(value, str) else f"{value:g}"
+def _entry(margin: str, key: str, value: Any, reasons: Mapping[str, str], *, plain: bool = False) -> str:
+    text = value if plain else format_scalar(value) if isinstance(value, str) else f"{value:g}"
     reason = f"  # {printable_line(reasons[key])}" if key in reasons else ""
     return f"{margin}{key}: {text}{reason}"
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from skywalking_provider.block import IndicatorName, JudgedSpec
 from skywalking_provider.support.counts import format_count
+from skywalking_provider.tools.backtest.outcome import Rate
 from skywalking_provider.tools.backtest.pod_split import MIN_PODS
 from skywalking_provider.tools.check.thin_traffic import format_harmful
 from skywalking_provider.tools.suggest.limits import Threshold
@@ -21,6 +22,8 @@ _SHORTER = timedelta(minutes=30)
 _NOTABLE: Final = 1.25
 """Factor from which on the worst hour differs from the others."""
 
+WIDER_MARGINS: Final = "wider than the default, with which pods of one version abort each other"
+
 
 def describe_survey(survey: Survey, traffic: Traffic) -> list[str]:
     """Return the facts about the service as a whole."""
@@ -34,7 +37,7 @@ def describe_survey(survey: Survey, traffic: Traffic) -> list[str]:
     ]
     if survey.versions:
         lines.append(
-            f"Versions are told apart by the pod-template-hash of {format_count(survey.instances, 'instance')}:"
+            f"Versions are distinguished by the pod-template-hash of {format_count(survey.instances, 'instance')}:"
             f" {format_count(len(survey.versions), 'version')} with calls."
         )
     return lines
@@ -50,7 +53,7 @@ def describe_gaps(survey: Survey, *, by_pods: bool) -> Iterator[str]:
     if not by_pods:
         named = f", such as {', '.join(survey.unnamed)}" if survey.unnamed else ""
         yield (
-            f"versions cannot be told apart: none of {format_count(survey.instances, 'instance')} has a"
+            f"versions cannot be distinguished: none of {format_count(survey.instances, 'instance')} has a"
             f" pod-template-hash in its name or attributes{named}. The template measures the whole service, in which a"
             " small canary is hardly seen. Set the instance name of the agents to the name of the pod"
         )
@@ -64,9 +67,19 @@ def describe_gaps(survey: Survey, *, by_pods: bool) -> Iterator[str]:
 
 def describe_few_pods(survey: Survey) -> str:
     """Return why the false-abort rate is not measured."""
+    most = f"the version with most has {survey.most_pods}" if survey.most_pods < MIN_PODS else "none has them for long"
     return (
-        f"the false-abort rate is not measured: A/A runs need {MIN_PODS} pods of one version with calls, and the"
-        f" version with most has {survey.most_pods}"
+        f"the false-abort rate is not measured: A/A runs need {MIN_PODS} pods of one version with calls in a whole run,"
+        f" and {most}"
+    )
+
+
+def describe_different_pods(name: IndicatorName, aborts: Rate) -> str:
+    """Return the advice for pods of one version that differ by more than any suggested margin."""
+    return (
+        f"{name}: {aborts.events} of {format_count(aborts.runs, 'A/A run')} abort, also with wider margins: pods of one"
+        " version differ from each other. Find the pod that is worse than the others, or write a wider tolerated and"
+        " harmful below compare"
     )
 
 
