@@ -9,6 +9,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Argo Rollouts 1.10.2 needs a newer Go than some machines have; Go downloads it as a module.
 export GOTOOLCHAIN := auto
+# Tests start hundreds of Python processes. Without compiled modules, each of them takes a second longer to start.
+unexport PYTHONDONTWRITEBYTECODE
+# Each file of tests is run by one process for each core, because its tests share fixtures.
+PYTEST = $(BIN)/pytest -q -m "not e2e and not slow" -n auto --dist loadfile
 
 report = @printf '\033[1m==> %s\033[0m\n' "$(1)"
 
@@ -142,7 +146,7 @@ screenshots: build chromium ## renew the pictures of docs/ with the fixtures of 
 .PHONY: test
 test: build cc chromium $(CHART_TOOLS) $(SITE_TOOLS)/.installed ## run the unit, property, capture, contract and conformance tests
 	$(call report,Run the Python tests)
-	@$(BIN)/pytest -q -m "not e2e and not slow"
+	@$(PYTEST)
 	$(call report,Run the Go tests of the condition language)
 	@cd expr && go test ./...
 	$(call report,Test the chart's alerts and dashboard with Prometheus's own engine)
@@ -157,7 +161,7 @@ LOADED = tools/run_loaded.py 4
 .PHONY: test-loaded
 test-loaded: build cc chromium $(CHART_TOOLS) $(SITE_TOOLS)/.installed ## run the Python tests and the bridge's Go tests beside four busy processes
 	$(call report,Run the Python tests beside four busy processes)
-	@$(BIN)/python $(LOADED) $(BIN)/pytest -q -m "not e2e and not slow" -o timeout=600
+	@$(BIN)/python $(LOADED) $(PYTEST) -o timeout=600
 	$(call report,Run the Go tests of the bridge beside four busy processes)
 	@cd bridge && ../$(BIN)/python ../$(LOADED) go test -race -count=1 -timeout 30m ./...
 

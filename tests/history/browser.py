@@ -16,7 +16,7 @@ from skywalking_provider.server.connection_limits import ConnectionLimits
 from skywalking_provider.server.http_listener import http_listener
 
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=60_000)
 WIDE, NARROW = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
 
 
