@@ -21,7 +21,7 @@ from skywalking_provider.oap.api.metric_values import (
     decode_series,
 )
 from skywalking_provider.oap.api.percentile_labels import Label
-from skywalking_provider.oap.api.responses import raise_invalid_response
+from skywalking_provider.oap.api.response_parser import raise_invalid_response
 from skywalking_provider.oap.api.values import Number
 from skywalking_provider.queries.base import CollectedSample, Diagnosis, DiagnosisKind, QueryDescription
 from skywalking_provider.queries.diagnosis import (

@@ -14,7 +14,7 @@ from graphql import (
 )
 
 from skywalking_provider import schema
-from skywalking_provider.oap.api import responses
+from skywalking_provider.oap.api import record_responses, responses
 from skywalking_provider.schema import ALARMS_SINCE_11, BEFORE_9_4, SINCE_9_5, SINCE_10_2, WHOLE_TRACES, load_schema
 
 RESPONSE_TYPES = [
@@ -32,9 +32,9 @@ RESPONSE_TYPES = [
     (responses.MqeValue, "MQEValue"),
     (responses.MqeValues, "MQEValues"),
     (responses.ExpressionResult, "ExpressionResult"),
-    (responses.KeyValue, "KeyValue"),
-    (responses.ListedAlarm, "AlarmMessage"),
-    (responses.ListedAlarms, "Alarms"),
+    (record_responses.KeyValue, "KeyValue"),
+    (record_responses.ListedAlarm, "AlarmMessage"),
+    (record_responses.ListedAlarms, "Alarms"),
 ]
 
 

@@ -17,8 +17,8 @@ from typing import Final
 from skywalking_provider.block import GraphqlSpec
 from skywalking_provider.errors import ProviderError
 from skywalking_provider.model import Secret, Window
-from skywalking_provider.oap.api import inventory, responses
-from skywalking_provider.oap.api.responses import FieldParser
+from skywalking_provider.oap.api import inventory, record_responses, responses
+from skywalking_provider.oap.api.response_parser import FieldParser
 from skywalking_provider.oap.transport.error_mapping import error_from_graphql
 from skywalking_provider.oap.transport.response_decoder import ResponseDecoder, ResponseStructure
 from skywalking_provider.queries.graphql.query import decode_graphql, rewritten_query
@@ -28,7 +28,12 @@ from skywalking_provider.support.worker_thread import WorkerThread
 
 MEBIBYTE: Final = 1024 * 1024
 REDACTOR: Final = Redactor(Secret("LONG&SECRET-7731"))
-PARSERS: Final = {name: value for name, value in vars(responses).items() if isinstance(value, FieldParser)}
+PARSERS: Final = {
+    name: value
+    for module in (responses, record_responses)
+    for name, value in vars(module).items()
+    if isinstance(value, FieldParser)
+}
 SPEC: Final = GraphqlSpec.model_validate(
     {"interval": "3m", "query": "query { f: readMetricsValues(duration: $duration) }", "compatibility": "argo"}
 )

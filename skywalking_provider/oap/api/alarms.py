@@ -10,8 +10,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from skywalking_provider.model import Entity, Scope, Window
+from skywalking_provider.oap.api.record_responses import ALARMS, ListedAlarm
 from skywalking_provider.oap.api.request import GraphqlRequest, duration_variable
-from skywalking_provider.oap.api.responses import ALARMS, SCHEMA_TYPE, ListedAlarm
+from skywalking_provider.oap.api.responses import SCHEMA_TYPE
 
 PAGE_SIZE: Final = 2000
 """Alarms of one page, the newest first; a page of fewer alarms is the last one. A rule may raise an alarm of every

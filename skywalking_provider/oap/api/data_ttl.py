@@ -8,7 +8,7 @@ from pydantic import StrictInt
 from pydantic.dataclasses import dataclass
 
 from skywalking_provider.oap.api.request import GraphqlRequest
-from skywalking_provider.oap.api.responses import FieldParser
+from skywalking_provider.oap.api.response_parser import FieldParser
 
 METRICS_TTL_REQUEST: Final = GraphqlRequest("{ ttl: getMetricsTTL { minute } }", {})
 _LONGEST_DAYS: Final = 36_500

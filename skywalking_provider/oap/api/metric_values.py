@@ -11,13 +11,8 @@ from skywalking_provider.oap.api.bucket_ids import check_local_time_ids, check_m
 from skywalking_provider.oap.api.inventory import InventoryService, instances_field
 from skywalking_provider.oap.api.percentile_labels import POSITION_KEY, RANK_KEY, Label, normalise_percentile
 from skywalking_provider.oap.api.request import GraphqlRequest, RequestFields, duration_variable
-from skywalking_provider.oap.api.responses import (
-    EXPRESSION_RESULT,
-    LABELED_METRICS_VALUES,
-    METRICS_VALUES,
-    MqeValues,
-    raise_invalid_response,
-)
+from skywalking_provider.oap.api.response_parser import raise_invalid_response
+from skywalking_provider.oap.api.responses import EXPRESSION_RESULT, LABELED_METRICS_VALUES, METRICS_VALUES, MqeValues
 from skywalking_provider.oap.api.values import Number, expression_error, parse_mqe_number
 
 EXPRESSION_SELECTION = "{ type error results { metric { labels { key value } } values { id value } } }"

@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import Any, Final
 
 from skywalking_provider.oap.api.inventory import InventoryService
+from skywalking_provider.oap.api.record_responses import LOGS, TRACE_BRIEF, TRACE_LIST, WholeTrace
 from skywalking_provider.oap.api.request import RequestFields
-from skywalking_provider.oap.api.responses import LOGS, TRACE_BRIEF, TRACE_LIST, WholeTrace
 
 MAX_TRACES: Final = 20
 """Traces of one scope. OAP's own interface shows as many on a page."""

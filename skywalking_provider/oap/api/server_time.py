@@ -10,7 +10,8 @@ import structlog
 
 from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.oap.api.request import GraphqlRequest
-from skywalking_provider.oap.api.responses import TIME_INFO, raise_invalid_response
+from skywalking_provider.oap.api.response_parser import raise_invalid_response
+from skywalking_provider.oap.api.responses import TIME_INFO
 from skywalking_provider.support.durations import format_duration
 
 _log = structlog.get_logger()

@@ -15,7 +15,7 @@ from skywalking_provider.oap.api.error_texts import (
     needs_position_labels,
 )
 from skywalking_provider.oap.api.percentile_labels import mqe_label_hint
-from skywalking_provider.oap.api.responses import describe_json
+from skywalking_provider.oap.api.response_parser import describe_json
 from skywalking_provider.support.redaction import redact_json
 
 _MAX_LENGTH = 300

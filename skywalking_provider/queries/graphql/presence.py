@@ -7,6 +7,7 @@ from skywalking_provider.model import Window
 from skywalking_provider.oap.api.bucket_ids import check_local_time_ids
 from skywalking_provider.oap.api.metric_values import decode_labels
 from skywalking_provider.oap.api.percentile_labels import POSITION_KEY
+from skywalking_provider.oap.api.response_parser import raise_invalid_response
 from skywalking_provider.oap.api.responses import (
     KV_INT,
     LABELED_METRICS_VALUES,
@@ -14,7 +15,6 @@ from skywalking_provider.oap.api.responses import (
     IntValues,
     KVInt,
     MetricsValues,
-    raise_invalid_response,
 )
 from skywalking_provider.queries.graphql.metric_read import MetricRead
 from skywalking_provider.queries.labels import check_selected_labels, check_v2_labels, parse_v2_label

@@ -12,7 +12,7 @@ from skywalking_provider.oap.api.features import ALL_FEATURES
 from skywalking_provider.oap.api.inventory import MetricType
 from skywalking_provider.oap.api.request import GraphqlRequest, duration_variable
 from skywalking_provider.oap.api.response_data import response_size
-from skywalking_provider.oap.api.responses import raise_invalid_response
+from skywalking_provider.oap.api.response_parser import raise_invalid_response
 from skywalking_provider.oap.api.values import expression_error, parse_mqe_number
 from skywalking_provider.queries.base import CollectedSample, Diagnosis, DiagnosisKind, QueryDescription
 from skywalking_provider.queries.diagnosis import (

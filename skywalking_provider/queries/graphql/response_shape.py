@@ -24,7 +24,7 @@ from graphql import (
 )
 
 from skywalking_provider.errors import ProviderError, Reason
-from skywalking_provider.oap.api.responses import describe_json, is_long, raise_invalid_response
+from skywalking_provider.oap.api.response_parser import describe_json, is_long, raise_invalid_response
 from skywalking_provider.schema import SINCE_9_5, load_schema
 
 _REQUIRED: Final = frozenset({("MetricsValues", "values")})

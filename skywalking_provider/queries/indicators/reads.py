@@ -9,7 +9,7 @@ from skywalking_provider.errors import ProviderError, Reason
 from skywalking_provider.model import Entity, EntitySet, Window
 from skywalking_provider.oap import Backend
 from skywalking_provider.oap.api.metric_values import Role, SeriesRequest, SeriesResponse, decode_calls, decode_series
-from skywalking_provider.oap.api.responses import raise_invalid_response
+from skywalking_provider.oap.api.response_parser import raise_invalid_response
 from skywalking_provider.oap.api.values import Number
 from skywalking_provider.queries.base import QueryDescription
 from skywalking_provider.queries.entities import describe_selection
