@@ -127,7 +127,7 @@ def find_abort(run: RunMinutes, spec: JudgedSpec, rules: MetricRules, settle: ti
     delay = spec.start_delay
     progress, at, end = MetricProgress(rules), rules.initial_delay, delay + len(findings) * MINUTE
     while at <= end:
-        wait_end = at + spec.max_wait
+        wait_end = max(at, delay + MINUTE + settle) + spec.max_wait  # before, no minute can have closed
         while (finding := _read(findings, at - delay - settle)) is Finding.OPEN and at < wait_end:
             at = min(wait_end, (at - settle) // MINUTE * MINUTE + MINUTE + settle)
         if at > end:

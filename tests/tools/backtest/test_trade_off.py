@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from math import isnan
 from typing import Any
 
@@ -12,11 +12,14 @@ import pytest_asyncio
 
 from skywalking_provider.block import JudgedSpec, parse_block
 from skywalking_provider.block.compare import Bound
-from skywalking_provider.model import Phase
+from skywalking_provider.model import Phase, Window
+from skywalking_provider.queries.sides import Side, SideMinute, Sides
+from skywalking_provider.tools.backtest.argo_rules import MetricRules
 from skywalking_provider.tools.backtest.margin_study import FACTORS, find_abort, study_margin, with_margin
 from skywalking_provider.tools.backtest.model import Backtest
 from skywalking_provider.tools.backtest.outcome import MetricOutcome
 from skywalking_provider.tools.backtest.page.chart_values import count_by_hour, place_in_lanes, split_points
+from skywalking_provider.tools.backtest.study import RunMinutes
 from skywalking_provider.tools.backtest.trade_off import study_threshold
 from tests.tools.backtest.harness import HASHES, build_comparison, build_metric, build_template, open_stage
 
@@ -67,6 +70,21 @@ async def test_minutes_judged_again_have_the_outcomes_of_the_replay(backtest: Ba
 
     assert again == minutes_of_failures(backtest, metric)
     assert any(again) == (metric != "once")
+
+
+@pytest.mark.parametrize(("begin", "minutes"), [(11, 16), (12, 17), (13, None)])
+async def test_measurement_waits_for_a_finding_from_the_first_closed_minute_on(
+    begin: int, minutes: float | None
+) -> None:
+    """A minute closes a minute after its end, so that a budget of fifteen minutes ends at 17."""
+    spec = parse_block(json.dumps({"service": "s", "sli": "success-rate", "objective": 0.95}).encode())
+    assert isinstance(spec, JudgedSpec)
+    calls = {at: SideMinute(3, 3, 3) if at >= begin else SideMinute(1, 0, 0) for at in range(30)}
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    run = RunMinutes(Window(start, start + timedelta(minutes=30)), Sides(spec, "success-rate", Side(calls)))
+    rules = MetricRules(interval=timedelta(minutes=1), count=None)
+
+    assert find_abort(run, spec, rules, timedelta(minutes=1)) == minutes
 
 
 async def test_margin_trades_aborts_against_detection(comparison: Backtest) -> None:

@@ -1,5 +1,6 @@
 """Timeline of one metric: its values over the history with windows and limits, above the runs and their verdicts."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -35,6 +36,10 @@ MAX_LANES: Final = 8
 _MAX_WINDOWS: Final = 400
 """Windows that are drawn. Of more, only the values are."""
 _MAX_ICONS: Final = 60
+
+
+_Bars = dict[tuple[int, str], list[tuple[float, float]]]
+"""Starts and lengths of bars by lane and colour."""
 
 
 def draw_timeline(backtest: Backtest, study: MetricStudy, outcomes: Sequence[MetricOutcome]) -> Figure:
@@ -146,15 +151,22 @@ def _draw_runs(
     lanes: int,
 ) -> None:
     """Draw the runs as bars: full until the verdict, and pale until the planned end."""
+    full: _Bars = defaultdict(list)
+    planned: _Bars = defaultdict(list)
     for at, lane in placed:
         run, outcome = backtest.runs[at], outcomes[at]
         colour = PHASE_COLOURS[outcome.phase] if outcome.has_data else NO_DATA
-        start, end, planned = number(run.start), number(outcome.ended_at), number(run.end)
-        axes.broken_barh([(start, planned - start)], (lane + 0.1, 0.8), facecolor=colour, alpha=0.25)
-        axes.broken_barh([(start, end - start)], (lane + 0.1, 0.8), facecolor=colour, edgecolor="white")
+        start = number(run.start)
+        full[lane, colour].append((start, number(outcome.ended_at) - start))
+        planned[lane, colour].append((start, number(run.end) - start))
         if len(placed) <= _MAX_ICONS:
             icon = PHASE_STYLES[outcome.phase].icon if outcome.has_data else "–"
             axes.text(start, lane + 0.5, f" {icon}", color="white", va="center", fontsize=8)
+    edge = "white" if len(placed) <= _MAX_ICONS else "none"  # edges of many bars would hide them
+    styles: list[tuple[_Bars, dict[str, Any]]] = [(planned, {"alpha": 0.25}), (full, {"edgecolor": edge})]
+    for bars, style in styles:
+        for (lane, colour), spans in bars.items():  # one call for many bars, since each takes milliseconds
+            axes.broken_barh(spans, (lane + 0.1, 0.8), facecolor=colour, **style)
     phases = [one for one in PHASE_COLOURS if any(outcomes[at].phase is one for at, _ in placed)]
     handles = [Patch(color=PHASE_COLOURS[one], label=f"{PHASE_STYLES[one].icon} {one}") for one in phases]
     if any(not outcomes[at].has_data for at, _ in placed):
@@ -170,4 +182,6 @@ def _format_times(axes: Axes, backtest: Backtest) -> None:
     axes.set_xlim(number(history.start), number(history.end))
     locator = AutoDateLocator(tz=history.zone)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=history.zone, show_offset=False))  # type: ignore[no-untyped-call]
+    formatter = ConciseDateFormatter(locator, tz=history.zone, show_offset=False)  # type: ignore[no-untyped-call]
+    formatter.formats[2] = formatter.zero_formats[3] = "%a %d"
+    axes.xaxis.set_major_formatter(formatter)
