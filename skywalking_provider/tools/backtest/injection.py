@@ -32,6 +32,16 @@ class Injection:
     latency_added: float = 0.0
     seed: int = 0
 
+    @property
+    def description(self) -> str:
+        """Effects of the fault in words."""
+        parts = (
+            f"{100 * self.errors:.3g} % more failed calls" if self.errors else "",
+            f"{self.latency_factor:g} × the latency" if self.latency_factor != 1 else "",
+            f"{self.latency_added:g} ms more latency" if self.latency_added else "",
+        )
+        return ", ".join(filter(None, parts))
+
     def change(self, minute: SideMinute, key: str, *, latency: bool) -> SideMinute:
         """Return a minute of the canary with the fault.
 

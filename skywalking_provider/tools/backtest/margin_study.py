@@ -15,7 +15,7 @@ from skywalking_provider.tools.backtest.argo_rules import MetricProgress, Metric
 from skywalking_provider.tools.backtest.history import MINUTE
 from skywalking_provider.tools.backtest.injection import Injection
 from skywalking_provider.tools.backtest.study import MetricStudy, RunMinutes
-from skywalking_provider.tools.backtest.trade_off import TradeOff, build_line
+from skywalking_provider.tools.backtest.trade_off import TradeOff, build_line, describe_minutes
 
 FACTORS: Final = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 """Margins that are tried, as factors of the template's."""
@@ -48,21 +48,9 @@ def study_margin(study: MetricStudy, injection: Injection | None, seed: int = 1)
     for fault in (None, *faults):
         runs = [_with_fault(one, fault and replace(fault, seed=seed), spec) for one in recorded]
         ends = [[find_abort(run, changed, study.target.rules, study.settle) for run in runs] for changed in specs]
-        lines.append(build_line(describe_fault(fault or injection), ends))
+        lines.append(build_line(describe_minutes(fault or injection), ends))
     labels = tuple(f"{factor:g} ×\n{_describe_margin(one)}" for factor, one in zip(FACTORS, specs, strict=True))
     return TradeOff(study.target.name, "margin, as a factor of the template's", FACTORS, 1.0, tuple(lines), labels)
-
-
-def describe_fault(fault: Injection | None) -> str:
-    """Return the name of a fault, or of minutes without one."""
-    if fault is None:
-        return "as recorded"
-    parts = (
-        f"+{100 * fault.errors:g} % failed calls" if fault.errors else "",
-        f"latency × {fault.latency_factor:g}" if fault.latency_factor != 1 else "",
-        f"latency + {fault.latency_added:g} ms" if fault.latency_added else "",
-    )
-    return ", ".join(filter(None, parts))
 
 
 def with_margin(spec: JudgedSpec, factor: float) -> JudgedSpec:

@@ -60,14 +60,9 @@ def describe_injection(backtest: Backtest) -> str:
     fault = backtest.injection
     if fault is None:
         return ""
-    parts = [
-        f"{_percent(fault.errors)} more failed calls" if fault.errors else "",
-        f"{fault.latency_factor:g} × the latency" if fault.latency_factor != 1 else "",
-        f"{fault.latency_added:g} ms more latency" if fault.latency_added else "",
-    ]
     found = [run.deciding.ended_at - run.start for run in backtest.runs if run.phase is Phase.FAILED and run.deciding]
     with_data = sum(run.has_data for run in backtest.runs)
-    line = f"injected: {', '.join(filter(None, parts))}; found in {len(found)} of {format_count(with_data, 'run')}"
+    line = f"injected: {fault.description}; found in {len(found)} of {format_count(with_data, 'run')}"
     if not found:
         return line
     minutes = sorted(one / timedelta(minutes=1) for one in found)

@@ -7,6 +7,7 @@ from typing import Final
 
 from skywalking_provider.model import Phase
 from skywalking_provider.tools.backtest.argo_rules import MetricProgress
+from skywalking_provider.tools.backtest.injection import Injection
 from skywalking_provider.tools.backtest.outcome import Look, MetricOutcome, Rate
 from skywalking_provider.tools.backtest.study import MetricStudy
 
@@ -57,15 +58,20 @@ def build_line(label: str, ends: Sequence[Sequence[float | None]]) -> TradeOffLi
     return TradeOffLine(label, rates, tuple(median(one) if one else None for one in minutes))
 
 
+def describe_minutes(fault: Injection | None) -> str:
+    """Return the name of minutes with a fault, or without one."""
+    return fault.description if fault else "as recorded"
+
+
 def study_threshold(
-    study: MetricStudy, outcomes: Sequence[MetricOutcome], label: str = "as recorded"
+    study: MetricStudy, outcomes: Sequence[MetricOutcome], injection: Injection | None = None
 ) -> TradeOff | None:
     """Return the trade-off of a threshold; None if the condition is not a plain comparison with a number.
 
     Args:
         study: The metric.
         outcomes: Its outcomes in all runs, with the measurements after their ends.
-        label: Name of the runs.
+        injection: Fault that the measurements have; None without one.
     """
     threshold = study.threshold
     with_data = [one for one in outcomes if one.has_data]
@@ -79,7 +85,7 @@ def study_threshold(
     values = tuple(sorted({*grid, threshold.value}))
     ends = [[_find_abort(study, value, one) for one in with_data] for value in values]
     metric = study.target.name
-    line = build_line(label, ends)
+    line = build_line(describe_minutes(injection), ends)
     return TradeOff(metric, f"threshold (result {threshold.symbol} …)", values, threshold.value, (line,))
 
 

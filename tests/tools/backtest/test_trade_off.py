@@ -100,7 +100,7 @@ async def test_margin_trades_aborts_against_detection(comparison: Backtest) -> N
         shares = [rate.events for rate in line.rates]
         assert shares == sorted(shares, reverse=True)
     assert faults[-1].rates[current].events == 2  # 5 % more failed calls are found in both deploys
-    assert [one.label for one in faults] == ["+1 % failed calls", "+2 % failed calls", "+5 % failed calls"]
+    assert [one.label for one in faults] == [f"{share} % more failed calls" for share in (1, 2, 5)]
 
 
 async def test_threshold_of_the_template_has_the_aborts_of_the_replay(backtest: Backtest) -> None:

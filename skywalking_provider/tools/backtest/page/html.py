@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from skywalking_provider.support.counts import format_count
 from skywalking_provider.support.printable import printable_line
-from skywalking_provider.tools.backtest.margin_study import MAX_RUNS, describe_fault, study_margin
+from skywalking_provider.tools.backtest.margin_study import MAX_RUNS, study_margin
 from skywalking_provider.tools.backtest.model import Backtest
 from skywalking_provider.tools.backtest.outcome import (
     INTERVAL_CONFIDENCE,
@@ -169,7 +169,7 @@ class _Section:
                 f"Margin against detection: the recorded minutes of at most {MAX_RUNS} runs, judged again with other"
                 " tolerated margins (below each factor, s is stable's value), as they were and with faults.",
             )
-        elif (threshold := study_threshold(study, outcomes, describe_fault(backtest.injection))) is not None:
+        elif (threshold := study_threshold(study, outcomes, backtest.injection)) is not None:
             yield self._figure(draw_trade_off(threshold), "Threshold against aborts: the same measurements.")
 
     def _text(self, text: str) -> str:
