@@ -17,6 +17,8 @@ _FACTOR: Final = 2
 """Distance of a limit from the usual share of failed calls."""
 _LATENCY_FACTOR: Final = 1.5
 """Distance of a limit from the usual latency."""
+ENOUGH_FAILURES: Final = 3
+"""Failed calls from which on the past shows how often calls fail."""
 _UNSEEN: Final = 3
 """Failures that a past without any may have hidden, with 95 % confidence (rule of three)."""
 _CHANCE: Final = 1e-4

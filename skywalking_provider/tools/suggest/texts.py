@@ -9,7 +9,7 @@ from skywalking_provider.support.counts import format_count
 from skywalking_provider.tools.backtest.outcome import Rate
 from skywalking_provider.tools.backtest.pod_split import MIN_PODS
 from skywalking_provider.tools.check.thin_traffic import format_harmful
-from skywalking_provider.tools.suggest.limits import Threshold
+from skywalking_provider.tools.suggest.limits import ENOUGH_FAILURES, Threshold
 from skywalking_provider.tools.suggest.model import Survey
 from skywalking_provider.tools.suggest.rollout_steps import RolloutSteps
 from skywalking_provider.tools.suggest.traffic import IndicatorFacts, Traffic
@@ -51,11 +51,9 @@ def describe_gaps(survey: Survey, *, by_pods: bool) -> Iterator[str]:
             f" the service is shorter than --since. The template rests on {format_length(survey.length)}"
         )
     if not by_pods:
-        named = f", such as {', '.join(survey.unnamed)}" if survey.unnamed else ""
         yield (
-            f"versions cannot be distinguished: none of {format_count(survey.instances, 'instance')} has a"
-            f" pod-template-hash in its name or attributes{named}. The template measures the whole service, in which a"
-            " small canary is hardly seen. Set the instance name of the agents to the name of the pod"
+            f"versions cannot be distinguished: {_describe_unnamed(survey)}. The template measures the whole service,"
+            " in which a small canary is hardly seen. Set the instance name of the agents to the name of the pod"
         )
     elif survey.unnamed_count:
         yield (
@@ -130,6 +128,8 @@ def describe_thin_window(name: IndicatorName, threshold: Threshold, weight: floa
 
 def describe_no_limit(name: IndicatorName, facts: IndicatorFacts) -> str:
     """Return why an indicator has no limit."""
+    if facts.failures < ENOUGH_FAILURES:
+        return f"{name} is left out: {format_count(facts.calls, 'call')} are too few for a limit. Set a longer --since"
     return f"{name} is left out: {_value(name, facts.usual)} in usual hours leaves no room for a limit"
 
 
@@ -196,6 +196,14 @@ def format_percent(share: float) -> str:
         if round(100 * share, digits) < 100 or share == 1:
             return f"{round(100 * share, max(digits, 2) if 0.5 < share < 1 else digits):g} %"
     return f"{100 * share:.6g} %"
+
+
+def _describe_unnamed(survey: Survey) -> str:
+    if not survey.instances:
+        return "the OAP lists no instances of the service"
+    named = f", such as {', '.join(survey.unnamed)}" if survey.unnamed else ""
+    count = format_count(survey.instances, "instance")
+    return f"none of {count} has a pod-template-hash in its name or attributes{named}"
 
 
 def _minutes(time: VerdictTime) -> str:
