@@ -134,8 +134,8 @@ def suggest_command(
         raise _exit_with(redact(f"{error.reason} {error}"), _USAGE_ERROR) from error
     typer.echo(redact(suggestion.template), nl=False)
     _explain(suggestion, manifest, written=write)
-    if write and manifest and rollout and suggestion.manifest is not None:
-        rollout.write_bytes(suggestion.manifest.encode())
+    if write and rollout and suggestion.manifest is not None:
+        _write(rollout, suggestion.manifest)
 
 
 async def _suggest(
@@ -207,6 +207,14 @@ def _explain(suggestion: Suggestion, manifest: Manifest | None, *, written: bool
         _print(
             [" ".join(["try it: skywalking-provider check -f TEMPLATE", *(f"-a {name}={one}" for name, one in pairs)])]
         )
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_bytes(text.encode())
+    except OSError as error:
+        message = f"--write: {file} cannot be written: {error.strerror}. Change its permissions, or leave out --write"
+        raise _exit_with(message, _USAGE_ERROR) from error
 
 
 def _print(lines: Iterable[str]) -> None:
