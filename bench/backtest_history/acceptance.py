@@ -16,6 +16,7 @@ import yaml
 from bench.backtest_history.agreement import HISTORIES, LENGTH, SETTINGS, Agreement, Setting, simulate_shares
 from bench.backtest_history.history import BAD, GOOD, SERVICE, draw_history
 from bench.backtest_history.oap import Oap, feed_history, open_oap
+from bench.backtest_history.same_runs import count_differing
 
 SEED: Final = 3
 SPLITS: Final = 300
@@ -66,7 +67,7 @@ def run_acceptance(
     calls = int(sum(one.calls.sum() for one in pods.values()))
     with open_oap(folder, home) as oap:
         report(f"OAP at {oap.url}")
-        feed_history(oap, pods)
+        first = feed_history(oap, pods)
         report(f"{calls:,} calls of eight hours fed and stored")
         command = _Command(oap, folder)
         template = command.run("suggest", "--service", SERVICE, "--since", "8h")
@@ -75,12 +76,19 @@ def run_acceptance(
         (backtest,) = command.backtest(folder / "suggested.yaml")
         aborted, promoted = _count_deploys(backtest)
         report(f"runs that abort: {aborted}; others: {promoted}")
-        measured = [_measure(command, folder, setting, splits) for setting in SETTINGS]
+        reports = [_split(command, folder, setting, splits) for setting in SETTINGS]
         report("A/A runs replayed")
     shares = simulate_shares(SETTINGS, splits, histories)
     agreements = tuple(
-        Agreement(setting, rate, runs, mean(simulated), stdev(simulated))
-        for setting, (rate, runs), simulated in zip(SETTINGS, measured, shares, strict=True)
+        Agreement(
+            setting,
+            one["summary"]["aborts"]["rate"],
+            one["summary"]["aborts"]["runs"],
+            mean(simulated),
+            stdev(simulated),
+            count_differing(one, pods, first, setting),
+        )
+        for setting, one, simulated in zip(SETTINGS, reports, shares, strict=True)
     )
     return Acceptance(calls, template, aborted, promoted, agreements)
 
@@ -122,8 +130,8 @@ def _count_deploys(backtest: dict[str, Any]) -> tuple[dict[str, int], dict[str, 
     return counts
 
 
-def _measure(command: _Command, folder: Path, setting: Setting, splits: int) -> tuple[float, int]:
-    """Return the share of aborted A/A runs on the OAP, and the number of runs."""
+def _split(command: _Command, folder: Path, setting: Setting, splits: int) -> dict[str, Any]:
+    """Return the report of A/A runs on the OAP."""
     sides = {"instances": {"podTemplateHash": "{{args.canary-hash}}"}}
     block = {"sli": "success-rate", "service": SERVICE, **sides, **setting.block}
     block["compare"] = {**setting.block["compare"], "instances": {"podTemplateHash": "{{args.stable-hash}}"}}
@@ -138,6 +146,5 @@ def _measure(command: _Command, folder: Path, setting: Setting, splits: int) -> 
     file.write_text(yaml.safe_dump(document))
     length = f"{LENGTH.total_seconds() / 60:g}m"
     options = ("--aa", "--splits", str(splits), "--length", length, *setting.arguments)
-    (backtest,) = command.backtest(file, *options)
-    aborts = backtest["summary"]["aborts"]
-    return aborts["rate"], aborts["runs"]
+    (report,) = command.backtest(file, *options)
+    return report

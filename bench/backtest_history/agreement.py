@@ -14,8 +14,9 @@ import numpy as np
 
 from bench.backtest_history.history import BAD, GOOD, MINUTES, OLD, PodHistory, draw_history
 from bench.simulation.judges import HARMFUL, TOLERATED
-from bench.simulation.scenarios import Rollouts
+from bench.simulation.scenarios import Ints, Rollouts
 from bench.simulation.vectorised import judge_comparison
+from skywalking_provider.block.compare import JudgedConfidence
 from skywalking_provider.judgement import Confidence, Limit
 from skywalking_provider.tools.backtest.history import MINUTE, History
 from skywalking_provider.tools.backtest.pod_split import plan_splits
@@ -53,6 +54,11 @@ class Setting:
         return {"confidence": self.confidence, "maxWait": "1h", "compare": {"tolerated": margin}}
 
     @property
+    def judge_confidence(self) -> Confidence:
+        """Confidence of both findings."""
+        return Confidence.of(self.confidence, JudgedConfidence().fine)
+
+    @property
     def arguments(self) -> list[str]:
         """Arguments of the command."""
         return ["--inject", f"errors=+{100 * self.errors:g}%"] if self.errors else []
@@ -76,6 +82,7 @@ class Agreement:
         expected: Mean share of the simulated histories.
         deviation: Standard deviation of the share of one history. It is larger than that of independent runs, since the
             runs share minutes and pods.
+        differing: Number of the runs whose outcome differs from that of the vectorised judge on the same minutes.
     """
 
     setting: Setting
@@ -83,6 +90,7 @@ class Agreement:
     runs: int
     expected: float
     deviation: float
+    differing: int = 0
 
     @property
     def error(self) -> float:
@@ -91,8 +99,8 @@ class Agreement:
 
     @property
     def holds(self) -> bool:
-        """Whether the rates agree within error."""
-        return abs(self.measured - self.expected) <= self.error
+        """Whether the rates agree within error, and each run with the vectorised judge."""
+        return self.differing == 0 and abs(self.measured - self.expected) <= self.error
 
 
 def simulate_shares(settings: Sequence[Setting], runs: int, histories: int = HISTORIES) -> list[list[float]]:
@@ -100,20 +108,20 @@ def simulate_shares(settings: Sequence[Setting], runs: int, histories: int = HIS
     shares: list[list[float]] = [[] for _ in settings]
     for seed in range(histories):
         random = np.random.default_rng([17, seed])
-        rollouts = _split_history(draw_history(random), runs, seed)
+        rollouts, distinct = _split_history(draw_history(random), runs, seed)
         for at, setting in enumerate(settings):
-            extra = random.binomial(rollouts.calls - rollouts.failures, setting.errors)
+            # Equal splits at the same time have the same injected failures, as in the product.
+            extra = random.binomial(rollouts.calls - rollouts.failures, setting.errors)[distinct]
             faulty = Rollouts(
                 rollouts.calls, rollouts.failures + extra, rollouts.stable_calls, rollouts.stable_failures
             )
-            confidence = Confidence.of(setting.confidence, 0.95)
-            worse = judge_comparison(faulty, setting.tolerated, HARMFUL, confidence).worse
+            worse = judge_comparison(faulty, setting.tolerated, HARMFUL, setting.judge_confidence).worse
             shares[at].append(float(worse.any(axis=1).mean()))
     return shares
 
 
-def _split_history(pods: PodHistory, runs: int, seed: int) -> Rollouts:
-    """Return the sides of A/A runs in a history."""
+def _split_history(pods: PodHistory, runs: int, seed: int) -> tuple[Rollouts, Ints]:
+    """Return the sides of A/A runs in a history, and the position of the first run that has the same split and time."""
     calls = {
         PodVersion("reviews", version): {
             name: tuple(map(int, one.calls)) for name, one in pods.items() if f"-{version}-" in name
@@ -122,8 +130,9 @@ def _split_history(pods: PodHistory, runs: int, seed: int) -> Rollouts:
     }
     history = History(_START, _START + MINUTES * MINUTE)
     planned = plan_splits(history, LENGTH, LENGTH, calls, 0.1, runs, seed)
-    columns = []
-    for start, split in planned:
+    columns, seen, distinct = [], dict[tuple[datetime, tuple[str, ...]], int](), []
+    for at, (start, split) in enumerate(planned):
+        distinct.append(seen.setdefault((start, split.canary), at))
         first = (start - _START) // MINUTE
         minutes = slice(first, first + LOOKS)
         columns.append(
@@ -133,4 +142,4 @@ def _split_history(pods: PodHistory, runs: int, seed: int) -> Rollouts:
                 for field in ("calls", "failures")
             ]
         )
-    return Rollouts(*(np.array([column[at] for column in columns]) for at in range(4)))
+    return Rollouts(*(np.array([column[at] for column in columns]) for at in range(4))), np.array(distinct)

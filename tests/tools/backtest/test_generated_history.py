@@ -56,3 +56,7 @@ def test_simulated_splits_abort_with_a_fault_only() -> None:
 @pytest.mark.parametrize(("measured", "holds"), [(0.37, True), (0.45, True), (0.7, False), (0.0, False)])
 def test_rates_agree_within_three_deviations(measured: float, holds: bool) -> None:
     assert Agreement(SETTINGS[2], measured, 300, 0.36, 0.04).holds is holds
+
+
+def test_one_run_with_another_outcome_is_no_agreement() -> None:
+    assert not Agreement(SETTINGS[2], 0.36, 300, 0.36, 0.04, differing=1).holds
