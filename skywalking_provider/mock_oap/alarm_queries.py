@@ -75,7 +75,7 @@ class AlarmQueries:
         tags: Sequence[Mapping[str, str]] | None,
         matches: Callable[[_StoredAlarm], bool],
     ) -> Json:
-        start, end = parse_range(duration, self.store.clock.zone)
+        start, end = parse_range(duration, self.store.clock.zone, self.oap_version)
         if tags:  # none is searchable unless searchableAlarmTags has it
             return {"msgs": []}
         found = [

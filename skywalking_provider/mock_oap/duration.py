@@ -4,8 +4,8 @@ Sources: the recorded responses, and DurationUtils of OAP 9.2 to 10.1.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 from typing import Final
 
@@ -57,6 +57,8 @@ class TimeBucket:
     local: datetime
     step: Step
     zone: tzinfo
+    readable: bool = True
+    """Whether the storage reads it. False for the days that a JDBC storage leaves out."""
 
     @property
     def label(self) -> str:
@@ -108,15 +110,18 @@ def parse_duration(text: Mapping[str, str], zone: tzinfo, oap_version: OapVersio
     return _build_duration(start, end.strftime(_LABEL[step]), step, zone, oap_version)
 
 
-def parse_range(text: Mapping[str, str], zone: tzinfo) -> tuple[datetime, datetime]:
-    """Return the first instant of a GraphQL `Duration` and the first one after it, for reads of stored events.
+def parse_range(text: Mapping[str, str], zone: tzinfo, oap_version: OapVersion) -> tuple[datetime, datetime]:
+    """Return the first instant of a GraphQL `Duration` and the first one after it, for reads of stored alarms.
 
     Raises:
         DataFetchingError: A time is malformed or does not exist.
     """
     step = Step(text["step"])
     start, end = (_parse_local_time(text[key], step, zone) for key in ("start", "end"))
-    return start.replace(tzinfo=zone).astimezone(UTC), (end + step.width).replace(tzinfo=zone).astimezone(UTC)
+    end += step.width
+    if oap_version.reads_days_by_steps and end - start < timedelta(days=1):
+        end = min(end, datetime.combine(start.date(), time()) + timedelta(days=1))
+    return start.replace(tzinfo=zone).astimezone(UTC), end.replace(tzinfo=zone).astimezone(UTC)
 
 
 def _build_duration(start: datetime, end: str, step: Step, zone: tzinfo, oap_version: OapVersion) -> Duration:
@@ -129,7 +134,20 @@ def _build_duration(start: datetime, end: str, step: Step, zone: tzinfo, oap_ver
                 f"can't exceed {MAX_STEPS} {step.lower()}s"
             )
         buckets.append(TimeBucket(_shift(start, step, len(buckets), zone), step, zone))
+    if oap_version.reads_days_by_steps and step is not Step.DAY:
+        buckets = list(_mark_unread_days(buckets))
     return Duration(start, step, tuple(buckets), zone, oap_version)
+
+
+def _mark_unread_days(buckets: list[TimeBucket]) -> Iterator[TimeBucket]:
+    """Yield the buckets. Those of days that steps of 24 hours from the first bucket do not meet are not readable.
+
+    Source: TableHelper.java before pull request 14061.
+    """
+    start, end = buckets[0].local, buckets[-1].local
+    read = {(start + timedelta(days=count)).date() for count in range((end - start).days + 1)}
+    for bucket in buckets:
+        yield replace(bucket, readable=bucket.local.date() in read)
 
 
 def _shift(start: datetime, step: Step, count: int, zone: tzinfo) -> datetime:

@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime, tzinfo
 from pathlib import Path
 from types import TracebackType
@@ -42,6 +43,7 @@ class MockOap:
         decimal_comma: Whether numbers of expressions have a decimal comma.
         tls: TLS context of the listener; None serves plain HTTP.
         trace_storage: Query of traces that the storage serves; by default that of the version.
+        jdbc: Whether reads across midnight miss the second day, as in JDBC storages (docs/mock-oap.md).
     """
 
     def __init__(
@@ -60,10 +62,13 @@ class MockOap:
         decimal_comma: bool = False,
         tls: ssl.SSLContext | None = None,
         trace_storage: TraceStorage | None = None,
+        jdbc: bool = False,
     ) -> None:
         self.scenario = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
         selected = select_version(version).with_sdl(alarm_api.sdl)
-        self.oap_version = selected if trace_storage is None else selected.with_trace_storage(trace_storage)
+        if trace_storage is not None:
+            selected = selected.with_trace_storage(trace_storage)
+        self.oap_version = replace(selected, reads_days_by_steps=jdbc)
         self.clock = MockClock(clock, parse_zone(timezone) if isinstance(timezone, str) else timezone, speed)
         self.store = Store(self.scenario, self.clock)
         self.requests: list[RecordedRequest] = []

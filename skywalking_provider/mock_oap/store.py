@@ -78,7 +78,7 @@ class Store:
     def tally(self, metric: MetricDefinition, entity: EntityKey, bucket: TimeBucket) -> Tally | None:
         """Return the visible calls of an entity in a bucket that a metric counts; None if there are none."""
         service, streams = self._find_streams(metric, entity)
-        if service is None:
+        if service is None or not bucket.readable:
             return None
         total = Tally(service.apdex_threshold)
         now, earliest = self.clock.now(), self._earliest(streams)

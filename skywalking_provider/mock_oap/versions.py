@@ -66,6 +66,8 @@ class OapVersion:
     """Version of the metrics query expression; None if the OAP has none."""
     trace_storage: TraceStorage = TraceStorage.SEGMENTS
     """Query of traces that the storage serves."""
+    reads_days_by_steps: bool = False
+    """Whether a read across midnight that is shorter than a day misses the second day (JDBC storages)."""
     has_owners: bool = False
     """Whether the values of a ranking have owners."""
 

@@ -6,6 +6,7 @@ they are read, too. The result depends on the list of now alone: another replica
 returns the same.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
@@ -23,6 +24,7 @@ from skywalking_provider.oap.api.inventory import (
 from skywalking_provider.oap.api.metric_values import SeriesRequest
 from skywalking_provider.oap.traffic.instance_lists import MAX_LIST_CHARACTERS, InstanceList
 from skywalking_provider.oap.traffic.response_cache import MAX_RESPONSE_CHARACTERS
+from skywalking_provider.queries.days import split_into_days
 from skywalking_provider.queries.entities import ListInstances
 from skywalking_provider.queries.instance_selection import drop_unread_attributes
 
@@ -43,6 +45,19 @@ class SeriesPlan(Generic[T]):
 
     selection: T
     requests: list[SeriesRequest]
+
+
+@dataclass(frozen=True, slots=True)
+class DayRead:
+    """Responses to the series of a plan in one day of a window.
+
+    Attributes:
+        window: The part of the window.
+        batch: The responses.
+    """
+
+    window: Window
+    batch: BatchResult
 
 
 PlanSeries = Callable[[ListInstances], Awaitable[SeriesPlan[T]]]
@@ -85,6 +100,25 @@ async def read_planned_series(
     if batch is None:
         batch = await backend.series(plan.requests, window, deadline, mqe=mqe) if plan.requests else BatchResult({}, ())
     return plan.selection, batch
+
+
+async def read_planned_days(
+    plan_series: PlanSeries[T], backend: Backend, window: Window, deadline: Deadline, *, mqe: bool
+) -> tuple[T, tuple[DayRead, ...]]:
+    """Do the same as `read_planned_series`, with a response for each day of the window.
+
+    Lists are those of the whole window, so that both days have the same series.
+    """
+    days = split_into_days(window, single_buckets=mqe)
+    if len(days) == 1:
+        selection, batch = await read_planned_series(plan_series, backend, window, deadline, mqe=mqe)
+        return selection, (DayRead(window, batch),)
+    lists = _Lists(backend, window, deadline, mqe=mqe, with_series=False)
+    plan = await plan_series(lists.list_now)
+    if not plan.requests:
+        return plan.selection, (DayRead(window, BatchResult({}, ())),)
+    batches = await asyncio.gather(*(backend.series(plan.requests, day, deadline, mqe=mqe) for day in days))
+    return plan.selection, tuple(DayRead(day, batch) for day, batch in zip(days, batches, strict=True))
 
 
 def prevents_caching(points: int, list_characters: int) -> bool:

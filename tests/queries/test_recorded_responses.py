@@ -13,11 +13,13 @@ import pytest
 from skywalking_provider.block import ExpressionSpec, IndicatorSpec, parse_block
 from skywalking_provider.errors import ProviderError
 from skywalking_provider.model import Entity, EntitySet, Window
+from skywalking_provider.oap.api.batching import BatchResult
 from skywalking_provider.queries import expression
 from skywalking_provider.queries.indicators import query
 from skywalking_provider.queries.indicators.metric_names import resolve_scope_metrics
 from skywalking_provider.queries.indicators.query import IndicatorQuery
 from skywalking_provider.queries.indicators.reads import IndicatorMetrics
+from skywalking_provider.queries.instance_reads import DayRead
 
 CAPTURES = Path(__file__).parents[1] / "captures"
 CANARY = EntitySet((Entity("canary|reviews|bookinfo|cluster-1|-"),), ("MESH",))
@@ -120,8 +122,8 @@ def test_percentile_with_two_series_is_an_invalid_response() -> None:
             IndicatorQuery(spec).indicator,
             IndicatorMetrics("service_percentile", "service_cpm", labeled=True),
             CANARY,
-            recorded_window("9.2.0", "v2-values-service_cpm"),
-            data,
+            window := recorded_window("9.2.0", "v2-values-service_cpm"),
+            [DayRead(window, BatchResult(data, ()))],
             mqe=False,
         )
 
@@ -158,8 +160,10 @@ def test_recorded_indicator_response_has_the_expected_result(
     metrics = IndicatorMetrics(metric, resolve_scope_metrics(CANARY).calls[0], labeled=metric == "service_percentile")
     window = recorded_window(version, calls)
 
+    days = [DayRead(window, BatchResult(data, ()))]
+
     sample = query.decode_indicator(
-        IndicatorQuery(spec).indicator, metrics, CANARY, window, data, mqe=version != "9.2.0"
+        IndicatorQuery(spec).indicator, metrics, CANARY, window, days, mqe=version != "9.2.0"
     )
 
     assert sample.result == pytest.approx(expect)

@@ -17,6 +17,7 @@ from skywalking_provider.oap.api.alarms import (
 )
 from skywalking_provider.oap.api.request import GraphqlRequest
 from skywalking_provider.oap.api.response_data import response_size
+from skywalking_provider.queries.days import split_into_days
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ async def read_alarms(
     window: Window,
     deadline: Deadline,
 ) -> AlarmPages:
-    """Read the alarms that began in a window, MAX_PAGES pages at most.
+    """Read the alarms that began in a window, MAX_PAGES pages of each day at most.
 
     Args:
         scopes: Scopes of the alarms.
@@ -58,6 +59,26 @@ async def read_alarms(
         BackendUnavailableError: The backend did not respond.
         ProviderError: The OAP rejects the request, or its response is not valid.
     """
+    days = [
+        await _read_day(scopes, rules, entities, features, backend, day, deadline)
+        for day in split_into_days(window, single_buckets=True)
+    ]
+    return AlarmPages(
+        tuple(alarm for day in days for alarm in day.alarms),
+        all(day.complete for day in days),
+        tuple(request for day in days for request in day.requests),
+    )
+
+
+async def _read_day(
+    scopes: Sequence[Scope],
+    rules: Sequence[str],
+    entities: Sequence[Entity],
+    features: AlarmFeatures,
+    backend: Backend,
+    window: Window,
+    deadline: Deadline,
+) -> AlarmPages:
     reads = plan_alarm_reads(features, scopes, rules)
     alarms, requests = list[OapAlarm](), list[GraphqlRequest]()
     stuck = False

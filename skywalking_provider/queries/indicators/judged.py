@@ -59,7 +59,7 @@ class JudgedQuery:
     async def collect(self, backend: Backend, window: Window, deadline: Deadline) -> CollectedSample:
         """See `Query.collect`. The result is that of the judgement, which is not part of the query."""
         mqe = (await backend.connection.features(deadline)).supports_mqe
-        *past, newest = split_into_hours(window)
+        *past, newest = split_into_hours(window, single_buckets=mqe)
         parts = await asyncio.gather(
             *(self.read_part(one, backend, deadline, mqe=mqe, newest=False) for one in past),
             self.read_part(newest, backend, deadline, mqe=mqe, newest=True),

@@ -11,6 +11,7 @@ from skywalking_provider.errors import EntityNotFoundError
 from skywalking_provider.model import EntitySet, Window
 from skywalking_provider.oap.api.batching import BatchResult
 from skywalking_provider.oap.api.metric_values import SeriesRequest
+from skywalking_provider.queries.days import split_into_days
 from skywalking_provider.queries.entities import describe_subject
 from skywalking_provider.queries.indicators.base import BucketValue, JudgedIndicator
 from skywalking_provider.queries.indicators.reads import IndicatorMetrics, build_indicator_requests, decode_entities
@@ -57,11 +58,15 @@ class PartReads:
     batch: BatchResult
 
 
-def split_into_hours(window: Window) -> list[Window]:
+def split_into_hours(window: Window, *, single_buckets: bool = False) -> list[Window]:
     """Split a window at whole hours, so that runs that started at different times share their requests.
 
     The first part starts at the whole hour before the window, unless the clock was changed in between. The last part
-    has at least two buckets if the window has: OAP before 9.5 rejects a single one.
+    has at least two buckets if the window has: OAP before 9.5 rejects a single one. Parts end at midnight, too.
+
+    Args:
+        window: The window.
+        single_buckets: See `split_into_days`.
     """
     zone, end = window.end.tzinfo, window.end.astimezone(UTC)
     start = window.start.astimezone(UTC).replace(minute=0)
@@ -70,9 +75,10 @@ def split_into_hours(window: Window) -> list[Window]:
     borders = [start]
     while borders[-1] + _PART < end - window.step:
         borders.append((borders[-1] + _PART).replace(minute=0))
-    return [
+    hours = [
         Window(first.astimezone(zone), last.astimezone(zone), window.step) for first, last in pairwise([*borders, end])
     ]
+    return [day for hour in hours for day in split_into_days(hour, single_buckets=single_buckets)]
 
 
 def decode_sides(

@@ -1,8 +1,8 @@
 """The query type `sli`. `result` is one number over the whole window."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC
 
 from skywalking_provider.block import EntitySpec, IndicatorSpec
 from skywalking_provider.model import Deadline, Entity, EntitySet, Window
@@ -21,7 +21,7 @@ from skywalking_provider.queries.indicators.reads import (
     select_indicator_metrics,
 )
 from skywalking_provider.queries.indicators.registry import indicator_for
-from skywalking_provider.queries.instance_reads import SeriesPlan, read_planned_series
+from skywalking_provider.queries.instance_reads import DayRead, SeriesPlan, read_planned_days
 from skywalking_provider.queries.sample import Sample
 from skywalking_provider.queries.series import Series
 
@@ -78,11 +78,10 @@ async def read_indicator(
         return SeriesPlan((metrics, entities), build_indicator_requests(metrics, entities))
 
     mqe = (await backend.connection.features(deadline)).supports_mqe
-    (metrics, entities), batch = await read_planned_series(plan_series, backend, window, deadline, mqe=mqe)
-    sample = await backend.process(
-        batch.size, decode_indicator, indicator, metrics, entities, window, batch.data, mqe=mqe
-    )
-    return sample, entities, batch.requests
+    (metrics, entities), days = await read_planned_days(plan_series, backend, window, deadline, mqe=mqe)
+    size = sum(day.batch.size for day in days)
+    sample = await backend.process(size, decode_indicator, indicator, metrics, entities, window, days, mqe=mqe)
+    return sample, entities, tuple(request for day in days for request in day.batch.requests)
 
 
 def decode_indicator(
@@ -90,7 +89,7 @@ def decode_indicator(
     metrics: IndicatorMetrics,
     entities: EntitySet,
     window: Window,
-    data: Mapping[str, Any],
+    days: Sequence[DayRead],
     *,
     mqe: bool,
 ) -> Sample:
@@ -100,14 +99,21 @@ def decode_indicator(
         indicator: Indicator of the block.
         metrics: Metrics that were requested.
         entities: Entities that were requested.
-        window: Window of the request.
-        data: Combined data of the responses to `build_indicator_requests`.
+        window: Window of the measurement.
+        days: Responses to `build_indicator_requests` by day.
         mqe: Whether the requests were expressions. Otherwise zeros in minutes without calls are not values.
 
     Raises:
         ProviderError: OAP rejects a metric, or a value is out of range.
     """
-    rows_by_entity = decode_entities(indicator, metrics, entities, window, data, mqe=mqe)
+    rows_by_entity = dict[Entity, list[BucketValue]]()
+    for day in days:
+        first = (day.window.start.astimezone(UTC) - window.start.astimezone(UTC)) // window.step
+        for entity, day_rows in decode_entities(
+            indicator, metrics, entities, day.window, day.batch.data, mqe=mqe
+        ).items():
+            shifted = (replace(row, bucket=first + row.bucket) for row in day_rows) if first else day_rows
+            rows_by_entity.setdefault(entity, []).extend(shifted)
     rows = [row for entity_rows in rows_by_entity.values() for row in entity_rows]
     calls = sum(row.calls for row in rows)
     series = (Series(metrics.value or metrics.calls, tuple(row.calls for row in rows)),)
