@@ -31,6 +31,7 @@ from tests.e2e.oap_pool import OapPool, backend_name
 from tests.e2e.parallel_rollouts import RolloutScenario, ScenarioResults, run_in_parallel
 from tests.e2e.ready_templates import HASHES, analyse_by_ready_templates, named_service, render_ready_templates
 from tests.e2e.rollout_timeline import RolloutSnapshot, WaitCondition
+from tests.e2e.suggested_rollout import run_suggested
 
 pytestmark = pytest.mark.timeout(900)  # minutes are real, and the first test starts the lab
 
@@ -146,9 +147,20 @@ def thin(environment: Environment) -> RolloutScenario:
 SCENARIOS: tuple[Callable[[Environment], RolloutScenario], ...] = (healthy, bad, shared_incident, thin)
 
 
+SUGGESTED = {"suggested_healthy": "usual", "suggested_bad": "bad"}
+"""Profile of the canary by scenario whose template `suggest` writes."""
+
+
 @pytest.fixture(scope="module")
-def results(lab: Lab, oap_pool: OapPool, report_progress: ProgressReporter) -> ScenarioResults:
-    scenarios = {
+def results(
+    lab: Lab, oap_pool: OapPool, report_progress: ProgressReporter, tmp_path_factory: pytest.TempPathFactory
+) -> ScenarioResults:
+    folder = tmp_path_factory.mktemp("suggested")
+    suggested = {  # the first ones, because they wait for the command before they start
+        name: run_suggested(Environment.create(lab, oap_pool, OAPS[0], name, report_progress), profile, folder)
+        for name, profile in SUGGESTED.items()
+    }
+    scenarios = suggested | {
         f"{version} {scenario.__name__}": scenario(
             Environment.create(lab, oap_pool, version, scenario.__name__, report_progress)
         )
@@ -213,6 +225,25 @@ def test_judged_canary_with_thin_traffic_pauses_the_rollout(results: ScenarioRes
     assert not any(snapshot.aborted for snapshot in timeline.snapshots)
     assert 0 < timeline.last.weights[1] < 100
     assert "InconclusiveAnalysisRun" in timeline.pause_reasons()
+
+
+def test_suggested_template_promotes_a_healthy_canary(results: ScenarioResults) -> None:
+    timeline = results.timeline("suggested_healthy")
+
+    assert timeline.last.promoted
+    assert {one.metric: one.phase for one in timeline.last.measurements} == {
+        "success-rate": "Successful",
+        "latency": "Successful",
+    }
+    assert 50 in timeline.canary_weights
+
+
+def test_suggested_template_aborts_a_bad_canary(results: ScenarioResults) -> None:
+    timeline = results.timeline("suggested_bad")
+
+    assert timeline.last.rolled_back
+    assert any("WORSE_THAN_STABLE success-rate" in one.message for one in timeline.last.measurements)
+    assert max(timeline.canary_weights) == 50
 
 
 CANARY, STABLE = "6c85f7bf4", "7d4f9c8b65"

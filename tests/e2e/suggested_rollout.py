@@ -1,27 +1,22 @@
-"""A template and a Rollout that `suggest` wrote from a real OAP: applied unchanged, they judge the next canaries.
+"""Rollouts whose template and analysis `suggest` wrote from a real OAP, applied unchanged.
 
-The past is that of an earlier version's pods. Both rollouts run at the same time, at one weight with many calls, so
-that a finding takes few of SkyWalking's minutes.
+The past is that of an earlier version's pods. A rollout has one weight with many calls, so that a finding takes few of
+SkyWalking's minutes.
 """
 
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 import yaml
 
 from tests.e2e.environment import Environment, pod_names
 from tests.e2e.kubectl import Object
-from tests.e2e.lab import Lab, ProgressReporter, wait_for
+from tests.e2e.lab import wait_for
 from tests.e2e.manifests import get_block, load_manifest
-from tests.e2e.oap_pool import OapPool
-from tests.e2e.parallel_rollouts import RolloutScenario, ScenarioResults, run_in_parallel
+from tests.e2e.parallel_rollouts import RolloutScenario
 from tests.e2e.rollout_timeline import WaitCondition
 
-pytestmark = pytest.mark.timeout(900)  # minutes are real, and the first test starts the lab
-
-OAP = "10.1.0"
 CALLS = 600
 """Calls of a minute of each version."""
 PAST = 10
@@ -78,38 +73,3 @@ def run_suggested(environment: Environment, profile: str, folder: Path) -> Rollo
         "the end of the rollout",
     )
     return timeline
-
-
-SCENARIOS: dict[str, str] = {"suggested_healthy": "usual", "suggested_bad": "bad"}
-"""Profile of the canary by scenario."""
-
-
-@pytest.fixture(scope="module")
-def results(
-    lab: Lab, oap_pool: OapPool, report_progress: ProgressReporter, tmp_path_factory: pytest.TempPathFactory
-) -> ScenarioResults:
-    folder = tmp_path_factory.mktemp("suggested")
-    scenarios = {
-        name: run_suggested(Environment.create(lab, oap_pool, OAP, name, report_progress), profile, folder)
-        for name, profile in SCENARIOS.items()
-    }
-    return run_in_parallel(lab.kubectl, scenarios)
-
-
-def test_suggested_template_promotes_a_healthy_canary(results: ScenarioResults) -> None:
-    timeline = results.timeline("suggested_healthy")
-
-    assert timeline.last.promoted
-    assert {one.metric: one.phase for one in timeline.last.measurements} == {
-        "success-rate": "Successful",
-        "latency": "Successful",
-    }
-    assert 50 in timeline.canary_weights
-
-
-def test_suggested_template_aborts_a_bad_canary(results: ScenarioResults) -> None:
-    timeline = results.timeline("suggested_bad")
-
-    assert timeline.last.rolled_back
-    assert any("WORSE_THAN_STABLE success-rate" in one.message for one in timeline.last.measurements)
-    assert max(timeline.canary_weights) == 50
