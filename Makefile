@@ -14,6 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Each file of tests is run by one process for each core, because its tests share fixtures.
 PYTEST = $(BIN)/pytest -q -m "not e2e and not slow" -n auto --dist loadfile
 
+comma := ,
 report = @printf '\033[1m==> %s\033[0m\n' "$(1)"
 
 .PHONY: help
@@ -235,7 +236,11 @@ mutants: $(VENV)/.installed ## test the tests of the pure modules with mutants (
 	@$(BIN)/python tools/mutants/run.py $(MODULES)
 
 .PHONY: lint
-lint: $(VENV)/.installed ## check style, words, types, import layers, Go code, the contract and known vulnerabilities
+lint: $(VENV)/.installed ## check style, words, types, layers, Go code, compatibility and known vulnerabilities
+	@$(MAKE) --jobs=2 --output-sync=target lint-go lint-python lint-published lint-dependencies
+
+.PHONY: lint-python
+lint-python: $(VENV)/.installed
 	$(call report,Run ruff)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check --quiet .
 	$(call report,Check for words that docs/glossary.md replaces)
@@ -244,13 +249,24 @@ lint: $(VENV)/.installed ## check style, words, types, import layers, Go code, t
 	@$(BIN)/mypy
 	$(call report,Check the import contracts)
 	@$(BIN)/lint-imports
+
+.PHONY: lint-go
+lint-go: | go
 	$(call report,Run go vet and gofmt)
 	@cd expr && go vet ./... && GOOS=wasip1 GOARCH=wasm go vet .
 	@cd tools/promql && go vet ./...
 	@cd lab/reviews && go vet ./...
 	@cd bridge && go vet ./... && test -z "$$(gofmt -l . ../expr ../tools/promql ../lab/reviews | tee /dev/stderr)"
+
+.PHONY: lint-published
+lint-published: $(VENV)/.installed
 	$(call report,Check the contract)
 	@cd proto && ../$(BIN)/buf lint
+	$(call report,Compare contract$(comma) schemas$(comma) reason codes and metrics with the last release)
+	@$(BIN)/python -m tools.compatibility
+
+.PHONY: lint-dependencies
+lint-dependencies: $(VENV)/.installed | go
 	$(call report,Check for known vulnerabilities)
 	@$(BIN)/python tools/audit.py
 
