@@ -100,6 +100,11 @@ $(CHART_TOOLS): tools/charts/go.mod tools/charts/go.sum | go
 	$(call report,Build $(PACKAGE): $@ (the first build takes some minutes))
 	@cd tools/charts && CGO_ENABLED=0 go build -buildvcs=false -ldflags "-s -w" -o ../../$@ $(PACKAGE)
 
+ACTIONLINT := .cache/bin/actionlint
+$(ACTIONLINT): tools/actions/go.mod tools/actions/go.sum | go
+	$(call report,Build actionlint: $@)
+	@cd tools/actions && CGO_ENABLED=0 go build -buildvcs=false -ldflags "-s -w" -o ../../$@ github.com/rhysd/actionlint/cmd/actionlint
+
 # The generator of the documentation site, apart from the packages of the tests.
 SITE_TOOLS := .cache/site-tools
 $(SITE_TOOLS)/.installed: requirements/docs.lock
@@ -145,7 +150,7 @@ screenshots: build chromium ## renew the pictures of docs/ with the fixtures of 
 	@$(BIN)/python -m tests.screenshots
 
 .PHONY: test
-test: build cc chromium $(CHART_TOOLS) $(SITE_TOOLS)/.installed ## run the unit, property, capture, contract and conformance tests
+test: build cc chromium $(CHART_TOOLS) $(ACTIONLINT) $(SITE_TOOLS)/.installed ## run the unit, property, capture, contract and conformance tests
 	$(call report,Run the Python tests)
 	@$(PYTEST)
 	$(call report,Run the Go tests of the condition language)
@@ -160,7 +165,7 @@ test: build cc chromium $(CHART_TOOLS) $(SITE_TOOLS)/.installed ## run the unit,
 LOADED = tools/run_loaded.py 4
 
 .PHONY: test-loaded
-test-loaded: build cc chromium $(CHART_TOOLS) $(SITE_TOOLS)/.installed ## run the Python tests and the bridge's Go tests beside four busy processes
+test-loaded: build cc chromium $(CHART_TOOLS) $(ACTIONLINT) $(SITE_TOOLS)/.installed ## run the Python tests and the bridge's Go tests beside four busy processes
 	$(call report,Run the Python tests beside four busy processes)
 	@$(BIN)/python $(LOADED) $(PYTEST) -o timeout=600
 	$(call report,Run the Go tests of the bridge beside four busy processes)
@@ -236,8 +241,8 @@ mutants: $(VENV)/.installed ## test the tests of the pure modules with mutants (
 	@$(BIN)/python tools/mutants/run.py $(MODULES)
 
 .PHONY: lint
-lint: $(VENV)/.installed ## check style, words, types, layers, Go code, compatibility and known vulnerabilities
-	@$(MAKE) --jobs=2 --output-sync=target lint-go lint-python lint-published lint-dependencies
+lint: $(VENV)/.installed ## check style, words, types, layers, Go code, workflows, compatibility and known vulnerabilities
+	@$(MAKE) --jobs=2 --output-sync=target lint-go lint-python lint-published lint-workflows lint-dependencies
 
 .PHONY: lint-python
 lint-python: $(VENV)/.installed
@@ -264,6 +269,11 @@ lint-published: $(VENV)/.installed
 	@cd proto && ../$(BIN)/buf lint
 	$(call report,Compare contract$(comma) schemas$(comma) reason codes and metrics with the last release)
 	@$(BIN)/python -m tools.compatibility
+
+.PHONY: lint-workflows
+lint-workflows: $(ACTIONLINT)
+	$(call report,Check the workflows)
+	@$(ACTIONLINT)
 
 .PHONY: lint-dependencies
 lint-dependencies: $(VENV)/.installed | go
