@@ -255,13 +255,14 @@ lint-python: $(VENV)/.installed
 	$(call report,Check the import contracts)
 	@$(BIN)/lint-imports
 
+# tee appends, because make collects the output of each part in a file that it would otherwise cut.
 .PHONY: lint-go
 lint-go: | go
 	$(call report,Run go vet and gofmt)
 	@cd expr && go vet ./... && GOOS=wasip1 GOARCH=wasm go vet .
 	@cd tools/promql && go vet ./...
 	@cd lab/reviews && go vet ./...
-	@cd bridge && go vet ./... && test -z "$$(gofmt -l . ../expr ../tools/promql ../lab/reviews | tee /dev/stderr)"
+	@cd bridge && go vet ./... && test -z "$$(gofmt -l . ../expr ../tools/promql ../lab/reviews | tee -a /dev/stderr)"
 
 .PHONY: lint-published
 lint-published: $(VENV)/.installed
