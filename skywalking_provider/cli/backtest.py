@@ -22,7 +22,14 @@ from skywalking_provider.cli.inputs import (
     load_backends,
     read_files,
 )
-from skywalking_provider.cli.past_minutes import limit_requests, parse_history, show_progress
+from skywalking_provider.cli.past_minutes import (
+    CacheFolder,
+    MaxRequests,
+    NoCache,
+    limit_requests,
+    parse_history,
+    show_progress,
+)
 from skywalking_provider.config import BackendConfig, ConfigError
 from skywalking_provider.errors import BackendUnavailableError, ProviderError
 from skywalking_provider.oap import open_backends
@@ -66,13 +73,9 @@ def backtest_command(
         str | None,
         typer.Option(metavar="DURATION", help="Time between the starts of runs. Default: the length of a run."),
     ] = None,
-    max_requests: Annotated[
-        int, typer.Option(min=1, max=32, metavar="NUMBER", help="Requests to the OAP at a time.")
-    ] = 2,
-    cache: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Folder of the responses. Default: below ~/.cache.")
-    ] = None,
-    no_cache: Annotated[bool, typer.Option("--no-cache", help="Neither use nor keep responses on disk.")] = False,
+    max_requests: MaxRequests = 2,
+    cache: CacheFolder = None,
+    no_cache: NoCache = False,
     aa: Annotated[
         bool, typer.Option("--aa", help="Compare pods of the same version, split at random: every abort is false.")
     ] = False,

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Final
+from pathlib import Path
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -15,6 +16,12 @@ from skywalking_provider.support.durations import parse_duration
 from skywalking_provider.tools.backtest.history import MINUTE
 from skywalking_provider.tools.backtest.live_reads import ReadProgress
 from skywalking_provider.tools.backtest.model import ReplayProgress
+
+MaxRequests = Annotated[int, typer.Option(min=1, max=32, metavar="NUMBER", help="Requests to the OAP at a time.")]
+CacheFolder = Annotated[
+    Path | None, typer.Option("--cache", metavar="FOLDER", help="Folder of the responses. Default: below ~/.cache.")
+]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither use nor keep responses on disk.")]
 
 _MAX_SINCE: Final = timedelta(days=30)
 _MIN_TIMEOUT: Final = timedelta(seconds=30)

@@ -16,7 +16,14 @@ import typer
 
 from skywalking_provider.analysis.evaluation import open_condition_evaluator
 from skywalking_provider.cli.inputs import ConfigFile, OapAddress, load_backends
-from skywalking_provider.cli.past_minutes import limit_requests, parse_history, show_progress
+from skywalking_provider.cli.past_minutes import (
+    CacheFolder,
+    MaxRequests,
+    NoCache,
+    limit_requests,
+    parse_history,
+    show_progress,
+)
 from skywalking_provider.config import BackendConfig, ConfigError
 from skywalking_provider.errors import BackendUnavailableError, ProviderError
 from skywalking_provider.oap import open_backends
@@ -68,13 +75,9 @@ def suggest_command(
     backend: Annotated[
         str | None, typer.Option(metavar="NAME", help="Backend of the service, if the configuration has several.")
     ] = None,
-    max_requests: Annotated[
-        int, typer.Option(min=1, max=32, metavar="NUMBER", help="Requests to the OAP at a time.")
-    ] = 2,
-    cache: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Folder of the responses. Default: below ~/.cache.")
-    ] = None,
-    no_cache: Annotated[bool, typer.Option("--no-cache", help="Keep no responses on disk.")] = False,
+    max_requests: MaxRequests = 2,
+    cache: CacheFolder = None,
+    no_cache: NoCache = False,
     plugin_name: Annotated[
         str, typer.Option(metavar="NAME", help="Name of the plugin in Argo's configuration.")
     ] = "skywalking/metrics",

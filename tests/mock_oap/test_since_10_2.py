@@ -1,4 +1,4 @@
-"""What OAP 10.2 to 10.4 have and 10.1 lacks, beside the recorded exchanges."""
+"""Additions of OAP 10.2 to 10.4 to the query protocol, beside the recorded exchanges."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""How long an OAP keeps the metrics of minutes. OAP 10.3 and newer reports it."""
+"""TTL of the metrics of minutes, which OAP 10.3 and newer reports."""
 
 from collections.abc import Mapping
 from datetime import timedelta

@@ -9,6 +9,7 @@ from skywalking_provider.oap.api.alarms import (
     MAX_PAGES,
     PAGE_SIZE,
     AlarmFeatures,
+    AlarmRead,
     OapAlarm,
     alarms_request,
     parse_alarms,
@@ -59,8 +60,9 @@ async def read_alarms(
         BackendUnavailableError: The backend did not respond.
         ProviderError: The OAP rejects the request, or its response is not valid.
     """
+    reads = plan_alarm_reads(features, scopes, rules)
     days = [
-        await _read_day(scopes, rules, entities, features, backend, day, deadline)
+        await _read_day(reads, entities, features, backend, day, deadline)
         for day in split_into_days(window, single_buckets=True)
     ]
     return AlarmPages(
@@ -71,15 +73,13 @@ async def read_alarms(
 
 
 async def _read_day(
-    scopes: Sequence[Scope],
-    rules: Sequence[str],
+    reads: Sequence[AlarmRead],
     entities: Sequence[Entity],
     features: AlarmFeatures,
     backend: Backend,
     window: Window,
     deadline: Deadline,
 ) -> AlarmPages:
-    reads = plan_alarm_reads(features, scopes, rules)
     alarms, requests = list[OapAlarm](), list[GraphqlRequest]()
     stuck = False
     for _ in range(MAX_PAGES):

@@ -136,7 +136,7 @@ class SuggestedMetric:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the template has, before it is written.
+    """Contents of a template, before it is written.
 
     Attributes:
         form: How the metrics decide.
