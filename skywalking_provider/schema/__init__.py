@@ -14,7 +14,7 @@ BEFORE_9_4: Final = ("common", "records", "events", "alarms", "before-9.4")
 SINCE_9_5: Final = ("common", "records", "events", "alarms", "since-9.5", "mqe")
 """SDL files of OAP 9.5 and newer."""
 SINCE_10_2: Final = "since-10.2"
-"""SDL file of what OAP 10.2 and 10.3 add to metrics."""
+"""SDL file of the additions of OAP 10.2 and 10.3 to metrics."""
 WHOLE_TRACES: Final = "whole-traces"
 """SDL file that OAP 10.3 adds to traces."""
 ALARMS_SINCE_10_4: Final = ("alarms-10.4",)
