@@ -105,6 +105,18 @@ $(ACTIONLINT): tools/actions/go.mod tools/actions/go.sum | go
 	$(call report,Build actionlint: $@)
 	@cd tools/actions && CGO_ENABLED=0 go build -buildvcs=false -ldflags "-s -w" -o ../../$@ github.com/rhysd/actionlint/cmd/actionlint
 
+# What writes the artifacts of a release, and crane, which pushes them. One exact Go release, because its compression and
+# Helm's are part of the artifacts.
+GO_RELEASE := go$(shell sed -n 's/^go //p' bridge/go.mod)
+RELEASE_TOOLS := .cache/bin/oci-image .cache/bin/oci-chart .cache/bin/crane
+$(CHART_TOOLS) $(RELEASE_TOOLS): export GOTOOLCHAIN := $(GO_RELEASE)
+.cache/bin/crane: PACKAGE := github.com/google/go-containerregistry/cmd/crane
+.cache/bin/oci-%: PACKAGE = ./cmd/$(@F)
+
+$(RELEASE_TOOLS): tools/release/go.mod tools/release/go.sum $(wildcard tools/release/cmd/*/*.go) | go
+	$(call report,Build $(@F): $@)
+	@cd tools/release && CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w" -o ../../$@ $(PACKAGE)
+
 # The generator of the documentation site, apart from the packages of the tests.
 SITE_TOOLS := .cache/site-tools
 $(SITE_TOOLS)/.installed: requirements/docs.lock
@@ -188,6 +200,16 @@ e2e: build $(CHART_TOOLS) ## run the end-to-end tests: stock controller, real AP
 bench: build $(BENCH) $(SHIPPED)/.installed ## measure latency, throughput, memory and OAP load beside Argo's built-in provider (ten minutes)
 	$(call report,Measure this provider, the built-in provider and an echo plugin on a static OAP)
 	@$(BIN)/python -m bench.performance --json bench/results/performance.json --page docs/performance.md
+
+PLATFORMS ?= linux/amd64
+ALLOW_DIRTY ?=
+
+.PHONY: release
+release: export PLATFORMS := $(PLATFORMS)
+release: export ALLOW_DIRTY := $(ALLOW_DIRTY)
+release: $(HELM) $(RELEASE_TOOLS) ## build all artifacts of a release reproducibly into dist/ (PLATFORMS="linux/amd64" for some)
+	$(call report,Build the release into dist/)
+	@$(PYTHON) -m tools.release
 
 SOAK_MINUTES ?= 10
 

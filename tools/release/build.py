@@ -1,0 +1,137 @@
+"""Build of the artifacts of a release with the scripts and tools of the repository."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tools.release.plan import Plan, bridge_name, stamp_image_digest
+from tools.release.source import Source, set_times
+
+_LAYOUT_INDEX = "index.json"
+_WASM = "skywalking_provider/conditions/expr/expr.wasm"
+
+
+class Builder:
+    """Builder of the artifacts in a work folder.
+
+    Each step reads only the exported source and the output of earlier steps.
+    """
+
+    def __init__(self, source: Source, plan: Plan, work: Path, tools: Path, out: Path) -> None:
+        """Prepare a build.
+
+        Args:
+            source: Commit that is built.
+            plan: Platforms of the release.
+            work: Folder with the exported source in `src`.
+            tools: Folder with helm, oci-image, oci-chart and spdx.
+            out: Folder of the artifacts.
+        """
+        self._source, self._plan, self._work, self._tools, self._out = source, plan, work, tools, out
+        self._src = work / "src"
+        self._environment = build_environment(os.environ, source.epoch, work)
+        self._began = time.monotonic()
+
+    def build_condition_language(self) -> None:
+        """Build the WebAssembly module that the wheel contains."""
+        self._report("Build expr.wasm")
+        self._run(self._src / "expr/build")
+        os.utime(self._src / _WASM, (self._source.epoch, self._source.epoch))
+
+    def build_bridges(self) -> dict[str, Path]:
+        """Build the bridges and return them by platform."""
+        self._report(f"Build the bridges: {', '.join(self._plan.bridge_platforms)}")
+        built = self._work / "bridges"
+        self._run(self._src / "image/bridges", built, *self._plan.bridge_platforms)
+        bridges = {}
+        for platform in self._plan.bridge_platforms:
+            folder = built / self._plan.version / platform.replace("/", "-")
+            bridges[platform] = self._out / bridge_name(platform)
+            shutil.copy(folder / "skywalking-bridge", bridges[platform])
+            if not platform.startswith("linux/"):  # what remains is copied to the image
+                shutil.rmtree(folder)
+        return bridges
+
+    def build_packages(self) -> None:
+        """Build the wheel and the source distribution."""
+        self._report("Build the wheel and the source distribution")
+        venv = self._work / "venv"
+        subprocess.run([sys.executable, "-m", "venv", venv], check=True)
+        python, lock = venv / "bin/python", self._src / "requirements/build.lock"
+        self._run(python, "-m", "pip", "-q", "--disable-pip-version-check", "install", "--require-hashes", "-r", lock)
+        self._run(python, "-m", "hatchling", "build", "-d", self._out, cwd=self._src)
+
+    def build_image(self) -> None:
+        """Build the image's roots and write them as an OCI image layout."""
+        roots = []
+        for platform in self._plan.image_platforms:
+            self._report(f"Build the image's file system: {platform}")
+            arch = platform.rpartition("/")[2]
+            root = self._work / f"root-{arch}"
+            self._run(self._src / "image/root", root, self._work / "bridges", arch)
+            roots.append(f"{platform}={root}")
+        self._report(f"Write the image: {', '.join(self._plan.image_platforms)}")
+        arguments = ("-dockerfile", self._src / "Dockerfile", "-epoch", self._source.epoch)
+        revision = ("-arg", f"REVISION={self._source.commit}")
+        self._run(self._tools / "oci-image", *arguments, *revision, self._plan.image, self._out / "image", *roots)
+
+    def build_chart(self) -> None:
+        """Package the chart, whose values have the image's digest, and write its OCI artifact."""
+        self._report("Package the chart")
+        chart = self._src / "charts/skywalking-provider"
+        values = chart / "values.yaml"
+        values.write_text(stamp_image_digest(values.read_text(), read_digest(self._out / "image")))
+        set_times(chart, self._source.epoch)
+        helm = self._tools / "helm"
+        self._run(helm, "package", chart, "--destination", self._out)
+        package = self._out / self._plan.chart_package
+        os.utime(package, (self._source.epoch, self._source.epoch))  # becomes an annotation of the artifact
+        self._run(self._tools / "oci-chart", helm, package, self._out / "chart")
+
+    def _report(self, step: str) -> None:
+        print(f"    {time.monotonic() - self._began:4.0f} s  {step}", flush=True)
+
+    def _run(self, *command: str | int | Path, cwd: Path | None = None) -> None:
+        words = [str(word) for word in command]
+        subprocess.run(words, cwd=cwd, env=self._environment, stdout=sys.stderr, check=True)
+
+
+def build_environment(given: Mapping[str, str], epoch: int, work: Path) -> dict[str, str]:
+    """Return the environment of all steps: language, time zone and settings of the user have no effect on them."""
+    settings = ("LANG", "LANGUAGE", "LC_", "PYTHON", "HELM_", "VIRTUAL_ENV", "PIP_REQUIRE_VIRTUALENV")
+    kept = {name: value for name, value in given.items() if not name.startswith(settings)}
+    return kept | {
+        "LC_ALL": "C.UTF-8",
+        "TZ": "UTC",
+        "SOURCE_DATE_EPOCH": str(epoch),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONHASHSEED": "0",
+        **{f"HELM_{name}_HOME": str(work / "helm") for name in ("CACHE", "CONFIG", "DATA")},
+    }
+
+
+def read_digest(layout: Path) -> str:
+    """Return the digest of the only image, index or artifact of an OCI image layout."""
+    [entry] = json.loads((layout / _LAYOUT_INDEX).read_text())["manifests"]
+    return str(entry["digest"])
+
+
+def read_platform_digests(layout: Path) -> dict[str, str]:
+    """Return the digests of the images of a layout's index, by platform."""
+    algorithm, _, digest = read_digest(layout).partition(":")
+    index: dict[str, Any] = json.loads((layout / "blobs" / algorithm / digest).read_text())
+    entries = index["manifests"]
+    return {f"{one['platform']['os']}/{one['platform']['architecture']}": one["digest"] for one in entries}
+
+
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
