@@ -67,7 +67,7 @@ def blocks(node: Any) -> Iterator[dict[str, Any]]:
 def test_every_yaml_snippet_is_accepted_by_the_provider(text: str) -> None:  # noqa: C901 - one case for each kind
     content = resolved(text)
     match content:
-        case {"image": dict()} | {"bridge": dict()}:
+        case {"image": dict()} | {"bridge": dict()} | {"mode": str()} | {"secrets": list()}:
             jsonschema.validate(content, CHART_VALUES)
         case {"backends": dict()}:
             Config.model_validate(content)
@@ -75,6 +75,8 @@ def test_every_yaml_snippet_is_accepted_by_the_provider(text: str) -> None:  # n
             parse_scenario(text, "docs")
         case {"data": {"metricProviderPlugins": str(plugins)}}:
             assert [plugin["name"] for plugin in yaml.safe_load(plugins)] == [PLUGIN]
+        case {"controller": {"metricProviderPlugins": list(plugins)}}:
+            assert [plugin["name"] for plugin in plugins] == [PLUGIN]
         case {"sli": _} | {"expression": _} | {"query": _} | {"alarms": _}:
             parse_block(json.dumps(content).encode())
         case {"conditions": dict()}:

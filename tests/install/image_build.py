@@ -15,7 +15,7 @@ from tests.install.install_tools import ROOT
 
 IMAGE = ROOT / ".cache" / "image"
 ARCHIVE = IMAGE / "skywalking-provider.tar"
-NAME = "registry.example.org/skywalking-provider:0.1.0"  # as in docs/install.md and examples/argo-cd
+NAME = "ghcr.io/skywalking-provider/skywalking-provider:0.1.0"  # the default of the chart
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 IGNORED = (ROOT / ".dockerignore").read_text().splitlines()
 

@@ -36,6 +36,7 @@ SIDECAR = CHART / "ci" / "sidecar-values.yaml"
 ORDINARY = CHART / "ci" / "sidecar-ordinary-values.yaml"
 DEPLOYMENT = CHART / "ci" / "deployment-values.yaml"
 OVER_HTTP = CHART / "ci" / "deployment-http-values.yaml"
+RELEASE = CHART / "ci" / "deployment-release-values.yaml"
 EVERYTHING = CHART / "ci" / "deployment-everything-values.yaml"
 HELMS = ("helm", "helm-3")
 KUBERNETES = "1.31.0"

@@ -1,12 +1,14 @@
 """The chart's values, schema, README and the service's configuration are consistent."""
 
 import json
+import re
 import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
 import yaml
 
 from skywalking_provider import __version__
@@ -85,3 +87,10 @@ def test_chart_package_and_bridge_have_the_same_version() -> None:
 
     assert chart["appVersion"] == __version__
     assert f'var version = "{__version__}"' in (ROOT / "bridge" / "options.go").read_text()
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/install.md", "charts/skywalking-provider/README.md"])
+def test_page_installs_this_version_of_the_chart(page: str) -> None:
+    versions = re.findall(r"oci://\S+/charts/skywalking-provider --version (\S+)", (ROOT / page).read_text())
+
+    assert set(versions) == {yaml.safe_load((CHART / "Chart.yaml").read_text())["version"]}

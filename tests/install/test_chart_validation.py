@@ -7,8 +7,6 @@ import pytest
 
 from tests.install.install_tools import DEPLOYMENT, HELMS, OVER_HTTP, SIDECAR, HelmError, helm_template
 
-IMAGE = {"image": {"repository": "r"}}
-
 
 def nest(path: str, value: Any) -> dict[str, Any]:
     *parents, last = path.split(".")
@@ -45,6 +43,10 @@ def nest(path: str, value: Any) -> dict[str, Any]:
         ("bridge.delivery", "ftp"),
         ("bridge.http.sha256", "deadbeef"),
         ("bridge.http.platform", "windows-amd64"),
+        ("bridge.release.url", "ftp://mirror.example.org"),
+        ("bridge.release.url", "https://mirror.example.org/"),
+        ("bridge.release.platform", "darwin-arm64"),
+        ("bridge.release.sha256.linux-amd64", "deadbeef"),
         ("replicaCount", "2"),
         ("networkPolicy.enabled", "yes please"),
         ("tls.certManager.issuerRef", {"kind": "ClusterIssuer"}),
@@ -65,13 +67,12 @@ def test_schema_invalid_value_is_rejected(path: str, value: Any, helm: str) -> N
     ("values", "message"),
     [
         ({}, "backends: no OAP is configured"),
-        ({"backends": {"a": {"url": "http://oap:12800"}}}, "image.repository: not set"),
         (
-            IMAGE | {"existingConfig": {"secret": "a", "configMap": "b"}},
+            {"existingConfig": {"secret": "a", "configMap": "b"}},
             "existingConfig: secret and configMap are both set",
         ),
         (
-            IMAGE | {"existingConfig": {"secret": "a"}, "backends": {"a": {"url": "http://oap:12800"}}},
+            {"existingConfig": {"secret": "a"}, "backends": {"a": {"url": "http://oap:12800"}}},
             "backends: existingConfig already contains the backends",
         ),
     ],
@@ -112,6 +113,10 @@ def test_sidecar_invalid_combination_is_rejected(
     [
         ({"argoRollouts": {"namespace": "other"}}, "Set a ClusterIssuer, or install the release into namespace other"),
         ({"bridge": {"delivery": "http"}}, "bridge.http: version or sha256 is missing"),
+        (
+            {"bridge": {"delivery": "release", "release": {"platform": "linux-arm64"}}},
+            "no SHA-256 for linux-arm64, .* Set bridge.release.sha256.linux-arm64 as SHA256SUMS of release v0.1.0",
+        ),
         (
             {"autoscaling": {"minReplicas": 7}},
             "minReplicas 7 is more than maxReplicas 6. Lower autoscaling.minReplicas or raise autoscaling.maxReplicas",

@@ -8,6 +8,11 @@ name: {{ .Values.plugin.name }}
 {{- if eq .Values.bridge.delivery "http" }}
 location: http://{{ include "skywalking-provider.fullname" . }}-http.{{ .Release.Namespace }}.svc:9464/bridge/{{ .Values.bridge.http.version }}/{{ .Values.bridge.http.platform }}
 sha256: {{ .Values.bridge.http.sha256 }}
+{{- else if eq .Values.bridge.delivery "release" }}
+{{- with .Values.bridge.release }}
+location: {{ .url }}/v{{ $.Chart.AppVersion }}/skywalking-bridge-{{ .platform }}
+sha256: {{ index .sha256 .platform | quote }}
+{{- end }}
 {{- else }}
 location: file:///plugins/skywalking/skywalking-bridge
 {{- end }}
@@ -66,6 +71,11 @@ extraContainers:
   {{- end }}
 {{- end -}}
 
+{{/* Not empty if the plugin is all that the controller needs: no volume, no container. */}}
+{{- define "skywalking-provider.onlyPlugin" -}}
+{{- if and (eq .Values.mode "deployment") (ne .Values.bridge.delivery "initContainer") (not .Values.tls.enabled) -}}true{{- end -}}
+{{- end -}}
+
 {{- define "skywalking-provider.argoValues" -}}
 {{- $values := .Values.argoRollouts.currentValues | fromYaml | default dict -}}
 {{- if $values.Error -}}
@@ -85,11 +95,12 @@ extraContainers:
 {{- end -}}
 {{- $all := ternary $kept (concat $kept ($added | default list)) $.Values.argoRollouts.uninstall -}}
 {{- if or $all (hasKey $controller $list) -}}
-{{- $_ := set $controller $list $all -}}
+{{- $_ := set $controller $list ($all | default list) -}}
 {{- end -}}
 {{- end -}}
 {{- $_ := set $values "controller" $controller -}}
-{{- if not .Values.argoRollouts.uninstall -}}
+{{- /* The group of the files in volumes. */ -}}
+{{- if not (or .Values.argoRollouts.uninstall (include "skywalking-provider.onlyPlugin" .)) -}}
 {{- $security := mergeOverwrite (dict "fsGroup" 999) ($values.podSecurityContext | default dict) (dict "runAsNonRoot" true) -}}
 {{- $_ := set $values "podSecurityContext" $security -}}
 {{- end -}}

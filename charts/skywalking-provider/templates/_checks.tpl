@@ -20,6 +20,13 @@
 {{- if and .Values.argoRollouts.currentValues (not .Values.argoRollouts.printValues) -}}
 {{- fail "argoRollouts.currentValues: may contain secrets, which must not be in a ConfigMap. Use it only for helm template with --set argoRollouts.printValues=true --show-only templates/argo-rollouts-values.yaml." -}}
 {{- end -}}
+{{- if eq .Values.bridge.delivery "release" -}}
+{{- with .Values.bridge.release -}}
+{{- if not (index .sha256 .platform) -}}
+{{- fail (printf "bridge.release.sha256: has no SHA-256 for %s, because this chart is not from a release. Set bridge.release.sha256.%s as SHA256SUMS of release v%s lists it." .platform .platform $.Chart.AppVersion) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- if eq .Values.mode "sidecar" -}}
 {{- if ne (include "skywalking-provider.argoNamespace" .) .Release.Namespace -}}
 {{- fail (printf "argoRollouts.namespace: with mode=sidecar the controller mounts objects of this release. Install the release into namespace %s." .Values.argoRollouts.namespace) -}}

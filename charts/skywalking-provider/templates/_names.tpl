@@ -34,11 +34,10 @@ app.kubernetes.io/part-of: argo-rollouts
 
 {{- define "skywalking-provider.image" -}}
 {{- with .Values.image -}}
-{{- $repository := required "image.repository: not set. Build the image from this repository's Dockerfile and set its repository (docs/install.md)." .repository -}}
 {{- if .digest -}}
-{{ $repository }}@{{ .digest }}
+{{ .repository }}@{{ .digest }}
 {{- else -}}
-{{ $repository }}:{{ .tag | default $.Chart.AppVersion }}
+{{ .repository }}:{{ .tag | default $.Chart.AppVersion }}
 {{- end -}}
 {{- end -}}
 {{- end -}}

@@ -13,7 +13,7 @@ from tests.e2e.containers.node import Node, wait_for
 from tests.e2e.kubectl import Kubectl, Object
 from tests.e2e.lab import ROOT
 
-REPOSITORY = "registry.example.org/skywalking-provider"
+REPOSITORY = "ghcr.io/skywalking-provider/skywalking-provider"
 CONTROLLER = "argo-rollouts"
 SERVICE = "skywalking-provider"
 RUN = "analysisruns.argoproj.io"
@@ -66,7 +66,7 @@ class Installation:
         self.await_controller()
 
     def install(self, values: dict[str, Any], argo: dict[str, Any] | None = None, *, wait: bool = False) -> None:
-        """Install the chart with these values beside the image and the backend, then Argo Rollouts with the plugin.
+        """Install the chart with these values beside the backend, then Argo Rollouts with the plugin.
 
         The page adds the plugin to an installed controller. Here the controller starts only once, with the same values.
         """
@@ -173,4 +173,4 @@ class Installation:
 
 def default_values() -> dict[str, Any]:
     backend = {"url": "http://oap.istio-system:12800", "settle": "5s"}
-    return {"image": {"repository": REPOSITORY}, "backends": {"prod": backend}}
+    return {"backends": {"prod": backend}}

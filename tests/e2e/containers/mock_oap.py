@@ -4,7 +4,7 @@ from tests.e2e.kubectl import Object
 
 GOOD = "canary|reviews|bookinfo|cluster-1|-"
 BAD = "canary|ratings|bookinfo|cluster-1|-"
-IMAGE = "registry.example.org/skywalking-provider:0.1.0"
+IMAGE = "ghcr.io/skywalking-provider/skywalking-provider:0.1.0"
 SCENARIO = f"""
 description: one service responds well, and every tenth call of the other fails
 services:

@@ -92,7 +92,7 @@ def test_documented_installation_judges_rollouts_and_leaves_nothing(node: Node) 
     installation.await_measurements("upgraded", 2)
     node.run("ctr", "images", "tag", f"{REPOSITORY}:0.1.0", f"{REPOSITORY}:0.1.1")
     values = yaml.safe_load(find_block("Sidecar", "# skywalking.yaml"))
-    values["image"]["tag"] = "0.1.1"
+    values["image"] = {"tag": "0.1.1"}
     installation.write_values(values)
     installation.install_chart()
     installation.add_plugin()

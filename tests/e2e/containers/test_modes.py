@@ -98,8 +98,6 @@ def read_example(folder: Path, namespace: str) -> dict[str, object]:
     shutil.copytree(ROOT / "examples" / "kustomize", folder / "overlay")
     overlay: dict[str, object] = yaml.safe_load((folder / "overlay" / "kustomization.yaml").read_text())
     argo = {"name": "quay.io/argoproj/argo-rollouts", "newTag": "v1.10.2"}
-    images = overlay["images"]
-    assert isinstance(images, list)
     pull = {
         "target": {"kind": "Deployment", "name": "argo-rollouts"},
         "patch": json.dumps(
@@ -111,7 +109,7 @@ def read_example(folder: Path, namespace: str) -> dict[str, object]:
     }
     patches = overlay["patches"]
     assert isinstance(patches, list)
-    return overlay | {"namespace": namespace, "images": [*images, argo], "patches": [*patches, pull]}
+    return overlay | {"namespace": namespace, "images": [argo], "patches": [*patches, pull]}
 
 
 @side_by_side
