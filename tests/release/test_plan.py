@@ -5,7 +5,16 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tools.release.plan import PLATFORMS, Plan, bridge_name, format_checksums, parse_platforms, stamp_image_digest
+from tools.release.plan import (
+    IMAGE,
+    PLATFORMS,
+    Plan,
+    bridge_name,
+    format_checksums,
+    parse_platforms,
+    stamp_bridge_checksums,
+    stamp_image_digest,
+)
 from tools.release.source import ReleaseError
 
 ROOT = Path(__file__).parents[2]
@@ -55,6 +64,28 @@ def test_stamped_values_of_the_chart_differ_by_the_digest_only() -> None:
     assert original["image"] == parsed["image"] | {"digest": ""}
     with pytest.raises(ReleaseError, match="exactly one line"):
         stamp_image_digest(stamped, DIGEST)
+
+
+def test_stamped_values_of_the_chart_have_the_checksums_of_the_bridges_for_linux() -> None:
+    values = (ROOT / "charts/skywalking-provider/values.yaml").read_text()
+    checksums = {platform: f"{number:064}" for number, platform in enumerate(PLATFORMS)}
+    stamped = stamp_bridge_checksums(values, checksums)
+
+    original, parsed = yaml.safe_load(values), yaml.safe_load(stamped)
+    assert parsed["bridge"]["release"].pop("sha256") == {"linux-amd64": f"{0:064}", "linux-arm64": f"{1:064}"}
+    assert original["bridge"]["release"].pop("sha256") == {"linux-amd64": "", "linux-arm64": ""}
+    assert parsed == original
+    with pytest.raises(ReleaseError, match="exactly one line"):
+        stamp_bridge_checksums(stamped, checksums)
+
+
+def test_chart_downloads_the_bridge_from_the_address_of_the_release() -> None:
+    values = yaml.safe_load((ROOT / "charts/skywalking-provider/values.yaml").read_text())
+    release = values["bridge"]["release"]
+
+    url = f"{release['url']}/v1.2.3/skywalking-bridge-{release['platform']}"
+    assert url == Plan("1.2.3").bridge_url("linux/amd64")
+    assert values["image"]["repository"] == IMAGE
 
 
 def test_checksums_are_sorted_lines_that_sha256sum_reads() -> None:

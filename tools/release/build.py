@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tools.release.plan import Plan, bridge_name, stamp_image_digest
+from tools.release.plan import Plan, bridge_name, stamp_bridge_checksums, stamp_image_digest
 from tools.release.source import Source, set_times
 
 _LAYOUT_INDEX = "index.json"
@@ -83,11 +83,13 @@ class Builder:
         self._run(self._tools / "oci-image", *arguments, *revision, self._plan.image, self._out / "image", *roots)
 
     def build_chart(self) -> None:
-        """Package the chart, whose values have the image's digest, and write its OCI artifact."""
+        """Package the chart, whose values have the digests of image and bridges, and write its OCI artifact."""
         self._report("Package the chart")
         chart = self._src / "charts/skywalking-provider"
         values = chart / "values.yaml"
-        values.write_text(stamp_image_digest(values.read_text(), read_digest(self._out / "image")))
+        bridges = {platform: hash_file(self._out / bridge_name(platform)) for platform in self._plan.bridge_platforms}
+        stamped = stamp_image_digest(values.read_text(), read_digest(self._out / "image"))
+        values.write_text(stamp_bridge_checksums(stamped, bridges))
         set_times(chart, self._source.epoch)
         helm = self._tools / "helm"
         self._run(helm, "package", chart, "--destination", self._out)

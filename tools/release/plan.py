@@ -1,6 +1,6 @@
 """Plan of a release: platforms, names and addresses of its artifacts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tools.release.source import ReleaseError
@@ -71,12 +71,27 @@ def stamp_image_digest(values: str, digest: str) -> str:
     Raises:
         ReleaseError: The values do not have exactly one empty digest.
     """
-    before, *after = values.split('\n  digest: ""\n')
+    return _replace_line(values, '  digest: ""', f'  digest: "{digest}"')
+
+
+def stamp_bridge_checksums(values: str, checksums: Mapping[str, str]) -> str:
+    """Return the chart's values with the SHA-256 of the released bridges for Linux, by platform.
+
+    Raises:
+        ReleaseError: The values do not have exactly one line without checksums.
+    """
+    linux = {platform.replace("/", "-"): sha256 for platform, sha256 in checksums.items() if "linux/" in platform}
+    stamped = ", ".join(f'{platform}: "{sha256}"' for platform, sha256 in sorted(linux.items()))
+    return _replace_line(values, '    sha256: {linux-amd64: "", linux-arm64: ""}', f"    sha256: {{{stamped}}}")
+
+
+def _replace_line(values: str, line: str, new: str) -> str:
+    before, *after = values.split(f"\n{line}\n")
     if len(after) != 1:
         raise ReleaseError(
-            'charts/skywalking-provider/values.yaml does not have exactly one line `  digest: ""`. Restore it.'
+            f"charts/skywalking-provider/values.yaml does not have exactly one line `{line}`. Restore it."
         )
-    return f'{before}\n  digest: "{digest}"\n{after[0]}'
+    return f"{before}\n{new}\n{after[0]}"
 
 
 def format_checksums(checksums: Iterable[tuple[str, str]]) -> str:
