@@ -162,7 +162,7 @@ screenshots: build chromium ## renew the pictures of docs/ with the fixtures of 
 	@$(BIN)/python -m tests.screenshots
 
 .PHONY: test
-test: build cc chromium $(CHART_TOOLS) $(ACTIONLINT) $(SITE_TOOLS)/.installed ## run the unit, property, capture, contract and conformance tests
+test: build cc chromium $(CHART_TOOLS) $(ACTIONLINT) .cache/bin/oci-image $(SITE_TOOLS)/.installed ## run the unit, property, capture, contract and conformance tests
 	$(call report,Run the Python tests)
 	@$(PYTEST)
 	$(call report,Run the Go tests of the condition language)
@@ -177,7 +177,7 @@ test: build cc chromium $(CHART_TOOLS) $(ACTIONLINT) $(SITE_TOOLS)/.installed ##
 LOADED = tools/run_loaded.py 4
 
 .PHONY: test-loaded
-test-loaded: build cc chromium $(CHART_TOOLS) $(ACTIONLINT) $(SITE_TOOLS)/.installed ## run the Python tests and the bridge's Go tests beside four busy processes
+test-loaded: build cc chromium $(CHART_TOOLS) $(ACTIONLINT) .cache/bin/oci-image $(SITE_TOOLS)/.installed ## run the Python tests and the bridge's Go tests beside four busy processes
 	$(call report,Run the Python tests beside four busy processes)
 	@$(BIN)/python $(LOADED) $(PYTEST) -o timeout=600
 	$(call report,Run the Go tests of the bridge beside four busy processes)
@@ -189,7 +189,7 @@ adversary: build ## run all adversarial cases and print one line for each (ten m
 	@$(BIN)/pytest -q --all-cases -p no:randomly -o timeout=600 tests/adversary
 
 .PHONY: e2e
-e2e: build $(CHART_TOOLS) ## run the end-to-end tests: stock controller, real API server, real OAP, pods with real containers
+e2e: build $(CHART_TOOLS) $(RELEASE_TOOLS) ## run the end-to-end tests: stock controller, real API server, real OAP, pods with real containers
 	$(call report,Build the parts of the lab)
 	@lab/build.sh
 	@if lab/node/check.sh; then lab/build.sh node; else test -z "$${REQUIRE_NODE:-}"; fi
@@ -239,7 +239,7 @@ TALK ?= hash
 PROVIDER_ARCHIVE := .cache/image/skywalking-provider.tar
 TALK_IMAGES := .cache/lab/images/talk
 
-$(PROVIDER_ARCHIVE): $(shell git ls-files skywalking_provider image requirements Dockerfile pyproject.toml) $(BRIDGE_SOURCES) $(EXPR_SOURCES) | $(VENV)/.installed go
+$(PROVIDER_ARCHIVE): $(shell git ls-files skywalking_provider image requirements Dockerfile pyproject.toml) $(BRIDGE_SOURCES) $(EXPR_SOURCES) .cache/bin/oci-image | $(VENV)/.installed go
 	$(call report,Build the image: $@)
 	@$(BIN)/python -m tests.install.image_build
 	@touch $@

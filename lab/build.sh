@@ -102,11 +102,11 @@ build_packages() {
   echo "$stamp" > "$LAB_HOME/stamps/packages"
 }
 
-# image NAME [ARGUMENT...]: writes the root directory roots/NAME as images/NAME.tar.
+# image ROOT NAME [FLAG...]: writes the root directory roots/ROOT as images/ROOT.tar.
 image() {
-  local name=$1
-  shift
-  python3 "$ROOT/tools/oci_image.py" "$1" "$LAB_HOME/roots/$name" "$LAB_HOME/images/$name.tar" "${@:2}"
+  local root=$1 name=$2
+  shift 2
+  "$ROOT/.cache/bin/oci-image" "$@" "$name" "$LAB_HOME/images/$root.tar" "$LAB_HOME/roots/$root"
 }
 
 # The images of lab/node: the pause container, DNS, a shell for applications, and the stock Argo Rollouts controller.
@@ -114,9 +114,10 @@ build_images() {
   local roots=$LAB_HOME/roots stamp name argo
   need "$LAB_BIN/rollouts-controller-1.10" argo-1.10
   argo=$(sed -n 's|^[[:space:]]*github.com/argoproj/argo-rollouts \(v[0-9.]*\).*|\1|p' "$LAB/argo-1.10/go.mod")
-  stamp=$(fingerprint "$LAB_HOME/stamps/packages" "$LAB_BIN"/{coredns,rollouts-controller-1.10} "$LAB/build.sh" "$ROOT/tools/oci_image.py")
+  stamp=$(fingerprint "$LAB_HOME/stamps/packages" "$LAB_BIN"/{coredns,rollouts-controller-1.10} "$LAB/build.sh" "$ROOT"/tools/release/{go.sum,cmd/oci-image/*.go})
   if [ -d "$LAB_HOME/images" ] && fresh images "$stamp"; then report "images are up to date"; return; fi
   debian gcc gcc libc6-dev
+  make -C "$ROOT" .cache/bin/oci-image
   rm -rf "$roots"
   mkdir -p "$roots"/{pause,coredns,busybox/{bin,etc,tmp},argo-rollouts-1.10/{bin,etc/ssl/certs,tmp,home/argo-rollouts}}
   chmod 1777 "$roots"/{busybox,argo-rollouts-1.10}/tmp

@@ -15,7 +15,7 @@ from bench.talk.manifests import ROOT
 from bench.talk.mesh import ENVOY_IMAGE
 from bench.talk.versions import FIRST, UPDATES
 
-_TOOL = ROOT / "tools" / "oci_image.py"
+_TOOL = ROOT / ".cache" / "bin" / "oci-image"
 
 
 def write_images(folder: Path) -> None:
@@ -48,7 +48,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _write_image(name: str, root: Path, archive: Path, *arguments: str) -> None:
-    subprocess.run([sys.executable, _TOOL, name, root, archive, *arguments], check=True)
+    subprocess.run([_TOOL, *arguments, name, archive, root], check=True)
 
 
 if __name__ == "__main__":

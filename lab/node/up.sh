@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Starts a node of Kubernetes with real containers, in namespaces of its own. lab/node/stop.sh ends it.
-# Usage: lab/node/up.sh [IMAGE.tar...]     archives of images that pods use, as tools/oci_image.py writes them
+# Usage: lab/node/up.sh [IMAGE.tar...]     archives of images that pods use, as oci-image writes them
 # Environment: LAB_DIR (.cache/lab/node).
 source "$(dirname "$0")/lib.sh"
 "$NODE/check.sh" > /dev/null

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 
@@ -60,8 +59,8 @@ def build_image() -> Path:
 
 def write_archive() -> Path:
     """Build the image and return its archive, as lab/node imports it."""
-    tool, dockerfile = ROOT / "tools/oci_image.py", ROOT / "Dockerfile"
-    command = [sys.executable, tool, NAME, build_image(), ARCHIVE, "--dockerfile", dockerfile]
+    tool, dockerfile = ROOT / ".cache/bin/oci-image", ROOT / "Dockerfile"
+    command = [tool, f"--dockerfile={dockerfile}", NAME, ARCHIVE, build_image()]
     subprocess.run(command, check=True, capture_output=True)
     return ARCHIVE
 

@@ -1,12 +1,11 @@
 package main
 
 import (
-	"fmt"
 	"io"
+	"runtime"
 	"strings"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/compression"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
@@ -22,18 +21,18 @@ func (plainImage) ArtifactType() (string, error) { return "", nil }
 
 // builder builds images with one layer.
 type builder struct {
-	config   v1.Config
-	created  time.Time
-	compress bool
+	config  v1.Config
+	created time.Time
+	level   int // of gzip
 }
 
-// buildIndex returns the index of the images for these platforms (OS/ARCH=ROOT).
+// buildIndex returns the index of the images for these platforms ([OS/ARCH=]ROOT).
 func (b builder) buildIndex(platforms []string) (v1.ImageIndex, error) {
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	for _, pair := range platforms {
 		name, root, found := strings.Cut(pair, "=")
 		if !found {
-			return nil, fmt.Errorf("%q is not OS/ARCH=ROOT", pair)
+			name, root = "linux/"+runtime.GOARCH, pair
 		}
 		platform, err := v1.ParsePlatform(name)
 		if err != nil {
@@ -54,11 +53,8 @@ func (b builder) buildImage(root string, platform v1.Platform) (v1.Image, error)
 		go func() { writer.CloseWithError(writeLayer(writer, root, b.created)) }()
 		return reader, nil
 	}
-	options := []tarball.LayerOption{tarball.WithMediaType(types.OCILayer), tarball.WithCompressedCaching}
-	if !b.compress {
-		options = []tarball.LayerOption{tarball.WithMediaType(types.OCIUncompressedLayer), tarball.WithCompression(compression.None)}
-	}
-	layer, err := tarball.LayerFromOpener(opener, options...)
+	layer, err := tarball.LayerFromOpener(
+		opener, tarball.WithMediaType(types.OCILayer), tarball.WithCompressionLevel(b.level), tarball.WithCompressedCaching)
 	if err != nil {
 		return nil, err
 	}

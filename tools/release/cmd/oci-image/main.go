@@ -3,13 +3,14 @@
 // The configuration of its containers comes from the last stage of a Dockerfile or from flags. The same files and flags
 // give the same bytes. Owners and modes of the files are kept.
 //
-// Usage: oci-image [flag...] NAME OUT OS/ARCH=ROOT...
+// Usage: oci-image [flag...] NAME OUT [OS/ARCH=]ROOT...
 //
-// OUT is an OCI image layout: a directory with compressed layers, which crane pushes, or a file that ends with .tar and
-// has uncompressed layers, which containerd imports.
+// A root without a platform is that of Linux on this machine. OUT is an OCI image layout: a directory with compressed layers, which crane pushes, or a file that ends with .tar and
+// has layers without compression, which containerd imports.
 package main
 
 import (
+	"compress/gzip"
 	"errors"
 	"flag"
 	"fmt"
@@ -49,7 +50,7 @@ func run(arguments []string) error {
 		return err
 	}
 	if flags.NArg() < 3 {
-		return errors.New("arguments missing: NAME OUT OS/ARCH=ROOT. Run oci-image -help")
+		return errors.New("arguments missing: NAME OUT [OS/ARCH=]ROOT. Run oci-image -help")
 	}
 	if *dockerfile != "" {
 		text, err := os.ReadFile(*dockerfile)
@@ -61,11 +62,11 @@ func run(arguments []string) error {
 		}
 	}
 	name, out := flags.Arg(0), flags.Arg(1)
-	write, compress := writeDirectory, true
+	write, level := writeDirectory, gzip.DefaultCompression
 	if strings.HasSuffix(out, ".tar") {
-		write, compress = writeArchive, false
+		write, level = writeArchive, gzip.NoCompression // it is read once
 	}
-	builder := builder{config: config, created: time.Unix(*epoch, 0).UTC(), compress: compress}
+	builder := builder{config: config, created: time.Unix(*epoch, 0).UTC(), level: level}
 	index, err := builder.buildIndex(flags.Args()[2:])
 	if err != nil {
 		return err
