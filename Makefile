@@ -108,10 +108,10 @@ $(ACTIONLINT): tools/actions/go.mod tools/actions/go.sum | go
 # What writes the artifacts of a release, and crane, which pushes them. One exact Go release, because its compression and
 # Helm's are part of the artifacts.
 GO_RELEASE := go$(shell sed -n 's/^go //p' bridge/go.mod)
-RELEASE_TOOLS := .cache/bin/oci-image .cache/bin/oci-chart .cache/bin/crane
+RELEASE_TOOLS := .cache/bin/oci-image .cache/bin/oci-chart .cache/bin/spdx .cache/bin/crane
 $(CHART_TOOLS) $(RELEASE_TOOLS): export GOTOOLCHAIN := $(GO_RELEASE)
 .cache/bin/crane: PACKAGE := github.com/google/go-containerregistry/cmd/crane
-.cache/bin/oci-%: PACKAGE = ./cmd/$(@F)
+.cache/bin/oci-image .cache/bin/oci-chart .cache/bin/spdx: PACKAGE = ./cmd/$(@F)
 
 $(RELEASE_TOOLS): tools/release/go.mod tools/release/go.sum $(wildcard tools/release/cmd/*/*.go) | go
 	$(call report,Build $(@F): $@)

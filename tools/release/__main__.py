@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tools.release.build import Builder, hash_file, read_digest, read_platform_digests
 from tools.release.plan import CHART, IMAGE, Plan, format_checksums, parse_platforms
+from tools.release.provenance import LOCKS, build_statement
 from tools.release.source import ReleaseError, Source, export_source, read_source, read_version
 
 ROOT = Path(__file__).parents[2]
@@ -54,14 +55,17 @@ def build_release(root: Path, platforms: tuple[str, ...], *, allow_changes: bool
     builder.build_packages()
     builder.build_image()
     builder.build_chart()
+    builder.write_bills(bridges)
     write_summary(source, plan, out, bridges)
+    write_provenance(source, plan, out, work / "src")
+    (out / "SHA256SUMS").write_text(format_checksums(hash_files(out).items()))
     shutil.rmtree(root / "dist", ignore_errors=True)
     out.rename(root / "dist")
     print((root / "dist/release.json").read_text(), end="")
 
 
 def write_summary(source: Source, plan: Plan, out: Path, bridges: dict[str, Path]) -> None:
-    """Write release.json and SHA256SUMS."""
+    """Write release.json."""
     summary = {
         "version": plan.version,
         "commit": source.commit,
@@ -79,8 +83,20 @@ def write_summary(source: Source, plan: Plan, out: Path, bridges: dict[str, Path
         },
     }
     (out / "release.json").write_text(json.dumps(summary, indent=2) + "\n")
-    files = [path for path in out.iterdir() if path.is_file()]
-    (out / "SHA256SUMS").write_text(format_checksums((path.name, hash_file(path)) for path in files))
+
+
+def write_provenance(source: Source, plan: Plan, out: Path, src: Path) -> None:
+    """Write the provenance of all artifacts."""
+    digests = {IMAGE: read_digest(out / "image"), CHART: read_digest(out / "chart")}
+    locks = {name: hash_file(src / name) for name in LOCKS if (src / name).exists()}
+    packages = (src / "image/packages.lock").read_text().splitlines() if "image/packages.lock" in locks else []
+    statement = build_statement(source, plan, hash_files(out), digests, locks, packages)
+    (out / "provenance.intoto.json").write_text(json.dumps(statement, indent=2) + "\n")
+
+
+def hash_files(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of the files in a folder, without its subfolders."""
+    return {path.name: hash_file(path) for path in folder.iterdir() if path.is_file()}
 
 
 if __name__ == "__main__":

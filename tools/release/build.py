@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,8 +11,16 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from tools.release.plan import Plan, bridge_name, stamp_bridge_checksums, stamp_image_digest
+from tools.release.plan import (
+    IMAGE,
+    REPOSITORY,
+    Plan,
+    bridge_name,
+    stamp_bridge_checksums,
+    stamp_image_digest,
+)
 from tools.release.source import Source, set_times
 
 _LAYOUT_INDEX = "index.json"
@@ -37,6 +46,7 @@ class Builder:
         self._source, self._plan, self._work, self._tools, self._out = source, plan, work, tools, out
         self._src = work / "src"
         self._environment = build_environment(os.environ, source.epoch, work)
+        self._environment.setdefault("IMAGE_CACHE", str(work.parent / "image/files"))
         self._began = time.monotonic()
 
     def build_condition_language(self) -> None:
@@ -96,6 +106,43 @@ class Builder:
         package = self._out / self._plan.chart_package
         os.utime(package, (self._source.epoch, self._source.epoch))  # becomes an annotation of the artifact
         self._run(self._tools / "oci-chart", helm, package, self._out / "chart")
+
+    def write_bills(self, bridges: dict[str, Path]) -> None:
+        """Write the bill of materials of each image, of the bridges and of the wheel."""
+        self._report("Write the bills of materials")
+        version, wasm = self._plan.version, f"module:{self._src / 'expr/go.mod'}"
+        for platform, digest in read_platform_digests(self._out / "image").items():
+            arch = platform.rpartition("/")[2]
+            purl = f"pkg:oci/skywalking-provider@{quote(digest, safe='')}?arch={arch}&repository_url={IMAGE}"
+            root = f"root:{self._work / f'root-{arch}'}"
+            self._write_bill(f"skywalking-provider-image-{arch}", purl, digest, "CONTAINER", root, wasm)
+        programs = [f"program:{path}" for path in bridges.values()]
+        combined = hashlib.sha256("".join(map(hash_file, bridges.values())).encode()).hexdigest()
+        purl = f"pkg:golang/{REPOSITORY.removeprefix('https://')}/bridge@{version}"
+        self._write_bill("skywalking-bridge", purl, combined, "APPLICATION", *programs)
+        [wheel] = self._out.glob("*.whl")
+        purl, lock = f"pkg:pypi/skywalking-provider@{version}", f"lock:{self._src / 'requirements/runtime.lock'}"
+        self._write_bill("skywalking-provider-wheel", purl, hash_file(wheel), "LIBRARY", wasm, lock)
+
+    def _write_bill(self, name: str, purl: str, sha256: str, purpose: str, *sources: str) -> None:
+        [release] = re.findall(r"^go (.*)$", (self._src / "bridge/go.mod").read_text(), re.MULTILINE)
+        flags = {
+            "version": self._plan.version,
+            "sha256": sha256.removeprefix("sha256:"),
+            "purpose": purpose,
+            "go": f"go{release}",
+            "repository": REPOSITORY,
+            "epoch": self._source.epoch,
+        }
+        words = [
+            str(self._tools / "spdx"),
+            *(f"-{flag}={value}" for flag, value in flags.items()),
+            name,
+            purl,
+            *sources,
+        ]
+        with (self._out / f"{name}.spdx.json").open("wb") as file:
+            subprocess.run(words, env=self._environment, stdout=file, check=True)
 
     def _report(self, step: str) -> None:
         print(f"    {time.monotonic() - self._began:4.0f} s  {step}", flush=True)

@@ -4,7 +4,14 @@ go 1.26.10
 
 tool github.com/google/go-containerregistry/cmd/crane
 
-require github.com/google/go-containerregistry v0.22.1
+require (
+	github.com/google/go-containerregistry v0.22.1
+	github.com/package-url/packageurl-go v0.1.7
+	github.com/spdx/tools-golang v0.5.7
+	golang.org/x/mod v0.41.0
+)
+
+require github.com/anchore/go-struct-converter v0.1.0 // indirect
 
 require (
 	github.com/agext/levenshtein v1.2.3 // indirect
