@@ -60,6 +60,7 @@ def build_image() -> Path:
 def write_archive() -> Path:
     """Build the image and return its archive, as lab/node imports it."""
     tool, dockerfile = ROOT / ".cache/bin/oci-image", ROOT / "Dockerfile"
+    assert tool.exists(), f"{tool} is missing. Run make .cache/bin/oci-image."
     command = [tool, f"--dockerfile={dockerfile}", NAME, ARCHIVE, build_image()]
     subprocess.run(command, check=True, capture_output=True)
     return ARCHIVE
