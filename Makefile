@@ -45,12 +45,17 @@ lock: ## update the lock files from pyproject.toml
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	    --group $$group --output-file requirements/$$group.lock; done
 
+.PHONY: lock-image
+lock-image: ## update image/packages.lock to the packages that Debian 13 has now
+	$(call report,Write image/packages.lock)
+	@image/lock
+
 BRIDGE := .cache/bin/skywalking-bridge
 HOST := .cache/bin/argo-host
 BENCH := .cache/bin/argo-bench
 WASM := skywalking_provider/conditions/expr/expr.wasm
 BRIDGE_SOURCES := $(shell find bridge -name '*.go' -not -name '*_test.go' 2>/dev/null) $(wildcard bridge/internal/provider/*.json) bridge/go.mod bridge/go.sum
-EXPR_SOURCES := $(shell find expr -name '*.go' -not -name '*_test.go' 2>/dev/null) expr/go.mod expr/go.sum
+EXPR_SOURCES := $(shell find expr -name '*.go' -not -name '*_test.go' 2>/dev/null) expr/go.mod expr/go.sum expr/build
 
 .PHONY: cc
 cc:

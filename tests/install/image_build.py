@@ -3,17 +3,21 @@
 Usage: python -m tests.install.image_build     writes .cache/image/skywalking-provider.tar
 """
 
+import hashlib
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
 
+from tests.install.debian_13 import make_base, run_in_root
 from tests.install.install_tools import ROOT
 
 IMAGE = ROOT / ".cache" / "image"
 ARCHIVE = IMAGE / "skywalking-provider.tar"
+DOWNLOADS = IMAGE / "files"
 NAME = "ghcr.io/skywalking-provider/skywalking-provider:0.1.0"  # the default of the chart
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 IGNORED = (ROOT / ".dockerignore").read_text().splitlines()
@@ -45,16 +49,83 @@ def context(name: str, folder: Path) -> Path:
     return folder
 
 
+def run_instructions(name: str) -> list[str]:
+    """Return the shell commands of a stage."""
+    return re.findall(r"^RUN (.*)$", stage(name), re.MULTILINE)
+
+
+@cache
+def build_go() -> Path:
+    """Run the stage with Go, once in a test run, and return the folder with its bridges."""
+    sources, bridges = context("go", IMAGE / "go"), IMAGE / "bridges"
+    subprocess.run([sources / "expr" / "build"], check=True)
+    subprocess.run([sources / "image" / "bridges", bridges], check=True)
+    return bridges
+
+
 @cache
 def build_image() -> Path:
-    """Run the stages in order, once in a test run, and return the root of the image. Needs root and Debian 12."""
-    sources, bridges, root = context("go", IMAGE / "go"), IMAGE / "bridges", IMAGE / "root"
-    subprocess.run([sources / "expr" / "build"], env=os.environ | {"GOTOOLCHAIN": "auto"}, check=True)
-    subprocess.run([sources / "image" / "bridges", bridges], check=True)
+    """Run the stages in order, once in a test run, and return the root of the image. Needs root.
+
+    The stage `root` runs in a Debian 13 root. Its files are above an overlay, so that each build starts with the same.
+    """
+    bridges, sources = build_go(), context("root", IMAGE / "src")
     wasm = Path("skywalking_provider/conditions/expr/expr.wasm")
-    shutil.copy(sources / wasm, context("root", IMAGE / "src") / wasm)
-    subprocess.run([IMAGE / "src" / "image" / "root", root, bridges], check=True)
+    shutil.copy(IMAGE / "go" / wasm, sources / wasm)
+    preparation, build = run_instructions("root")
+    base = make_base(IMAGE, preparation)
+
+    layer, work, merged = (IMAGE / name for name in ("layer", "layer-work", "layer-merged"))
+    for folder in (layer, work, merged):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+    cached = re.findall(r"--mount=type=cache,target=(\S+) ", build)
+    DOWNLOADS.mkdir(parents=True, exist_ok=True)
+    overlay = f"lowerdir={base},upperdir={layer},workdir={work}"
+    subprocess.run(["mount", "-t", "overlay", "-o", overlay, "overlay", merged], check=True)
+    try:
+        run_in_root(
+            merged,
+            re.sub(r"--mount=\S+ ", "", build),
+            cwd="/src",
+            env={"TARGETARCH": "amd64", "SOURCE_DATE_EPOCH": "0"},
+            mounts={"/src": sources, "/bridges": bridges} | dict.fromkeys(cached, DOWNLOADS),
+        )
+    finally:
+        subprocess.run(["umount", merged], check=True)
+    return layer / "image"
+
+
+def build_on_this_machine(root: Path) -> Path:
+    """Build the root in the checkout, as `make release` does, with other settings of the user."""
+    subprocess.run([ROOT / "expr" / "build"], check=True)
+    subprocess.run(
+        ["bash", "-c", f"umask 077; exec {shlex.join([str(ROOT / 'image/root'), str(root), str(build_go())])}"],
+        env=os.environ
+        | {
+            "IMAGE_CACHE": str(DOWNLOADS),
+            "PYTHONHASHSEED": "7",
+            "LC_ALL": "C.UTF-8",
+            "TZ": "Asia/Tokyo",
+            "SOURCE_DATE_EPOCH": "0",
+        },
+        check=True,
+    )
     return root
+
+
+def list_tree(root: Path) -> dict[str, str]:
+    """Return what an image contains of each path: type and mode, owner, time, and content or target."""
+    return {str(path.relative_to(root)): describe(path) for path in [root, *sorted(root.rglob("*"))]}
+
+
+def describe(path: Path) -> str:
+    status = path.lstat()
+    if path.is_symlink():
+        content = str(path.readlink())
+    else:
+        content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+    return f"{status.st_mode:o} {status.st_uid}:{status.st_gid} {status.st_mtime_ns} {content}"
 
 
 def write_archive() -> Path:

@@ -91,7 +91,7 @@ def test_changed_secret_is_read_without_a_restart(node: Node) -> None:
     }
     installation.install({"secrets": ["oap-credentials"], "backends": {"prod": backend}})
     program = f"print(open('{SECRET}').read())"
-    read = f'kubectl -n changed-secret exec deploy/{CONTROLLER} -c {SERVICE} -- python3.11 -c "{program}"'
+    read = f'kubectl -n changed-secret exec deploy/{CONTROLLER} -c {SERVICE} -- python3.13 -c "{program}"'
     assert installation.run(read) == "before\n"
 
     with measuring(installation):

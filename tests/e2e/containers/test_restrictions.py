@@ -40,7 +40,7 @@ def test_small_cpu_limit_and_services_named_swp_start(node: Node) -> None:
     installation.install({"resources": {"limits": {"cpu": "50m", "memory": "512Mi"}}})
 
     variables = installation.run(
-        f"kubectl -n small exec deploy/argo-rollouts -c {SERVICE} -- python3.11 -c 'import os; print(*os.environ)'"
+        f"kubectl -n small exec deploy/argo-rollouts -c {SERVICE} -- python3.13 -c 'import os; print(*os.environ)'"
     ).split()
     assert {"SWP_SERVICE_HOST", "SWP_SERVICE_PORT_HTTP", "SWP_PORT_9464_TCP_PROTO"} <= set(variables)
     wait_for(lambda: all(each["ready"] for each in installation.containers().values()), "the containers to be ready")
