@@ -81,15 +81,11 @@ $(WASM): $(EXPR_SOURCES) | go
 	$(call report,Build Argo's condition language as WebAssembly: $@)
 	@expr/build
 
-# The image's runtime: Debian's Python interpreter and the packages of requirements/runtime.lock.
+# The image's runtime: Debian 13's Python interpreter and the packages of requirements/runtime.lock. It runs the checkout's code.
 SHIPPED := .cache/shipped
-$(SHIPPED)/.installed: requirements/runtime.lock
+$(SHIPPED)/.installed: requirements/runtime.lock requirements/build.lock image/packages.lock image/lib.sh image/runtime
 	$(call report,Install the image's runtime: $(SHIPPED))
-	@test -x /usr/bin/python3.11 || { echo "make: /usr/bin/python3.11 (the image's Python) not found. Run apt-get install python3.11-venv." >&2; exit 1; }
-	@/usr/bin/python3.11 -c 'import ensurepip' 2> /dev/null || { echo "==> Install Debian's python3.11-venv"; \
-	  apt-get install -y -qq --no-install-recommends python3.11-venv > /dev/null; }
-	@/usr/bin/python3.11 -m venv --clear $(SHIPPED)
-	@$(SHIPPED)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.lock
+	@image/runtime $(SHIPPED)
 	@touch $@
 
 # Helm, its previous major version and kustomize, for the tests of charts/ and kustomize/.

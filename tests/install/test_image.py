@@ -128,6 +128,21 @@ def test_image_built_on_another_system_has_the_same_files(image: Path, tmp_path:
     assert len(here) > 5000
 
 
+def test_runtime_for_the_checkout_is_that_of_the_image(image: Path, tmp_path: Path) -> None:
+    subprocess.run([ROOT / "image/runtime", tmp_path / "runtime"], check=True)
+    program = "import os, sys, wasmtime; print(sys.version_info[:2], os.confstr('CS_GNU_LIBC_VERSION'), sys.executable)"
+    started = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {program!r}], check=True)"
+    run_checkout = [tmp_path / "runtime/bin/python", "-m", "skywalking_provider", "--version"]
+
+    output = subprocess.run([run_checkout[0], "-c", started], capture_output=True, text=True, check=True).stdout
+    assert output == f"(3, 13) glibc 2.41 {tmp_path / 'runtime/usr/bin/python3.13'}\n"
+    done = subprocess.run(run_checkout, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout == f"{__version__}\n", done.stderr
+    packages = {path.name for path in (tmp_path / "runtime/usr/lib/python3/dist-packages").glob("*.dist-info")}
+    in_image = {path.name for path in (image / "usr/lib/python3/dist-packages").glob("*.dist-info")}
+    assert in_image - packages == {f"skywalking_provider-{__version__}.dist-info"}
+
+
 def test_image_shared_objects_find_their_libraries(image: Path) -> None:
     files = [path for path in image.rglob("*") if ".so" in path.name and path.is_file() and not path.is_symlink()]
     loader = "/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"
