@@ -84,11 +84,15 @@ def fetch_package(package: Package) -> Path:
 def find_in_snapshot(package: Package) -> str:
     """Return the URL of a package in Debian's archive of all versions, which names files by their SHA-1."""
     url = f"{SNAPSHOT}/mr/binary/{quote(package.name)}/{quote(package.version, safe='')}/binfiles"
-    architectures = {package.path.rpartition("_")[2].removesuffix(".deb")}
-    for file in json.loads(run_curl(url))["result"]:
-        if file["architecture"] in architectures:
-            return f"{SNAPSHOT}/file/{file['hash']}"
-    raise FetchError(f"{url}: no file for {', '.join(architectures)}")
+    architecture = package.path.rpartition("_")[2].removesuffix(".deb")
+    try:
+        files = json.loads(run_curl(url))["result"]
+        hashes = [file["hash"] for file in files if file["architecture"] == architecture]
+    except (ValueError, LookupError, TypeError) as error:
+        raise FetchError(f"{url}: the response is not a list of files") from error
+    if not hashes:
+        raise FetchError(f"{url}: no file for {architecture}")
+    return f"{SNAPSHOT}/file/{hashes[0]}"
 
 
 def fetch_uv(lock: Path = IMAGE.parent / "requirements/build.lock") -> Path:

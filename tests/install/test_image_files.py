@@ -110,6 +110,13 @@ def test_fetch_package_without_its_architecture_in_the_snapshot_is_rejected(serv
         fetch.fetch_package(replace(PACKAGE, path="debian/pool/zlib1g_1.3_riscv64.deb"))
 
 
+def test_fetch_package_with_an_unreadable_list_of_the_snapshot_is_rejected(served: dict[str, bytes]) -> None:
+    served[FILES_OF_VERSION] = b"<html>maintenance</html>"
+
+    with pytest.raises(fetch.FetchError, match="binfiles: the response is not a list of files"):
+        fetch.fetch_package(PACKAGE)
+
+
 def test_fetch_packages_of_an_unknown_architecture_is_rejected(capsys: pytest.CaptureFixture[str]) -> None:
     assert fetch.main(["packages", "image", "riscv64"]) == 1
     assert "has no packages of image for riscv64. Use amd64 or arm64." in capsys.readouterr().err
