@@ -24,6 +24,8 @@ _DEPLOYMENT = """
 {{- $_ := set $pod "volumes" (concat $pod.volumes (.volumes | default list)) }}
 {{- end }}
 {{- $_ := set $pod "securityContext" .Values.podSecurityContext }}
+{{- $checksum := toYaml .Values.controller.metricProviderPlugins | sha256sum }}
+{{- $_ := set $deployment.spec.template.metadata "annotations" (dict "checksum/cm" $checksum) }}
 {{ toYaml $deployment }}
 ---
 apiVersion: v1
@@ -33,6 +35,8 @@ data:
   metricProviderPlugins: |
     {{- toYaml .Values.controller.metricProviderPlugins | nindent 4 }}
 """
+# The stock chart's probe, without its delay. Argo's manifests have none.
+_READINESS = {"httpGet": {"path": "/metrics", "port": "metrics"}, "periodSeconds": 1, "timeoutSeconds": 4}
 _VALUES = {"controller": {"metricProviderPlugins": []}, "podSecurityContext": {"runAsNonRoot": True}}
 
 
@@ -47,7 +51,7 @@ def write_argo_chart(folder: Path, objects: Iterable[Object], kinds: Iterable[st
     manifests = list(objects)
     [deployment] = [deepcopy(each) for each in manifests if each["kind"] == "Deployment"]
     container = deployment["spec"]["template"]["spec"]["containers"][0]
-    container |= {"image": IMAGE, "imagePullPolicy": "IfNotPresent"}
+    container |= {"image": IMAGE, "imagePullPolicy": "IfNotPresent", "readinessProbe": _READINESS}
     others = [each for each in manifests if each["kind"] in set(kinds)]
     (folder / "templates").mkdir(parents=True)
     (folder / "Chart.yaml").write_text(

@@ -81,7 +81,7 @@ build_kubernetes() { kubernetes_part kube-apiserver kube-controller-manager kube
 
 # Packages of lab/node, extracted only: nothing is installed and no service starts.
 PACKAGE_NAMES=(containerd runc containernetworking-plugins iptables libip4tc2 libip6tc2 libxtables12 libnftnl11 libmnl0
-  libnfnetlink0 libnetfilter-conntrack3 conntrack busybox-static)
+  libnfnetlink0 libnetfilter-conntrack3 conntrack busybox-static docker-registry)
 
 build_packages() {
   local stamp work name

@@ -2,7 +2,7 @@
 # containerd and runc, and the pod network of the CNI plugins. Run in the node by up.sh.
 source "$(dirname "$0")/lib.sh"
 
-mkdir -p "$LAB_DIR/cni"
+mkdir -p "$LAB_DIR"/{cni,certs.d}
 cat > "$LAB_DIR/cni/10-lab.conflist" <<JSON
 {"cniVersion": "0.4.0", "name": "lab", "plugins": [
   {"type": "ptp", "ipMasq": false, "mtu": 1500, "ipam": {
@@ -24,6 +24,8 @@ disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.snapshotter.
   tolerate_missing_hugetlb_controller = true
   netns_mounts_under_state_dir = true
   stream_server_address = "127.0.0.1"
+  [plugins."io.containerd.grpc.v1.cri".registry]
+    config_path = "$LAB_DIR/certs.d"
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "$PACKAGES/usr/lib/cni"
     conf_dir = "$LAB_DIR/cni"

@@ -18,4 +18,4 @@ if [ -e "$LAB_DIR/cgroups" ]; then
     [ ! -d "$folder" ] || find "$folder" -depth -type d -exec rmdir {} +
   done < "$LAB_DIR/cgroups"
 fi
-rm -rf "${LAB_DIR:?}"/{cgroups,cni,containerd,etcd,helm,kubeconfig,kubelet,kubelet.kubeconfig,overlay,pki,plugins,settings,sysctl}
+rm -rf "${LAB_DIR:?}"/{cgroups,certs.d,cni,containerd,etcd,helm,kubeconfig,kubelet,kubelet.kubeconfig,overlay,pki,plugins,registry,settings,sysctl}

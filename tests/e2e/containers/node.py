@@ -31,15 +31,17 @@ class Node:
     """Limits installations at a time: the starts of their processes are the greatest load of these tests."""
 
     @property
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
         path = f"{PROGRAMS}:{os.environ['PATH']}"
-        return os.environ | {"LAB_DIR": str(self.folder), "LAB_HOME": str(self.home), "PATH": path}
+        own = {"LAB_DIR": str(self.folder), "LAB_HOME": str(self.home), "PATH": path}
+        authority = self.folder / "registry/ca.crt"
+        return os.environ | own | ({"SSL_CERT_FILE": str(authority)} if authority.exists() else {})
 
     def _execute(self, command: list[str], cwd: Path, seconds: float, stdin: str | None = None) -> str:
         done = subprocess.run(
             command,
             cwd=cwd,
-            env=self._environment,
+            env=self.environment,
             input=stdin,
             capture_output=True,
             text=True,
