@@ -163,7 +163,7 @@ screenshots: build chromium ## renew the pictures of docs/ with the fixtures of 
 	@$(BIN)/python -m tests.screenshots
 
 .PHONY: test
-test: build cc chromium $(CHART_TOOLS) $(ACTIONLINT) .cache/bin/oci-image $(SITE_TOOLS)/.installed ## run the unit, property, capture, contract and conformance tests
+test: build cc chromium $(CHART_TOOLS) $(ACTIONLINT) .cache/bin/oci-image .cache/bin/crane $(SITE_TOOLS)/.installed ## run the unit, property, capture, contract and conformance tests
 	$(call report,Run the Python tests)
 	@$(PYTEST)
 	$(call report,Run the Go tests of the condition language)
@@ -178,7 +178,7 @@ test: build cc chromium $(CHART_TOOLS) $(ACTIONLINT) .cache/bin/oci-image $(SITE
 LOADED = tools/run_loaded.py 4
 
 .PHONY: test-loaded
-test-loaded: build cc chromium $(CHART_TOOLS) $(ACTIONLINT) .cache/bin/oci-image $(SITE_TOOLS)/.installed ## run the Python tests and the bridge's Go tests beside four busy processes
+test-loaded: build cc chromium $(CHART_TOOLS) $(ACTIONLINT) .cache/bin/oci-image .cache/bin/crane $(SITE_TOOLS)/.installed ## run the Python tests and the bridge's Go tests beside four busy processes
 	$(call report,Run the Python tests beside four busy processes)
 	@$(BIN)/python $(LOADED) $(PYTEST) -o timeout=600
 	$(call report,Run the Go tests of the bridge beside four busy processes)
