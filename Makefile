@@ -197,6 +197,11 @@ e2e: build $(CHART_TOOLS) $(RELEASE_TOOLS) ## run the end-to-end tests: stock co
 	$(call report,Run the end-to-end tests)
 	@$(BIN)/pytest -v -m e2e tests/e2e tests/install
 
+.PHONY: test-arm64
+test-arm64: build ## build the image for arm64 and start it in an emulator (five minutes)
+	$(call report,Test the image for arm64)
+	@$(BIN)/pytest -v -m slow tests/install/test_image_arm64.py
+
 .PHONY: bench
 bench: build $(BENCH) $(SHIPPED)/.installed ## measure latency, throughput, memory and OAP load beside Argo's built-in provider (ten minutes)
 	$(call report,Measure this provider, the built-in provider and an echo plugin on a static OAP)

@@ -17,8 +17,24 @@ PASSED = ("http_proxy", "https_proxy", "no_proxy", "DEBIAN_MIRROR", "DEBIAN_SNAP
 
 def run_in_root(root: Path, script: str, *, cwd: str = "/", env: dict[str, str], mounts: dict[str, Path]) -> None:
     """Run a shell script as root in a directory, with the network of this machine and mounts of its own."""
+    _run_isolated(root, [], script, cwd, env, mounts)
+
+
+def run_above(base: Path, layer: Path, script: str, *, cwd: str, env: dict[str, str], mounts: dict[str, Path]) -> None:
+    """Run a shell script in a root whose changes go to a new layer, as a build of an image does."""
+    work, merged = layer.with_name(f"{layer.name}-work"), layer.with_name(f"{layer.name}-merged")
+    for folder in (layer, work, merged):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+    overlay = f"mount -t overlay -o lowerdir={base},upperdir={layer},workdir={work} overlay {merged}"
+    _run_isolated(merged, [overlay], script, cwd, env, mounts)
+
+
+def _run_isolated(
+    root: Path, steps: list[str], script: str, cwd: str, env: dict[str, str], mounts: dict[str, Path]
+) -> None:
     inside = {"/etc/resolv.conf": Path("/etc/resolv.conf"), "/run/certificates.crt": CERTIFICATES} | mounts
-    steps = [f"mount --rbind /dev {root}/dev", f"mount -t proc proc {root}/proc"]
+    steps = [*steps, f"mount --rbind /dev {root}/dev", f"mount -t proc proc {root}/proc"]
     for target, source in inside.items():
         mount_point = root / target.lstrip("/")
         make = f"mkdir -p {mount_point}" if source.is_dir() else f"touch {mount_point}"

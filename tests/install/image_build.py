@@ -12,7 +12,7 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
-from tests.install.debian_13 import make_base, run_in_root
+from tests.install.debian_13 import make_base, run_above
 from tests.install.install_tools import ROOT
 
 IMAGE = ROOT / ".cache" / "image"
@@ -73,26 +73,17 @@ def build_image() -> Path:
     wasm = Path("skywalking_provider/conditions/expr/expr.wasm")
     shutil.copy(IMAGE / "go" / wasm, sources / wasm)
     preparation, build = run_instructions("root")
-    base = make_base(IMAGE, preparation)
-
-    layer, work, merged = (IMAGE / name for name in ("layer", "layer-work", "layer-merged"))
-    for folder in (layer, work, merged):
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
     cached = re.findall(r"--mount=type=cache,target=(\S+) ", build)
     DOWNLOADS.mkdir(parents=True, exist_ok=True)
-    overlay = f"lowerdir={base},upperdir={layer},workdir={work}"
-    subprocess.run(["mount", "-t", "overlay", "-o", overlay, "overlay", merged], check=True)
-    try:
-        run_in_root(
-            merged,
-            re.sub(r"--mount=\S+ ", "", build),
-            cwd="/src",
-            env={"TARGETARCH": "amd64", "SOURCE_DATE_EPOCH": "0"},
-            mounts={"/src": sources, "/bridges": bridges} | dict.fromkeys(cached, DOWNLOADS),
-        )
-    finally:
-        subprocess.run(["umount", merged], check=True)
+    layer = IMAGE / "layer"
+    run_above(
+        make_base(IMAGE, preparation),
+        layer,
+        re.sub(r"--mount=\S+ ", "", build),
+        cwd="/src",
+        env={"TARGETARCH": "amd64", "SOURCE_DATE_EPOCH": "0"},
+        mounts={"/src": sources, "/bridges": bridges} | dict.fromkeys(cached, DOWNLOADS),
+    )
     return layer / "image"
 
 

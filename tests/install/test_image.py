@@ -12,6 +12,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,11 +24,12 @@ import yaml
 from skywalking_provider import __version__
 from skywalking_provider.mock_oap import MockOap
 from skywalking_provider.tools.demo.argo_host import run_argo_host
-from tests.install.image_build import DOCKERFILE, build_image, build_on_this_machine, instruction, list_tree
+from tests.install.image_build import DOCKERFILE, DOWNLOADS, build_image, build_on_this_machine, instruction, list_tree
 from tests.install.install_tools import METRIC, ROOT
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
+DOWNLOAD = os.environ | {"IMAGE_CACHE": str(DOWNLOADS), "UV_CACHE_DIR": str(DOWNLOADS / "uv")}
 CHROOT = shutil.which("chroot", path="/usr/sbin:/usr/bin")
 
 
@@ -141,6 +143,18 @@ def test_runtime_for_the_checkout_is_that_of_the_image(image: Path, tmp_path: Pa
     packages = {path.name for path in (tmp_path / "runtime/usr/lib/python3/dist-packages").glob("*.dist-info")}
     in_image = {path.name for path in (image / "usr/lib/python3/dist-packages").glob("*.dist-info")}
     assert in_image - packages == {f"skywalking_provider-{__version__}.dist-info"}
+
+
+@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13", "3.14"])
+def test_lock_has_wheels_for_each_python_and_architecture(python: str, tmp_path: Path) -> None:
+    uv = subprocess.run([ROOT / "image/fetch.py", "uv"], env=DOWNLOAD, capture_output=True, text=True, check=True)
+    for machine in ("x86_64", "aarch64"):
+        flags = f"--no-config --dry-run --only-binary=:all: --require-hashes --python-platform={machine}-manylinux_2_28"
+        lock = f"--requirements={ROOT / 'requirements/runtime.lock'}"
+        command = [uv.stdout.strip(), "pip", "install", *flags.split(), f"--python={sys.executable}", lock]
+        where = [f"--target={tmp_path}", f"--python-version={python}"]
+        done = subprocess.run([*command, *where], env=DOWNLOAD, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
 
 
 def test_image_shared_objects_find_their_libraries(image: Path) -> None:
