@@ -163,7 +163,7 @@ screenshots: build chromium ## renew the pictures of docs/ with the fixtures of 
 	@$(BIN)/python -m tests.screenshots
 
 .PHONY: test
-test: build cc chromium $(CHART_TOOLS) $(ACTIONLINT) .cache/bin/oci-image .cache/bin/crane $(SITE_TOOLS)/.installed ## run the unit, property, capture, contract and conformance tests
+test: build cc chromium $(CHART_TOOLS) $(ACTIONLINT) $(RELEASE_TOOLS) $(SITE_TOOLS)/.installed ## run the unit, property, capture, contract and conformance tests
 	$(call report,Run the Python tests)
 	@$(PYTEST)
 	$(call report,Run the Go tests of the condition language)
@@ -178,7 +178,7 @@ test: build cc chromium $(CHART_TOOLS) $(ACTIONLINT) .cache/bin/oci-image .cache
 LOADED = tools/run_loaded.py 4
 
 .PHONY: test-loaded
-test-loaded: build cc chromium $(CHART_TOOLS) $(ACTIONLINT) .cache/bin/oci-image .cache/bin/crane $(SITE_TOOLS)/.installed ## run the Python tests and the bridge's Go tests beside four busy processes
+test-loaded: build cc chromium $(CHART_TOOLS) $(ACTIONLINT) $(RELEASE_TOOLS) $(SITE_TOOLS)/.installed ## run the Python tests and the bridge's Go tests beside four busy processes
 	$(call report,Run the Python tests beside four busy processes)
 	@$(BIN)/python $(LOADED) $(PYTEST) -o timeout=600
 	$(call report,Run the Go tests of the bridge beside four busy processes)
@@ -195,7 +195,7 @@ e2e: build $(CHART_TOOLS) $(RELEASE_TOOLS) ## run the end-to-end tests: stock co
 	@lab/build.sh
 	@if lab/node/check.sh; then lab/build.sh node; else test -z "$${REQUIRE_NODE:-}"; fi
 	$(call report,Run the end-to-end tests)
-	@$(BIN)/pytest -v -m e2e tests/e2e tests/install
+	@$(BIN)/pytest -v -m e2e tests/e2e tests/install tests/release
 
 .PHONY: test-arm64
 test-arm64: build ## build the image for arm64 and start it in an emulator (five minutes)
@@ -207,7 +207,8 @@ bench: build $(BENCH) $(SHIPPED)/.installed ## measure latency, throughput, memo
 	$(call report,Measure this provider, the built-in provider and an echo plugin on a static OAP)
 	@$(BIN)/python -m bench.performance --json bench/results/performance.json --page docs/performance.md
 
-PLATFORMS ?= linux/amd64
+# All by default. The image has those of Linux.
+PLATFORMS ?=
 ALLOW_DIRTY ?=
 
 .PHONY: release

@@ -72,11 +72,11 @@ class Builder:
     def build_packages(self) -> None:
         """Build the wheel and the source distribution."""
         self._report("Build the wheel and the source distribution")
-        venv = self._work / "venv"
-        subprocess.run([sys.executable, "-m", "venv", venv], check=True)
-        python, lock = venv / "bin/python", self._src / "requirements/build.lock"
-        self._run(python, "-m", "pip", "-q", "--disable-pip-version-check", "install", "--require-hashes", "-r", lock)
-        self._run(python, "-m", "hatchling", "build", "-d", self._out, cwd=self._src)
+        fetch = [sys.executable, str(self._src / "image/fetch.py"), "uv"]
+        uv = subprocess.run(fetch, env=self._environment, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+        locked = ("--build-constraints", self._src / "requirements/build.lock", "--require-hashes")
+        # The wheel is built from the source distribution.
+        self._run(uv, "build", "--quiet", "--python", sys.executable, *locked, "--out-dir", self._out, self._src)
 
     def build_image(self) -> None:
         """Build the image's roots and write them as an OCI image layout."""
@@ -162,6 +162,8 @@ def build_environment(given: Mapping[str, str], epoch: int, work: Path) -> dict[
         "SOURCE_DATE_EPOCH": str(epoch),
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONHASHSEED": "0",
+        "UV_NO_CONFIG": "1",
+        "UV_PYTHON_DOWNLOADS": "never",
         **{f"HELM_{name}_HOME": str(work / "helm") for name in ("CACHE", "CONFIG", "DATA")},
     }
 
