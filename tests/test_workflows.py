@@ -58,6 +58,53 @@ def test_each_job_has_its_own_permissions_and_a_time_limit(path: Path) -> None:
         assert job["timeout-minutes"] <= 120
 
 
+def read_release() -> dict[str, Any]:
+    workflow: dict[str, Any] = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())
+    return workflow
+
+
+def test_release_starts_with_tags_of_versions_only() -> None:
+    workflow = read_release()
+    assert workflow[True] == {"push": {"tags": ["v*"]}}  # YAML reads the key `on` as a boolean
+    assert workflow["concurrency"] == {"group": "release", "cancel-in-progress": False}
+
+
+def test_release_builds_with_read_access_and_publishes_without_building() -> None:
+    build, publish = (read_release()["jobs"][name] for name in ("build", "publish"))
+    assert build["permissions"] == {"contents": "read"}
+    assert len(build["strategy"]["matrix"]["runner"]) == 2
+    assert publish["needs"] == "build"
+    assert "make release" in str(build["steps"])
+    assert "make release" not in str(publish["steps"])
+
+
+def test_release_compares_the_builds_before_anything_is_published() -> None:
+    steps = [step.get("run", step.get("uses", "")) for step in read_release()["jobs"]["publish"]["steps"]]
+
+    def find(text: str) -> int:
+        [place] = [place for place, step in enumerate(steps) if text in step]
+        return place
+
+    runners = read_release()["jobs"]["build"]["strategy"]["matrix"]["runner"]
+    compared = find(f"diff --recursive built/{runners[0]} built/{runners[1]}")
+    assert compared < find("crane push") < find("cosign sign --yes") < find("gh release create")
+
+
+def test_release_keeps_nothing_of_other_runs() -> None:
+    for job in read_release()["jobs"].values():
+        for step in job["steps"]:
+            if "setup-go" in step.get("uses", ""):
+                assert step["with"]["cache"] is False
+            assert "cache" not in step.get("uses", "")
+
+
+def test_signatures_have_the_identity_of_the_release_workflow() -> None:
+    path = ".github/workflows/release.yml"
+    identity = f"https://github.com/skywalking-provider/rollouts-plugin-metric-skywalking/{path}@refs/tags/v"
+    assert (ROOT / path).exists()
+    assert (ROOT / "docs/verify.md").read_text().count(f"--certificate-identity {identity}") == 3
+
+
 def test_dependency_updates_contain_each_go_module() -> None:
     updates: list[dict[str, Any]] = yaml.safe_load((ROOT / ".github/dependabot.yml").read_text())["updates"]
     assert {update["package-ecosystem"] for update in updates} == {"pip", "gomod", "github-actions", "docker"}
