@@ -1,0 +1,57 @@
+"""Debian's registry and cosign, from the packages that image/packages.lock pins for tests. Nothing is installed."""
+
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+
+
+def extract_programs(folder: Path) -> Path:
+    """Extract the packages to a folder and return the folder of their programs."""
+    command = ["python3", ROOT / "image/fetch.py", "packages", "registry", _ARCHITECTURES[os.uname().machine]]
+    packages = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    for package in packages:
+        subprocess.run(["dpkg-deb", "--extract", package, folder], check=True)
+    return folder / "usr/bin"
+
+
+@contextmanager
+def run_registry(program: Path, folder: Path) -> Iterator[str]:
+    """Run a registry on loopback and yield its HOST:PORT."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    config = folder / "registry.yml"
+    config.write_text(
+        f"version: 0.1\nlog: {{level: warn}}\nstorage: {{filesystem: {{rootdirectory: {folder / 'data'}}}}}\n"
+        f'http: {{addr: "127.0.0.1:{port}"}}\n'
+    )
+    with (folder / "registry.log").open("wb") as log:
+        process = subprocess.Popen([program, "serve", config], stdout=log, stderr=log, env=_without_settings())
+    try:
+        _wait_for(process, port)
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _without_settings() -> dict[str, str]:
+    """Return the environment without the variables that change the registry's configuration."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("REGISTRY_", "OTEL_"))}
+
+
+def _wait_for(process: subprocess.Popen[bytes], port: int) -> None:
+    for _ in range(600):
+        assert process.poll() is None, "the registry has ended. Read registry.log."
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise AssertionError("the registry does not accept connections. Read registry.log.")
