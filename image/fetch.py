@@ -144,7 +144,7 @@ def replace(path: Path, content: bytes, mode: int = 0o644) -> None:
 
 def run_curl(url: str) -> bytes:
     """Return the content of a URL. Failures of the network are retried."""
-    options = ["--fail", "--location", "--silent", "--show-error", "--retry", "3", "--connect-timeout", "20"]
+    options = ["-fsSL", "--retry", "3", "--connect-timeout", "20"]
     done = subprocess.run(["curl", *options, url], capture_output=True, check=False)
     if done.returncode:
         raise FetchError(f"{unquote(url)}: {done.stderr.decode().strip()}")
