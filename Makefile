@@ -290,8 +290,9 @@ lint-go: | go
 	$(call report,Run go vet and gofmt)
 	@cd expr && go vet ./... && GOOS=wasip1 GOARCH=wasm go vet .
 	@cd tools/promql && go vet ./...
+	@cd tools/release && go vet ./...
 	@cd lab/reviews && go vet ./...
-	@cd bridge && go vet ./... && test -z "$$(gofmt -l . ../expr ../tools/promql ../lab/reviews | tee -a /dev/stderr)"
+	@cd bridge && go vet ./... && test -z "$$(gofmt -l . ../expr ../tools/promql ../tools/release ../lab/reviews | tee -a /dev/stderr)"
 
 .PHONY: lint-published
 lint-published: $(VENV)/.installed
