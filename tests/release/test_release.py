@@ -49,6 +49,7 @@ def test_two_clean_clones_give_the_same_release(releases: tuple[Path, Path]) -> 
     first, second = (hash_folder(folder) for folder in releases)
 
     assert first == second
+    assert not any(name.startswith(".") for name in first), "GitHub's artifacts have no hidden files"
     assert {
         "SHA256SUMS",
         "chart/index.json",

@@ -75,8 +75,9 @@ class Builder:
         fetch = [sys.executable, str(self._src / "image/fetch.py"), "uv"]
         uv = subprocess.run(fetch, env=self._environment, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
         locked = ("--build-constraints", self._src / "requirements/build.lock", "--require-hashes")
+        out = ("--no-create-gitignore", "--out-dir", self._out)
         # The wheel is built from the source distribution.
-        self._run(uv, "build", "--quiet", "--python", sys.executable, *locked, "--out-dir", self._out, self._src)
+        self._run(uv, "build", "--quiet", "--python", sys.executable, *locked, *out, self._src)
 
     def build_image(self) -> None:
         """Build the image's roots and write them as an OCI image layout."""
