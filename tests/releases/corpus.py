@@ -53,12 +53,12 @@ class Entry:
 
 def read_block(content: Json) -> Json:
     """Return the spec of a block."""
-    return _plain(parse_block(json.dumps(content).encode()).model_dump(mode="json"))
+    return _plain(parse_block(json.dumps(content).encode()).model_dump(mode="json", by_alias=True))
 
 
 def read_configuration(content: Json) -> Json:
     """Return a configuration of the service with its defaults."""
-    return _plain(Config.model_validate(content).model_dump(mode="json"))
+    return _plain(Config.model_validate(content).model_dump(mode="json", by_alias=True))
 
 
 def read_values(content: Json) -> Json:
