@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 RECORDS = ROOT / "docs" / "releases"
 FOLDER = "PREVIOUS_RELEASE"
 """Environment variable with a folder of the artifacts, for a machine that cannot fetch them."""
+_HINT = f"Set {FOLDER} to a folder with the artifacts of the release."
 
 
 def find_record(records: Path, version: str) -> Path | None:
@@ -25,48 +26,38 @@ def find_record(records: Path, version: str) -> Path | None:
 
 
 def obtain(record: Path, folder: Path) -> Release:
-    """Return the release of a record, whose artifacts are in `PREVIOUS_RELEASE` or are fetched to the folder.
+    """Return the release of a record, whose artifacts are copied from `PREVIOUS_RELEASE` or fetched to the folder.
 
     Raises:
         ReleaseFilesError: The artifacts cannot be fetched, or have other digests than the record.
     """
+    kept = folder / "release.json"
     if given := os.environ.get(FOLDER):
-        return Release.read(Path(given), record)
-    if not (folder / "complete").exists():
+        Release.read(Path(given), record)
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(given, folder)
+    elif not kept.exists() or kept.read_text() != record.read_text():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         fetch(Release(folder, json.loads(record.read_text())))
-        Release.read(folder, record)
-        (folder / "complete").touch()
-    return Release.read(folder, record)
+    release = Release.read(folder, record)
+    shutil.copy(record, kept)
+    return release
 
 
-def fetch(release: Release, registry: str = "") -> None:
-    """Fetch image and chart by digest, and the bridges for Linux by their addresses.
-
-    Args:
-        release: Record of the release, and the folder to write to.
-        registry: Registry instead of that of the record.
-    """
+def fetch(release: Release) -> None:
+    """Fetch image and chart by digest, and the bridges for Linux by their addresses, to the folder of a release."""
     for part in ("image", "chart"):
         entry = release.record[part]
-        repository = entry["repository"]
-        if registry:
-            repository = f"{registry}/{repository.partition('/')[2]}"
-        command = [ROOT / ".cache/bin/crane", "pull", "--format=oci", f"{repository}@{entry['digest']}"]
-        done = subprocess.run([*command, release.folder / part], capture_output=True, text=True, check=False)
+        source = f"{entry['repository']}@{entry['digest']}"
+        command = [ROOT / ".cache/bin/crane", "pull", "--format=oci", source, release.folder / part]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise ReleaseFilesError(
-                f"{part} of release {release.version} not fetched: {done.stderr.strip()}. {_hint()}"
-            )
+            raise ReleaseFilesError(f"{source} not fetched: {done.stderr.strip()}. {_HINT}")
     for platform, bridge in release.record["bridges"].items():
         if platform.startswith("linux/"):
             try:
                 with urllib.request.urlopen(bridge["url"], timeout=60) as response:  # noqa: S310 - the record's URL
                     release.bridge(platform).write_bytes(response.read())
             except OSError as error:
-                raise ReleaseFilesError(f"{bridge['url']} not fetched: {error}. {_hint()}") from error
-
-
-def _hint() -> str:
-    return f"Set {FOLDER} to a folder with the artifacts of the release."
+                raise ReleaseFilesError(f"{bridge['url']} not fetched: {error}. {_HINT}") from error

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.releases.previous import FOLDER, fetch, find_record, obtain
+from tests.releases.previous import FOLDER, find_record, obtain
 from tests.releases.release import Release, ReleaseFilesError
 from tests.releases.stand_in import add_label
 from tools.release.build import hash_file, read_digest
@@ -83,16 +83,6 @@ def test_changed_file_of_a_release_is_rejected(dist: Path, damage: Callable[[Pat
         Release.read(dist)
 
 
-def test_release_with_another_record_is_rejected(dist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    record = json.loads((dist / "release.json").read_text())
-    record["image"]["digest"] = "sha256:" + "0" * 64
-    (tmp_path / "0.1.0.json").write_text(json.dumps(record))
-    monkeypatch.setenv(FOLDER, str(dist))
-
-    with pytest.raises(ReleaseFilesError, match="image does not have the digest"):
-        obtain(tmp_path / "0.1.0.json", tmp_path / "unused")
-
-
 @pytest.mark.parametrize(
     ("version", "found"), [("0.1.0", None), ("0.1.1", "0.1.0"), ("0.10.0", "0.9.0"), ("1.0.0", "0.10.0")]
 )
@@ -139,26 +129,61 @@ def registry(dist: Path) -> Iterator[str]:
             process.kill()
 
 
-def test_release_is_fetched_by_digest(dist: Path, tmp_path: Path, downloads: str, registry: str) -> None:
-    record = json.loads((dist / "release.json").read_text())
-    record["bridges"][PLATFORM]["url"] = f"{downloads}/skywalking-bridge-linux-amd64"
-    (tmp_path / "0.1.0.json").write_text(json.dumps(record))
-    folder = tmp_path / "fetched"
-    folder.mkdir()
-
-    fetch(Release(folder, record), registry)
-
-    fetched = Release.read(folder, tmp_path / "0.1.0.json")
-    assert fetched.bridge(PLATFORM).read_text() == "bridge"
-    record["image"]["digest"] = "sha256:" + "0" * 64
-    with pytest.raises(ReleaseFilesError, match=f"image of release 0.1.0 not fetched: .* Set {FOLDER} to a folder"):
-        fetch(Release(folder, record), registry)
+@pytest.fixture
+def record(dist: Path, downloads: str, registry: str) -> Path:
+    """Return the record that the repository keeps of the release."""
+    content = json.loads((dist / "release.json").read_text())
+    for part in ("image", "chart"):
+        content[part]["repository"] = f"{registry}/example/{part}"
+    content["bridges"][PLATFORM]["url"] = f"{downloads}/skywalking-bridge-linux-amd64"
+    path = dist.with_name("0.1.0.json")
+    path.write_text(json.dumps(content))
+    return path
 
 
-def test_unreachable_bridge_is_an_error_with_the_way_out(dist: Path, tmp_path: Path, registry: str) -> None:
-    record = json.loads((dist / "release.json").read_text())
-    folder = tmp_path / "fetched"
-    folder.mkdir()
+def change_record(record: Path, *keys: str, value: str) -> None:
+    content = json.loads(record.read_text())
+    part = content
+    for key in keys[:-1]:
+        part = part[key]
+    part[keys[-1]] = value
+    record.write_text(json.dumps(content))
 
-    with pytest.raises(ReleaseFilesError, match=f"http://127.0.0.1:1/ not fetched: .* Set {FOLDER} to a folder"):
-        fetch(Release(folder, record), registry)
+
+def test_release_is_fetched_once_by_its_digests(record: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = obtain(record, tmp_path / "fetched")
+    monkeypatch.setattr("tests.releases.previous.fetch", pytest.fail)
+    second = obtain(record, tmp_path / "fetched")
+
+    assert first == second == Release.read(tmp_path / "fetched")
+    assert second.bridge(PLATFORM).read_text() == "bridge"
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "message"),
+    [
+        (("image", "digest"), "sha256:" + "0" * 64, "image@sha256:0+ not fetched: .* Set PREVIOUS_RELEASE to a folder"),
+        (("bridges", PLATFORM, "url"), "http://127.0.0.1:1/", "127.0.0.1:1/ not fetched: .* Set PREVIOUS_RELEASE to"),
+        (("bridges", PLATFORM, "sha256"), "0" * 64, "skywalking-bridge-linux-amd64 does not have the SHA-256 0"),
+    ],
+)
+def test_artifact_that_is_missing_or_another_one_is_an_error(
+    record: Path, tmp_path: Path, keys: tuple[str, ...], value: str, message: str
+) -> None:
+    change_record(record, *keys, value=value)
+
+    with pytest.raises(ReleaseFilesError, match=message):
+        obtain(record, tmp_path / "fetched")
+
+
+def test_given_folder_takes_the_place_of_the_fetch(
+    dist: Path, record: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(FOLDER, str(dist))
+    change_record(record, "bridges", PLATFORM, "url", value="http://127.0.0.1:1/")
+
+    assert obtain(record, tmp_path / "copied").bridge(PLATFORM).read_text() == "bridge"
+
+    change_record(record, "image", "digest", value="sha256:" + "0" * 64)
+    with pytest.raises(ReleaseFilesError, match="image does not have the digest"):
+        obtain(record, tmp_path / "copied")

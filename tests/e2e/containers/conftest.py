@@ -8,19 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from skywalking_provider import __version__
 from tests.e2e.containers.argo_chart import ARGO_CRDS, build_argo_objects
 from tests.e2e.containers.mock_oap import OAP
 from tests.e2e.containers.node import SCRIPTS, Node, NodeError
-from tests.e2e.containers.published import PLATFORM, publish, release_folder
+from tests.e2e.containers.published import RELEASE, build_releases, publish, write_image_archive
 from tests.e2e.containers.side_by_side import Started, start
 from tests.e2e.lab import ProgressReporter
 from tests.install.image_build import NAME, write_archive
-from tests.releases import previous, stand_in
-from tests.releases.release import Release
 
 NODE = pytest.StashKey[Node]()
-STAND_IN = "0.0.9"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -31,10 +27,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def archive(report_progress: ProgressReporter) -> Path:
-    """Return the archive of the service's image: `PROVIDER_IMAGE`, or a new one."""
+def archive(home: Path, report_progress: ProgressReporter) -> Path:
+    """Return the archive of the service's image: `PROVIDER_IMAGE`, that of `PROVIDER_RELEASE`, or a new one."""
     if given := os.environ.get("PROVIDER_IMAGE"):
         return Path(given)
+    if given := os.environ.get(RELEASE):
+        return write_image_archive(Path(given), home / "releases/image.tar")
     archive = write_archive()
     report_progress(f"{NAME} built")
     return archive
@@ -50,44 +48,28 @@ def supported(home: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def current_release(archive: Path, home: Path) -> Release:
-    """Return this version's release with the image under test."""
-    return stand_in.build_release(archive, PLATFORM, release_folder(home, "current"))
-
-
-@pytest.fixture(scope="session")
-def previous_release(archive: Path, home: Path, report_progress: ProgressReporter) -> Release:
-    """Return the release before this version, or a stand-in before the first one."""
-    folder = release_folder(home, "previous")
-    if record := previous.find_record(previous.RECORDS, __version__):
-        report_progress(f"previous release: {record.stem}")
-        return previous.obtain(record, folder)
-    report_progress(f"previous release: none in docs/releases. {STAND_IN} is built from this checkout in its place")
-    return stand_in.build_release(archive, PLATFORM, folder, STAND_IN)
-
-
-@pytest.fixture(scope="session")
 def node(
     supported: None,  # noqa: ARG001 - before the image is built
     archive: Path,
-    current_release: Release,
-    previous_release: Release,
     home: Path,
     pytestconfig: pytest.Config,
     report_progress: ProgressReporter,
 ) -> Iterator[Node]:
     """Start the node with a mock OAP and Argo's CRDs. Its logs stay in .cache/lab/run/e2e-node."""
     node = Node(home / "run/e2e-node", home)
+    pool = ThreadPoolExecutor(2)
     try:
+        releases = pool.submit(build_releases, archive, home, report_progress)
         images = home / "images"
         node.start(archive, images / "busybox.tar", images / "argo-rollouts-1.10.tar")
         report_progress("node ready")
         pytestconfig.stash[NODE] = node
         node.kubectl().run("apply", "--server-side", "-f", str(home / ARGO_CRDS))
         node.kubectl("istio-system").apply(OAP)
-        publish(node, previous_release, current_release)
+        pool.submit(publish, node, releases)  # beside the tests that do not need them
         yield node
     finally:
+        pool.shutdown()
         report_progress("stop the node")
         node.stop()
         report_progress("node stopped")

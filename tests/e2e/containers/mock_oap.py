@@ -33,7 +33,7 @@ OAP: list[Object] = [
                         {
                             "name": "oap",
                             "image": IMAGE,
-                            "resources": {"requests": {"cpu": "500m"}},  # a share beside the pods under test
+                            "resources": {"requests": {"cpu": "250m"}},  # a share beside the pods under test
                             "args": ["mock-oap", "--listen=0.0.0.0:12800", "--scenario=/scenario/scenario.yaml"],
                             "readinessProbe": {"tcpSocket": {"port": 12800}, "periodSeconds": 1},
                             "volumeMounts": [{"name": "scenario", "mountPath": "/scenario"}],

@@ -7,11 +7,13 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.e2e.kubectl import Kubectl
 from tests.e2e.lab import ROOT
+from tests.releases.release import Release
 
 SCRIPTS = ROOT / "lab" / "node"
 PROGRAMS = ROOT / ".cache" / "bin"  # Helm and kustomize
@@ -29,6 +31,8 @@ class Node:
     home: Path
     installing: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(3), compare=False)
     """Limits installations at a time: the starts of their processes are the greatest load of these tests."""
+    releases: "Future[dict[str, Release]]" = field(default_factory=Future, compare=False)
+    """Releases in the node's registry, by role, once they are published (published.py)."""
 
     @property
     def environment(self) -> dict[str, str]:

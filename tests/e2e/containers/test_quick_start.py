@@ -9,7 +9,7 @@ import yaml
 from tests.e2e.containers.documented import PAGE, find_block
 from tests.e2e.containers.installation import CONTROLLER, SERVICE, Installation
 from tests.e2e.containers.node import Node, NodeError, wait_for
-from tests.e2e.containers.published import PLATFORM, SERVED, read_release
+from tests.e2e.containers.published import PLATFORM, SERVED
 from tests.e2e.containers.rollouts import check_rollouts
 from tests.e2e.containers.side_by_side import side_by_side
 from tools.release.plan import CHART
@@ -48,7 +48,7 @@ def has_logged(installation: Installation, message: str) -> bool:
 
 @side_by_side
 def test_quick_start_from_the_registry_judges_rollouts(node: Node) -> None:
-    installation, release = Installation.create(node, "quick-start"), read_release(node, "current")
+    installation, release = Installation.create(node, "quick-start"), node.releases.result()["current"]
     (installation.folder / "users.yaml").write_text(yaml.safe_dump(USER_VALUES))
     with node.installing:
         installation.run(f"helm install {CONTROLLER} argo/{CONTROLLER} -n quick-start -f users.yaml")
@@ -75,7 +75,7 @@ def test_quick_start_from_the_registry_judges_rollouts(node: Node) -> None:
 
 @side_by_side
 def test_released_chart_is_pulled_by_version_or_digest_and_names_its_image(node: Node) -> None:
-    release, folder = read_release(node, "current"), node.folder / "work/pulled"
+    release, folder = node.releases.result()["current"], node.folder / "work/pulled"
     folder.mkdir(parents=True)
     node.shell(find_block("Chart and image of a release", "helm pull"), folder)
     values = yaml.safe_load((folder / "charts/skywalking-provider/values.yaml").read_text())
@@ -91,7 +91,7 @@ def test_released_chart_is_pulled_by_version_or_digest_and_names_its_image(node:
 
 @side_by_side
 def test_wrong_sha256_or_version_stops_only_the_new_controller(node: Node) -> None:
-    installation, release = Installation.create(node, "wrong-download"), read_release(node, "current")
+    installation, release = Installation.create(node, "wrong-download"), node.releases.result()["current"]
     with node.installing:
         installation.install_argo()
         installation.run(quick_start("wrong-download"))

@@ -11,7 +11,7 @@ from tests.e2e.containers.documented import find_block
 from tests.e2e.containers.installation import CONTROLLER, RUN, SERVICE, Installation
 from tests.e2e.containers.mock_oap import GOOD
 from tests.e2e.containers.node import Node, wait_for
-from tests.e2e.containers.published import PLATFORM, read_release
+from tests.e2e.containers.published import PLATFORM
 from tests.e2e.containers.rollouts import ROLLOUT, phase, rollout_objects, update
 from tests.e2e.containers.side_by_side import side_by_side
 from tests.e2e.containers.test_quick_start import quick_start
@@ -51,7 +51,7 @@ def background_rollout() -> list[dict[str, Any]]:
 @side_by_side
 def test_canary_is_measured_through_upgrade_and_rollback(node: Node) -> None:
     installation = Installation.create(node, NAMESPACE)
-    previous, current = read_release(node, "previous"), read_release(node, "current")
+    previous, current = node.releases.result()["previous"], node.releases.result()["current"]
     install = quick_start(NAMESPACE)
     assert install.count(f"--version {current.version}") == 1
     with node.installing:
