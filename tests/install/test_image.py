@@ -163,7 +163,7 @@ def test_image_shared_objects_find_their_libraries(image: Path) -> None:
     for path in files:
         command = [str(CHROOT), str(image), loader, "--list", f"/{path.relative_to(image)}"]
         done = subprocess.run(command, env={}, capture_output=True, text=True, check=False)
-        assert "not found" not in done.stdout + done.stderr, path
+        assert done.returncode == 0, done.stderr
     assert len(files) > 80
 
 

@@ -45,9 +45,8 @@ def test_arm64_image_has_only_programs_of_arm64(image: Path) -> None:
     files = [path for path in image.rglob("*") if path.is_file() and not path.is_symlink() and is_elf(path)]
     others = [path for path in files if int.from_bytes(path.read_bytes()[18:20], "little") != AARCH64]
 
-    assert [path.relative_to(image / "opt/bridge" / __version__) for path in others] == [
-        Path("linux-amd64/skywalking-bridge")
-    ]
+    bridge = image / "opt/bridge" / __version__ / "linux-amd64/skywalking-bridge"
+    assert others == [bridge]
     assert len(files) > 80
     assert not (image / "emulator").exists()
 
@@ -58,7 +57,7 @@ def test_arm64_image_shared_objects_find_their_libraries(image: Path, emulated: 
         if path.is_file() and not path.is_symlink() and is_elf(path):
             command = [*emulated, str(image / loader), "--library-path", str(libraries), "--list", str(path)]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
-            assert "not found" not in done.stdout + done.stderr, path
+            assert done.returncode == 0, done.stderr
 
 
 def test_arm64_image_evaluates_a_condition(image: Path, emulated: list[str]) -> None:
