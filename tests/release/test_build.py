@@ -1,0 +1,42 @@
+"""Environment of a release's build, and the digests that it reads."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tools.release.build import build_environment, read_digest, read_platform_digests
+
+
+def test_environment_of_the_build_has_no_settings_of_the_user(tmp_path: Path) -> None:
+    given = {"LANG": "tr_TR.UTF-8", "LC_ALL": "tr_TR.UTF-8", "TZ": "Asia/Tokyo", "SOURCE_DATE_EPOCH": "1"}
+    given |= {"PYTHONPATH": "/x", "HELM_PLUGINS": "/x", "VIRTUAL_ENV": "/x", "PATH": "/usr/bin", "GOPROXY": "off"}
+    environment = build_environment(given, 1_700_000_000, tmp_path)
+
+    assert environment["TZ"] == "UTC"
+    assert environment["LC_ALL"] == "C.UTF-8"
+    assert environment["SOURCE_DATE_EPOCH"] == "1700000000"
+    assert environment["HELM_CONFIG_HOME"] == str(tmp_path / "helm")
+    assert not {"LANG", "PYTHONPATH", "HELM_PLUGINS", "VIRTUAL_ENV"} & environment.keys()
+    assert (environment["PATH"], environment["GOPROXY"]) == ("/usr/bin", "off")
+
+
+def test_digests_of_a_layout_are_those_of_its_index_and_platforms(tmp_path: Path) -> None:
+    digests = {f"linux/{arch}": f"sha256:{arch}" for arch in ("amd64", "arm64")}
+    entries = [
+        {"digest": digest, "platform": dict(zip(("os", "architecture"), platform.split("/"), strict=True))}
+        for platform, digest in digests.items()
+    ]
+    (tmp_path / "blobs/sha256").mkdir(parents=True)
+    (tmp_path / "blobs/sha256/abc").write_text(json.dumps({"manifests": entries}))
+    (tmp_path / "index.json").write_text(json.dumps({"manifests": [{"digest": "sha256:abc"}]}))
+
+    assert read_digest(tmp_path) == "sha256:abc"
+    assert read_platform_digests(tmp_path) == digests
+
+
+def test_layout_with_several_entries_has_no_digest(tmp_path: Path) -> None:
+    (tmp_path / "index.json").write_text(json.dumps({"manifests": [{"digest": "sha256:a"}, {"digest": "sha256:b"}]}))
+
+    with pytest.raises(ValueError, match="too many values"):
+        read_digest(tmp_path)
