@@ -6,7 +6,7 @@ source "$(dirname "$0")/lib.sh"
 setting LAB_ETCD_PORT 2379
 setting LAB_API_PORT 6443
 setting LAB_NODE_IP ""
-need "$LAB_BIN/kube-apiserver" kubernetes
+need "$KUBERNETES_BIN/kube-apiserver" kubernetes
 
 pki=$LAB_DIR/pki
 mkdir -p "$pki"
@@ -34,7 +34,7 @@ else
 fi
 report "kube-apiserver on https://$address:$LAB_API_PORT, etcd on 127.0.0.1:$LAB_ETCD_PORT"
 # Debian's etcd 3.4 does not report the progress of a watch, so the two features that need it are off.
-launch apiserver "$LAB_BIN/kube-apiserver" "${flags[@]}" \
+launch apiserver "$KUBERNETES_BIN/kube-apiserver" "${flags[@]}" \
   --secure-port "$LAB_API_PORT" --cert-dir "$pki" \
   --etcd-servers "http://127.0.0.1:$LAB_ETCD_PORT" --service-cluster-ip-range 10.96.0.0/16 \
   --token-auth-file "$pki/tokens.csv" --service-account-key-file "$pki/service-account.key" \

@@ -26,7 +26,7 @@ for _ in $(seq 20); do established > /dev/null 2>&1 && break; sleep 0.5; done
 
 # The repository server finds helm and kustomize in PATH. With ARGOCD_FAKE_IN_CLUSTER, the cluster of the kubeconfig is
 # https://kubernetes.default.svc.
-export KUBECONFIG=$KUBECONFIG_FILE ARGOCD_FAKE_IN_CLUSTER=true PATH=$LAB_BIN:$ROOT/.cache/bin:$PATH
+export KUBECONFIG=$KUBECONFIG_FILE ARGOCD_FAKE_IN_CLUSTER=true PATH=$KUBERNETES_BIN:$LAB_BIN:$ROOT/.cache/bin:$PATH
 export ARGOCD_TLS_DATA_PATH=$home/tls ARGOCD_SSH_DATA_PATH=$home/ssh ARGOCD_GPG_DATA_PATH=$home/gpg-source
 export ARGOCD_GNUPGHOME=$home/gpg-home ARGOCD_GPG_ENABLED=false ARGOCD_PLUGINSOCKFILEPATH=$home/plugins
 export HOME=$home/home TMPDIR=$home/tmp

@@ -5,7 +5,7 @@
 #        lab/build.sh node         what lab/node needs beside etcd, kubernetes and argo-1.10
 #        lab/build.sh talk         what `make talk` needs beside node, istio, others and what they need
 # Works on a fresh Debian: missing packages (etcd, a JDK, Maven, openssl) are installed.
-# Environment: LAB_HOME (.cache/lab), OAP_VERSION (10.1.0, 9.6.0 or 9.2.0).
+# Environment: LAB_HOME (.cache/lab), OAP_VERSION (10.1.0, 9.6.0 or 9.2.0), LAB_KUBERNETES (1.34 or 1.37).
 source "$(dirname "$0")/lib.sh"
 export GOTOOLCHAIN=auto CGO_ENABLED=0 GOFLAGS=-buildvcs=false
 OAP_VERSION=${OAP_VERSION:-10.1.0}
@@ -68,13 +68,15 @@ build_etcd() { debian etcd etcd-server; debian openssl openssl; report "etcd is 
 
 # kubernetes_part PROGRAM...: builds programs that know their version. Helm and Argo CD compare it with a chart's kubeVersion.
 kubernetes_part() {
-  local name version release programs=()
-  release=$(sed -n 's|^[[:space:]]*k8s.io/kubernetes \(v[0-9.]*\).*|\1|p' "$LAB/kubernetes/go.mod")
+  local name version release programs=() module=kubernetes-$LAB_KUBERNETES LAB_BIN=$KUBERNETES_BIN
+  [ -d "$LAB/$module" ] || fail "Kubernetes $LAB_KUBERNETES unknown. Set LAB_KUBERNETES to the version of a folder lab/kubernetes-*."
+  mkdir -p "$LAB_BIN"
+  release=$(sed -n 's|^[[:space:]]*k8s.io/kubernetes \(v[0-9.]*\).*|\1|p' "$LAB/$module/go.mod")
   IFS=. read -r -a version <<< "${release#v}"
   local package=k8s.io/component-base/version
   local LDFLAGS="-X $package.gitVersion=$release -X $package.gitMajor=${version[0]} -X $package.gitMinor=${version[1]}"
   for name in "$@"; do programs+=("$name=k8s.io/kubernetes/cmd/$name"); done
-  go_part kubernetes "${programs[@]}"
+  go_part "$module" "${programs[@]}"
 }
 
 build_kubernetes() { kubernetes_part kube-apiserver kube-controller-manager kube-scheduler kubectl; }
@@ -121,7 +123,7 @@ build_images() {
   rm -rf "$roots"
   mkdir -p "$roots"/{pause,coredns,busybox/{bin,etc,tmp},argo-rollouts-1.10/{bin,etc/ssl/certs,tmp,home/argo-rollouts}}
   chmod 1777 "$roots"/{busybox,argo-rollouts-1.10}/tmp
-  gcc -Os -static -DVERSION=lab -o "$roots/pause/pause" "$(module_dir kubernetes k8s.io/kubernetes)/build/pause/linux/pause.c"
+  gcc -Os -static -DVERSION=lab -o "$roots/pause/pause" "$(module_dir "kubernetes-$LAB_KUBERNETES" k8s.io/kubernetes)/build/pause/linux/pause.c"
   image pause registry.lab/pause:1 --user 65535:65535 --entrypoint /pause
   cp "$LAB_BIN/coredns" "$roots/coredns/"
   image coredns registry.lab/coredns:1 --entrypoint /coredns

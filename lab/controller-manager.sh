@@ -4,7 +4,7 @@
 source "$(dirname "$0")/lib.sh"
 setting LAB_CONTROLLER_MANAGER_PORT 10257
 setting LAB_NODE_IP ""
-need "$LAB_BIN/kube-controller-manager" kubernetes
+need "$KUBERNETES_BIN/kube-controller-manager" kubernetes
 need "$KUBECONFIG_FILE" "kubernetes, then lab/apiserver.sh"
 
 report "kube-controller-manager, health on 127.0.0.1:$LAB_CONTROLLER_MANAGER_PORT"
@@ -15,7 +15,7 @@ else
   # Pods verify the API server by this certificate.
   flags=(--controllers '*,-node-ipam-controller' --root-ca-file "$LAB_DIR/pki/apiserver.crt")
 fi
-launch controller-manager "$LAB_BIN/kube-controller-manager" --kubeconfig "$KUBECONFIG_FILE" \
+launch controller-manager "$KUBERNETES_BIN/kube-controller-manager" --kubeconfig "$KUBECONFIG_FILE" \
   --bind-address 127.0.0.1 --secure-port "$LAB_CONTROLLER_MANAGER_PORT" --cert-dir "$LAB_DIR/pki/controller-manager" \
   "${flags[@]}" --leader-elect=false \
   --service-account-private-key-file "$LAB_DIR/pki/service-account.key" --use-service-account-credentials=false

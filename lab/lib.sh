@@ -3,6 +3,7 @@
 #
 #   LAB_DIR   state of one lab: logs, pids, keys, settings (default .cache/lab/run); each lab needs its own folder
 #   LAB_HOME  output of lab/build.sh, shared by all labs (default .cache/lab)
+#   LAB_KUBERNETES   minor version of Kubernetes (default 1.34), one of the folders lab/kubernetes-*
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -10,6 +11,8 @@ LAB=$ROOT/lab
 LAB_HOME=${LAB_HOME:-$ROOT/.cache/lab}
 LAB_DIR=${LAB_DIR:-$LAB_HOME/run}
 LAB_BIN=$LAB_HOME/bin
+LAB_KUBERNETES=${LAB_KUBERNETES:-1.34}
+KUBERNETES_BIN=$LAB_HOME/kubernetes-$LAB_KUBERNETES
 KUBECONFIG_FILE=$LAB_DIR/kubeconfig
 mkdir -p "$LAB_DIR/settings"
 
@@ -98,4 +101,4 @@ stop_part() {
 # port_is_open PORT: succeeds if 127.0.0.1:PORT accepts connections.
 port_is_open() { (exec 3<> "/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-kubectl() { "$LAB_BIN/kubectl" --kubeconfig "$KUBECONFIG_FILE" "$@"; }
+kubectl() { "$KUBERNETES_BIN/kubectl" --kubeconfig "$KUBECONFIG_FILE" "$@"; }

@@ -12,6 +12,7 @@ from bench.talk.mesh import Object
 
 HOME = Path(os.environ.get("LAB_HOME") or ROOT / ".cache/lab")
 PROGRAMS = HOME / "bin"
+KUBERNETES = HOME / "kubernetes-1.34"
 MANIFESTS = HOME / "manifests"
 _CRDS = ("argo-1.10", "istio", "others")
 _PARTS = ("oap-mesh", "istiod", "argocd")
@@ -54,7 +55,7 @@ class LabParts:
     async def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
         # The flag is the last one, because none may stand before the name of a plugin.
         flag = ("--kubeconfig", str(self.folder / "kubeconfig"))
-        return await self.run(PROGRAMS / "kubectl", *arguments, *flag, stdin=stdin)
+        return await self.run(KUBERNETES / "kubectl", *arguments, *flag, stdin=stdin)
 
     async def argocd(self, *arguments: str) -> str:
         return await self.run(PROGRAMS / "argocd", *arguments, "--server", "127.0.0.1:8443", "--plaintext")

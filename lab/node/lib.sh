@@ -8,8 +8,8 @@ NODE=$LAB/node
 PACKAGES=$LAB_HOME/packages # Debian packages, extracted by lab/build.sh
 IMAGES=$LAB_HOME/images
 NODE_IP=192.0.2.2 # from a documentation range
-export LAB_DIR LAB_HOME LAB_NODE_IP=$NODE_IP
-export PATH=$LAB_BIN:$PACKAGES/usr/bin:$PACKAGES/usr/sbin:$PATH
+export LAB_DIR LAB_HOME LAB_KUBERNETES LAB_NODE_IP=$NODE_IP
+export PATH=$KUBERNETES_BIN:$LAB_BIN:$PACKAGES/usr/bin:$PACKAGES/usr/sbin:$PATH
 export KUBECONFIG=$KUBECONFIG_FILE CONTAINERD_NAMESPACE=k8s.io
 export HELM_CACHE_HOME=$LAB_DIR/helm HELM_CONFIG_HOME=$LAB_DIR/helm HELM_DATA_HOME=$LAB_DIR/helm
 

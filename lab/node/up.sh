@@ -4,7 +4,7 @@
 # Environment: LAB_DIR (.cache/lab/node).
 source "$(dirname "$0")/lib.sh"
 "$NODE/check.sh" > /dev/null
-for program in kubelet kube-proxy; do need "$LAB_BIN/$program" "etcd kubernetes node"; done
+for program in kubelet kube-proxy; do need "$KUBERNETES_BIN/$program" "etcd kubernetes node"; done
 need "$IMAGES/coredns.tar" node
 ! pid_of namespaces > /dev/null || fail "the node runs already. Run lab/node/stop.sh first."
 "$NODE/stop.sh" # what a killed node left

@@ -1,6 +1,7 @@
 """The node itself: its version, its credentials, and what it leaves on the machine."""
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from tests.e2e.containers.node import Node
 from tests.e2e.containers.side_by_side import side_by_side
 from tests.e2e.lab import ROOT
 
+KUBERNETES = os.environ.get("LAB_KUBERNETES", "1.34")
 SETTINGS = ("vm/overcommit_memory", "kernel/panic", "kernel/panic_on_oops", "net/ipv4/ip_forward")
 
 
@@ -37,7 +39,7 @@ def test_second_node_runs_and_leaves_nothing_on_the_machine(node: Node) -> None:
         assert groups
         assert all(group.is_dir() for group in groups)
         [release] = re.findall(
-            r"^\tk8s\.io/kubernetes (v\S+)", (ROOT / "lab/kubernetes/go.mod").read_text(), re.MULTILINE
+            r"^\tk8s\.io/kubernetes (v\S+)", (ROOT / f"lab/kubernetes-{KUBERNETES}/go.mod").read_text(), re.MULTILINE
         )
         version = json.loads(second.run("kubectl", "version", "-o", "json"))["serverVersion"]
         assert (version["gitVersion"], version["major"], version["minor"]) == (release, *release[1:].split(".")[:2])
