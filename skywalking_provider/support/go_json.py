@@ -7,12 +7,20 @@ replaces them with U+FFFD.
 
 import json
 import math
+import re
+from array import array
 from io import BytesIO
-from itertools import islice
+from itertools import accumulate, islice
 from json.decoder import JSONArray, JSONObject  # type: ignore[attr-defined] # not in typeshed
 from json.scanner import py_make_scanner  # type: ignore[attr-defined] # not in typeshed
 from typing import Final
 
+_MAX_DEPTH: Final = 1000
+"""Levels of a document. Python's own limit follows from its stack, and differs by its version."""
+_BRACKETS: Final = b"[{]}"
+_STEPS: Final = bytes.maketrans(_BRACKETS, b"\x01\x01\xff\xff")
+_OTHER_BYTES: Final = bytes(sorted(set(range(256)) - set(_BRACKETS)))
+_TEXTS: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _MAX_SHARED_KEYS: Final = 1024
 _CHARACTERS_PER_VALUE: Final = 8
 
@@ -25,6 +33,7 @@ def load(text: bytes | str) -> object:
     """
     if isinstance(text, bytes):
         text = text.decode("utf-8", "replace")
+    _check_depth(text)
     try:
         return json.loads(text, parse_constant=_reject_constant, parse_float=_parse_float, parse_int=_parse_int)
     except RecursionError:
@@ -43,6 +52,24 @@ def load_interruptibly(text: str) -> object:
         return _InterruptibleDecoder().decode(text)
     except RecursionError:
         raise ValueError("nested too deep") from None
+
+
+def _check_depth(text: str) -> None:
+    """Check that a document has at most `_MAX_DEPTH` levels.
+
+    Raises:
+        ValueError: It has more.
+    """
+    if text.count("[") + text.count("{") <= _MAX_DEPTH:
+        return
+    encoded = text.encode("utf-8", "surrogatepass")
+    if _count_levels(encoded) > _MAX_DEPTH and _count_levels(_TEXTS.sub(b"", encoded)) > _MAX_DEPTH:
+        raise ValueError("nested too deep")
+
+
+def _count_levels(text: bytes) -> int:
+    """Return the levels of a document, or more if its texts contain brackets."""
+    return max(accumulate(array("b", text.translate(_STEPS, _OTHER_BYTES))), default=0)
 
 
 class _InterruptibleDecoder(json.JSONDecoder):

@@ -1,6 +1,7 @@
 """Calls of a service and requests to its HTTP listener."""
 
 import socket
+import urllib.error
 import urllib.request
 
 from tests.adversary.harness import HEALTHY_BLOCK, Service, outcome, run_request
@@ -16,6 +17,9 @@ def get(url: str, timeout: float = 30) -> str:
     try:
         with urllib.request.urlopen(url, timeout=timeout) as response:  # noqa: S310 - loopback
             return str(response.read().decode())
+    except urllib.error.HTTPError as error:
+        error.close()
+        return ""
     except OSError:
         return ""
 

@@ -67,7 +67,8 @@ def http_status(service: Service, path: str) -> int:
         with urllib.request.urlopen(f"http://{service.address('http')}{path}", timeout=30) as response:
             return int(response.status)
     except urllib.error.HTTPError as error:
-        return error.code
+        with error:
+            return error.code
 
 
 def health_status(service: Service) -> int:

@@ -270,7 +270,7 @@ async def test_invalid_number_is_not_an_internal_error(number: str) -> None:
 
 
 async def test_too_many_points_are_an_error_with_a_hint() -> None:
-    measurement = await measure(complete(points(120_000)), maxAnswerBytes=8 * MEBIBYTE)
+    measurement = await measure(complete(points(120_000)), seconds=60, maxAnswerBytes=8 * MEBIBYTE, timeout="60s")
 
     assert measurement.phase is Phase.ERROR
     assert "limit 1,048,576. Select fewer fields" in measurement.message

@@ -138,7 +138,8 @@ async def test_errors_in_both_conditions_are_reported(cel: CelLanguage) -> None:
 async def test_exception_inside_cel_python_is_an_error(cel: CelLanguage) -> None:
     evaluation = await cel.evaluate(r"'\U99999999' == ''", "", _RESULT, timeout=60)
     assert evaluation.phase is Phase.ERROR
-    assert "CEL evaluator failed: OverflowError" in evaluation.message
+    # Python 3.14 reports it as the error of an ordinary call.
+    assert re.search(r"CEL evaluator failed: OverflowError|chr\(\) arg not in range", evaluation.message)
 
 
 @pytest.mark.parametrize("result", [b"NaN", b"", b'{"a":', b"1e400"])

@@ -1,6 +1,6 @@
 """Findings as SARIF 2.1.0, for code scanning. No I/O."""
 
-from pathlib import PurePath
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -70,7 +70,7 @@ def _build_region(finding: Finding) -> dict[str, int]:
 
 
 def _build_artifact(file: str) -> dict[str, str]:
-    path = PurePath(file)
+    path = Path(file)
     if path.is_absolute():
         return {"uri": path.as_uri()}
     return {"uri": quote(path.as_posix()), "uriBaseId": _ROOT}
