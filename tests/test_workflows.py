@@ -24,7 +24,7 @@ def run_actionlint(root: Path) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("matrix.stage }}\n    runs-on", "matrix.stages }}\n    runs-on", 'property "stages" is not defined'),
+        ("name: ${{ matrix.stage }}", "name: ${{ matrix.stages }}", 'property "stages" is not defined'),
         ("timeout-minutes", "timeout-minute", 'unexpected key "timeout-minute"'),
         ("contents: read", "contents: reads", '"reads" is invalid as permission of scope "contents"'),
     ],
