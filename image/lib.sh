@@ -4,6 +4,10 @@
 umask 022
 export LC_ALL=C # the order of file names
 export IMAGE_CACHE=${IMAGE_CACHE:-$PWD/.cache/image/files}
+# Settings of the user have no effect on the image. Where packages come from is free, because their hashes are checked.
+for name in ${!UV_@} ${!PYTHON@} ${!HATCH_@} TAR_OPTIONS; do
+  case $name in UV_DEFAULT_INDEX | UV_HTTP_TIMEOUT | UV_NATIVE_TLS | UV_SYSTEM_CERTS) ;; *) unset "$name" ;; esac
+done
 PYTHON=python3.13
 SITE=usr/lib/python3/dist-packages
 export UV_CACHE_DIR=$IMAGE_CACHE/uv UV_NO_CONFIG=1 UV_PYTHON_DOWNLOADS=never UV_LINK_MODE=copy UV_NO_PROGRESS=1

@@ -96,6 +96,7 @@ def build_on_this_machine(root: Path) -> Path:
         | {
             "IMAGE_CACHE": str(DOWNLOADS),
             "PYTHONHASHSEED": "7",
+            "UV_CONSTRAINT": "/nonexistent",
             "LC_ALL": "C.UTF-8",
             "TZ": "Asia/Tokyo",
             "SOURCE_DATE_EPOCH": "0",
