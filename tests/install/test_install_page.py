@@ -33,6 +33,14 @@ def test_page_waits_for_the_service_that_the_controller_downloads_from() -> None
     assert upgrade.endswith(" --wait")
 
 
+def test_readme_has_the_same_four_lines_as_the_page() -> None:
+    block = re.compile(r"^```\n(helm upgrade --install .*?)^```$", re.MULTILINE | re.DOTALL)
+    [four_lines] = block.findall((ROOT / "README.md").read_text())
+
+    assert four_lines in block.findall(PAGE.partition("## Quick start\n")[2].partition("\n## ")[0])
+    assert len(four_lines.splitlines()) == 4
+
+
 def test_page_removes_the_pod_of_helm_test_last() -> None:
     uninstall, delete = commands("Uninstall")[-2:]
 

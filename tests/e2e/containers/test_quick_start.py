@@ -1,6 +1,7 @@
 """The quick start of docs/install.md from a registry, with the stock controller that downloads the bridge."""
 
 import functools
+import json
 import re
 
 import pytest
@@ -8,12 +9,16 @@ import yaml
 
 from tests.e2e.containers.documented import PAGE, find_block
 from tests.e2e.containers.installation import CONTROLLER, SERVICE, Installation
+from tests.e2e.containers.mock_oap import CANARY_HASH, STABLE_HASH
 from tests.e2e.containers.node import Node, NodeError, wait_for
 from tests.e2e.containers.published import PLATFORM, SERVED
 from tests.e2e.containers.rollouts import check_rollouts
 from tests.e2e.containers.side_by_side import side_by_side
+from tests.e2e.kubectl import Object
+from tests.e2e.lab import ROOT
 from tools.release.plan import CHART
 
+README = (ROOT / "README.md").read_text()
 USER_VALUES = {
     "controller": {
         "volumes": [{"name": "users", "emptyDir": {}}],
@@ -30,6 +35,20 @@ def quick_start(namespace: str) -> str:
     delivery = "bridge.delivery=release"
     assert commands.count(delivery) == 1
     return commands.replace(delivery, f"{delivery},bridge.release.url={SERVED}")
+
+
+def build_run_of_the_readme(name: str) -> Object:
+    """Return an AnalysisRun of the template in README.md, for the two versions that the mock OAP plays."""
+    [template] = re.findall(r"^```yaml\n(apiVersion: .*?)^```$", README, re.MULTILINE | re.DOTALL)
+    spec = yaml.safe_load(template)["spec"]
+    values = {"canary-hash": CANARY_HASH, "stable-hash": STABLE_HASH}
+    spec["args"] = [arg | {"value": values[arg["name"]]} for arg in spec["args"]]
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "AnalysisRun",
+        "metadata": {"name": name},
+        "spec": spec,
+    }
 
 
 def find_pulled_images(installation: Installation) -> set[str]:
@@ -69,7 +88,11 @@ def test_quick_start_from_the_registry_judges_rollouts(node: Node) -> None:
     values = yaml.safe_load(installation.run(f"helm get values {CONTROLLER} -n quick-start"))
     [plugin] = values["controller"]["metricProviderPlugins"]
     assert plugin["sha256"] == release.bridge_sha256(PLATFORM)
+    installation.kubectl.apply([build_run_of_the_readme("readme")])
     check_rollouts(installation)
+    assert installation.await_run("readme") == "Successful"
+    [result] = installation.run_status("readme")["metricResults"]
+    assert json.loads(result["measurements"][-1]["value"])["verdict"] == "fine"
     assert set(installation.restarts().values()) == {0}
 
 
