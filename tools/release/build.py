@@ -25,6 +25,8 @@ from tools.release.source import Source, set_times
 
 _LAYOUT_INDEX = "index.json"
 _WASM = "skywalking_provider/conditions/expr/expr.wasm"
+_SOURCES = {"UV_DEFAULT_INDEX", "UV_HTTP_TIMEOUT", "UV_NATIVE_TLS", "UV_SYSTEM_CERTS"}
+"""Settings of where packages come from, as in image/lib.sh. They are free, because hashes are checked."""
 
 
 class Builder:
@@ -155,8 +157,8 @@ class Builder:
 
 def build_environment(given: Mapping[str, str], epoch: int, work: Path) -> dict[str, str]:
     """Return the environment of all steps: language, time zone and settings of the user have no effect on them."""
-    settings = ("LANG", "LANGUAGE", "LC_", "PYTHON", "HELM_", "VIRTUAL_ENV", "PIP_REQUIRE_VIRTUALENV")
-    kept = {name: value for name, value in given.items() if not name.startswith(settings)}
+    settings = ("LANG", "LANGUAGE", "LC_", "PYTHON", "HELM_", "UV_", "HATCH_", "VIRTUAL_ENV", "PIP_REQUIRE_VIRTUALENV")
+    kept = {name: value for name, value in given.items() if name in _SOURCES or not name.startswith(settings)}
     return kept | {
         "LC_ALL": "C.UTF-8",
         "TZ": "UTC",
