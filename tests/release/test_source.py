@@ -90,6 +90,21 @@ def test_exported_files_have_one_time_and_modes_that_do_not_depend_on_the_umask(
     assert stat.S_IMODE(files["charts"].st_mode) == 0o755
 
 
+def test_exported_files_do_not_depend_on_the_configuration_of_git(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attributes = tmp_path / "attributes"
+    attributes.write_text("Dockerfile export-ignore\n")
+    settings = {"core.autocrlf": "true", "core.attributesFile": str(attributes), "log.showSignature": "true"}
+    monkeypatch.setenv("GIT_CONFIG_COUNT", str(len(settings)))
+    for number, (name, value) in enumerate(settings.items()):
+        monkeypatch.setenv(f"GIT_CONFIG_KEY_{number}", name)
+        monkeypatch.setenv(f"GIT_CONFIG_VALUE_{number}", value)
+    export_source(checkout, read_source(checkout, allow_changes=False), tmp_path / "out")
+
+    assert {name: (tmp_path / "out" / name).read_bytes().decode() for name in FILES} == FILES
+
+
 def test_version_is_that_of_all_files(checkout: Path) -> None:
     assert read_version(checkout) == "1.2.3"
 

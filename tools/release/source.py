@@ -16,6 +16,8 @@ _VERSIONS = {
     "Dockerfile": rf"^ARG VERSION={_VERSION}$",
     "charts/skywalking-provider/Chart.yaml": rf'^(?:version|appVersion): "?{_VERSION}"?$',
 }
+_SETTINGS = {"tar.umask": "0022", "core.autocrlf": "false", "core.eol": "lf", "core.attributesFile": os.devnull}
+_ARCHIVE_SETTINGS = [word for name, value in _SETTINGS.items() for word in ("-c", f"{name}={value}")]
 
 
 class ReleaseError(Exception):
@@ -57,17 +59,21 @@ def read_source(root: Path, *, allow_changes: bool) -> Source:
         )
     # A stash commit that nothing refers to has the changes of tracked files. The checkout stays as it is.
     stash = _git(root, "-c", "user.name=release", "-c", "user.email=release@localhost", "stash", "create")
-    return Source(commit, int(_git(root, "log", "-1", "--format=%ct")), bool(changes), stash or commit)
+    return Source(
+        commit, int(_git(root, "log", "-1", "--no-show-signature", "--format=%ct")), bool(changes), stash or commit
+    )
 
 
 def export_source(root: Path, source: Source, folder: Path) -> None:
     """Write the files of a source to a new folder.
 
-    Modes do not depend on the umask, and all times are that of the commit.
+    Modes do not depend on the umask, line endings and attributes not on git's configuration, and all times are that of
+    the commit.
     """
     archive = subprocess.run(
-        ["git", "-c", "tar.umask=0022", "archive", "--format=tar", source.tree],
+        ["git", *_ARCHIVE_SETTINGS, "archive", "--format=tar", source.tree],
         cwd=root,
+        env=os.environ | {"GIT_ATTR_NOSYSTEM": "1"},
         stdout=subprocess.PIPE,
         check=True,
     ).stdout
