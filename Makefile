@@ -83,9 +83,9 @@ $(WASM): $(EXPR_SOURCES) | go
 
 # The image's runtime: Debian 13's Python interpreter and the packages of requirements/runtime.lock. It runs the checkout's code.
 SHIPPED := .cache/shipped
-$(SHIPPED)/.installed: requirements/runtime.lock requirements/build.lock image/packages.lock image/lib.sh image/runtime
+$(SHIPPED)/.installed: requirements/runtime.lock requirements/build.lock image/packages.lock image/lib.sh image/runtime | $(VENV)/.installed
 	$(call report,Install the image's runtime: $(SHIPPED))
-	@image/runtime $(SHIPPED)
+	@PATH=$(CURDIR)/$(BIN):$$PATH image/runtime $(SHIPPED)
 	@touch $@
 
 # Helm, its previous major version and kustomize, for the tests of charts/ and kustomize/.
@@ -203,9 +203,9 @@ test-arm64: build ## build the image for arm64 and start it in an emulator (five
 	@$(BIN)/pytest -v -m slow tests/install/test_image_arm64.py
 
 .PHONY: bench
-bench: build $(BENCH) $(SHIPPED)/.installed ## measure latency, throughput, memory and OAP load beside Argo's built-in provider (ten minutes)
+bench: build $(BENCH) $(SHIPPED)/.installed ## measure latency, throughput, memory and OAP load beside Argo's built-in provider (ten minutes; PHASES=stages for some)
 	$(call report,Measure this provider, the built-in provider and an echo plugin on a static OAP)
-	@$(BIN)/python -m bench.performance --json bench/results/performance.json --page docs/performance.md
+	@$(BIN)/python -m bench.performance $(if $(PHASES),--scenarios $(PHASES),--json bench/results/performance.json --page docs/performance.md)
 
 # All by default. The image has those of Linux.
 PLATFORMS ?=

@@ -58,6 +58,11 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
+def kernel_seconds(pid: int) -> float:
+    """Return the part of a process's CPU time that the kernel used for it, in seconds."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[12]) / _TICKS
+
+
 def resident_mib(pid: int, *, peak: bool = False) -> float:
     """Return the resident memory of a process in MiB, or its peak since `reset_peak`."""
     status = Path(f"/proc/{pid}/status").read_text()

@@ -1,13 +1,13 @@
 """Tables of a benchmark: for the terminal, and as Markdown for docs/performance.md."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from bench import statistics
+from bench import stages, statistics
 from bench.statistics import LEVELS, Raw, select
 
 _BEGIN, _END = "<!-- bench: begin -->", "<!-- bench: end -->"
@@ -29,22 +29,20 @@ class ReportTable:
 
 
 def report_tables(raw: Raw) -> Iterator[ReportTable]:
-    """Yield all tables, the targets first."""
-    yield ReportTable(
-        "Targets",
-        ("figure", "measured", "floor", "moonshot", "result"),
-        [
-            (one.name, one.measured, one.floor, one.moonshot, "met" if one.met else "missed")
-            for one in statistics.evaluate_targets(raw)
-        ],
-    )
-    yield _latency_table(raw)
-    yield _rate_table(raw)
-    yield _burst_table(raw)
-    yield _memory_table(raw)
-    yield _startup_table(raw)
-    yield _judged_table(raw)
-    yield _hostile_table(raw)
+    """Yield the tables of the measured scenarios, and the targets first if all scenarios were measured."""
+    if raw.keys() >= _TABLES.keys():
+        yield _target_table(raw)
+    for scenario, table in _TABLES.items():
+        if scenario in raw:
+            yield table(raw)
+
+
+def _target_table(raw: Raw) -> ReportTable:
+    rows = [
+        (one.name, one.measured, one.floor, one.moonshot, "met" if one.met else "missed")
+        for one in statistics.evaluate_targets(raw)
+    ]
+    return ReportTable("Targets", ("figure", "measured", "floor", "moonshot", "result"), rows)
 
 
 def _latency_table(raw: Raw) -> ReportTable:
@@ -80,6 +78,20 @@ def _rate_table(raw: Raw) -> ReportTable:
     ]
     header = ("(b, c) system", "workload", "per second", "CPU, ms", "OAP requests per measurement", "from cache")
     return ReportTable("Measurements per second, service on one core, OAP responds immediately", header, rows)
+
+
+def _stage_table(raw: Raw) -> ReportTable:
+    levels = {level: select(raw["stages"], inFlight=level) for level in (1, 30)}
+    times = {level: stages.compute_stage_times(rows) for level, rows in levels.items()}
+    rows = [(stage, *(f"{times[level].get(stage, 0):.3f}" for level in levels)) for stage in times[30]]
+    for part, name in (
+        ("service", "**the service in total**"),
+        ("kernel", "of it in the kernel"),
+        ("bridge", "the bridge, in its own process"),
+    ):
+        rows.append((name, *(f"{stages.compute_cpu_ms(each, part):.3f}" for each in levels.values())))
+    header = ("(c) stage", "1 in flight, ms", "30 in flight, ms")
+    return ReportTable("CPU time of an uncached measurement by stage", header, rows)
 
 
 def _burst_table(raw: Raw) -> ReportTable:
@@ -146,6 +158,18 @@ def _hostile_table(raw: Raw) -> ReportTable:
     return ReportTable(
         "Latency of one in flight beside hostile responses to another namespace, OAP with 20 ms", header, rows
     )
+
+
+_TABLES: Mapping[str, Callable[[Raw], ReportTable]] = {
+    "latency": _latency_table,
+    "rates": _rate_table,
+    "stages": _stage_table,
+    "burst": _burst_table,
+    "memory": _memory_table,
+    "startup": _startup_table,
+    "judged": _judged_table,
+    "hostile": _hostile_table,
+}
 
 
 def print_report(raw: Raw, console: Console) -> None:

@@ -63,6 +63,11 @@ class Bench:
         self.requested += -(-result["latencyMs"]["count"] // METRICS) * METRICS
         return result
 
+    def warm_up(self, callers: dict[str, processes.Caller]) -> None:
+        """Open connections and fill the caches of conditions and blocks, which costs each process once."""
+        for caller in callers.values():
+            self.run_uncached_load(caller, {**ARGO_LOAD, "seconds": 0.5})
+
     @contextmanager
     def start_service(
         self, others: Mapping[str, Any] = MappingProxyType({}), **backend: Any
@@ -94,7 +99,7 @@ def measure_latency(bench: Bench) -> list[Row]:
         bench.start_service() as service,
         bench.start_callers(service, "bare", "built-in", "echo", "provider") as callers,
     ):
-        _warm_up(bench, callers)
+        bench.warm_up(callers)
         for repetition in bench.repeat("latency"):
             for in_flight, seconds in ((1, 2 * bench.seconds), (30, bench.seconds), (200, bench.seconds)):
                 for system, caller in callers.items():
@@ -115,7 +120,7 @@ def measure_rates(bench: Bench) -> list[Row]:
                 bench.start_callers(service, "service", "provider", "built-in", "echo") as callers,
             ):
                 bench.oap.configure(delay_ms=0, workers=0)
-                _warm_up(bench, callers)
+                bench.warm_up(callers)
                 callers["service"].run_load({**ARGO_LOAD, "runs": SHARED_SERVICES} | _SHARED_LOAD)
                 for system, caller in callers.items():
                     if system in ("built-in", "echo") and kind == "shared":
@@ -186,7 +191,7 @@ def measure_beside_hostile(bench: Bench) -> list[Row]:
     with hostile_neighbour.start_hostile_backend(bench.cores) as url:
         others = {hostile_neighbour.BACKEND: {"url": url, "allowedNamespaces": [greedy_tenant.NAMESPACE]}}
         with bench.start_service(others) as service, bench.start_callers(service, "provider") as callers:
-            _warm_up(bench, callers)
+            bench.warm_up(callers)
             load = {"workers": 1, "metrics": 1, "seconds": 2 * bench.seconds}
             for repetition in bench.repeat("beside hostile responses"):
                 for kind in (None, *hostile_neighbour.KINDS):
@@ -228,12 +233,6 @@ def _run_module(bench: Bench, name: str) -> Row:
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     row: Row = json.loads(done.stdout)
     return row
-
-
-def _warm_up(bench: Bench, callers: dict[str, processes.Caller]) -> None:
-    """Open connections and fill the caches of conditions and blocks, which costs each process once."""
-    for caller in callers.values():
-        bench.run_uncached_load(caller, {**ARGO_LOAD, "seconds": 0.5})
 
 
 def _wait_for_minute_start(seconds: float) -> None:

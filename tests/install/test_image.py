@@ -131,13 +131,14 @@ def test_image_built_on_another_system_has_the_same_files(image: Path, tmp_path:
 
 
 def test_runtime_for_the_checkout_is_that_of_the_image(image: Path, tmp_path: Path) -> None:
-    subprocess.run([ROOT / "image/runtime", tmp_path / "runtime"], check=True)
+    tools = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    subprocess.run([ROOT / "image/runtime", tmp_path / "runtime"], env=tools, check=True)
     program = "import os, sys, wasmtime; print(sys.version_info[:2], os.confstr('CS_GNU_LIBC_VERSION'), sys.executable)"
     started = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {program!r}], check=True)"
     run_checkout = [tmp_path / "runtime/bin/python", "-m", "skywalking_provider", "--version"]
 
     output = subprocess.run([run_checkout[0], "-c", started], capture_output=True, text=True, check=True).stdout
-    assert output == f"(3, 13) glibc 2.41 {tmp_path / 'runtime/usr/bin/python3.13'}\n"
+    assert output == f"(3, 13) glibc 2.41 {tmp_path / 'runtime/bin/python'}\n"
     done = subprocess.run(run_checkout, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stdout == f"{__version__}\n", done.stderr
     packages = {path.name for path in (tmp_path / "runtime/usr/lib/python3/dist-packages").glob("*.dist-info")}
