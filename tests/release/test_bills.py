@@ -1,6 +1,7 @@
 """Bills of materials that spdx writes."""
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,13 @@ def test_bill_lists_what_an_image_has(root: Path) -> None:
     assert python["licenseDeclared"] == "PSF-2.0"
     related = [(one["spdxElementId"], one["relationshipType"]) for one in document["relationships"]]
     assert related == [("SPDXRef-DOCUMENT", "DESCRIBES"), *[(artifact["SPDXID"], "CONTAINS")] * 2]
+
+
+def test_bill_does_not_depend_on_the_folder_of_the_image(root: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "opt/bridge/[1]/root"
+    shutil.copytree(root, moved)
+
+    assert read(f"root:{moved}") == read(f"root:{root}")
 
 
 def test_bill_has_the_modules_of_programs_and_the_locked_distributions(tmp_path: Path) -> None:

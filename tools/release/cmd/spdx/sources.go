@@ -22,23 +22,25 @@ import (
 
 // addRoot adds what is installed in the file system of an image.
 func addRoot(bill *billOfMaterials, root string) error {
-	statuses, err := filepath.Glob(filepath.Join(root, "var/lib/dpkg/status.d/*"))
+	statuses := filepath.Join(root, "var/lib/dpkg/status.d")
+	entries, err := os.ReadDir(statuses) // sorted by name
 	if err != nil {
 		return err
 	}
 	distribution := readDistribution(root)
-	for _, path := range statuses {
-		if err := addDebianPackage(bill, path, distribution); err != nil {
+	for _, entry := range entries {
+		if err := addDebianPackage(bill, filepath.Join(statuses, entry.Name()), distribution); err != nil {
 			return err
 		}
 	}
+	bridges := filepath.Join(root, "opt/bridge") + "/"
 	return filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
 		case strings.HasSuffix(path, ".dist-info/METADATA"):
 			return addPythonDistribution(bill, path)
-		case entry.Type().IsRegular() && strings.Contains(path, "/opt/bridge/"):
+		case entry.Type().IsRegular() && strings.HasPrefix(path, bridges):
 			return addProgram(bill, path)
 		}
 		return nil
