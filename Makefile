@@ -55,7 +55,7 @@ HOST := .cache/bin/argo-host
 BENCH := .cache/bin/argo-bench
 WASM := skywalking_provider/conditions/expr/expr.wasm
 BRIDGE_SOURCES := $(shell find bridge -name '*.go' -not -name '*_test.go' 2>/dev/null) $(wildcard bridge/internal/provider/*.json) bridge/go.mod bridge/go.sum
-EXPR_SOURCES := $(shell find expr -name '*.go' -not -name '*_test.go' 2>/dev/null) expr/go.mod expr/go.sum expr/build
+EXPR_SOURCES := $(shell find expr -name '*.go' -not -name '*_test.go' 2>/dev/null) expr/go.mod expr/go.sum expr/build bridge/go.mod
 
 .PHONY: cc
 cc:
@@ -97,7 +97,7 @@ $(HELM): PACKAGE := helm.sh/helm/v4/cmd/helm
 $(HELM_3): PACKAGE := helm.sh/helm/v3/cmd/helm
 $(KUSTOMIZE): PACKAGE := sigs.k8s.io/kustomize/kustomize/v5
 
-$(CHART_TOOLS): tools/charts/go.mod tools/charts/go.sum | go
+$(CHART_TOOLS): tools/charts/go.mod tools/charts/go.sum bridge/go.mod | go
 	$(call report,Build $(PACKAGE): $@ (the first build takes some minutes))
 	@cd tools/charts && CGO_ENABLED=0 go build -buildvcs=false -ldflags "-s -w" -o ../../$@ $(PACKAGE)
 
@@ -114,7 +114,7 @@ $(CHART_TOOLS) $(RELEASE_TOOLS): export GOTOOLCHAIN := $(GO_RELEASE)
 .cache/bin/crane: PACKAGE := github.com/google/go-containerregistry/cmd/crane
 .cache/bin/oci-image .cache/bin/oci-chart .cache/bin/spdx: PACKAGE = ./cmd/$(@F)
 
-$(RELEASE_TOOLS): tools/release/go.mod tools/release/go.sum $(wildcard tools/release/cmd/*/*.go) | go
+$(RELEASE_TOOLS): tools/release/go.mod tools/release/go.sum bridge/go.mod $(wildcard tools/release/cmd/*/*.go) | go
 	$(call report,Build $(@F): $@)
 	@cd tools/release && CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w" -o ../../$@ $(PACKAGE)
 
