@@ -23,6 +23,7 @@ def nest(path: str, value: Any) -> dict[str, Any]:
         ("modus", "sidecar"),
         ("mode", "daemonset"),
         ("image.repo", "r"),
+        ("image.repository", ""),
         ("image.tag", "a tag"),
         ("image.digest", "sha256:abc"),
         ("backends.prod.uri", "http://oap:12800"),
