@@ -98,7 +98,7 @@ stop_part() {
   rm -f "$LAB_DIR/$part.pid"
 }
 
-# port_is_open PORT: succeeds if 127.0.0.1:PORT accepts connections.
-port_is_open() { (exec 3<> "/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+# port_is_open PORT [ADDRESS]: succeeds if ADDRESS:PORT (127.0.0.1) accepts connections.
+port_is_open() { (exec 3<> "/dev/tcp/${2:-127.0.0.1}/$1") 2>/dev/null; }
 
 kubectl() { "$KUBERNETES_BIN/kubectl" --kubeconfig "$KUBECONFIG_FILE" "$@"; }

@@ -3,5 +3,4 @@
 source "$(dirname "$0")/lib.sh"
 [ -d "${1-}" ] || fail "no folder. Usage: lab/node/run.sh lab/node/downloads.sh FOLDER"
 launch downloads python3 -m http.server --bind "$NODE_IP" --directory "$1" 8000
-is_open() { (exec 3<> "/dev/tcp/$NODE_IP/8000"); }
-await downloads 30 is_open
+await downloads 30 port_is_open 8000 "$NODE_IP"

@@ -32,5 +32,4 @@ storage: {filesystem: {rootdirectory: $folder/storage}}
 http: {addr: "$NODE_IP:443", tls: {certificate: $folder/tls.crt, key: $folder/tls.key}}
 YAML
 launch registry docker-registry serve "$folder/config.yaml"
-is_open() { (exec 3<> "/dev/tcp/$NODE_IP/443"); }
-await registry 30 is_open
+await registry 30 port_is_open 443 "$NODE_IP"
