@@ -58,6 +58,12 @@ def test_each_job_has_its_own_permissions_and_a_time_limit(path: Path) -> None:
         assert job["timeout-minutes"] <= 120
 
 
+def test_end_to_end_tests_run_as_root() -> None:
+    """Check what test_image.py and tests/release need: image/root ends without root."""
+    steps = yaml.safe_load((ROOT / ".github/workflows/test.yml").read_text())["jobs"]["stage"]["steps"]
+    assert 'sudo env "PATH=$PATH" "HOME=$HOME" make e2e' in steps[-1]["run"]
+
+
 def read_release() -> dict[str, Any]:
     workflow: dict[str, Any] = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())
     return workflow
