@@ -17,7 +17,7 @@ import re
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,7 +144,8 @@ def replace(path: Path, content: bytes, mode: int = 0o644) -> None:
 
 def run_curl(url: str) -> bytes:
     """Return the content of a URL. Failures of the network are retried."""
-    options = ["-fsSL", "--retry", "3", "--connect-timeout", "20"]
+    # A connection without data for a minute is a failure.
+    options = ["-fsSL", "--retry", "3", "--connect-timeout", "20", "--speed-limit", "1", "--speed-time", "60"]
     done = subprocess.run(["curl", *options, url], capture_output=True, check=False)
     if done.returncode:
         raise FetchError(f"{unquote(url)}: {done.stderr.decode().strip()}")
@@ -171,10 +172,17 @@ def fetch_packages(purpose: str, architecture: str) -> list[Path]:
 
 
 def main(arguments: list[str]) -> int:
-    """Print the paths of the files; return 1 if one is not available."""
-    commands: dict[str, Callable[..., list[Path]]] = {"packages": fetch_packages, "uv": lambda: [fetch_uv()]}
+    """Print the paths of the files; return 1 if one is not available, and 2 for unknown arguments."""
     try:
-        print(*commands[arguments[0]](*arguments[1:]), sep="\n")
+        match arguments:
+            case ["packages", purpose, architecture]:
+                paths = fetch_packages(purpose, architecture)
+            case ["uv"]:
+                paths = [fetch_uv()]
+            case _:
+                print("image/fetch.py: arguments unknown. Use packages PURPOSE ARCH, or uv.", file=sys.stderr)
+                return 2
+        print(*paths, sep="\n")
     except FetchError as error:
         print(f"image/fetch.py: {error}", file=sys.stderr)
         return 1

@@ -122,6 +122,12 @@ def test_fetch_packages_of_an_unknown_architecture_is_rejected(capsys: pytest.Ca
     assert "has no packages of image for riscv64. Use amd64 or arm64." in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("arguments", [[], ["pip"], ["packages", "image"]])
+def test_unknown_arguments_are_rejected(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert fetch.main(arguments) == 2
+    assert capsys.readouterr().err == "image/fetch.py: arguments unknown. Use packages PURPOSE ARCH, or uv.\n"
+
+
 def make_wheel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, served: dict[str, bytes], hashes: int = 1) -> Path:
     """Serve uv 1.2 for two architectures, and return a lock file with the hashes of the first wheels."""
     monkeypatch.setattr("platform.machine", lambda: "aarch64")
