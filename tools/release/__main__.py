@@ -88,8 +88,8 @@ def write_summary(source: Source, plan: Plan, out: Path, bridges: dict[str, Path
 def write_provenance(source: Source, plan: Plan, out: Path, src: Path) -> None:
     """Write the provenance of all artifacts."""
     digests = {IMAGE: read_digest(out / "image"), CHART: read_digest(out / "chart")}
-    locks = {name: hash_file(src / name) for name in LOCKS if (src / name).exists()}
-    packages = (src / "image/packages.lock").read_text().splitlines() if "image/packages.lock" in locks else []
+    locks = {name: hash_file(src / name) for name in LOCKS}
+    packages = (src / "image/packages.lock").read_text().splitlines()
     statement = build_statement(source, plan, hash_files(out), digests, locks, packages)
     (out / "provenance.intoto.json").write_text(json.dumps(statement, indent=2) + "\n")
 

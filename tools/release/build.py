@@ -150,9 +150,9 @@ class Builder:
     def _report(self, step: str) -> None:
         print(f"    {time.monotonic() - self._began:4.0f} s  {step}", flush=True)
 
-    def _run(self, *command: str | int | Path, cwd: Path | None = None) -> None:
+    def _run(self, *command: str | int | Path) -> None:
         words = [str(word) for word in command]
-        subprocess.run(words, cwd=cwd, env=self._environment, stdout=sys.stderr, check=True)
+        subprocess.run(words, env=self._environment, stdout=sys.stderr, check=True)
 
 
 def build_environment(given: Mapping[str, str], epoch: int, work: Path) -> dict[str, str]:
