@@ -43,7 +43,7 @@ extract_packages() { # FOLDER ARCH
   debs=$(python3 image/fetch.py packages image "$2")
   mkdir -p "$folder"/{etc,usr/{lib,share},var/lib/dpkg/status.d}
   base=$(mktemp -d)
-  for deb in $debs; do
+  while IFS= read -r deb; do
     name=$(dpkg-deb --field "$deb" Package)
     # Vulnerability scanners read status.d and os-release.
     dpkg-deb --field "$deb" > "$folder/var/lib/dpkg/status.d/$name"
@@ -56,7 +56,7 @@ extract_packages() { # FOLDER ARCH
     else
       dpkg-deb --extract "$deb" "$folder"
     fi
-  done
+  done <<< "$debs"
   rm -rf "$base"
   mkdir -p "$folder/etc/ssl/certs"
   cat "$folder"/usr/share/ca-certificates/mozilla/*.crt > "$folder/etc/ssl/certs/ca-certificates.crt"
