@@ -39,10 +39,10 @@ def report_tables(raw: Raw) -> Iterator[ReportTable]:
 
 def _target_table(raw: Raw) -> ReportTable:
     rows = [
-        (one.name, one.measured, one.floor, one.moonshot, "met" if one.met else "missed")
+        (one.name, one.measured, one.floor, one.stretch, "met" if one.met else "missed")
         for one in statistics.evaluate_targets(raw)
     ]
-    return ReportTable("Targets", ("figure", "measured", "floor", "moonshot", "result"), rows)
+    return ReportTable("Targets", ("figure", "measured", "floor", "stretch target", "result"), rows)
 
 
 def _latency_table(raw: Raw) -> ReportTable:
