@@ -122,6 +122,7 @@ class CallbackTimer:
                 seconds = time.thread_time() - began - (self.excluded.seconds - excluded)
                 if seconds > (TEST_LIMIT_SECONDS if self._is_test(callback) else LIMIT_SECONDS):
                     self.slow.append(SlowCallback(seconds, describe_callback(callback, handle)))
+                del callback, handle  # as in `Handle._run`: the traceback of an error refers to this frame
 
         return measured
 
