@@ -16,6 +16,7 @@ from tests.e2e.containers.rollouts import check_rollouts
 from tests.e2e.containers.side_by_side import side_by_side
 from tests.e2e.kubectl import Object
 from tests.e2e.lab import ROOT
+from tests.releases.release import Release
 from tools.release.plan import CHART
 
 README = (ROOT / "README.md").read_text()
@@ -35,6 +36,13 @@ def quick_start(namespace: str) -> str:
     delivery = "bridge.delivery=release"
     assert commands.count(delivery) == 1
     return commands.replace(delivery, f"{delivery},bridge.release.url={SERVED}")
+
+
+def name_by_digest(commands: str, release: Release) -> str:
+    """Return commands that install the chart by its digest instead of its version, as docs/verify.md advises."""
+    by_version = f"oci://{CHART} --version {release.version} "
+    assert commands.count(by_version) == 1
+    return commands.replace(by_version, f"oci://{CHART}@{release.chart_digest} ")
 
 
 def build_run_of_the_readme(name: str) -> Object:
@@ -117,7 +125,7 @@ def test_wrong_sha256_or_version_stops_only_the_new_controller(node: Node) -> No
     installation, release = Installation.create(node, "wrong-download"), node.releases.result()["current"]
     with node.installing:
         installation.install_argo()
-        installation.run(quick_start("wrong-download"))
+        installation.run(name_by_digest(quick_start("wrong-download"), release))
         installation.await_controller()
     running = installation.controller_pod()["metadata"]["name"]
     _, second = quick_start("wrong-download").split("\nkubectl")
