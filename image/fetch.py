@@ -121,7 +121,9 @@ def load_uv(version: str, hashes: set[str], folder: Path) -> Path:
     for link, sha256 in re.findall(rf'href="([^"#]*{suffix})#sha256=(\w+)"', run_curl(page).decode()):
         if sha256 in hashes:
             return load(urljoin(page, link), sha256, folder / f"{sha256}.whl")
-    raise FetchError(f"{page} has no wheel of uv {version} for {platform.machine()} with a hash of build.lock.")
+    raise FetchError(
+        f"{remove_credentials(page)} has no wheel of uv {version} for {platform.machine()} with a hash of build.lock."
+    )
 
 
 def load(url: str, sha256: str, target: Path) -> Path:
@@ -148,8 +150,13 @@ def run_curl(url: str) -> bytes:
     options = ["-fsSL", "--retry", "3", "--connect-timeout", "20", "--speed-limit", "1", "--speed-time", "60"]
     done = subprocess.run(["curl", *options, url], capture_output=True, check=False)
     if done.returncode:
-        raise FetchError(f"{unquote(url)}: {done.stderr.decode().strip()}")
+        raise FetchError(f"{remove_credentials(unquote(url))}: {done.stderr.decode().strip()}")
     return done.stdout
+
+
+def remove_credentials(url: str) -> str:
+    """Return a URL for messages: that of a package index may contain a password."""
+    return re.sub("//[^/]*@", "//", url)
 
 
 def compute_sha256(path: Path) -> str:

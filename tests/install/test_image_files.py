@@ -167,6 +167,19 @@ def test_fetch_uv_without_a_locked_hash_is_rejected(
         fetch.fetch_uv(make_wheel(monkeypatch, tmp_path, served))
 
 
+def test_fetch_errors_do_not_contain_the_password_of_the_index(
+    served: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetch, "INDEX", fetch.INDEX.replace("//", "//user:secret@"))
+    with pytest.raises(fetch.FetchError, match="has no wheel of uv") as without_wheel:
+        fetch.fetch_uv(make_wheel(monkeypatch, tmp_path, served))
+    served.clear()
+    with pytest.raises(fetch.FetchError, match="404") as not_found:
+        fetch.fetch_uv(make_wheel(monkeypatch, tmp_path, {}))
+
+    assert "secret" not in f"{without_wheel.value} {not_found.value}"
+
+
 def test_lock_has_each_package_for_both_architectures_from_debian_13() -> None:
     lines = (fetch.IMAGE / "packages").read_text().splitlines()
     wanted = [tuple(line.split()) for line in lines if not line.startswith("#")]
