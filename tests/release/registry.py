@@ -1,7 +1,7 @@
 """Debian's registry and cosign, from the packages that image/packages.lock pins for tests. Nothing is installed."""
 
 import os
-import socket
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -24,19 +24,15 @@ def extract_programs(folder: Path) -> Path:
 @contextmanager
 def run_registry(program: Path, folder: Path) -> Iterator[str]:
     """Run a registry on loopback and yield its HOST:PORT."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    config = folder / "registry.yml"
+    config, output = folder / "registry.yml", folder / "registry.log"
     config.write_text(
-        f"version: 0.1\nlog: {{level: warn}}\nstorage: {{filesystem: {{rootdirectory: {folder / 'data'}}}}}\n"
-        f'http: {{addr: "127.0.0.1:{port}"}}\n'
+        f"version: 0.1\nlog: {{level: info}}\nstorage: {{filesystem: {{rootdirectory: {folder / 'data'}}}}}\n"
+        'http: {addr: "127.0.0.1:0"}\n'
     )
-    with (folder / "registry.log").open("wb") as log:
+    with output.open("wb") as log:
         process = subprocess.Popen([program, "serve", config], stdout=log, stderr=log, env=_without_settings())
     try:
-        _wait_for(process, port)
-        yield f"127.0.0.1:{port}"
+        yield _await_address(process, output)
     finally:
         process.kill()
         process.wait()
@@ -47,11 +43,11 @@ def _without_settings() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(("REGISTRY_", "OTEL_"))}
 
 
-def _wait_for(process: subprocess.Popen[bytes], port: int) -> None:
+def _await_address(process: subprocess.Popen[bytes], log: Path) -> str:
+    """Wait until the registry listens and return its HOST:PORT, which it logs."""
     for _ in range(600):
-        assert process.poll() is None, "the registry has ended. Read registry.log."
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
+        assert process.poll() is None, f"the registry has ended. Read {log}."
+        if found := re.search(r"listening on (127\.0\.0\.1:\d+)", log.read_text()):
+            return found[1]
         time.sleep(0.1)
-    raise AssertionError("the registry does not accept connections. Read registry.log.")
+    raise AssertionError(f"the registry does not listen. Read {log}.")
