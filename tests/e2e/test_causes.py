@@ -30,7 +30,7 @@ def test_failed_measurement_names_the_endpoint_and_a_trace_if_agents_report_them
     of_traces = re.search(r"mostly POST:/reviews: (\d+) of \1 sampled error traces", messages["agent-instances"])
     assert of_traces
     assert int(of_traces[1]) > 0
-    assert re.search(r" · mostly POST:/reviews: \d+ of \d+ failures", messages["agent-service"])
+    assert re.search(r" · most(ly| in) POST:/reviews: \d+ of \d+ failures", messages["agent-service"])
     for name in ("agent-instances", "agent-service"):
         trace = TRACE.search(messages[name])
         assert trace, messages[name]
@@ -39,8 +39,10 @@ def test_failed_measurement_names_the_endpoint_and_a_trace_if_agents_report_them
             id=trace[1],
         )["queryTrace"]["spans"]
         assert span == {"endpointName": "POST:/reviews", "isError": True, "serviceInstanceName": CANARY}
-    assert re.search(r" · service-wide mostly POST:/reviews: \d+ of \d+ failures$", messages["mesh-instances"])
-    assert re.search(r" · mostly POST:/reviews: \d+ of \d+ failures$", messages["mesh-service"])
+    # A busy OAP stores the minutes of an endpoint later than those of its service: a part of the failures is known.
+    of_endpoint = r"most(ly| in) POST:/reviews: \d+ of \d+ failures"
+    assert re.search(rf" · service-wide {of_endpoint}$", messages["mesh-instances"])
+    assert re.search(rf" · {of_endpoint}$", messages["mesh-service"])
 
 
 def measure(lab: Lab) -> dict[str, str]:

@@ -73,5 +73,5 @@ def test_argo_deployment_keeps_everything_that_the_values_add(cluster: Kubectl, 
     assert arguments(others) == arguments(controller.get("extraContainers", []))
     assert mounts(argo) >= mounts({"volumeMounts": controller["volumeMounts"]})
     assert {each["name"] for each in pod["volumes"]} >= {each["name"] for each in controller["volumes"]}
-    assert pod["securityContext"].items() >= argo_values["podSecurityContext"].items()
+    assert pod["securityContext"].items() >= argo_values.get("podSecurityContext", {}).items()
     wait_until_available(kubectl, "argo-rollouts")

@@ -147,7 +147,7 @@ def apply_stock_chart_values(values: dict[str, Any], deployment: dict[str, Any])
     if controller.get("initContainers"):
         pod["initContainers"] = controller["initContainers"]
     pod["volumes"] += controller.get("volumes") or []
-    pod["securityContext"] = values["podSecurityContext"]
+    pod["securityContext"] = values.get("podSecurityContext", {"runAsNonRoot": True})
     return patched
 
 
