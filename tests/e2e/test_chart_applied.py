@@ -71,7 +71,7 @@ def test_argo_deployment_keeps_everything_that_the_values_add(cluster: Kubectl, 
     assert argo["name"] == "argo-rollouts"
     assert arguments(pod.get("initContainers", [])) == arguments(controller.get("initContainers", []))
     assert arguments(others) == arguments(controller.get("extraContainers", []))
-    assert mounts(argo) >= mounts({"volumeMounts": controller["volumeMounts"]})
-    assert {each["name"] for each in pod["volumes"]} >= {each["name"] for each in controller["volumes"]}
+    assert mounts(argo) >= mounts({"volumeMounts": controller.get("volumeMounts", [])})
+    assert {each["name"] for each in pod["volumes"]} >= {each["name"] for each in controller.get("volumes", [])}
     assert pod["securityContext"].items() >= argo_values.get("podSecurityContext", {}).items()
     wait_until_available(kubectl, "argo-rollouts")
