@@ -189,10 +189,14 @@ class Lab:
         wait_for(lambda: self.count_minutes_with_calls(service, 5) == 5, 30, f"five closed minutes of {service} in OAP")
 
     def count_minutes_with_calls(self, service: str, last: int) -> int:
-        """Count the last closed minutes of a service with calls in OAP, with a query that every version supports."""
-        query = """query q($service: String!, $duration: Duration!) {
-          calls: readMetricsValues(
-            condition: {name: "service_cpm", entity: {scope: Service, serviceName: $service, normal: true}},
+        """Count the last closed minutes of a service with calls in OAP."""
+        return sum(value > 0 for value in self.read_minutes("service_cpm", service, last))
+
+    def read_minutes(self, metric: str, service: str, last: int) -> list[int]:
+        """Return a metric in the last closed minutes of a service, with a query that every OAP supports."""
+        query = """query q($metric: String!, $service: String!, $duration: Duration!) {
+          metric: readMetricsValues(
+            condition: {name: $metric, entity: {scope: Service, serviceName: $service, normal: true}},
             duration: $duration) { values { values { value } } } }"""
         end = datetime.now(ZoneInfo(self.settings.get("OAP_ZONE", "UTC"))) - timedelta(minutes=1)
         duration = {
@@ -200,8 +204,8 @@ class Lab:
             "end": f"{end:%Y-%m-%d %H%M}",
             "step": "MINUTE",
         }
-        values = self.query(query, service=service, duration=duration)["calls"]["values"]["values"]
-        return sum(one["value"] > 0 for one in values)
+        found = self.query(query, metric=metric, service=service, duration=duration)
+        return [one["value"] for one in found["metric"]["values"]["values"]]
 
     def read_events(self, service: str) -> list[dict[str, Any]]:
         """Return the provider's events of a service that began in the last hour. OAP adds one for each alarm."""
