@@ -85,12 +85,12 @@ def _stage_table(raw: Raw) -> ReportTable:
     times = {level: stages.compute_stage_times(rows) for level, rows in levels.items()}
     rows = [(stage, *(f"{times[level].get(stage, 0):.3f}" for level in levels)) for stage in times[30]]
     for part, name in (
-        ("service", "**the service in total**"),
+        ("service", "the service in total"),
         ("kernel", "of it in the kernel"),
         ("bridge", "the bridge, in its own process"),
     ):
         rows.append((name, *(f"{stages.compute_cpu_ms(each, part):.3f}" for each in levels.values())))
-    header = ("(c) stage", "1 in flight, ms", "30 in flight, ms")
+    header = ("(i) stage", "1 in flight, ms", "30 in flight, ms")
     return ReportTable("CPU time of an uncached measurement by stage", header, rows)
 
 

@@ -19,7 +19,7 @@ _PY_SPY = Path(sys.executable).with_name("py-spy")
 
 
 def measure_stages(bench: Bench) -> list[Row]:
-    """(c) Measure the CPU time of an uncached measurement by stage, with 1 and 30 in flight."""
+    """(i) Measure the CPU time of an uncached measurement by stage, with 1 and 30 in flight."""
     rows = []
     for in_flight, delay_ms in ((1, 20.0), (30, 0.0)):
         with bench.start_service() as service, bench.start_callers(service, "provider") as callers:

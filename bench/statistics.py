@@ -158,7 +158,7 @@ def count_lost(row: Row) -> int:
 
 def count_unexpected(raw: Raw) -> int:
     """Return the number of measurements that were not Successful. With any, the figures are not valid."""
-    rows = [row for scenario in ("latency", "rates", "burst", "hostile") for row in raw[scenario]]
+    rows = [row for scenario in ("latency", "rates", "stages", "burst", "hostile") for row in raw.get(scenario, [])]
     return sum(row["latencyMs"]["count"] - row["phases"].get("Successful", 0) for row in rows)
 
 
