@@ -12,7 +12,7 @@ from bench.talk.mesh import Object
 
 HOME = Path(os.environ.get("LAB_HOME") or ROOT / ".cache/lab")
 PROGRAMS = HOME / "bin"
-KUBERNETES = HOME / "kubernetes-1.34"
+KUBERNETES = HOME / f"kubernetes-{os.environ.get('LAB_KUBERNETES', '1.34')}"
 MANIFESTS = HOME / "manifests"
 _CRDS = ("argo-1.10", "istio", "others")
 _PARTS = ("oap-mesh", "istiod", "argocd")

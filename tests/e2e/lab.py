@@ -20,6 +20,7 @@ from tests.e2e.kubectl import Kubectl
 
 ROOT = Path(__file__).parents[2]
 MANIFESTS = Path(__file__).parent / "manifests"
+KUBERNETES = os.environ.get("LAB_KUBERNETES", "1.34")
 PLUGIN = "skywalking/metrics"
 PORTS = (
     "LAB_ETCD_PORT",
@@ -134,7 +135,7 @@ class Lab:
 
     @property
     def kubectl(self) -> Kubectl:
-        return Kubectl(self.home / "bin/kubectl", self.folder / "kubeconfig")
+        return Kubectl(self.home / f"kubernetes-{KUBERNETES}/kubectl", self.folder / "kubeconfig")
 
     @property
     def graphql_url(self) -> str:

@@ -1,15 +1,13 @@
 """The node itself: its version, its credentials, and what it leaves on the machine."""
 
 import json
-import os
 import re
 from pathlib import Path
 
 from tests.e2e.containers.node import Node
 from tests.e2e.containers.side_by_side import side_by_side
-from tests.e2e.lab import ROOT
+from tests.e2e.lab import KUBERNETES, ROOT
 
-KUBERNETES = os.environ.get("LAB_KUBERNETES", "1.34")
 SETTINGS = ("vm/overcommit_memory", "kernel/panic", "kernel/panic_on_oops", "net/ipv4/ip_forward")
 
 
