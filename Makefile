@@ -230,6 +230,11 @@ simulate: $(VENV)/.installed ## simulate rollouts: false aborts and found faults
 	$(call report,Simulate 20000 rollouts of each scenario and check the claims of docs/judgement.md)
 	@$(BIN)/python -m bench.simulation --json bench/results/simulation.json --page docs/judgement.md
 
+.PHONY: fleet
+fleet: $(VENV)/.installed ## simulate 13000 rollouts with the costs of the last make bench: replicas, OAP requests, losses (under a minute)
+	$(call report,Simulate a fleet with the measured costs)
+	@$(BIN)/python -m bench.fleet --json bench/results/fleet.json --page docs/scale.md
+
 .PHONY: bench-live
 bench-live: build ## compare the verdicts of Argo's built-in provider and this one on a live OAP (eight minutes)
 	@lab/build.sh oap

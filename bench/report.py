@@ -1,6 +1,6 @@
 """Tables of a benchmark: for the terminal, and as Markdown for docs/performance.md."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -174,7 +174,12 @@ _TABLES: Mapping[str, Callable[[Raw], ReportTable]] = {
 
 def print_report(raw: Raw, console: Console) -> None:
     """Print all tables to the terminal."""
-    for table in report_tables(raw):
+    print_tables(report_tables(raw), console)
+
+
+def print_tables(tables: Iterable[ReportTable], console: Console) -> None:
+    """Print tables to the terminal."""
+    for table in tables:
         rich = RichTable(*table.header, title=table.title, title_justify="left")
         for row in table.rows:
             rich.add_row(*row)
@@ -192,19 +197,28 @@ def format_markdown(raw: Raw) -> str:
         f"Measured {about['at']} at commit {about['commit']} on {machine}; {versions}.",
         f"Load average before the start: {about['load']:.2f}. Medians of {raw['repetitions']} repetitions.",
     ]
-    for table in report_tables(raw):
-        lines += ["", f"**{table.title}**", "", _format_row(table.header), _format_row("---" for _ in table.header)]
-        lines += [_format_row(row) for row in table.rows]
-    return "\n".join(lines)
+    return "\n".join([*lines, *format_tables(report_tables(raw))])
+
+
+def format_tables(tables: Iterable[ReportTable]) -> Iterator[str]:
+    """Yield the lines of tables as Markdown."""
+    for table in tables:
+        yield from ("", f"**{table.title}**", "", _format_row(table.header), _format_row("---" for _ in table.header))
+        yield from (_format_row(row) for row in table.rows)
 
 
 def write_page_tables(raw: Raw, page: Path) -> None:
     """Replace the tables between the markers of a page."""
+    replace_tables(format_markdown(raw), page)
+
+
+def replace_tables(text: str, page: Path) -> None:
+    """Replace the text between the markers of a page."""
     before, begin, rest = page.read_text().partition(_BEGIN)
     _, end, after = rest.partition(_END)
     if not (begin and end):
         raise SystemExit(f"bench: {page} has no tables to replace. Add the markers {_BEGIN} and {_END}.")
-    page.write_text(f"{before}{_BEGIN}\n{format_markdown(raw)}\n{_END}{after}")
+    page.write_text(f"{before}{_BEGIN}\n{text}\n{_END}{after}")
 
 
 def _format_row(cells: Sequence[str] | Iterator[str]) -> str:

@@ -1,0 +1,1 @@
+"""Model of a fleet: many rollouts, replicas and OAPs beyond one machine, simulated with measured costs."""
