@@ -69,6 +69,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	}
 	var err error
 	parsed.provider.Target, err = endpoint.target()
+	parsed.provider.Streaming = endpoint.socket != ""
 	if endpoint.tls != (provider.TLSFiles{}) {
 		parsed.provider.TLS = &endpoint.tls
 	}

@@ -2,9 +2,8 @@
 
 import asyncio
 import gc
-import os
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -22,38 +21,20 @@ from skywalking_provider.config import Config, ConfigError
 from skywalking_provider.contract.v1 import metric_provider_pb2 as pb
 from skywalking_provider.contract.v1 import metric_provider_pb2_grpc as rpc
 from skywalking_provider.oap import BackendRegistry, Observer, open_backends
-from skywalking_provider.server import tls
 from skywalking_provider.server.admission import Admission
-from skywalking_provider.server.client_authorization import ClientIdentityInterceptor
-from skywalking_provider.server.descriptors import ConnectionShares
 from skywalking_provider.server.endpoint import Endpoint, resolve_endpoint
+from skywalking_provider.server.grpc_server import bind_server, new_server
 from skywalking_provider.server.instrumentation import Instrumentation, open_instrumentation
+from skywalking_provider.server.measurement_stream import MeasurementStreams
 from skywalking_provider.server.readiness import Readiness
-from skywalking_provider.server.receive_limiter import ReceiveLimiter
 from skywalking_provider.server.service import MetricProviderService
 from skywalking_provider.server.signals import install_signal_handlers
-from skywalking_provider.server.unix_socket import SocketPath, exclusive_socket_path, find_shared_folder
+from skywalking_provider.server.unix_socket import exclusive_socket_path
 
 if TYPE_CHECKING:
     from skywalking_provider.reporting.reporters import EventReporters
 
 SERVICE = pb.DESCRIPTOR.services_by_name["MetricProvider"].full_name
-MAX_REQUEST_BYTES = 128 * 1024
-"""Bytes of one request. A block has 32 KiB at most, so that a larger one still gets an Error with its size."""
-_MAX_PENDING_CALLS = 5120  # that gRPC has accepted, and the service has not taken yet; of some 18 KiB each
-_OPTIONS = (
-    ("grpc.so_reuseport", 0),
-    ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
-    # gRPC buffers this much of each message that waits to be received (`ReceiveLimiter`), and would raise it.
-    ("grpc.http2.lookahead_bytes", 8 * 1024),
-    ("grpc.http2.bdp_probe", 0),
-    # From 1,000 waiting calls on gRPC would cancel calls at random, of any namespace. `Admission` sheds instead.
-    ("grpc.server.max_pending_requests", _MAX_PENDING_CALLS),
-    ("grpc.server.max_pending_requests_hard_limit", _MAX_PENDING_CALLS),
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
-)
-
 _log = structlog.get_logger()
 
 
@@ -102,8 +83,10 @@ class RunningServer:
         port: int,
         instrumentation: Instrumentation,
         reporters: "EventReporters | None",
+        streams: MeasurementStreams | None,
     ) -> None:
         self._server = server
+        self._streams = streams
         self._readiness = readiness
         self._reporters = reporters
         self.port = port
@@ -116,6 +99,8 @@ class RunningServer:
         """Reject new calls, let calls in flight finish, and send the queued events, all within the given seconds."""
         ends_at = time.monotonic() + seconds
         await self._readiness.end()
+        if self._streams is not None:
+            self._streams.close()
         await self._server.stop(seconds)
         if self._reporters is not None and not self._forced:
             self._flush = asyncio.create_task(self._reporters.flush(max(0.0, ends_at - time.monotonic())))
@@ -143,22 +128,24 @@ async def open_server(
             open_backends(config.backends, _now, observer=instrumentation.observer)
         )
         reporters = await stack.enter_async_context(_open_reporters(config, backends, instrumentation.observer))
-        server = _new_server(endpoint, instrumentation.interceptors)
+        server = new_server(endpoint, instrumentation.interceptors)
         listeners = [*instrumentation.listeners, *([reporters.report] if reporters else [])]
         limits = CauseLimits(with_content=config.page is not None and config.page.cause_details)
         engine = Engine(backends, evaluator, _now, listeners, cause_limits=limits)
-        rpc.add_MetricProviderServicer_to_server(MetricProviderService(engine, _now, Admission()), server)
+        streams = _new_streams(endpoint, instrumentation)
+        service = MetricProviderService(engine, _now, Admission(), streams)
+        rpc.add_MetricProviderServicer_to_server(service, server)
         health_pb2_grpc.add_HealthServicer_to_server(readiness.servicer, server)
         if not (endpoint.tls or endpoint.exposed):
             reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
-        port = _bind(server, endpoint, config, owned)
+        port = bind_server(server, endpoint, config, owned)
         await server.start()
         if owned:
             owned.publish(config.socket_mode)
         await readiness.begin()
         watch = asyncio.create_task(readiness.watch(evaluator))
         try:
-            yield RunningServer(server, readiness, port, instrumentation, reporters)
+            yield RunningServer(server, readiness, port, instrumentation, reporters, streams)
         finally:
             watch.cancel()
             await asyncio.wait([watch])
@@ -191,51 +178,11 @@ async def _open_reporters(
         yield reporters
 
 
-def _connection_options() -> tuple[tuple[str, int], ...]:
-    """Return limits of connections that send nothing; the arguments of gRPC's core are in milliseconds."""
-    return (
-        ("grpc.max_allowed_incoming_connections", ConnectionShares.of_process().grpc),
-        ("grpc.server_handshake_timeout_ms", 10_000),  # until the client's first HTTP/2 frame
-        ("grpc.max_connection_idle_ms", 300_000),  # without a call; the bridge connects again
-    )
-
-
-def _new_server(endpoint: Endpoint, interceptors: Sequence[grpc.aio.ServerInterceptor]) -> grpc.aio.Server:
-    options = *_OPTIONS, *_connection_options()
-    interceptors = [ReceiveLimiter(), *interceptors]  # the span of a call begins when its request is received
-    if endpoint.tls is None:
-        return grpc.aio.server(options=options, interceptors=interceptors)
-    age = ("grpc.max_connection_age_ms", 1000 * tls.CONNECTION_SECONDS), ("grpc.max_connection_age_grace_ms", 30_000)
-    allowed = ClientIdentityInterceptor(endpoint.tls.allowed_identities)
-    return grpc.aio.server(options=(*options, *age), interceptors=[allowed, *interceptors])
-
-
-def _bind(server: grpc.aio.Server, endpoint: Endpoint, config: Config, owned: SocketPath | None) -> int:
-    _warn_of_exposure(endpoint)
-    target = f"unix:{owned.bind_path}" if owned else endpoint.target
-    previous_umask = os.umask(0o777 & ~config.socket_mode)  # the socket never has a wider mode, not even briefly
-    try:
-        if endpoint.tls:
-            return server.add_secure_port(target, tls.build_server_credentials(endpoint.tls))
-        return server.add_insecure_port(target)
-    except RuntimeError as error:
-        raise ConfigError(f"cannot listen on {endpoint.target}. Set a free address of this machine.") from error
-    finally:
-        os.umask(previous_umask)
-
-
-def _warn_of_exposure(endpoint: Endpoint) -> None:
-    if endpoint.exposed and endpoint.tls is None:
-        _log.warning(
-            "TCP WITHOUT AUTHENTICATION: every client that reaches the port can read the backends (--insecure)",
-            listen=endpoint.address,
-        )
-    if endpoint.socket and (folder := find_shared_folder(endpoint.socket)):
-        _log.warning(
-            "every user can exchange the socket and answer the bridge. Set a path in a folder that only the service "
-            "can write to, or set the sticky bit of the folder",
-            folder=str(folder),
-        )
+def _new_streams(endpoint: Endpoint, instrumentation: Instrumentation) -> MeasurementStreams | None:
+    """Return the streams of bridges on this machine. Remote bridges balance their calls over replicas."""
+    if endpoint.socket is None or instrumentation.interceptors:  # an interceptor makes a span for each call
+        return None
+    return MeasurementStreams()
 
 
 def _freeze_gc() -> None:

@@ -7,7 +7,7 @@ import grpc.aio
 import pytest
 
 from skywalking_provider.mock_oap import MockOap
-from skywalking_provider.server import lifecycle, receive_limiter
+from skywalking_provider.server import grpc_server, lifecycle, receive_limiter
 from skywalking_provider.server.receive_limiter import ReceiveLimiter
 from tests.install.argo_client import open_argo_client
 
@@ -21,7 +21,8 @@ async def test_rejected_call_is_retried_by_the_bridge_and_then_its_measurement_w
 ) -> None:
     folder: Path = tmp_path_factory.mktemp("p")  # short: a socket path has at most 107 bytes
     limiter = ReceiveLimiter(1, max_waiting=0, slot_seconds=60, receive_seconds=60)
-    monkeypatch.setattr(lifecycle, "ReceiveLimiter", lambda: limiter)
+    monkeypatch.setattr(grpc_server, "ReceiveLimiter", lambda: limiter)
+    monkeypatch.setattr(lifecycle, "_new_streams", lambda *_: None)  # so that the bridge makes calls
     monkeypatch.setattr(receive_limiter, "_PUSHBACK_MS", (1, 2))
     async with (
         MockOap("healthy-canary") as oap,

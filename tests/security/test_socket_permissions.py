@@ -10,7 +10,7 @@ import pytest
 
 from skywalking_provider.config import Config
 from skywalking_provider.server.endpoint import Endpoint
-from skywalking_provider.server.lifecycle import _bind
+from skywalking_provider.server.grpc_server import bind_server
 from skywalking_provider.server.unix_socket import exclusive_socket_path
 
 
@@ -31,7 +31,7 @@ async def test_socket_with_any_umask_is_never_open_to_others(tmp_path: Path, tex
     os.umask(umask)
 
     with exclusive_socket_path(path) as owned:
-        _bind(server, Endpoint(path, None), config, owned)
+        bind_server(server, Endpoint(path, None), config, owned)
 
         assert stat.S_IMODE(owned.bind_path.parent.stat().st_mode) == 0o700
         assert stat.S_IMODE(owned.bind_path.stat().st_mode) == mode

@@ -653,6 +653,166 @@ func (x *ResumeRequest) GetMeasurement() *Measurement {
 	return nil
 }
 
+// MeasureRequest starts or continues a measurement.
+type MeasureRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Identity of the request in its stream, selected by the caller.
+	Id uint64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Milliseconds in which the service responds, counted from the arrival of the request.
+	TimeoutMs uint32 `protobuf:"varint,2,opt,name=timeout_ms,json=timeoutMs,proto3" json:"timeout_ms,omitempty"`
+	// The request.
+	//
+	// Types that are valid to be assigned to Request:
+	//
+	//	*MeasureRequest_Run
+	//	*MeasureRequest_Resume
+	Request       isMeasureRequest_Request `protobuf_oneof:"request"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MeasureRequest) Reset() {
+	*x = MeasureRequest{}
+	mi := &file_metricprovider_v1_metric_provider_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MeasureRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MeasureRequest) ProtoMessage() {}
+
+func (x *MeasureRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_metricprovider_v1_metric_provider_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MeasureRequest.ProtoReflect.Descriptor instead.
+func (*MeasureRequest) Descriptor() ([]byte, []int) {
+	return file_metricprovider_v1_metric_provider_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *MeasureRequest) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *MeasureRequest) GetTimeoutMs() uint32 {
+	if x != nil {
+		return x.TimeoutMs
+	}
+	return 0
+}
+
+func (x *MeasureRequest) GetRequest() isMeasureRequest_Request {
+	if x != nil {
+		return x.Request
+	}
+	return nil
+}
+
+func (x *MeasureRequest) GetRun() *RunRequest {
+	if x != nil {
+		if x, ok := x.Request.(*MeasureRequest_Run); ok {
+			return x.Run
+		}
+	}
+	return nil
+}
+
+func (x *MeasureRequest) GetResume() *ResumeRequest {
+	if x != nil {
+		if x, ok := x.Request.(*MeasureRequest_Resume); ok {
+			return x.Resume
+		}
+	}
+	return nil
+}
+
+type isMeasureRequest_Request interface {
+	isMeasureRequest_Request()
+}
+
+type MeasureRequest_Run struct {
+	// Starts a measurement.
+	Run *RunRequest `protobuf:"bytes,3,opt,name=run,proto3,oneof"`
+}
+
+type MeasureRequest_Resume struct {
+	// Continues a measurement.
+	Resume *ResumeRequest `protobuf:"bytes,4,opt,name=resume,proto3,oneof"`
+}
+
+func (*MeasureRequest_Run) isMeasureRequest_Request() {}
+
+func (*MeasureRequest_Resume) isMeasureRequest_Request() {}
+
+// MeasureResponse is the response to one MeasureRequest. Responses have the order in which they are ready.
+type MeasureResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Identity of the request.
+	Id uint64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The measurement. It is missing if the caller must use Run or Resume instead.
+	Measurement   *Measurement `protobuf:"bytes,2,opt,name=measurement,proto3" json:"measurement,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MeasureResponse) Reset() {
+	*x = MeasureResponse{}
+	mi := &file_metricprovider_v1_metric_provider_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MeasureResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MeasureResponse) ProtoMessage() {}
+
+func (x *MeasureResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_metricprovider_v1_metric_provider_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MeasureResponse.ProtoReflect.Descriptor instead.
+func (*MeasureResponse) Descriptor() ([]byte, []int) {
+	return file_metricprovider_v1_metric_provider_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *MeasureResponse) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *MeasureResponse) GetMeasurement() *Measurement {
+	if x != nil {
+		return x.Measurement
+	}
+	return nil
+}
+
 // TerminateRequest ends measurement.
 type TerminateRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -668,7 +828,7 @@ type TerminateRequest struct {
 
 func (x *TerminateRequest) Reset() {
 	*x = TerminateRequest{}
-	mi := &file_metricprovider_v1_metric_provider_proto_msgTypes[8]
+	mi := &file_metricprovider_v1_metric_provider_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -680,7 +840,7 @@ func (x *TerminateRequest) String() string {
 func (*TerminateRequest) ProtoMessage() {}
 
 func (x *TerminateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_metricprovider_v1_metric_provider_proto_msgTypes[8]
+	mi := &file_metricprovider_v1_metric_provider_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -693,7 +853,7 @@ func (x *TerminateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TerminateRequest.ProtoReflect.Descriptor instead.
 func (*TerminateRequest) Descriptor() ([]byte, []int) {
-	return file_metricprovider_v1_metric_provider_proto_rawDescGZIP(), []int{8}
+	return file_metricprovider_v1_metric_provider_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *TerminateRequest) GetRun() *Run {
@@ -732,7 +892,7 @@ type GarbageCollectRequest struct {
 
 func (x *GarbageCollectRequest) Reset() {
 	*x = GarbageCollectRequest{}
-	mi := &file_metricprovider_v1_metric_provider_proto_msgTypes[9]
+	mi := &file_metricprovider_v1_metric_provider_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -744,7 +904,7 @@ func (x *GarbageCollectRequest) String() string {
 func (*GarbageCollectRequest) ProtoMessage() {}
 
 func (x *GarbageCollectRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_metricprovider_v1_metric_provider_proto_msgTypes[9]
+	mi := &file_metricprovider_v1_metric_provider_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -757,7 +917,7 @@ func (x *GarbageCollectRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GarbageCollectRequest.ProtoReflect.Descriptor instead.
 func (*GarbageCollectRequest) Descriptor() ([]byte, []int) {
-	return file_metricprovider_v1_metric_provider_proto_rawDescGZIP(), []int{9}
+	return file_metricprovider_v1_metric_provider_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GarbageCollectRequest) GetRun() *Run {
@@ -790,7 +950,7 @@ type GarbageCollectResponse struct {
 
 func (x *GarbageCollectResponse) Reset() {
 	*x = GarbageCollectResponse{}
-	mi := &file_metricprovider_v1_metric_provider_proto_msgTypes[10]
+	mi := &file_metricprovider_v1_metric_provider_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -802,7 +962,7 @@ func (x *GarbageCollectResponse) String() string {
 func (*GarbageCollectResponse) ProtoMessage() {}
 
 func (x *GarbageCollectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_metricprovider_v1_metric_provider_proto_msgTypes[10]
+	mi := &file_metricprovider_v1_metric_provider_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -815,7 +975,7 @@ func (x *GarbageCollectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GarbageCollectResponse.ProtoReflect.Descriptor instead.
 func (*GarbageCollectResponse) Descriptor() ([]byte, []int) {
-	return file_metricprovider_v1_metric_provider_proto_rawDescGZIP(), []int{10}
+	return file_metricprovider_v1_metric_provider_proto_rawDescGZIP(), []int{12}
 }
 
 // GetMetadataRequest requests the metadata of a metric.
@@ -829,7 +989,7 @@ type GetMetadataRequest struct {
 
 func (x *GetMetadataRequest) Reset() {
 	*x = GetMetadataRequest{}
-	mi := &file_metricprovider_v1_metric_provider_proto_msgTypes[11]
+	mi := &file_metricprovider_v1_metric_provider_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -841,7 +1001,7 @@ func (x *GetMetadataRequest) String() string {
 func (*GetMetadataRequest) ProtoMessage() {}
 
 func (x *GetMetadataRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_metricprovider_v1_metric_provider_proto_msgTypes[11]
+	mi := &file_metricprovider_v1_metric_provider_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -854,7 +1014,7 @@ func (x *GetMetadataRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMetadataRequest.ProtoReflect.Descriptor instead.
 func (*GetMetadataRequest) Descriptor() ([]byte, []int) {
-	return file_metricprovider_v1_metric_provider_proto_rawDescGZIP(), []int{11}
+	return file_metricprovider_v1_metric_provider_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GetMetadataRequest) GetMetric() *Metric {
@@ -875,7 +1035,7 @@ type GetMetadataResponse struct {
 
 func (x *GetMetadataResponse) Reset() {
 	*x = GetMetadataResponse{}
-	mi := &file_metricprovider_v1_metric_provider_proto_msgTypes[12]
+	mi := &file_metricprovider_v1_metric_provider_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -887,7 +1047,7 @@ func (x *GetMetadataResponse) String() string {
 func (*GetMetadataResponse) ProtoMessage() {}
 
 func (x *GetMetadataResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_metricprovider_v1_metric_provider_proto_msgTypes[12]
+	mi := &file_metricprovider_v1_metric_provider_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -900,7 +1060,7 @@ func (x *GetMetadataResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMetadataResponse.ProtoReflect.Descriptor instead.
 func (*GetMetadataResponse) Descriptor() ([]byte, []int) {
-	return file_metricprovider_v1_metric_provider_proto_rawDescGZIP(), []int{12}
+	return file_metricprovider_v1_metric_provider_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *GetMetadataResponse) GetMetadata() map[string]string {
@@ -962,7 +1122,17 @@ const file_metricprovider_v1_metric_provider_proto_rawDesc = "" +
 	"\rResumeRequest\x12(\n" +
 	"\x03run\x18\x01 \x01(\v2\x16.metricprovider.v1.RunR\x03run\x121\n" +
 	"\x06metric\x18\x02 \x01(\v2\x19.metricprovider.v1.MetricR\x06metric\x12@\n" +
-	"\vmeasurement\x18\x03 \x01(\v2\x1e.metricprovider.v1.MeasurementR\vmeasurement\"\xb1\x01\n" +
+	"\vmeasurement\x18\x03 \x01(\v2\x1e.metricprovider.v1.MeasurementR\vmeasurement\"\xb9\x01\n" +
+	"\x0eMeasureRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x1d\n" +
+	"\n" +
+	"timeout_ms\x18\x02 \x01(\rR\ttimeoutMs\x121\n" +
+	"\x03run\x18\x03 \x01(\v2\x1d.metricprovider.v1.RunRequestH\x00R\x03run\x12:\n" +
+	"\x06resume\x18\x04 \x01(\v2 .metricprovider.v1.ResumeRequestH\x00R\x06resumeB\t\n" +
+	"\arequest\"c\n" +
+	"\x0fMeasureResponse\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12@\n" +
+	"\vmeasurement\x18\x02 \x01(\v2\x1e.metricprovider.v1.MeasurementR\vmeasurement\"\xb1\x01\n" +
 	"\x10TerminateRequest\x12(\n" +
 	"\x03run\x18\x01 \x01(\v2\x16.metricprovider.v1.RunR\x03run\x121\n" +
 	"\x06metric\x18\x02 \x01(\v2\x19.metricprovider.v1.MetricR\x06metric\x12@\n" +
@@ -986,11 +1156,12 @@ const file_metricprovider_v1_metric_provider_proto_rawDesc = "" +
 	"\x10PHASE_SUCCESSFUL\x10\x03\x12\x10\n" +
 	"\fPHASE_FAILED\x10\x04\x12\x0f\n" +
 	"\vPHASE_ERROR\x10\x05\x12\x16\n" +
-	"\x12PHASE_INCONCLUSIVE\x10\x062\x8e\x04\n" +
+	"\x12PHASE_INCONCLUSIVE\x10\x062\xe4\x04\n" +
 	"\x0eMetricProvider\x12S\n" +
 	"\bDescribe\x12\".metricprovider.v1.DescribeRequest\x1a#.metricprovider.v1.DescribeResponse\x12D\n" +
 	"\x03Run\x12\x1d.metricprovider.v1.RunRequest\x1a\x1e.metricprovider.v1.Measurement\x12J\n" +
-	"\x06Resume\x12 .metricprovider.v1.ResumeRequest\x1a\x1e.metricprovider.v1.Measurement\x12P\n" +
+	"\x06Resume\x12 .metricprovider.v1.ResumeRequest\x1a\x1e.metricprovider.v1.Measurement\x12T\n" +
+	"\aMeasure\x12!.metricprovider.v1.MeasureRequest\x1a\".metricprovider.v1.MeasureResponse(\x010\x01\x12P\n" +
 	"\tTerminate\x12#.metricprovider.v1.TerminateRequest\x1a\x1e.metricprovider.v1.Measurement\x12e\n" +
 	"\x0eGarbageCollect\x12(.metricprovider.v1.GarbageCollectRequest\x1a).metricprovider.v1.GarbageCollectResponse\x12\\\n" +
 	"\vGetMetadata\x12%.metricprovider.v1.GetMetadataRequest\x1a&.metricprovider.v1.GetMetadataResponseB`Z^github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/contract/v1;contractv1b\x06proto3"
@@ -1008,7 +1179,7 @@ func file_metricprovider_v1_metric_provider_proto_rawDescGZIP() []byte {
 }
 
 var file_metricprovider_v1_metric_provider_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_metricprovider_v1_metric_provider_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_metricprovider_v1_metric_provider_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_metricprovider_v1_metric_provider_proto_goTypes = []any{
 	(Phase)(0),                     // 0: metricprovider.v1.Phase
 	(*Metric)(nil),                 // 1: metricprovider.v1.Metric
@@ -1019,55 +1190,62 @@ var file_metricprovider_v1_metric_provider_proto_goTypes = []any{
 	(*DescribeResponse)(nil),       // 6: metricprovider.v1.DescribeResponse
 	(*RunRequest)(nil),             // 7: metricprovider.v1.RunRequest
 	(*ResumeRequest)(nil),          // 8: metricprovider.v1.ResumeRequest
-	(*TerminateRequest)(nil),       // 9: metricprovider.v1.TerminateRequest
-	(*GarbageCollectRequest)(nil),  // 10: metricprovider.v1.GarbageCollectRequest
-	(*GarbageCollectResponse)(nil), // 11: metricprovider.v1.GarbageCollectResponse
-	(*GetMetadataRequest)(nil),     // 12: metricprovider.v1.GetMetadataRequest
-	(*GetMetadataResponse)(nil),    // 13: metricprovider.v1.GetMetadataResponse
-	nil,                            // 14: metricprovider.v1.Run.LabelsEntry
-	nil,                            // 15: metricprovider.v1.Measurement.MetadataEntry
-	nil,                            // 16: metricprovider.v1.GetMetadataResponse.MetadataEntry
-	(*timestamppb.Timestamp)(nil),  // 17: google.protobuf.Timestamp
+	(*MeasureRequest)(nil),         // 9: metricprovider.v1.MeasureRequest
+	(*MeasureResponse)(nil),        // 10: metricprovider.v1.MeasureResponse
+	(*TerminateRequest)(nil),       // 11: metricprovider.v1.TerminateRequest
+	(*GarbageCollectRequest)(nil),  // 12: metricprovider.v1.GarbageCollectRequest
+	(*GarbageCollectResponse)(nil), // 13: metricprovider.v1.GarbageCollectResponse
+	(*GetMetadataRequest)(nil),     // 14: metricprovider.v1.GetMetadataRequest
+	(*GetMetadataResponse)(nil),    // 15: metricprovider.v1.GetMetadataResponse
+	nil,                            // 16: metricprovider.v1.Run.LabelsEntry
+	nil,                            // 17: metricprovider.v1.Measurement.MetadataEntry
+	nil,                            // 18: metricprovider.v1.GetMetadataResponse.MetadataEntry
+	(*timestamppb.Timestamp)(nil),  // 19: google.protobuf.Timestamp
 }
 var file_metricprovider_v1_metric_provider_proto_depIdxs = []int32{
-	14, // 0: metricprovider.v1.Run.labels:type_name -> metricprovider.v1.Run.LabelsEntry
+	16, // 0: metricprovider.v1.Run.labels:type_name -> metricprovider.v1.Run.LabelsEntry
 	2,  // 1: metricprovider.v1.Run.owner:type_name -> metricprovider.v1.Owner
-	17, // 2: metricprovider.v1.Run.created_at:type_name -> google.protobuf.Timestamp
-	17, // 3: metricprovider.v1.Run.started_at:type_name -> google.protobuf.Timestamp
+	19, // 2: metricprovider.v1.Run.created_at:type_name -> google.protobuf.Timestamp
+	19, // 3: metricprovider.v1.Run.started_at:type_name -> google.protobuf.Timestamp
 	0,  // 4: metricprovider.v1.Measurement.phase:type_name -> metricprovider.v1.Phase
-	17, // 5: metricprovider.v1.Measurement.started_at:type_name -> google.protobuf.Timestamp
-	17, // 6: metricprovider.v1.Measurement.finished_at:type_name -> google.protobuf.Timestamp
-	17, // 7: metricprovider.v1.Measurement.resume_at:type_name -> google.protobuf.Timestamp
-	15, // 8: metricprovider.v1.Measurement.metadata:type_name -> metricprovider.v1.Measurement.MetadataEntry
+	19, // 5: metricprovider.v1.Measurement.started_at:type_name -> google.protobuf.Timestamp
+	19, // 6: metricprovider.v1.Measurement.finished_at:type_name -> google.protobuf.Timestamp
+	19, // 7: metricprovider.v1.Measurement.resume_at:type_name -> google.protobuf.Timestamp
+	17, // 8: metricprovider.v1.Measurement.metadata:type_name -> metricprovider.v1.Measurement.MetadataEntry
 	3,  // 9: metricprovider.v1.RunRequest.run:type_name -> metricprovider.v1.Run
 	1,  // 10: metricprovider.v1.RunRequest.metric:type_name -> metricprovider.v1.Metric
 	3,  // 11: metricprovider.v1.ResumeRequest.run:type_name -> metricprovider.v1.Run
 	1,  // 12: metricprovider.v1.ResumeRequest.metric:type_name -> metricprovider.v1.Metric
 	4,  // 13: metricprovider.v1.ResumeRequest.measurement:type_name -> metricprovider.v1.Measurement
-	3,  // 14: metricprovider.v1.TerminateRequest.run:type_name -> metricprovider.v1.Run
-	1,  // 15: metricprovider.v1.TerminateRequest.metric:type_name -> metricprovider.v1.Metric
-	4,  // 16: metricprovider.v1.TerminateRequest.measurement:type_name -> metricprovider.v1.Measurement
-	3,  // 17: metricprovider.v1.GarbageCollectRequest.run:type_name -> metricprovider.v1.Run
-	1,  // 18: metricprovider.v1.GarbageCollectRequest.metric:type_name -> metricprovider.v1.Metric
-	1,  // 19: metricprovider.v1.GetMetadataRequest.metric:type_name -> metricprovider.v1.Metric
-	16, // 20: metricprovider.v1.GetMetadataResponse.metadata:type_name -> metricprovider.v1.GetMetadataResponse.MetadataEntry
-	5,  // 21: metricprovider.v1.MetricProvider.Describe:input_type -> metricprovider.v1.DescribeRequest
-	7,  // 22: metricprovider.v1.MetricProvider.Run:input_type -> metricprovider.v1.RunRequest
-	8,  // 23: metricprovider.v1.MetricProvider.Resume:input_type -> metricprovider.v1.ResumeRequest
-	9,  // 24: metricprovider.v1.MetricProvider.Terminate:input_type -> metricprovider.v1.TerminateRequest
-	10, // 25: metricprovider.v1.MetricProvider.GarbageCollect:input_type -> metricprovider.v1.GarbageCollectRequest
-	12, // 26: metricprovider.v1.MetricProvider.GetMetadata:input_type -> metricprovider.v1.GetMetadataRequest
-	6,  // 27: metricprovider.v1.MetricProvider.Describe:output_type -> metricprovider.v1.DescribeResponse
-	4,  // 28: metricprovider.v1.MetricProvider.Run:output_type -> metricprovider.v1.Measurement
-	4,  // 29: metricprovider.v1.MetricProvider.Resume:output_type -> metricprovider.v1.Measurement
-	4,  // 30: metricprovider.v1.MetricProvider.Terminate:output_type -> metricprovider.v1.Measurement
-	11, // 31: metricprovider.v1.MetricProvider.GarbageCollect:output_type -> metricprovider.v1.GarbageCollectResponse
-	13, // 32: metricprovider.v1.MetricProvider.GetMetadata:output_type -> metricprovider.v1.GetMetadataResponse
-	27, // [27:33] is the sub-list for method output_type
-	21, // [21:27] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	7,  // 14: metricprovider.v1.MeasureRequest.run:type_name -> metricprovider.v1.RunRequest
+	8,  // 15: metricprovider.v1.MeasureRequest.resume:type_name -> metricprovider.v1.ResumeRequest
+	4,  // 16: metricprovider.v1.MeasureResponse.measurement:type_name -> metricprovider.v1.Measurement
+	3,  // 17: metricprovider.v1.TerminateRequest.run:type_name -> metricprovider.v1.Run
+	1,  // 18: metricprovider.v1.TerminateRequest.metric:type_name -> metricprovider.v1.Metric
+	4,  // 19: metricprovider.v1.TerminateRequest.measurement:type_name -> metricprovider.v1.Measurement
+	3,  // 20: metricprovider.v1.GarbageCollectRequest.run:type_name -> metricprovider.v1.Run
+	1,  // 21: metricprovider.v1.GarbageCollectRequest.metric:type_name -> metricprovider.v1.Metric
+	1,  // 22: metricprovider.v1.GetMetadataRequest.metric:type_name -> metricprovider.v1.Metric
+	18, // 23: metricprovider.v1.GetMetadataResponse.metadata:type_name -> metricprovider.v1.GetMetadataResponse.MetadataEntry
+	5,  // 24: metricprovider.v1.MetricProvider.Describe:input_type -> metricprovider.v1.DescribeRequest
+	7,  // 25: metricprovider.v1.MetricProvider.Run:input_type -> metricprovider.v1.RunRequest
+	8,  // 26: metricprovider.v1.MetricProvider.Resume:input_type -> metricprovider.v1.ResumeRequest
+	9,  // 27: metricprovider.v1.MetricProvider.Measure:input_type -> metricprovider.v1.MeasureRequest
+	11, // 28: metricprovider.v1.MetricProvider.Terminate:input_type -> metricprovider.v1.TerminateRequest
+	12, // 29: metricprovider.v1.MetricProvider.GarbageCollect:input_type -> metricprovider.v1.GarbageCollectRequest
+	14, // 30: metricprovider.v1.MetricProvider.GetMetadata:input_type -> metricprovider.v1.GetMetadataRequest
+	6,  // 31: metricprovider.v1.MetricProvider.Describe:output_type -> metricprovider.v1.DescribeResponse
+	4,  // 32: metricprovider.v1.MetricProvider.Run:output_type -> metricprovider.v1.Measurement
+	4,  // 33: metricprovider.v1.MetricProvider.Resume:output_type -> metricprovider.v1.Measurement
+	10, // 34: metricprovider.v1.MetricProvider.Measure:output_type -> metricprovider.v1.MeasureResponse
+	4,  // 35: metricprovider.v1.MetricProvider.Terminate:output_type -> metricprovider.v1.Measurement
+	13, // 36: metricprovider.v1.MetricProvider.GarbageCollect:output_type -> metricprovider.v1.GarbageCollectResponse
+	15, // 37: metricprovider.v1.MetricProvider.GetMetadata:output_type -> metricprovider.v1.GetMetadataResponse
+	31, // [31:38] is the sub-list for method output_type
+	24, // [24:31] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_metricprovider_v1_metric_provider_proto_init() }
@@ -1075,13 +1253,17 @@ func file_metricprovider_v1_metric_provider_proto_init() {
 	if File_metricprovider_v1_metric_provider_proto != nil {
 		return
 	}
+	file_metricprovider_v1_metric_provider_proto_msgTypes[8].OneofWrappers = []any{
+		(*MeasureRequest_Run)(nil),
+		(*MeasureRequest_Resume)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_metricprovider_v1_metric_provider_proto_rawDesc), len(file_metricprovider_v1_metric_provider_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   16,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -27,6 +27,7 @@ const (
 	MetricProvider_Describe_FullMethodName       = "/metricprovider.v1.MetricProvider/Describe"
 	MetricProvider_Run_FullMethodName            = "/metricprovider.v1.MetricProvider/Run"
 	MetricProvider_Resume_FullMethodName         = "/metricprovider.v1.MetricProvider/Resume"
+	MetricProvider_Measure_FullMethodName        = "/metricprovider.v1.MetricProvider/Measure"
 	MetricProvider_Terminate_FullMethodName      = "/metricprovider.v1.MetricProvider/Terminate"
 	MetricProvider_GarbageCollect_FullMethodName = "/metricprovider.v1.MetricProvider/GarbageCollect"
 	MetricProvider_GetMetadata_FullMethodName    = "/metricprovider.v1.MetricProvider/GetMetadata"
@@ -50,6 +51,9 @@ type MetricProviderClient interface {
 	Run(ctx context.Context, in *RunRequest, opts ...grpc.CallOption) (*Measurement, error)
 	// Resume continues a measurement in PHASE_RUNNING. Another replica may have started it.
 	Resume(ctx context.Context, in *ResumeRequest, opts ...grpc.CallOption) (*Measurement, error)
+	// Measure runs and resumes measurements over one stream, at less cost than a call for each. It is optional: a caller uses
+	// Run and Resume if the stream fails, and for a measurement that does not fit into it.
+	Measure(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[MeasureRequest, MeasureResponse], error)
 	// Terminate ends a measurement whose result is no longer needed.
 	Terminate(ctx context.Context, in *TerminateRequest, opts ...grpc.CallOption) (*Measurement, error)
 	// GarbageCollect reports that Argo dropped the measurements beyond limit.
@@ -95,6 +99,19 @@ func (c *metricProviderClient) Resume(ctx context.Context, in *ResumeRequest, op
 	}
 	return out, nil
 }
+
+func (c *metricProviderClient) Measure(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[MeasureRequest, MeasureResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &MetricProvider_ServiceDesc.Streams[0], MetricProvider_Measure_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[MeasureRequest, MeasureResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type MetricProvider_MeasureClient = grpc.BidiStreamingClient[MeasureRequest, MeasureResponse]
 
 func (c *metricProviderClient) Terminate(ctx context.Context, in *TerminateRequest, opts ...grpc.CallOption) (*Measurement, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
@@ -144,6 +161,9 @@ type MetricProviderServer interface {
 	Run(context.Context, *RunRequest) (*Measurement, error)
 	// Resume continues a measurement in PHASE_RUNNING. Another replica may have started it.
 	Resume(context.Context, *ResumeRequest) (*Measurement, error)
+	// Measure runs and resumes measurements over one stream, at less cost than a call for each. It is optional: a caller uses
+	// Run and Resume if the stream fails, and for a measurement that does not fit into it.
+	Measure(grpc.BidiStreamingServer[MeasureRequest, MeasureResponse]) error
 	// Terminate ends a measurement whose result is no longer needed.
 	Terminate(context.Context, *TerminateRequest) (*Measurement, error)
 	// GarbageCollect reports that Argo dropped the measurements beyond limit.
@@ -168,6 +188,9 @@ func (UnimplementedMetricProviderServer) Run(context.Context, *RunRequest) (*Mea
 }
 func (UnimplementedMetricProviderServer) Resume(context.Context, *ResumeRequest) (*Measurement, error) {
 	return nil, status.Error(codes.Unimplemented, "method Resume not implemented")
+}
+func (UnimplementedMetricProviderServer) Measure(grpc.BidiStreamingServer[MeasureRequest, MeasureResponse]) error {
+	return status.Error(codes.Unimplemented, "method Measure not implemented")
 }
 func (UnimplementedMetricProviderServer) Terminate(context.Context, *TerminateRequest) (*Measurement, error) {
 	return nil, status.Error(codes.Unimplemented, "method Terminate not implemented")
@@ -252,6 +275,13 @@ func _MetricProvider_Resume_Handler(srv interface{}, ctx context.Context, dec fu
 	}
 	return interceptor(ctx, in, info, handler)
 }
+
+func _MetricProvider_Measure_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(MetricProviderServer).Measure(&grpc.GenericServerStream[MeasureRequest, MeasureResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type MetricProvider_MeasureServer = grpc.BidiStreamingServer[MeasureRequest, MeasureResponse]
 
 func _MetricProvider_Terminate_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(TerminateRequest)
@@ -339,6 +369,13 @@ var MetricProvider_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _MetricProvider_GetMetadata_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "Measure",
+			Handler:       _MetricProvider_Measure_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
+		},
+	},
 	Metadata: "metricprovider/v1/metric_provider.proto",
 }

@@ -21,6 +21,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	contractv1 "github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/contract/v1"
+	"github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/internal/provider"
 )
 
 // System is a metric provider under load.
@@ -117,7 +118,7 @@ func NewService(target string) (Service, error) {
 	if err != nil {
 		return Service{}, err
 	}
-	return Service{contractv1.NewMetricProviderClient(conn)}, nil
+	return Service{provider.NewClient(conn, true)}, nil
 }
 
 // Metric implements Side.

@@ -38,6 +38,8 @@ type Sidecar struct {
 	OnRun      func(context.Context, *contractv1.RunRequest) (*contractv1.Measurement, error)
 	OnResume   func(context.Context, *contractv1.ResumeRequest) (*contractv1.Measurement, error)
 	OnMetadata func(context.Context, *contractv1.GetMetadataRequest) (map[string]string, error)
+	// OnMeasure serves a stream of measurements; StreamMeasurements is one. Without it, the service has no streams.
+	OnMeasure func(*Sidecar, Stream) error
 
 	mu       sync.Mutex
 	received map[string][]any
@@ -154,6 +156,43 @@ func (s *Sidecar) Resume(ctx context.Context, r *contractv1.ResumeRequest) (*con
 		return s.OnResume(ctx, r)
 	}
 	return Finished(contractv1.Phase_PHASE_SUCCESSFUL, string(r.GetMetric().GetBlock())), nil
+}
+
+// Stream is a stream of measurements.
+type Stream = grpc.BidiStreamingServer[contractv1.MeasureRequest, contractv1.MeasureResponse]
+
+// Measure serves a stream.
+func (s *Sidecar) Measure(stream Stream) error {
+	if s.OnMeasure == nil {
+		return s.UnimplementedMetricProviderServer.Measure(stream)
+	}
+	return s.OnMeasure(s, stream)
+}
+
+// StreamMeasurements responds to each request as Run and Resume do. The response to one that fails has no measurement.
+func StreamMeasurements(s *Sidecar, stream Stream) error {
+	var sending sync.Mutex
+	for {
+		request, err := stream.Recv()
+		if err != nil {
+			return nil
+		}
+		s.record("Measure", request)
+		go func() {
+			timeout := time.Duration(request.GetTimeoutMs()) * time.Millisecond
+			ctx, cancel := context.WithTimeout(stream.Context(), timeout)
+			defer cancel()
+			response := &contractv1.MeasureResponse{Id: request.GetId()}
+			if request.GetResume() != nil {
+				response.Measurement, _ = s.Resume(ctx, request.GetResume())
+			} else {
+				response.Measurement, _ = s.Run(ctx, request.GetRun())
+			}
+			sending.Lock()
+			defer sending.Unlock()
+			_ = stream.Send(response)
+		}()
+	}
 }
 
 // Terminate returns the measurement.

@@ -36,6 +36,8 @@ const (
 type Options struct {
 	// Target is the gRPC target of the sidecar.
 	Target string
+	// Streaming selects one stream for all measurements instead of a call each. Calls are balanced over replicas.
+	Streaming bool
 	// TLS files for the connection to the sidecar; nil disables TLS.
 	TLS *TLSFiles
 	// OutageGrace is the time that a measurement waits for an unavailable sidecar, counted from the measurement's start.

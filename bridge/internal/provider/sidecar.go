@@ -92,8 +92,18 @@ func newSidecar(options Options, log hclog.Logger) (*sidecar, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sidecar address %s: %w", options.Target, err)
 	}
-	s.client = contractv1.NewMetricProviderClient(s.conn)
+	s.client = NewClient(s.conn, options.Streaming)
 	return s, nil
+}
+
+// NewClient returns a client of the service over a connection. With streaming, measurements use one stream, so that all of
+// them go to the same replica.
+func NewClient(conn grpc.ClientConnInterface, streaming bool) contractv1.MetricProviderClient {
+	client := contractv1.NewMetricProviderClient(conn)
+	if streaming {
+		return &streamingClient{MetricProviderClient: client}
+	}
+	return client
 }
 
 // reasonTrailer is the trailer of a call that failed with Unavailable: the reason code for its measurement.

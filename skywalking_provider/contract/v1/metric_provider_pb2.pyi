@@ -391,6 +391,74 @@ class ResumeRequest(_message.Message):
 Global___ResumeRequest: _TypeAlias = ResumeRequest  # noqa: Y015
 
 @_typing.final
+class MeasureRequest(_message.Message):
+    """MeasureRequest starts or continues a measurement."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    TIMEOUT_MS_FIELD_NUMBER: _builtins.int
+    RUN_FIELD_NUMBER: _builtins.int
+    RESUME_FIELD_NUMBER: _builtins.int
+    id: _builtins.int
+    """Identity of the request in its stream, selected by the caller."""
+    timeout_ms: _builtins.int
+    """Milliseconds in which the service responds, counted from the arrival of the request."""
+    @_builtins.property
+    def run(self) -> Global___RunRequest:
+        """Starts a measurement."""
+
+    @_builtins.property
+    def resume(self) -> Global___ResumeRequest:
+        """Continues a measurement."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.int = ...,
+        timeout_ms: _builtins.int = ...,
+        run: Global___RunRequest | None = ...,
+        resume: Global___ResumeRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["request", b"request", "resume", b"resume", "run", b"run"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "request", b"request", "resume", b"resume", "run", b"run", "timeout_ms", b"timeout_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_request: _TypeAlias = _typing.Literal["run", "resume"]  # noqa: Y015
+    _WhichOneofArgType_request: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_request) -> _WhichOneofReturnType_request | None: ...
+
+Global___MeasureRequest: _TypeAlias = MeasureRequest  # noqa: Y015
+
+@_typing.final
+class MeasureResponse(_message.Message):
+    """MeasureResponse is the response to one MeasureRequest. Responses have the order in which they are ready."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    MEASUREMENT_FIELD_NUMBER: _builtins.int
+    id: _builtins.int
+    """Identity of the request."""
+    @_builtins.property
+    def measurement(self) -> Global___Measurement:
+        """The measurement. It is missing if the caller must use Run or Resume instead."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.int = ...,
+        measurement: Global___Measurement | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["measurement", b"measurement"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "measurement", b"measurement"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MeasureResponse: _TypeAlias = MeasureResponse  # noqa: Y015
+
+@_typing.final
 class TerminateRequest(_message.Message):
     """TerminateRequest ends measurement."""
 

@@ -56,6 +56,11 @@ class MetricProviderStub:
                 request_serializer=skywalking__provider_dot_contract_dot_v1_dot_metric__provider__pb2.ResumeRequest.SerializeToString,
                 response_deserializer=skywalking__provider_dot_contract_dot_v1_dot_metric__provider__pb2.Measurement.FromString,
                 _registered_method=True)
+        self.Measure = channel.stream_stream(
+                '/metricprovider.v1.MetricProvider/Measure',
+                request_serializer=skywalking__provider_dot_contract_dot_v1_dot_metric__provider__pb2.MeasureRequest.SerializeToString,
+                response_deserializer=skywalking__provider_dot_contract_dot_v1_dot_metric__provider__pb2.MeasureResponse.FromString,
+                _registered_method=True)
         self.Terminate = channel.unary_unary(
                 '/metricprovider.v1.MetricProvider/Terminate',
                 request_serializer=skywalking__provider_dot_contract_dot_v1_dot_metric__provider__pb2.TerminateRequest.SerializeToString,
@@ -104,6 +109,14 @@ class MetricProviderServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Measure(self, request_iterator, context):
+        """Measure runs and resumes measurements over one stream, at less cost than a call for each. It is optional: a caller uses
+        Run and Resume if the stream fails, and for a measurement that does not fit into it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Terminate(self, request, context):
         """Terminate ends a measurement whose result is no longer needed.
         """
@@ -142,6 +155,11 @@ def add_MetricProviderServicer_to_server(servicer, server):
                     servicer.Resume,
                     request_deserializer=skywalking__provider_dot_contract_dot_v1_dot_metric__provider__pb2.ResumeRequest.FromString,
                     response_serializer=skywalking__provider_dot_contract_dot_v1_dot_metric__provider__pb2.Measurement.SerializeToString,
+            ),
+            'Measure': grpc.stream_stream_rpc_method_handler(
+                    servicer.Measure,
+                    request_deserializer=skywalking__provider_dot_contract_dot_v1_dot_metric__provider__pb2.MeasureRequest.FromString,
+                    response_serializer=skywalking__provider_dot_contract_dot_v1_dot_metric__provider__pb2.MeasureResponse.SerializeToString,
             ),
             'Terminate': grpc.unary_unary_rpc_method_handler(
                     servicer.Terminate,
@@ -247,6 +265,33 @@ class MetricProvider:
             '/metricprovider.v1.MetricProvider/Resume',
             skywalking__provider_dot_contract_dot_v1_dot_metric__provider__pb2.ResumeRequest.SerializeToString,
             skywalking__provider_dot_contract_dot_v1_dot_metric__provider__pb2.Measurement.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Measure(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/metricprovider.v1.MetricProvider/Measure',
+            skywalking__provider_dot_contract_dot_v1_dot_metric__provider__pb2.MeasureRequest.SerializeToString,
+            skywalking__provider_dot_contract_dot_v1_dot_metric__provider__pb2.MeasureResponse.FromString,
             options,
             channel_credentials,
             insecure,

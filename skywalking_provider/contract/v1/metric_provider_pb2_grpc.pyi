@@ -50,6 +50,10 @@ class MetricProviderStub:
     """Run starts a measurement. The response is finished, or has PHASE_RUNNING and resume_at."""
     Resume: _grpc.UnaryUnaryMultiCallable[_metric_provider_pb2.ResumeRequest, _metric_provider_pb2.Measurement]
     """Resume continues a measurement in PHASE_RUNNING. Another replica may have started it."""
+    Measure: _grpc.StreamStreamMultiCallable[_metric_provider_pb2.MeasureRequest, _metric_provider_pb2.MeasureResponse]
+    """Measure runs and resumes measurements over one stream, at less cost than a call for each. It is optional: a caller uses
+    Run and Resume if the stream fails, and for a measurement that does not fit into it.
+    """
     Terminate: _grpc.UnaryUnaryMultiCallable[_metric_provider_pb2.TerminateRequest, _metric_provider_pb2.Measurement]
     """Terminate ends a measurement whose result is no longer needed."""
     GarbageCollect: _grpc.UnaryUnaryMultiCallable[_metric_provider_pb2.GarbageCollectRequest, _metric_provider_pb2.GarbageCollectResponse]
@@ -75,6 +79,10 @@ class MetricProviderAsyncStub(MetricProviderStub):
     """Run starts a measurement. The response is finished, or has PHASE_RUNNING and resume_at."""
     Resume: _aio.UnaryUnaryMultiCallable[_metric_provider_pb2.ResumeRequest, _metric_provider_pb2.Measurement]  # type: ignore[assignment]
     """Resume continues a measurement in PHASE_RUNNING. Another replica may have started it."""
+    Measure: _aio.StreamStreamMultiCallable[_metric_provider_pb2.MeasureRequest, _metric_provider_pb2.MeasureResponse]  # type: ignore[assignment]
+    """Measure runs and resumes measurements over one stream, at less cost than a call for each. It is optional: a caller uses
+    Run and Resume if the stream fails, and for a measurement that does not fit into it.
+    """
     Terminate: _aio.UnaryUnaryMultiCallable[_metric_provider_pb2.TerminateRequest, _metric_provider_pb2.Measurement]  # type: ignore[assignment]
     """Terminate ends a measurement whose result is no longer needed."""
     GarbageCollect: _aio.UnaryUnaryMultiCallable[_metric_provider_pb2.GarbageCollectRequest, _metric_provider_pb2.GarbageCollectResponse]  # type: ignore[assignment]
@@ -115,6 +123,16 @@ class MetricProviderServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_metric_provider_pb2.Measurement, _abc.Awaitable[_metric_provider_pb2.Measurement]]:
         """Resume continues a measurement in PHASE_RUNNING. Another replica may have started it."""
+
+    @_abc_1.abstractmethod
+    def Measure(
+        self,
+        request_iterator: _MaybeAsyncIterator[_metric_provider_pb2.MeasureRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_metric_provider_pb2.MeasureResponse], _abc.AsyncIterator[_metric_provider_pb2.MeasureResponse]]:
+        """Measure runs and resumes measurements over one stream, at less cost than a call for each. It is optional: a caller uses
+        Run and Resume if the stream fails, and for a measurement that does not fit into it.
+        """
 
     @_abc_1.abstractmethod
     def Terminate(

@@ -1,0 +1,87 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/status"
+
+	contractv1 "github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/contract/v1"
+)
+
+// reopenInterval is the time between two attempts to open a stream.
+const reopenInterval = 5 * time.Second
+
+// streamingClient is a client whose Run and Resume use one stream of measurements instead of a call each. The stream saves
+// time only: without one, and for each measurement that the stream does not return, it makes the call, which is idempotent.
+// Errors are therefore those of calls.
+type streamingClient struct {
+	contractv1.MetricProviderClient
+
+	mu       sync.Mutex
+	stream   *measurementStream // nil until the first one is open
+	reopenAt time.Time          // time from which on a stream may be opened
+}
+
+// Run starts a measurement.
+func (c *streamingClient) Run(
+	ctx context.Context, in *contractv1.RunRequest, options ...grpc.CallOption,
+) (*contractv1.Measurement, error) {
+	request := &contractv1.MeasureRequest{Request: &contractv1.MeasureRequest_Run{Run: in}}
+	if measurement, err := c.measure(ctx, request); !errors.Is(err, errNotStreamed) {
+		return measurement, err
+	}
+	return c.MetricProviderClient.Run(ctx, in, options...)
+}
+
+// Resume continues a measurement.
+func (c *streamingClient) Resume(
+	ctx context.Context, in *contractv1.ResumeRequest, options ...grpc.CallOption,
+) (*contractv1.Measurement, error) {
+	request := &contractv1.MeasureRequest{Request: &contractv1.MeasureRequest_Resume{Resume: in}}
+	if measurement, err := c.measure(ctx, request); !errors.Is(err, errNotStreamed) {
+		return measurement, err
+	}
+	return c.MetricProviderClient.Resume(ctx, in, options...)
+}
+
+// measure returns the measurement of a request by the stream. The error is errNotStreamed, or that of the context.
+func (c *streamingClient) measure(
+	ctx context.Context, request *contractv1.MeasureRequest,
+) (*contractv1.Measurement, error) {
+	stream := c.openStream()
+	if stream == nil {
+		return nil, errNotStreamed
+	}
+	measurement, err := stream.measure(ctx, request)
+	if ctx.Err() != nil && err != nil {
+		return nil, status.FromContextError(ctx.Err()).Err()
+	}
+	return measurement, err
+}
+
+// openStream returns the open stream. Without one, it returns nil and opens one in the background: while the connection is
+// established, that may take longer than a measurement.
+func (c *streamingClient) openStream() *measurementStream {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stream != nil && !c.stream.ended() {
+		return c.stream
+	}
+	if now := time.Now(); now.After(c.reopenAt) {
+		c.reopenAt = now.Add(reopenInterval)
+		go func() {
+			stream, err := newMeasurementStream(c.MetricProviderClient)
+			if err != nil {
+				return // the next call reports it
+			}
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.stream = stream
+		}()
+	}
+	return nil
+}

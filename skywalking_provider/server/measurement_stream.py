@@ -1,0 +1,97 @@
+"""Measurements over one stream: a message for each instead of a call, which costs gRPC several times as much."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import grpc.aio
+import structlog
+
+from skywalking_provider.contract.v1 import metric_provider_pb2 as pb
+
+MAX_STREAMS: Final = 16
+"""Streams open at once. A controller's bridge opens one."""
+MAX_IN_PROGRESS: Final = 2048
+"""Requests of a stream in progress. Further ones wait at the caller, by the flow control of HTTP/2."""
+MAX_RESPONSE_BYTES: Final = 64 * 1024
+"""Bytes of a response. A larger one would delay the others of its stream, so that the caller makes a call for it."""
+
+_log = structlog.get_logger()
+
+_Context = grpc.aio.ServicerContext[Any, Any]
+Measure = Callable[[pb.MeasureRequest], Awaitable[pb.Measurement]]
+"""Returns the measurement of a request within its deadline."""
+
+
+class MeasurementStreams:
+    """The open streams.
+
+    Args:
+        max_streams: Number of streams. Beyond it, a caller makes a call for each measurement.
+        max_in_progress: Number of requests in progress in each.
+    """
+
+    def __init__(self, max_streams: int = MAX_STREAMS, max_in_progress: int = MAX_IN_PROGRESS) -> None:
+        self._max_streams = max_streams
+        self._max_in_progress = max_in_progress
+        # State: the tasks that read from open streams, and whether the service stops.
+        self._readers: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    async def serve(self, context: _Context, measure: Measure) -> None:
+        """Respond to the requests of a stream until its caller, or `close`, ends it."""
+        if self._closed or len(self._readers) >= self._max_streams:
+            await context.abort(
+                grpc.StatusCode.UNAVAILABLE, f"stream rejected: {self._max_streams} are open, or the service stops"
+            )
+        async with asyncio.TaskGroup() as tasks:
+            stream = _Stream(context, measure, tasks, self._max_in_progress)
+            reader = tasks.create_task(stream.read())
+            self._readers.add(reader)
+            reader.add_done_callback(self._readers.discard)
+
+    def close(self) -> None:
+        """Read no more requests. A stream ends after the responses to those that were read."""
+        self._closed = True
+        for reader in self._readers:
+            reader.cancel()
+
+
+class _Stream:
+    """One stream. Each request has a task of its own."""
+
+    def __init__(self, context: _Context, measure: Measure, tasks: asyncio.TaskGroup, max_in_progress: int) -> None:
+        self._context = context
+        self._measure = measure
+        self._tasks = tasks
+        self._slots = asyncio.Semaphore(max_in_progress)
+        self._writing = asyncio.Lock()  # gRPC writes one message at a time
+
+    async def read(self) -> None:
+        """Start a task for each request until the caller ends the stream."""
+        while True:
+            await self._slots.acquire()
+            request = await self._context.read()
+            if request is grpc.aio.EOF:
+                return
+            self._tasks.create_task(self._respond(request))
+
+    async def _respond(self, request: pb.MeasureRequest) -> None:
+        try:
+            response = await self._build_response(request)
+            del request  # the caller may read its responses slowly
+            async with self._writing:
+                await self._context.write(response)
+        finally:
+            self._slots.release()
+
+    async def _build_response(self, request: pb.MeasureRequest) -> pb.MeasureResponse:
+        """Return the response to a request; one without a measurement if only a call can return it."""
+        try:
+            measurement = await self._measure(request)
+        except Exception:  # noqa: BLE001 - a bug in one measurement must not end the others of its stream
+            _log.exception("measurement of a stream failed")
+            return pb.MeasureResponse(id=request.id)
+        if measurement.ByteSize() > MAX_RESPONSE_BYTES:
+            return pb.MeasureResponse(id=request.id)
+        return pb.MeasureResponse(id=request.id, measurement=measurement)
