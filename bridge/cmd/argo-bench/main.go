@@ -84,6 +84,7 @@ func load(args []string) error {
 	systemName := flags.String("system", "", "`name` of the system: provider, echo, built-in, bare or service")
 	bridge := flags.String("bridge", "", "`path` of the bridge's binary (provider)")
 	socket := flags.String("socket", "", "`path` of the service's socket (provider, service)")
+	replicas := flags.String("replicas", "", "`target` of several replicas of the service, instead of --socket (provider)")
 	address := flags.String("oap", "", "`url` of the OAP (built-in, bare)")
 	_ = flags.Parse(args)
 	log.SetOutput(os.Stderr)
@@ -103,7 +104,11 @@ func load(args []string) error {
 		}
 		system = bench.Plugin("skywalking/metrics")
 		defer argohost.Close()
-		if err := install(home, "skywalking/metrics", binary, "--socket="+*socket); err != nil {
+		endpoint := []string{"--socket=" + *socket}
+		if *replicas != "" {
+			endpoint = []string{"--address=" + *replicas, "--insecure"}
+		}
+		if err := install(home, "skywalking/metrics", binary, endpoint...); err != nil {
 			return err
 		}
 	case "echo":

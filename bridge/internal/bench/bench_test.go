@@ -3,6 +3,7 @@ package bench
 import (
 	"encoding/json"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -60,6 +61,89 @@ func TestOAPReturnsOneBucketPerMinute(t *testing.T) {
 		"e": {"type": "TIME_SERIES_VALUES", "error": null, "results": [{"metric": {"labels": []}, "values": [
 			{"id": "1795564740000", "value": "60"}, {"id": "1795564800000", "value": "60"}, {"id": "1795564860000", "value": "60"}]}]}
 	}}`, response)
+}
+
+func TestOAPListsPodsOfBothVersionsBesideTheirSeries(t *testing.T) {
+	oap := NewOAP(Settings{Hashes: [][2]string{{"aaaaa", "bbbbb"}, {"ccccc", "ddddd"}}})
+	response := postQuery(t, oap, `query read($duration: Duration!, $c: String!, $c_entity: Entity!, $instances: ID!) {
+		c: execExpression(expression: $c, entity: $c_entity, duration: $duration) { type }
+		instances: listInstances(serviceId: $instances, duration: $duration) { name } }`,
+		`{"c": "service_instance_cpm", "c_entity": {"serviceInstanceName": "svc-0001-ccccc-x7k2d.bookinfo"}, "instances": "1.1",
+		"duration": {"start": "2026-11-24 1200", "end": "2026-11-24 1201", "step": "MINUTE"}}`)
+	var decoded struct {
+		Data struct {
+			C struct {
+				Results []struct{ Values []struct{ ID, Value string } }
+			}
+			Instances []struct{ Name string }
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(response), &decoded))
+	var names []string
+	for _, one := range decoded.Data.Instances {
+		names = append(names, one.Name)
+	}
+	require.Equal(t, []string{
+		"svc-0001-ccccc-x7k2d.bookinfo", "svc-0001-ddddd-8q4zn.bookinfo", "svc-0001-ddddd-b9lwp.bookinfo",
+		"svc-0001-ddddd-mtv5c.bookinfo", "svc-0001-ddddd-r6h2f.bookinfo",
+	}, names)
+	values := decoded.Data.C.Results[0].Values
+	require.Len(t, values, 2)
+	require.Equal(t, "1795521660000", values[1].ID)
+	calls := podMinuteOf(names[0], time.UnixMilli(1795521660000)).calls
+	require.Equal(t, strconv.Itoa(calls), values[1].Value)
+	require.Equal(t, map[string]int{"read": 1}, oap.state.Load().counters().Requests)
+}
+
+func TestOAPListsDefaultVersionsAndCountsTheRequest(t *testing.T) {
+	oap := NewOAP(Settings{Hashes: [][2]string{{"aaaaa", "bbbbb"}}})
+	query := `query q($instances: ID!) { instances: listInstances(serviceId: $instances) { name } }`
+	response := postQuery(t, oap, query, `{"instances": "1.1"}`)
+	require.Contains(t, response, `"svc-0001-6c85f7bf4-x7k2d.bookinfo"`)
+	require.Contains(t, response, `"svc-0001-7d4f9c8b65-8q4zn.bookinfo"`)
+	require.Equal(t, map[string]int{"instances": 1}, oap.state.Load().counters().Requests)
+}
+
+func TestOAPReportsTheTimeOfItsSettings(t *testing.T) {
+	response := postQuery(t, NewOAP(Settings{ClockMs: 1795521660000}), `query { getTimeInfo { currentTimestamp } }`, "")
+	require.JSONEq(t, `{"data": {"getTimeInfo": {"timezone": "+0000", "currentTimestamp": 1795521660000}}}`, response)
+}
+
+func TestPodMinutesHaveTheFailuresOfAHealthyVersion(t *testing.T) {
+	var calls, failures, responseMs int
+	const minutes = 10_000
+	for i := range minutes {
+		minute := podMinuteOf("svc-0001-6c85f7bf4-x7k2d.bookinfo", time.Unix(int64(60*i), 0))
+		require.GreaterOrEqual(t, minute.value("sla"), 9800)
+		calls, failures, responseMs = calls+minute.calls, failures+minute.failures, responseMs+minute.value("resp_time")
+	}
+	require.InDelta(t, 120, calls/minutes, 1)
+	require.InDelta(t, 0.0083, float64(failures)/float64(calls), 0.0005)
+	require.InDelta(t, 200, responseMs/minutes, 1)
+}
+
+func TestJudgedItemsCompareTheVersionsSinceTheirStart(t *testing.T) {
+	workload := Workload{Judged: true, Services: 50, StaggerMinutes: 2}
+	blocks := map[string]bool{}
+	for number := range 50 * len(metricKinds) {
+		metric := workload.item(number).pluginMetric("p")
+		var block struct {
+			Instances struct{ PodTemplateHash string }
+			Compare   struct {
+				Instances struct{ PodTemplateHash string }
+			}
+			Objective float64
+		}
+		require.NoError(t, json.Unmarshal(metric.Provider.Plugin["p"], &block))
+		require.Equal(t, "6c85f7bf4", block.Instances.PodTemplateHash)
+		require.NotEqual(t, block.Objective > 0, block.Compare.Instances.PodTemplateHash == "7d4f9c8b65")
+		require.Empty(t, metric.SuccessCondition)
+		blocks[string(metric.Provider.Plugin["p"])] = true
+	}
+	require.Len(t, blocks, 50*len(metricKinds))
+	require.Equal(t, []time.Duration{time.Hour, time.Hour, 58 * time.Minute, 22 * time.Minute},
+		[]time.Duration{workload.age(0), workload.age(49), workload.age(50), workload.age(999)})
+	require.Equal(t, time.Hour, Workload{Services: 50}.age(999))
 }
 
 func TestLoadMeasuresEveryMetricOnceAndCountsPhases(t *testing.T) {

@@ -83,7 +83,7 @@ func (l Load) measure(system System, number int, result *workerResult) {
 	for i := range metrics {
 		metrics[i] = system.Metric(l.item(number*l.Metrics + i))
 	}
-	run := analysisRun(number, metrics)
+	run := analysisRun(number, metrics, l.age(number))
 	took, measured := make([]time.Duration, l.Metrics), make([]v1alpha1.Measurement, l.Metrics)
 	var parallel sync.WaitGroup
 	for i, metric := range metrics {

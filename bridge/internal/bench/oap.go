@@ -22,11 +22,15 @@ type Settings struct {
 	Workers int `json:"workers"`
 	// Services is the number of services in the inventory.
 	Services int `json:"services"`
+	// ClockMs is the time of its clock in milliseconds since 1970; 0 means the real time.
+	ClockMs int64 `json:"clockMs"`
+	// Hashes are the pod-template-hashes of the first services, the canary's first; others have canaryHash and stableHash.
+	Hashes [][2]string `json:"hashes"`
 }
 
 // Counters counts the OAP's requests since its settings changed.
 type Counters struct {
-	// Requests is the number of requests by kind: read, time, schema, services, metrics.
+	// Requests is the number of requests by kind: read, instances, time, schema, services, metrics.
 	Requests map[string]int `json:"requests"`
 	// ServiceTime is the time from a request's arrival to its response, with the wait for a worker.
 	ServiceTime Quantiles `json:"serviceTimeMs"`
@@ -101,7 +105,7 @@ func (o *OAP) graphql(w http.ResponseWriter, r *http.Request) {
 		defer func() { <-settings.workers }()
 	}
 	time.Sleep(time.Duration(settings.DelayMs * float64(time.Millisecond)))
-	kind, response, err := o.responder.respond(body, settings.services)
+	kind, response, err := o.responder.respond(body, settings)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
@@ -109,6 +113,14 @@ func (o *OAP) graphql(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write(response)
 	settings.record(kind, time.Since(started))
+}
+
+// now returns the time of the OAP's clock.
+func (s *oapState) now() time.Time {
+	if s.ClockMs == 0 {
+		return time.Now()
+	}
+	return time.UnixMilli(s.ClockMs)
 }
 
 // record counts one request.

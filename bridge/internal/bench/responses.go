@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -27,22 +26,24 @@ const (
 		`{"name":"readNullableMetricsValue"},{"name":"listServices"}]},` +
 		`"value":{"fields":[{"name":"id"},{"name":"value"},{"name":"isEmptyValue"}]}`
 	metricsResponse = `[{"name":"service_cpm"},{"name":"service_sla"},{"name":"service_apdex"},` +
-		`{"name":"service_resp_time"},{"name":"service_percentile"}]`
+		`{"name":"service_resp_time"},{"name":"service_percentile"},` +
+		`{"name":"service_instance_cpm"},{"name":"service_instance_sla"},{"name":"service_instance_resp_time"}]`
 	bucketFormat = "2006-01-02 1504"
 )
 
 // responder finds the root fields of a query with regular expressions. A GraphQL parser would cost more than the rest of
 // the OAP.
 type responder struct {
-	field, metric, expression, variable *regexp.Regexp
+	field, metric, expression, entity, variable *regexp.Regexp
 }
 
 func newResponder() *responder {
 	return &responder{
 		field: regexp.MustCompile(`(?:(\w+)\s*:\s*)?\b(execExpression|readMetricsValues|readLabeledMetricsValues|` +
-			`listServices|listMetrics|getTimeInfo|__type)\b`),
+			`listServices|listInstances|listMetrics|getTimeInfo|__type)\b`),
 		metric:     regexp.MustCompile(`name:\s*"(\w+)"`),
 		expression: regexp.MustCompile(`expression:\s*(?:\$(\w+)|"([^"]*)")`),
+		entity:     regexp.MustCompile(`entity:\s*\$(\w+)`),
 		variable:   regexp.MustCompile(`condition:\s*\$(\w+)`),
 	}
 }
@@ -54,7 +55,7 @@ type window struct {
 }
 
 // respond returns the kind of a request and the body of its response.
-func (r *responder) respond(body []byte, services string) (kind string, response []byte, err error) {
+func (r *responder) respond(body []byte, state *oapState) (kind string, response []byte, err error) {
 	var request struct {
 		Query     string                     `json:"query"`
 		Variables map[string]json.RawMessage `json:"variables"`
@@ -92,16 +93,26 @@ func (r *responder) respond(body []byte, services string) (kind string, response
 		switch name {
 		case "getTimeInfo":
 			kind = "time"
-			fmt.Fprintf(&out, `{"timezone":"+0000","currentTimestamp":%d}`, time.Now().UnixMilli())
+			fmt.Fprintf(&out, `{"timezone":"+0000","currentTimestamp":%d}`, state.now().UnixMilli())
 		case "listServices":
 			kind = "services"
-			out.WriteString(services)
+			out.WriteString(state.services)
+		case "listInstances":
+			if kind == "" { // otherwise it is read with series
+				kind = "instances"
+			}
+			writeInstances(&out, decodeVariable[string](alias, request.Variables), state)
 		case "listMetrics":
 			kind = "metrics"
 			out.WriteString(metricsResponse)
 		case "execExpression":
 			kind = "read"
-			writeExpression(&out, r.parseExpression(text, request.Variables), w)
+			expression := r.parseExpression(text, request.Variables)
+			if metric, isPod := strings.CutPrefix(expression, podMetricPrefix); isPod {
+				writePodSeries(&out, metric, r.parseInstance(text, request.Variables), w)
+			} else {
+				writeExpression(&out, expression, w)
+			}
 		default:
 			kind = "read"
 			writeValues(&out, r.parseMetric(text, request.Variables), text, w)
@@ -111,7 +122,7 @@ func (r *responder) respond(body []byte, services string) (kind string, response
 	return kind, out.Bytes(), nil
 }
 
-func (r *responder) parseExpression(text string, variables map[string]json.RawMessage) (expression string) {
+func (r *responder) parseExpression(text string, variables map[string]json.RawMessage) string {
 	match := r.expression.FindStringSubmatch(text)
 	if match == nil {
 		return ""
@@ -119,15 +130,21 @@ func (r *responder) parseExpression(text string, variables map[string]json.RawMe
 	if match[1] == "" {
 		return match[2]
 	}
-	_ = json.Unmarshal(variables[match[1]], &expression)
-	return expression
+	return decodeVariable[string](match[1], variables)
+}
+
+// parseInstance returns the name of the instance whose metric an expression reads.
+func (r *responder) parseInstance(text string, variables map[string]json.RawMessage) string {
+	match := r.entity.FindStringSubmatch(text)
+	if match == nil {
+		return ""
+	}
+	return decodeVariable[struct{ ServiceInstanceName string }](match[1], variables).ServiceInstanceName
 }
 
 func (r *responder) parseMetric(text string, variables map[string]json.RawMessage) string {
 	if match := r.variable.FindStringSubmatch(text); match != nil {
-		var condition struct{ Name string }
-		_ = json.Unmarshal(variables[match[1]], &condition)
-		return condition.Name
+		return decodeVariable[struct{ Name string }](match[1], variables).Name
 	}
 	if match := r.metric.FindStringSubmatch(text); match != nil {
 		return match[1]
@@ -135,71 +152,10 @@ func (r *responder) parseMetric(text string, variables map[string]json.RawMessag
 	return ""
 }
 
-// writeExpression writes the result of an expression, which is a metric or avg(metric).
-func writeExpression(out *bytes.Buffer, expression string, w window) {
-	metric, average := strings.CutPrefix(expression, "avg(")
-	metric = strings.TrimSuffix(metric, ")")
-	kind := "TIME_SERIES_VALUES"
-	if average {
-		kind = "SINGLE_VALUE"
-	}
-	fmt.Fprintf(out, `{"type":%q,"error":null,"results":[`, kind)
-	if metric == "service_percentile" {
-		for i, p := range percentiles {
-			if i > 0 {
-				out.WriteByte(',')
-			}
-			writeResult(out, fmt.Sprintf(`{"key":"p","value":%q}`, p.label), p.value, w, average)
-		}
-	} else {
-		writeResult(out, "", metricValues[metric], w, average)
-	}
-	out.WriteString(`]}`)
-}
-
-func writeResult(out *bytes.Buffer, label string, value int, w window, average bool) {
-	fmt.Fprintf(out, `{"metric":{"labels":[%s]},"values":[`, label)
-	if average {
-		fmt.Fprintf(out, `{"id":null,"value":"%d"}]}`, value)
-		return
-	}
-	for i := range w.count {
-		if i > 0 {
-			out.WriteByte(',')
-		}
-		out.WriteString(`{"id":"`)
-		out.WriteString(strconv.FormatInt(w.start.Add(time.Duration(i)*time.Minute).UnixMilli(), 10))
-		out.WriteString(`","value":"`)
-		out.WriteString(strconv.Itoa(value))
-		out.WriteString(`"}`)
-	}
-	out.WriteString(`]}`)
-}
-
-// writeValues writes the result of readMetricsValues or readLabeledMetricsValues. The latter is a list with the requested
-// label only.
-func writeValues(out *bytes.Buffer, metric, text string, w window) {
-	value, labeled := metricValues[metric], strings.HasPrefix(text, "readLabeledMetricsValues")
-	label := "null"
-	if labeled {
-		label, value = `"99"`, percentiles[len(percentiles)-1].value
-		out.WriteByte('[')
-	}
-	fmt.Fprintf(out, `{"label":%s,"values":{"values":[`, label)
-	empty := ""
-	if strings.Contains(text, "isEmptyValue") {
-		empty = `,"isEmptyValue":false`
-	}
-	for i := range w.count {
-		if i > 0 {
-			out.WriteByte(',')
-		}
-		fmt.Fprintf(out, `{"value":%d%s}`, value, empty)
-	}
-	out.WriteString(`]}}`)
-	if labeled {
-		out.WriteByte(']')
-	}
+// decodeVariable returns a variable of a query; an invalid or missing one is empty.
+func decodeVariable[T any](name string, variables map[string]json.RawMessage) (value T) {
+	_ = json.Unmarshal(variables[name], &value)
+	return value
 }
 
 func parseWindow(variable json.RawMessage) (w window, err error) {

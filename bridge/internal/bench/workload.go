@@ -19,6 +19,10 @@ type Workload struct {
 	Services int `json:"services"`
 	// Offset is the number of the first item, so that a later load repeats no query.
 	Offset int `json:"offset"`
+	// Judged selects the metrics that compare canary and stable by hash, over the minutes since the start of each run.
+	Judged bool `json:"judged"`
+	// StaggerMinutes is the time between the starts of the runs of a service; the first of them started an hour ago.
+	StaggerMinutes int `json:"staggerMinutes"`
 }
 
 // metricKinds are the metrics of an analysis. They cover every query type of the block, and two of them share a read.
@@ -44,27 +48,54 @@ var metricKinds = []struct {
 	},
 }
 
-// workItem is one measurement: a metric of a service over some minutes.
+// judgedBlocks are the metrics of an analysis that judges. Those of one indicator share their reads.
+var judgedBlocks = []struct{ name, block string }{
+	{"success-rate", `"sli":"success-rate",` + compareStable + `}`},
+	{"success-rate-wide", `"sli":"success-rate",` + compareStable + `,"harmful":{"ratio":3,"difference":0.05}}`},
+	{"latency", `"sli":"latency",` + compareStable + `}`},
+	{"latency-sure", `"sli":"latency",` + compareStable + `},"confidence":{"worse":0.99}`},
+	{"objective", `"sli":"success-rate","objective":0.98`},
+}
+
+// compareStable is the begin of the key that compares the canary with stable.
+const compareStable = `"compare":{"instances":{"podTemplateHash":"` + stableHash + `"}`
+
+// workItem is one measurement: a metric of a service over some minutes, or since the start of its run if it is judged.
 type workItem struct {
 	kind, service, minutes int
+	judged                 bool
 }
 
 // item returns the item of a number. Consecutive numbers are the metrics of one run.
 func (w Workload) item(number int) workItem {
 	number += w.Offset
 	kind, run := number%len(metricKinds), number/len(metricKinds)
+	if w.Judged {
+		return workItem{kind: kind, service: run % w.Services, judged: true}
+	}
 	if w.Shared {
-		return workItem{kind, run % w.Services, 5}
+		return workItem{kind: kind, service: run % w.Services, minutes: 5}
 	}
 	minutes := 5 + run/w.Services%10
 	if metricKinds[kind].name == "latency-p50" { // otherwise it would share the read of latency-p99
 		minutes += 10
 	}
-	return workItem{kind, run % w.Services, minutes}
+	return workItem{kind: kind, service: run % w.Services, minutes: minutes}
+}
+
+// age returns the time since the start of a run.
+func (w Workload) age(run int) time.Duration {
+	if w.StaggerMinutes == 0 {
+		return time.Hour
+	}
+	return time.Hour - time.Duration(run/w.Services*w.StaggerMinutes)*time.Minute
 }
 
 // pluginMetric returns the metric for the plugin of that name.
 func (i workItem) pluginMetric(name string) v1alpha1.Metric {
+	if i.judged {
+		return i.judgedMetric(name)
+	}
 	kind := metricKinds[i.kind]
 	metric := v1alpha1.Metric{Name: kind.name, SuccessCondition: kind.condition}
 	block := fmt.Sprintf(`{%s,"window":"%dm","service":%q}`, kind.block, i.minutes, serviceName(i.service))
@@ -72,6 +103,15 @@ func (i workItem) pluginMetric(name string) v1alpha1.Metric {
 		query, _ := json.Marshal(i.graphql())
 		block = fmt.Sprintf(`{"interval":"%dm","query":%s}`, i.minutes, query)
 	}
+	metric.Provider.Plugin = map[string]json.RawMessage{name: json.RawMessage(block)}
+	return metric
+}
+
+// judgedMetric returns the judged metric for the plugin of that name.
+func (i workItem) judgedMetric(name string) v1alpha1.Metric {
+	kind := judgedBlocks[i.kind]
+	block := fmt.Sprintf(`{"service":%q,"instances":{"podTemplateHash":%q},%s}`, serviceName(i.service), canaryHash, kind.block)
+	metric := v1alpha1.Metric{Name: kind.name}
 	metric.Provider.Plugin = map[string]json.RawMessage{name: json.RawMessage(block)}
 	return metric
 }
@@ -105,18 +145,18 @@ func (i workItem) graphql() string {
 }`, metric, read, serviceName(i.service), labels)
 }
 
-// analysisRun returns a run of a realistic size, with its metrics, started an hour ago.
-func analysisRun(number int, metrics []v1alpha1.Metric) *v1alpha1.AnalysisRun {
-	hourAgo, yes := metav1.NewTime(time.Now().Add(-time.Hour)), true
+// analysisRun returns a run of a realistic size, with its metrics, started some time ago.
+func analysisRun(number int, metrics []v1alpha1.Metric, age time.Duration) *v1alpha1.AnalysisRun {
+	started, yes := metav1.NewTime(time.Now().Add(-age)), true
 	name := fmt.Sprintf("reviews-6c85f7bf4-%d", number)
 	return &v1alpha1.AnalysisRun{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: "bookinfo", Name: name, UID: types.UID(name), CreationTimestamp: hourAgo,
-			Labels:          map[string]string{"rollout-type": "Background", "rollouts-pod-template-hash": "6c85f7bf4"},
+			Namespace: "bookinfo", Name: name, UID: types.UID(name), CreationTimestamp: started,
+			Labels:          map[string]string{"rollout-type": "Background", "rollouts-pod-template-hash": canaryHash},
 			OwnerReferences: []metav1.OwnerReference{{Kind: "Rollout", Name: "reviews", Controller: &yes}},
 		},
 		Spec:   v1alpha1.AnalysisRunSpec{Metrics: metrics},
-		Status: v1alpha1.AnalysisRunStatus{Phase: v1alpha1.AnalysisPhaseRunning, StartedAt: &hourAgo},
+		Status: v1alpha1.AnalysisRunStatus{Phase: v1alpha1.AnalysisPhaseRunning, StartedAt: &started},
 	}
 }
 
