@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from bench.name_server import start_dns_server
 from skywalking_provider.mock_oap import MockOap
 from skywalking_provider.tools.demo.argo_host import ArgoHost, run_argo_host
-from tests.scale.dns_server import start_dns_server
 from tests.scale.replica_processes import HOSTS, ROOT, Replica, start_replicas
 
 DEADLINE_SECONDS = 3.0

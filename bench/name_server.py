@@ -1,8 +1,12 @@
-"""DNS server with fixed addresses: the part of RFC 1035 that serves A records."""
+"""DNS server with fixed addresses, as a headless Service has them: the part of RFC 1035 that serves A records.
+
+`python -m bench.name_server ADDRESS...` prints its own address and serves until it is terminated.
+"""
 
 import asyncio
 import ipaddress
 import struct
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import cast
@@ -26,7 +30,7 @@ class DnsServer(asyncio.DatagramProtocol):
         self.address = f"{host}:{port}"
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        assert self._transport
+        assert self._transport  # noqa: S101 - a datagram follows the connection
         end = data.index(0, _HEADER) + 5  # after the last, empty label of the name: type and class
         kind, _ = struct.unpack("!HH", data[end - 4 : end])
         records = self.addresses if kind == _A else []
@@ -48,3 +52,13 @@ async def start_dns_server(addresses: list[str]) -> AsyncIterator[DnsServer]:
         yield server
     finally:
         transport.close()
+
+
+async def _serve(addresses: list[str]) -> None:
+    async with start_dns_server(addresses) as server:
+        print(server.address, flush=True)
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve(sys.argv[1:]))
