@@ -203,7 +203,7 @@ test-arm64: build ## build the image for arm64 and start it in an emulator (five
 	@$(BIN)/pytest -v -m slow tests/install/test_image_arm64.py
 
 .PHONY: bench
-bench: build $(BENCH) $(SHIPPED)/.installed ## measure latency, throughput, memory and OAP load beside Argo's built-in provider (ten minutes; PHASES=stages for some)
+bench: build $(BENCH) $(SHIPPED)/.installed ## measure latency, throughput, memory and OAP load beside Argo's built-in provider (twelve minutes; PHASES=stages for some)
 	$(call report,Measure this provider, the built-in provider and an echo plugin on a static OAP)
 	@$(BIN)/python -m bench.performance $(if $(PHASES),--scenarios $(PHASES),--json bench/results/performance.json --page docs/performance.md)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import processes, report, sampling, scenarios
+from bench import judged_burst, processes, replicas, report, sampling, scenarios
 from bench.cpu_affinity import assign_cores, describe_machine
 from bench.statistics import Raw, count_unexpected, evaluate_targets
 
@@ -25,6 +25,9 @@ _SCENARIOS = {
     "conditions": scenarios.measure_conditions,
     "hostile": scenarios.measure_beside_hostile,
     "judged": scenarios.measure_judged_looks,
+    "judged-burst": judged_burst.measure_judged_burst,
+    "virtual-day": scenarios.measure_virtual_day,
+    "replicas": replicas.measure_replicas,
 }
 
 

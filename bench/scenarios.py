@@ -25,9 +25,9 @@ SERVICES = 1000  # in the OAP's inventory
 SHARED_SERVICES = 50
 METRICS = 5
 ARGO_LOAD = {"workers": 30, "metrics": METRICS}  # Argo's --analysis-threads; five metrics per analysis run
-_SHARED_LOAD = {"shared": True, "services": SHARED_SERVICES}
-BURST_LOAD = {**ARGO_LOAD, "runs": 1000, "first": True} | _SHARED_LOAD
-_BURST_SECONDS = 14
+SHARED_LOAD = {"shared": True, "services": SHARED_SERVICES}
+BURST_LOAD = {**ARGO_LOAD, "runs": 1000, "first": True} | SHARED_LOAD
+BURST_SECONDS = 14
 
 
 @dataclass(slots=True)
@@ -121,7 +121,7 @@ def measure_rates(bench: Bench) -> list[Row]:
             ):
                 bench.oap.configure(delay_ms=0, workers=0)
                 bench.warm_up(callers)
-                callers["service"].run_load({**ARGO_LOAD, "runs": SHARED_SERVICES} | _SHARED_LOAD)
+                callers["service"].run_load({**ARGO_LOAD, "runs": SHARED_SERVICES} | SHARED_LOAD)
                 for system, caller in callers.items():
                     if system in ("built-in", "echo") and kind == "shared":
                         continue  # they have no cache
@@ -129,7 +129,7 @@ def measure_rates(bench: Bench) -> list[Row]:
                     load = {**ARGO_LOAD, "seconds": bench.seconds}
                     cpu_before = cpu_seconds(service.pid)
                     result = (
-                        caller.run_load(load | _SHARED_LOAD)
+                        caller.run_load(load | SHARED_LOAD)
                         if kind == "shared"
                         else bench.run_uncached_load(caller, load)
                     )
@@ -148,7 +148,7 @@ def measure_burst(bench: Bench) -> list[Row]:
                 bench.oap.configure(services=SHARED_SERVICES)
                 # Argo starts the plugin before any measurement, so the requests of its start are not counted.
                 callers[system].run_load({"workers": 1, "metrics": 0, "runs": 1, "services": 1})
-                _wait_for_minute_start(_BURST_SECONDS)
+                wait_for_minute_start(BURST_SECONDS)
                 cpu_before = cpu_seconds(service.pid)
                 result = callers[system].run_load(BURST_LOAD)
                 row = {
@@ -218,24 +218,29 @@ def measure_startup(bench: Bench) -> list[Row]:
 
 def measure_conditions(bench: Bench) -> Row:
     """Measure the evaluation of one condition on five values."""
-    return _run_module(bench, "conditions")
+    return run_module(bench, "conditions")
 
 
 def measure_judged_looks(bench: Bench) -> Row:
     """(g) Measure the OAP requests of judged runs, and the CPU time of a judged look beside a thresholded one."""
-    return _run_module(bench, "judged_looks")
+    return run_module(bench, "judged_looks")
 
 
-def _run_module(bench: Bench, name: str) -> Row:
+def measure_virtual_day(bench: Bench) -> Row:
+    """(k) Measure the resident memory of the engine over a day and a half of virtual time."""
+    return run_module(bench, "virtual_day", bench.oap.url)
+
+
+def run_module(bench: Bench, name: str, *arguments: str) -> Row:
     """Return what a module of the benchmark prints in a separate process on the service's core."""
     bench.report_progress(name.replace("_", " "))
-    command = ["taskset", "-c", bench.cores.service, str(SHIPPED_PYTHON), "-m", f"bench.{name}"]
+    command = ["taskset", "-c", bench.cores.service, str(SHIPPED_PYTHON), "-m", f"bench.{name}", *arguments]
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     row: Row = json.loads(done.stdout)
     return row
 
 
-def _wait_for_minute_start(seconds: float) -> None:
+def wait_for_minute_start(seconds: float) -> None:
     """Wait until no minute ends within this many seconds: all queries change at the end of a minute."""
     remaining = 60 - time.time() % 60
     if remaining < seconds:

@@ -9,6 +9,8 @@ Row = dict[str, Any]
 Raw = dict[str, Any]
 
 LEVELS = (1, 30, 200)
+TARGET_SCENARIOS = frozenset({"latency", "rates", "burst", "memory", "startup", "conditions", "hostile", "judged"})
+"""Scenarios whose figures have targets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +123,12 @@ def added_latency_ms(raw: Raw, system: str, in_flight: int, quantile: str) -> fl
 
 def measurements_per_second(raw: Raw, system: str, workload: str) -> float:
     """Return the measurements per second."""
-    return median_of_rows(select(raw["rates"], system=system, workload=workload), _rate_per_second)
+    return rate_per_second(select(raw["rates"], system=system, workload=workload))
 
 
 def cpu_ms_per_measurement(raw: Raw, system: str, workload: str) -> float:
     """Return the service's CPU time for one measurement in milliseconds."""
-    rows = select(raw["rates"], system=system, workload=workload)
-    return median_of_rows(rows, lambda row: 1000 * row["serviceCpuSeconds"] / row["latencyMs"]["count"])
+    return cpu_ms(select(raw["rates"], system=system, workload=workload))
 
 
 def burst_seconds(raw: Raw, system: str) -> float:
@@ -158,8 +159,26 @@ def count_lost(row: Row) -> int:
 
 def count_unexpected(raw: Raw) -> int:
     """Return the number of measurements that were not Successful. With any, the figures are not valid."""
-    rows = [row for scenario in ("latency", "rates", "stages", "burst", "hostile") for row in raw.get(scenario, [])]
-    return sum(row["latencyMs"]["count"] - row["phases"].get("Successful", 0) for row in rows)
+    scenarios = ("latency", "rates", "stages", "burst", "hostile", "judged-burst", "replicas")
+    rows = [row for scenario in scenarios for row in raw.get(scenario, [])]
+    day: dict[str, int] = raw.get("virtual-day", {}).get("phases", {})
+    failed = sum(count for phase, count in day.items() if phase not in ("Successful", "Running"))
+    return failed + sum(row["latencyMs"]["count"] - row["phases"].get("Successful", 0) for row in rows)
+
+
+def cpu_ms(rows: Sequence[Row], key: str = "serviceCpuSeconds") -> float:
+    """Return the CPU time for one measurement in milliseconds."""
+    return median_of_rows(rows, lambda row: 1000 * row[key] / row["latencyMs"]["count"])
+
+
+def largest_share(rows: Sequence[Row]) -> float:
+    """Return the largest share of the measurements that one replica had."""
+    return max(max(row["measurementsByReplica"]) / sum(row["measurementsByReplica"]) for row in rows)
+
+
+def rate_per_second(rows: Sequence[Row]) -> float:
+    """Return the measurements per second."""
+    return median_of_rows(rows, _rate_per_second)
 
 
 def _rate_per_second(row: Row) -> float:

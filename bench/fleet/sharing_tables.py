@@ -6,7 +6,7 @@ from typing import Any, Final
 from bench.fleet.costs import Costs
 from bench.fleet.model import ROLLOUTS, Placement
 from bench.fleet.scenarios import LONG_TTL, SAMPLE_ROLLOUTS, SHARING, SHARING_REPLICAS
-from bench.report import ReportTable
+from bench.tables import ReportTable
 
 Row = Mapping[str, Any]
 _SCALE: Final = ROLLOUTS / SAMPLE_ROLLOUTS

@@ -8,7 +8,7 @@ from bench.fleet.model import METRICS, ROLLOUTS
 from bench.fleet.planning import BUSY, DEFAULT_QPS, THREADS, plan_capacity, workers_runs_per_minute
 from bench.fleet.sharing_tables import shared_cache_table, sharing_table
 from bench.fleet.validation import Comparison
-from bench.report import ReportTable
+from bench.tables import ReportTable
 
 Row = Mapping[str, Any]
 _PLANNED: Final = (100, 500, 1_000, 2_500, 5_000, ROLLOUTS, 26_000)
