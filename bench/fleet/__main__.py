@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench.fleet.costs import read_costs
+from bench.fleet.costs import read_costs, read_replica_costs
 from bench.fleet.lookup_cost import measure_lookup_ms
 from bench.fleet.scenarios import list_scenarios, run_scenarios
 from bench.fleet.tables import build_tables
@@ -21,10 +21,10 @@ def main() -> None:
     options = _parse_arguments()
     began = time.monotonic()
     raw = json.loads(options.costs.read_text())
-    costs, lookup_ms = read_costs(raw), measure_lookup_ms()
+    costs, lookup_ms = read_replica_costs(raw), measure_lookup_ms()
     scenarios = list(list_scenarios(costs, lookup_ms))
     rows = run_scenarios(scenarios, options.processes)
-    comparisons = compare_with_measurements(raw, costs)
+    comparisons = compare_with_measurements(raw, read_costs(raw))
     tables = list(build_tables(costs, rows, comparisons, lookup_ms))
     console = Console()
     print_tables(tables, console)

@@ -1,7 +1,7 @@
 """Costs of one measurement, from the raw rows of `make bench`. A figure that they lack has a value with its source."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from types import MappingProxyType
 from typing import Any, Final
@@ -52,6 +52,7 @@ class Costs:
         in_flight_mib: Resident memory of one more measurement in flight.
         startup_seconds: Time from the start of the process until SERVING.
         assumed: Names of the assumptions that were used.
+        scenario: Scenario of the first two.
     """
 
     uncached_ms: float
@@ -64,10 +65,11 @@ class Costs:
     in_flight_mib: float
     startup_seconds: float
     assumed: Sequence[str] = ()
+    scenario: str = "rates"
 
 
 def read_costs(raw: Raw) -> Costs:
-    """Return the costs of the raw rows."""
+    """Return the costs of a service beside its bridge, which sends the measurements by a stream."""
     looks, assumed = _read_looks(raw)
     loaded = [row for row in select(raw["memory"], backend="default configuration") if row["loaded"]]
     return Costs(
@@ -82,6 +84,15 @@ def read_costs(raw: Raw) -> Costs:
         startup_seconds=statistics.median_of_rows(raw["startup"], lambda row: row["seconds"]),
         assumed=assumed,
     )
+
+
+def read_replica_costs(raw: Raw) -> Costs:
+    """Return the costs of a replica, which is called for each measurement; without such rows, those of a stream."""
+    costs, rows = read_costs(raw), select(raw.get("replicas", ()), replicas=1)
+    if not rows:
+        return costs
+    uncached, shared = (statistics.cpu_ms(select(rows, workload=name)) for name in ("uncached", "shared"))
+    return replace(costs, uncached_ms=uncached, shared_ms=shared, scenario="replicas")
 
 
 def _read_looks(raw: Raw) -> tuple[Mapping[str, float], Sequence[str]]:

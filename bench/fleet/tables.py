@@ -64,8 +64,8 @@ def _plan_table(costs: Costs) -> ReportTable:
 def _cost_table(costs: Costs, lookup_ms: float) -> ReportTable:
     assumed = ASSUMPTIONS["judgedLookMs"].source if costs.assumed else "judged"
     rows = [
-        ("CPU of a measurement with its own OAP request", f"{costs.uncached_ms:.3f} ms", "rates, uncached"),
-        ("CPU of a measurement with a cached response", f"{costs.shared_ms:.3f} ms", "rates, shared"),
+        ("CPU of a measurement with its own OAP request", f"{costs.uncached_ms:.3f} ms", f"{costs.scenario}, uncached"),
+        ("CPU of a measurement with a cached response", f"{costs.shared_ms:.3f} ms", f"{costs.scenario}, shared"),
         ("CPU of a judged look beyond a thresholded one", f"{costs.judged_extra_ms:.2f} ms", assumed),
         ("Latency of Argo's plugin call itself", f"{costs.caller_ms:.2f} ms", "latency, echo plugin"),
         ("OAP request without a queue", f"{costs.oap_ms:.1f} ms", "latency, bare client"),

@@ -10,7 +10,7 @@ from bench.fleet import costs as fleet_costs
 from bench.fleet.bridge import retry_pause
 from bench.fleet.caches import Lookup, ReplicaCache, SharedCache
 from bench.fleet.controller import TokenBucket
-from bench.fleet.costs import ASSUMPTIONS, read_costs
+from bench.fleet.costs import ASSUMPTIONS, read_costs, read_replica_costs
 from bench.fleet.event_loop import EventLoop
 from bench.fleet.planning import BUSY, BUSY_AFTER_LOSS, MIN_REPLICAS, count_replicas, plan_capacity
 from bench.fleet.tally import Outcome, quantile
@@ -113,6 +113,18 @@ def test_costs_come_from_the_file_where_it_has_them() -> None:
     assert set(assumed.assumed) == set(ASSUMPTIONS)
     measured = read_costs(raw | {"judged": {"cpuMs": {"thresholded": 1.0, "judged": 4.0}}})
     assert (measured.judged_extra_ms, measured.assumed) == (3.0, ())
+
+
+def test_replicas_cost_what_their_own_scenario_measured() -> None:
+    latency = {"latencyMs": {"count": 1000}}
+    rows = [
+        {"replicas": replicas, "workload": workload, "serviceCpuSeconds": seconds} | latency
+        for replicas, workload, seconds in ((1, "uncached", 3.0), (1, "shared", 1.0), (2, "uncached", 9.0))
+    ]
+    costs = read_replica_costs(RAW | {"replicas": rows})
+    assert (costs.uncached_ms, costs.shared_ms, costs.scenario) == (3.0, 1.0, "replicas")
+    without = {name: rows for name, rows in RAW.items() if name != "replicas"}
+    assert read_replica_costs(without) == read_costs(without)
 
 
 def test_services_of_the_burst_are_those_of_the_benchmark() -> None:
