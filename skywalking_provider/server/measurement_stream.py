@@ -11,8 +11,9 @@ from skywalking_provider.contract.v1 import metric_provider_pb2 as pb
 
 MAX_STREAMS: Final = 16
 """Streams open at once. A controller's bridge opens one."""
-MAX_IN_PROGRESS: Final = 2048
-"""Requests of a stream in progress. Further ones wait at the caller, by the flow control of HTTP/2."""
+MAX_IN_PROGRESS: Final = 5120
+"""Requests of a stream in progress. `Admission` admits fewer, so that the excess is rejected with a reason. Further
+requests wait at the caller, by the flow control of HTTP/2."""
 MAX_RESPONSE_BYTES: Final = 64 * 1024
 """Bytes of a response. A larger one would delay the others of its stream, so that the caller makes a call for it."""
 

@@ -13,9 +13,16 @@ from structlog.testing import capture_logs
 from skywalking_provider.config import BackendConfig, Config
 from skywalking_provider.contract.v1 import metric_provider_pb2 as pb
 from skywalking_provider.contract.v1 import metric_provider_pb2_grpc as rpc
+from skywalking_provider.server import lifecycle
+from skywalking_provider.server.admission import MAX_CALLS, Admission
 from skywalking_provider.server.endpoint import Endpoint
 from skywalking_provider.server.lifecycle import RunningServer, open_server
-from skywalking_provider.server.measurement_stream import MAX_RESPONSE_BYTES, Measure, MeasurementStreams
+from skywalking_provider.server.measurement_stream import (
+    MAX_IN_PROGRESS,
+    MAX_RESPONSE_BYTES,
+    Measure,
+    MeasurementStreams,
+)
 
 UNREACHABLE_BACKEND = BackendConfig.model_validate({"url": "http://127.0.0.1:9"})
 QUERY = (
@@ -186,6 +193,10 @@ async def test_closed_streams_end_after_their_measurements_and_accept_no_others(
         assert await stream.code() is grpc.StatusCode.OK
 
 
+def test_requests_of_a_stream_are_rejected_before_they_wait() -> None:
+    assert MAX_IN_PROGRESS > MAX_CALLS
+
+
 @asynccontextmanager
 async def open_service(
     folder: Path, config: Config
@@ -218,6 +229,17 @@ async def test_stream_returns_the_measurement_of_a_call(tmp_path: Path, method: 
     assert by_stream.phase == by_call.phase
     assert by_stream.message.split(" ")[0] == by_call.message.split(" ")[0] == "OAP_UNAVAILABLE"
     assert (by_stream.started_at == previous.started_at) is (method == "resume")
+
+
+async def test_stream_returns_the_reason_of_a_rejected_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lifecycle, "Admission", lambda: Admission(max_calls=0))
+    async with open_service(tmp_path, Config(backends={"prod": UNREACHABLE_BACKEND})) as (_, stub):
+        stream = stub.Measure()
+        await stream.write(request(1, namespace="shop", name="run-1"))
+        measurement = (await read(stream)).measurement
+
+    assert measurement.phase == pb.PHASE_RUNNING
+    assert measurement.message.startswith("PROVIDER_OVERLOADED call limit of namespace shop reached")
 
 
 async def test_open_stream_does_not_delay_the_stop(tmp_path: Path) -> None:
