@@ -119,10 +119,10 @@ class CircuitBreaker:
     def _open(self, now: float) -> None:
         if self.circuit is Circuit.CLOSED:
             self.opened_at = now
-        self._failure_count = self._timeout_count = 0
         self._change_state(Circuit.OPEN)
         self.next_probe_at = now + self._cool_down
 
     def _change_state(self, circuit: Circuit) -> None:
         self.circuit = circuit
+        self._failure_count = self._timeout_count = 0
         self._generation += 1

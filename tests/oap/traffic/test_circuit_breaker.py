@@ -173,6 +173,7 @@ def test_cancelled_health_check_of_a_probe_admits_the_next_probe_at_once() -> No
     breaker.end_check(check, 11.0)
 
     assert breaker.admit(11.0)
+    assert breaker.begin_check(11.0) is None  # the probe is in progress, and has not timed out
 
 
 def test_cancelled_probe_admits_the_next_one_at_once() -> None:
