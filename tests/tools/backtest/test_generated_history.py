@@ -1,5 +1,8 @@
 """The generated history of `make bench-backtest`, and the simulation; tests/e2e has the whole on a real OAP."""
 
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
 import numpy as np
 import pytest
 
@@ -16,6 +19,15 @@ from bench.backtest_history.history import (
     draw_history,
     format_history,
 )
+from bench.backtest_history.oap import select_time_zone
+
+
+@pytest.mark.parametrize("hour", range(24))
+def test_history_is_within_one_day_of_the_oap_at_any_time(hour: int) -> None:
+    now = 3600 * hour + 1799
+    end = datetime.fromtimestamp(now, ZoneInfo(select_time_zone(now)))
+
+    assert (end - timedelta(minutes=MINUTES + 2)).date() == (end + timedelta(hours=1)).date()
 
 
 def test_history_has_both_deploys_and_the_incident() -> None:
