@@ -2,7 +2,6 @@ package provider
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -30,37 +29,32 @@ type streamingClient struct {
 func (c *streamingClient) Run(
 	ctx context.Context, in *contractv1.RunRequest, options ...grpc.CallOption,
 ) (*contractv1.Measurement, error) {
-	request := &contractv1.MeasureRequest{Request: &contractv1.MeasureRequest_Run{Run: in}}
-	if measurement, err := c.measure(ctx, request); !errors.Is(err, errNotStreamed) {
-		return measurement, err
-	}
-	return c.MetricProviderClient.Run(ctx, in, options...)
+	return c.measure(ctx, &contractv1.MeasureRequest{Request: &contractv1.MeasureRequest_Run{Run: in}},
+		func() (*contractv1.Measurement, error) { return c.MetricProviderClient.Run(ctx, in, options...) })
 }
 
 // Resume continues a measurement.
 func (c *streamingClient) Resume(
 	ctx context.Context, in *contractv1.ResumeRequest, options ...grpc.CallOption,
 ) (*contractv1.Measurement, error) {
-	request := &contractv1.MeasureRequest{Request: &contractv1.MeasureRequest_Resume{Resume: in}}
-	if measurement, err := c.measure(ctx, request); !errors.Is(err, errNotStreamed) {
-		return measurement, err
-	}
-	return c.MetricProviderClient.Resume(ctx, in, options...)
+	return c.measure(ctx, &contractv1.MeasureRequest{Request: &contractv1.MeasureRequest_Resume{Resume: in}},
+		func() (*contractv1.Measurement, error) { return c.MetricProviderClient.Resume(ctx, in, options...) })
 }
 
-// measure returns the measurement of a request by the stream. The error is errNotStreamed, or that of the context.
+// measure returns the measurement of a request by the stream, or else by a call.
 func (c *streamingClient) measure(
-	ctx context.Context, request *contractv1.MeasureRequest,
+	ctx context.Context, request *contractv1.MeasureRequest, call func() (*contractv1.Measurement, error),
 ) (*contractv1.Measurement, error) {
-	stream := c.openStream()
-	if stream == nil {
-		return nil, errNotStreamed
+	if stream := c.openStream(); stream != nil {
+		measurement, err := stream.measure(ctx, request)
+		switch {
+		case err == nil:
+			return measurement, nil
+		case ctx.Err() != nil:
+			return nil, status.FromContextError(ctx.Err()).Err()
+		}
 	}
-	measurement, err := stream.measure(ctx, request)
-	if ctx.Err() != nil && err != nil {
-		return nil, status.FromContextError(ctx.Err()).Err()
-	}
-	return measurement, err
+	return call()
 }
 
 // openStream returns the open stream. Without one, it returns nil and opens one in the background: while the connection is
