@@ -43,7 +43,8 @@ class MeasurementStreams:
         """Respond to the requests of a stream until its caller, or `close`, ends it."""
         if self._closed or len(self._readers) >= self._max_streams:
             await context.abort(
-                grpc.StatusCode.UNAVAILABLE, f"stream rejected: {self._max_streams} are open, or the service stops"
+                grpc.StatusCode.UNAVAILABLE,
+                f"stream rejected: {self._max_streams} are open, or the service stops. Use Run and Resume.",
             )
         async with asyncio.TaskGroup() as tasks:
             stream = _Stream(context, measure, tasks, self._max_in_progress)

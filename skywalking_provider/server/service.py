@@ -78,7 +78,7 @@ class MetricProviderService(rpc.MetricProviderServicer):
     ) -> None:
         """Start and continue measurements over one stream, if the service has streams."""
         if self._streams is None:
-            await context.abort(grpc.StatusCode.UNIMPLEMENTED, "this service has no streams of measurements")
+            await context.abort(grpc.StatusCode.UNIMPLEMENTED, "stream rejected: not served here. Use Run and Resume.")
         await self._streams.serve(context, self._measure)
 
     async def Terminate(self, request: pb.TerminateRequest, context: _Context) -> pb.Measurement:  # noqa: N802, ARG002

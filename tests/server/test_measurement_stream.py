@@ -231,6 +231,27 @@ async def test_stream_returns_the_measurement_of_a_call(tmp_path: Path, method: 
     assert (by_stream.started_at == previous.started_at) is (method == "resume")
 
 
+@pytest.mark.parametrize(
+    ("message", "phase", "reason"),
+    [
+        (pb.MeasureRequest(id=1, timeout_ms=10_000), pb.PHASE_ERROR, "BLOCK_INVALID"),
+        (pb.MeasureRequest(id=1, timeout_ms=0, run=request(1).run), pb.PHASE_RUNNING, "OAP_UNAVAILABLE"),
+        (pb.MeasureRequest(id=1, timeout_ms=2**32 - 1, run=request(1).run), pb.PHASE_RUNNING, "OAP_UNAVAILABLE"),
+    ],
+    ids=["no request", "no time", "endless time"],
+)
+async def test_unusual_request_has_a_response(
+    tmp_path: Path, message: pb.MeasureRequest, phase: pb.Phase, reason: str
+) -> None:
+    async with open_service(tmp_path, Config(backends={"prod": UNREACHABLE_BACKEND})) as (_, stub):
+        stream = stub.Measure()
+        await stream.write(message)
+        response = await read(stream)
+
+    assert (response.id, response.measurement.phase) == (1, phase)
+    assert response.measurement.message.startswith(reason)
+
+
 async def test_stream_returns_the_reason_of_a_rejected_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lifecycle, "Admission", lambda: Admission(max_calls=0))
     async with open_service(tmp_path, Config(backends={"prod": UNREACHABLE_BACKEND})) as (_, stub):
