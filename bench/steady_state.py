@@ -1,15 +1,14 @@
 """Trend of the memory of a process over hours, and whether it has reached a steady state. No I/O."""
 
-import math
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
+from scipy.stats import t
+
 FIRST_HOUR: Final = 25
 """First of the hours of the trend: the service's cache of judged minutes fills and the allocator settles before."""
-_STUDENT: Final = 2.228
-"""Quantile of Student's t distribution for 95 % on two sides with 10 degrees of freedom, of 12 hours."""
 NEGLIGIBLE_MIB: Final = 0.05
 """Growth in an hour that counts as none, 1.2 MiB in a day: the kernel counts pages, of which some stay mapped."""
 
@@ -40,7 +39,5 @@ def fit_trend(hours: Sequence[dict[str, Any]]) -> Trend:
     """
     last = [one for one in hours if one["hour"] >= FIRST_HOUR]
     times, sizes = [one["hour"] for one in last], [one["residentMiB"] for one in last]
-    slope, intercept = statistics.linear_regression(times, sizes)
-    squares = sum((size - intercept - slope * time) ** 2 for time, size in zip(times, sizes, strict=True))
-    spread = sum((time - statistics.fmean(times)) ** 2 for time in times)
-    return Trend(slope, _STUDENT * math.sqrt(squares / (len(times) - 2) / spread))
+    (slope, _), covariance = np.polyfit(times, sizes, 1, cov=True)
+    return Trend(float(slope), float(t.ppf(0.975, len(times) - 2) * np.sqrt(covariance[0, 0])))

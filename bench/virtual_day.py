@@ -105,12 +105,12 @@ class Day:
         self._rollouts |= numbers
         self._waiting = {key: one for key, one in self._waiting.items() if key[0] in numbers}
         await asyncio.gather(
-            *(self._measure(rollout, metric) for rollout in rollouts for metric in metrics_of(rollout))
+            *(self._measure(rollout, metric) for rollout in rollouts for metric in list_metrics(rollout))
         )
         self._requests += sum(self._oap.fetch_statistics()["requests"].values())
 
     async def _measure(self, rollout: Rollout, metric: Metric) -> None:
-        key, run = (rollout.number, metric.name), run_of(rollout)
+        key, run = (rollout.number, metric.name), build_run(rollout)
         deadline = Deadline.after(60)
         if waiting := self._waiting.pop(key, None):
             measurement = await self._engine.resume(metric, run, waiting, deadline)
@@ -121,7 +121,7 @@ class Day:
         self._phases[measurement.phase.value] += 1
 
 
-def metrics_of(rollout: Rollout) -> Iterator[Metric]:
+def list_metrics(rollout: Rollout) -> Iterator[Metric]:
     """Yield the metrics of a rollout: two with a threshold, two that are judged."""
     canary, stable = ({"podTemplateHash": one} for one in rollout.hashes)
     compare = {"instances": canary, "compare": {"instances": stable}}
@@ -135,7 +135,7 @@ def metrics_of(rollout: Rollout) -> Iterator[Metric]:
         yield Metric(name, condition, "", json.dumps(block).encode())
 
 
-def run_of(rollout: Rollout) -> Run:
+def build_run(rollout: Rollout) -> Run:
     """Return the analysis run of a rollout."""
     name, began = f"rollout-{rollout.number}", _START + timedelta(minutes=rollout.start)
     namespace = f"team-{rollout.service % _NAMESPACES}"
@@ -145,7 +145,7 @@ def run_of(rollout: Rollout) -> Run:
 def fill_block_cache() -> None:
     """Parse the blocks of earlier rollouts. The cache of blocks fills in two days, and this day is a later one."""
     for number in range(_EARLIER, _EARLIER + _EARLIER_ROLLOUTS):
-        for metric in metrics_of(Rollout(number, 0)):
+        for metric in list_metrics(Rollout(number, 0)):
             parse_block(metric.block)
 
 

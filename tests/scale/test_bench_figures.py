@@ -12,7 +12,7 @@ from bench.report import report_tables
 from bench.rollout_schedule import IN_PROGRESS, MINUTES, SERVICES, Rollout, rollouts_in_progress
 from bench.statistics import TARGET_SCENARIOS, count_unexpected, largest_share
 from bench.steady_state import FIRST_HOUR, fit_trend
-from bench.virtual_day import metrics_of, run_of
+from bench.virtual_day import build_run, list_metrics
 from skywalking_provider.block import parse_block
 
 RESULTS = Path(__file__).parents[2] / "bench/results/performance.json"
@@ -45,7 +45,7 @@ def test_trend_margin_is_that_of_the_regression() -> None:
     trend = fit_trend(build_hours(alternating))
     # By hand: Sxx = 143, slope = -6 / 143, residual sum of squares = 12 - 36 / 143, 10 degrees of freedom.
     assert trend.slope == pytest.approx(-6 / 143)
-    assert trend.margin == pytest.approx(2.228 * ((12 - 36 / 143) / 10 / 143) ** 0.5)
+    assert trend.margin == pytest.approx(2.2281389 * ((12 - 36 / 143) / 10 / 143) ** 0.5)
     assert trend.is_steady
 
 
@@ -72,10 +72,10 @@ def test_stable_version_is_the_canary_of_the_rollout_before() -> None:
 
 def test_rollout_has_thresholded_and_judged_metrics_of_its_service() -> None:
     rollout = Rollout(57, 40)
-    specs = [parse_block(metric.block) for metric in metrics_of(rollout)]
+    specs = [parse_block(metric.block) for metric in list_metrics(rollout)]
     assert [spec.judged for spec in specs] == [False, False, True, True]
     assert {spec.service for spec in specs} == {"canary|svc-0007|bookinfo|cluster-1|-"}
-    assert run_of(rollout).name == "rollout-57"
+    assert build_run(rollout).name == "rollout-57"
 
 
 def test_bursts_of_all_forms_have_the_same_number_of_measurements() -> None:
