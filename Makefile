@@ -231,7 +231,7 @@ simulate: $(VENV)/.installed ## simulate rollouts: false aborts and found faults
 	@$(BIN)/python -m bench.simulation --json bench/results/simulation.json --page docs/judgement.md
 
 .PHONY: fleet
-fleet: $(VENV)/.installed ## simulate 13000 rollouts with the costs of the last make bench: replicas, OAP requests, losses (under a minute)
+fleet: $(VENV)/.installed ## simulate 13000 rollouts with the costs of the last make bench: replicas, OAP requests, losses (about a minute)
 	$(call report,Simulate a fleet with the measured costs)
 	@$(BIN)/python -m bench.fleet --json bench/results/fleet.json --page docs/scale.md
 

@@ -1,4 +1,4 @@
-"""Simulation of a fleet with the costs of the last `make bench`. `make fleet` runs it in less than a minute."""
+"""Simulation of a fleet with the costs of the last `make bench`. `make fleet` runs it in about a minute."""
 
 import argparse
 import json

@@ -1,3 +1,5 @@
+"""Rules of the fleet model beside those of the product, its plan and its costs."""
+
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,7 +28,7 @@ START = datetime(2026, 11, 30, tzinfo=UTC)
 
 
 @given(elapsed=st.integers(0, 400))
-def test_wait_of_an_outage_is_that_of_the_product(elapsed) -> None:
+def test_wait_of_an_outage_is_that_of_the_product(elapsed: int) -> None:
     now = START + timedelta(seconds=elapsed)
     error = BackendUnavailableError("away", kind=FailureKind.CONNECT)
     verdict = on_backend_unavailable(error, timedelta(seconds=GRACE_SECONDS), OnOutage.INCONCLUSIVE, START, now)
@@ -90,7 +92,7 @@ def test_event_loop_runs_actions_in_order_of_time_and_addition() -> None:
 
 
 @given(cores=st.floats(0, 200))
-def test_planned_replicas_have_room_for_a_loss(cores) -> None:
+def test_planned_replicas_have_room_for_a_loss(cores: float) -> None:
     replicas = count_replicas(cores)
     assert replicas >= MIN_REPLICAS
     assert cores / replicas <= BUSY + 1e-9
@@ -132,5 +134,5 @@ def test_services_of_the_burst_are_those_of_the_benchmark() -> None:
 
 
 @given(values=st.lists(st.floats(0, 100), min_size=1))
-def test_quantiles_are_ordered_values(values) -> None:
+def test_quantiles_are_ordered_values(values: list[float]) -> None:
     assert min(values) <= quantile(values, 0.5) <= quantile(values, 1.0) == max(values)

@@ -1,3 +1,5 @@
+"""Simulated fleets: conservation, Little's law, closed forms, caches and losses."""
+
 from collections.abc import Sequence
 from dataclasses import replace
 
