@@ -3,9 +3,12 @@ package provider
 import (
 	"context"
 	"errors"
+	"math"
+	"runtime/debug"
 	"sync"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
@@ -37,6 +40,7 @@ func newMeasurementStream(client contractv1.MetricProviderClient) (*measurementS
 		cancel()
 		return nil, err
 	}
+	_ = stream.Context() // without it, gRPC would retry a rejected stream, and block measure meanwhile
 	s := &measurementStream{
 		stream: stream, outbox: make(chan *grpc.PreparedMsg), done: make(chan struct{}),
 		pending: map[uint64]chan *contractv1.Measurement{},
@@ -64,7 +68,7 @@ func (s *measurementStream) measure(
 	defer s.unregister(id)
 	request.Id = id
 	if deadline, ok := ctx.Deadline(); ok {
-		request.TimeoutMs = uint32(max(1, time.Until(deadline).Milliseconds()))
+		request.TimeoutMs = uint32(min(max(1, time.Until(deadline).Milliseconds()), math.MaxUint32))
 	}
 	message := &grpc.PreparedMsg{}
 	// Encoded here, because an error of the stream's own encoder would end the stream.
@@ -112,6 +116,7 @@ func (s *measurementStream) unregister(id uint64) {
 // the callers observe their deadlines.
 func (s *measurementStream) send(cancel context.CancelFunc) {
 	defer cancel()
+	defer recoverStreamPanic()
 	for {
 		select {
 		case message := <-s.outbox:
@@ -128,6 +133,7 @@ func (s *measurementStream) send(cancel context.CancelFunc) {
 func (s *measurementStream) receive(cancel context.CancelFunc) {
 	defer close(s.done)
 	defer cancel()
+	defer recoverStreamPanic()
 	for {
 		response, err := s.stream.Recv()
 		if err != nil {
@@ -140,5 +146,13 @@ func (s *measurementStream) receive(cancel context.CancelFunc) {
 		if channel != nil {
 			channel <- response.GetMeasurement()
 		}
+	}
+}
+
+// recoverStreamPanic logs a panic of a goroutine of the stream, which would end the plugin. The stream then ends, and calls
+// are made. The log has no panic value, which cannot be redacted here. Call it with defer.
+func recoverStreamPanic() {
+	if recover() != nil {
+		hclog.Default().Error("panic in the stream of measurements", "stack", string(debug.Stack()))
 	}
 }

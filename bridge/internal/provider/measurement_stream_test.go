@@ -13,6 +13,8 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 
 	contractv1 "github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/contract/v1"
 	"github.com/skywalking-provider/rollouts-plugin-metric-skywalking/bridge/internal/fakesidecar"
@@ -184,4 +186,131 @@ func TestStreamServiceDoesNotReadEveryCallerMeetsItsDeadline(t *testing.T) {
 		})
 	}
 	group.Wait()
+}
+
+func TestStreamsOpenedWhileNotConnectedAreOne(t *testing.T) {
+	var streams atomic.Int64
+	describing, described := make(chan struct{}), make(chan struct{})
+	sidecar := fakesidecar.New(t)
+	sidecar.OnDescribe = func(*contractv1.DescribeResponse) error {
+		describing <- struct{}{}
+		<-described
+		return nil
+	}
+	sidecar.OnMeasure = func(s *fakesidecar.Sidecar, stream fakesidecar.Stream) error {
+		streams.Add(1)
+		return fakesidecar.StreamMeasurements(s, stream)
+	}
+	p := newStreamingPlugin(t, sidecar.Start(t), 30*time.Second)
+	client := p.sidecar.client.(*streamingClient)
+	require.Nil(t, client.openStream())
+	<-describing // the first stream waits for the check of the connection
+	for range 3 {
+		allowReopening(p)
+		require.Nil(t, client.openStream())
+	}
+	close(described)
+	runUntilStreamed(t, p, sidecar)
+	// A further stream would be open, because its opening began before the measurement.
+	require.Never(t, func() bool { return streams.Load() > 1 }, 200*time.Millisecond, time.Millisecond)
+}
+
+// gRPC retries calls that are rejected as unavailable, and a measurement would wait for the pauses beyond its deadline.
+func TestStreamRejectedIsNotRetried(t *testing.T) {
+	var streams atomic.Int64
+	sidecar := fakesidecar.New(t)
+	sidecar.OnMeasure = func(*fakesidecar.Sidecar, fakesidecar.Stream) error {
+		streams.Add(1)
+		return fakesidecar.StatusError(codes.Unavailable, "stream rejected")
+	}
+	p := newStreamingPlugin(t, sidecar.Start(t), 30*time.Second)
+	stream, err := newMeasurementStream(p.sidecar.client)
+	require.NoError(t, err)
+	<-stream.done
+	require.EqualValues(t, 1, streams.Load())
+}
+
+func TestStreamEndsManyPendingMeasurementsAreRepeatedByCalls(t *testing.T) {
+	const pending = 1000
+	sidecar := fakesidecar.New(t)
+	sidecar.OnMeasure = func(_ *fakesidecar.Sidecar, stream fakesidecar.Stream) error {
+		for range pending {
+			if _, err := stream.Recv(); err != nil {
+				return err
+			}
+		}
+		return fakesidecar.StatusError(codes.Internal, "stream failed")
+	}
+	p := newStreamingPlugin(t, sidecar.Start(t), 5*time.Minute)
+	client := p.sidecar.client.(*streamingClient)
+	require.Eventually(t, func() bool { return client.openStream() != nil }, time.Minute, time.Millisecond)
+	stream := client.openStream()
+
+	var group sync.WaitGroup
+	for i := range pending {
+		group.Go(func() {
+			block := fmt.Sprintf(`{"query":"q%d"}`, i)
+			assert.Equal(t, block, p.Run(nil, metricWithBlock(block)).Value)
+		})
+	}
+	group.Wait()
+	require.Len(t, fakesidecar.Received[*contractv1.RunRequest](sidecar, "Run"), pending)
+	require.Empty(t, stream.pending)
+}
+
+// brokenStream is a stream whose methods panic, as with a bug in gRPC.
+type brokenStream struct {
+	grpc.BidiStreamingClient[contractv1.MeasureRequest, contractv1.MeasureResponse]
+	ctx         context.Context
+	panicOnRecv bool
+}
+
+func (s brokenStream) Context() context.Context { return s.ctx }
+
+func (s brokenStream) SendMsg(any) error { panic("bug") }
+
+func (s brokenStream) Recv() (*contractv1.MeasureResponse, error) {
+	if s.panicOnRecv {
+		panic("bug")
+	}
+	<-s.ctx.Done()
+	return nil, s.ctx.Err()
+}
+
+// brokenClient is a client whose streams are broken.
+type brokenClient struct {
+	contractv1.MetricProviderClient
+	panicOnOpen, panicOnRecv bool
+}
+
+func (c brokenClient) Measure(
+	ctx context.Context, _ ...grpc.CallOption,
+) (grpc.BidiStreamingClient[contractv1.MeasureRequest, contractv1.MeasureResponse], error) {
+	if c.panicOnOpen {
+		panic("bug")
+	}
+	return brokenStream{ctx: ctx, panicOnRecv: c.panicOnRecv}, nil
+}
+
+func TestStreamPanicsOnlyTheStreamEnds(t *testing.T) {
+	receiving, err := newMeasurementStream(brokenClient{panicOnRecv: true})
+	require.NoError(t, err)
+	<-receiving.done
+
+	sending, err := newMeasurementStream(brokenClient{})
+	require.NoError(t, err)
+	sending.outbox <- &grpc.PreparedMsg{}
+	<-sending.done
+
+	opening := &streamingClient{MetricProviderClient: brokenClient{panicOnOpen: true}}
+	opening.open()
+	require.Nil(t, opening.openStream())
+}
+
+func TestStreamTimeoutBeyondItsFieldIsTheLongest(t *testing.T) {
+	sidecar := fakesidecar.New(t)
+	sidecar.OnMeasure = fakesidecar.StreamMeasurements
+	p := newStreamingPlugin(t, sidecar.Start(t), 1<<32*time.Millisecond+time.Hour)
+	runUntilStreamed(t, p, sidecar)
+	require.EqualValues(t, 1<<32-1, streamed(sidecar)[0].GetTimeoutMs())
 }

@@ -22,6 +22,7 @@ type streamingClient struct {
 
 	mu       sync.Mutex
 	stream   *measurementStream // nil until the first one is open
+	opening  bool               // whether the next one is being opened
 	reopenAt time.Time          // time from which on a stream may be opened
 }
 
@@ -65,17 +66,21 @@ func (c *streamingClient) openStream() *measurementStream {
 	if c.stream != nil && !c.stream.ended() {
 		return c.stream
 	}
-	if now := time.Now(); now.After(c.reopenAt) {
-		c.reopenAt = now.Add(reopenInterval)
-		go func() {
-			stream, err := newMeasurementStream(c.MetricProviderClient)
-			if err != nil {
-				return // the next call reports it
-			}
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			c.stream = stream
-		}()
+	if now := time.Now(); !c.opening && now.After(c.reopenAt) {
+		c.opening, c.reopenAt = true, now.Add(reopenInterval)
+		go c.open()
 	}
 	return nil
+}
+
+// open opens a stream. An error is not reported: the next call has it, too.
+func (c *streamingClient) open() {
+	defer recoverStreamPanic()
+	stream, err := newMeasurementStream(c.MetricProviderClient)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.opening = false
+	if err == nil {
+		c.stream = stream
+	}
 }
