@@ -14,6 +14,8 @@ MAX_STREAMS: Final = 16
 MAX_IN_PROGRESS: Final = 5120
 """Requests of a stream in progress. `Admission` admits fewer, so that the excess is rejected with a reason. Further
 requests wait at the caller, by the flow control of HTTP/2."""
+MAX_WRITE_WAIT_SECONDS: Final = 15.0
+"""Time that a response waits for earlier ones, whose caller does not read them. Its own caller has given up by then."""
 MAX_RESPONSE_BYTES: Final = 64 * 1024
 """Bytes of a response. A larger one would delay the others of its stream, so that the caller makes a call for it."""
 
@@ -30,11 +32,18 @@ class MeasurementStreams:
     Args:
         max_streams: Number of streams. Beyond it, a caller makes a call for each measurement.
         max_in_progress: Number of requests in progress in each.
+        max_write_wait: Seconds that a response waits for earlier ones of its stream. It is then dropped.
     """
 
-    def __init__(self, max_streams: int = MAX_STREAMS, max_in_progress: int = MAX_IN_PROGRESS) -> None:
+    def __init__(
+        self,
+        max_streams: int = MAX_STREAMS,
+        max_in_progress: int = MAX_IN_PROGRESS,
+        max_write_wait: float = MAX_WRITE_WAIT_SECONDS,
+    ) -> None:
         self._max_streams = max_streams
         self._max_in_progress = max_in_progress
+        self._max_write_wait = max_write_wait
         # State: the tasks that read from open streams, and whether the service stops.
         self._readers: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -47,7 +56,7 @@ class MeasurementStreams:
                 f"stream rejected: {self._max_streams} are open, or the service stops. Use Run and Resume.",
             )
         async with asyncio.TaskGroup() as tasks:
-            stream = _Stream(context, measure, tasks, self._max_in_progress)
+            stream = _Stream(context, measure, tasks, self._max_in_progress, self._max_write_wait)
             reader = tasks.create_task(stream.read())
             self._readers.add(reader)
             reader.add_done_callback(self._readers.discard)
@@ -62,11 +71,19 @@ class MeasurementStreams:
 class _Stream:
     """One stream. Each request has a task of its own."""
 
-    def __init__(self, context: _Context, measure: Measure, tasks: asyncio.TaskGroup, max_in_progress: int) -> None:
+    def __init__(
+        self,
+        context: _Context,
+        measure: Measure,
+        tasks: asyncio.TaskGroup,
+        max_in_progress: int,
+        max_write_wait: float,
+    ) -> None:
         self._context = context
         self._measure = measure
         self._tasks = tasks
         self._slots = asyncio.Semaphore(max_in_progress)
+        self._max_write_wait = max_write_wait
         self._writing = asyncio.Lock()  # gRPC writes one message at a time
 
     async def read(self) -> None:
@@ -82,8 +99,14 @@ class _Stream:
         try:
             response = await self._build_response(request)
             del request  # the caller may read its responses slowly
-            async with self._writing:
+            async with asyncio.timeout(self._max_write_wait):
+                await self._writing.acquire()
+            try:
                 await self._context.write(response)
+            finally:
+                self._writing.release()
+        except (grpc.aio.BaseError, TimeoutError):
+            _log.debug("response of a stream not sent: its caller has ended it, or does not read")
         finally:
             self._slots.release()
 
@@ -91,6 +114,13 @@ class _Stream:
         """Return the response to a request; one without a measurement if only a call can return it."""
         try:
             measurement = await self._measure(request)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            return pb.MeasureResponse(
+                id=request.id
+            )  # only a shared task that this measurement waited for was cancelled
         except Exception:  # noqa: BLE001 - a bug in one measurement must not end the others of its stream
             _log.exception("measurement of a stream failed")
             return pb.MeasureResponse(id=request.id)

@@ -106,13 +106,15 @@ async def test_responses_have_the_order_in_which_they_are_ready(tmp_path: Path) 
     assert [(one.id, one.measurement.value) for one in (first, second)] == [(8, "2"), (7, "1")]
 
 
-@pytest.mark.parametrize("cause", ["bug", "large"])
+@pytest.mark.parametrize("cause", ["bug", "large", "cancelled"])
 async def test_measurement_that_only_a_call_can_return_has_no_response_in_the_stream(
     tmp_path: Path, cause: str
 ) -> None:
     async def measure(message: pb.MeasureRequest) -> pb.Measurement:
         if message.run.run.name == "bug":
             raise AssertionError("bug")
+        if message.run.run.name == "cancelled":  # a task that several measurements wait for
+            raise asyncio.CancelledError
         if message.run.run.name == "large":
             return pb.Measurement(phase=pb.PHASE_SUCCESSFUL, value="v" * MAX_RESPONSE_BYTES)
         return pb.Measurement(phase=pb.PHASE_SUCCESSFUL, value="1")
@@ -174,6 +176,44 @@ async def test_cancelled_stream_cancels_its_measurements(tmp_path: Path) -> None
 
         with pytest.raises(asyncio.CancelledError):
             await asyncio.wait_for(measurements.started["1"], 30)
+
+
+async def test_response_after_the_end_of_the_stream_is_no_error() -> None:
+    class EndedContext:
+        """Context of a stream whose caller ends it after one request."""
+
+        def __init__(self) -> None:
+            self._messages = [request(1), grpc.aio.EOF]
+
+        async def read(self) -> object:
+            return self._messages.pop(0)
+
+        async def write(self, response: pb.MeasureResponse) -> None:
+            raise grpc.aio.UsageError(f"no stream for {response.id}")
+
+    async def measure(message: pb.MeasureRequest) -> pb.Measurement:
+        return pb.Measurement(phase=pb.PHASE_SUCCESSFUL, value=message.run.run.name)
+
+    await MeasurementStreams().serve(EndedContext(), measure)  # type: ignore[arg-type]
+
+
+async def test_responses_of_a_caller_that_does_not_read_are_dropped(tmp_path: Path) -> None:
+    count, measured, all_measured = 300, 0, asyncio.Event()
+
+    async def measure(message: pb.MeasureRequest) -> pb.Measurement:  # noqa: ARG001 - as every measurement
+        nonlocal measured
+        measured += 1
+        if measured == count:
+            all_measured.set()
+        return pb.Measurement(phase=pb.PHASE_SUCCESSFUL, value="v" * (MAX_RESPONSE_BYTES - 1024))
+
+    streams = MeasurementStreams(max_in_progress=4, max_write_wait=0)
+    async with open_stub(tmp_path, streams, measure) as stub:
+        stream = stub.Measure()
+        for identity in range(count):  # more than the flow control of HTTP/2 accepts
+            await stream.write(request(identity))
+
+        await asyncio.wait_for(all_measured.wait(), 60)
 
 
 async def test_closed_streams_end_after_their_measurements_and_accept_no_others(tmp_path: Path) -> None:
