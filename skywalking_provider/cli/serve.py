@@ -7,29 +7,18 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from skywalking_provider.cli.lean_start import (
+    import_gql_without_client,
+    import_structlog_without_rich,
+    without_garbage_collection,
+)
+
 _SWITCH_INTERVAL_SECONDS: Final = 0.001
 """Time after which a thread that computes leaves Python's global lock to the event loop. Python's default is 5 ms, and
 one measurement waits for the lock several times."""
 
 
-def _import_structlog_without_rich() -> None:
-    """Import structlog while rich cannot be imported.
-
-    structlog imports rich, if installed, to print the values of variables in tracebacks. The service never prints
-    them, because they may hold credentials. rich would cost 3 MiB of memory and 5 % of the start time.
-    """
-    modules: dict[str, Any] = sys.modules
-    blocked = "rich" not in modules
-    if blocked:
-        modules["rich"] = None  # an import then raises ModuleNotFoundError
-    try:
-        import structlog  # noqa: F401, PLC0415
-    finally:
-        if blocked:
-            del modules["rich"]
-
-
-_import_structlog_without_rich()  # before the first module that imports structlog
+import_structlog_without_rich()  # before the first module that imports structlog
 
 from skywalking_provider.config import Config, ConfigError, load_config  # noqa: E402
 from skywalking_provider.telemetry.log_writer import LogWriter  # noqa: E402
@@ -91,12 +80,14 @@ def serve_command(
 
 
 def _serve(config: Config, output: LogWriter) -> None:
-    import uvloop  # noqa: PLC0415 - other commands do not need it
+    with without_garbage_collection():
+        import_gql_without_client()
+        import uvloop  # noqa: PLC0415 - other commands do not need it
 
-    from skywalking_provider.oap.transport.credentials import redactor_for  # noqa: PLC0415 - as configure_logging
-    from skywalking_provider.server.instrumentation import select_log_processors  # noqa: PLC0415
-    from skywalking_provider.server.lifecycle import serve  # noqa: PLC0415
-    from skywalking_provider.server.logging import configure_logging  # noqa: PLC0415 - imports grpc, which is slow
+        from skywalking_provider.oap.transport.credentials import redactor_for  # noqa: PLC0415 - as configure_logging
+        from skywalking_provider.server.instrumentation import select_log_processors  # noqa: PLC0415
+        from skywalking_provider.server.lifecycle import serve  # noqa: PLC0415
+        from skywalking_provider.server.logging import configure_logging  # noqa: PLC0415 - imports grpc, which is slow
 
     sys.setswitchinterval(_SWITCH_INTERVAL_SECONDS)
     redact = redactor_for(config.backends.values())
