@@ -9,6 +9,7 @@ class StrictModel(BaseModel):
 
     model_config = ConfigDict(
         frozen=True,
+        defer_build=True,  # a model that is only part of another one needs no validator of its own
         extra="forbid",
         alias_generator=to_camel,
         validate_by_name=False,

@@ -11,9 +11,6 @@ from collections.abc import Set as AbstractSet
 from itertools import pairwise
 from typing import Final
 
-from rapidfuzz import process
-from rapidfuzz.distance import Indel
-
 MAX_COMPARED_NAMES: Final = 10_000
 """Known names of more than this number are not compared one by one: only a name with one typo is found among them."""
 MAX_NAME_CHARACTERS: Final = 128
@@ -68,6 +65,9 @@ def _similar_names(name: str, names: Collection[str]) -> list[str]:
     candidates = [one for one in names if len(one) <= MAX_NAME_CHARACTERS]
     if len(candidates) <= _MAX_SORTED_NAMES:
         candidates = sorted(set(candidates), reverse=True)
+    from rapidfuzz import process  # noqa: PLC0415 - 2 MiB, for an unknown name only
+    from rapidfuzz.distance import Indel  # noqa: PLC0415
+
     matches = process.extract(
         name, candidates, scorer=Indel.normalized_similarity, limit=_MAX_SUGGESTIONS, score_cutoff=_MIN_SIMILARITY
     )

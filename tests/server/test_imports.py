@@ -19,6 +19,10 @@ try:
 except SystemExit as end:
     assert end.code == 2, end.code
 assert gc.isenabled() and gc.get_freeze_count() > 50_000
+from skywalking_provider.block import ExpressionSpec
+from skywalking_provider.oap.api import responses
+assert not ExpressionSpec.__pydantic_complete__
+assert "_adapter" not in vars(responses.EXPRESSION_RESULT)
 print(*sys.modules)
 """
 NEEDED = {"gql.transport.aiohttp", "grpc.aio", "skywalking_provider.server.lifecycle", "structlog", "wasmtime"}
@@ -32,6 +36,7 @@ NOT_NEEDED = {
     "opentelemetry",
     "pendulum",
     "prometheus_client",
+    "rapidfuzz",
     "rich",
     "ruamel",
     "scipy",

@@ -1,11 +1,11 @@
 """TTL of the metrics of minutes, which OAP 10.3 and newer reports."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
 from pydantic import StrictInt
-from pydantic.dataclasses import dataclass
 
 from skywalking_provider.oap.api.request import GraphqlRequest
 from skywalking_provider.oap.api.response_parser import FieldParser

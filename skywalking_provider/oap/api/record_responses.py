@@ -4,10 +4,10 @@ The fields are those of SkyWalking's query protocol (alarm.graphqls, trace.graph
 fields that the provider does not read are left out.
 """
 
+from dataclasses import dataclass
 from typing import Annotated, Final
 
 from pydantic import Field, StrictBool, StrictInt, StrictStr
-from pydantic.dataclasses import dataclass
 
 from skywalking_provider.oap.api.response_parser import FieldParser, Items, Long
 from skywalking_provider.support.instants import LATEST

@@ -6,6 +6,7 @@ A list ends at its first invalid item: pydantic otherwise makes an error of each
 """
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Any, Final, Generic, NoReturn, TypeVar
 
 from pydantic import AfterValidator, Field, StrictInt, TypeAdapter, ValidationError
@@ -34,10 +35,21 @@ Long = Annotated[StrictInt, Field(ge=-(2**63), lt=2**63)]
 
 
 class FieldParser(Generic[T]):
-    """Parser of one field of a response."""
+    """Parser of one field of a response.
+
+    Its validator is built at the first response, a millisecond: many of them are for optional requests.
+
+    Args:
+        kind: Type of the field. Types of objects are dataclasses of the standard library: pydantic's own would each
+            have a validator that is never used.
+    """
 
     def __init__(self, kind: Any) -> None:
-        self._adapter: TypeAdapter[T] = TypeAdapter(kind)
+        self._kind = kind
+
+    @cached_property
+    def _adapter(self) -> TypeAdapter[T]:
+        return TypeAdapter(self._kind)
 
     def parse(self, data: Mapping[str, Any], field: str) -> T:
         """Parse a field of a response's data.

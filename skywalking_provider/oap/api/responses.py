@@ -4,10 +4,10 @@ The fields are those of SkyWalking's query protocol (metrics-v2.graphqls, metric
 fields that the provider does not read are left out.
 """
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Field, StrictBool, StrictStr
-from pydantic.dataclasses import dataclass
 
 from skywalking_provider.oap.api.response_parser import FieldParser, Items, Long
 
