@@ -8,10 +8,13 @@ import sys
 import time
 from contextlib import nullcontext
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from rich.console import Console
 
+from bench.oap_time_zone import UTC_OR_WEST, select_time_zone
 from bench.talk.director import Director, TalkError
 from bench.talk.events import Event, Part
 from bench.talk.lab_parts import LabPartError, LabParts
@@ -29,7 +32,8 @@ async def run_talk(way: Way, folder: Path, console: Console) -> Record:
     """Run one way and return its record; an error of the lab is a problem of the record."""
     load = LoadGenerator()
     rule = PLANS[way].service_name_rule
-    environment = {"K8S_SERVICE_NAME_RULE": f'"{rule}"'} if rule else {}
+    zone = select_time_zone(UTC_OR_WEST, datetime.now(UTC))
+    environment = {"OAP_ZONE": zone} | ({"K8S_SERVICE_NAME_RULE": f'"{rule}"'} if rule else {})
 
     def show(event: Event) -> None:
         if not console.is_terminal:
@@ -39,7 +43,7 @@ async def run_talk(way: Way, folder: Path, console: Console) -> Record:
         parts = LabParts(folder, environment, lambda text: record.add_event(Part.LAB, text))
         pods = PodWatcher(system)
         record = Record(way, time.time(), load.calls, pods.hashes, show)
-        director = Director(record, parts, load, system, pods)
+        director = Director(record, parts, load, system, pods, ZoneInfo(zone))
         with (
             create_live_view(console, lambda: render_record(record, director.version))
             if console.is_terminal

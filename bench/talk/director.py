@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
+from datetime import tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +50,21 @@ class Director:
     Attributes:
         record: Record of all that was seen.
         version: Name of the version that was committed last.
+
+    Args:
+        record: Empty record.
+        parts: Processes of the lab.
+        load: Load generator.
+        system: Client of the system's APIs.
+        pods: Watcher of the pods.
+        zone: Time zone of the OAP.
     """
 
-    def __init__(self, record: Record, parts: LabParts, load: LoadGenerator, system: System, pods: PodWatcher) -> None:
+    def __init__(
+        self, record: Record, parts: LabParts, load: LoadGenerator, system: System, pods: PodWatcher, zone: tzinfo
+    ) -> None:
         self.record, self.version = record, ""
+        self._zone = zone
         self._parts, self._load, self._system, self._pods = parts, load, system, pods
         self._plan = PLANS[record.way]
         self._repository = Repository(REPOSITORY)
@@ -195,7 +207,9 @@ class Director:
         while True:
             await asyncio.sleep(_MINUTES_SECONDS)
             with contextlib.suppress(aiohttp.ClientError, TimeoutError):
-                self.record.minutes = await read_minutes(self._system, self._pods.hashes, first, time.time())
+                self.record.minutes = await read_minutes(
+                    self._system, self._pods.hashes, first, time.time(), self._zone
+                )
 
     async def _watch_memory(self) -> None:
         while True:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Protocol
 
 _METRICS = ("cpm", "sla", "resp_time")
@@ -47,7 +47,9 @@ class Instance:
     pod_hash: str
 
 
-async def read_minutes(client: GraphqlClient, versions: Mapping[str, str], first: float, last: float) -> list[Minute]:
+async def read_minutes(
+    client: GraphqlClient, versions: Mapping[str, str], first: float, last: float, zone: tzinfo
+) -> list[Minute]:
     """Read the minutes from first to last of every version.
 
     Args:
@@ -55,8 +57,9 @@ async def read_minutes(client: GraphqlClient, versions: Mapping[str, str], first
         versions: Names of the versions by hash.
         first: A time in the first minute.
         last: A time in the last minute.
+        zone: Time zone of the OAP.
     """
-    minutes = list(_minutes(first, last))
+    minutes = [one.astimezone(zone) for one in _minutes(first, last)]
     duration = {"start": f"{minutes[0]:%Y-%m-%d %H%M}", "end": f"{minutes[-1]:%Y-%m-%d %H%M}", "step": "MINUTE"}
     instances = [one async for one in _list_instances(client, duration)]
     if not instances:

@@ -10,11 +10,12 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from bench.oap_time_zone import UTC_OR_WEST, select_time_zone
 from skywalking_provider.reporting.event import EVENT_NAME
 from tests.e2e.kubectl import Kubectl
 
@@ -61,7 +62,9 @@ class Lab:
     def create(cls, folder: Path, home: Path, ports: Iterator[int], report_progress: ProgressReporter) -> "Lab":
         """Create a lab with its own ports."""
         settings = {name: str(next(ports)) for name in PORTS}
-        return cls(folder, home, settings | {"LAB_DIR": str(folder), "LAB_HOME": str(home)}, report_progress)
+        settings |= {"LAB_DIR": str(folder), "LAB_HOME": str(home)}
+        settings["OAP_ZONE"] = select_time_zone(UTC_OR_WEST, datetime.now(UTC))
+        return cls(folder, home, settings, report_progress)
 
     @property
     def socket(self) -> Path:
@@ -199,7 +202,7 @@ class Lab:
           metric: readMetricsValues(
             condition: {name: $metric, entity: {scope: Service, serviceName: $service, normal: true}},
             duration: $duration) { values { values { value } } } }"""
-        end = datetime.now(ZoneInfo(self.settings.get("OAP_ZONE", "UTC"))) - timedelta(minutes=1)
+        end = datetime.now(ZoneInfo(self.settings["OAP_ZONE"])) - timedelta(minutes=1)
         duration = {
             "start": f"{end - timedelta(minutes=last - 1):%Y-%m-%d %H%M}",
             "end": f"{end:%Y-%m-%d %H%M}",
@@ -212,7 +215,7 @@ class Lab:
         """Return the provider's events of a service that began in the last hour. OAP adds one for each alarm."""
         query = """query q($condition: EventQueryCondition) { queryEvents(condition: $condition) { events {
           uuid name type message layer startTime endTime source { serviceInstance } parameters { key value } } } }"""
-        now = datetime.now(ZoneInfo(self.settings.get("OAP_ZONE", "UTC")))
+        now = datetime.now(ZoneInfo(self.settings["OAP_ZONE"]))
         time = {
             "start": f"{now - timedelta(hours=1):%Y-%m-%d %H%M}",
             "end": f"{now + timedelta(minutes=5):%Y-%m-%d %H%M}",

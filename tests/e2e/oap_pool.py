@@ -3,14 +3,20 @@
 import os
 import subprocess
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import yaml
 
+from bench.oap_time_zone import UTC_OR_WEST, select_time_zone
 from tests.e2e.lab import ROOT, Lab, ProgressReporter
 
-VERSIONS = {"10.1.0": "Asia/Shanghai", "9.6.0": "UTC", "9.2.0": "America/St_Johns"}
-"""Time zone by version. 9.2.0 has neither MQE nor `isEmptyValue`."""
+VERSIONS = {
+    "10.1.0": ("Asia/Shanghai", "America/New_York"),
+    "9.6.0": UTC_OR_WEST,
+    "9.2.0": ("America/St_Johns", "Asia/Kathmandu"),
+}
+"""Time zones by version, of which one is selected. 9.2.0 has neither MQE nor `isEmptyValue`."""
 
 RESTARTED_OAP = "restarted"
 """An OAP that a test kills. Its data is in a file and survives, as in a real storage."""
@@ -27,8 +33,8 @@ class OapPool:
             name: Lab.create(home / f"run/e2e-{name}", home, ports, report_progress)
             for name in (*VERSIONS, RESTARTED_OAP)
         }
-        for name, zone in VERSIONS.items():
-            self._labs[name].settings.update(OAP_VERSION=name, OAP_ZONE=zone)
+        for name, zones in VERSIONS.items():
+            self._labs[name].settings.update(OAP_VERSION=name, OAP_ZONE=select_time_zone(zones, datetime.now(UTC)))
         self._labs["10.1.0"].settings["OAP_AGENT"] = "default"  # it receives the segments and logs of agents, too
         storage = self._labs[RESTARTED_OAP].folder / "h2"
         self._labs[RESTARTED_OAP].settings.update(OAP_VERSION="10.1.0", OAP_H2=f"file:{storage}/oap")
@@ -47,7 +53,7 @@ class OapPool:
         """Return the OAP with this name; start it and its feeder unless they run."""
         lab = self._labs[name]
         if not lab.is_running("feed"):
-            version, zone = lab.settings["OAP_VERSION"], lab.settings.get("OAP_ZONE", "UTC")
+            version, zone = lab.settings["OAP_VERSION"], lab.settings["OAP_ZONE"]
             self._report_progress(f"OAP {version} in {zone}")
             environment = {**os.environ, **lab.settings}
             subprocess.run([ROOT / "lab/build.sh", "oap"], env=environment, check=True, capture_output=True)
