@@ -262,7 +262,7 @@ talk: build $(PROVIDER_ARCHIVE) ## run the talk as a whole: Git, Argo CD, canary
 	@lab/build.sh etcd kubernetes istio others argo-1.10 node talk
 	@$(BIN)/python -m bench.talk.images $(TALK_IMAGES)
 	$(call report,Run the talk judged by $(TALK): a good version and a bad and a slow one)
-	@LAB_DIR=$(CURDIR)/.cache/lab/talk lab/node/with.sh $(PROVIDER_ARCHIVE) .cache/lab/images/argo-rollouts-1.10.tar $(TALK_IMAGES)/*.tar -- \
+	@LAB_DIR=$(CURDIR)/.cache/lab/talk-$(TALK) lab/node/with.sh $(PROVIDER_ARCHIVE) .cache/lab/images/argo-rollouts-1.10.tar $(TALK_IMAGES)/*.tar -- \
 	  $(BIN)/python -m bench.talk --way $(TALK)
 
 .PHONY: talk-all

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Argo CD: Redis, repository server, API server and application controller. Needs lab/apiserver.sh.
 # Environment: LAB_DIR, LAB_REDIS_PORT (6379), LAB_ARGOCD_PORT (8443), LAB_ARGOCD_REPO_PORT (8081),
-#              LAB_ARGOCD_METRICS_PORT (8082; the next two ports, too), LAB_ARGOCD_POLL (10s; Argo CD's default is 2m).
+#              LAB_ARGOCD_METRICS_PORT (8082; the next two ports, too), LAB_ARGOCD_POLL (5s; Argo CD's default is 2m).
 source "$(dirname "$0")/lib.sh"
 setting LAB_REDIS_PORT 6379
 setting LAB_ARGOCD_PORT 8443
 setting LAB_ARGOCD_REPO_PORT 8081
 setting LAB_ARGOCD_METRICS_PORT 8082
-setting LAB_ARGOCD_POLL 10s
+setting LAB_ARGOCD_POLL 5s
 need "$LAB_BIN/argocd" talk
 need "$LAB_HOME/redis" talk
 need "$KUBECONFIG_FILE" "kubernetes, then lab/apiserver.sh"

@@ -30,7 +30,7 @@ from bench.talk.ways import PLANS, Way
 
 async def run_talk(way: Way, folder: Path, console: Console) -> Record:
     """Run one way and return its record; an error of the lab is a problem of the record."""
-    load = LoadGenerator()
+    load = LoadGenerator(PLANS[way].calls_per_second)
     rule = PLANS[way].service_name_rule
     zone = select_time_zone(UTC_OR_WEST, datetime.now(UTC))
     environment = {"OAP_ZONE": zone} | ({"K8S_SERVICE_NAME_RULE": f'"{rule}"'} if rule else {})

@@ -36,7 +36,7 @@ _MINUTES_SECONDS = 10.0
 _ROLLOUT_SECONDS = 900.0
 """Limit for the rollout of one version. The pauses of a good one take 8 minutes."""
 _START_SECONDS = 240
-_AFTER_SECONDS = 20.0
+_AFTER_SECONDS = 10.0
 """Time after the end of a rollout in which its traffic is counted once more."""
 
 

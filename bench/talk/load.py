@@ -8,7 +8,6 @@ import aiohttp
 from bench.talk.mesh import GATEWAY_PORT
 from bench.talk.traffic_split import Call
 
-CALLS_PER_SECOND = 50.0
 VERSION_HEADER = "x-version"
 """Header of the application (lab/reviews)."""
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
@@ -17,11 +16,14 @@ _TIMEOUT = aiohttp.ClientTimeout(total=10)
 class LoadGenerator:
     """Load generator.
 
+    Args:
+        rate: Requests per second.
+
     Attributes:
         calls: All calls that have ended.
     """
 
-    def __init__(self, rate: float = CALLS_PER_SECOND) -> None:
+    def __init__(self, rate: float) -> None:
         self._rate = rate
         self.calls: list[Call] = []
 
@@ -33,7 +35,12 @@ class LoadGenerator:
             host: Host of the VirtualService.
         """
         url = f"http://{gateway}:{GATEWAY_PORT}/reviews/1"
-        async with aiohttp.ClientSession(timeout=_TIMEOUT) as session, asyncio.TaskGroup() as tasks:
+        # Without a limit of connections: requests that wait for a slow version would delay those to the other one.
+        connector = aiohttp.TCPConnector(limit=0)
+        async with (
+            aiohttp.ClientSession(timeout=_TIMEOUT, connector=connector) as session,
+            asyncio.TaskGroup() as tasks,
+        ):
             due = time.monotonic()
             while True:
                 tasks.create_task(self._call(session, url, host))

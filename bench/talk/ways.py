@@ -31,6 +31,7 @@ class WayPlan:
         folder: Folder of the manifests in the repository.
         service_name_rule: OAP's rule for the names of services; empty for its default.
         description: One line for the reports.
+        calls_per_second: Requests through the gateway.
     """
 
     rollout: str
@@ -38,6 +39,7 @@ class WayPlan:
     folder: str
     service_name_rule: str
     description: str
+    calls_per_second: float = 50.0
 
 
 PLANS = {
@@ -61,5 +63,6 @@ PLANS = {
         "examples/bookinfo",
         "",
         "judged blocks that compare the canary with stable, as in examples/bookinfo",
+        calls_per_second=100.0,  # a judged step of 10 % needs hundreds of calls of the canary
     ),
 }

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 import yaml
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from bench.talk.installation import APPLICATIONS, BOOKINFO, read_application, write_installation
-from bench.talk.load import LoadGenerator
+from bench.talk.load import VERSION_HEADER, LoadGenerator
 from bench.talk.manifests import ROOT
 from bench.talk.memory import keep_peaks
-from bench.talk.mesh import NODE_ADDRESS, envoy_bootstrap, envoy_container, infrastructure
+from bench.talk.mesh import GATEWAY_PORT, NODE_ADDRESS, envoy_bootstrap, envoy_container, infrastructure
 from bench.talk.pods import PodWatcher
 from bench.talk.repository import Repository
 from bench.talk.versions import UPDATES
@@ -99,6 +101,31 @@ async def test_load_counts_a_call_without_response_as_one_without_version() -> N
         await task
 
     assert {(call.version, call.status) for call in load.calls} == {("", 0)}
+
+
+async def test_requests_that_wait_for_a_slow_version_do_not_delay_others() -> None:
+    many, waiting = 150, 0  # a client of aiohttp has 100 connections by default
+    all_wait = asyncio.Event()
+
+    async def answer(_: web.Request) -> web.Response:
+        nonlocal waiting
+        waiting += 1
+        if waiting == many:
+            all_wait.set()
+        try:
+            await all_wait.wait()
+        finally:  # also if the client gives up
+            waiting -= 1
+        return web.Response(headers={VERSION_HEADER: "v4-slow"})
+
+    server = web.Application()
+    server.router.add_get("/reviews/1", answer)
+    async with TestServer(server, host="127.0.0.3", port=GATEWAY_PORT, handler_cancellation=True):
+        task = asyncio.create_task(LoadGenerator(rate=1000).run("127.0.0.3", "reviews"))
+        await asyncio.wait_for(all_wait.wait(), 30)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
 
 
 def test_peaks_keep_the_largest_memory_of_each_part_and_of_the_sum() -> None:
