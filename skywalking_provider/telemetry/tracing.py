@@ -32,8 +32,10 @@ async def open_tracing() -> AsyncIterator[grpc.aio.ServerInterceptor]:
     """Enable tracing until the context ends.
 
     Yields:
-        Interceptor for a gRPC server that starts a span for each call, except health checks.
+        Interceptor for a gRPC server that starts a span for each call, except health checks and streams of
+        measurements. The service rejects the latter, which the interceptor could not call.
     """
+    untraced = filters.any_of(filters.health_check(), filters.method_name("Measure"))
     provider = TracerProvider(resource=Resource.create(_resource_attributes()), shutdown_on_exit=False)
     processor = BatchSpanProcessor(RedactingSpanExporter(_build_exporter()))
     provider.add_span_processor(processor)
@@ -41,7 +43,7 @@ async def open_tracing() -> AsyncIterator[grpc.aio.ServerInterceptor]:
     requests.instrument(tracer_provider=provider)
     try:
         yield aio_server_interceptor(  # type: ignore[no-untyped-call]
-            tracer_provider=provider, filter_=filters.negate(filters.health_check())
+            tracer_provider=provider, filter_=filters.negate(untraced)
         )
     finally:
         requests.uninstrument()

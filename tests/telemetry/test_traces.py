@@ -112,6 +112,24 @@ async def test_span_of_an_error_measurement_has_error_status(tmp_path: Path, mon
     assert resources[0]["service.name"] == "judge"
 
 
+async def test_stream_rejected_with_tracing_is_unimplemented_and_has_no_span(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "p.sock"
+    async with run_collector() as (endpoint, spans, _):
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
+        config = Config.model_validate({"backends": {"prod": {"url": "http://127.0.0.1:9"}}})
+        async with (
+            open_server(config, Endpoint(path, None)),
+            grpc.aio.insecure_channel(f"unix:{path}") as channel,
+        ):
+            with pytest.raises(grpc.aio.AioRpcError, match="stream rejected") as raised:
+                await rpc.MetricProviderStub(channel).Measure().read()
+
+    assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert spans == []
+
+
 async def test_collector_unavailable_does_not_affect_measurements(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
