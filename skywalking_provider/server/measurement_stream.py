@@ -44,8 +44,8 @@ class MeasurementStreams:
         self._max_streams = max_streams
         self._max_in_progress = max_in_progress
         self._max_write_wait = max_write_wait
-        # State: the tasks that read from open streams, and whether the service stops.
-        self._readers: set[asyncio.Task[None]] = set()
+        # State: the tasks that read, by open stream, and whether the service stops.
+        self._readers: dict[_Context, asyncio.Task[None]] = {}
         self._closed = False
 
     async def serve(self, context: _Context, measure: Measure) -> None:
@@ -55,16 +55,17 @@ class MeasurementStreams:
                 grpc.StatusCode.UNAVAILABLE,
                 f"stream rejected: {self._max_streams} are open, or the service stops. Use Run and Resume.",
             )
-        async with asyncio.TaskGroup() as tasks:
-            stream = _Stream(context, measure, tasks, self._max_in_progress, self._max_write_wait)
-            reader = tasks.create_task(stream.read())
-            self._readers.add(reader)
-            reader.add_done_callback(self._readers.discard)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                stream = _Stream(context, measure, tasks, self._max_in_progress, self._max_write_wait)
+                self._readers[context] = tasks.create_task(stream.read())
+        finally:
+            self._readers.pop(context, None)
 
     def close(self) -> None:
         """Read no more requests. A stream ends after the responses to those that were read."""
         self._closed = True
-        for reader in self._readers:
+        for reader in self._readers.values():
             reader.cancel()
 
 

@@ -156,9 +156,13 @@ async def test_stream_beyond_the_limit_is_rejected_until_another_ends(tmp_path: 
         with pytest.raises(grpc.aio.AioRpcError, match="stream rejected: 1 are open"):
             await stub.Measure().read()
 
+        await first.done_writing()
+        await asyncio.sleep(0.05)  # it is open until the response
+        with pytest.raises(grpc.aio.AioRpcError, match="stream rejected: 1 are open"):
+            await stub.Measure().read()
+
         measurements.complete("1")
         await read(first)
-        await first.done_writing()
         assert await first.read() is grpc.aio.EOF
         third = stub.Measure()
         await third.write(request(3, name="3"))

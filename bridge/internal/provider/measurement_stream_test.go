@@ -190,10 +190,11 @@ func TestStreamServiceDoesNotReadEveryCallerMeetsItsDeadline(t *testing.T) {
 
 func TestStreamsOpenedWhileNotConnectedAreOne(t *testing.T) {
 	var streams atomic.Int64
+	var once sync.Once
 	describing, described := make(chan struct{}), make(chan struct{})
 	sidecar := fakesidecar.New(t)
 	sidecar.OnDescribe = func(*contractv1.DescribeResponse) error {
-		describing <- struct{}{}
+		once.Do(func() { close(describing) })
 		<-described
 		return nil
 	}
@@ -210,7 +211,10 @@ func TestStreamsOpenedWhileNotConnectedAreOne(t *testing.T) {
 		require.Nil(t, client.openStream())
 	}
 	close(described)
-	runUntilStreamed(t, p, sidecar)
+	require.Eventually(t, func() bool {
+		p.Run(nil, metric)
+		return len(streamed(sidecar)) > 0
+	}, time.Minute, time.Millisecond)
 	// A further stream would be open, because its opening began before the measurement.
 	require.Never(t, func() bool { return streams.Load() > 1 }, 200*time.Millisecond, time.Millisecond)
 }
