@@ -1,11 +1,13 @@
 """Response cache: late data are not missed, and responses for immutable windows are reused longer."""
 
 import asyncio
+import json
+import random
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from skywalking_provider.model import Entity, Window
@@ -108,11 +110,32 @@ def test_cache_is_bounded_in_number_and_size() -> None:
     assert cache.get(b"9999") == {}
 
     for at in range(200):
-        cache.put(f"large {at}".encode(), ResponseData.from_data({"text": f"{at:060000}"}, 60_000), expires_at=60)
+        text = random.Random(at).randbytes(30_000).hex()  # noqa: S311 - a text that compresses badly
+        cache.put(f"large {at}".encode(), ResponseData.from_data({"text": text}, 60_000), expires_at=60)
     assert len(cache) < 100
 
-    cache.put(b"too large", ResponseData.from_data({}, 70_000), expires_at=60)
+    cache.put(b"too large", ResponseData.from_data({}, 140_000), expires_at=60)
     assert cache.get(b"too large") is None
+
+
+def test_cache_holds_the_instances_of_many_services_over_an_hour() -> None:
+    cache = ResponseCache(lambda: 0.0)
+    services = {str(at).encode(): series_of_instances(instances=10, seed=at) for at in range(80)}
+    for key, data in services.items():
+        cache.put(key, ResponseData.from_data(data, len(json.dumps(data))), expires_at=60)
+
+    assert {key: cache.get(key) for key in services} == services
+
+
+def series_of_instances(*, instances: int, seed: int) -> dict[str, Any]:
+    """Return a response with an hour of two metrics of each instance."""
+    numbers = random.Random(seed)  # noqa: S311
+
+    def values() -> list[dict[str, str]]:
+        minutes = range(1_795_477_500_000, 1_795_481_100_000, 60_000)
+        return [{"id": str(minute), "value": str(numbers.randrange(10_000))} for minute in minutes]
+
+    return {f"{metric}{at}": {"results": [{"values": values()}]} for metric in "cv" for at in range(instances)}
 
 
 @given(st.integers(-2, 2), st.integers(-2, 2))
@@ -126,11 +149,11 @@ def test_response_is_cached_until_an_instant_that_is_ahead(expires_in: int, wait
     assert cache.get(b"q") == ({"a": 1} if expires_in > max(0, waited) else None)
 
 
-def test_response_of_64_ki_characters_is_the_largest_that_is_cached() -> None:
+def test_response_of_128_ki_characters_is_the_largest_that_is_cached() -> None:
     cache = ResponseCache(lambda: 0.0)
 
-    cache.put(b"largest", ResponseData.from_data({}, 64 * 1024), expires_at=60)
-    cache.put(b"larger", ResponseData.from_data({}, 64 * 1024 + 1), expires_at=60)
+    cache.put(b"largest", ResponseData.from_data({}, 128 * 1024), expires_at=60)
+    cache.put(b"larger", ResponseData.from_data({}, 128 * 1024 + 1), expires_at=60)
 
     assert (cache.get(b"largest"), cache.get(b"larger")) == ({}, None)
 
@@ -152,6 +175,7 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(st.text(), JSON, max_size=4))
+@example({"values": [str(at) for at in range(2000)]})  # compressed
 def test_cached_response_is_not_changed_by_its_readers(data: dict[str, Any]) -> None:
     cache = ResponseCache(lambda: 0.0)
     cache.put(b"q", ResponseData.from_data(data, 10), expires_at=float("inf"))
