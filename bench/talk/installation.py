@@ -14,11 +14,15 @@ APPLICATIONS = ("skywalking-provider", "argo-rollouts")
 BOOKINFO = "bookinfo"
 _EXAMPLES = ROOT / "examples" / "argo-cd"
 _STOCK_CHART = "charts/argo-rollouts"
+_SETTLE = "15s"
+"""Settle delay of the backend. The lab's OAP stores every second, a usual one every 25 s, for which the default is."""
 _KINDS = ("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Secret", "Service")
 
 
 def write_installation(repository: Path, argo_manifests: Path) -> None:
     """Write what the Applications refer to: this project's chart, the example's values, and a chart for Argo Rollouts.
+
+    The backend in the values has a shorter settle delay.
 
     Args:
         repository: Folder of the repository.
@@ -26,6 +30,10 @@ def write_installation(repository: Path, argo_manifests: Path) -> None:
     """
     for part in ("charts/skywalking-provider", "examples/argo-cd"):
         shutil.copytree(ROOT / part, repository / part)
+    file = repository / "examples/argo-cd/values.yaml"
+    values = yaml.safe_load(file.read_text())
+    values["backends"]["prod"]["settle"] = _SETTLE
+    file.write_text(yaml.safe_dump(values))
     objects = [one for one in yaml.safe_load_all(argo_manifests.read_text()) if one]
     write_argo_chart(repository / _STOCK_CHART, objects, _KINDS)
 
