@@ -202,6 +202,21 @@ async def test_failed_read_of_traces_changes_neither_verdict_nor_value_and_pause
         assert sum(1 for _ in bodies(b, "sortMetrics")) == 3
 
 
+async def test_traces_pause_if_the_time_of_the_cause_ends_together_with_that_of_the_read(
+    harness: HarnessFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("skywalking_provider.oap.traffic.pipeline._OPTIONAL_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("skywalking_provider.analysis.cause._LAST_READ_SECONDS", 0.0)  # as if the event loop were late
+    async with harness("failing-endpoint") as b:
+        await measure(b, CANARY_PODS)
+        b.oap.add_fault(match="queryBasicTraces", kind="hang")
+        b.engine._attempts._cause_limits = CauseLimits()
+        b.oap.requests.clear()
+        for _ in range(3):
+            await measure(b, CANARY_PODS)
+        assert sum(1 for _ in bodies(b, "queryBasicTraces")) == 1
+
+
 async def test_part_that_oap_cannot_read_leaves_the_others(harness: HarnessFactory) -> None:
     async with harness("failing-endpoint", trace_storage=TraceStorage.WHOLE) as b:
         b.oap._executor.root["hasQueryTracesV2Support"] = lambda _: False  # queryBasicTraces fails: `t0` is null

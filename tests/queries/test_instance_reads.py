@@ -271,9 +271,9 @@ async def test_look_at_new_pods_is_shared_by_the_runs_of_a_service() -> None:
 
 
 def test_lists_are_left_out_if_only_they_make_the_response_too_large_for_the_cache() -> None:
-    assert not prevents_caching(1000, 16 * 1024)
-    assert prevents_caching(1600, 16 * 1024)
-    assert not prevents_caching(2000, 16 * 1024)  # too large without them, too
+    assert not prevents_caching(2000, 16 * 1024)
+    assert prevents_caching(3200, 16 * 1024)
+    assert not prevents_caching(4000, 16 * 1024)  # too large without them, too
 
 
 def test_size_of_a_list_is_that_of_its_response_and_counted_to_the_limit() -> None:

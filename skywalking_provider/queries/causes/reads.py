@@ -1,5 +1,6 @@
 """Reads of a cause: one request chooses endpoints, another one reads their minutes, traces and error logs."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -83,8 +84,8 @@ async def read_cause(
         data = await backend.read(replace(request, optional=True), deadline)
         decode = partial(decode_groups, target, groups, window, data, mqe=features.supports_mqe)
         endpoints = await backend.process(response_size(data), decode) if groups else None
-    except ProviderError as error:
-        if scopes and _is_failure(error):
+    except (ProviderError, asyncio.CancelledError) as error:
+        if scopes and _is_failure(error, deadline):
             connection.records_pause.start()
         raise
     records = _decode_records(scopes, trace_api, choice, endpoints, backend, data) if scopes else None
@@ -133,8 +134,14 @@ async def _rank(
     return choose_candidates(target.contribution, worst, busiest, min(MAX_RANKED, max(0, room))), trace_api
 
 
-def _is_failure(error: ProviderError) -> bool:
-    """Return whether an OAP failed to serve a request, or not in time. One that was not sent is no failure."""
+def _is_failure(error: ProviderError | asyncio.CancelledError, deadline: Deadline) -> bool:
+    """Return whether an OAP failed to serve a request, or not in time. One that was not sent is no failure.
+
+    A cancellation after the deadline is a failure, too: if the event loop is late, the time of the whole cause ends before
+    the error of the deadline is raised.
+    """
+    if isinstance(error, asyncio.CancelledError):
+        return not deadline.remaining
     return not isinstance(error, BackendUnavailableError) or error.kind not in (
         FailureKind.OVERLOADED,
         FailureKind.CIRCUIT_OPEN,
