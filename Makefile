@@ -257,7 +257,7 @@ $(PROVIDER_ARCHIVE): $(shell git ls-files skywalking_provider image requirements
 	@touch $@
 
 .PHONY: talk
-talk: build $(PROVIDER_ARCHIVE) ## run the talk as a whole: Git, Argo CD, canary, Istio, SkyWalking, verdict (TALK=hash, label or compare; 22 to 28 minutes)
+talk: build $(PROVIDER_ARCHIVE) ## run the talk as a whole: Git, Argo CD, canary, Istio, SkyWalking, verdict (TALK=hash, label or compare; 19 to 23 minutes)
 	@lab/node/check.sh
 	@lab/build.sh etcd kubernetes istio others argo-1.10 node talk
 	@$(BIN)/python -m bench.talk.images $(TALK_IMAGES)
@@ -266,7 +266,7 @@ talk: build $(PROVIDER_ARCHIVE) ## run the talk as a whole: Git, Argo CD, canary
 	  $(BIN)/python -m bench.talk --way $(TALK)
 
 .PHONY: talk-all
-talk-all: ## run the talk in all its ways (75 minutes)
+talk-all: ## run the talk in all its ways (65 minutes)
 	@for way in hash label compare; do $(MAKE) talk TALK=$$way || exit; done
 
 .PHONY: mutants
