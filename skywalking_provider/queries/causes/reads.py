@@ -137,8 +137,8 @@ async def _rank(
 def _is_failure(error: ProviderError | asyncio.CancelledError, deadline: Deadline) -> bool:
     """Return whether an OAP failed to serve a request, or not in time. One that was not sent is no failure.
 
-    A cancellation after the deadline is a failure, too: if the event loop is late, the time of the whole cause ends before
-    the error of the deadline is raised.
+    A cancellation after the deadline is a failure, too: if the event loop is late, the time of the whole cause ends
+    before the error of the deadline is raised.
     """
     if isinstance(error, asyncio.CancelledError):
         return not deadline.remaining
